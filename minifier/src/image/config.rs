@@ -1,0 +1,301 @@
+//! The image config: a typed view for reading, the original JSON for writing, so that fields we do not know survive.
+//!
+//! Source: OCI image spec, `config.md`; Docker Image Specification v1.2 for `Healthcheck`, `Shell`, `OnBuild`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use super::{DiffId, Digest, Platform};
+
+/// Why bytes are not an image config.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not JSON, or a field has the wrong type.
+    #[error("parse the image config: {0}")]
+    Json(#[from] serde_json::Error),
+    /// `rootfs.type` is something else than `layers`.
+    #[error("read the image config: rootfs.type is {0:?}, expected \"layers\"")]
+    RootfsType(String),
+}
+
+/// An image config as stored, with typed access to what the stages read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageConfig {
+    raw: Map<String, Value>,
+    view: View,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct View {
+    #[serde(default, deserialize_with = "or_default")]
+    architecture: String,
+    #[serde(default, deserialize_with = "or_default")]
+    os: String,
+    #[serde(default)]
+    variant: Option<String>,
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    config: Execution,
+    rootfs: Rootfs,
+    #[serde(default, deserialize_with = "or_default")]
+    history: Vec<History>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Rootfs {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, deserialize_with = "or_default")]
+    diff_ids: Vec<DiffId>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Execution {
+    #[serde(deserialize_with = "or_default")]
+    user: String,
+    #[serde(deserialize_with = "or_default")]
+    exposed_ports: BTreeMap<String, Value>,
+    #[serde(deserialize_with = "or_default")]
+    env: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    entrypoint: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    cmd: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    volumes: BTreeMap<String, Value>,
+    #[serde(deserialize_with = "or_default")]
+    working_dir: String,
+    #[serde(deserialize_with = "or_default")]
+    labels: BTreeMap<String, String>,
+    stop_signal: Option<String>,
+    healthcheck: Option<Healthcheck>,
+    #[serde(deserialize_with = "or_default")]
+    shell: Vec<String>,
+}
+
+/// `null` where a list, map or string is expected: Docker writes that for "none".
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// One entry of `history`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// RFC 3339 time of the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// The instruction that made the layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// A free comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Author of the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// True where the step made no layer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty_layer: bool,
+}
+
+/// `Healthcheck` of the config; durations in nanoseconds, 0 where inherited.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Healthcheck {
+    /// `["NONE"]`, `["CMD", args…]` or `["CMD-SHELL", command]`; empty means inherited.
+    #[serde(deserialize_with = "or_default")]
+    pub test: Vec<String>,
+    /// Time between two checks, nanoseconds.
+    pub interval: i64,
+    /// Time a check may take, nanoseconds.
+    pub timeout: i64,
+    /// Grace period at the start, nanoseconds.
+    pub start_period: i64,
+    /// Failures in a row that make the container unhealthy.
+    pub retries: i64,
+}
+
+impl ImageConfig {
+    /// Parses a config blob.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        let raw: Map<String, Value> = serde_json::from_slice(bytes)?;
+        let view: View = serde_json::from_value(Value::Object(raw.clone()))?;
+        if view.rootfs.kind != "layers" {
+            return Err(ConfigError::RootfsType(view.rootfs.kind));
+        }
+        Ok(Self { raw, view })
+    }
+
+    /// The config as a blob: fields in the order they were read, unknown ones included.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.raw).unwrap_or_else(|e| unreachable!("a JSON map serialises: {e}"))
+    }
+
+    /// Digest of [`Self::to_bytes`]; Docker's image ID when the config was not re-encoded.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.to_bytes())
+    }
+
+    /// A copy with other layers, history and added labels; everything else is as it was.
+    pub fn with_layers(
+        &self,
+        diff_ids: &[DiffId],
+        history: &[History],
+        labels: &BTreeMap<String, String>,
+    ) -> Self {
+        let mut raw = self.raw.clone();
+        raw.insert("rootfs".into(), serde_json::json!({"type": "layers", "diff_ids": diff_ids}));
+        raw.insert("history".into(), serde_json::json!(history));
+        if !labels.is_empty() {
+            let execution = raw.entry("config").or_insert_with(|| Value::Object(Map::new()));
+            if execution.is_null() {
+                *execution = Value::Object(Map::new());
+            }
+            if let Value::Object(execution) = execution {
+                let mut all = self.view.config.labels.clone();
+                all.extend(labels.clone());
+                execution.insert("Labels".into(), serde_json::json!(all));
+            }
+        }
+        Self::from_raw(raw)
+    }
+
+    /// A copy whose `created` is `time` (RFC 3339).
+    pub fn with_created(&self, time: &str) -> Self {
+        let mut raw = self.raw.clone();
+        raw.insert("created".into(), time.into());
+        Self::from_raw(raw)
+    }
+
+    fn from_raw(raw: Map<String, Value>) -> Self {
+        let view = serde_json::from_value(Value::Object(raw.clone()))
+            .unwrap_or_else(|e| unreachable!("an edited config stays a config: {e}"));
+        Self { raw, view }
+    }
+
+    /// Platform the image is for.
+    pub fn platform(&self) -> Platform {
+        Platform {
+            os: self.view.os.clone(),
+            architecture: self.view.architecture.clone(),
+            variant: self.view.variant.clone(),
+        }
+    }
+
+    /// RFC 3339 creation time.
+    pub fn created(&self) -> Option<&str> {
+        self.view.created.as_deref()
+    }
+
+    /// Diff IDs of the layers, lowest first.
+    pub fn diff_ids(&self) -> &[DiffId] {
+        &self.view.rootfs.diff_ids
+    }
+
+    /// History, oldest first.
+    pub fn history(&self) -> &[History] {
+        &self.view.history
+    }
+
+    /// `USER`: empty, `name`, `uid`, `name:group` or `uid:gid`.
+    pub fn user(&self) -> &str {
+        &self.view.config.user
+    }
+
+    /// Keys such as `80/tcp`, sorted.
+    pub fn exposed_ports(&self) -> impl Iterator<Item = &str> {
+        self.view.config.exposed_ports.keys().map(String::as_str)
+    }
+
+    /// Entries `NAME=value`.
+    pub fn env(&self) -> &[String] {
+        &self.view.config.env
+    }
+
+    /// The value of one environment variable.
+    pub fn env_var(&self, name: &str) -> Option<&str> {
+        self.env().iter().rev().find_map(|e| e.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// `ENTRYPOINT`, exec form.
+    pub fn entrypoint(&self) -> &[String] {
+        &self.view.config.entrypoint
+    }
+
+    /// `CMD`, exec form.
+    pub fn cmd(&self) -> &[String] {
+        &self.view.config.cmd
+    }
+
+    /// `VOLUME` paths, sorted.
+    pub fn volumes(&self) -> impl Iterator<Item = &str> {
+        self.view.config.volumes.keys().map(String::as_str)
+    }
+
+    /// `WORKDIR`; empty means `/`.
+    pub fn working_dir(&self) -> &str {
+        &self.view.config.working_dir
+    }
+
+    /// Labels, sorted.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.view.config.labels
+    }
+
+    /// `STOPSIGNAL`, a name or a number.
+    pub fn stop_signal(&self) -> Option<&str> {
+        self.view.config.stop_signal.as_deref()
+    }
+
+    /// `HEALTHCHECK`, absent also where it is `NONE`.
+    pub fn healthcheck(&self) -> Option<&Healthcheck> {
+        let check = self.view.config.healthcheck.as_ref()?;
+        (check.test.len() > 1 && check.test[0] != "NONE").then_some(check)
+    }
+
+    /// `SHELL`, or Docker's default.
+    pub fn shell(&self) -> Vec<String> {
+        if self.view.config.shell.is_empty() {
+            vec!["/bin/sh".into(), "-c".into()]
+        } else {
+            self.view.config.shell.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &[u8] = br#"{"os":"linux","architecture":"amd64","x-unknown":{"z":1,"a":2},
+        "config":{"Env":["A=1"],"Cmd":null,"Volumes":null,"Labels":null,"ArgsEscaped":true},
+        "rootfs":{"type":"layers","diff_ids":[]},"history":null}"#;
+
+    #[test]
+    fn unknown_fields_survive_an_edit() {
+        let labels = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
+        let edited =
+            ImageConfig::parse(CONFIG).unwrap().with_layers(&[DiffId::of(b"l")], &[], &labels);
+        let value: Value = serde_json::from_slice(&edited.to_bytes()).unwrap();
+        assert_eq!(value["x-unknown"], serde_json::json!({"z":1,"a":2}));
+        assert_eq!(value["config"]["ArgsEscaped"], true);
+        assert_eq!(value["config"]["Labels"]["k"], "v");
+        assert_eq!(value["rootfs"]["diff_ids"][0], DiffId::of(b"l").to_string());
+    }
+
+    #[test]
+    fn nulls_read_as_empty() {
+        let config = ImageConfig::parse(CONFIG).unwrap();
+        assert!(config.cmd().is_empty());
+        assert_eq!(config.env_var("A"), Some("1"));
+        assert!(config.healthcheck().is_none());
+    }
+}

@@ -1,0 +1,9 @@
+//! The OCI model of an image: small read-only types that know nothing of where an image lives.
+
+mod config;
+mod digest;
+mod model;
+
+pub use config::{ConfigError, Healthcheck, History, ImageConfig};
+pub use digest::{ChainId, DiffId, Digest, DigestError, HashingReader, Sha256};
+pub use model::{Image, Platform};

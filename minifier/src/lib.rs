@@ -1,0 +1,17 @@
+//! `minifier` takes a container image, runs it under an eBPF probe while a workload drives it, works out
+//! which files it needs, and writes a new OCI image that holds those files only and behaves the same.
+//!
+//! Each stage is a function from data to data with its own types; input and output happen at the edges
+//! ([`transport`], [`runtime`], [`probe`], [`trace`]). ARCHITECTURE.md starts with an overview of the objects.
+
+pub mod analyze;
+pub mod cli;
+pub mod image;
+pub mod plan;
+pub mod probe;
+pub mod rebuild;
+pub mod report;
+pub mod rootfs;
+pub mod runtime;
+pub mod trace;
+pub mod transport;

@@ -1,0 +1,86 @@
+//! What one layer says, before it is merged: entries in the order of its tar, and where their bytes are.
+
+use std::io::{self, Read};
+
+use super::{ImagePath, Metadata};
+
+/// Entries of one layer in the order of its tar. The order matters: a later entry replaces an earlier one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LayerIndex {
+    /// The entries.
+    pub entries: Vec<LayerEntry>,
+}
+
+/// One entry of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerEntry {
+    /// The path it is about; for a whiteout the path that it hides.
+    pub path: ImagePath,
+    /// Owner, mode, times, extended attributes; of no meaning for whiteouts.
+    pub meta: Metadata,
+    /// What it puts there.
+    pub kind: EntryKind,
+}
+
+/// What an entry of a layer puts at its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A directory; the entries of lower layers in it stay.
+    Directory,
+    /// A regular file.
+    File(ContentRef),
+    /// Another name of a file of this layer or of a lower one.
+    HardLink {
+        /// The first name.
+        target: ImagePath,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Target as stored.
+        target: Vec<u8>,
+    },
+    /// A character device.
+    CharDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A block device.
+    BlockDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A named pipe.
+    Fifo,
+    /// `.wh.NAME`: lower layers have no NAME here.
+    Whiteout,
+    /// `.wh..wh..opq`: lower layers have nothing in this directory.
+    OpaqueWhiteout,
+}
+
+/// Where the bytes of a regular file are. Only the [`ContentStore`] that made it can read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentRef {
+    /// The layer, 0 is the lowest.
+    pub layer: u32,
+    /// Place in that layer, in the store's own terms.
+    pub at: u64,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+/// Gives the bytes of files. Readers end after exactly `size` bytes or fail; stores that know a checksum check it.
+pub trait ContentStore: Send + Sync {
+    /// Opens a file's content for reading from its start.
+    fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>>;
+
+    /// Reads at most `limit` bytes from the start: for looking at magic numbers, ELF headers, package databases.
+    fn read_head(&self, content: ContentRef, limit: u64) -> io::Result<Vec<u8>> {
+        let mut head = Vec::new();
+        self.open(content)?.take(limit).read_to_end(&mut head)?;
+        Ok(head)
+    }
+}

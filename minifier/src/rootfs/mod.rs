@@ -1,0 +1,13 @@
+//! The merged tree of an image: what a container sees, with each entry knowing its layer.
+
+mod layer;
+mod node;
+mod path;
+mod resolve;
+mod tree;
+
+pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex};
+pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};
+pub use path::{ImagePath, escape_bytes};
+pub use resolve::{End, Resolution};
+pub use tree::{MergeError, RootFs};

@@ -1,0 +1,110 @@
+//! What stands at a path of the merged tree.
+
+use std::collections::BTreeMap;
+
+use super::ContentRef;
+
+/// Index of a [`Node`] in its [`super::RootFs`]; two paths with the same id are hard links of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(super) u32);
+
+/// Time of last change, as tar carries it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mtime {
+    /// Seconds since the epoch, negative before it.
+    pub secs: i64,
+    /// Nanoseconds, below 1,000,000,000.
+    pub nanos: u32,
+}
+
+/// Everything about an entry but its kind and its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Permission bits with setuid, setgid and sticky (`0o7777`).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Time of last change.
+    pub mtime: Mtime,
+    /// Extended attributes by full name (`security.capability`).
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// An inode of the merged tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Owner, mode, times, extended attributes.
+    pub meta: Metadata,
+    /// Its kind and what belongs to it.
+    pub kind: NodeKind,
+    /// The layer (0 is the lowest) whose entry is the one to be seen.
+    pub layer: usize,
+}
+
+/// The kinds of inodes that a layer can carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeKind {
+    /// A directory.
+    Directory {
+        /// Entries by name.
+        children: BTreeMap<Box<[u8]>, NodeId>,
+        /// True where no layer has an entry for it: only paths below it name it.
+        implied: bool,
+    },
+    /// A regular file.
+    File {
+        /// Where its bytes are.
+        content: ContentRef,
+    },
+    /// A symbolic link; the target is as stored, not normalised.
+    Symlink {
+        /// Target, relative or absolute.
+        target: Vec<u8>,
+    },
+    /// A character device.
+    CharDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A block device.
+    BlockDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A named pipe.
+    Fifo,
+}
+
+impl Node {
+    /// True for a directory.
+    pub fn is_dir(&self) -> bool {
+        matches!(self.kind, NodeKind::Directory { .. })
+    }
+
+    /// Target of a symbolic link.
+    pub fn link_target(&self) -> Option<&[u8]> {
+        match &self.kind {
+            NodeKind::Symlink { target } => Some(target),
+            _ => None,
+        }
+    }
+
+    /// Content of a regular file.
+    pub fn content(&self) -> Option<ContentRef> {
+        match self.kind {
+            NodeKind::File { content } => Some(content),
+            _ => None,
+        }
+    }
+
+    /// Bytes of a regular file, 0 for everything else.
+    pub fn size(&self) -> u64 {
+        self.content().map_or(0, |content| content.size)
+    }
+}

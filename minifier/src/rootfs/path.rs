@@ -1,0 +1,201 @@
+//! [`ImagePath`]: a path inside an image. Bytes, absolute, normalised; never a host path by accident.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// An absolute path inside an image: starts with `/`, has no empty, `.` or `..` component and no slash at the
+/// end (but for the root itself). `..` above the root stays at the root, as in the kernel.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ImagePath(Arc<[u8]>);
+
+impl ImagePath {
+    /// `/`
+    pub fn root() -> Self {
+        Self(Arc::from(&b"/"[..]))
+    }
+
+    /// Normalises `path` lexically, taking a relative one from the root. Links are not looked at:
+    /// see [`super::RootFs::resolve`] for that.
+    pub fn new(path: impl AsRef<[u8]>) -> Self {
+        Self::root().join(path)
+    }
+
+    /// `path` taken from here: an absolute one replaces this one, `..` goes up lexically.
+    #[must_use]
+    pub fn join(&self, path: impl AsRef<[u8]>) -> Self {
+        let path = path.as_ref();
+        let mut out: Vec<u8> =
+            if path.starts_with(b"/") || self.is_root() { Vec::new() } else { self.0.to_vec() };
+        for part in path.split(|&b| b == b'/') {
+            match part {
+                b"" | b"." => {}
+                b".." => {
+                    let cut = out.iter().rposition(|&b| b == b'/').unwrap_or(0);
+                    out.truncate(cut);
+                }
+                name => {
+                    out.push(b'/');
+                    out.extend_from_slice(name);
+                }
+            }
+        }
+        if out.is_empty() {
+            out.push(b'/');
+        }
+        Self(out.into())
+    }
+
+    /// The bytes, with the leading slash.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes without the leading slash: how tar names the entry; empty for the root.
+    pub fn relative(&self) -> &[u8] {
+        &self.0[1..]
+    }
+
+    /// True for `/`.
+    pub fn is_root(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// The directory that holds this; none for the root.
+    pub fn parent(&self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        let cut = self.0.iter().rposition(|&b| b == b'/').unwrap_or(0);
+        Some(if cut == 0 { Self::root() } else { Self(self.0[..cut].into()) })
+    }
+
+    /// The last component; empty for the root.
+    pub fn file_name(&self) -> &[u8] {
+        let cut = self.0.iter().rposition(|&b| b == b'/').unwrap_or(0);
+        &self.0[cut + 1..]
+    }
+
+    /// The components from the root; none for the root itself.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.0.split(|&b| b == b'/').filter(|part| !part.is_empty())
+    }
+
+    /// The directories above, nearest first, ending with the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> {
+        std::iter::successors(self.parent(), Self::parent)
+    }
+
+    /// True where this is `other` or lies below it.
+    pub fn starts_with(&self, other: &Self) -> bool {
+        other.is_root()
+            || self.0.strip_prefix(&*other.0).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    }
+}
+
+/// Component-wise order: a directory comes right before what it holds.
+impl Ord for ImagePath {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.components().cmp(other.components())
+    }
+}
+
+impl PartialOrd for ImagePath {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Text for people and for JSON, from which the bytes can be got back: control characters, backslashes and bytes
+/// that are no UTF-8 are written `\xNN`.
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || c == '\\' {
+                let mut buf = [0; 4];
+                c.encode_utf8(&mut buf).bytes().for_each(|b| push_escaped(&mut out, b));
+            } else {
+                out.push(c);
+            }
+        }
+        chunk.invalid().iter().for_each(|&b| push_escaped(&mut out, b));
+    }
+    out
+}
+
+fn push_escaped(out: &mut String, byte: u8) {
+    use fmt::Write as _;
+    let _ = write!(out, "\\x{byte:02x}");
+}
+
+impl fmt::Display for ImagePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&escape_bytes(&self.0))
+    }
+}
+
+impl fmt::Debug for ImagePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", escape_bytes(&self.0))
+    }
+}
+
+impl Serialize for ImagePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl From<&str> for ImagePath {
+    fn from(path: &str) -> Self {
+        Self::new(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalised_and_stay_below_the_root() {
+        for (given, expected) in [
+            ("", "/"),
+            ("/", "/"),
+            ("./usr//bin/.", "/usr/bin"),
+            ("../../etc/passwd", "/etc/passwd"),
+            ("/a/b/../c/..", "/a"),
+            ("a/../..", "/"),
+        ] {
+            assert_eq!(ImagePath::new(given).as_bytes(), expected.as_bytes(), "{given}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_path_replaces_on_join() {
+        let base = ImagePath::from("/usr/lib");
+        assert_eq!(base.join("/etc"), ImagePath::from("/etc"));
+        assert_eq!(base.join("../bin"), ImagePath::from("/usr/bin"));
+    }
+
+    #[test]
+    fn a_directory_sorts_right_before_what_it_holds() {
+        let mut paths: Vec<ImagePath> = ["/a.b", "/a/x", "/a"].map(ImagePath::from).to_vec();
+        paths.sort();
+        assert_eq!(paths, ["/a", "/a/x", "/a.b"].map(ImagePath::from));
+    }
+
+    #[test]
+    fn text_is_unambiguous_for_any_bytes() {
+        let path = ImagePath::new(b"/n\xff\\x\n\xc3\xa9");
+        assert_eq!(path.to_string(), "/n\\xff\\x5cx\\x0aé");
+    }
+
+    #[test]
+    fn prefixes_end_at_component_borders() {
+        assert!(ImagePath::from("/usr/lib").starts_with(&"/usr".into()));
+        assert!(!ImagePath::from("/usrlocal").starts_with(&"/usr".into()));
+        assert!(ImagePath::from("/usr").starts_with(&ImagePath::root()));
+    }
+}

@@ -1,0 +1,367 @@
+//! [`RootFs`]: the layers of an image merged into one tree.
+//!
+//! Source: OCI image spec, `layer.md` (applying changesets, whiteouts); overlayfs for what the spec leaves open:
+//! a directory over anything else replaces it, and a name that a layer uses as a directory is one.
+
+use std::collections::BTreeMap;
+
+use super::{EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata, Node, NodeId, NodeKind};
+
+/// Why layers cannot be merged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MergeError {
+    /// A hard link whose target is in no layer so far.
+    #[error("merge layer {layer}: hard link {path} points to {target}, which is not there")]
+    HardLinkTarget {
+        /// Layer, 0 is the lowest.
+        layer: usize,
+        /// The link.
+        path: ImagePath,
+        /// What it points to.
+        target: ImagePath,
+    },
+    /// A hard link to a directory.
+    #[error("merge layer {layer}: hard link {path} points to the directory {target}")]
+    HardLinkToDirectory {
+        /// Layer, 0 is the lowest.
+        layer: usize,
+        /// The link.
+        path: ImagePath,
+        /// What it points to.
+        target: ImagePath,
+    },
+    /// An entry below something that this same layer says is not a directory.
+    #[error("merge layer {layer}: {path} lies below {ancestor}, which the same layer made something else than a directory")]
+    NotADirectory {
+        /// Layer, 0 is the lowest.
+        layer: usize,
+        /// The entry.
+        path: ImagePath,
+        /// What is no directory.
+        ancestor: ImagePath,
+    },
+    /// More entries than the table can hold.
+    #[error("merge layer {layer}: more than {} entries in the image", u32::MAX)]
+    TooManyEntries {
+        /// Layer, 0 is the lowest.
+        layer: usize,
+    },
+}
+
+/// The merged tree. Nodes are in a table, so that hard links stay exact; names are sorted, so that every walk is.
+#[derive(Debug, Clone)]
+pub struct RootFs {
+    nodes: Vec<Node>,
+}
+
+const ROOT: NodeId = NodeId(0);
+
+impl Default for RootFs {
+    fn default() -> Self {
+        let meta = Metadata { mode: 0o755, ..Metadata::default() };
+        let kind = NodeKind::Directory { children: BTreeMap::new(), implied: true };
+        Self { nodes: vec![Node { meta, kind, layer: 0 }] }
+    }
+}
+
+impl RootFs {
+    /// Merges layers, lowest first.
+    pub fn merge(layers: impl IntoIterator<Item = LayerIndex>) -> Result<Self, MergeError> {
+        let mut rootfs = Self::default();
+        for (layer, index) in layers.into_iter().enumerate() {
+            rootfs.apply(layer, index)?;
+        }
+        Ok(rootfs)
+    }
+
+    /// Whiteouts hide lower layers only, so they all come before this layer's own entries, wherever they stand.
+    fn apply(&mut self, layer: usize, index: LayerIndex) -> Result<(), MergeError> {
+        for entry in &index.entries {
+            match entry.kind {
+                EntryKind::Whiteout => self.remove(&entry.path),
+                EntryKind::OpaqueWhiteout => self.clear(&entry.path),
+                _ => {}
+            }
+        }
+        let mut deferred = Vec::new();
+        for entry in index.entries {
+            match &entry.kind {
+                EntryKind::Whiteout | EntryKind::OpaqueWhiteout => {}
+                EntryKind::HardLink { target } if self.lookup(target).is_none() => {
+                    deferred.push(entry);
+                }
+                _ => self.add(layer, entry)?,
+            }
+        }
+        deferred.into_iter().try_for_each(|entry| self.add(layer, entry))
+    }
+
+    fn add(&mut self, layer: usize, entry: LayerEntry) -> Result<(), MergeError> {
+        let LayerEntry { path, meta, kind } = entry;
+        let kind = match kind {
+            EntryKind::Directory => return self.add_directory(layer, &path, meta),
+            EntryKind::HardLink { target } => return self.add_hard_link(layer, &path, target),
+            EntryKind::File(content) => NodeKind::File { content },
+            EntryKind::Symlink { target } => NodeKind::Symlink { target },
+            EntryKind::CharDevice { major, minor } => NodeKind::CharDevice { major, minor },
+            EntryKind::BlockDevice { major, minor } => NodeKind::BlockDevice { major, minor },
+            EntryKind::Fifo => NodeKind::Fifo,
+            EntryKind::Whiteout | EntryKind::OpaqueWhiteout => return Ok(()),
+        };
+        let Some(parent) = path.parent() else {
+            return Err(MergeError::NotADirectory { layer, path: path.clone(), ancestor: path });
+        };
+        let parent = self.make_parents(layer, &path, &parent)?;
+        let id = self.push(layer, Node { meta, kind, layer })?;
+        self.children_mut(parent).insert(path.file_name().into(), id);
+        Ok(())
+    }
+
+    fn add_directory(
+        &mut self,
+        layer: usize,
+        path: &ImagePath,
+        meta: Metadata,
+    ) -> Result<(), MergeError> {
+        // What lies at the path itself may be replaced, what lies above it must be a directory.
+        if let Some(parent) = path.parent() {
+            self.make_parents(layer, path, &parent)?;
+            if self.lookup(path).is_some_and(|id| !self.node(id).is_dir()) {
+                self.remove(path);
+            }
+        }
+        let id = self.make_parents(layer, path, path)?;
+        let node = &mut self.nodes[id.0 as usize];
+        node.meta = meta;
+        node.layer = layer;
+        if let NodeKind::Directory { implied, .. } = &mut node.kind {
+            *implied = false;
+        }
+        Ok(())
+    }
+
+    fn add_hard_link(
+        &mut self,
+        layer: usize,
+        path: &ImagePath,
+        target: ImagePath,
+    ) -> Result<(), MergeError> {
+        let path = path.clone();
+        let Some(id) = self.lookup(&target) else {
+            return Err(MergeError::HardLinkTarget { layer, path, target });
+        };
+        let parent = match path.parent() {
+            Some(parent) if !self.node(id).is_dir() => parent,
+            _ => return Err(MergeError::HardLinkToDirectory { layer, path, target }),
+        };
+        let parent = self.make_parents(layer, &path, &parent)?;
+        self.children_mut(parent).insert(path.file_name().into(), id);
+        Ok(())
+    }
+
+    /// The directory `dir`, made where it is missing; `path` is the entry that asks for it.
+    fn make_parents(
+        &mut self,
+        layer: usize,
+        path: &ImagePath,
+        dir: &ImagePath,
+    ) -> Result<NodeId, MergeError> {
+        let mut at = ROOT;
+        let mut walked = ImagePath::root();
+        for name in dir.components() {
+            walked = walked.join(name);
+            let existing = self.children(at).get(name).copied();
+            at = match existing {
+                Some(id) if self.node(id).is_dir() => id,
+                Some(id) if self.node(id).layer == layer => {
+                    return Err(MergeError::NotADirectory {
+                        layer,
+                        path: path.clone(),
+                        ancestor: walked,
+                    });
+                }
+                _ => {
+                    let meta = Metadata { mode: 0o755, ..Metadata::default() };
+                    let kind = NodeKind::Directory { children: BTreeMap::new(), implied: true };
+                    let id = self.push(layer, Node { meta, kind, layer })?;
+                    self.children_mut(at).insert(name.into(), id);
+                    id
+                }
+            };
+        }
+        Ok(at)
+    }
+
+    fn push(&mut self, layer: usize, node: Node) -> Result<NodeId, MergeError> {
+        let id =
+            u32::try_from(self.nodes.len()).map_err(|_| MergeError::TooManyEntries { layer })?;
+        self.nodes.push(node);
+        Ok(NodeId(id))
+    }
+
+    fn remove(&mut self, path: &ImagePath) {
+        if let Some(parent) = path.parent().and_then(|parent| self.lookup(&parent))
+            && let NodeKind::Directory { children, .. } = &mut self.nodes[parent.0 as usize].kind
+        {
+            children.remove(path.file_name());
+        }
+    }
+
+    fn clear(&mut self, path: &ImagePath) {
+        if let Some(id) = self.lookup(path)
+            && let NodeKind::Directory { children, .. } = &mut self.nodes[id.0 as usize].kind
+        {
+            children.clear();
+        }
+    }
+
+    fn children_mut(&mut self, id: NodeId) -> &mut BTreeMap<Box<[u8]>, NodeId> {
+        match &mut self.nodes[id.0 as usize].kind {
+            NodeKind::Directory { children, .. } => children,
+            other => unreachable!("children of {other:?}"),
+        }
+    }
+
+    /// Entries of a directory by name; none for anything else.
+    pub fn children(&self, id: NodeId) -> &BTreeMap<Box<[u8]>, NodeId> {
+        static NONE: BTreeMap<Box<[u8]>, NodeId> = BTreeMap::new();
+        match &self.node(id).kind {
+            NodeKind::Directory { children, .. } => children,
+            _ => &NONE,
+        }
+    }
+
+    /// The root directory.
+    pub fn root(&self) -> NodeId {
+        ROOT
+    }
+
+    /// A node of this tree. Ids of another tree panic or give another node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// What stands at exactly this path; no link is followed, neither at the end nor on the way.
+    pub fn lookup(&self, path: &ImagePath) -> Option<NodeId> {
+        path.components().try_fold(ROOT, |at, name| self.children(at).get(name).copied())
+    }
+
+    /// [`Self::lookup`], giving the node.
+    pub fn get(&self, path: &ImagePath) -> Option<&Node> {
+        self.lookup(path).map(|id| self.node(id))
+    }
+
+    /// Every path in order, a directory right before what it holds, beginning with the root.
+    pub fn walk(&self) -> impl Iterator<Item = (ImagePath, NodeId)> + '_ {
+        self.walk_below(&ImagePath::root())
+    }
+
+    /// [`Self::walk`] from `top` on; nothing where `top` does not exist.
+    pub fn walk_below(&self, top: &ImagePath) -> impl Iterator<Item = (ImagePath, NodeId)> + '_ {
+        let mut stack: Vec<(ImagePath, NodeId)> =
+            self.lookup(top).map(|id| (top.clone(), id)).into_iter().collect();
+        std::iter::from_fn(move || {
+            let (path, id) = stack.pop()?;
+            stack.extend(
+                self.children(id).iter().rev().map(|(name, &child)| (path.join(name), child)),
+            );
+            Some((path, id))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::ContentRef;
+
+    fn entry(path: &str, kind: EntryKind) -> LayerEntry {
+        LayerEntry { path: path.into(), meta: Metadata::default(), kind }
+    }
+
+    fn file(path: &str, layer: u32) -> LayerEntry {
+        entry(path, EntryKind::File(ContentRef { layer, at: 0, size: 1 }))
+    }
+
+    fn layer(entries: &[LayerEntry]) -> LayerIndex {
+        LayerIndex { entries: entries.to_vec() }
+    }
+
+    fn paths(rootfs: &RootFs) -> Vec<String> {
+        rootfs.walk().skip(1).map(|(path, _)| path.to_string()).collect()
+    }
+
+    #[test]
+    fn opaque_whiteout_keeps_siblings_of_same_layer() {
+        let rootfs = RootFs::merge([
+            layer(&[file("/d/old", 0)]),
+            layer(&[file("/d/before", 1), entry("/d", EntryKind::OpaqueWhiteout), file("/d/z", 1)]),
+        ])
+        .unwrap();
+        assert_eq!(paths(&rootfs), ["/d", "/d/before", "/d/z"]);
+    }
+
+    #[test]
+    fn whiteout_and_new_entry_of_one_name_give_the_new_entry() {
+        let rootfs = RootFs::merge([
+            layer(&[file("/d/a", 0), file("/d/b", 0)]),
+            layer(&[file("/d/new", 1), entry("/d", EntryKind::Whiteout)]),
+        ])
+        .unwrap();
+        assert_eq!(paths(&rootfs), ["/d", "/d/new"]);
+    }
+
+    #[test]
+    fn hard_links_share_a_node_also_when_the_target_comes_later() {
+        let link = entry("/l", EntryKind::HardLink { target: "/t".into() });
+        let rootfs = RootFs::merge([layer(&[link, file("/t", 0)])]).unwrap();
+        assert_eq!(rootfs.lookup(&"/l".into()), rootfs.lookup(&"/t".into()));
+    }
+
+    #[test]
+    fn hard_link_to_nothing_is_an_error_that_names_both() {
+        let link = entry("/l", EntryKind::HardLink { target: "/t".into() });
+        let error = RootFs::merge([layer(&[link])]).unwrap_err();
+        assert_eq!(error.to_string(), "merge layer 0: hard link /l points to /t, which is not there");
+    }
+
+    #[test]
+    fn a_directory_entry_keeps_lower_children_and_takes_over_the_metadata() {
+        let rootfs = RootFs::merge([
+            layer(&[file("/d/a", 0)]),
+            layer(&[LayerEntry {
+                path: "/d".into(),
+                meta: Metadata { mode: 0o700, ..Metadata::default() },
+                kind: EntryKind::Directory,
+            }]),
+        ])
+        .unwrap();
+        let node = rootfs.get(&"/d".into()).unwrap();
+        assert_eq!((node.meta.mode, node.layer), (0o700, 1));
+        assert_eq!(paths(&rootfs), ["/d", "/d/a"]);
+    }
+
+    #[test]
+    fn a_directory_replaces_a_lower_link_and_a_file_replaces_a_lower_directory() {
+        let rootfs = RootFs::merge([
+            layer(&[
+                entry("/lib", EntryKind::Symlink { target: b"usr/lib".to_vec() }),
+                file("/d/a", 0),
+            ]),
+            layer(&[file("/lib/x", 1), file("/d", 1)]),
+        ])
+        .unwrap();
+        assert_eq!(paths(&rootfs), ["/d", "/lib", "/lib/x"]);
+        assert!(rootfs.get(&"/lib".into()).unwrap().is_dir());
+    }
+
+    #[test]
+    fn an_entry_below_a_link_of_its_own_layer_is_refused() {
+        let error = RootFs::merge([layer(&[
+            entry("/a", EntryKind::Symlink { target: b"/etc".to_vec() }),
+            file("/a/passwd", 0),
+        ])])
+        .unwrap_err();
+        assert!(matches!(error, MergeError::NotADirectory { .. }), "{error}");
+    }
+}

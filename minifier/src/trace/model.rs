@@ -1,0 +1,116 @@
+//! [`Trace`]: plain data, in the order things happened, so that later stages need no kernel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::rootfs::ImagePath;
+
+/// Everything recorded of one container.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// Accesses to paths in the order of their time; repeated ones appear once, as first seen.
+    pub accesses: Vec<Access>,
+    /// The container's processes by pid (thread group id in the host's pid namespace).
+    pub processes: BTreeMap<u32, Process>,
+    /// Numbers of all system calls seen, of the machine's native table.
+    pub syscalls: BTreeSet<u32>,
+    /// What was attached, with counts; in a fixed order.
+    pub hooks: Vec<HookStatus>,
+    /// Why something may be missing; empty for a complete trace. Each is a sentence for a person.
+    pub gaps: Vec<String>,
+}
+
+impl Trace {
+    /// True where nothing was lost and every hook that matters was attached.
+    pub fn is_complete(&self) -> bool {
+        self.gaps.is_empty()
+    }
+
+    /// Events lost over all hooks.
+    pub fn lost(&self) -> u64 {
+        self.hooks.iter().map(|hook| hook.lost).sum()
+    }
+}
+
+/// One path that one system call was given, or that an `execve` loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Time since the start of the trace.
+    pub time: Duration,
+    /// Process (thread group id in the host's pid namespace); its [`Process`] is in the trace.
+    pub pid: u32,
+    /// System call number in the machine's native table.
+    pub syscall: u32,
+    /// What was done with the path.
+    pub operation: Operation,
+    /// The path as the program passed it: any bytes, relative or absolute, empty where a descriptor alone was named.
+    pub requested: Vec<u8>,
+    /// Where a relative `requested` starts (working directory or `dirfd`), or the process's root for an absolute one;
+    /// already free of links. None where it could not be read.
+    pub base: Option<ImagePath>,
+    /// The path of the file that was really reached, where the call gave one (opens, executions, listings), seen from
+    /// the root of the container's mount namespace and free of links. None elsewhere.
+    pub resolved: Option<ImagePath>,
+    /// What the call returned: 0 or more for success, a negated errno otherwise; none where it is not known
+    /// (io_uring submissions).
+    pub result: Option<i64>,
+}
+
+impl Access {
+    /// True where the call succeeded or its result is not known.
+    pub fn succeeded(&self) -> bool {
+        self.result.is_none_or(|result| result >= 0)
+    }
+}
+
+/// What a system call did with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// Opened for reading only.
+    Open,
+    /// Opened for writing, truncated or created.
+    OpenWrite,
+    /// Executed, or loaded by the kernel to execute something (script, interpreter).
+    Execute,
+    /// Looked at, links followed: stat, statx, access, statfs, getxattr, name_to_handle_at, inotify_add_watch.
+    Look,
+    /// Looked at without following a last link: lstat, readlink, lgetxattr, `AT_SYMLINK_NOFOLLOW`.
+    LookNoFollow,
+    /// Made the working directory or the root.
+    ChangeDirectory,
+    /// Listed (getdents64).
+    List,
+    /// Made: mkdir, mknod, symlink, the new name of link and rename, bind of a socket.
+    Create,
+    /// Removed or renamed away: unlink, rmdir, the old name of rename.
+    Remove,
+    /// Changed in place: truncate, chmod, chown, utimens, setxattr, the old name of link.
+    Change,
+    /// Connected to (AF_UNIX).
+    Connect,
+    /// Mounted on or unmounted.
+    Mount,
+}
+
+/// A process of the container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Process {
+    /// Parent (thread group id).
+    pub parent: u32,
+    /// Executables in the order they were executed; the path is seen from the root of the mount namespace.
+    pub executables: Vec<ImagePath>,
+}
+
+/// One hook of the kernel side.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct HookStatus {
+    /// Name of the tracepoint.
+    pub name: String,
+    /// Events of the container that it saw, repeated ones included.
+    pub seen: u64,
+    /// Records that it could not hand over.
+    pub lost: u64,
+}
