@@ -1,1 +1,3 @@
-fn main(){}
+//! The `minifier` program.
+
+fn main() {}

@@ -1,1 +1,1 @@
-
+//! Harness shared by the end-to-end and cross-crate tests.

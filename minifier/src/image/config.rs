@@ -152,10 +152,15 @@ impl ImageConfig {
         labels: &BTreeMap<String, String>,
     ) -> Self {
         let mut raw = self.raw.clone();
-        raw.insert("rootfs".into(), serde_json::json!({"type": "layers", "diff_ids": diff_ids}));
+        raw.insert(
+            "rootfs".into(),
+            serde_json::json!({"type": "layers", "diff_ids": diff_ids}),
+        );
         raw.insert("history".into(), serde_json::json!(history));
         if !labels.is_empty() {
-            let execution = raw.entry("config").or_insert_with(|| Value::Object(Map::new()));
+            let execution = raw
+                .entry("config")
+                .or_insert_with(|| Value::Object(Map::new()));
             if execution.is_null() {
                 *execution = Value::Object(Map::new());
             }
@@ -222,7 +227,10 @@ impl ImageConfig {
 
     /// The value of one environment variable.
     pub fn env_var(&self, name: &str) -> Option<&str> {
-        self.env().iter().rev().find_map(|e| e.strip_prefix(name)?.strip_prefix('='))
+        self.env()
+            .iter()
+            .rev()
+            .find_map(|e| e.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// `ENTRYPOINT`, exec form.
@@ -283,7 +291,9 @@ mod tests {
     fn unknown_fields_survive_an_edit() {
         let labels = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
         let edited =
-            ImageConfig::parse(CONFIG).unwrap().with_layers(&[DiffId::of(b"l")], &[], &labels);
+            ImageConfig::parse(CONFIG)
+                .unwrap()
+                .with_layers(&[DiffId::of(b"l")], &[], &labels);
         let value: Value = serde_json::from_slice(&edited.to_bytes()).unwrap();
         assert_eq!(value["x-unknown"], serde_json::json!({"z":1,"a":2}));
         assert_eq!(value["config"]["ArgsEscaped"], true);

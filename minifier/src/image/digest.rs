@@ -22,10 +22,13 @@ pub enum DigestError {
 }
 
 fn parse(text: &str) -> Result<[u8; 32], DigestError> {
-    let encoded =
-        text.strip_prefix("sha256:").ok_or_else(|| DigestError::Algorithm(text.to_owned()))?;
+    let encoded = text
+        .strip_prefix("sha256:")
+        .ok_or_else(|| DigestError::Algorithm(text.to_owned()))?;
     let mut bytes = [0; 32];
-    let lower = encoded.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let lower = encoded
+        .bytes()
+        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if !lower || hex::decode_to_slice(encoded, &mut bytes).is_err() {
         return Err(DigestError::Encoding(text.to_owned()));
     }
@@ -145,7 +148,11 @@ pub struct HashingReader<R> {
 impl<R> HashingReader<R> {
     /// Wraps `inner`.
     pub fn new(inner: R) -> Self {
-        Self { inner, hash: Sha256::default(), read: 0 }
+        Self {
+            inner,
+            hash: Sha256::default(),
+            read: 0,
+        }
     }
 
     /// The raw hash and the number of bytes of everything read so far.
@@ -173,8 +180,14 @@ mod tests {
         assert_eq!(text.parse::<Digest>().unwrap().to_string(), text);
         let upper = format!("sha256:{}", "0A".repeat(32));
         assert_eq!(upper.parse::<Digest>(), Err(DigestError::Encoding(upper)));
-        assert!(matches!("md5:00".parse::<DiffId>(), Err(DigestError::Algorithm(_))));
-        assert!(matches!("sha256:00".parse::<DiffId>(), Err(DigestError::Encoding(_))));
+        assert!(matches!(
+            "md5:00".parse::<DiffId>(),
+            Err(DigestError::Algorithm(_))
+        ));
+        assert!(matches!(
+            "sha256:00".parse::<DiffId>(),
+            Err(DigestError::Encoding(_))
+        ));
     }
 
     #[test]
@@ -182,6 +195,9 @@ mod tests {
         let layers = [DiffId::of(b"a"), DiffId::of(b"b")];
         let chain = ChainId::stack(&layers);
         assert_eq!(chain[0].to_string(), layers[0].to_string());
-        assert_eq!(chain[1], ChainId::of(format!("{} {}", layers[0], layers[1]).as_bytes()));
+        assert_eq!(
+            chain[1],
+            ChainId::of(format!("{} {}", layers[0], layers[1]).as_bytes())
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{ImageConfig, DiffId};
+use super::{DiffId, ImageConfig};
 
 /// An image: its config, and the name it was asked for by. Layers are named by the config's diff IDs; their
 /// bytes are read through the transport that the image came from.

@@ -26,8 +26,11 @@ impl ImagePath {
     #[must_use]
     pub fn join(&self, path: impl AsRef<[u8]>) -> Self {
         let path = path.as_ref();
-        let mut out: Vec<u8> =
-            if path.starts_with(b"/") || self.is_root() { Vec::new() } else { self.0.to_vec() };
+        let mut out: Vec<u8> = if path.starts_with(b"/") || self.is_root() {
+            Vec::new()
+        } else {
+            self.0.to_vec()
+        };
         for part in path.split(|&b| b == b'/') {
             match part {
                 b"" | b"." => {}
@@ -68,7 +71,11 @@ impl ImagePath {
             return None;
         }
         let cut = self.0.iter().rposition(|&b| b == b'/').unwrap_or(0);
-        Some(if cut == 0 { Self::root() } else { Self(self.0[..cut].into()) })
+        Some(if cut == 0 {
+            Self::root()
+        } else {
+            Self(self.0[..cut].into())
+        })
     }
 
     /// The last component; empty for the root.
@@ -90,7 +97,10 @@ impl ImagePath {
     /// True where this is `other` or lies below it.
     pub fn starts_with(&self, other: &Self) -> bool {
         other.is_root()
-            || self.0.strip_prefix(&*other.0).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+            || self
+                .0
+                .strip_prefix(&*other.0)
+                .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     }
 }
 
@@ -115,12 +125,17 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
         for c in chunk.valid().chars() {
             if c.is_control() || c == '\\' {
                 let mut buf = [0; 4];
-                c.encode_utf8(&mut buf).bytes().for_each(|b| push_escaped(&mut out, b));
+                c.encode_utf8(&mut buf)
+                    .bytes()
+                    .for_each(|b| push_escaped(&mut out, b));
             } else {
                 out.push(c);
             }
         }
-        chunk.invalid().iter().for_each(|&b| push_escaped(&mut out, b));
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|&b| push_escaped(&mut out, b));
     }
     out
 }
@@ -168,7 +183,11 @@ mod tests {
             ("/a/b/../c/..", "/a"),
             ("a/../..", "/"),
         ] {
-            assert_eq!(ImagePath::new(given).as_bytes(), expected.as_bytes(), "{given}");
+            assert_eq!(
+                ImagePath::new(given).as_bytes(),
+                expected.as_bytes(),
+                "{given}"
+            );
         }
     }
 

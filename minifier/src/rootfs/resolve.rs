@@ -66,7 +66,10 @@ impl RootFs {
         let mut node = self.root();
         while let Some(name) = todo.pop() {
             if !self.node(node).is_dir() {
-                return Resolution { links, end: End::NotADirectory { path: at } };
+                return Resolution {
+                    links,
+                    end: End::NotADirectory { path: at },
+                };
             }
             match &*name {
                 b"." => continue,
@@ -80,13 +83,19 @@ impl RootFs {
             }
             let next = at.join(&name);
             let Some(&child) = self.children(node).get(&*name) else {
-                return Resolution { links, end: End::Missing { path: next } };
+                return Resolution {
+                    links,
+                    end: End::Missing { path: next },
+                };
             };
             let target = self.node(child).link_target();
             match target.filter(|_| follow_last || trailing_slash || !todo.is_empty()) {
                 Some(target) => {
                     if links.len() == MAX_LINKS {
-                        return Resolution { links, end: End::Loop };
+                        return Resolution {
+                            links,
+                            end: End::Loop,
+                        };
                     }
                     links.push(next);
                     push_components(&mut todo, target);
@@ -102,9 +111,15 @@ impl RootFs {
             }
         }
         if trailing_slash && !self.node(node).is_dir() {
-            return Resolution { links, end: End::NotADirectory { path: at } };
+            return Resolution {
+                links,
+                end: End::NotADirectory { path: at },
+            };
         }
-        Resolution { links, end: End::Found { path: at, node } }
+        Resolution {
+            links,
+            end: End::Found { path: at, node },
+        }
     }
 }
 
@@ -122,14 +137,24 @@ mod tests {
         let link = |&(path, target): &(&str, &str)| LayerEntry {
             path: path.into(),
             meta: Metadata::default(),
-            kind: EntryKind::Symlink { target: target.into() },
+            kind: EntryKind::Symlink {
+                target: target.into(),
+            },
         };
         let file = |&path: &&str| LayerEntry {
             path: path.into(),
             meta: Metadata::default(),
-            kind: EntryKind::File(ContentRef { layer: 0, at: 0, size: 0 }),
+            kind: EntryKind::File(ContentRef {
+                layer: 0,
+                at: 0,
+                size: 0,
+            }),
         };
-        let entries = links.iter().map(link).chain(files.iter().map(file)).collect();
+        let entries = links
+            .iter()
+            .map(link)
+            .chain(files.iter().map(file))
+            .collect();
         RootFs::merge([LayerIndex { entries }]).unwrap()
     }
 
@@ -145,7 +170,12 @@ mod tests {
     #[test]
     fn links_are_followed_inside_the_root() {
         let t = tree(
-            &[("/bin", "usr/bin"), ("/usr/bin/sh", "/../../bin/dash"), ("/a", "b"), ("/b", "a")],
+            &[
+                ("/bin", "usr/bin"),
+                ("/usr/bin/sh", "/../../bin/dash"),
+                ("/a", "b"),
+                ("/b", "a"),
+            ],
             &["/usr/bin/dash", "/w/f"],
         );
         assert_eq!(end(&t, "/bin/sh"), "found /usr/bin/dash");
@@ -156,14 +186,20 @@ mod tests {
         assert_eq!(end(&t, "/w/f/x"), "not a directory /w/f");
         assert_eq!(end(&t, "f/"), "not a directory /w/f");
         let links = t.resolve(&ImagePath::root(), b"/bin/sh", true).links;
-        assert_eq!(links, ["/bin", "/usr/bin/sh"].map(ImagePath::from));
+        assert_eq!(links, ["/bin", "/usr/bin/sh", "/bin"].map(ImagePath::from));
     }
 
     #[test]
     fn the_last_link_is_only_followed_when_asked() {
-        let t = tree(&[("/bin", "usr/bin"), ("/usr/bin/sh", "dash")], &["/usr/bin/dash"]);
+        let t = tree(
+            &[("/bin", "usr/bin"), ("/usr/bin/sh", "dash")],
+            &["/usr/bin/dash"],
+        );
         let resolution = t.resolve(&ImagePath::root(), b"/bin/sh", false);
-        assert_eq!(resolution.found().unwrap().0, &ImagePath::from("/usr/bin/sh"));
+        assert_eq!(
+            resolution.found().unwrap().0,
+            &ImagePath::from("/usr/bin/sh")
+        );
         assert_eq!(resolution.links, ["/bin"].map(ImagePath::from));
     }
 }

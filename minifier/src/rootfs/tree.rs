@@ -31,7 +31,9 @@ pub enum MergeError {
         target: ImagePath,
     },
     /// An entry below something that this same layer says is not a directory.
-    #[error("merge layer {layer}: {path} lies below {ancestor}, which the same layer made something else than a directory")]
+    #[error(
+        "merge layer {layer}: {path} lies below {ancestor}, which the same layer made something else than a directory"
+    )]
     NotADirectory {
         /// Layer, 0 is the lowest.
         layer: usize,
@@ -58,9 +60,21 @@ const ROOT: NodeId = NodeId(0);
 
 impl Default for RootFs {
     fn default() -> Self {
-        let meta = Metadata { mode: 0o755, ..Metadata::default() };
-        let kind = NodeKind::Directory { children: BTreeMap::new(), implied: true };
-        Self { nodes: vec![Node { meta, kind, layer: 0 }] }
+        let meta = Metadata {
+            mode: 0o755,
+            ..Metadata::default()
+        };
+        let kind = NodeKind::Directory {
+            children: BTreeMap::new(),
+            implied: true,
+        };
+        Self {
+            nodes: vec![Node {
+                meta,
+                kind,
+                layer: 0,
+            }],
+        }
     }
 }
 
@@ -93,7 +107,9 @@ impl RootFs {
                 _ => self.add(layer, entry)?,
             }
         }
-        deferred.into_iter().try_for_each(|entry| self.add(layer, entry))
+        deferred
+            .into_iter()
+            .try_for_each(|entry| self.add(layer, entry))
     }
 
     fn add(&mut self, layer: usize, entry: LayerEntry) -> Result<(), MergeError> {
@@ -109,11 +125,16 @@ impl RootFs {
             EntryKind::Whiteout | EntryKind::OpaqueWhiteout => return Ok(()),
         };
         let Some(parent) = path.parent() else {
-            return Err(MergeError::NotADirectory { layer, path: path.clone(), ancestor: path });
+            return Err(MergeError::NotADirectory {
+                layer,
+                path: path.clone(),
+                ancestor: path,
+            });
         };
         let parent = self.make_parents(layer, &path, &parent)?;
         let id = self.push(layer, Node { meta, kind, layer })?;
-        self.children_mut(parent).insert(path.file_name().into(), id);
+        self.children_mut(parent)
+            .insert(path.file_name().into(), id);
         Ok(())
     }
 
@@ -148,14 +169,25 @@ impl RootFs {
     ) -> Result<(), MergeError> {
         let path = path.clone();
         let Some(id) = self.lookup(&target) else {
-            return Err(MergeError::HardLinkTarget { layer, path, target });
+            return Err(MergeError::HardLinkTarget {
+                layer,
+                path,
+                target,
+            });
         };
         let parent = match path.parent() {
             Some(parent) if !self.node(id).is_dir() => parent,
-            _ => return Err(MergeError::HardLinkToDirectory { layer, path, target }),
+            _ => {
+                return Err(MergeError::HardLinkToDirectory {
+                    layer,
+                    path,
+                    target,
+                });
+            }
         };
         let parent = self.make_parents(layer, &path, &parent)?;
-        self.children_mut(parent).insert(path.file_name().into(), id);
+        self.children_mut(parent)
+            .insert(path.file_name().into(), id);
         Ok(())
     }
 
@@ -181,8 +213,14 @@ impl RootFs {
                     });
                 }
                 _ => {
-                    let meta = Metadata { mode: 0o755, ..Metadata::default() };
-                    let kind = NodeKind::Directory { children: BTreeMap::new(), implied: true };
+                    let meta = Metadata {
+                        mode: 0o755,
+                        ..Metadata::default()
+                    };
+                    let kind = NodeKind::Directory {
+                        children: BTreeMap::new(),
+                        implied: true,
+                    };
                     let id = self.push(layer, Node { meta, kind, layer })?;
                     self.children_mut(at).insert(name.into(), id);
                     id
@@ -243,7 +281,8 @@ impl RootFs {
 
     /// What stands at exactly this path; no link is followed, neither at the end nor on the way.
     pub fn lookup(&self, path: &ImagePath) -> Option<NodeId> {
-        path.components().try_fold(ROOT, |at, name| self.children(at).get(name).copied())
+        path.components()
+            .try_fold(ROOT, |at, name| self.children(at).get(name).copied())
     }
 
     /// [`Self::lookup`], giving the node.
@@ -257,13 +296,22 @@ impl RootFs {
     }
 
     /// [`Self::walk`] from `top` on; nothing where `top` does not exist.
-    pub fn walk_below(&self, top: &ImagePath) -> impl Iterator<Item = (ImagePath, NodeId)> + '_ {
-        let mut stack: Vec<(ImagePath, NodeId)> =
-            self.lookup(top).map(|id| (top.clone(), id)).into_iter().collect();
+    pub fn walk_below(
+        &self,
+        top: &ImagePath,
+    ) -> impl Iterator<Item = (ImagePath, NodeId)> + use<'_> {
+        let mut stack: Vec<(ImagePath, NodeId)> = self
+            .lookup(top)
+            .map(|id| (top.clone(), id))
+            .into_iter()
+            .collect();
         std::iter::from_fn(move || {
             let (path, id) = stack.pop()?;
             stack.extend(
-                self.children(id).iter().rev().map(|(name, &child)| (path.join(name), child)),
+                self.children(id)
+                    .iter()
+                    .rev()
+                    .map(|(name, &child)| (path.join(name), child)),
             );
             Some((path, id))
         })
@@ -276,26 +324,47 @@ mod tests {
     use crate::rootfs::ContentRef;
 
     fn entry(path: &str, kind: EntryKind) -> LayerEntry {
-        LayerEntry { path: path.into(), meta: Metadata::default(), kind }
+        LayerEntry {
+            path: path.into(),
+            meta: Metadata::default(),
+            kind,
+        }
     }
 
     fn file(path: &str, layer: u32) -> LayerEntry {
-        entry(path, EntryKind::File(ContentRef { layer, at: 0, size: 1 }))
+        entry(
+            path,
+            EntryKind::File(ContentRef {
+                layer,
+                at: 0,
+                size: 1,
+            }),
+        )
     }
 
     fn layer(entries: &[LayerEntry]) -> LayerIndex {
-        LayerIndex { entries: entries.to_vec() }
+        LayerIndex {
+            entries: entries.to_vec(),
+        }
     }
 
     fn paths(rootfs: &RootFs) -> Vec<String> {
-        rootfs.walk().skip(1).map(|(path, _)| path.to_string()).collect()
+        rootfs
+            .walk()
+            .skip(1)
+            .map(|(path, _)| path.to_string())
+            .collect()
     }
 
     #[test]
     fn opaque_whiteout_keeps_siblings_of_same_layer() {
         let rootfs = RootFs::merge([
             layer(&[file("/d/old", 0)]),
-            layer(&[file("/d/before", 1), entry("/d", EntryKind::OpaqueWhiteout), file("/d/z", 1)]),
+            layer(&[
+                file("/d/before", 1),
+                entry("/d", EntryKind::OpaqueWhiteout),
+                file("/d/z", 1),
+            ]),
         ])
         .unwrap();
         assert_eq!(paths(&rootfs), ["/d", "/d/before", "/d/z"]);
@@ -313,16 +382,29 @@ mod tests {
 
     #[test]
     fn hard_links_share_a_node_also_when_the_target_comes_later() {
-        let link = entry("/l", EntryKind::HardLink { target: "/t".into() });
+        let link = entry(
+            "/l",
+            EntryKind::HardLink {
+                target: "/t".into(),
+            },
+        );
         let rootfs = RootFs::merge([layer(&[link, file("/t", 0)])]).unwrap();
         assert_eq!(rootfs.lookup(&"/l".into()), rootfs.lookup(&"/t".into()));
     }
 
     #[test]
     fn hard_link_to_nothing_is_an_error_that_names_both() {
-        let link = entry("/l", EntryKind::HardLink { target: "/t".into() });
+        let link = entry(
+            "/l",
+            EntryKind::HardLink {
+                target: "/t".into(),
+            },
+        );
         let error = RootFs::merge([layer(&[link])]).unwrap_err();
-        assert_eq!(error.to_string(), "merge layer 0: hard link /l points to /t, which is not there");
+        assert_eq!(
+            error.to_string(),
+            "merge layer 0: hard link /l points to /t, which is not there"
+        );
     }
 
     #[test]
@@ -331,7 +413,10 @@ mod tests {
             layer(&[file("/d/a", 0)]),
             layer(&[LayerEntry {
                 path: "/d".into(),
-                meta: Metadata { mode: 0o700, ..Metadata::default() },
+                meta: Metadata {
+                    mode: 0o700,
+                    ..Metadata::default()
+                },
                 kind: EntryKind::Directory,
             }]),
         ])
@@ -345,7 +430,12 @@ mod tests {
     fn a_directory_replaces_a_lower_link_and_a_file_replaces_a_lower_directory() {
         let rootfs = RootFs::merge([
             layer(&[
-                entry("/lib", EntryKind::Symlink { target: b"usr/lib".to_vec() }),
+                entry(
+                    "/lib",
+                    EntryKind::Symlink {
+                        target: b"usr/lib".to_vec(),
+                    },
+                ),
                 file("/d/a", 0),
             ]),
             layer(&[file("/lib/x", 1), file("/d", 1)]),
@@ -358,7 +448,12 @@ mod tests {
     #[test]
     fn an_entry_below_a_link_of_its_own_layer_is_refused() {
         let error = RootFs::merge([layer(&[
-            entry("/a", EntryKind::Symlink { target: b"/etc".to_vec() }),
+            entry(
+                "/a",
+                EntryKind::Symlink {
+                    target: b"/etc".to_vec(),
+                },
+            ),
             file("/a/passwd", 0),
         ])])
         .unwrap_err();
