@@ -4,8 +4,10 @@ mod bundle;
 mod config;
 mod digest;
 mod model;
+mod reference;
 
 pub use bundle::{Bundle, LayerFile};
 pub use config::{ConfigError, Healthcheck, History, ImageConfig};
 pub use digest::{ChainId, DiffId, Digest, DigestError, HashingReader, Sha256};
 pub use model::{Image, Platform};
+pub use reference::{NameError, TaggedName};
