@@ -5,6 +5,8 @@
 
 pub mod cache;
 pub mod command;
+pub mod container;
 pub mod docker;
 pub mod fixtures;
+pub mod http;
 pub mod setup;
