@@ -14,7 +14,7 @@ use xtask::http;
 use crate::Answers;
 
 /// How long a service gets until its first check is answered, and to become healthy.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How the root file system is mounted.

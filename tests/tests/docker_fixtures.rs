@@ -81,6 +81,26 @@ fn docker_fixture_originals_answer_the_same_twice() -> Result<()> {
 }
 
 #[test]
+fn docker_wrong_answers_are_noticed() -> Result<()> {
+    let image = fixture("healthcheck")?.image();
+    let mut recipe = fixture("static")?;
+    // It serves on the same port and answers, but with another page.
+    let error = run_checks(&image, &recipe, RootFs::Writable).unwrap_err();
+    ensure!(
+        format!("{error:#}").contains("served by a static program"),
+        "{error:#}"
+    );
+    recipe.checks.clear();
+    recipe.exit_code = 9;
+    let error = run_checks(&image, &recipe, RootFs::Writable).unwrap_err();
+    ensure!(
+        format!("{error:#}").contains("exited with 0 after docker stop"),
+        "{error:#}"
+    );
+    Ok(())
+}
+
+#[test]
 fn docker_short_lived_job_works_ten_times_in_a_row() -> Result<()> {
     let recipe = fixture("job")?;
     let original = run_checks(&recipe.image(), &recipe, RootFs::Writable)?;

@@ -10,3 +10,4 @@ pub mod docker;
 pub mod fixtures;
 pub mod http;
 pub mod setup;
+pub mod test;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{fixtures, setup};
+use xtask::{fixtures, setup, test};
 
 /// Set-up, fixtures, tests and demo of minifier.
 #[derive(Parser)]
@@ -29,6 +29,14 @@ enum Task {
         #[arg(long)]
         force: bool,
     },
+    /// Set everything up and run the tests, tier by tier.
+    Test {
+        /// Only the tests of this tier.
+        #[arg(long, value_enum)]
+        tier: Option<test::Tier>,
+        /// Only the tests whose name contains this.
+        filter: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -52,5 +60,6 @@ fn run(task: Task) -> Result<()> {
             setup::run_without_ebpf()?;
             fixtures::ensure_all(&recipes, force)
         }
+        Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }
 }
