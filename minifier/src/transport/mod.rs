@@ -1,1 +1,21 @@
-//! transport
+//! Where images live: the Docker daemon, and the archives that it writes and reads.
+//!
+//! Reading gives a [`Source`]: the image, what each of its layers holds, and a store for the files' contents.
+
+mod archive;
+mod body;
+mod daemon;
+mod endpoint;
+mod error;
+mod load;
+mod overlay2;
+mod source;
+
+pub use archive::{ArchiveError, ArchiveImage, Select, read_archive};
+pub use body::ArchiveBody;
+pub use daemon::{Daemon, DaemonInfo};
+pub use endpoint::{Endpoint, Environment, Origin, TlsFiles};
+pub use error::TransportError;
+pub use load::Loaded;
+pub use overlay2::InPlaceError;
+pub use source::{ReadHow, ReadMode, ReadRequest, Source};
