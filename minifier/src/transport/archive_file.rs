@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::archive_write::{ArchiveError, ArchiveInfo, Watch, write_archive};
+use super::archive_write::{WriteError, ArchiveInfo, Watch, write_archive};
 use crate::image::{Bundle, TaggedName};
 
 /// [`write_archive`] into the file `path`: written beside it under another name, synced, then renamed, so that an
@@ -17,13 +17,13 @@ pub fn write_archive_file(
     mtime: u64,
     path: &Path,
     watch: Watch<'_>,
-) -> Result<ArchiveInfo, ArchiveError> {
-    let file_error = |source| ArchiveError::File {
+) -> Result<ArchiveInfo, WriteError> {
+    let file_error = |source| WriteError::File {
         path: path.to_owned(),
         source,
     };
     let named = |error| match error {
-        ArchiveError::Write(source) => file_error(source),
+        WriteError::Write(source) => file_error(source),
         other => other,
     };
     match fs::metadata(path) {

@@ -21,12 +21,12 @@ const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 
-/// Called with the bytes written so far, often; `Break` ends the writing with [`ArchiveError::Cancelled`].
+/// Called with the bytes written so far, often; `Break` ends the writing with [`WriteError::Cancelled`].
 pub type Watch<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// Why an archive cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
+pub enum WriteError {
     /// A layer's file cannot be read.
     #[error("read the layer {}: {source}", path.display())]
     ReadLayer {
@@ -84,7 +84,7 @@ pub fn write_archive(
     mtime: u64,
     out: impl Write,
     watch: Watch<'_>,
-) -> Result<ArchiveInfo, ArchiveError> {
+) -> Result<ArchiveInfo, WriteError> {
     let config = bundle.config.to_bytes();
     let image_id = Digest::of(&config);
     let manifest_bytes = to_json(&manifest(bundle, image_id, config.len()));
@@ -121,7 +121,7 @@ pub fn write_archive(
     )?;
     archive.bytes("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     archive.put(&[0; 1024])?;
-    archive.out.flush().map_err(ArchiveError::Write)?;
+    archive.out.flush().map_err(WriteError::Write)?;
     Ok(ArchiveInfo {
         image_id,
         manifest,
@@ -182,7 +182,7 @@ fn index(bundle: &Bundle, manifest: Digest, size: usize, tags: &[TaggedName]) ->
 }
 
 fn docker_manifest(bundle: &Bundle, image_id: Digest, tags: &[TaggedName]) -> Value {
-    let tags: Vec<String> = tags.iter().map(TaggedName::familiar).collect();
+    let tags: Vec<&str> = tags.iter().map(TaggedName::familiar).collect();
     let layers: Vec<String> = bundle
         .layers
         .iter()
@@ -203,19 +203,19 @@ struct Archive<'a, W> {
 }
 
 impl<W: Write> Archive<'_, W> {
-    fn directory(&mut self, path: &str) -> Result<(), ArchiveError> {
+    fn directory(&mut self, path: &str) -> Result<(), WriteError> {
         self.header(path, tar::EntryType::Directory, 0o755, 0)
     }
 
-    fn bytes(&mut self, path: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+    fn bytes(&mut self, path: &str, bytes: &[u8]) -> Result<(), WriteError> {
         self.header(path, tar::EntryType::Regular, 0o644, bytes.len() as u64)?;
         self.put(bytes)?;
         self.pad(bytes.len() as u64)
     }
 
-    fn layer(&mut self, path: &str, layer: &LayerFile) -> Result<(), ArchiveError> {
+    fn layer(&mut self, path: &str, layer: &LayerFile) -> Result<(), WriteError> {
         self.header(path, tar::EntryType::Regular, 0o644, layer.size)?;
-        let read_error = |source| ArchiveError::ReadLayer {
+        let read_error = |source| WriteError::ReadLayer {
             path: layer.path.clone(),
             source,
         };
@@ -240,7 +240,7 @@ impl<W: Write> Archive<'_, W> {
         if (crate::image::DiffId::from_bytes(reader.finish().0), copied)
             != (layer.diff_id, layer.size)
         {
-            return Err(ArchiveError::ChangedLayer {
+            return Err(WriteError::ChangedLayer {
                 path: layer.path.clone(),
             });
         }
@@ -253,10 +253,10 @@ impl<W: Write> Archive<'_, W> {
         kind: tar::EntryType,
         mode: u32,
         size: u64,
-    ) -> Result<(), ArchiveError> {
+    ) -> Result<(), WriteError> {
         // The GNU form has room for sizes above 8 GiB without a second header.
         let mut header = tar::Header::new_gnu();
-        header.set_path(path).map_err(ArchiveError::Write)?;
+        header.set_path(path).map_err(WriteError::Write)?;
         header.set_entry_type(kind);
         header.set_mode(mode);
         header.set_uid(0);
@@ -267,17 +267,17 @@ impl<W: Write> Archive<'_, W> {
         self.put(header.as_bytes())
     }
 
-    fn pad(&mut self, size: u64) -> Result<(), ArchiveError> {
+    fn pad(&mut self, size: u64) -> Result<(), WriteError> {
         let padding = size.next_multiple_of(512) - size;
         self.put(&[0; 512][..padding as usize])
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
-        self.out.write_all(bytes).map_err(ArchiveError::Write)?;
+    fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.out.write_all(bytes).map_err(WriteError::Write)?;
         self.written += bytes.len() as u64;
         match (self.watch)(self.written) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(ArchiveError::Cancelled),
+            ControlFlow::Break(()) => Err(WriteError::Cancelled),
         }
     }
 }

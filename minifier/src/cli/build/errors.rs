@@ -8,7 +8,7 @@ use crate::rebuild::RebuildError;
 use crate::rootfs::MergeError;
 use crate::runtime::RuntimeError;
 use crate::trace::{Trace, TraceError};
-use crate::transport::{ArchiveWriteError, TransportError};
+use crate::transport::{WriteError, TransportError};
 
 /// Sets the hint where there is one.
 fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<String>>) -> CliError {
@@ -88,7 +88,7 @@ pub(super) fn rebuild(error: RebuildError) -> CliError {
     with(exit, error, full.then_some("TMPDIR names the folder for temporary files"))
 }
 
-pub(super) fn archive(error: ArchiveWriteError) -> CliError {
+pub(super) fn archive(error: WriteError) -> CliError {
     CliError::new(Exit::OutputFailed, error)
 }
 
