@@ -52,7 +52,7 @@ pub fn run_checks(image: &str, recipe: &Recipe, rootfs: RootFs) -> Result<Answer
 
 fn job(image: &str, recipe: &Recipe, options: &[String]) -> Result<Answers> {
     let mut run = docker();
-    run.args(["run", "--rm", "--label", LABEL])
+    run.args(["run", "--rm", "--pull=never", "--label", LABEL])
         .args(options)
         .arg(image)
         .stdin(Stdio::null());

@@ -56,6 +56,7 @@ fixtures! {
     docker_redis_answers_like_the_original => "redis",
     docker_static_answers_like_the_original => "static",
     docker_tini_answers_like_the_original => "tini",
+    docker_traps_answers_like_the_original => "traps",
 }
 
 /// Without this, a difference between original and minified image would mean nothing.
