@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::image::TaggedName;
+
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Output {
@@ -14,8 +16,8 @@ pub(super) enum Output {
     Archive {
         /// The file.
         file: PathBuf,
-        /// The name that the image gets in it.
-        reference: Option<String>,
+        /// The name that the image gets in it; the tags where there is none.
+        name: Option<TaggedName>,
     },
 }
 
@@ -32,14 +34,14 @@ impl FromStr for Output {
             .strip_prefix("docker-archive:")
             .or_else(|| text.strip_prefix("oci-archive:"))
             .ok_or("expected `text`, `json`, `docker-archive:FILE[:REF]` or `oci-archive:FILE[:TAG]`")?;
-        let (file, reference) = match archive.split_once(':') {
-            Some((file, reference)) => (file, Some(reference.to_owned())),
+        let (file, name) = match archive.split_once(':') {
+            Some((file, name)) => (file, Some(name.parse().map_err(|e| format!("{e}"))?)),
             None => (archive, None),
         };
-        if file.is_empty() || reference.as_deref() == Some("") {
-            return Err("the file or the reference after it is empty".into());
+        if file.is_empty() {
+            return Err("the name of the file is empty".into());
         }
-        Ok(Self::Archive { file: file.into(), reference })
+        Ok(Self::Archive { file: file.into(), name })
     }
 }
 
@@ -52,7 +54,7 @@ mod tests {
         assert_eq!("json".parse(), Ok(Output::Json));
         assert_eq!(
             "docker-archive:out.tar:app:slim".parse(),
-            Ok(Output::Archive { file: "out.tar".into(), reference: Some("app:slim".into()) })
+            Ok(Output::Archive { file: "out.tar".into(), name: "app:slim".parse().ok() })
         );
         assert!("out.tar".parse::<Output>().is_err());
         assert!("oci-archive::x".parse::<Output>().is_err());

@@ -25,4 +25,4 @@ pub use endpoint::{Endpoint, Environment, Origin, TlsFiles};
 pub use error::TransportError;
 pub use load::Loaded;
 pub use overlay2::InPlaceError;
-pub use source::{ReadHow, ReadMode, ReadRequest, Source};
+pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};

@@ -13,7 +13,7 @@ use super::body::{ChunkSender, chunk_channel};
 use super::daemon::Daemon;
 use super::error::{TransportError, api_error};
 use super::overlay2::{InPlaceError, InPlaceImage, StoreLayout, read_in_place};
-use crate::image::{DiffId, Digest, Image, ImageReference, Platform};
+use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Platform};
 use crate::rootfs::{ContentStore, LayerIndex};
 
 /// How to read an image.
@@ -94,7 +94,29 @@ struct Found {
     inspect: ImageInspect,
 }
 
+/// What the daemon itself says about an image, without reading it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspected {
+    /// The daemon's ID of it.
+    pub id: Digest,
+    /// Its config as the daemon tells it: fields that the daemon does not know are missing.
+    pub config: ImageConfig,
+}
+
 impl Daemon {
+    /// Asks what an image is.
+    pub async fn inspect(&self, request: &ReadRequest<'_>) -> Result<Inspected, TransportError> {
+        let found = self.find(request).await?;
+        let config = serde_json::json!({
+            "os": found.platform.os,
+            "architecture": found.platform.architecture,
+            "config": found.inspect.config,
+            "rootfs": {"type": "layers", "diff_ids": found.diff_ids},
+        });
+        let config = ImageConfig::parse(config.to_string().as_bytes())?;
+        Ok(Inspected { id: found.id, config })
+    }
+
     /// Opens an image. Dropping the future stops the work and frees the temporary files.
     pub async fn open(&self, request: ReadRequest<'_>) -> Result<Source, TransportError> {
         let found = self.find(&request).await?;

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use regex::Regex;
 
 use crate::cli::output::Output;
+use crate::image::{ImageReference, Platform, TaggedName};
+use crate::probe::{ContinueAfter, ExpectedStatus, parse_duration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +32,7 @@ Examples:
 pub(in crate::cli) struct BuildArgs {
     /// Image to make smaller, as the Docker daemon knows it
     #[arg(long, value_name = "IMAGE")]
-    pub(super) target: String,
+    pub(super) target: ImageReference,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
@@ -48,7 +51,7 @@ pub(in crate::cli) struct BuildArgs {
 pub(super) struct OutputArgs {
     /// Name for the new image in the Docker daemon (repeatable)
     #[arg(long, value_name = "NAME")]
-    pub(super) tag: Vec<String>,
+    pub(super) tag: Vec<TaggedName>,
 
     /// `json` or `text` on stdout, or an archive to write: docker-archive:FILE[:REF], oci-archive:FILE[:TAG]
     /// (repeatable)
@@ -147,7 +150,7 @@ pub(super) struct RunArgs {
 
     /// Platform the image must be for: OS/ARCH[/VARIANT]
     #[arg(long)]
-    pub(super) platform: Option<String>,
+    pub(super) platform: Option<Platform>,
 
     /// Show the container's output as it runs, on stderr
     #[arg(long)]
@@ -169,13 +172,13 @@ pub(super) struct ProbeArgs {
     #[arg(long, value_name = "BODY", requires = "http_probe")]
     pub(super) http_probe_body: Option<String>,
 
-    /// Status that the requests must be answered with; default: below 500
+    /// Status that the requests must be answered with: 200, 2xx, 200-299, 200,404; default: below 500
     #[arg(long, value_name = "STATUS", requires = "http_probe")]
-    pub(super) http_probe_expect: Option<u16>,
+    pub(super) http_probe_expect: Option<ExpectedStatus>,
 
-    /// Port of the requests; default: the one that speaks HTTP
+    /// Port of the requests (repeatable); default: those that speak HTTP
     #[arg(long, value_name = "PORT")]
-    pub(super) http_probe_port: Option<u16>,
+    pub(super) http_probe_port: Vec<u16>,
 
     /// JSON file of requests: [{"method", "path", "headers", "body", "expect", "port", "scheme"}, …] (repeatable)
     #[arg(long, value_name = "FILE")]
@@ -199,15 +202,27 @@ pub(super) struct ProbeArgs {
 
     /// The workload is ready when a line of its output matches
     #[arg(long, value_name = "REGEX")]
-    pub(super) wait_for_log: Option<String>,
+    pub(super) wait_for_log: Option<Regex>,
 
     /// How long the workload may take to get ready
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub(super) ready_timeout: Duration,
 
     /// What ends the run: probe, exit, enter, signal (SIGUSR1) or a duration such as 30s
     #[arg(long, value_name = "WHAT", default_value = "probe")]
-    pub(super) continue_after: String,
+    pub(super) continue_after: ContinueAfter,
+
+    /// How long one --exec or --host-exec may take
+    #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = parse_duration)]
+    pub(super) exec_timeout: Duration,
+
+    /// How long the workload may take to stop; default: its own time, else 10s
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) stop_timeout: Option<Duration>,
+
+    /// Exit code of a workload that ends by itself
+    #[arg(long, value_name = "CODE", default_value_t = 0)]
+    pub(super) expect_exit: i64,
 
     /// Go on where a probe fails
     #[arg(long)]
@@ -273,13 +288,4 @@ pub(super) struct TraceArgs {
     #[arg(long, value_name = "FILE", env = "MINIFIER_BTF", default_value = "/sys/kernel/btf/vmlinux")]
     #[arg(hide_short_help = true)]
     pub(super) btf: PathBuf,
-}
-
-/// `250ms`, `30s`, `2m`, `1h`, or bare seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let span: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}"))?;
-    span.try_into().map_err(|_| "a duration must not be negative".to_owned())
 }

@@ -5,7 +5,7 @@ use super::pipeline::Built;
 use crate::image::ImageConfig;
 use crate::report::{
     Dropped, ImageReport, KeptPath, LayerReport, Packages, Report, ResultReport, SCHEMA_VERSION,
-    TraceReport,
+    Timing, TraceReport,
 };
 use crate::rootfs::{EntryKind, ImagePath, LayerIndex, NodeKind};
 use crate::transport::ReadHow;
@@ -13,7 +13,7 @@ use crate::transport::ReadHow;
 /// How many of the largest files that go are named.
 const LARGEST: usize = 20;
 
-pub(super) fn report(options: &Options, built: Built) -> Report {
+pub(super) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
     let image = image(&built);
     let result = result(options, &built);
     let dropped = dropped(&built);
@@ -41,12 +41,12 @@ pub(super) fn report(options: &Options, built: Built) -> Report {
         warnings: built.plan.warnings,
         kept,
         dropped,
-        timings: built.timings,
+        timings,
     }
 }
 
 fn image(built: &Built) -> ImageReport {
-    let image = &built.source.image;
+    let image = &built.image;
     let layers: Vec<LayerReport> = image
         .layers()
         .iter()
@@ -55,10 +55,10 @@ fn image(built: &Built) -> ImageReport {
         .collect();
     ImageReport {
         reference: image.reference.clone(),
-        id: built.source.image_id,
+        id: built.image_id,
         platform: image.config.platform(),
         size: layers.iter().map(|layer| layer.size).sum(),
-        read: match built.source.how {
+        read: match built.how {
             ReadHow::InPlace => "in-place".to_owned(),
             ReadHow::Streamed { .. } => "streamed".to_owned(),
         },

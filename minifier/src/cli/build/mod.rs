@@ -1,10 +1,14 @@
 //! `minifier build`: from an image in the Docker daemon to a smaller one.
 
 mod args;
+mod assemble;
+mod decide;
 mod errors;
 mod options;
 mod outcome;
 mod pipeline;
+mod run;
+mod write;
 
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;

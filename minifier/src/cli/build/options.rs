@@ -12,9 +12,9 @@ use super::args::{BuildArgs, KeepArgs, Layers, ProbeArgs, Read, RunArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::image::TaggedName;
-use crate::plan::Rules;
-use crate::probe::{self, ProbePlan, Step};
+use crate::image::{ImageReference, Platform, TaggedName};
+use crate::plan::{Rules, RunFacts};
+use crate::probe::{self, Crawl, ProbePlan, Step};
 use crate::rebuild::{LayerMode, RebuildOptions};
 use crate::runtime::{self, RunOptions};
 use crate::trace::TraceOptions;
@@ -23,11 +23,13 @@ use crate::transport::ReadMode;
 /// What a build is to do.
 #[derive(Debug)]
 pub(super) struct Options {
-    pub(super) target: String,
+    pub(super) target: ImageReference,
+    pub(super) platform: Option<Platform>,
     pub(super) tags: Vec<TaggedName>,
     pub(super) archives: Vec<ArchiveTo>,
     pub(super) read: ReadMode,
     pub(super) run: RunOptions,
+    pub(super) facts: RunFacts,
     pub(super) probe: ProbePlan,
     pub(super) rules: Rules,
     pub(super) rebuild: RebuildOptions,
@@ -50,29 +52,35 @@ fn usage(error: impl Into<anyhow::Error>) -> CliError {
 impl Options {
     /// Reads the options; `matches` are those of the subcommand, for the order among different options.
     pub(super) fn resolve(args: &BuildArgs, matches: &ArgMatches) -> Result<Self, CliError> {
-        let tag = |text: &String| text.parse::<TaggedName>().map_err(usage);
-        let tags = args.output.tag.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
-        let mut archives = Vec::new();
-        for output in &args.output.output {
-            if let Output::Archive { file, reference } = output {
-                let name = reference.as_ref().map(tag).transpose()?;
-                archives.push(ArchiveTo { file: file.clone(), name });
-            }
+        let archives: Vec<ArchiveTo> = args
+            .output
+            .output
+            .iter()
+            .filter_map(|output| match output {
+                Output::Archive { file, name } => {
+                    Some(ArchiveTo { file: file.clone(), name: name.clone() })
+                }
+                Output::Text | Output::Json => None,
+            })
+            .collect();
+        if args.output.tag.is_empty() && archives.is_empty() && args.output.report.is_none() {
+            return Err(usage(anyhow!("nothing to write: neither --tag nor an archive is given")).hint(
+                "add --tag NAME:TAG or --output docker-archive:FILE; with --report alone it is a dry run",
+            ));
         }
-        if tags.is_empty() && archives.is_empty() && args.output.report.is_none() {
-            return Err(usage(anyhow!("nothing to write: neither --tag nor an archive is given"))
-                .hint("add --tag NAME:TAG, or --output docker-archive:FILE; --report alone makes a dry run"));
-        }
+        let run = run_options(&args.run)?;
         Ok(Self {
             target: args.target.clone(),
-            tags,
+            platform: args.run.platform.clone(),
+            tags: args.output.tag.clone(),
             archives,
             read: match args.output.read {
                 Read::Auto => ReadMode::Auto,
                 Read::InPlace => ReadMode::InPlace,
                 Read::Stream => ReadMode::Stream,
             },
-            run: run_options(&args.run)?,
+            facts: facts(&run),
+            run,
             probe: probe_plan(&args.probe, matches)?,
             rules: rules(&args.keep)?,
             rebuild: RebuildOptions {
@@ -84,7 +92,9 @@ impl Options {
                 ..RebuildOptions::default()
             },
             trace: TraceOptions {
-                buffer_bytes: args.trace.trace_buffer.as_u64(),
+                buffer_bytes: u32::try_from(args.trace.trace_buffer.as_u64())
+                    .context("read --trace-buffer: it must be below 4 GiB")
+                    .map_err(usage)?,
                 btf: args.trace.btf.clone(),
             },
             allow_incomplete_trace: args.trace.allow_incomplete_trace,
@@ -127,7 +137,7 @@ fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {
         add_host: each(&args.add_host, |text| runtime::parse_add_host(text))?,
         read_only: args.read_only,
         shm_size: args.shm_size.as_deref().map(runtime::parse_size).transpose().map_err(usage)?,
-        platform: args.platform.clone(),
+        platform: args.platform.as_ref().map(ToString::to_string),
         ..RunOptions::default()
     })
 }
@@ -141,4 +151,59 @@ where
 
 fn read(file: &Path) -> Result<String, CliError> {
     fs::read_to_string(file).with_context(|| format!("read {}", file.display())).map_err(usage)
+}
+
+/// The probes as the command line gives them; the image's own ports and health check come later.
+fn probe_plan(args: &ProbeArgs, matches: &ArgMatches) -> Result<ProbePlan, CliError> {
+    let headers = each(&args.http_probe_header, probe::parse_header)?;
+    let mut steps: Vec<(usize, Step)> = Vec::new();
+    for (at, text) in placed(matches, "http_probe", &args.http_probe) {
+        let mut request = probe::parse_http_probe(text).map_err(usage)?;
+        request.headers.clone_from(&headers);
+        request.body = args.http_probe_body.clone().map(String::into_bytes);
+        request.expect.clone_from(&args.http_probe_expect);
+        steps.push((at, Step::Http(request)));
+    }
+    for (at, file) in placed(matches, "http_probe_file", &args.http_probe_file) {
+        let text = read(file)?;
+        let requests = probe::parse_probe_file(text.as_bytes())
+            .with_context(|| format!("read {}", file.display()))
+            .map_err(usage)?;
+        steps.extend(requests.into_iter().map(|request| (at, Step::Http(request))));
+    }
+    for (at, text) in placed(matches, "exec", &args.exec) {
+        steps.push((at, Step::exec(text).map_err(usage)?));
+    }
+    for (at, text) in placed(matches, "host_exec", &args.host_exec) {
+        steps.push((at, Step::host_exec(text).map_err(usage)?));
+    }
+    // Stable: the requests of one file stay in their order.
+    steps.sort_by_key(|(at, _)| *at);
+    Ok(ProbePlan {
+        ready_timeout: args.ready_timeout,
+        wait_for_log: args.wait_for_log.clone(),
+        crawl: match (args.no_http_probe, args.crawl) {
+            (true, _) => Crawl::Never,
+            (_, true) => Crawl::Always,
+            _ => Crawl::Auto,
+        },
+        http_ports: args.http_probe_port.iter().copied().collect(),
+        steps: steps.into_iter().map(|(_, step)| step).collect(),
+        step_timeout: args.exec_timeout,
+        continue_after: args.continue_after,
+        expected_exit: args.expect_exit,
+        grace: args.stop_timeout,
+        ignore_failures: args.ignore_probe_failures,
+        ..ProbePlan::default()
+    })
+}
+
+/// The values of an option with their places on the command line.
+fn placed<'a, T>(
+    matches: &ArgMatches,
+    option: &str,
+    values: &'a [T],
+) -> impl Iterator<Item = (usize, &'a T)> {
+    let places: Vec<usize> = matches.indices_of(option).into_iter().flatten().collect();
+    places.into_iter().zip(values)
 }
