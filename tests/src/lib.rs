@@ -3,4 +3,5 @@
 pub mod command;
 pub mod layers;
 pub mod listing;
+pub mod traps;
 pub mod ustar;
