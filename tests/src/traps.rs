@@ -80,6 +80,7 @@ impl Traps {
             .insert(b"security.capability".to_vec(), capability());
         self.dir("/lib");
         self.link("/lib/capable-too", "/bin/capable");
+        self.link("/lib/capable-three", "/bin/capable");
         self.link("/lib/setuid-too", "/bin/setuid");
         *self.dir("/tmp") = meta(0o1777, 0, 0, 1_500_000_004);
         *self.dir("/mail") = meta(0o2775, 8, 8, 1_500_000_005);
