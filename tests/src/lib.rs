@@ -14,6 +14,7 @@ pub mod layers;
 mod leftovers;
 pub mod listing;
 mod program;
+pub mod traps;
 pub mod ustar;
 
 pub use answers::Answers;
