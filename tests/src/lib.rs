@@ -8,9 +8,13 @@
 
 mod answers;
 mod checks;
+pub mod command;
 mod fixture;
+pub mod layers;
 mod leftovers;
+pub mod listing;
 mod program;
+pub mod ustar;
 
 pub use answers::Answers;
 pub use checks::{RootFs, run_checks};
