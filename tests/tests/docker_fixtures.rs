@@ -1,7 +1,8 @@
 //! Every fixture, minified with its own workload, answers as the original does and is smaller.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use minifier_tests::{Minifier, RootFs, SlimImage, fixture, run_checks};
+use xtask::fixtures::Check;
 
 /// Builds the fixture, then compares the answers of original and minified image.
 fn answers_like_the_original(name: &str) -> Result<()> {
@@ -83,17 +84,21 @@ fn docker_fixture_originals_answer_the_same_twice() -> Result<()> {
 
 #[test]
 fn docker_wrong_answers_are_noticed() -> Result<()> {
-    let image = fixture("healthcheck")?.image();
-    let mut recipe = fixture("static")?;
-    // It serves on the same port and answers, but with another page.
-    let error = run_checks(&image, &recipe, RootFs::Writable).unwrap_err();
+    let recipe = fixture("healthcheck")?;
+    let mut other_page = recipe.clone();
+    let Check::Http(check) = &mut other_page.checks[1] else {
+        bail!("the second check is HTTP")
+    };
+    check.contains = "another page".to_owned();
+    let error = run_checks(&recipe.image(), &other_page, RootFs::Writable).unwrap_err();
     ensure!(
-        format!("{error:#}").contains("served by a static program"),
+        format!("{error:#}").contains(r#""another page" is not in the body"#),
         "{error:#}"
     );
-    recipe.checks.clear();
-    recipe.exit_code = 9;
-    let error = run_checks(&image, &recipe, RootFs::Writable).unwrap_err();
+
+    let mut other_end = recipe.clone();
+    other_end.exit_code = 9;
+    let error = run_checks(&recipe.image(), &other_end, RootFs::Writable).unwrap_err();
     ensure!(
         format!("{error:#}").contains("exited with 0 after docker stop"),
         "{error:#}"
