@@ -115,12 +115,20 @@ impl Class {
 
     /// Argument with the path number `which` (0 or 1), [`NO_ARGUMENT`] where there is none.
     pub const fn path_argument(self, which: u32) -> u32 {
-        if which == 0 { self.0 >> 4 & 15 } else { self.0 >> 12 & 15 }
+        if which == 0 {
+            self.0 >> 4 & 15
+        } else {
+            self.0 >> 12 & 15
+        }
     }
 
     /// Argument with the `dirfd` of path number `which`.
     pub const fn at_argument(self, which: u32) -> u32 {
-        if which == 0 { self.0 >> 8 & 15 } else { self.0 >> 16 & 15 }
+        if which == 0 {
+            self.0 >> 8 & 15
+        } else {
+            self.0 >> 16 & 15
+        }
     }
 
     /// Argument with the flags.
@@ -150,8 +158,12 @@ mod tests {
 
     #[test]
     fn arguments_come_back_as_given() {
-        let class =
-            Class::new(Shape::Path, 1).at(0).second(3).second_at(2).flags(4).every_time();
+        let class = Class::new(Shape::Path, 1)
+            .at(0)
+            .second(3)
+            .second_at(2)
+            .flags(4)
+            .every_time();
         assert_eq!(class.shape(), Shape::Path as u32);
         assert_eq!([class.path_argument(0), class.at_argument(0)], [1, 0]);
         assert_eq!([class.path_argument(1), class.at_argument(1)], [3, 2]);

@@ -22,7 +22,9 @@ pub struct Components<'a>(&'a [u8]);
 impl<'a> Components<'a> {
     /// Leaf first; none for the root.
     pub fn leaf_first(self) -> impl DoubleEndedIterator<Item = &'a [u8]> {
-        self.0.split_inclusive(|&byte| byte == 0).map(|name| name.strip_suffix(b"\0").unwrap_or(name))
+        self.0
+            .split_inclusive(|&byte| byte == 0)
+            .map(|name| name.strip_suffix(b"\0").unwrap_or(name))
     }
 
     /// Root first.
@@ -40,7 +42,12 @@ impl<'a> Record<'a> {
         let (path, rest) = rest.split_at_checked(usize::from(header.path_length))?;
         let (base, rest) = rest.split_at_checked(usize::from(header.base_length))?;
         let (resolved, _) = rest.split_at_checked(usize::from(header.resolved_length))?;
-        Some(Self { header, path, base: components(base)?, resolved: components(resolved)? })
+        Some(Self {
+            header,
+            path,
+            base: components(base)?,
+            resolved: components(resolved)?,
+        })
     }
 }
 

@@ -18,9 +18,7 @@ use crate::dedup::{hash, is_known, remember};
 use crate::globals::{class, number_of_sigreturn, offset, set_class};
 use crate::record::{Scratch, begin, count, hand_over, number_seen, scratch};
 use crate::scope;
-use crate::task::{
-    Address, current, in_compat_call, place_of_descriptor, root, working_directory,
-};
+use crate::task::{Address, current, in_compat_call, place_of_descriptor, root, working_directory};
 
 /// The working directory in place of a descriptor.
 pub const AT_FDCWD: i32 = -100;
@@ -43,7 +41,8 @@ pub const NO_PATH: u32 = u32::MAX - 1;
 #[inline(always)]
 pub fn exit(registers: Address, result: i64) {
     // SAFETY: the argument is a typed pointer, which the verifier lets be loaded from directly.
-    let register = |which: usize| unsafe { read_volatile(registers.add(offset(which)).cast::<u64>()) };
+    let register =
+        |which: usize| unsafe { read_volatile(registers.add(offset(which)).cast::<u64>()) };
     let mut number = register(at::REGS_NUMBER) as u32;
     if number == u32::MAX {
         // The frame that rt_sigreturn restored has no number.
@@ -100,7 +99,13 @@ pub fn exit(registers: Address, result: i64) {
 #[inline(always)]
 fn argument(scratch: *mut Scratch, index: u32) -> u64 {
     // SAFETY: masked.
-    unsafe { read_volatile(addr_of_mut!((*scratch).arguments).cast::<u64>().add((index & 7) as usize)) }
+    unsafe {
+        read_volatile(
+            addr_of_mut!((*scratch).arguments)
+                .cast::<u64>()
+                .add((index & 7) as usize),
+        )
+    }
 }
 
 #[inline(always)]
@@ -150,7 +155,11 @@ fn record(scratch: *mut Scratch, task: Address, class: u32) {
         if has_path && !moved {
             (*scratch).header.flags |= flag::BASE;
             let at = class.at_argument(which);
-            let descriptor = if at == NO_ARGUMENT { AT_FDCWD } else { argument(scratch, at) as i32 };
+            let descriptor = if at == NO_ARGUMENT {
+                AT_FDCWD
+            } else {
+                argument(scratch, at) as i32
+            };
             base(scratch, task, absolute, descriptor as u32);
         }
         let leads_on = shape == Shape::Open as u32
@@ -256,7 +265,11 @@ fn probe_user<T: Copy>(address: u64) -> Option<T> {
             size_of::<T>() as u32,
             address as *const c_void,
         );
-        if result == 0 { Some(value.assume_init()) } else { None }
+        if result == 0 {
+            Some(value.assume_init())
+        } else {
+            None
+        }
     }
 }
 
@@ -267,7 +280,11 @@ pub fn socket_path(scratch: *mut Scratch, address: u64, length: u64) -> u32 {
         return NO_PATH;
     }
     // The path may fill the address to the end, without a NUL.
-    let room = if length - 2 > u64::from(SUN_PATH) { SUN_PATH } else { length as u32 - 2 };
+    let room = if length - 2 > u64::from(SUN_PATH) {
+        SUN_PATH
+    } else {
+        length as u32 - 2
+    };
     // SAFETY: a map value of this CPU, with more room than that.
     unsafe {
         let data = addr_of_mut!((*scratch).data).cast::<u8>();

@@ -40,7 +40,11 @@ pub fn hash(scratch: *mut Scratch) -> u64 {
             | u64::from(header.kind) << 16
             | u64::from(header.argument) << 24
             | u64::from(header.extra) << 32;
-        let outcome = if header.result < 0 { header.result as u32 } else { 0 };
+        let outcome = if header.result < 0 {
+            header.result as u32
+        } else {
+            0
+        };
         let mut hash = mix(hash_seed(), call);
         hash = mix(hash, u64::from(header.detail) | u64::from(outcome) << 32);
         hash = mix(hash, u64::from(header.flags) | u64::from(length) << 16);
@@ -54,8 +58,18 @@ pub fn hash(scratch: *mut Scratch) -> u64 {
         }
         let absolute = length > 0 && read_volatile(words.cast::<u8>()) == b'/';
         // A process's root stays where it is.
-        hash = mix_place(hash, header.flags & flag::BASE != 0, addr_of!((*scratch).base), !absolute);
-        hash = mix_place(hash, header.flags & flag::RESOLVED != 0, addr_of!((*scratch).resolved), true);
+        hash = mix_place(
+            hash,
+            header.flags & flag::BASE != 0,
+            addr_of!((*scratch).base),
+            !absolute,
+        );
+        hash = mix_place(
+            hash,
+            header.flags & flag::RESOLVED != 0,
+            addr_of!((*scratch).resolved),
+            true,
+        );
         hash.max(1)
     }
 }
@@ -81,14 +95,18 @@ fn mix_place(hash: u64, there: bool, place: *const Place, named: bool) -> u64 {
 /// True where the hash was added before.
 #[inline(always)]
 pub fn is_known(hash: u64) -> bool {
-    let Some(bucket) = KNOWN.get(hash as u32 & (BUCKETS - 1)) else { return false };
+    let Some(bucket) = KNOWN.get(hash as u32 & (BUCKETS - 1)) else {
+        return false;
+    };
     bucket[0] == hash || bucket[1] == hash || bucket[2] == hash || bucket[3] == hash
 }
 
 /// Adds a hash.
 #[inline(always)]
 pub fn remember(hash: u64) {
-    let Some(bucket) = KNOWN.get_ptr_mut(hash as u32 & (BUCKETS - 1)) else { return };
+    let Some(bucket) = KNOWN.get_ptr_mut(hash as u32 & (BUCKETS - 1)) else {
+        return;
+    };
     // SAFETY: a map value; a race with another CPU forgets one of the two entries.
     let bucket = unsafe { &mut *bucket };
     if bucket[0] == 0 {

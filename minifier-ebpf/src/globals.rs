@@ -104,7 +104,10 @@ pub fn set_class(number: u32, class: u32) {
     if (number as usize) < TABLE {
         // SAFETY: as above.
         unsafe {
-            core::ptr::addr_of_mut!(CLASSES).cast::<u32>().add(number as usize).write_volatile(class)
+            core::ptr::addr_of_mut!(CLASSES)
+                .cast::<u32>()
+                .add(number as usize)
+                .write_volatile(class)
         }
     }
 }

@@ -12,7 +12,8 @@ use minifier_common::record::{LEAF_MAX, PATH_MAX, counter, flag, hook, kind};
 
 use crate::calls::{AT_FDCWD, LOST, base, starts_at_root};
 use crate::globals::{
-    class, number_of_execve, number_of_exit, number_of_exit_group, offset, set_class, task_registers,
+    class, number_of_execve, number_of_exit, number_of_exit_group, offset, set_class,
+    task_registers,
 };
 use crate::record::{Scratch, begin, count, hand_over, number_seen, scratch};
 use crate::scope;
@@ -55,7 +56,9 @@ pub fn exec(task: Address, old_tid: u32, bprm: Address) {
             keep_in_scope(tid);
         }
     } else {
-        let Some(seed) = scope::seed(scratch, task, tgid) else { return };
+        let Some(seed) = scope::seed(scratch, task, tgid) else {
+            return;
+        };
         keep_in_scope(tid);
         begin(scratch, tgid, kind::SEED, 0);
         // SAFETY: a map value of this CPU.
@@ -137,7 +140,9 @@ pub fn exit(task: Address) {
         core::ptr::read_volatile(registers.add(offset(at::REGS_NUMBER)).cast::<u32>())
     };
     let known = class(number);
-    if (number == number_of_exit() || number == number_of_exit_group()) && known & Class::UNSEEN != 0 {
+    if (number == number_of_exit() || number == number_of_exit_group())
+        && known & Class::UNSEEN != 0
+    {
         let Some(scratch) = scratch() else { return };
         if number_seen(scratch, task, tgid, number, hook::EXIT) {
             set_class(number, known & !Class::UNSEEN);

@@ -159,7 +159,13 @@ fn output(scratch: *mut Scratch, hook: u32) -> bool {
 
 /// Hands over a system call number that was not seen before. True where the record is in the ring buffer.
 #[inline(never)]
-pub fn number_seen(scratch: *mut Scratch, task: Address, tgid: u32, number: u32, hook: u32) -> bool {
+pub fn number_seen(
+    scratch: *mut Scratch,
+    task: Address,
+    tgid: u32,
+    number: u32,
+    hook: u32,
+) -> bool {
     begin(scratch, tgid, kind::SYSCALL, number);
     hand_over(scratch, task, hook)
 }

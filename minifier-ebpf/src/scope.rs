@@ -92,7 +92,11 @@ pub fn seed(scratch: *mut Scratch, task: Address, tgid: u32) -> Option<Seed> {
             return None;
         }
         if state.namespace != namespace || state.gone != 0 {
-            *state = State { namespace, first: tgid, gone: 0 };
+            *state = State {
+                namespace,
+                first: tgid,
+                gone: 0,
+            };
         }
     } else if state.namespace != namespace || state.gone != 0 {
         return None;
@@ -127,7 +131,9 @@ fn mount_namespace(task: u64) -> u32 {
 /// Looks for an awaited name among the task's control groups and those right above; leaves it in the scratch.
 #[inline(always)]
 fn awaited_leaf(scratch: *mut Scratch, task: Address) -> u32 {
-    let Some(set) = probe::<u64>(task as u64 + offset(at::TASK_CGROUPS) as u64) else { return 0 };
+    let Some(set) = probe::<u64>(task as u64 + offset(at::TASK_CGROUPS) as u64) else {
+        return 0;
+    };
     // Turn 0 looks at the unified hierarchy.
     for turn in 0..=CONTROLLERS_MAX {
         if turn > controllers() {
@@ -149,7 +155,11 @@ fn awaited_leaf(scratch: *mut Scratch, task: Address) -> u32 {
 
 #[inline(always)]
 fn group_of_state(state: u64) -> Option<u64> {
-    if state == 0 { None } else { probe::<u64>(state + offset(at::CSS_CGROUP) as u64) }
+    if state == 0 {
+        None
+    } else {
+        probe::<u64>(state + offset(at::CSS_CGROUP) as u64)
+    }
 }
 
 #[inline(never)]
@@ -164,7 +174,9 @@ fn awaited_above(scratch: *mut Scratch, group: u64) -> u32 {
         if let Some(name) = name {
             // SAFETY: a map value of this CPU.
             unsafe {
-                addr_of_mut!((*scratch).leaf).cast::<[u64; LEAF_MAX / 8]>().write([0; LEAF_MAX / 8]);
+                addr_of_mut!((*scratch).leaf)
+                    .cast::<[u64; LEAF_MAX / 8]>()
+                    .write([0; LEAF_MAX / 8]);
                 let length = bpf_probe_read_kernel_str(
                     addr_of_mut!((*scratch).leaf).cast(),
                     LEAF_MAX as u32,
@@ -178,9 +190,8 @@ fn awaited_above(scratch: *mut Scratch, group: u64) -> u32 {
                 }
             }
         }
-        let above = probe::<u64>(
-            group + offset(at::CGROUP_SELF) as u64 + offset(at::CSS_PARENT) as u64,
-        );
+        let above =
+            probe::<u64>(group + offset(at::CGROUP_SELF) as u64 + offset(at::CSS_PARENT) as u64);
         group = above.and_then(group_of_state).unwrap_or(0);
     }
     0

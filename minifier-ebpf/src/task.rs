@@ -27,7 +27,10 @@ pub struct Place {
 
 impl Place {
     /// No place.
-    pub const NOWHERE: Self = Self { mount: 0, dentry: 0 };
+    pub const NOWHERE: Self = Self {
+        mount: 0,
+        dentry: 0,
+    };
 }
 
 /// Reads any kernel memory; none where it cannot be read.
@@ -43,7 +46,11 @@ pub fn probe<T: Copy>(address: u64) -> Option<T> {
         )
     };
     // SAFETY: the helper writes the whole value, zeros where it fails.
-    if result == 0 { Some(unsafe { value.assume_init() }) } else { None }
+    if result == 0 {
+        Some(unsafe { value.assume_init() })
+    } else {
+        None
+    }
 }
 
 /// Loads a field of a typed structure: directly where the kernel hands out typed tasks.
@@ -92,7 +99,11 @@ pub fn in_compat_call(task: Address) -> bool {
 #[inline(always)]
 pub fn parent_of(task: Address) -> u32 {
     let parent = follow(task, at::TASK_REAL_PARENT);
-    if parent.is_null() { 0 } else { load(parent, at::TASK_TGID) }
+    if parent.is_null() {
+        0
+    } else {
+        load(parent, at::TASK_TGID)
+    }
 }
 
 /// Working directory. A function of its own, as is [`root`]: merged by the compiler, the two would load from an offset
@@ -140,7 +151,11 @@ fn place_at(address: u64) -> Place {
 /// Where an open file is.
 #[inline(always)]
 pub fn place_of_file(file: u64) -> Place {
-    if file == 0 { Place::NOWHERE } else { place_at(file + offset(at::FILE_PATH) as u64) }
+    if file == 0 {
+        Place::NOWHERE
+    } else {
+        place_at(file + offset(at::FILE_PATH) as u64)
+    }
 }
 
 /// Where the file with that descriptor is.

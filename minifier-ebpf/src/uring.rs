@@ -28,10 +28,14 @@ pub fn submit(request: Address) {
         return;
     }
     let request = request as u64;
-    let Some(opcode) = probe::<u8>(request + offset(at::KIOCB_OPCODE) as u64) else { return };
+    let Some(opcode) = probe::<u8>(request + offset(at::KIOCB_OPCODE) as u64) else {
+        return;
+    };
     let opcode = u32::from(opcode);
     let socket = uring_operation(opcode, URING_SOCKET);
-    if opcode as usize >= URING_TABLE || (uring_operation(opcode, 0) == MISSING && socket == MISSING) {
+    if opcode as usize >= URING_TABLE
+        || (uring_operation(opcode, 0) == MISSING && socket == MISSING)
+    {
         return;
     }
     count(counter::SEEN + hook::URING);

@@ -31,13 +31,20 @@ type Mount = [u64; 3];
 #[inline(never)]
 pub fn walk(scratch: *mut Scratch, which: u32) -> u32 {
     // SAFETY: a map value of this CPU.
-    let Place { mount, mut dentry } =
-        unsafe { if which == 0 { (*scratch).base } else { (*scratch).resolved } };
+    let Place { mount, mut dentry } = unsafe {
+        if which == 0 {
+            (*scratch).base
+        } else {
+            (*scratch).resolved
+        }
+    };
     if dentry == 0 || mount == 0 {
         return LOST;
     }
     let mut mount = mount - offset(at::MOUNT_VFS) as u64;
-    let Some(mut around) = around(mount) else { return LOST };
+    let Some(mut around) = around(mount) else {
+        return LOST;
+    };
     if dentry != around[2] {
         match probe::<u64>(dentry + offset(at::DENTRY_PPREV) as u64) {
             None => return LOST,
@@ -84,7 +91,9 @@ fn around(mount: u64) -> Option<Mount> {
 /// lazily unmounted ones)?
 #[inline(always)]
 fn end(mount: u64) -> u32 {
-    let Some(namespace) = probe::<u64>(mount + offset(at::MOUNT_NS) as u64) else { return LOST };
+    let Some(namespace) = probe::<u64>(mount + offset(at::MOUNT_NS) as u64) else {
+        return LOST;
+    };
     // Null, or an error value in place of a pointer (MNT_NS_INTERNAL).
     if namespace == 0 || namespace >= u64::MAX - 4095 {
         return DETACHED;
@@ -110,7 +119,10 @@ fn append(scratch: *mut Scratch, name: u64) -> bool {
         if length <= 0 || length > i64::from(NAME) {
             return false;
         }
-        write_volatile(addr_of_mut!((*scratch).cursor), cursor as u32 + length as u32);
+        write_volatile(
+            addr_of_mut!((*scratch).cursor),
+            cursor as u32 + length as u32,
+        );
     }
     true
 }

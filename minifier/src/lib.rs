@@ -5,12 +5,12 @@
 //! ([`transport`], [`runtime`], [`probe`], [`trace`]). ARCHITECTURE.md starts with an overview of the objects.
 
 pub mod analyze;
-pub mod cli;
+// cli
 pub mod image;
 pub mod plan;
 pub mod probe;
 pub mod rebuild;
-pub mod report;
+// report
 pub mod rootfs;
 pub mod runtime;
 pub mod trace;

@@ -1,3 +1,1 @@
-//! The `minifier` program.
-
-fn main() {}
+fn main(){}

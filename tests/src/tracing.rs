@@ -25,7 +25,9 @@ pub fn docker_output(args: &[&str]) -> Result<String> {
         args.join(" "),
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned())
 }
 
 /// A container that is removed when dropped.
@@ -37,12 +39,18 @@ pub struct Container {
 impl Container {
     /// `docker create` with these arguments.
     pub fn create(args: &[&str]) -> Result<Self> {
-        Ok(Self { id: docker_output(&[&["create"], args].concat())? })
+        Ok(Self {
+            id: docker_output(&[&["create"], args].concat())?,
+        })
     }
 
     /// Starts it and waits for its end: exit code, standard output and error.
     pub fn run(&self) -> Result<Output> {
-        docker().args(["start", "--attach", &self.id]).stdin(Stdio::null()).output().context("docker start")
+        docker()
+            .args(["start", "--attach", &self.id])
+            .stdin(Stdio::null())
+            .output()
+            .context("docker start")
     }
 
     /// Starts it.
@@ -58,7 +66,9 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let _ = docker().args(["rm", "--force", "--volumes", &self.id]).output();
+        let _ = docker()
+            .args(["rm", "--force", "--volumes", &self.id])
+            .output();
     }
 }
 
@@ -87,16 +97,28 @@ impl Image {
             .stdout(Stdio::piped())
             .spawn()
             .context("tar")?;
-        let Some(archive) = tar.stdout.take() else { bail!("tar has no output") };
+        let Some(archive) = tar.stdout.take() else {
+            bail!("tar has no output")
+        };
         let mut import = docker();
         import.arg("import");
         for change in changes {
             import.args(["-c", change]);
         }
-        let output = import.args(["-", name]).stdin(archive).output().context("docker import")?;
+        let output = import
+            .args(["-", name])
+            .stdin(archive)
+            .output()
+            .context("docker import")?;
         ensure!(tar.wait()?.success(), "tar of {} failed", root.display());
-        ensure!(output.status.success(), "docker import: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(Self { name: name.to_owned() })
+        ensure!(
+            output.status.success(),
+            "docker import: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(Self {
+            name: name.to_owned(),
+        })
     }
 }
 

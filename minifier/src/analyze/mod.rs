@@ -1,1 +1,26 @@
-//! analyze
+//! What is inside the files of an image: ELF needs, script interpreters, the dynamic linker's search, accounts,
+//! name services, package databases.
+//!
+//! Parsers take bytes and never trust them; [`Files`] reads the bytes, bounded, through the image's content store.
+//! Nothing of the image is executed.
+
+mod accounts;
+mod command;
+mod elf;
+mod files;
+mod ldso;
+mod nsswitch;
+mod packages;
+mod script;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use accounts::{Account, find_account};
+pub use command::{CommandWords, command_words};
+pub use elf::{Abi, Dlopen, DlopenPriority, ElfError, ElfFile, ElfKind, ReadAt};
+pub use files::{Files, ReadError};
+pub use ldso::{Context, Hit, Libc, Linker};
+pub use nsswitch::name_services;
+pub use packages::{Package, PackageIndex, PackageManager, read_packages};
+pub use script::{EnvCommand, Shebang, env_command, parse_shebang};

@@ -83,4 +83,14 @@ pub trait ContentStore: Send + Sync {
         self.open(content)?.take(limit).read_to_end(&mut head)?;
         Ok(head)
     }
+
+    /// Reads at most `limit` bytes from `offset` on; fewer where the content ends before. Stores that can seek
+    /// should not read what lies before `offset`, as this default does.
+    fn read_range(&self, content: ContentRef, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
+        let mut reader = self.open(content)?;
+        io::copy(&mut (&mut reader).take(offset), &mut io::sink())?;
+        let mut range = Vec::new();
+        reader.take(limit).read_to_end(&mut range)?;
+        Ok(range)
+    }
 }

@@ -54,16 +54,40 @@ impl RootFs {
     /// Resolves `path` (relative ones from `base`), following every link on the way, and the last one too where
     /// `follow_last` says so. `path` is as a program passed it: `..` is taken after links, not lexically.
     pub fn resolve(&self, base: &ImagePath, path: &[u8], follow_last: bool) -> Resolution {
+        self.resolve_in(&ImagePath::root(), base, path, follow_last)
+    }
+
+    /// [`Self::resolve`] as a process sees it whose root is `top` (after a chroot): absolute paths and links start
+    /// there, and `..` does not leave it. `top` is free of links; paths in the answer are the image's.
+    pub fn resolve_in(
+        &self,
+        top: &ImagePath,
+        base: &ImagePath,
+        path: &[u8],
+        follow_last: bool,
+    ) -> Resolution {
+        let Some(top_node) = self.lookup(top) else {
+            return Resolution {
+                links: Vec::new(),
+                end: End::Missing { path: top.clone() },
+            };
+        };
         let mut links = Vec::new();
         // What is still to be walked, last component first. A relative path starts with its base.
         let mut todo: Vec<Vec<u8>> = Vec::new();
         push_components(&mut todo, path);
         let trailing_slash = path.ends_with(b"/") && !todo.is_empty();
+        let (mut at, mut node) = (top.clone(), top_node);
         if !path.starts_with(b"/") {
-            push_components(&mut todo, base.as_bytes());
+            // A base outside of `top` (a descriptor from before the chroot) is walked from the image's root.
+            match base.as_bytes().strip_prefix(top.as_bytes()) {
+                Some(below) if base.starts_with(top) => push_components(&mut todo, below),
+                _ => {
+                    push_components(&mut todo, base.as_bytes());
+                    (at, node) = (ImagePath::root(), self.root());
+                }
+            }
         }
-        let mut at = ImagePath::root();
-        let mut node = self.root();
         while let Some(name) = todo.pop() {
             if !self.node(node).is_dir() {
                 return Resolution {
@@ -73,6 +97,7 @@ impl RootFs {
             }
             match &*name {
                 b"." => continue,
+                b".." if at == *top => continue,
                 b".." => {
                     at = at.parent().unwrap_or(at);
                     // The parent of a path that was walked exists.
@@ -100,8 +125,7 @@ impl RootFs {
                     links.push(next);
                     push_components(&mut todo, target);
                     if target.starts_with(b"/") {
-                        at = ImagePath::root();
-                        node = self.root();
+                        (at, node) = (top.clone(), top_node);
                     }
                 }
                 None => {
@@ -187,6 +211,24 @@ mod tests {
         assert_eq!(end(&t, "f/"), "not a directory /w/f");
         let links = t.resolve(&ImagePath::root(), b"/bin/sh", true).links;
         assert_eq!(links, ["/bin", "/usr/bin/sh", "/bin"].map(ImagePath::from));
+    }
+
+    #[test]
+    fn a_chrooted_process_does_not_leave_its_root() {
+        let t = tree(
+            &[("/jail/a", "/b"), ("/jail/up", "../../b")],
+            &["/b", "/jail/b", "/jail/d/f", "/out/f"],
+        );
+        let found = |base: &str, path: &str| {
+            t.resolve_in(&"/jail".into(), &base.into(), path.as_bytes(), true)
+                .found()
+                .map(|(path, _)| path.to_string())
+        };
+        assert_eq!(found("/jail", "/a").as_deref(), Some("/jail/b"));
+        assert_eq!(found("/jail/d", "../../up").as_deref(), Some("/jail/b"));
+        assert_eq!(found("/jail/d", "f").as_deref(), Some("/jail/d/f"));
+        assert_eq!(found("/out", "f").as_deref(), Some("/out/f"));
+        assert_eq!(found("/jail", "/out/f"), None);
     }
 
     #[test]

@@ -75,7 +75,10 @@ impl Assembler {
     fn process(&mut self, record: &Record<'_>) -> &mut Process {
         self.processes
             .entry(record.header.tgid)
-            .or_insert_with(|| Process { parent: record.header.parent, executables: Vec::new() })
+            .or_insert_with(|| Process {
+                parent: record.header.parent,
+                executables: Vec::new(),
+            })
     }
 
     fn seed(&mut self, record: &Record<'_>) {
@@ -88,10 +91,14 @@ impl Assembler {
 
     fn fork(&mut self, record: &Record<'_>) {
         let forked = record.header.extra;
-        let executable = self.processes.get(&forked).and_then(|process| process.executables.last().cloned());
+        let executable = self
+            .processes
+            .get(&forked)
+            .and_then(|process| process.executables.last().cloned());
         self.process(record).executables.extend(executable);
         if let Some(directory) = self.working_directories.get(&forked).cloned() {
-            self.working_directories.insert(record.header.tgid, directory);
+            self.working_directories
+                .insert(record.header.tgid, directory);
         }
     }
 
@@ -99,8 +106,9 @@ impl Assembler {
         let base = self.base(record);
         let resolved = self.resolved(record);
         if record.header.kind == kind::EXECUTE {
-            let executable =
-                resolved.clone().or_else(|| base.as_ref().map(|base| base.join(record.path)));
+            let executable = resolved
+                .clone()
+                .or_else(|| base.as_ref().map(|base| base.join(record.path)));
             self.process(record).executables.extend(executable);
         }
         self.add(record, Operation::Execute, base, resolved, Some(0));
@@ -129,10 +137,17 @@ impl Assembler {
         if matches!(call.name, "chdir" | "fchdir")
             && let Some(directory) = &resolved
         {
-            self.working_directories.insert(header.tgid, directory.clone());
+            self.working_directories
+                .insert(header.tgid, directory.clone());
         }
         let operation = call.operation(header.argument, header.detail);
-        self.add(record, operation, base, resolved, Some(header.result.into()));
+        self.add(
+            record,
+            operation,
+            base,
+            resolved,
+            Some(header.result.into()),
+        );
     }
 
     fn uring(&mut self, record: &Record<'_>) {
@@ -172,7 +187,11 @@ impl Assembler {
         };
         let hash = hash(&access);
         let same = self.known.entry(hash).or_default();
-        if same.iter().any(|&index| self.accesses.get(index as usize).is_some_and(|one| repeats(one, &access))) {
+        if same.iter().any(|&index| {
+            self.accesses
+                .get(index as usize)
+                .is_some_and(|one| repeats(one, &access))
+        }) {
             return;
         }
         same.push(u32::try_from(self.accesses.len()).unwrap_or(u32::MAX));
@@ -181,12 +200,18 @@ impl Assembler {
 
     fn base(&mut self, record: &Record<'_>) -> Option<ImagePath> {
         let lost = flag::BASE_LOST | flag::BASE_DETACHED;
-        self.path(record.base, record.header.flags & (flag::BASE | lost) == flag::BASE)
+        self.path(
+            record.base,
+            record.header.flags & (flag::BASE | lost) == flag::BASE,
+        )
     }
 
     fn resolved(&mut self, record: &Record<'_>) -> Option<ImagePath> {
         let lost = flag::RESOLVED_LOST | flag::RESOLVED_DETACHED;
-        self.path(record.resolved, record.header.flags & (flag::RESOLVED | lost) == flag::RESOLVED)
+        self.path(
+            record.resolved,
+            record.header.flags & (flag::RESOLVED | lost) == flag::RESOLVED,
+        )
     }
 
     fn path(&mut self, components: Components<'_>, known: bool) -> Option<ImagePath> {
@@ -210,7 +235,14 @@ impl Assembler {
 /// What makes an access another one: all but the time, the process and the exact result of a success.
 fn key(access: &Access) -> impl Eq + Hash + '_ {
     let outcome = access.result.map(|result| result.min(0));
-    (access.syscall, access.operation, &access.requested, &access.base, &access.resolved, outcome)
+    (
+        access.syscall,
+        access.operation,
+        &access.requested,
+        &access.base,
+        &access.resolved,
+        outcome,
+    )
 }
 
 fn repeats(one: &Access, other: &Access) -> bool {

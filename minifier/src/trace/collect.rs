@@ -17,7 +17,11 @@ const PACE: Duration = Duration::from_millis(10);
 const LAST_PROGRAMS: Duration = Duration::from_millis(5);
 
 /// Collects until the other end of `stop` says so or is gone; none in the second case.
-pub(super) fn run(mut kernel: Kernel, stop: &Receiver<()>, seen: &watch::Sender<bool>) -> Option<Result<Trace, TraceError>> {
+pub(super) fn run(
+    mut kernel: Kernel,
+    stop: &Receiver<()>,
+    seen: &watch::Sender<bool>,
+) -> Option<Result<Trace, TraceError>> {
     let mut assembler = Assembler::new(kernel.start);
     loop {
         drain(&mut kernel, &mut assembler, seen);
@@ -51,7 +55,10 @@ fn trace(kernel: &mut Kernel, assembler: Assembler) -> Result<Trace, TraceError>
             .counters
             .get(&index, 0)
             .map(|values| values.iter().sum())
-            .map_err(|source| TraceError::Map { map: "COUNTERS", source: Box::new(source) })
+            .map_err(|source| TraceError::Map {
+                map: "COUNTERS",
+                source: Box::new(source),
+            })
     };
     let mut hooks = Vec::new();
     let mut gaps = Vec::new();
@@ -66,16 +73,32 @@ fn trace(kernel: &mut Kernel, assembler: Assembler) -> Result<Trace, TraceError>
                 hook.name
             ));
         }
-        hooks.push(HookStatus { name: hook.name.to_owned(), seen, lost });
+        hooks.push(HookStatus {
+            name: hook.name.to_owned(),
+            seen,
+            lost,
+        });
     }
     let uring_hook = kernel.hooks.iter().any(|one| one.counter == hook::URING);
     let uring_used = calls::number("io_uring_setup")
         .is_some_and(|number| assembler.syscalls.contains(&number.into()));
     let counted = [
-        (counter::PATH_LOST, "paths given to system calls could not be read"),
-        (counter::WALK_LOST, "files could not be followed up to the root directory"),
-        (counter::FOREIGN, "system calls of 32-bit programs were not looked at"),
-        (counter::URING_LOST, "io_uring requests with a path could not be read"),
+        (
+            counter::PATH_LOST,
+            "paths given to system calls could not be read",
+        ),
+        (
+            counter::WALK_LOST,
+            "files could not be followed up to the root directory",
+        ),
+        (
+            counter::FOREIGN,
+            "system calls of 32-bit programs were not looked at",
+        ),
+        (
+            counter::URING_LOST,
+            "io_uring requests with a path could not be read",
+        ),
     ];
     for (index, what) in counted {
         let count = total(kernel, index)?;
@@ -84,15 +107,26 @@ fn trace(kernel: &mut Kernel, assembler: Assembler) -> Result<Trace, TraceError>
         }
     }
     if uring_used && !uring_hook {
-        gaps.push("the container uses io_uring, whose requests cannot be traced on this kernel".into());
+        gaps.push(
+            "the container uses io_uring, whose requests cannot be traced on this kernel".into(),
+        );
     }
     if assembler.undecodable > 0 {
-        gaps.push(format!("{} records could not be understood", assembler.undecodable));
+        gaps.push(format!(
+            "{} records could not be understood",
+            assembler.undecodable
+        ));
     }
     if !assembler.seeded {
         gaps.push("the container was never seen to execute anything".into());
     }
     let mut accesses = assembler.accesses;
     accesses.sort_by_key(|access| access.time);
-    Ok(Trace { accesses, processes: assembler.processes, syscalls: assembler.syscalls, hooks, gaps })
+    Ok(Trace {
+        accesses,
+        processes: assembler.processes,
+        syscalls: assembler.syscalls,
+        hooks,
+        gaps,
+    })
 }

@@ -88,7 +88,9 @@ impl TraceError {
             Self::Btf { .. } => {
                 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (5.10 or newer of any current distribution)"
             }
-            Self::BtfInvalid { .. } => "name the running kernel's BTF file, normally /sys/kernel/btf/vmlinux",
+            Self::BtfInvalid { .. } => {
+                "name the running kernel's BTF file, normally /sys/kernel/btf/vmlinux"
+            }
             Self::Layout(_) | Self::Load { .. } | Self::Attach { .. } | Self::Object(_) => {
                 "`minifier doctor` tells what this kernel lacks; kernels from 5.10 on work"
             }

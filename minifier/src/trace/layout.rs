@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use btf_rs::{Btf, BtfType, Type};
-use minifier_common::offsets::{
-    COUNT, FILENAME_NAME, KIOCB_CMD, KIOCB_OPCODE, LIST, MISSING, REGS_NUMBER, TASK_COMPAT, URING_FLAGS,
-    URING_SOCKET, URING_TABLE, URING_UNREADABLE, URING_WORDS,
-};
 use minifier_common::offsets as at;
+use minifier_common::offsets::{
+    COUNT, FILENAME_NAME, KIOCB_CMD, KIOCB_OPCODE, LIST, MISSING, REGS_NUMBER, TASK_COMPAT,
+    URING_FLAGS, URING_SOCKET, URING_TABLE, URING_UNREADABLE, URING_WORDS,
+};
 
 use super::TraceError;
 
@@ -41,7 +41,15 @@ struct Registers {
 
 /// `ax` holds the result already; `orig_ax` the number. TS_COMPAT.
 const X86_64: Registers = Registers {
-    members: [("orig_ax", 0), ("di", 0), ("si", 0), ("dx", 0), ("r10", 0), ("r8", 0), ("r9", 0)],
+    members: [
+        ("orig_ax", 0),
+        ("di", 0),
+        ("si", 0),
+        ("dx", 0),
+        ("r10", 0),
+        ("r8", 0),
+        ("r9", 0),
+    ],
     compat: ("thread_info.status", 2),
 };
 
@@ -61,28 +69,104 @@ const AARCH64: Registers = Registers {
 
 /// An io_uring operation: its name, the structure of its arguments, the members with the paths and their `dirfd`
 /// (empty for none), the member with the flags, the member with a socket address.
-type UringOperation = (&'static str, &'static str, [[&'static str; 2]; 2], &'static str, &'static str);
+type UringOperation = (
+    &'static str,
+    &'static str,
+    [[&'static str; 2]; 2],
+    &'static str,
+    &'static str,
+);
 
 const URING_OPERATIONS: &[UringOperation] = &[
-    ("IORING_OP_OPENAT", "io_open", [["filename", "dfd"], ["", ""]], "how.flags", ""),
-    ("IORING_OP_OPENAT2", "io_open", [["filename", "dfd"], ["", ""]], "how.flags", ""),
-    ("IORING_OP_STATX", "io_statx", [["filename", "dfd"], ["", ""]], "flags", ""),
-    ("IORING_OP_RENAMEAT", "io_rename", [["oldpath", "old_dfd"], ["newpath", "new_dfd"]], "flags", ""),
-    ("IORING_OP_UNLINKAT", "io_unlink", [["filename", "dfd"], ["", ""]], "flags", ""),
-    ("IORING_OP_MKDIRAT", "io_mkdir", [["filename", "dfd"], ["", ""]], "", ""),
-    ("IORING_OP_SYMLINKAT", "io_link", [["newpath", "new_dfd"], ["", ""]], "", ""),
-    ("IORING_OP_LINKAT", "io_link", [["oldpath", "old_dfd"], ["newpath", "new_dfd"]], "flags", ""),
-    ("IORING_OP_SETXATTR", "io_xattr", [["filename", ""], ["", ""]], "", ""),
-    ("IORING_OP_GETXATTR", "io_xattr", [["filename", ""], ["", ""]], "", ""),
-    ("IORING_OP_CONNECT", "io_connect", [["", ""], ["", ""]], "", "addr"),
+    (
+        "IORING_OP_OPENAT",
+        "io_open",
+        [["filename", "dfd"], ["", ""]],
+        "how.flags",
+        "",
+    ),
+    (
+        "IORING_OP_OPENAT2",
+        "io_open",
+        [["filename", "dfd"], ["", ""]],
+        "how.flags",
+        "",
+    ),
+    (
+        "IORING_OP_STATX",
+        "io_statx",
+        [["filename", "dfd"], ["", ""]],
+        "flags",
+        "",
+    ),
+    (
+        "IORING_OP_RENAMEAT",
+        "io_rename",
+        [["oldpath", "old_dfd"], ["newpath", "new_dfd"]],
+        "flags",
+        "",
+    ),
+    (
+        "IORING_OP_UNLINKAT",
+        "io_unlink",
+        [["filename", "dfd"], ["", ""]],
+        "flags",
+        "",
+    ),
+    (
+        "IORING_OP_MKDIRAT",
+        "io_mkdir",
+        [["filename", "dfd"], ["", ""]],
+        "",
+        "",
+    ),
+    (
+        "IORING_OP_SYMLINKAT",
+        "io_link",
+        [["newpath", "new_dfd"], ["", ""]],
+        "",
+        "",
+    ),
+    (
+        "IORING_OP_LINKAT",
+        "io_link",
+        [["oldpath", "old_dfd"], ["newpath", "new_dfd"]],
+        "flags",
+        "",
+    ),
+    (
+        "IORING_OP_SETXATTR",
+        "io_xattr",
+        [["filename", ""], ["", ""]],
+        "",
+        "",
+    ),
+    (
+        "IORING_OP_GETXATTR",
+        "io_xattr",
+        [["filename", ""], ["", ""]],
+        "",
+        "",
+    ),
+    (
+        "IORING_OP_CONNECT",
+        "io_connect",
+        [["", ""], ["", ""]],
+        "",
+        "addr",
+    ),
 ];
 
 /// Tracepoints with the request as their first argument, under its names since 6.3 and 5.18.
 const URING_HOOKS: [&str; 2] = ["io_uring_submit_req", "io_uring_submit_sqe"];
 
 /// Tracepoints without which nothing can be traced.
-pub(super) const HOOKS: [&str; 4] =
-    ["sys_exit", "sched_process_fork", "sched_process_exec", "sched_process_exit"];
+pub(super) const HOOKS: [&str; 4] = [
+    "sys_exit",
+    "sched_process_fork",
+    "sched_process_exec",
+    "sched_process_exit",
+];
 
 impl Layout {
     /// Reads the type information in the file at `path`.
@@ -109,7 +193,9 @@ impl Layout {
             }
             match types.offset(structure, members) {
                 Some(found) => *offset = found,
-                None if required => return Err(TraceError::Layout(format!("{structure}.{members}"))),
+                None if required => {
+                    return Err(TraceError::Layout(format!("{structure}.{members}")));
+                }
                 None => {}
             }
         }
@@ -127,7 +213,9 @@ impl Layout {
             .array_length("css_set", "subsys")
             .ok_or_else(|| TraceError::Layout("css_set.subsys".into()))?;
         let helpers = types.enumerators("bpf_func_id");
-        let readable = [FILENAME_NAME, KIOCB_OPCODE, KIOCB_CMD].iter().all(|&at| offsets[at] != MISSING);
+        let readable = [FILENAME_NAME, KIOCB_OPCODE, KIOCB_CMD]
+            .iter()
+            .all(|&at| offsets[at] != MISSING);
         Ok(Self {
             uring: uring(types),
             compat_mask: registers.compat.1,
@@ -147,10 +235,26 @@ fn neighbours(types: &Types, offsets: &[u32; COUNT]) -> Result<(), TraceError> {
     let expected = [
         ("path.mnt first", types.offset("path", "mnt"), 0),
         ("path.dentry second", types.offset("path", "dentry"), 8),
-        ("dentry.d_name behind d_parent", Some(offsets[at::DENTRY_HASH]), offsets[at::DENTRY_PARENT] + 8),
-        ("dentry.d_name.name behind its hash", Some(offsets[at::DENTRY_NAME]), offsets[at::DENTRY_PARENT] + 16),
-        ("mount.mnt_mountpoint behind mnt_parent", Some(offsets[at::MOUNT_POINT]), offsets[at::MOUNT_PARENT] + 8),
-        ("mount.mnt behind mnt_mountpoint", Some(offsets[at::MOUNT_ROOT]), offsets[at::MOUNT_PARENT] + 16),
+        (
+            "dentry.d_name behind d_parent",
+            Some(offsets[at::DENTRY_HASH]),
+            offsets[at::DENTRY_PARENT] + 8,
+        ),
+        (
+            "dentry.d_name.name behind its hash",
+            Some(offsets[at::DENTRY_NAME]),
+            offsets[at::DENTRY_PARENT] + 16,
+        ),
+        (
+            "mount.mnt_mountpoint behind mnt_parent",
+            Some(offsets[at::MOUNT_POINT]),
+            offsets[at::MOUNT_PARENT] + 8,
+        ),
+        (
+            "mount.mnt behind mnt_mountpoint",
+            Some(offsets[at::MOUNT_ROOT]),
+            offsets[at::MOUNT_PARENT] + 16,
+        ),
     ];
     for (what, found, offset) in expected {
         if found != Some(offset) {
@@ -164,11 +268,18 @@ fn uring(types: &Types) -> [[u32; URING_WORDS]; URING_TABLE] {
     let numbers = types.enumerators("io_uring_op");
     let mut table = [[MISSING; URING_WORDS]; URING_TABLE];
     for (name, structure, paths, flags, socket) in URING_OPERATIONS {
-        let Some(row) = numbers.get(*name).and_then(|&number| table.get_mut(number as usize)) else {
+        let Some(row) = numbers
+            .get(*name)
+            .and_then(|&number| table.get_mut(number as usize))
+        else {
             continue;
         };
         // A pointer to the kernel's copy of the path, or to the caller's address with its length behind.
-        let pointer = |member: &str| types.pointer_offset(structure, member).unwrap_or(URING_UNREADABLE);
+        let pointer = |member: &str| {
+            types
+                .pointer_offset(structure, member)
+                .unwrap_or(URING_UNREADABLE)
+        };
         for (which, [path, descriptor]) in paths.iter().enumerate() {
             if !path.is_empty() {
                 row[2 * which] = pointer(path);
@@ -197,9 +308,14 @@ pub(super) struct Types(Btf);
 impl Types {
     /// Reads them from a file.
     pub(super) fn read(path: &Path) -> Result<Self, TraceError> {
-        let bytes = std::fs::read(path).map_err(|source| TraceError::Btf { path: path.into(), source })?;
-        let btf = Btf::from_bytes(&bytes)
-            .map_err(|error| TraceError::BtfInvalid { path: path.into(), reason: error.to_string() })?;
+        let bytes = std::fs::read(path).map_err(|source| TraceError::Btf {
+            path: path.into(),
+            source,
+        })?;
+        let btf = Btf::from_bytes(&bytes).map_err(|error| TraceError::BtfInvalid {
+            path: path.into(),
+            reason: error.to_string(),
+        })?;
         Ok(Self(btf))
     }
 
@@ -209,24 +325,36 @@ impl Types {
     }
 
     fn named(&self, name: &str) -> impl Iterator<Item = Type> {
-        self.0.resolve_types_by_name(name).unwrap_or_default().into_iter()
+        self.0
+            .resolve_types_by_name(name)
+            .unwrap_or_default()
+            .into_iter()
     }
 
     fn tracepoint(&self, name: &str) -> Option<btf_rs::Typedef> {
-        self.named(&format!("btf_trace_{name}")).find_map(|found| match found {
-            Type::Typedef(typedef) => Some(typedef),
-            _ => None,
-        })
+        self.named(&format!("btf_trace_{name}"))
+            .find_map(|found| match found {
+                Type::Typedef(typedef) => Some(typedef),
+                _ => None,
+            })
     }
 
     /// Name of the structure that the tracepoint's first argument points to.
     fn first_argument(&self, tracepoint: &str) -> Option<String> {
-        let Type::Ptr(pointer) = self.0.resolve_chained_type(&self.tracepoint(tracepoint)?).ok()? else {
+        let Type::Ptr(pointer) = self
+            .0
+            .resolve_chained_type(&self.tracepoint(tracepoint)?)
+            .ok()?
+        else {
             return None;
         };
-        let Type::FuncProto(prototype) = self.0.resolve_chained_type(&pointer).ok()? else { return None };
+        let Type::FuncProto(prototype) = self.0.resolve_chained_type(&pointer).ok()? else {
+            return None;
+        };
         // The first parameter is the tracepoint's private data.
-        let Type::Ptr(argument) = self.plain(prototype.parameters.get(1)?)? else { return None };
+        let Type::Ptr(argument) = self.plain(prototype.parameters.get(1)?)? else {
+            return None;
+        };
         match self.plain(&argument)? {
             Type::Struct(structure) => self.0.resolve_name(&structure).ok(),
             _ => None,
@@ -256,9 +384,15 @@ impl Types {
         if members.is_empty() {
             return None;
         }
-        let mut found = (0, self.named(structure).find(|found| matches!(found, Type::Struct(_)))?);
+        let mut found = (
+            0,
+            self.named(structure)
+                .find(|found| matches!(found, Type::Struct(_)))?,
+        );
         for name in members.split('.') {
-            let (Type::Struct(outer) | Type::Union(outer)) = &found.1 else { return None };
+            let (Type::Struct(outer) | Type::Union(outer)) = &found.1 else {
+                return None;
+            };
             let (offset, inner) = self.member_of(outer, name, 0)?;
             found = (found.0 + offset, inner);
         }

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray, RingBuf};
-use aya::programs::{BtfTracePoint, ProgramError};
 use aya::programs::tp_btf::BtfTracePointLinkId;
+use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel};
 use minifier_common::class::TABLE;
 use minifier_common::record::{LEAF_MAX, hook};
@@ -30,7 +30,10 @@ pub struct TraceOptions {
 impl Default for TraceOptions {
     /// 8 MiB, and the BTF file that the environment variable `MINIFIER_BTF` names or else the kernel's own.
     fn default() -> Self {
-        Self { buffer_bytes: 8 << 20, btf: default_btf() }
+        Self {
+            buffer_bytes: 8 << 20,
+            btf: default_btf(),
+        }
     }
 }
 
@@ -62,8 +65,12 @@ pub(super) struct Kernel {
 }
 
 /// Programs by name, with the index of their counters; the io_uring one goes to whichever hook there is.
-const PROGRAMS: [(&str, u32); 4] =
-    [(HOOKS[0], hook::SYS_EXIT), (HOOKS[1], hook::FORK), (HOOKS[2], hook::EXEC), (HOOKS[3], hook::EXIT)];
+const PROGRAMS: [(&str, u32); 4] = [
+    (HOOKS[0], hook::SYS_EXIT),
+    (HOOKS[1], hook::FORK),
+    (HOOKS[2], hook::EXEC),
+    (HOOKS[3], hook::EXIT),
+];
 const URING_PROGRAM: &str = "io_uring_submit_req";
 
 impl Kernel {
@@ -72,11 +79,20 @@ impl Kernel {
     pub(super) fn attach(options: &TraceOptions) -> Result<Self, TraceError> {
         privileges::check()?;
         let layout = Layout::read(&options.btf)?;
-        let btf = Btf::parse_file(&options.btf, Endianness::default())
-            .map_err(|error| TraceError::BtfInvalid { path: options.btf.clone(), reason: error.to_string() })?;
+        let btf = Btf::parse_file(&options.btf, Endianness::default()).map_err(|error| {
+            TraceError::BtfInvalid {
+                path: options.btf.clone(),
+                reason: error.to_string(),
+            }
+        })?;
         // Only kernels before 5.11 count maps as locked memory, and not every host may raise the limit.
-        let unlimited = rustix::process::Rlimit { current: None, maximum: None };
-        if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Memlock, unlimited) {
+        let unlimited = rustix::process::Rlimit {
+            current: None,
+            maximum: None,
+        };
+        if let Err(error) =
+            rustix::process::setrlimit(rustix::process::Resource::Memlock, unlimited)
+        {
             tracing::debug!(%error, "the limit on locked memory stays");
         }
         let mut ebpf = load(options, &layout, &btf)?;
@@ -105,7 +121,8 @@ impl Kernel {
     /// Takes the hooks away; what they recorded stays readable.
     pub(super) fn detach(&mut self) {
         for hook in &mut self.hooks {
-            if let (Some(link), Some(program)) = (hook.link.take(), program(&mut self.ebpf, hook.program))
+            if let (Some(link), Some(program)) =
+                (hook.link.take(), program(&mut self.ebpf, hook.program))
                 && let Err(error) = program.detach(link)
             {
                 tracing::warn!(%error, hook = hook.name, "cannot detach");
@@ -115,18 +132,27 @@ impl Kernel {
 
     /// How often the kernel skipped the hook's program because it ran already on that CPU (kernels from 5.12 on tell).
     pub(super) fn skipped(&mut self, index: usize) -> u64 {
-        let Some(hook) = self.hooks.get(index) else { return 0 };
+        let Some(hook) = self.hooks.get(index) else {
+            return 0;
+        };
         program(&mut self.ebpf, hook.program)
             .and_then(|program| program.fd().ok())
-            .and_then(|fd| std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok())
-            .and_then(|info| info.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok()))
+            .and_then(|fd| {
+                std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd()))
+                    .ok()
+            })
+            .and_then(|info| {
+                info.lines()
+                    .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
+            })
             .unwrap_or(0)
     }
 }
 
 fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, TraceError> {
     let namespace = |of: &str| {
-        std::fs::metadata(format!("/proc/{of}/ns/mnt")).map_or(0, |namespace| namespace.ino() as u32)
+        std::fs::metadata(format!("/proc/{of}/ns/mnt"))
+            .map_or(0, |namespace| namespace.ino() as u32)
     };
     let namespaces = [namespace("1"), namespace("self")];
     let numbers = ["exit", "exit_group", "execve", "rt_sigreturn"]
@@ -135,7 +161,11 @@ fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, Trac
     let classes: [u32; TABLE] = calls::classes();
     let uring = layout.uring.as_flattened();
     let page = rustix::param::page_size() as u32;
-    let buffer = options.buffer_bytes.max(page).checked_next_power_of_two().unwrap_or(1 << 31);
+    let buffer = options
+        .buffer_bytes
+        .max(page)
+        .checked_next_power_of_two()
+        .unwrap_or(1 << 31);
     EbpfLoader::new()
         .btf(Some(btf))
         // Costs nothing where the programs load: it is asked for once they did not.
@@ -168,25 +198,55 @@ fn attach(
 ) -> Result<Hook, TraceError> {
     let program =
         program(ebpf, name).ok_or_else(|| TraceError::Layout(format!("eBPF program {name}")))?;
-    program.load(hook, btf).map_err(|error| refused(hook, error))?;
-    let link = program.attach().map_err(|source| TraceError::Attach { hook, source: Box::new(source) })?;
-    Ok(Hook { name: hook, counter, program: name, link: Some(link) })
+    program
+        .load(hook, btf)
+        .map_err(|error| refused(hook, error))?;
+    let link = program.attach().map_err(|source| TraceError::Attach {
+        hook,
+        source: Box::new(source),
+    })?;
+    Ok(Hook {
+        name: hook,
+        counter,
+        program: name,
+        link: Some(link),
+    })
 }
 
 /// The end of the verifier's log says why; its start is the whole program.
 fn refused(hook: &'static str, error: ProgramError) -> TraceError {
     const LINES: usize = 12;
-    let ProgramError::LoadError { io_error, verifier_log } = error else {
-        return TraceError::Load { hook, log: String::new(), source: Box::new(error) };
+    let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = error
+    else {
+        return TraceError::Load {
+            hook,
+            log: String::new(),
+            source: Box::new(error),
+        };
     };
     let log = verifier_log.to_string();
     tracing::debug!(hook, log, "the verifier's words");
     let lines: Vec<&str> = log.lines().collect();
     let log = lines[lines.len().saturating_sub(LINES)..].join("\n");
-    TraceError::Load { hook, log, source: Box::new(ProgramError::IOError(io_error)) }
+    TraceError::Load {
+        hook,
+        log,
+        source: Box::new(ProgramError::IOError(io_error)),
+    }
 }
 
-fn map<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, TraceError> {
-    let map = ebpf.take_map(name).ok_or_else(|| TraceError::Layout(format!("eBPF map {name}")))?;
-    T::try_from(map).map_err(|source| TraceError::Map { map: name, source: Box::new(source) })
+fn map<T: TryFrom<Map, Error = MapError>>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<T, TraceError> {
+    let map = ebpf
+        .take_map(name)
+        .ok_or_else(|| TraceError::Layout(format!("eBPF map {name}")))?;
+    T::try_from(map).map_err(|source| TraceError::Map {
+        map: name,
+        source: Box::new(source),
+    })
 }

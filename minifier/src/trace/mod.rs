@@ -7,6 +7,7 @@ mod assemble;
 pub mod calls;
 mod collect;
 mod error;
+pub mod features;
 mod layout;
 mod load;
 mod model;

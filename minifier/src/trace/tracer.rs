@@ -56,8 +56,18 @@ impl Tracer {
                 }
             })
             .map_err(|_| TraceError::Collector)?;
-        let leaves = attached.await.ok().flatten().ok_or(TraceError::Collector)??;
-        Ok(Self { leaves, stop: Some(stop), done, seen, thread: Some(thread) })
+        let leaves = attached
+            .await
+            .ok()
+            .flatten()
+            .ok_or(TraceError::Collector)??;
+        Ok(Self {
+            leaves,
+            stop: Some(stop),
+            done,
+            seen,
+            thread: Some(thread),
+        })
     }
 
     /// Records what the container with that id does, from the first instruction of its entrypoint. To be called before
@@ -73,7 +83,10 @@ impl Tracer {
             }
             self.leaves
                 .insert(key, 1, 0)
-                .map_err(|source| TraceError::Map { map: "LEAVES", source: Box::new(source) })?;
+                .map_err(|source| TraceError::Map {
+                    map: "LEAVES",
+                    source: Box::new(source),
+                })?;
         }
         Ok(())
     }
@@ -85,7 +98,11 @@ impl Tracer {
 
     /// Waits until the container's first process is seen.
     pub async fn wait_seen(&mut self) -> Result<(), TraceError> {
-        self.seen.wait_for(|seen| *seen).await.map(|_| ()).map_err(|_| TraceError::Collector)
+        self.seen
+            .wait_for(|seen| *seen)
+            .await
+            .map(|_| ())
+            .map_err(|_| TraceError::Collector)
     }
 
     /// Takes the hooks away and gives what was recorded up to here.
@@ -93,7 +110,11 @@ impl Tracer {
         if let Some(stop) = self.stop.take() {
             stop.send(()).map_err(|_| TraceError::Collector)?;
         }
-        (&mut self.done).await.ok().flatten().ok_or(TraceError::Collector)?
+        (&mut self.done)
+            .await
+            .ok()
+            .flatten()
+            .ok_or(TraceError::Collector)?
     }
 }
 

@@ -12,7 +12,10 @@ async fn main() -> anyhow::Result<()> {
     let (trace, output) = trace_run(TraceOptions::default(), &args).await?;
     println!("{}, {} bytes of output", output.status, output.stdout.len());
     for access in &trace.accesses {
-        let path = |path: &Option<_>| path.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+        let path = |path: &Option<_>| {
+            path.as_ref()
+                .map_or_else(|| "?".to_owned(), ToString::to_string)
+        };
         println!(
             "{:9.3} ms  {:7} {:3} {:15} {} in {} -> {} = {:?}",
             access.time.as_secs_f64() * 1e3,
@@ -25,6 +28,9 @@ async fn main() -> anyhow::Result<()> {
             access.result
         );
     }
-    println!("{:#?}\n{:?}\n{:?}\n{:?}", trace.processes, trace.syscalls, trace.hooks, trace.gaps);
+    println!(
+        "{:#?}\n{:?}\n{:?}\n{:?}",
+        trace.processes, trace.syscalls, trace.hooks, trace.gaps
+    );
     Ok(())
 }

@@ -1,0 +1,434 @@
+//! The parts of an ELF file that say what it needs: header, program headers, dynamic section, notes.
+//!
+//! Section headers are not looked at (the kernel and the dynamic linker do not either). Only ranges are read, each
+//! bounded, so that a library of a gigabyte costs no more than a small one.
+
+use std::io;
+
+use goblin::container::{Container, Ctx};
+use goblin::elf::dynamic::{
+    DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
+    Dynamic,
+};
+use goblin::elf::header::{EI_CLASS, EI_DATA, ELFMAG, ET_DYN, ET_EXEC};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE};
+use goblin::elf::{Elf, ProgramHeader};
+
+use super::dlopen::{self, Dlopen};
+
+/// `DT_AUXILIARY` and `DT_FILTER`: libraries that are loaded with this one.
+const DT_AUXILIARY: u64 = 0x7fff_fffd;
+const DT_FILTER: u64 = 0x7fff_ffff;
+
+/// `PATH_MAX` of Linux: the kernel refuses a longer interpreter.
+const MAX_INTERPRETER: u64 = 4096;
+const MAX_DYNAMIC: u64 = 1 << 20;
+const MAX_NOTES: u64 = 1 << 20;
+/// The largest string tables of real programs have some ten megabytes.
+const MAX_STRINGS: u64 = 64 << 20;
+
+/// Names and directories of one file that are looked at; a bound for made-up files, as real ones have some ten.
+const MAX_NAMES: usize = 4096;
+const MAX_NAME: usize = 4096;
+const MAX_DIRS: usize = 256;
+
+/// OpenSSL's functions that trust the system's certificates; found as names in the table of dynamic symbols.
+const DEFAULT_TRUST: [&[u8]; 2] = [
+    b"SSL_CTX_set_default_verify",
+    b"X509_STORE_set_default_paths",
+];
+
+/// Bytes that can be read here and there.
+pub trait ReadAt {
+    /// At most `limit` bytes from `offset` on; fewer at the end.
+    fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>>;
+
+    /// Length in bytes.
+    fn size(&self) -> u64;
+}
+
+impl ReadAt for &[u8] {
+    fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
+        let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(self.len());
+        let start = clamp(offset);
+        let end = clamp(offset.saturating_add(limit));
+        Ok(self[start..end].to_vec())
+    }
+
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
+/// Why an ELF file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ElfError {
+    /// The bytes could not be had.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The bytes are not what their header promises.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// What the dynamic linker compares before it takes a library: class, byte order, machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Abi {
+    /// `ELFCLASS32` or `ELFCLASS64`.
+    pub class: u8,
+    /// `ELFDATA2LSB` or `ELFDATA2MSB`.
+    pub data: u8,
+    /// `EM_…`
+    pub machine: u16,
+}
+
+/// What an ELF file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ElfKind {
+    /// Can be loaded: a program or a library.
+    Loadable,
+    /// An object file, kernel module or core dump: needs nothing at run time.
+    Other,
+}
+
+/// What an ELF file needs at run time. Names and paths are as stored, not expanded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElfFile {
+    /// What it runs on.
+    pub abi: Abi,
+    /// What it is.
+    pub kind: ElfKind,
+    /// `PT_INTERP`.
+    pub interpreter: Option<Vec<u8>>,
+    /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in their order.
+    pub needed: Vec<Vec<u8>>,
+    /// `DT_SONAME`
+    pub soname: Option<Vec<u8>>,
+    /// Directories of `DT_RPATH`.
+    pub rpath: Vec<Vec<u8>>,
+    /// Directories of `DT_RUNPATH`; where there is one, `DT_RPATH` does not count.
+    pub runpath: Option<Vec<Vec<u8>>>,
+    /// `DF_1_NODEFLIB`: neither the cache nor the default directories are searched.
+    pub no_default_dirs: bool,
+    /// `.note.dlopen`
+    pub dlopen: Vec<Dlopen>,
+    /// Made by Go's linker.
+    pub go: bool,
+    /// Refers to OpenSSL's functions that load the system's default certificates.
+    pub default_trust: bool,
+}
+
+impl ElfFile {
+    /// True where the bytes start as an ELF file does.
+    pub fn is_elf(head: &[u8]) -> bool {
+        head.starts_with(ELFMAG)
+    }
+
+    /// Machine, class and byte order from the first 64 bytes; none where they are not an ELF header.
+    pub fn abi_of(head: &[u8]) -> Option<Abi> {
+        if !Self::is_elf(head) || head.len() < 20 {
+            return None;
+        }
+        let machine = [head[18], head[19]];
+        let data = head[EI_DATA];
+        Some(Abi {
+            class: head[EI_CLASS],
+            data,
+            machine: if data == 2 {
+                u16::from_be_bytes(machine)
+            } else {
+                u16::from_le_bytes(machine)
+            },
+        })
+    }
+
+    /// Reads what a file needs.
+    pub fn parse(file: &impl ReadAt) -> Result<Self, ElfError> {
+        let head = file.read_at(0, 64)?;
+        let header = Elf::parse_header(&head).map_err(malformed)?;
+        let container = header.container().map_err(malformed)?;
+        let ctx = Ctx::new(container, header.endianness().map_err(malformed)?);
+        let abi = Abi {
+            class: header.e_ident[EI_CLASS],
+            data: header.e_ident[EI_DATA],
+            machine: header.e_machine,
+        };
+        let mut elf = Self {
+            abi,
+            kind: ElfKind::Other,
+            interpreter: None,
+            needed: Vec::new(),
+            soname: None,
+            rpath: Vec::new(),
+            runpath: None,
+            no_default_dirs: false,
+            dlopen: Vec::new(),
+            go: false,
+            default_trust: false,
+        };
+        if !matches!(header.e_type, ET_EXEC | ET_DYN) {
+            return Ok(elf);
+        }
+        elf.kind = ElfKind::Loadable;
+        let entry = ProgramHeader::size(ctx);
+        if usize::from(header.e_phentsize) != entry {
+            return Err(ElfError::Malformed(format!(
+                "a program header has {} bytes, not {entry}",
+                header.e_phentsize
+            )));
+        }
+        let count = usize::from(header.e_phnum);
+        let table = read_exactly(
+            file,
+            header.e_phoff,
+            (count * entry) as u64,
+            "program headers",
+        )?;
+        let segments = ProgramHeader::parse(&table, 0, count, ctx).map_err(malformed)?;
+        elf.read_segments(file, &segments, ctx)?;
+        Ok(elf)
+    }
+
+    fn read_segments(
+        &mut self,
+        file: &impl ReadAt,
+        segments: &[ProgramHeader],
+        ctx: Ctx,
+    ) -> Result<(), ElfError> {
+        let mut notes_left = MAX_NOTES;
+        for segment in segments {
+            let (offset, size) = (segment.p_offset, segment.p_filesz);
+            match segment.p_type {
+                PT_INTERP => {
+                    let size = size.min(MAX_INTERPRETER);
+                    let path = read_exactly(file, offset, size, "the interpreter")?;
+                    self.interpreter = Some(until_nul(&path).to_vec());
+                }
+                PT_NOTE if size <= notes_left => {
+                    notes_left -= size;
+                    let notes = read_exactly(file, offset, size, "a note segment")?;
+                    let align = if segment.p_align == 8 { 8 } else { 4 };
+                    let little = ctx.le.is_little();
+                    self.dlopen
+                        .extend(dlopen::dlopen_notes(&notes, align, little));
+                    self.go |= dlopen::has_go_note(&notes, align, little);
+                }
+                PT_DYNAMIC => {
+                    let size = size.min(MAX_DYNAMIC);
+                    let bytes = read_exactly(file, offset, size, "the dynamic section")?;
+                    self.read_dynamic(file, segments, &bytes, ctx)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read_dynamic(
+        &mut self,
+        file: &impl ReadAt,
+        segments: &[ProgramHeader],
+        bytes: &[u8],
+        ctx: Ctx,
+    ) -> Result<(), ElfError> {
+        // goblin wants the section inside of a file: here the file is the section alone.
+        let entry = match ctx.container {
+            Container::Little => 8,
+            Container::Big => 16,
+        };
+        let whole = ProgramHeader {
+            p_type: PT_DYNAMIC,
+            p_offset: 0,
+            p_filesz: (bytes.len() - bytes.len() % entry) as u64,
+            ..ProgramHeader::default()
+        };
+        let dynamic = Dynamic::parse(bytes, &[whole], ctx).map_err(malformed)?;
+        let entries = dynamic.map_or(Vec::new(), |dynamic| dynamic.dyns);
+        let value = |tag| {
+            let entry = entries.iter().find(|entry| entry.d_tag == tag)?;
+            Some(entry.d_val)
+        };
+        let strings = match value(DT_STRTAB) {
+            Some(address) => {
+                let size = value(DT_STRSZ).unwrap_or(0).min(MAX_STRINGS);
+                let offset = file_offset(segments, address).ok_or_else(|| {
+                    ElfError::Malformed("the string table lies in no segment".into())
+                })?;
+                read_exactly(file, offset, size, "the string table")?
+            }
+            None => Vec::new(),
+        };
+        let string = |at: u64| {
+            let tail = usize::try_from(at).ok().and_then(|at| strings.get(at..));
+            tail.map(until_nul).ok_or_else(|| {
+                ElfError::Malformed(format!("name {at} lies outside of the string table"))
+            })
+        };
+        let name = |at: u64| match string(at)? {
+            name if name.len() <= MAX_NAME => Ok(name.to_vec()),
+            _ => Err(ElfError::Malformed(format!("name {at} is too long"))),
+        };
+        for entry in &entries {
+            match entry.d_tag {
+                DT_NEEDED | DT_AUXILIARY | DT_FILTER if self.needed.len() < MAX_NAMES => {
+                    self.needed.push(name(entry.d_val)?);
+                }
+                DT_SONAME => self.soname = Some(name(entry.d_val)?),
+                DT_RPATH => self.rpath = split_path(string(entry.d_val)?),
+                DT_RUNPATH => self.runpath = Some(split_path(string(entry.d_val)?)),
+                DT_FLAGS_1 => self.no_default_dirs = entry.d_val & DF_1_NODEFLIB != 0,
+                _ => {}
+            }
+        }
+        self.default_trust = DEFAULT_TRUST
+            .iter()
+            .any(|name| memchr::memmem::find(&strings, name).is_some());
+        Ok(())
+    }
+}
+
+/// Where in the file an address of the loaded program comes from.
+fn file_offset(segments: &[ProgramHeader], address: u64) -> Option<u64> {
+    segments
+        .iter()
+        .filter(|segment| segment.p_type == PT_LOAD)
+        .find_map(|segment| {
+            let inside = address.checked_sub(segment.p_vaddr)?;
+            (inside < segment.p_filesz).then(|| segment.p_offset.checked_add(inside))?
+        })
+}
+
+fn read_exactly(
+    file: &impl ReadAt,
+    offset: u64,
+    size: u64,
+    what: &str,
+) -> Result<Vec<u8>, ElfError> {
+    // Asked before reading: a store without seeking would read all of the file to find this out.
+    if offset.checked_add(size).is_none_or(|end| end > file.size()) {
+        return Err(ElfError::Malformed(format!(
+            "{what} would end beyond the end of the file"
+        )));
+    }
+    let bytes = file.read_at(offset, size)?;
+    if bytes.len() as u64 != size {
+        return Err(ElfError::Io(io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(bytes)
+}
+
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+    &bytes[..end]
+}
+
+/// Directories between colons; an empty one is the working directory and stays.
+fn split_path(path: &[u8]) -> Vec<Vec<u8>> {
+    if path.is_empty() {
+        return Vec::new();
+    }
+    path.split(|&b| b == b':')
+        .take(MAX_DIRS)
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+fn malformed(error: goblin::error::Error) -> ElfError {
+    ElfError::Malformed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn host(path: &str) -> Vec<u8> {
+        std::fs::read(path).unwrap_or_else(|e| panic!("read {path}: {e}"))
+    }
+
+    #[test]
+    fn a_real_program_names_its_interpreter_and_libc() {
+        let bytes = host("/bin/sh");
+        let elf = ElfFile::parse(&bytes.as_slice()).unwrap();
+        assert_eq!(elf.kind, ElfKind::Loadable);
+        let interpreter = String::from_utf8(elf.interpreter.unwrap()).unwrap();
+        assert!(std::path::Path::new(&interpreter).exists(), "{interpreter}");
+        assert!(elf.needed.iter().any(|name| name.starts_with(b"libc.")));
+        assert_eq!(ElfFile::abi_of(&bytes), Some(elf.abi));
+    }
+
+    #[test]
+    fn only_small_ranges_of_a_large_file_are_read() {
+        struct Counting<'a>(&'a [u8], std::cell::Cell<usize>);
+        impl ReadAt for Counting<'_> {
+            fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
+                let bytes = self.0.read_at(offset, limit)?;
+                self.1.set(self.1.get() + bytes.len());
+                Ok(bytes)
+            }
+            fn size(&self) -> u64 {
+                self.0.len() as u64
+            }
+        }
+        let mut bytes = host("/bin/bash");
+        bytes.resize(bytes.len() + (8 << 20), 0);
+        let counting = Counting(&bytes, Default::default());
+        ElfFile::parse(&counting).unwrap();
+        assert!(counting.1.get() < bytes.len() / 10, "{:?}", counting.1);
+    }
+
+    #[test]
+    fn a_truncated_file_is_an_error_that_says_what_is_missing() {
+        let bytes = host("/bin/sh");
+        let error = ElfFile::parse(&&bytes[..100]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "program headers would end beyond the end of the file"
+        );
+        assert!(matches!(
+            ElfFile::parse(&&b"\x7fELF"[..]),
+            Err(ElfError::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn an_address_that_wraps_is_no_offset() {
+        let segment = ProgramHeader {
+            p_type: PT_LOAD,
+            p_offset: u64::MAX,
+            p_filesz: u64::MAX,
+            ..ProgramHeader::default()
+        };
+        assert_eq!(file_offset(&[segment], 5), None);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(tail in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let bytes = [&ELFMAG[..], &[2, 1, 1], &tail].concat();
+            let _ = ElfFile::parse(&tail.as_slice());
+            let _ = ElfFile::parse(&bytes.as_slice());
+        }
+
+        #[test]
+        fn mutated_real_files_never_panic(
+            edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..40),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            let mut bytes = host("/bin/true");
+            // Most edits hit the headers and the dynamic section, where they matter.
+            let dynamic = bytes.len().saturating_sub(8 << 10);
+            for (i, (at, value)) in edits.iter().enumerate() {
+                let at = match i % 3 {
+                    0 => at.index(1024),
+                    1 => dynamic + at.index(bytes.len() - dynamic),
+                    _ => at.index(bytes.len()),
+                };
+                bytes[at] = *value;
+            }
+            let _ = ElfFile::parse(&bytes.as_slice());
+            bytes.truncate(cut.index(bytes.len()));
+            let _ = ElfFile::parse(&bytes.as_slice());
+        }
+    }
+}

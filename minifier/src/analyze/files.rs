@@ -1,0 +1,108 @@
+//! [`Files`]: bounded reads of files of the merged tree.
+
+use std::io::{self, Read};
+
+use super::elf::{ElfError, ElfFile, ReadAt};
+use crate::rootfs::{ContentRef, ContentStore, ImagePath, NodeId, RootFs};
+
+/// The content store could not give the bytes of a file that the image has.
+#[derive(Debug, thiserror::Error)]
+#[error("read {path} from the image: {source}")]
+pub struct ReadError {
+    /// The file.
+    pub path: ImagePath,
+    /// What went wrong.
+    pub source: io::Error,
+}
+
+/// The merged tree with its bytes.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    /// The tree.
+    pub rootfs: &'a RootFs,
+    /// Its bytes.
+    pub store: &'a dyn ContentStore,
+}
+
+impl<'a> Files<'a> {
+    /// At most `limit` bytes from the start of the regular file that `path` leads to, links followed; none where it
+    /// leads to anything else.
+    pub fn read(&self, path: &ImagePath, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let resolution = self
+            .rootfs
+            .resolve(&ImagePath::root(), path.as_bytes(), true);
+        match resolution.found() {
+            Some((path, node)) => self.read_node(path, node, limit),
+            None => Ok(None),
+        }
+    }
+
+    /// At most `limit` bytes from the start of a regular file; none for anything else. `path` is for the message.
+    pub fn read_node(
+        &self,
+        path: &ImagePath,
+        node: NodeId,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(content) = self.rootfs.node(node).content() else {
+            return Ok(None);
+        };
+        let head = self.store.read_head(content, limit);
+        head.map(Some).map_err(|source| ReadError {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// Opens a regular file for reading from its start; none for anything else. `path` is for the message.
+    pub fn open(
+        &self,
+        path: &ImagePath,
+        node: NodeId,
+    ) -> Result<Option<Box<dyn Read + Send + 'a>>, ReadError> {
+        let Some(content) = self.rootfs.node(node).content() else {
+            return Ok(None);
+        };
+        let opened = self.store.open(content);
+        opened.map(Some).map_err(|source| ReadError {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// What an ELF file needs; the inner error says how it is broken. `path` is for the message.
+    pub fn elf(
+        &self,
+        path: &ImagePath,
+        content: ContentRef,
+    ) -> Result<Result<ElfFile, String>, ReadError> {
+        let file = StoredFile {
+            store: self.store,
+            content,
+        };
+        match ElfFile::parse(&file) {
+            Ok(elf) => Ok(Ok(elf)),
+            Err(ElfError::Malformed(how)) => Ok(Err(how)),
+            Err(ElfError::Io(source)) => Err(ReadError {
+                path: path.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+/// A file of a store, for parsers that read here and there.
+struct StoredFile<'a> {
+    store: &'a dyn ContentStore,
+    content: ContentRef,
+}
+
+impl ReadAt for StoredFile<'_> {
+    fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
+        self.store.read_range(self.content, offset, limit)
+    }
+
+    fn size(&self) -> u64 {
+        self.content.size
+    }
+}

@@ -1,0 +1,145 @@
+//! Python distributions (`NAME-VERSION.dist-info`) and npm packages (`node_modules/NAME`).
+//!
+//! Source: PyPA, "Recording installed projects"; npm, `package.json`.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::index::{Finder, Package, PackageIndex, PackageManager};
+use crate::analyze::ReadError;
+use crate::rootfs::{ImagePath, NodeId};
+
+const MAX_RECORD: u64 = 16 << 20;
+const MAX_PACKAGE_JSON: u64 = 1 << 20;
+
+pub(super) fn read(finder: &mut Finder<'_>, index: &mut PackageIndex) -> Result<(), ReadError> {
+    let rootfs = finder.files.rootfs;
+    for (path, node) in rootfs.walk() {
+        let name = path.file_name();
+        if !rootfs.node(node).is_dir() {
+            continue;
+        }
+        if let Some(package) = distribution(name) {
+            let files = recorded_files(finder, &path)?;
+            index.add(package, files);
+        } else if name == b"node_modules" {
+            for (child, &id) in rootfs.children(node) {
+                let child_path = path.join(child);
+                if child.starts_with(b"@") {
+                    for (name, &id) in rootfs.children(id) {
+                        read_npm(finder, index, &child_path.join(name), id)?;
+                    }
+                } else {
+                    read_npm(finder, index, &child_path, id)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `Flask-3.0.0.dist-info`
+fn distribution(dir: &[u8]) -> Option<Package> {
+    let stem = std::str::from_utf8(dir).ok()?.strip_suffix(".dist-info")?;
+    let (name, version) = stem.rsplit_once('-')?;
+    Some(Package {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        manager: PackageManager::Python,
+    })
+}
+
+/// The files that `RECORD` lists, relative to the directory that holds the `dist-info`.
+fn recorded_files(
+    finder: &mut Finder<'_>,
+    dist_info: &ImagePath,
+) -> Result<BTreeSet<NodeId>, ReadError> {
+    let record = finder.files.read(&dist_info.join("RECORD"), MAX_RECORD)?;
+    let base = dist_info.parent().unwrap_or_else(ImagePath::root);
+    let record = record.unwrap_or_default();
+    let names = record.split(|&b| b == b'\n').filter_map(|line| {
+        // Names with commas are quoted.
+        match line.strip_prefix(b"\"") {
+            Some(quoted) => quoted.split(|&b| b == b'"').next(),
+            None => line.split(|&b| b == b',').next(),
+        }
+    });
+    Ok(names
+        .filter(|name| !name.is_empty())
+        .filter_map(|name| finder.file(base.join(name).as_bytes()))
+        .collect())
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version: String,
+}
+
+fn read_npm(
+    finder: &mut Finder<'_>,
+    index: &mut PackageIndex,
+    dir: &ImagePath,
+    node: NodeId,
+) -> Result<(), ReadError> {
+    let rootfs = finder.files.rootfs;
+    let Some(&json) = rootfs.children(node).get(&b"package.json"[..]) else {
+        return Ok(());
+    };
+    let path = dir.join("package.json");
+    let bytes = finder.files.read_node(&path, json, MAX_PACKAGE_JSON)?;
+    let Some(manifest) = bytes.and_then(|b| serde_json::from_slice::<Manifest>(&b).ok()) else {
+        return Ok(());
+    };
+    if manifest.name.is_empty() {
+        return Ok(());
+    }
+    let mut files = BTreeSet::new();
+    let mut stack = vec![node];
+    while let Some(dir) = stack.pop() {
+        for (name, &child) in rootfs.children(dir) {
+            if !rootfs.node(child).is_dir() {
+                files.insert(child);
+            } else if **name != *b"node_modules" {
+                stack.push(child);
+            }
+        }
+    }
+    let package = Package {
+        name: manifest.name,
+        version: manifest.version,
+        manager: PackageManager::Npm,
+    };
+    index.add(package, files);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_packages;
+    use crate::analyze::testing::TestImage;
+
+    #[test]
+    fn python_distributions_and_npm_packages_are_named() {
+        let image = TestImage::new()
+            .file("/site/flask/app.py", "x")
+            .file("/site/bin", "x")
+            .file(
+                "/site/Flask-3.0.0.dist-info/RECORD",
+                "flask/app.py,sha256=a,1\n\"flask/a,b.py\",,\n../site/bin,,\nFlask-3.0.0.dist-info/RECORD,,\n",
+            )
+            .file("/app/node_modules/a/package.json", r#"{"name":"a","version":"1.0.0"}"#)
+            .file("/app/node_modules/a/lib/x.js", "x")
+            .file("/app/node_modules/a/node_modules/@s/b/package.json", r#"{"name":"@s/b"}"#)
+            .build();
+        let index = read_packages(&image.files()).unwrap();
+        let names: Vec<String> = index
+            .iter()
+            .map(|(p, f)| format!("{p}: {}", f.len()))
+            .collect();
+        assert_eq!(names, ["@s/b: 1", "Flask 3.0.0: 3", "a 1.0.0: 2"]);
+    }
+}

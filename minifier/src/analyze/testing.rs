@@ -1,0 +1,173 @@
+//! Images in memory, for tests.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::Files;
+use crate::image::{Image, ImageConfig};
+use crate::rootfs::{
+    ContentRef, ContentStore, EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata, RootFs,
+};
+
+enum Bytes {
+    Memory(Vec<u8>),
+    Host(PathBuf),
+}
+
+/// Collects entries; [`Self::build`] merges them.
+#[derive(Default)]
+pub(crate) struct TestImage {
+    entries: BTreeMap<ImagePath, LayerEntry>,
+    contents: Vec<Bytes>,
+    execution: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TestImage {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    fn entry(mut self, path: &ImagePath, mode: u32, kind: EntryKind) -> Self {
+        let meta = Metadata {
+            mode,
+            ..Metadata::default()
+        };
+        let entry = LayerEntry {
+            path: path.clone(),
+            meta,
+            kind,
+        };
+        self.entries.insert(path.clone(), entry);
+        self
+    }
+
+    fn content(&mut self, bytes: Bytes, size: u64) -> EntryKind {
+        self.contents.push(bytes);
+        EntryKind::File(ContentRef {
+            layer: 0,
+            at: self.contents.len() as u64 - 1,
+            size,
+        })
+    }
+
+    pub(crate) fn file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref().to_vec();
+        let size = bytes.len() as u64;
+        let kind = self.content(Bytes::Memory(bytes), size);
+        self.entry(&path.into(), 0o644, kind)
+    }
+
+    pub(crate) fn program(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        let mut image = self.file(path, bytes);
+        if let Some(entry) = image.entries.get_mut(&ImagePath::from(path)) {
+            entry.meta.mode = 0o755;
+        }
+        image
+    }
+
+    pub(crate) fn dir(self, path: &str) -> Self {
+        self.entry(&path.into(), 0o755, EntryKind::Directory)
+    }
+
+    pub(crate) fn link(self, path: &str, target: &str) -> Self {
+        let target = target.into();
+        self.entry(&path.into(), 0o777, EntryKind::Symlink { target })
+    }
+
+    pub(crate) fn hard_link(self, path: &str, target: &str) -> Self {
+        let target = target.into();
+        self.entry(&path.into(), 0o755, EntryKind::HardLink { target })
+    }
+
+    /// A field of the image config's `config`.
+    pub(crate) fn config(mut self, field: &str, value: serde_json::Value) -> Self {
+        self.execution.insert(field.into(), value);
+        self
+    }
+
+    /// A file, link or directory of this host; directories with what they hold, `depth` levels deep.
+    pub(crate) fn host(self, path: &str, depth: usize) -> Self {
+        self.host_as(Path::new(path), &path.into(), depth)
+    }
+
+    fn host_as(mut self, host: &Path, path: &ImagePath, depth: usize) -> Self {
+        let meta = fs::symlink_metadata(host).unwrap_or_else(|e| panic!("{}: {e}", host.display()));
+        let mode = meta.permissions().mode() & 0o7777;
+        if meta.is_symlink() {
+            let target = fs::read_link(host).unwrap().as_os_str().as_bytes().to_vec();
+            self.entry(path, mode, EntryKind::Symlink { target })
+        } else if meta.is_file() {
+            let kind = self.content(Bytes::Host(host.to_owned()), meta.len());
+            self.entry(path, mode, kind)
+        } else if meta.is_dir() {
+            self = self.entry(path, mode, EntryKind::Directory);
+            let names = if depth == 0 {
+                None
+            } else {
+                Some(fs::read_dir(host).unwrap())
+            };
+            for entry in names.into_iter().flatten() {
+                let entry = entry.unwrap();
+                let child = path.join(entry.file_name().as_bytes());
+                self = self.host_as(&entry.path(), &child, depth - 1);
+            }
+            self
+        } else {
+            self
+        }
+    }
+
+    pub(crate) fn build(self) -> BuiltImage {
+        let (links, others): (Vec<_>, Vec<_>) = self
+            .entries
+            .into_values()
+            .partition(|entry| matches!(entry.kind, EntryKind::HardLink { .. }));
+        let entries = others.into_iter().chain(links).collect();
+        let config = serde_json::json!({
+            "os": "linux",
+            "architecture": "amd64",
+            "config": self.execution,
+            "rootfs": {"type": "layers", "diff_ids": []},
+        });
+        BuiltImage {
+            image: Image {
+                reference: "test:latest".into(),
+                config: ImageConfig::parse(config.to_string().as_bytes()).unwrap(),
+            },
+            rootfs: RootFs::merge([LayerIndex { entries }]).unwrap(),
+            store: MemoryStore(self.contents),
+        }
+    }
+}
+
+/// A merged image.
+pub(crate) struct BuiltImage {
+    pub(crate) image: Image,
+    pub(crate) rootfs: RootFs,
+    pub(crate) store: MemoryStore,
+}
+
+impl BuiltImage {
+    pub(crate) fn files(&self) -> Files<'_> {
+        Files {
+            rootfs: &self.rootfs,
+            store: &self.store,
+        }
+    }
+}
+
+pub(crate) struct MemoryStore(Vec<Bytes>);
+
+impl ContentStore for MemoryStore {
+    fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
+        match self.0.get(content.at as usize) {
+            Some(Bytes::Memory(bytes)) => Ok(Box::new(bytes.as_slice())),
+            Some(Bytes::Host(path)) => Ok(Box::new(fs::File::open(path)?)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
