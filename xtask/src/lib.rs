@@ -4,10 +4,14 @@
 //! for the fixtures' recipes and for Docker.
 
 pub mod cache;
+pub mod cargo;
 pub mod command;
 pub mod container;
+pub mod demo;
 pub mod docker;
 pub mod fixtures;
 pub mod http;
 pub mod setup;
+pub mod table;
+mod tally;
 pub mod test;

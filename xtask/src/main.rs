@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{fixtures, setup, test};
+use xtask::{demo, fixtures, setup, table, test};
 
 /// Set-up, fixtures, tests and demo of minifier.
 #[derive(Parser)]
@@ -37,6 +37,16 @@ enum Task {
         /// Only the tests whose name contains this.
         filter: Option<String>,
     },
+    /// Make a real image smaller and show that it still answers.
+    Demo,
+    /// Make every fixture smaller and print a Markdown table of sizes and times.
+    Table {
+        /// Which fixtures; all when none is named.
+        names: Vec<String>,
+        /// Put the table between its markers in README.md.
+        #[arg(long, conflicts_with = "names")]
+        write: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -60,6 +70,8 @@ fn run(task: Task) -> Result<()> {
             setup::run_without_ebpf()?;
             fixtures::ensure_all(&recipes, force)
         }
+        Task::Demo => demo::run(),
+        Task::Table { names, write } => table::run(&fixtures::select(&names)?, write),
         Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }
 }
