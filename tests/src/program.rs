@@ -36,7 +36,7 @@ pub struct Run {
     pub leftovers: Vec<String>,
 }
 
-/// Builds are slow and measured: one at a time.
+/// One run at a time: it could not be told whose container was left behind, and builds are measured.
 static BUILD_LOCK: Mutex<()> = Mutex::new(());
 
 impl Minifier {
@@ -83,9 +83,6 @@ impl Minifier {
 
     /// `minifier build` of a fixture, driven as its recipe says, whatever comes of it.
     pub fn run_build(&self, recipe: &Recipe, slim: &SlimImage, more: &[String]) -> Result<Run> {
-        let _one_at_a_time = BUILD_LOCK
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
         self.run_with(recipe, |build| {
             build.args(["build", "--target", &recipe.image(), "--tag", slim.tag()]);
             build.args(&recipe.run).args(&recipe.build).args(more);
@@ -118,6 +115,9 @@ impl Minifier {
         make: impl FnOnce(&Path, &Path) -> Command,
         meanwhile: impl FnOnce(&mut Child) -> Result<()>,
     ) -> Result<Run> {
+        let _one_at_a_time = BUILD_LOCK
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         let temporary = TempDir::new()?;
         let mut child = make(&self.path, temporary.path())
             .current_dir(recipe.folder())
