@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{demo, fixtures, setup, table, test};
+use xtask::{bench, demo, fixtures, setup, table, test};
 
 /// Set-up, fixtures, tests and demo of minifier.
 #[derive(Parser)]
@@ -29,6 +29,8 @@ enum Task {
         #[arg(long)]
         force: bool,
     },
+    /// Measure what minifier costs, as ratios.
+    Bench,
     /// Set everything up and run the tests, tier by tier.
     Test {
         /// Only the tests of this tier.
@@ -72,6 +74,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Demo => demo::run(),
         Task::Table { names, write } => table::run(&fixtures::select(&names)?, write),
+        Task::Bench => bench::run(),
         Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }
 }
