@@ -5,12 +5,12 @@
 //! ([`transport`], [`runtime`], [`probe`], [`trace`]). ARCHITECTURE.md starts with an overview of the objects.
 
 pub mod analyze;
-// cli
+pub mod cli;
 pub mod image;
 pub mod plan;
 pub mod probe;
 pub mod rebuild;
-// report
+pub mod report;
 pub mod rootfs;
 pub mod runtime;
 pub mod trace;

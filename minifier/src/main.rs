@@ -1,1 +1,7 @@
-fn main(){}
+//! The `minifier` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    minifier::cli::main()
+}

@@ -20,6 +20,11 @@ pub fn fixture(name: &str) -> Result<Recipe> {
     Ok(recipe)
 }
 
+/// True where the daemon has an image of this name.
+pub fn image_exists(tag: &str) -> bool {
+    command::succeeds(docker().args(["image", "inspect", tag]))
+}
+
 /// A tag for the image that a test has minifier write; untagged when dropped.
 #[derive(Debug)]
 pub struct SlimImage {

@@ -21,6 +21,6 @@ pub mod ustar;
 
 pub use answers::Answers;
 pub use checks::{RootFs, run_checks};
-pub use fixture::{SlimImage, fixture};
+pub use fixture::{SlimImage, fixture, image_exists};
 pub use leftovers::leftovers;
 pub use program::{Minifier, Run};

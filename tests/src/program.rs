@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -36,7 +36,7 @@ pub struct Run {
     pub leftovers: Vec<String>,
 }
 
-/// Builds are slow and measured: one at a time.
+/// One run at a time: it could not be told whose container was left behind, and builds are measured.
 static BUILD_LOCK: Mutex<()> = Mutex::new(());
 
 impl Minifier {
@@ -83,18 +83,52 @@ impl Minifier {
 
     /// `minifier build` of a fixture, driven as its recipe says, whatever comes of it.
     pub fn run_build(&self, recipe: &Recipe, slim: &SlimImage, more: &[String]) -> Result<Run> {
+        self.run_with(recipe, |build| {
+            build.args(["build", "--target", &recipe.image(), "--tag", slim.tag()]);
+            build.args(&recipe.run).args(&recipe.build).args(more);
+        })
+    }
+
+    /// The program with the options and the environment that `prepare` sets, in the recipe's folder, since the
+    /// recipe's options name files there.
+    pub fn run_with(&self, recipe: &Recipe, prepare: impl FnOnce(&mut Command)) -> Result<Run> {
+        self.run_command(recipe, |_, temporary| {
+            let mut command = self.command(temporary);
+            prepare(&mut command);
+            command
+        })
+    }
+
+    /// A command of the caller's that gets the program and a folder for temporary files.
+    pub fn run_command(
+        &self,
+        recipe: &Recipe,
+        make: impl FnOnce(&Path, &Path) -> Command,
+    ) -> Result<Run> {
+        self.run_command_then(recipe, make, |_| Ok(()))
+    }
+
+    /// The same, with something to do while it runs.
+    pub fn run_command_then(
+        &self,
+        recipe: &Recipe,
+        make: impl FnOnce(&Path, &Path) -> Command,
+        meanwhile: impl FnOnce(&mut Child) -> Result<()>,
+    ) -> Result<Run> {
         let _one_at_a_time = BUILD_LOCK
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         let temporary = TempDir::new()?;
-        let mut build = self.command(temporary.path());
-        build.args(["build", "--target", &recipe.image(), "--tag", slim.tag()]);
-        build.args(&recipe.run).args(&recipe.build).args(more);
-        // Files that the recipe's options name are in its folder.
-        let output = build
+        let mut child = make(&self.path, temporary.path())
             .current_dir(recipe.folder())
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .context("start minifier")?;
+        let done = meanwhile(&mut child);
+        let output = child.wait_with_output().context("wait for minifier")?;
+        done?;
         Ok(Run {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{build_ebpf, fixtures, setup, test};
+use xtask::{bench, build_ebpf, demo, fixtures, setup, table, test};
 
 /// Set-up, fixtures, tests and demo of minifier.
 #[derive(Parser)]
@@ -35,6 +35,8 @@ enum Task {
         #[arg(long)]
         force: bool,
     },
+    /// Measure what minifier costs, as ratios.
+    Bench,
     /// Set everything up and run the tests, tier by tier.
     Test {
         /// Only the tests of this tier.
@@ -42,6 +44,16 @@ enum Task {
         tier: Option<test::Tier>,
         /// Only the tests whose name contains this.
         filter: Option<String>,
+    },
+    /// Make a real image smaller and show that it still answers.
+    Demo,
+    /// Make every fixture smaller and print a Markdown table of sizes and times.
+    Table {
+        /// Which fixtures; all when none is named.
+        names: Vec<String>,
+        /// Put the table between its markers in README.md.
+        #[arg(long, conflicts_with = "names")]
+        write: bool,
     },
 }
 
@@ -67,6 +79,9 @@ fn run(task: Task) -> Result<()> {
             setup::run_without_ebpf()?;
             fixtures::ensure_all(&recipes, force)
         }
+        Task::Demo => demo::run(),
+        Task::Table { names, write } => table::run(&fixtures::select(&names)?, write),
+        Task::Bench => bench::run(),
         Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }
 }

@@ -1,7 +1,6 @@
 //! `cargo xtask test`: everything the tests need, then the tests, tier by tier.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,7 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::{cache, command, fixtures, setup};
+use crate::cargo::{Profile, cargo, program};
+use crate::tally::Tally;
+use crate::{command, fixtures, setup};
 
 /// A kind of test, told by the first word of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -60,7 +61,22 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     }
     let program = phases.run("compile", compile)?;
     let tests = list(filter)?;
+    let mut tally = Tally::default();
     let mut failed = Vec::new();
+    let mut test = |phases: &mut Phases, name: String, cargo: &mut Command| -> Result<()> {
+        if !phases.run_test(&name, || tally.run(cargo, &mut std::io::stdout()))? {
+            failed.push(name);
+        }
+        Ok(())
+    };
+    if tiers.contains(&Tier::Unit) {
+        let mut cargo = cargo(&["test", "--doc", "--no-fail-fast", "--"]);
+        test(
+            &mut phases,
+            "examples in the docs".to_owned(),
+            cargo.args(filter),
+        )?;
+    }
     for tier in tiers {
         let Some(names) = tests.get(&tier) else {
             continue;
@@ -70,44 +86,25 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
             .env("MINIFIER_TEST_PROGRAM", &program)
             .arg("--exact")
             .args(names);
-        let phase = format!("{} tests", tier.name());
-        if phases.run(&phase, || command::run(&mut cargo)).is_err() {
-            failed.push(phase);
-        }
-    }
-    if tier.is_none_or(|tier| tier == Tier::Unit) {
-        let mut cargo = cargo(&["test", "--doc", "--no-fail-fast"]);
-        if let Some(filter) = filter {
-            cargo.args(["--", filter]);
-        }
-        if phases
-            .run("examples in the docs", || command::run(&mut cargo))
-            .is_err()
-        {
-            failed.push("examples in the docs".to_owned());
-        }
+        test(&mut phases, format!("{} tests", tier.name()), &mut cargo)?;
     }
     phases.print();
+    println!("{} passed, {} failed", tally.passed, tally.failed);
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
-    if tests.is_empty() {
-        bail!("no test is called {:?}", filter.unwrap_or_default());
+    if tally.passed == 0 {
+        bail!("no test ran");
     }
     Ok(())
 }
 
 /// Compiles the program and every test; gives the program's path.
 fn compile() -> Result<PathBuf> {
-    // Without `--package`: that would compile dependencies again, with fewer features.
-    command::run(&mut cargo(&["build", "--bin", "minifier"]))?;
+    let program = program(Profile::Dev)?;
     command::run(&mut cargo(&[
         "test", "--no-run", "--quiet", "--lib", "--bins", "--tests",
     ]))?;
-    let program = target_dir()?.join("debug/minifier");
-    if !program.is_file() {
-        bail!("cargo built no {}", program.display());
-    }
     Ok(program)
 }
 
@@ -134,28 +131,6 @@ fn by_tier(listing: &str, filter: &str) -> BTreeMap<Tier, Vec<String>> {
     tiers
 }
 
-/// `cargo` in the source tree, with one target folder for everything that is run here.
-fn cargo(arguments: &[&str]) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(arguments).current_dir(cache::workspace_root());
-    if let Ok(target) = target_dir() {
-        cargo.env("CARGO_TARGET_DIR", target);
-    }
-    cargo
-}
-
-/// Where cargo puts what it compiles: `CARGO_TARGET_DIR`, or a folder of the cache in CI, where
-/// a fresh clone then finds the compiled dependencies, or `target`.
-fn target_dir() -> Result<PathBuf> {
-    match env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty()) {
-        Some(folder) => Ok(env::current_dir()
-            .context("find the working folder")?
-            .join(folder)),
-        None if env::var("CI").is_ok_and(|value| value == "true") => cache::subdir("target"),
-        None => Ok(cache::workspace_root().join("target")),
-    }
-}
-
 /// What was done and how long it took.
 #[derive(Default)]
 struct Phases(Vec<(String, Duration, bool)>);
@@ -168,6 +143,15 @@ impl Phases {
         self.0
             .push((name.to_owned(), start.elapsed(), result.is_ok()));
         result.with_context(|| name.to_owned())
+    }
+
+    /// Like [`Self::run`] for a phase that tells whether it passed.
+    fn run_test(&mut self, name: &str, phase: impl FnOnce() -> Result<bool>) -> Result<bool> {
+        let passed = self.run(name, phase)?;
+        if let Some(last) = self.0.last_mut() {
+            last.2 = passed;
+        }
+        Ok(passed)
     }
 
     fn print(&self) {

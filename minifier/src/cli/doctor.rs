@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::trace::features::{self, Check, Status};
-use crate::transport::{Daemon, TransportError};
+use crate::transport::Daemon;
 
 /// Check whether this host can run minifier
 ///
@@ -21,7 +21,13 @@ pub(super) struct DoctorArgs {
     json: bool,
 
     /// BTF of the running kernel
-    #[arg(long, value_name = "FILE", env = "MINIFIER_BTF", default_value = "/sys/kernel/btf/vmlinux")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MINIFIER_BTF",
+        default_value = "/sys/kernel/btf/vmlinux",
+        hide_env_values = true
+    )]
     btf: PathBuf,
 }
 
@@ -37,7 +43,9 @@ pub(super) async fn exec(args: &DoctorArgs, printer: &Printer) -> Result<Exit, C
     } else {
         render(&checks)
     };
-    printer.result(&text).map_err(|e| CliError::new(Exit::OutputFailed, e))?;
+    printer
+        .result(&text)
+        .map_err(|e| CliError::new(Exit::OutputFailed, e))?;
     Ok(match (can_trace, has_engine) {
         (true, true) => Exit::Success,
         (false, _) => Exit::CannotTrace,
@@ -68,26 +76,44 @@ fn render(checks: &[Check]) -> String {
 
 async fn engine_checks() -> Vec<Check> {
     let check = |name: &str, status, detail: String, hint: Option<String>| Check {
-        name: name.to_owned(),
+        name: name.into(),
         status,
         detail,
         hint,
     };
-    let info = match Daemon::connect().await {
-        Ok(daemon) => daemon.info().await,
-        Err(e) => Err(e),
+    let daemon = match Daemon::connect().await {
+        Ok(daemon) => daemon,
+        Err(e) => return vec![check("docker", Status::Fail, e.to_string(), e.hint())],
     };
-    match info {
-        Ok(info) => vec![
-            check("docker", Status::Ok, format!("{} answers at {}", info.version, info.endpoint), None),
-            check("docker api", Status::Ok, format!("version {}", info.api_version), None),
-            check(
-                "docker layers",
-                if info.in_place { Status::Ok } else { Status::Warn },
-                info.layers,
-                (!info.in_place).then(|| "images are streamed from `docker save`, which takes longer".into()),
-            ),
-        ],
-        Err(e) => vec![check("docker", Status::Fail, e.to_string(), e.hint().map(str::to_owned))],
-    }
+    let info = daemon.info();
+    let layers = match daemon.in_place_obstacle() {
+        None => check(
+            "docker layers",
+            Status::Ok,
+            format!("{} below {}, read in place", info.storage_driver, info.root_dir.display()),
+            None,
+        ),
+        Some(why) => check(
+            "docker layers",
+            Status::Warn,
+            format!("not readable in place: {why}"),
+            Some("images are streamed as `docker save` gives them, which takes longer".into()),
+        ),
+    };
+    vec![
+        check(
+            "docker",
+            Status::Ok,
+            format!("{} answers at {}", info.server_version, daemon.endpoint()),
+            None,
+        ),
+        check("docker api", Status::Ok, format!("version {}", info.api_version), None),
+        check(
+            "docker cgroups",
+            Status::Ok,
+            format!("version {}, driver {}", info.cgroup_version, info.cgroup_driver),
+            None,
+        ),
+        layers,
+    ]
 }

@@ -217,21 +217,33 @@ impl Daemon {
         })
     }
 
-    /// Where the image is on this host, if the daemon is on it and stores images as folders.
-    fn store_layout(&self, found: &Found) -> Result<StoreLayout, InPlaceError> {
+    /// Why images of this daemon cannot be read in place, as far as can be told without one; none where they can.
+    pub fn in_place_obstacle(&self) -> Option<InPlaceError> {
         let info = self.info();
         if self.endpoint().socket().is_none() {
-            return Err(InPlaceError::Remote(self.endpoint().to_string()));
+            return Some(InPlaceError::Remote(self.endpoint().to_string()));
         }
         if info.containerd_store || info.storage_driver != "overlay2" {
-            return Err(InPlaceError::Driver(info.storage_driver.clone()));
+            return Some(InPlaceError::Driver(info.storage_driver.clone()));
         }
         if !info.native_overlay_diff {
-            return Err(InPlaceError::NotNative);
+            return Some(InPlaceError::NotNative);
+        }
+        let folder = info.root_dir.join("overlay2");
+        match std::fs::read_dir(&folder) {
+            Ok(_) => None,
+            Err(source) => Some(InPlaceError::Open { path: folder, source }),
+        }
+    }
+
+    /// Where the image is on this host, if the daemon is on it and stores images as folders.
+    fn store_layout(&self, found: &Found) -> Result<StoreLayout, InPlaceError> {
+        if let Some(obstacle) = self.in_place_obstacle() {
+            return Err(obstacle);
         }
         let data = found.inspect.graph_driver.as_ref();
         Ok(StoreLayout {
-            root: info.root_dir.clone(),
+            root: self.info().root_dir.clone(),
             image_id: found.id,
             driver_data: data.map(|driver| driver.data.clone()).unwrap_or_default(),
         })
