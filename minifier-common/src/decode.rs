@@ -110,3 +110,87 @@ pub fn encode_header(header: &Header) -> [u8; HEADER] {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(components: Components<'_>) -> Vec<Vec<u8>> {
+        components.root_first().map(<[u8]>::to_vec).collect()
+    }
+
+    /// What the kernel side writes: leaf first, each with a NUL.
+    fn encode(names: &[Vec<u8>]) -> Vec<u8> {
+        names
+            .iter()
+            .rev()
+            .flat_map(|name| name.iter().copied().chain([0]))
+            .collect()
+    }
+
+    fn record(path: &[u8], base: &[Vec<u8>], resolved: &[Vec<u8>], mut header: Header) -> Vec<u8> {
+        let (base, resolved) = (encode(base), encode(resolved));
+        header.path_length = path.len() as u16;
+        header.base_length = base.len() as u16;
+        header.resolved_length = resolved.len() as u16;
+        [&encode_header(&header)[..], path, &base, &resolved].concat()
+    }
+
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(1u8..=255, 1..20)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_record_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(record) = Record::decode(&bytes) {
+                let _ = (names(record.base), names(record.resolved));
+            }
+        }
+
+        #[test]
+        fn a_record_comes_back_as_written(
+            path in prop::collection::vec(any::<u8>(), 0..100),
+            base in prop::collection::vec(name(), 0..6),
+            resolved in prop::collection::vec(name(), 0..6),
+            time in any::<u64>(),
+            result in any::<i32>(),
+            kind in any::<u8>(),
+        ) {
+            let header = Header { time, result, kind, ..Header::default() };
+            let bytes = record(&path, &base, &resolved, header);
+            let read = Record::decode(&bytes).expect("a record");
+            prop_assert_eq!((read.header.time, read.header.result, read.header.kind), (time, result, kind));
+            prop_assert_eq!(read.path, &path[..]);
+            prop_assert_eq!(names(read.base), base);
+            prop_assert_eq!(names(read.resolved), resolved);
+        }
+
+        #[test]
+        fn a_cut_record_is_none(cut in 1usize..60) {
+            let bytes = record(b"path", &[b"dir".to_vec()], &[b"file".to_vec()], Header::default());
+            let left = bytes.len().saturating_sub(cut);
+            prop_assert_eq!(Record::decode(&bytes[..left]), None);
+        }
+    }
+
+    #[test]
+    fn the_root_has_no_components() {
+        let bytes = record(b"/", &[], &[], Header::default());
+        let read = Record::decode(&bytes).expect("a record");
+        assert_eq!(names(read.base), Vec::<Vec<u8>>::new());
+        assert_eq!(read.base.leaf_first().count(), 0);
+    }
+
+    #[test]
+    fn the_header_has_no_padding() {
+        // Padding would hand kernel memory to the user side, and the decoder would read it.
+        assert_eq!(HEADER, 40);
+    }
+}

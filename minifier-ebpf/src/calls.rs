@@ -7,9 +7,7 @@
 use core::ffi::c_void;
 use core::ptr::{addr_of_mut, read_volatile, write_volatile};
 
-use aya_ebpf::helpers::generated::{
-    bpf_get_current_pid_tgid, bpf_probe_read_user, bpf_probe_read_user_str,
-};
+use aya_ebpf::helpers::generated::{bpf_probe_read_user, bpf_probe_read_user_str};
 use minifier_common::class::{Class, NO_ARGUMENT, Shape, TABLE};
 use minifier_common::offsets as at;
 use minifier_common::record::{PATH_MAX, counter, flag, hook, kind};
@@ -18,7 +16,7 @@ use crate::dedup::{hash, is_known, remember};
 use crate::globals::{class, number_of_sigreturn, offset, set_class};
 use crate::record::{Scratch, begin, count, hand_over, number_seen, scratch};
 use crate::scope;
-use crate::task::{Address, current, in_compat_call, place_of_descriptor, root, working_directory};
+use crate::task::{Address, current, in_compat_call, load, place_of_descriptor, root, working_directory};
 
 /// The working directory in place of a descriptor.
 pub const AT_FDCWD: i32 = -100;
@@ -52,17 +50,15 @@ pub fn exit(registers: Address, result: i64) {
     if class.0 == 0 && (number as usize) < TABLE {
         return;
     }
-    // SAFETY: a helper without conditions.
-    let ids = unsafe { bpf_get_current_pid_tgid() };
-    if !scope::contains(ids as u32) {
+    let Some(scratch) = scratch() else { return };
+    let task = current();
+    if !scope::contains_current(scratch, task) {
         return;
     }
-    let task = current();
     if in_compat_call(task) || (number as usize >= TABLE && number & X32 != 0) {
         return count(counter::FOREIGN);
     }
-    let Some(scratch) = scratch() else { return };
-    let tgid = (ids >> 32) as u32;
+    let tgid = load::<u32>(task, at::TASK_TGID);
     if class.0 & Class::UNSEEN != 0 && number_seen(scratch, task, tgid, number, hook::SYS_EXIT) {
         set_class(number, class.0 & !Class::UNSEEN);
     }
@@ -72,7 +68,7 @@ pub fn exit(registers: Address, result: i64) {
     {
         return;
     }
-    begin(scratch, task, tgid, kind::ACCESS, number);
+    begin(scratch, tgid, kind::ACCESS, number);
     // SAFETY: a map value of this CPU. The arguments go through memory because a register cannot be chosen by index.
     unsafe {
         let arguments = addr_of_mut!((*scratch).arguments).cast::<u64>();
@@ -184,11 +180,11 @@ fn record(scratch: *mut Scratch, task: Address, class: u32) {
             }
         }
         if class.is_every_time() {
-            hand_over(scratch, hook::SYS_EXIT);
+            hand_over(scratch, task, hook::SYS_EXIT);
             return;
         }
         let hash = hash();
-        if !is_known(hash) && hand_over(scratch, hook::SYS_EXIT) {
+        if !is_known(hash) && hand_over(scratch, task, hook::SYS_EXIT) {
             remember(hash);
         }
     }

@@ -16,7 +16,7 @@ use crate::record::scratch;
 use crate::task::{Place, probe};
 
 /// Buckets, a power of two.
-const BUCKETS: u32 = 65_536;
+const BUCKETS: u32 = 16_384;
 
 #[map]
 static KNOWN: Array<[u64; 4]> = Array::with_max_entries(BUCKETS, 0);

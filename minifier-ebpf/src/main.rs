@@ -6,6 +6,7 @@
 //! ([`record`]). No offset of a kernel structure is compiled in ([`globals`]).
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
 mod calls;
 mod dedup;

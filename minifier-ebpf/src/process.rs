@@ -37,10 +37,10 @@ pub fn fork(parent: Address, child: Address) {
         return;
     }
     let Some(scratch) = scratch() else { return };
-    begin(scratch, child, tgid, kind::FORK, 0);
+    begin(scratch, tgid, kind::FORK, 0);
     // SAFETY: a map value of this CPU.
     unsafe { (*scratch).header.extra = forked };
-    hand_over_bare(scratch, hook::FORK);
+    hand_over_bare(scratch, child, hook::FORK);
 }
 
 /// `task`, which had the thread id `old_tid`, executes another program.
@@ -60,7 +60,7 @@ pub fn exec(task: Address, old_tid: u32, bprm: Address) {
             return;
         };
         keep_in_scope(tid);
-        begin(scratch, task, tgid, kind::SEED, 0);
+        begin(scratch, tgid, kind::SEED, 0);
         // SAFETY: a map value of this CPU.
         unsafe {
             (*scratch).header.extra = seed.namespace;
@@ -71,7 +71,7 @@ pub fn exec(task: Address, old_tid: u32, bprm: Address) {
             (*scratch).header.flags = flag::BASE;
             working_directory(task, addr_of_mut!((*scratch).base));
         }
-        hand_over(scratch, hook::EXEC);
+        hand_over(scratch, task, hook::EXEC);
     }
     count(counter::SEEN + hook::EXEC);
 
@@ -87,7 +87,7 @@ pub fn exec(task: Address, old_tid: u32, bprm: Address) {
 /// Records a path that the kernel loaded to execute something.
 #[inline(never)]
 fn loaded(scratch: *mut Scratch, task: Address, path: u64, kind: u8) {
-    begin(scratch, task, load(task, at::TASK_TGID), kind, number_of_execve());
+    begin(scratch, load(task, at::TASK_TGID), kind, number_of_execve());
     // SAFETY: a map value of this CPU.
     unsafe {
         let length = kernel_path(scratch, path, PATH_MAX as u32);
@@ -106,7 +106,7 @@ fn loaded(scratch: *mut Scratch, task: Address, path: u64, kind: u8) {
             (*scratch).resolved = place_of_file(executable.unwrap_or(0));
         }
     }
-    hand_over(scratch, hook::EXEC);
+    hand_over(scratch, task, hook::EXEC);
 }
 
 #[inline(always)]

@@ -12,6 +12,7 @@ use minifier_common::record::{
     COMPONENTS_MAX, HEADER, Header, LEAF_MAX, PATH_MAX, counter, flag, kind,
 };
 
+use crate::scope::Answer;
 use crate::task::{Address, Place, parent_of};
 use crate::walk::{self, walk};
 
@@ -25,20 +26,23 @@ pub const DATA: usize = PATH_MAX + COMPONENTS_MAX + SLACK;
 /// in registers.
 #[repr(C)]
 pub struct Scratch {
-    /// Start of the record. The system call, its result, its flags and the process are kept here from the start.
-    pub header: Header,
-    /// The rest of it: the requested path first.
-    pub data: [u8; DATA],
-    /// Bytes of `data` in use.
-    pub cursor: u32,
-    /// Bytes of the requested path.
-    pub length: u32,
+    /// Whether the task that asked last is in scope.
+    pub answer: Answer,
     /// Where the requested path starts, where [`flag::BASE`] is set.
     pub base: Place,
     /// What it led to, where [`flag::RESOLVED`] is set.
     pub resolved: Place,
     /// Arguments of the system call.
     pub arguments: [u64; 8],
+    /// Bytes of `data` in use.
+    pub cursor: u32,
+    /// Bytes of the requested path.
+    pub length: u32,
+    /// Start of the record. The system call, its result, its flags and the process are kept here from the start.
+    pub header: Header,
+    /// The rest of it: the requested path first. Last but for what is rarely used, so that a short record and all
+    /// that is needed for it lie in few cache lines.
+    pub data: [u8; DATA],
     /// Name of a control group.
     pub leaf: [u8; LEAF_MAX],
 }
@@ -67,15 +71,15 @@ pub fn count(which: u32) {
     }
 }
 
-/// Starts a record without places and without a path, about the process `task`.
+/// Starts a record without places and without a path. Time and parent are for those that are handed over.
 #[inline(always)]
-pub fn begin(scratch: *mut Scratch, task: Address, tgid: u32, kind: u8, number: u32) {
+pub fn begin(scratch: *mut Scratch, tgid: u32, kind: u8, number: u32) {
     // SAFETY: a map value of this CPU.
     unsafe {
         (*scratch).header = Header {
-            time: bpf_ktime_get_ns(),
+            time: 0,
             tgid,
-            parent: parent_of(task),
+            parent: 0,
             syscall: number as u16,
             kind,
             result: 0,
@@ -91,12 +95,14 @@ pub fn begin(scratch: *mut Scratch, task: Address, tgid: u32, kind: u8, number: 
     }
 }
 
-/// Writes the places behind the path and puts the record into the ring buffer. True where it is there; otherwise it
-/// counts as lost for the hook.
+/// Writes the places behind the path and puts the record, about the process `task`, into the ring buffer. True where
+/// it is there; otherwise it counts as lost for the hook.
 #[inline(never)]
-pub fn hand_over(scratch: *mut Scratch, hook: u32) -> bool {
+pub fn hand_over(scratch: *mut Scratch, task: Address, hook: u32) -> bool {
     // SAFETY: a map value of this CPU; every index is checked where it is used.
     unsafe {
+        (*scratch).header.time = bpf_ktime_get_ns();
+        (*scratch).header.parent = parent_of(task);
         let length = (*scratch).length;
         (*scratch).header.path_length = length as u16;
         write_volatile(addr_of_mut!((*scratch).cursor), length);
@@ -108,9 +114,13 @@ pub fn hand_over(scratch: *mut Scratch, hook: u32) -> bool {
 
 /// The same for a record without a path and places.
 #[inline(always)]
-pub fn hand_over_bare(scratch: *mut Scratch, hook: u32) -> bool {
+pub fn hand_over_bare(scratch: *mut Scratch, task: Address, hook: u32) -> bool {
     // SAFETY: a map value of this CPU.
-    unsafe { write_volatile(addr_of_mut!((*scratch).cursor), 0) };
+    unsafe {
+        (*scratch).header.time = bpf_ktime_get_ns();
+        (*scratch).header.parent = parent_of(task);
+        write_volatile(addr_of_mut!((*scratch).cursor), 0);
+    }
     output(scratch, hook)
 }
 
@@ -152,7 +162,7 @@ fn output(scratch: *mut Scratch, hook: u32) -> bool {
         }
         bpf_ringbuf_output(
             addr_of!(EVENTS).cast_mut().cast(),
-            scratch.cast(),
+            addr_of_mut!((*scratch).header).cast(),
             (HEADER + length) as u64,
             u64::from(BPF_RB_NO_WAKEUP),
         )
@@ -172,6 +182,6 @@ pub fn number_seen(
     number: u32,
     hook: u32,
 ) -> bool {
-    begin(scratch, task, tgid, kind::SYSCALL, number);
-    hand_over_bare(scratch, hook)
+    begin(scratch, tgid, kind::SYSCALL, number);
+    hand_over_bare(scratch, task, hook)
 }

@@ -51,7 +51,7 @@ pub fn submit(request: Address) {
     } else {
         probe::<u32>(arguments + u64::from(flags)).unwrap_or(0)
     };
-    begin(scratch, task, tgid, kind::URING, 0);
+    begin(scratch, tgid, kind::URING, 0);
     // SAFETY: a map value of this CPU.
     unsafe {
         (*scratch).header.extra = opcode;
@@ -102,7 +102,7 @@ fn record(scratch: *mut Scratch, task: Address, length: u32, descriptor: u32) {
     }
     base(scratch, task, starts_at_root(scratch), descriptor);
     let hash = hash();
-    if !is_known(hash) && hand_over(scratch, hook::URING) {
+    if !is_known(hash) && hand_over(scratch, task, hook::URING) {
         remember(hash);
     }
 }

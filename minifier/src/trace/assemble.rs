@@ -254,3 +254,6 @@ fn hash(access: &Access) -> u64 {
     key(access).hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,22 @@
 //! The system calls that take a path or look at one: their numbers, where their paths are, what they do with them.
 //!
 //! One table serves both sides: the kernel side gets a [`Class`] per number ([`classes`]), the user side turns a number
-//! and its flags into an [`Operation`] ([`Call::operation`]). Numbers are from `arch/x86/entry/syscalls/syscall_64.tbl`
-//! and `scripts/syscall.tbl` (arm64) of Linux 6.18.
+//! and its flags into an [`Operation`] ([`Call::operation`]).
 
-use minifier_common::class::{Class, Shape, TABLE};
-
+use minifier_common::class::{Class, TABLE};
 use minifier_common::decode::Record;
 
 use super::Operation;
+use super::call_table::{CALLS, OTHERS, URING};
 
 /// `AT_SYMLINK_NOFOLLOW`
-const NO_FOLLOW: u32 = 0x100;
+pub(super) const NO_FOLLOW: u32 = 0x100;
 /// `AT_SYMLINK_FOLLOW`
-const FOLLOW: u32 = 0x400;
+pub(super) const FOLLOW: u32 = 0x400;
 
 /// What a call does with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
+pub(super) enum Rule {
     /// Always the same.
     Plain(Operation),
     /// Looks, without following a last link where the flags have that bit.
@@ -28,22 +27,16 @@ enum Rule {
     Open,
 }
 
-use Operation::{
-    Change, ChangeDirectory, Connect, Create, Execute, List, Look, LookNoFollow, Mount, OpenWrite,
-    Remove,
-};
-use Rule::Plain;
-
 /// One system call.
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
     /// Its name.
     pub name: &'static str,
-    x86_64: Option<u16>,
-    aarch64: Option<u16>,
-    class: Class,
-    first: Rule,
-    second: Rule,
+    pub(super) x86_64: Option<u16>,
+    pub(super) aarch64: Option<u16>,
+    pub(super) class: Class,
+    pub(super) first: Rule,
+    pub(super) second: Rule,
 }
 
 impl Call {
@@ -66,10 +59,10 @@ impl Call {
             self.second
         };
         match rule {
-            Plain(operation) => operation,
-            Rule::Look { no_follow } if detail & no_follow != 0 => LookNoFollow,
-            Rule::LookOnRequest { follow } if detail & follow == 0 => LookNoFollow,
-            Rule::Look { .. } | Rule::LookOnRequest { .. } => Look,
+            Rule::Plain(operation) => operation,
+            Rule::Look { no_follow } if detail & no_follow != 0 => Operation::LookNoFollow,
+            Rule::LookOnRequest { follow } if detail & follow == 0 => Operation::LookNoFollow,
+            Rule::Look { .. } | Rule::LookOnRequest { .. } => Operation::Look,
             Rule::Open => open_operation(detail),
         }
     }
@@ -91,12 +84,12 @@ pub fn open_operation(flags: u32) -> Operation {
     let flags = OFlags::from_bits_retain(flags);
     if flags.contains(OFlags::PATH) {
         if flags.contains(OFlags::NOFOLLOW) {
-            LookNoFollow
+            Operation::LookNoFollow
         } else {
-            Look
+            Operation::Look
         }
     } else if flags.intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC) {
-        OpenWrite
+        Operation::OpenWrite
     } else {
         Operation::Open
     }
@@ -140,304 +133,167 @@ pub fn classes() -> [u32; TABLE] {
     table
 }
 
-const fn path(argument: u32) -> Class {
-    Class::new(Shape::Path, argument)
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-const fn open(argument: u32) -> Class {
-    Class::new(Shape::Open, argument)
-}
+    use minifier_common::class::{NO_ARGUMENT, Shape};
 
-const fn two(
-    name: &'static str,
-    numbers: [u16; 2],
-    class: Class,
-    first: Operation,
-    second: Operation,
-) -> Call {
-    Call {
-        second: Plain(second),
-        ..one(name, numbers, class, Plain(first))
+    use super::Operation::{Create, Look, LookNoFollow, OpenWrite, Remove};
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_unique() {
+        let all: Vec<&Call> = CALLS.iter().chain(OTHERS).collect();
+        let count = |numbers: Vec<Option<u16>>| {
+            let numbers: Vec<u16> = numbers.into_iter().flatten().collect();
+            assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), numbers.len());
+        };
+        count(all.iter().map(|call| call.x86_64).collect());
+        count(all.iter().map(|call| call.aarch64).collect());
+        assert_eq!(
+            all.iter()
+                .map(|call| call.name)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            all.len()
+        );
+    }
+
+    /// The kernel's headers are the judge, where this machine's C library knows the call.
+    #[test]
+    fn numbers_are_those_of_the_c_library() {
+        let known = [
+            ("openat", libc::SYS_openat),
+            ("openat2", libc::SYS_openat2),
+            ("execve", libc::SYS_execve),
+            ("execveat", libc::SYS_execveat),
+            ("newfstatat", libc::SYS_newfstatat),
+            ("statx", libc::SYS_statx),
+            ("faccessat", libc::SYS_faccessat),
+            ("readlinkat", libc::SYS_readlinkat),
+            ("chdir", libc::SYS_chdir),
+            ("fchdir", libc::SYS_fchdir),
+            ("chroot", libc::SYS_chroot),
+            ("pivot_root", libc::SYS_pivot_root),
+            ("getdents64", libc::SYS_getdents64),
+            ("linkat", libc::SYS_linkat),
+            ("renameat2", libc::SYS_renameat2),
+            ("unlinkat", libc::SYS_unlinkat),
+            ("symlinkat", libc::SYS_symlinkat),
+            ("mknodat", libc::SYS_mknodat),
+            ("mkdirat", libc::SYS_mkdirat),
+            ("truncate", libc::SYS_truncate),
+            ("fchmodat", libc::SYS_fchmodat),
+            ("fchownat", libc::SYS_fchownat),
+            ("utimensat", libc::SYS_utimensat),
+            ("setxattr", libc::SYS_setxattr),
+            ("lsetxattr", libc::SYS_lsetxattr),
+            ("getxattr", libc::SYS_getxattr),
+            ("lgetxattr", libc::SYS_lgetxattr),
+            ("listxattr", libc::SYS_listxattr),
+            ("llistxattr", libc::SYS_llistxattr),
+            ("removexattr", libc::SYS_removexattr),
+            ("lremovexattr", libc::SYS_lremovexattr),
+            ("statfs", libc::SYS_statfs),
+            ("inotify_add_watch", libc::SYS_inotify_add_watch),
+            ("fanotify_mark", libc::SYS_fanotify_mark),
+            ("name_to_handle_at", libc::SYS_name_to_handle_at),
+            ("open_by_handle_at", libc::SYS_open_by_handle_at),
+            ("connect", libc::SYS_connect),
+            ("bind", libc::SYS_bind),
+            ("sendto", libc::SYS_sendto),
+            ("sendmsg", libc::SYS_sendmsg),
+            ("mount", libc::SYS_mount),
+            ("umount2", libc::SYS_umount2),
+            ("move_mount", libc::SYS_move_mount),
+            ("open_tree", libc::SYS_open_tree),
+            ("fspick", libc::SYS_fspick),
+            ("mount_setattr", libc::SYS_mount_setattr),
+            ("swapon", libc::SYS_swapon),
+            ("swapoff", libc::SYS_swapoff),
+            ("acct", libc::SYS_acct),
+            ("quotactl", libc::SYS_quotactl),
+            ("exit", libc::SYS_exit),
+            ("exit_group", libc::SYS_exit_group),
+            ("rt_sigreturn", libc::SYS_rt_sigreturn),
+            ("io_uring_setup", libc::SYS_io_uring_setup),
+            ("io_uring_enter", libc::SYS_io_uring_enter),
+            ("faccessat2", libc::SYS_faccessat2),
+        ];
+        for (name, expected) in known {
+            assert_eq!(number(name).map(i64::from), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_call_is_in_the_kernel_sides_table() {
+        let table = classes();
+        for call in CALLS {
+            let Some(number) = call.number() else {
+                continue;
+            };
+            let class = Class(table[usize::from(number)]);
+            assert_ne!(class.shape(), Shape::None as u32, "{}", call.name);
+            assert_ne!(class.0 & Class::UNSEEN, 0, "{}", call.name);
+            for argument in [
+                class.path_argument(0),
+                class.at_argument(0),
+                class.flags_argument(),
+            ] {
+                assert!(
+                    argument < 6 || argument == NO_ARGUMENT,
+                    "{}: {argument}",
+                    call.name
+                );
+            }
+        }
+        assert!(table.iter().all(|class| class & Class::UNSEEN != 0));
+    }
+
+    #[test]
+    fn flags_decide_what_an_open_does() {
+        let of = |flags: i32| open_operation(flags.cast_unsigned());
+        assert_eq!(of(libc::O_RDONLY | libc::O_CLOEXEC), Operation::Open);
+        assert_eq!(of(libc::O_RDONLY | libc::O_DIRECTORY), Operation::Open);
+        assert_eq!(of(libc::O_WRONLY), OpenWrite);
+        assert_eq!(of(libc::O_RDONLY | libc::O_CREAT), OpenWrite);
+        assert_eq!(of(libc::O_RDONLY | libc::O_TRUNC), OpenWrite);
+        assert_eq!(of(libc::O_PATH), Look);
+        assert_eq!(of(libc::O_PATH | libc::O_NOFOLLOW), LookNoFollow);
+    }
+
+    #[test]
+    fn flags_decide_whether_a_last_link_is_followed() {
+        let of = |name: &str, flags: u32| {
+            CALLS
+                .iter()
+                .find(|call| call.name == name)
+                .expect("a call")
+                .operation(0, flags)
+        };
+        assert_eq!(of("newfstatat", 0), Look);
+        assert_eq!(of("newfstatat", NO_FOLLOW), LookNoFollow);
+        assert_eq!(of("lstat", 0), LookNoFollow);
+        assert_eq!(of("name_to_handle_at", 0), LookNoFollow);
+        assert_eq!(of("name_to_handle_at", FOLLOW), Look);
+        assert_eq!(of("inotify_add_watch", libc::IN_DONT_FOLLOW), LookNoFollow);
+    }
+
+    #[test]
+    fn both_names_of_a_rename_are_told_apart() {
+        let rename = CALLS
+            .iter()
+            .find(|call| call.name == "renameat2")
+            .expect("a call");
+        assert_eq!(rename.operation(0, 0), Remove);
+        assert_eq!(rename.operation(1, 0), Create);
+    }
+
+    #[test]
+    fn every_io_uring_operation_works_as_a_call_of_the_table() {
+        for name in URING.iter().filter(|name| !name.is_empty()) {
+            assert!(CALLS.iter().any(|call| call.name == *name), "{name}");
+        }
     }
 }
-
-/// Numbers on x86-64 and arm64; [`NONE`] where the machine does not have the call.
-const fn one(name: &'static str, [x86_64, aarch64]: [u16; 2], class: Class, first: Rule) -> Call {
-    const fn some(number: u16) -> Option<u16> {
-        if number == NONE { None } else { Some(number) }
-    }
-    Call {
-        name,
-        x86_64: some(x86_64),
-        aarch64: some(aarch64),
-        class,
-        first,
-        second: first,
-    }
-}
-
-const NONE: u16 = u16::MAX;
-const NO_PATH: u32 = minifier_common::class::NO_ARGUMENT;
-const LOOK: Rule = Plain(Look);
-const LOOK_NO_FOLLOW: Rule = Plain(LookNoFollow);
-const LOOK_AT: Rule = Rule::Look {
-    no_follow: NO_FOLLOW,
-};
-
-const CALLS: &[Call] = &[
-    // Opening.
-    one("open", [2, NONE], open(0).flags(1), Rule::Open),
-    one("openat", [257, 56], open(1).at(0).flags(2), Rule::Open),
-    one(
-        "openat2",
-        [437, 437],
-        open(1).at(0).flags_behind(2),
-        Rule::Open,
-    ),
-    one("creat", [85, NONE], open(0), Plain(OpenWrite)),
-    one(
-        "open_by_handle_at",
-        [304, 265],
-        open(NO_PATH).flags(2),
-        Rule::Open,
-    ),
-    one("open_tree", [428, 428], open(1).at(0).flags(2), LOOK_AT),
-    one(
-        "open_tree_attr",
-        [467, 467],
-        open(1).at(0).flags(2),
-        LOOK_AT,
-    ),
-    // Executing.
-    one("execve", [59, 221], path(0).failures_only(), Plain(Execute)),
-    one(
-        "execveat",
-        [322, 281],
-        path(1).at(0).flags(4).failures_only(),
-        Plain(Execute),
-    ),
-    one("uselib", [134, NONE], path(0), Plain(Execute)),
-    // Looking.
-    one("stat", [4, NONE], path(0), LOOK),
-    one("lstat", [6, NONE], path(0), LOOK_NO_FOLLOW),
-    one("newfstatat", [262, 79], path(1).at(0).flags(3), LOOK_AT),
-    one("statx", [332, 291], path(1).at(0).flags(2), LOOK_AT),
-    one("access", [21, NONE], path(0), LOOK),
-    one("faccessat", [269, 48], path(1).at(0), LOOK),
-    one("faccessat2", [439, 439], path(1).at(0).flags(3), LOOK_AT),
-    one("readlink", [89, NONE], path(0), LOOK_NO_FOLLOW),
-    one("readlinkat", [267, 78], path(1).at(0), LOOK_NO_FOLLOW),
-    one("statfs", [137, 43], path(0), LOOK),
-    one("getxattr", [191, 8], path(0), LOOK),
-    one("lgetxattr", [192, 9], path(0), LOOK_NO_FOLLOW),
-    one("listxattr", [194, 11], path(0), LOOK),
-    one("llistxattr", [195, 12], path(0), LOOK_NO_FOLLOW),
-    one("getxattrat", [464, 464], path(1).at(0).flags(2), LOOK_AT),
-    one("listxattrat", [465, 465], path(1).at(0).flags(2), LOOK_AT),
-    one("file_getattr", [468, 468], path(1).at(0).flags(4), LOOK_AT),
-    one(
-        "name_to_handle_at",
-        [303, 264],
-        path(1).at(0).flags(4),
-        Rule::LookOnRequest { follow: FOLLOW },
-    ),
-    // IN_DONT_FOLLOW
-    one(
-        "inotify_add_watch",
-        [254, 27],
-        path(1).flags(2),
-        Rule::Look {
-            no_follow: 0x0200_0000,
-        },
-    ),
-    // FAN_MARK_DONT_FOLLOW
-    one(
-        "fanotify_mark",
-        [301, 263],
-        path(4).at(3).flags(1),
-        Rule::Look { no_follow: 4 },
-    ),
-    one("quotactl", [179, 60], path(1), LOOK),
-    // Working directory and root.
-    one(
-        "chdir",
-        [80, 49],
-        Class::new(Shape::WorkingDirectory, 0).every_time(),
-        Plain(ChangeDirectory),
-    ),
-    one(
-        "fchdir",
-        [81, 50],
-        Class::new(Shape::WorkingDirectory, NO_PATH).every_time(),
-        Plain(ChangeDirectory),
-    ),
-    one(
-        "chroot",
-        [161, 51],
-        Class::new(Shape::Root, 0),
-        Plain(ChangeDirectory),
-    ),
-    two("pivot_root", [155, 41], path(0).second(1), Mount, Mount),
-    // Listing.
-    one(
-        "getdents",
-        [78, NONE],
-        Class::new(Shape::Descriptor, 0),
-        Plain(List),
-    ),
-    one(
-        "getdents64",
-        [217, 61],
-        Class::new(Shape::Descriptor, 0),
-        Plain(List),
-    ),
-    // Making and removing.
-    two("link", [86, NONE], path(0).second(1), Change, Create),
-    two(
-        "linkat",
-        [265, 37],
-        path(1).at(0).second(3).second_at(2).flags(4),
-        Change,
-        Create,
-    ),
-    two("rename", [82, NONE], path(0).second(1), Remove, Create),
-    two(
-        "renameat",
-        [264, 38],
-        path(1).at(0).second(3).second_at(2),
-        Remove,
-        Create,
-    ),
-    two(
-        "renameat2",
-        [316, 276],
-        path(1).at(0).second(3).second_at(2).flags(4),
-        Remove,
-        Create,
-    ),
-    one("unlink", [87, NONE], path(0), Plain(Remove)),
-    one("unlinkat", [263, 35], path(1).at(0).flags(2), Plain(Remove)),
-    one("rmdir", [84, NONE], path(0), Plain(Remove)),
-    one("symlink", [88, NONE], path(1), Plain(Create)),
-    one("symlinkat", [266, 36], path(2).at(1), Plain(Create)),
-    one("mknod", [133, NONE], path(0), Plain(Create)),
-    one("mknodat", [259, 33], path(1).at(0), Plain(Create)),
-    one("mkdir", [83, NONE], path(0), Plain(Create)),
-    one("mkdirat", [258, 34], path(1).at(0), Plain(Create)),
-    // Changing.
-    one("truncate", [76, 45], path(0), Plain(Change)),
-    one("chmod", [90, NONE], path(0), Plain(Change)),
-    one("fchmodat", [268, 53], path(1).at(0), Plain(Change)),
-    one(
-        "fchmodat2",
-        [452, 452],
-        path(1).at(0).flags(3),
-        Plain(Change),
-    ),
-    one("chown", [92, NONE], path(0), Plain(Change)),
-    one("lchown", [94, NONE], path(0), Plain(Change)),
-    one("fchownat", [260, 54], path(1).at(0).flags(4), Plain(Change)),
-    one("utime", [132, NONE], path(0), Plain(Change)),
-    one("utimes", [235, NONE], path(0), Plain(Change)),
-    one("futimesat", [261, NONE], path(1).at(0), Plain(Change)),
-    one(
-        "utimensat",
-        [280, 88],
-        path(1).at(0).flags(3),
-        Plain(Change),
-    ),
-    one("setxattr", [188, 5], path(0), Plain(Change)),
-    one("lsetxattr", [189, 6], path(0), Plain(Change)),
-    one("removexattr", [197, 14], path(0), Plain(Change)),
-    one("lremovexattr", [198, 15], path(0), Plain(Change)),
-    one(
-        "setxattrat",
-        [463, 463],
-        path(1).at(0).flags(2),
-        Plain(Change),
-    ),
-    one(
-        "removexattrat",
-        [466, 466],
-        path(1).at(0).flags(2),
-        Plain(Change),
-    ),
-    one(
-        "file_setattr",
-        [469, 469],
-        path(1).at(0).flags(4),
-        Plain(Change),
-    ),
-    one("acct", [163, 89], path(0), Plain(OpenWrite)),
-    one("swapon", [167, 224], path(0), Plain(OpenWrite)),
-    one("swapoff", [168, 225], path(0), Plain(Change)),
-    // Sockets with a name in the file system.
-    one(
-        "connect",
-        [42, 203],
-        Class::new(Shape::Socket, 1),
-        Plain(Connect),
-    ),
-    one(
-        "bind",
-        [49, 200],
-        Class::new(Shape::Socket, 1),
-        Plain(Create),
-    ),
-    one(
-        "sendto",
-        [44, 206],
-        Class::new(Shape::Socket, 4),
-        Plain(Connect),
-    ),
-    one(
-        "sendmsg",
-        [46, 211],
-        Class::new(Shape::Message, 1),
-        Plain(Connect),
-    ),
-    // Mounting.
-    two("mount", [165, 40], path(0).second(1).flags(3), Mount, Mount),
-    one("umount2", [166, 39], path(0).flags(1), Plain(Mount)),
-    two(
-        "move_mount",
-        [429, 429],
-        path(1).at(0).second(3).second_at(2).flags(4),
-        Mount,
-        Mount,
-    ),
-    one("fspick", [433, 433], path(1).at(0).flags(2), Plain(Mount)),
-    one(
-        "mount_setattr",
-        [442, 442],
-        path(1).at(0).flags(2),
-        Plain(Mount),
-    ),
-];
-
-/// Calls without a path that have a part in tracing.
-const OTHERS: &[Call] = &[
-    one("exit", [60, 93], Class(0), LOOK),
-    one("exit_group", [231, 94], Class(0), LOOK),
-    one("rt_sigreturn", [15, 139], Class(0), LOOK),
-    one("io_uring_setup", [425, 425], Class(0), LOOK),
-    one("io_uring_enter", [426, 426], Class(0), LOOK),
-];
-
-/// The system call that each io_uring operation works as, by operation code (`enum io_uring_op`); empty where it takes
-/// no path.
-const URING: [&str; 45] = {
-    let mut names = [""; 45];
-    names[16] = "connect";
-    names[18] = "openat";
-    names[21] = "statx";
-    names[28] = "openat2";
-    names[35] = "renameat2";
-    names[36] = "unlinkat";
-    names[37] = "mkdirat";
-    names[38] = "symlinkat";
-    names[39] = "linkat";
-    names[42] = "setxattr";
-    names[44] = "getxattr";
-    names
-};

@@ -1,9 +1,7 @@
 //! [`Layout`]: the kernel's structures and abilities as its type information (BTF) describes them. Nothing is guessed by version.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use btf_rs::{Btf, BtfType, Type};
 use minifier_common::offsets as at;
 use minifier_common::offsets::{
     COUNT, FILENAME_NAME, KIOCB_CMD, KIOCB_OPCODE, LIST, MISSING, REGS_NUMBER, TASK_COMPAT,
@@ -11,6 +9,7 @@ use minifier_common::offsets::{
 };
 
 use super::TraceError;
+use super::types::Types;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -302,150 +301,31 @@ fn uring(types: &Types) -> [[u32; URING_WORDS]; URING_TABLE] {
     table
 }
 
-/// The kernel's types.
-pub(super) struct Types(Btf);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Types {
-    /// Reads them from a file.
-    pub(super) fn read(path: &Path) -> Result<Self, TraceError> {
-        let bytes = std::fs::read(path).map_err(|source| TraceError::Btf {
-            path: path.into(),
-            source,
-        })?;
-        let btf = Btf::from_bytes(&bytes).map_err(|error| TraceError::BtfInvalid {
-            path: path.into(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self(btf))
-    }
-
-    /// True where programs can be attached to the tracepoint by type.
-    pub(super) fn has_tracepoint(&self, name: &str) -> bool {
-        self.tracepoint(name).is_some()
-    }
-
-    fn named(&self, name: &str) -> impl Iterator<Item = Type> {
-        self.0
-            .resolve_types_by_name(name)
-            .unwrap_or_default()
-            .into_iter()
-    }
-
-    fn tracepoint(&self, name: &str) -> Option<btf_rs::Typedef> {
-        self.named(&format!("btf_trace_{name}"))
-            .find_map(|found| match found {
-                Type::Typedef(typedef) => Some(typedef),
-                _ => None,
-            })
-    }
-
-    /// Name of the structure that the tracepoint's first argument points to.
-    fn first_argument(&self, tracepoint: &str) -> Option<String> {
-        let Type::Ptr(pointer) = self
-            .0
-            .resolve_chained_type(&self.tracepoint(tracepoint)?)
-            .ok()?
-        else {
-            return None;
-        };
-        let Type::FuncProto(prototype) = self.0.resolve_chained_type(&pointer).ok()? else {
-            return None;
-        };
-        // The first parameter is the tracepoint's private data.
-        let Type::Ptr(argument) = self.plain(prototype.parameters.get(1)?)? else {
-            return None;
-        };
-        match self.plain(&argument)? {
-            Type::Struct(structure) => self.0.resolve_name(&structure).ok(),
-            _ => None,
+    /// The numbers that the user side names the operations by are the kernel's.
+    #[test]
+    fn privileged_io_uring_operations_have_the_kernels_numbers() {
+        let types = Types::read(&crate::trace::default_btf()).expect("the running kernel's types");
+        let numbers = types.enumerators("io_uring_op");
+        let expected = [
+            ("OPENAT", 18),
+            ("STATX", 21),
+            ("OPENAT2", 28),
+            ("RENAMEAT", 35),
+            ("UNLINKAT", 36),
+        ];
+        for (name, number) in expected {
+            assert_eq!(
+                numbers.get(&format!("IORING_OP_{name}")),
+                Some(&number),
+                "{name}"
+            );
         }
-    }
-
-    /// Offset of a member, given with its parents from the outside in, also inside unnamed members.
-    pub(super) fn offset(&self, structure: &str, members: &str) -> Option<u32> {
-        self.member(structure, members).map(|(offset, _)| offset)
-    }
-
-    fn pointer_offset(&self, structure: &str, member: &str) -> Option<u32> {
-        match self.member(structure, member)? {
-            (offset, Type::Ptr(_)) => Some(offset),
-            _ => None,
-        }
-    }
-
-    fn array_length(&self, structure: &str, member: &str) -> Option<u32> {
-        match self.member(structure, member)? {
-            (_, Type::Array(array)) => u32::try_from(array.len()).ok(),
-            _ => None,
-        }
-    }
-
-    fn member(&self, structure: &str, members: &str) -> Option<(u32, Type)> {
-        if members.is_empty() {
-            return None;
-        }
-        let mut found = (
-            0,
-            self.named(structure)
-                .find(|found| matches!(found, Type::Struct(_)))?,
-        );
-        for name in members.split('.') {
-            let (Type::Struct(outer) | Type::Union(outer)) = &found.1 else {
-                return None;
-            };
-            let (offset, inner) = self.member_of(outer, name, 0)?;
-            found = (found.0 + offset, inner);
-        }
-        Some(found)
-    }
-
-    fn member_of(&self, outer: &btf_rs::Struct, name: &str, depth: u32) -> Option<(u32, Type)> {
-        for member in &outer.members {
-            let offset = member.bit_offset() / 8;
-            let member_name = self.0.resolve_name(member).ok()?;
-            if member_name == name {
-                return Some((offset, self.plain(member)?));
-            }
-            if member_name.is_empty()
-                && depth < 8
-                && let Some(Type::Struct(inner) | Type::Union(inner)) = self.plain(member)
-                && let Some((inside, found)) = self.member_of(&inner, name, depth + 1)
-            {
-                return Some((offset + inside, found));
-            }
-        }
-        None
-    }
-
-    /// The type that something has, without typedefs and qualifiers.
-    fn plain(&self, what: &dyn BtfType) -> Option<Type> {
-        let mut found = self.0.resolve_chained_type(what).ok()?;
-        for _ in 0..16 {
-            let next = match &found {
-                Type::Typedef(inner) => self.0.resolve_chained_type(inner),
-                Type::Const(inner) => self.0.resolve_chained_type(inner),
-                Type::Volatile(inner) => self.0.resolve_chained_type(inner),
-                Type::Restrict(inner) => self.0.resolve_chained_type(inner),
-                Type::TypeTag(inner) => self.0.resolve_chained_type(inner),
-                _ => return Some(found),
-            };
-            found = next.ok()?;
-        }
-        None
-    }
-
-    /// Names and values of an enumeration.
-    fn enumerators(&self, name: &str) -> BTreeMap<String, u32> {
-        let mut all = BTreeMap::new();
-        for found in self.named(name) {
-            if let Type::Enum(enumeration) = found {
-                for member in &enumeration.members {
-                    if let Ok(name) = self.0.resolve_name(member) {
-                        all.insert(name, member.val());
-                    }
-                }
-            }
-        }
-        all
+        let table = uring(&types);
+        assert_ne!(table[18][0], MISSING);
+        assert_eq!(table[0], [MISSING; URING_WORDS], "no path in a no-op");
     }
 }

@@ -4,6 +4,7 @@
 //! the result is a [`Trace`]. [`features::host_checks`] tells what a host lacks.
 
 mod assemble;
+mod call_table;
 pub mod calls;
 mod collect;
 mod error;
@@ -13,6 +14,7 @@ mod load;
 mod model;
 mod privileges;
 mod tracer;
+mod types;
 
 pub use error::TraceError;
 pub use load::{TraceOptions, default_btf};

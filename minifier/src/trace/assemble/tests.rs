@@ -1,0 +1,231 @@
+//! Records as the kernel side writes them, and what becomes of them.
+
+use minifier_common::decode::encode_header;
+use minifier_common::record::Header;
+
+use super::*;
+
+const OPEN: u16 = 0;
+const BOTH: u16 = flag::BASE | flag::RESOLVED;
+
+/// A record; `base` and `resolved` are absolute paths.
+fn record(header: Header, path: &[u8], base: &str, resolved: &str) -> Vec<u8> {
+    let components = |path: &str| -> Vec<u8> {
+        let names = path.split('/').filter(|name| !name.is_empty());
+        names
+            .rev()
+            .flat_map(|name| name.bytes().chain([0]))
+            .collect()
+    };
+    let (base, resolved) = (components(base), components(resolved));
+    let header = Header {
+        path_length: path.len() as u16,
+        base_length: base.len() as u16,
+        resolved_length: resolved.len() as u16,
+        ..header
+    };
+    [&encode_header(&header)[..], path, &base, &resolved].concat()
+}
+
+fn access(call: &str, tgid: u32, flags: u16) -> Header {
+    Header {
+        kind: kind::ACCESS,
+        syscall: calls::number(call).expect("a call"),
+        tgid,
+        flags,
+        ..Header::default()
+    }
+}
+
+fn event(kind: u8, tgid: u32, parent: u32) -> Header {
+    let flags = if kind == kind::EXECUTE {
+        BOTH
+    } else {
+        flag::BASE
+    };
+    Header {
+        kind,
+        tgid,
+        parent,
+        extra: parent,
+        flags,
+        ..Header::default()
+    }
+}
+
+fn assembled(records: &[Vec<u8>]) -> Assembler {
+    let mut assembler = Assembler::new(1_000);
+    records.iter().for_each(|record| assembler.push(record));
+    assert_eq!(assembler.undecodable, 0);
+    assembler
+}
+
+#[test]
+fn an_open_has_its_path_base_and_target() {
+    let header = Header {
+        time: 3_500,
+        result: 7,
+        ..access("openat", 42, BOTH)
+    };
+    let assembler = assembled(&[record(header, b"../link", "/a/b", "/a/file")]);
+    let expected = Access {
+        time: Duration::from_nanos(2_500),
+        pid: 42,
+        syscall: calls::number("openat").expect("a call").into(),
+        operation: Operation::Open,
+        requested: b"../link".to_vec(),
+        base: Some("/a/b".into()),
+        resolved: Some("/a/file".into()),
+        result: Some(7),
+    };
+    assert_eq!(assembler.accesses, [expected]);
+    assert!(assembler.processes.contains_key(&42));
+}
+
+#[test]
+fn a_base_that_was_not_read_is_none_and_not_the_root() {
+    for flags in [
+        OPEN,
+        flag::BASE | flag::BASE_LOST,
+        flag::BASE | flag::BASE_DETACHED,
+    ] {
+        let assembler = assembled(&[record(access("openat", 1, flags), b"name", "", "")]);
+        assert_eq!(assembler.accesses[0].base, None, "{flags}");
+    }
+    let root = assembled(&[record(access("openat", 1, flag::BASE), b"name", "/", "")]);
+    assert_eq!(root.accesses[0].base, Some(ImagePath::root()));
+}
+
+#[test]
+fn something_without_any_path_is_dropped() {
+    let detached = access("newfstatat", 1, flag::BASE | flag::BASE_DETACHED);
+    assert_eq!(assembled(&[record(detached, b"", "", "")]).accesses, []);
+}
+
+#[test]
+fn repeated_accesses_appear_once_and_failures_apart_from_successes() {
+    let open = |time, tgid, result| {
+        let header = Header {
+            time,
+            result,
+            ..access("openat", tgid, flag::BASE)
+        };
+        record(header, b"/file", "/", "")
+    };
+    let assembler = assembled(&[
+        open(2_000, 1, 3),
+        open(3_000, 2, 4),
+        open(4_000, 1, -2),
+        open(5_000, 1, -13),
+    ]);
+    let seen: Vec<_> = assembler
+        .accesses
+        .iter()
+        .map(|access| (access.pid, access.result))
+        .collect();
+    assert_eq!(seen, [(1, Some(3)), (1, Some(-2)), (1, Some(-13))]);
+}
+
+#[test]
+fn a_relative_chdir_starts_where_the_process_was() {
+    let chdir =
+        |tgid, path: &[u8], to: &str| record(access("chdir", tgid, flag::RESOLVED), path, "", to);
+    let assembler = assembled(&[
+        record(event(kind::SEED, 1, 0), b"", "/app", ""),
+        chdir(1, b"current", "/app/v1"),
+        // A child starts where its parent is at the fork, and does not move it.
+        record(event(kind::FORK, 2, 1), b"", "", ""),
+        chdir(2, b"lib", "/app/v1/lib"),
+        chdir(1, b"bin", "/app/v1/bin"),
+        record(access("fchdir", 1, flag::RESOLVED), b"", "", "/srv"),
+        chdir(1, b"www", "/srv/www"),
+    ]);
+    let bases: Vec<_> = assembler
+        .accesses
+        .iter()
+        .map(|access| access.base.as_ref().map(ToString::to_string))
+        .collect();
+    let expected = [
+        Some("/app"),
+        Some("/app/v1"),
+        Some("/app/v1"),
+        None,
+        Some("/srv"),
+    ];
+    assert_eq!(bases, expected.map(|base| base.map(str::to_owned)));
+}
+
+#[test]
+fn executables_are_inherited_and_kept_in_order() {
+    let assembler = assembled(&[
+        record(event(kind::SEED, 1, 0), b"", "/", ""),
+        record(
+            event(kind::EXECUTE, 1, 0),
+            b"/entrypoint.sh",
+            "/",
+            "/bin/dash",
+        ),
+        record(event(kind::INTERPRETER, 1, 0), b"/bin/sh", "/", ""),
+        record(event(kind::FORK, 2, 1), b"", "", ""),
+        record(
+            event(kind::EXECUTE, 2, 1),
+            b"/usr/bin/app",
+            "/",
+            "/usr/bin/app",
+        ),
+        record(event(kind::EXECUTE, 1, 0), b"server", "/opt", "/opt/server"),
+    ]);
+    let executables = |pid| {
+        assembler.processes[&pid]
+            .executables
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(executables(1), ["/bin/dash", "/opt/server"]);
+    assert_eq!(executables(2), ["/bin/dash", "/usr/bin/app"]);
+    assert_eq!(assembler.processes[&2].parent, 1);
+    assert!(assembler.seeded);
+    // The script, its interpreter, the programs.
+    assert_eq!(assembler.accesses.len(), 4);
+    assert!(
+        assembler
+            .accesses
+            .iter()
+            .all(|access| access.operation == Operation::Execute)
+    );
+}
+
+#[test]
+fn a_mount_source_is_a_path_for_bind_mounts_only() {
+    let mount = |detail| {
+        let header = Header {
+            detail,
+            ..access("mount", 1, flag::BASE)
+        };
+        assembled(&[record(header, b"/from", "/", "")])
+            .accesses
+            .len()
+    };
+    assert_eq!((mount(0), mount(BIND)), (0, 1));
+}
+
+#[test]
+fn strange_records_are_counted() {
+    let mut assembler = Assembler::new(0);
+    assembler.push(b"short");
+    assembler.push(&record(event(99, 1, 0), b"", "", ""));
+    assembler.push(&record(
+        Header {
+            kind: kind::ACCESS,
+            syscall: 511,
+            ..Header::default()
+        },
+        b"",
+        "",
+        "",
+    ));
+    assembler.push(&record(event(kind::URING, 1, 63), b"/file", "/", ""));
+    assert_eq!(assembler.undecodable, 4);
+    assert_eq!(assembler.accesses, []);
+}
