@@ -403,3 +403,80 @@ fn docker_an_image_of_which_nothing_stays_is_an_image() {
     let archive = case.path("nothing.tar");
     run(Command::new("skopeo").args(["inspect", &format!("docker-archive:{}", archive.display())]));
 }
+
+/// A namespace of its own in the containerd that runs below Docker.
+struct Containerd {
+    namespace: String,
+    image: String,
+    mounted: PathBuf,
+}
+
+impl Containerd {
+    fn command(&self) -> Command {
+        let sockets = [
+            "/run/containerd/containerd.sock",
+            "/run/docker/containerd/containerd.sock",
+        ];
+        let socket = sockets.iter().find(|socket| Path::new(socket).exists());
+        let mut command = Command::new("ctr");
+        command.args([
+            "-a",
+            socket.expect("containerd listens at one of its usual places"),
+        ]);
+        command.args(["-n", &self.namespace]);
+        command
+    }
+}
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        let _ = self
+            .command()
+            .args(["images", "unmount", "--rm"])
+            .arg(&self.mounted)
+            .output();
+        let _ = self
+            .command()
+            .args(["images", "rm", "--sync", &self.image])
+            .output();
+        let _ = self
+            .command()
+            .args(["namespaces", "rm", &self.namespace])
+            .output();
+    }
+}
+
+/// Current Docker engines keep images in containerd and load archives as it does.
+#[test]
+fn docker_containerd_imports_exactly_the_kept_part() {
+    for mode in [LayerMode::Preserve, LayerMode::Flatten] {
+        let case = Case::new(mode);
+        let (archive, info) = case.archive("mfrebuild:x");
+        let containerd = Containerd {
+            namespace: format!("mfrebuild-{}", std::process::id()),
+            image: "docker.io/library/mfrebuild:x".into(),
+            mounted: case.path("mounted"),
+        };
+        fs::create_dir(&containerd.mounted).unwrap();
+        run(containerd
+            .command()
+            .args(["images", "import"])
+            .arg(&archive));
+        let listed = run(containerd.command().args(["images", "ls"]));
+        let listed = String::from_utf8(listed).unwrap();
+        assert!(listed.contains(&info.manifest.to_string()), "{listed}");
+        run(containerd
+            .command()
+            .args(["images", "mount", &containerd.image])
+            .arg(&containerd.mounted));
+        // It sets no extended attributes on links.
+        let detail = Detail {
+            root: false,
+            bound_times: true,
+            xattrs: &["user.", "security.", "system."],
+            ..ON_DISK
+        };
+        let found = listing::of_folder(&containerd.mounted, detail).unwrap();
+        listing::assert_same("containerd", &found, &case.expected(detail));
+    }
+}
