@@ -255,7 +255,7 @@ fn a_cancelled_archive_leaves_what_was_there_and_nothing_else() {
         assert!(matches!(error, ArchiveError::Cancelled), "{error}");
         assert!(seen > 600_000);
     }
-    assert_eq!(files(&out), [old.clone()]);
+    assert_eq!(files(&out), std::slice::from_ref(&old));
     assert_eq!(fs::read(&old).unwrap(), b"old");
 }
 
