@@ -4,10 +4,12 @@ mod bundle;
 mod config;
 mod digest;
 mod model;
+mod platform;
 mod reference;
 
 pub use bundle::{Bundle, LayerFile};
 pub use config::{ConfigError, Healthcheck, History, ImageConfig};
 pub use digest::{ChainId, DiffId, Digest, DigestError, HashingReader, Sha256};
-pub use model::{Image, Platform};
-pub use reference::{NameError, TaggedName};
+pub use model::Image;
+pub use platform::{Platform, PlatformError};
+pub use reference::{ImageReference, ReferenceError};

@@ -5,25 +5,25 @@ use std::io::{self, BufWriter};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::archive_write::{ArchiveError, ArchiveInfo, Watch, write_archive};
-use crate::image::{Bundle, TaggedName};
+use super::archive_write::{ArchiveInfo, ArchiveWriteError, WriteWatch, write_archive};
+use crate::image::{Bundle, ImageReference};
 
 /// [`write_archive`] into the file `path`: written beside it under another name, synced, then renamed, so that an
 /// error, a full disk or a cancellation leaves what was at `path` before, and nothing else. A link is followed.
 /// What is neither a file nor a folder (a pipe, `/dev/stdout`) is written to directly.
 pub fn write_archive_file(
     bundle: &Bundle,
-    tags: &[TaggedName],
+    tags: &[ImageReference],
     mtime: u64,
     path: &Path,
-    watch: Watch<'_>,
-) -> Result<ArchiveInfo, ArchiveError> {
-    let file_error = |source| ArchiveError::File {
+    watch: WriteWatch<'_>,
+) -> Result<ArchiveInfo, ArchiveWriteError> {
+    let file_error = |source| ArchiveWriteError::File {
         path: path.to_owned(),
         source,
     };
     let named = |error| match error {
-        ArchiveError::Write(source) => file_error(source),
+        ArchiveWriteError::Write(source) => file_error(source),
         other => other,
     };
     match fs::metadata(path) {

@@ -15,18 +15,23 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::image::{Bundle, Digest, HashingReader, LayerFile, TaggedName};
+use crate::image::{
+    Bundle, DiffId, Digest, HashingReader, ImageReference, LayerFile, ReferenceError,
+};
 
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 
-/// Called with the bytes written so far, often; `Break` ends the writing with [`ArchiveError::Cancelled`].
-pub type Watch<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
+/// Called with the bytes written so far, often; `Break` ends the writing with [`ArchiveWriteError::Cancelled`].
+pub type WriteWatch<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// Why an archive cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
+pub enum ArchiveWriteError {
+    /// An ID or a digest, where a name to give to the image is needed.
+    #[error(transparent)]
+    Tag(#[from] ReferenceError),
     /// A layer's file cannot be read.
     #[error("read the layer {}: {source}", path.display())]
     ReadLayer {
@@ -80,11 +85,15 @@ enum Blob<'a> {
 /// or 0); layers keep the times inside them. Blocks; memory does not depend on the size of the layers.
 pub fn write_archive(
     bundle: &Bundle,
-    tags: &[TaggedName],
+    tags: &[ImageReference],
     mtime: u64,
     out: impl Write,
-    watch: Watch<'_>,
-) -> Result<ArchiveInfo, ArchiveError> {
+    watch: WriteWatch<'_>,
+) -> Result<ArchiveInfo, ArchiveWriteError> {
+    let names = tags
+        .iter()
+        .map(ImageReference::to_tag)
+        .collect::<Result<Vec<_>, _>>()?;
     let config = bundle.config.to_bytes();
     let image_id = Digest::of(&config);
     let manifest_bytes = to_json(&manifest(bundle, image_id, config.len()));
@@ -117,11 +126,11 @@ pub fn write_archive(
     archive.bytes("index.json", &index_bytes)?;
     archive.bytes(
         "manifest.json",
-        &to_json(&docker_manifest(bundle, image_id, tags)),
+        &to_json(&docker_manifest(bundle, image_id, &names)),
     )?;
     archive.bytes("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     archive.put(&[0; 1024])?;
-    archive.out.flush().map_err(ArchiveError::Write)?;
+    archive.out.flush().map_err(ArchiveWriteError::Write)?;
     Ok(ArchiveInfo {
         image_id,
         manifest,
@@ -153,7 +162,7 @@ fn manifest(bundle: &Bundle, image_id: Digest, config_size: usize) -> Value {
 }
 
 /// One descriptor per tag, as containerd and Docker write it; without tags one that has no name.
-fn index(bundle: &Bundle, manifest: Digest, size: usize, tags: &[TaggedName]) -> Value {
+fn index(bundle: &Bundle, manifest: Digest, size: usize, tags: &[ImageReference]) -> Value {
     let descriptor = json!({
         "mediaType": MANIFEST_TYPE,
         "digest": manifest,
@@ -181,8 +190,7 @@ fn index(bundle: &Bundle, manifest: Digest, size: usize, tags: &[TaggedName]) ->
     })
 }
 
-fn docker_manifest(bundle: &Bundle, image_id: Digest, tags: &[TaggedName]) -> Value {
-    let tags: Vec<String> = tags.iter().map(TaggedName::familiar).collect();
+fn docker_manifest(bundle: &Bundle, image_id: Digest, names: &[String]) -> Value {
     let layers: Vec<String> = bundle
         .layers
         .iter()
@@ -190,7 +198,7 @@ fn docker_manifest(bundle: &Bundle, image_id: Digest, tags: &[TaggedName]) -> Va
         .collect();
     json!([{
         "Config": blob_path(&image_id.to_hex()),
-        "RepoTags": tags,
+        "RepoTags": names,
         "Layers": layers,
     }])
 }
@@ -199,23 +207,23 @@ struct Archive<'a, W> {
     out: W,
     mtime: u64,
     written: u64,
-    watch: Watch<'a>,
+    watch: WriteWatch<'a>,
 }
 
 impl<W: Write> Archive<'_, W> {
-    fn directory(&mut self, path: &str) -> Result<(), ArchiveError> {
+    fn directory(&mut self, path: &str) -> Result<(), ArchiveWriteError> {
         self.header(path, tar::EntryType::Directory, 0o755, 0)
     }
 
-    fn bytes(&mut self, path: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+    fn bytes(&mut self, path: &str, bytes: &[u8]) -> Result<(), ArchiveWriteError> {
         self.header(path, tar::EntryType::Regular, 0o644, bytes.len() as u64)?;
         self.put(bytes)?;
         self.pad(bytes.len() as u64)
     }
 
-    fn layer(&mut self, path: &str, layer: &LayerFile) -> Result<(), ArchiveError> {
+    fn layer(&mut self, path: &str, layer: &LayerFile) -> Result<(), ArchiveWriteError> {
         self.header(path, tar::EntryType::Regular, 0o644, layer.size)?;
-        let read_error = |source| ArchiveError::ReadLayer {
+        let read_error = |source| ArchiveWriteError::ReadLayer {
             path: layer.path.clone(),
             source,
         };
@@ -237,10 +245,8 @@ impl<W: Write> Archive<'_, W> {
             }
             self.put(&buffer[..n])?;
         }
-        if (crate::image::DiffId::from_bytes(reader.finish().0), copied)
-            != (layer.diff_id, layer.size)
-        {
-            return Err(ArchiveError::ChangedLayer {
+        if (DiffId::from_bytes(reader.finish().0), copied) != (layer.diff_id, layer.size) {
+            return Err(ArchiveWriteError::ChangedLayer {
                 path: layer.path.clone(),
             });
         }
@@ -253,10 +259,10 @@ impl<W: Write> Archive<'_, W> {
         kind: tar::EntryType,
         mode: u32,
         size: u64,
-    ) -> Result<(), ArchiveError> {
+    ) -> Result<(), ArchiveWriteError> {
         // The GNU form has room for sizes above 8 GiB without a second header.
         let mut header = tar::Header::new_gnu();
-        header.set_path(path).map_err(ArchiveError::Write)?;
+        header.set_path(path).map_err(ArchiveWriteError::Write)?;
         header.set_entry_type(kind);
         header.set_mode(mode);
         header.set_uid(0);
@@ -267,17 +273,19 @@ impl<W: Write> Archive<'_, W> {
         self.put(header.as_bytes())
     }
 
-    fn pad(&mut self, size: u64) -> Result<(), ArchiveError> {
+    fn pad(&mut self, size: u64) -> Result<(), ArchiveWriteError> {
         let padding = size.next_multiple_of(512) - size;
         self.put(&[0; 512][..padding as usize])
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
-        self.out.write_all(bytes).map_err(ArchiveError::Write)?;
+    fn put(&mut self, bytes: &[u8]) -> Result<(), ArchiveWriteError> {
+        self.out
+            .write_all(bytes)
+            .map_err(ArchiveWriteError::Write)?;
         self.written += bytes.len() as u64;
         match (self.watch)(self.written) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(ArchiveError::Cancelled),
+            ControlFlow::Break(()) => Err(ArchiveWriteError::Cancelled),
         }
     }
 }
