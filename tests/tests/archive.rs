@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use minifier::image::{Bundle, DiffId, ImageConfig, ImageReference, LayerFile};
+use minifier::image::{Bundle, DiffId, ImageConfig, TaggedName, LayerFile};
 use minifier::transport::{
-    ArchiveInfo, ArchiveWriteError, check_archive, write_archive, write_archive_file,
+    ArchiveInfo, WriteError, check_archive, write_archive, write_archive_file,
 };
 use minifier_tests::command::run;
 use serde_json::json;
@@ -37,7 +37,7 @@ fn bundle(folder: &Path) -> Bundle {
     Bundle { config, layers }
 }
 
-fn tags(names: &[&str]) -> Vec<ImageReference> {
+fn tags(names: &[&str]) -> Vec<TaggedName> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
@@ -152,7 +152,7 @@ fn a_layer_that_changed_since_it_was_written_is_refused() {
         fs::write(&path, bytes).unwrap();
         let error = write_archive(&bundle, &[], 0, std::io::sink(), &mut go_on).unwrap_err();
         assert!(
-            matches!(&error, ArchiveWriteError::ChangedLayer { path: p } if *p == path),
+            matches!(&error, WriteError::ChangedLayer { path: p } if *p == path),
             "{error}"
         );
     }
@@ -252,7 +252,7 @@ fn a_cancelled_archive_leaves_what_was_there_and_nothing_else() {
             }
         };
         let error = write_archive_file(&bundle, &[], 0, path, &mut watch).unwrap_err();
-        assert!(matches!(error, ArchiveWriteError::Cancelled), "{error}");
+        assert!(matches!(error, WriteError::Cancelled), "{error}");
         assert!(seen > 600_000);
     }
     assert_eq!(files(&out), std::slice::from_ref(&old));

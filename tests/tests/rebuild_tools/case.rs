@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use minifier::image::{Bundle, ImageReference};
+use minifier::image::{Bundle, TaggedName};
 use minifier::plan::KeepSet;
 use minifier::rebuild::{LayerMode, RebuildOptions, Rebuilt, rebuild};
 use minifier::rootfs::{ImagePath, RootFs};
@@ -89,7 +89,7 @@ impl Case {
 }
 
 pub(crate) fn archive(bundle: &Bundle, tag: &str, path: &Path) -> ArchiveInfo {
-    let tag: ImageReference = tag.parse().unwrap();
+    let tag: TaggedName = tag.parse().unwrap();
     let mut watch = |_| ControlFlow::Continue(());
     let info = write_archive_file(bundle, &[tag], 0, path, &mut watch).unwrap();
     assert_eq!(check_archive(File::open(path).unwrap()).unwrap(), []);
