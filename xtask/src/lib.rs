@@ -4,6 +4,7 @@
 //! for the fixtures' recipes and for Docker.
 
 pub mod bench;
+pub mod build_ebpf;
 pub mod cache;
 pub mod cargo;
 pub mod command;
