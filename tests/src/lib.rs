@@ -4,6 +4,7 @@
 //!   gives comparable [`Answers`];
 //! - [`Minifier`] is the program under test, built once and run with a folder of its own for
 //!   temporary files;
+//! - [`tracing`] traces containers;
 //! - [`leftovers`] tells what a run left behind.
 
 mod answers;
@@ -14,6 +15,7 @@ pub mod layers;
 mod leftovers;
 pub mod listing;
 mod program;
+pub mod tracing;
 pub mod traps;
 pub mod ustar;
 

@@ -3,6 +3,8 @@
 //! `main.rs` is the command line (`cargo xtask --help`). The end-to-end tests use this library
 //! for the fixtures' recipes and for Docker.
 
+pub mod bench;
+pub mod build_ebpf;
 pub mod cache;
 pub mod cargo;
 pub mod command;

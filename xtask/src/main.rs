@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{demo, fixtures, setup, table, test};
+use xtask::{bench, build_ebpf, demo, fixtures, setup, table, test};
 
 /// Set-up, fixtures, tests and demo of minifier.
 #[derive(Parser)]
@@ -18,6 +18,12 @@ struct Arguments {
 enum Task {
     /// Install what is missing with apt-get, compile bpf-linker, start a Docker daemon.
     Setup,
+    /// Build the eBPF object into its place in the source tree.
+    BuildEbpf {
+        /// Build it elsewhere, and fail when the one in the source tree is stale.
+        #[arg(long)]
+        check: bool,
+    },
     /// Make the fixtures' images that the Docker daemon does not have.
     Fixtures {
         /// Which ones; all when none is named.
@@ -29,6 +35,8 @@ enum Task {
         #[arg(long)]
         force: bool,
     },
+    /// Measure what minifier costs, as ratios.
+    Bench,
     /// Set everything up and run the tests, tier by tier.
     Test {
         /// Only the tests of this tier.
@@ -62,6 +70,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup => setup::run(),
+        Task::BuildEbpf { check } => build_ebpf::run(check),
         Task::Fixtures { names, list, force } => {
             let recipes = fixtures::select(&names)?;
             if list {
@@ -72,6 +81,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Demo => demo::run(),
         Task::Table { names, write } => table::run(&fixtures::select(&names)?, write),
+        Task::Bench => bench::run(),
         Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }
 }

@@ -118,7 +118,9 @@ impl TransportError {
             Self::ImageNotFound { reference } => Some(format!(
                 "List the images with \"docker images\", or get this one with \"docker pull {reference}\"."
             )),
-            Self::Platform { reference, wanted, .. } => Some(format!(
+            Self::Platform {
+                reference, wanted, ..
+            } => Some(format!(
                 "Get it with \"docker pull --platform {wanted} {reference}\", or leave out --platform."
             )),
             _ => None,
@@ -157,10 +159,7 @@ pub(super) fn connection_error(
 }
 
 /// An answer that is an error.
-pub(super) fn api_error(
-    doing: impl Into<String>,
-    error: bollard::errors::Error,
-) -> TransportError {
+pub(super) fn api_error(doing: impl Into<String>, error: bollard::errors::Error) -> TransportError {
     TransportError::Api {
         doing: doing.into(),
         source: Box::new(error),

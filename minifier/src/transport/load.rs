@@ -73,7 +73,10 @@ impl Daemon {
         };
         let id = inspect.id.unwrap_or_default();
         let id: Digest = id.parse().map_err(|e| answer(format!("with an ID: {e}")))?;
-        let layers = inspect.root_fs.and_then(|root| root.layers).unwrap_or_default();
+        let layers = inspect
+            .root_fs
+            .and_then(|root| root.layers)
+            .unwrap_or_default();
         let same_layers = layers
             .into_iter()
             .eq(config.diff_ids().iter().map(ToString::to_string));

@@ -165,11 +165,17 @@ impl Daemon {
             architecture: inspect.architecture.clone().unwrap_or_default(),
             variant: inspect.variant.clone().filter(|v| !v.is_empty()),
         };
-        let diff_ids = inspect.root_fs.as_ref().and_then(|root| root.layers.as_ref());
+        let diff_ids = inspect
+            .root_fs
+            .as_ref()
+            .and_then(|root| root.layers.as_ref());
         let diff_ids = diff_ids
             .into_iter()
             .flatten()
-            .map(|id| id.parse().map_err(|e| answer(format!("with a diff ID: {e}"))))
+            .map(|id| {
+                id.parse()
+                    .map_err(|e| answer(format!("with a diff ID: {e}")))
+            })
             .collect::<Result<_, _>>()?;
         // containerd's store may have other platforms under the same name; the archive will tell.
         if let Some(wanted) = request.platform
@@ -199,9 +205,8 @@ impl Daemon {
         let layout = self.store_layout(found)?;
         let cancel = CancelOnDrop::default();
         let cancelled = cancel.0.clone();
-        let image: InPlaceImage = joined(
-            spawn_blocking(move || read_in_place(&layout, &cancelled)).await,
-        )?;
+        let image: InPlaceImage =
+            joined(spawn_blocking(move || read_in_place(&layout, &cancelled)).await)?;
         Ok(Source {
             image: Image {
                 reference: request.reference.to_string(),

@@ -18,7 +18,7 @@ pub fn path() -> Result<PathBuf> {
 }
 
 /// Compiles `bpf-linker` unless the cache folder holds the right version. Takes about 5 minutes.
-pub(super) fn ensure_installed() -> Result<()> {
+pub fn ensure_installed() -> Result<()> {
     if installed_version()?.as_deref() == Some(VERSION) {
         return Ok(());
     }

@@ -22,4 +22,4 @@ pub fn run_without_ebpf() -> Result<()> {
     daemon::ensure_running()
 }
 
-pub use linker::path as bpf_linker;
+pub use linker::{ensure_installed as ensure_bpf_linker, path as bpf_linker};

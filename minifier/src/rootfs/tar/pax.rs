@@ -93,7 +93,9 @@ impl Pax {
             return Ok(None);
         };
         map.split(|&b| b == b',')
-            .map(|number| decimal(number).ok_or("the sparse map of the extended header is malformed"))
+            .map(|number| {
+                decimal(number).ok_or("the sparse map of the extended header is malformed")
+            })
             .collect::<Result<_, _>>()
             .map(Some)
     }

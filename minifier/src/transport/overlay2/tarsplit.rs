@@ -119,9 +119,9 @@ impl<R: BufRead> TarSplit<R> {
                         continue;
                     }
                     let name = match (line.name, line.name_raw) {
-                        (_, Some(raw)) => {
-                            STANDARD.decode(&*raw).map_err(|e| invalid(&e.to_string()))?
-                        }
+                        (_, Some(raw)) => STANDARD
+                            .decode(&*raw)
+                            .map_err(|e| invalid(&e.to_string()))?,
                         (Some(name), None) => name.into_owned().into_bytes(),
                         (None, None) => Vec::new(),
                     };
@@ -174,7 +174,9 @@ impl<R: BufRead> TarInput for TarSplit<R> {
                 self.offset += len;
                 Ok(len)
             }
-            _ => Err(invalid("the tar and the record disagree about a file's size")),
+            _ => Err(invalid(
+                "the tar and the record disagree about a file's size",
+            )),
         }
     }
 
