@@ -210,7 +210,9 @@ impl<I: TarInput> TarReader<I> {
         mut pax: Pax,
         (long_name, long_link): (Option<Vec<u8>>, Option<Vec<u8>>),
     ) -> Result<Member, TarError> {
-        let mut name = pax.get("path").map_or_else(|| header.name(), <[u8]>::to_vec);
+        let mut name = pax
+            .get("path")
+            .map_or_else(|| header.name(), <[u8]>::to_vec);
         if let Some(long) = long_name.filter(|long| !long.is_empty()) {
             name = long;
         }
@@ -294,9 +296,7 @@ impl<I: TarInput> TarReader<I> {
         let error = |what: &str| TarError::member(header_at, &name, what);
         let real_size = match pax.number("GNU.sparse.size").map_err(|e| error(&e))? {
             Some(size) => Some(size),
-            None => pax
-                .number("GNU.sparse.realsize")
-                .map_err(|e| error(&e))?,
+            None => pax.number("GNU.sparse.realsize").map_err(|e| error(&e))?,
         };
         let size = real_size.unwrap_or(member.size);
         let numbers = match format {
@@ -379,8 +379,9 @@ fn sparse_format(pax: &Pax) -> Option<SparseFormat> {
     match (pax.get("GNU.sparse.major"), pax.get("GNU.sparse.minor")) {
         (Some(b"0"), Some(b"0" | b"1")) => Some(SparseFormat::InHeader),
         (Some(b"1"), Some(b"0")) => Some(SparseFormat::InBody),
-        (None, None) => matches!(pax.sparse_numbers(), Err(_) | Ok(Some(_)))
-            .then_some(SparseFormat::InHeader),
+        (None, None) => {
+            matches!(pax.sparse_numbers(), Err(_) | Ok(Some(_))).then_some(SparseFormat::InHeader)
+        }
         _ => None,
     }
 }

@@ -48,7 +48,9 @@ impl StoreLayout {
     /// The config of the image, and its layers, lowest first.
     pub(super) fn locate(&self) -> Result<(ImageConfig, Vec<StoredLayer>), InPlaceError> {
         let image = self.root.join("image/overlay2");
-        let path = image.join("imagedb/content/sha256").join(self.image_id.to_hex());
+        let path = image
+            .join("imagedb/content/sha256")
+            .join(self.image_id.to_hex());
         let bytes = read_small(&path, MAX_CONFIG)?;
         if Digest::of(&bytes) != self.image_id {
             return Err(InPlaceError::unexpected(path, "the digest is not its name"));
