@@ -5,7 +5,7 @@ use std::io;
 
 use super::archive::ArchiveError;
 use super::overlay2::InPlaceError;
-use crate::image::{ConfigError, PlatformError, ReferenceError};
+use crate::image::{ConfigError, ImageReference, PlatformError, ReferenceError};
 
 /// Why an image cannot be read from or written to a daemon.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +117,9 @@ impl TransportError {
             Self::PermissionDenied { .. } => {
                 Some("Run this as root, or as a member of the group that owns the socket.".into())
             }
+            Self::ImageNotFound { reference } if is_id(reference) => {
+                Some("List the images with \"docker images --no-trunc\".".into())
+            }
             Self::ImageNotFound { reference } => Some(format!(
                 "List the images with \"docker images\", or get this one with \"docker pull {reference}\"."
             )),
@@ -128,6 +131,12 @@ impl TransportError {
             _ => None,
         }
     }
+}
+
+/// A full ID; a short one cannot be told from a name.
+fn is_id(reference: &str) -> bool {
+    let reference: Result<ImageReference, _> = reference.parse();
+    reference.is_ok_and(|reference| reference.id().is_some())
 }
 
 /// Sorts what bollard says when a connection is made: `endpoint` is the daemon's URL, `doing` the request.
@@ -150,6 +159,11 @@ pub(super) fn connection_error(
         (true, Some(io::ErrorKind::PermissionDenied)) => {
             TransportError::PermissionDenied { endpoint }
         }
+        // What rustls says comes as an error of this kind.
+        (true, Some(io::ErrorKind::InvalidData)) => TransportError::Endpoint {
+            endpoint,
+            what: format!("make a TLS connection: {}", words(&error)),
+        },
         (true, _) => TransportError::DaemonAbsent {
             endpoint,
             what: match error {
@@ -187,7 +201,13 @@ pub(super) fn words(error: &bollard::errors::Error) -> String {
 /// Kind of the input/output error at the bottom of a chain.
 fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     let below = error.source().and_then(io_kind);
-    below.or_else(|| error.downcast_ref::<io::Error>().map(io::Error::kind))
+    let own = || {
+        // One that wraps another is passed over by `source`.
+        let outer = error.downcast_ref::<io::Error>()?;
+        let inner = outer.get_ref().and_then(|inner| io_kind(inner));
+        Some(inner.unwrap_or_else(|| outer.kind()))
+    };
+    below.or_else(own)
 }
 
 /// The text of the last error of a chain: the outer ones only say that there is another one.
