@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use minifier::image::{ImageReference, Platform};
+use minifier::image::{ImageReference, Platform, TaggedName};
 use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
 use minifier::rootfs::{EntryKind, ImagePath, NodeKind, RootFs};
 use minifier::transport::{
@@ -445,7 +445,7 @@ async fn docker_an_image_is_opened_by_id_and_by_name_without_tag() {
 async fn docker_every_tag_of_a_loaded_archive_is_checked() {
     let mut names = Names::new();
     let tags = [names.add("load-a"), names.add("load-b")];
-    let references: Vec<ImageReference> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+    let references: Vec<TaggedName> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
     let daemon = Daemon::connect().await.unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("image.tar");

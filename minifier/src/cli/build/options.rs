@@ -128,11 +128,11 @@ fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {
         },
         cmd: command(&args.cmd)?,
         workdir: args.workdir.clone(),
-        mounts: each(&args.mount, |text| runtime::parse_mount(text))?,
+        mounts: each(&args.mount, runtime::parse_mount)?,
         volumes: each(&args.volume, |text| runtime::parse_volume(text, &directory))?,
-        tmpfs: each(&args.tmpfs, |text| runtime::parse_tmpfs(text))?,
+        tmpfs: each(&args.tmpfs, runtime::parse_tmpfs)?,
         network: args.network.clone(),
-        add_host: each(&args.add_host, |text| runtime::parse_add_host(text))?,
+        add_host: each(&args.add_host, runtime::parse_add_host)?,
         read_only: args.read_only,
         shm_size: args
             .shm_size
