@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use minifier::image::{Bundle, DiffId, ImageConfig, TaggedName, LayerFile};
+use minifier::image::{Bundle, DiffId, ImageConfig, LayerFile, TaggedName};
 use minifier::transport::{
     ArchiveInfo, WriteError, check_archive, write_archive, write_archive_file,
 };

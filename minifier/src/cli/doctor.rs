@@ -58,7 +58,11 @@ fn passed(checks: &[Check]) -> bool {
 }
 
 fn render(checks: &[Check]) -> String {
-    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let width = checks
+        .iter()
+        .map(|check| check.name.len())
+        .max()
+        .unwrap_or(0);
     let mut out = String::new();
     for check in checks {
         let mark = match check.status {
@@ -66,7 +70,10 @@ fn render(checks: &[Check]) -> String {
             Status::Warn => "warning",
             Status::Fail => "MISSING",
         };
-        out.push_str(&format!("{mark:<8} {:<width$}  {}\n", check.name, check.detail));
+        out.push_str(&format!(
+            "{mark:<8} {:<width$}  {}\n",
+            check.name, check.detail
+        ));
         if let Some(hint) = &check.hint {
             out.push_str(&format!("{:<8} {:<width$}  hint: {hint}\n", "", ""));
         }
@@ -90,7 +97,11 @@ async fn engine_checks() -> Vec<Check> {
         None => check(
             "docker layers",
             Status::Ok,
-            format!("{} below {}, read in place", info.storage_driver, info.root_dir.display()),
+            format!(
+                "{} below {}, read in place",
+                info.storage_driver,
+                info.root_dir.display()
+            ),
             None,
         ),
         Some(why) => check(
@@ -107,11 +118,19 @@ async fn engine_checks() -> Vec<Check> {
             format!("{} answers at {}", info.server_version, daemon.endpoint()),
             None,
         ),
-        check("docker api", Status::Ok, format!("version {}", info.api_version), None),
+        check(
+            "docker api",
+            Status::Ok,
+            format!("version {}", info.api_version),
+            None,
+        ),
         check(
             "docker cgroups",
             Status::Ok,
-            format!("version {}, driver {}", info.cgroup_version, info.cgroup_driver),
+            format!(
+                "version {}, driver {}",
+                info.cgroup_version, info.cgroup_driver
+            ),
             None,
         ),
         layers,

@@ -114,7 +114,10 @@ impl Daemon {
             "rootfs": {"type": "layers", "diff_ids": found.diff_ids},
         });
         let config = ImageConfig::parse(config.to_string().as_bytes())?;
-        Ok(Inspected { id: found.id, config })
+        Ok(Inspected {
+            id: found.id,
+            config,
+        })
     }
 
     /// Opens an image. Dropping the future stops the work and frees the temporary files.
@@ -237,7 +240,10 @@ impl Daemon {
         let folder = info.root_dir.join("overlay2");
         match std::fs::read_dir(&folder) {
             Ok(_) => None,
-            Err(source) => Some(InPlaceError::Open { path: folder, source }),
+            Err(source) => Some(InPlaceError::Open {
+                path: folder,
+                source,
+            }),
         }
     }
 

@@ -51,18 +51,30 @@ pub(super) async fn run(
     printer: &Printer,
     cancel: &CancellationToken,
 ) -> Result<Report, CliError> {
-    let build = Build { options, printer, cancel, timings: Mutex::default() };
+    let build = Build {
+        options,
+        printer,
+        cancel,
+        timings: Mutex::default(),
+    };
     let started = Instant::now();
-    let scratch = tempfile::Builder::new().prefix("minifier-").tempdir().map_err(|e| {
-        errors::io("make a temporary folder", e).hint("TMPDIR names the folder for temporary files")
-    })?;
+    let scratch = tempfile::Builder::new()
+        .prefix("minifier-")
+        .tempdir()
+        .map_err(|e| {
+            errors::io("make a temporary folder", e)
+                .hint("TMPDIR names the folder for temporary files")
+        })?;
     let result = build.stages(scratch.path()).await;
     build.took(Stage::Total, started);
     // A folder that cannot be removed must be told of: nothing is left behind in silence.
     let removed = scratch.close();
     let built = result?;
     removed.map_err(|e| errors::io("remove the temporary folder", e))?;
-    let timings = build.timings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let timings = build
+        .timings
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     Ok(assemble::report(options, built, timings))
 }
 
@@ -104,7 +116,9 @@ impl Build<'_> {
     async fn attach(&self) -> Result<Tracer, CliError> {
         let _stage = self.printer.stage("attach");
         let started = Instant::now();
-        let tracer = self.unless_cancelled(Tracer::attach(self.options.trace.clone())).await?;
+        let tracer = self
+            .unless_cancelled(Tracer::attach(self.options.trace.clone()))
+            .await?;
         self.took(Stage::Attach, started);
         tracer.map_err(errors::trace)
     }
@@ -113,7 +127,10 @@ impl Build<'_> {
         let stage = self.printer.stage("read");
         let started = Instant::now();
         let progress = |bytes| stage.at(format!("{}", ByteSize::b(bytes).display().si()));
-        let request = ReadRequest { progress: &progress, ..request };
+        let request = ReadRequest {
+            progress: &progress,
+            ..request
+        };
         let source = self.unless_cancelled(daemon.open(request)).await?;
         self.took(Stage::Read, started);
         source.map_err(errors::transport)
@@ -124,7 +141,10 @@ impl Build<'_> {
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, CliError> {
-        self.cancel.run_until_cancelled(work).await.ok_or_else(cancelled)
+        self.cancel
+            .run_until_cancelled(work)
+            .await
+            .ok_or_else(cancelled)
     }
 
     /// Notes how long a stage took.

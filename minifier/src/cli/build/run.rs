@@ -6,7 +6,7 @@ use super::errors;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::{Printer, Stage as Shown};
-use crate::probe::{self, Event, ProbePlan, ProbeReport, StepResult};
+use crate::probe::{self, ContinueAfter, Event, ProbePlan, ProbeReport, StepResult};
 use crate::report::Stage;
 use crate::runtime::{Container, DockerRuntime, LogStream, Logs, Workload};
 use crate::trace::{Trace, Tracer};
@@ -22,7 +22,9 @@ pub(super) async fn run(
     let stage = build.printer.stage("run");
     let started = Instant::now();
     let runtime = DockerRuntime::new(daemon.client().clone());
-    let outcome = build.unless_cancelled(live(build, &runtime, image, tracer, &stage)).await;
+    let outcome = build
+        .unless_cancelled(live(build, &runtime, image, tracer, &stage))
+        .await;
     stage.at("removing the container");
     let swept = runtime.sweep().await;
     build.took(Stage::Run, started);
@@ -40,8 +42,10 @@ async fn live(
 ) -> Result<(ProbeReport, Trace), CliError> {
     stage.at("creating the container");
     let options = &build.options.run;
-    let container =
-        runtime.create(&image.id.to_string(), options).await.map_err(errors::runtime)?;
+    let container = runtime
+        .create(&image.id.to_string(), options)
+        .await
+        .map_err(errors::runtime)?;
     tracer.follow(container.id()).map_err(errors::trace)?;
     stage.at("starting the container");
     container.start().await.map_err(errors::runtime)?;
@@ -71,10 +75,24 @@ fn observe(printer: &Printer, stage: &Shown, event: Event<'_>) {
         Event::Ready(readiness) => tracing::info!(?readiness, "ready"),
         Event::StepStarted { asked, .. } => stage.at(asked),
         Event::StepFinished(step) => finished(printer, step),
-        Event::Waiting(until) => stage.at(format!("probes done; going on after: {until}")),
+        Event::Waiting(until) => waiting(printer, stage, until),
         Event::Exited(exit) => tracing::info!(code = exit.code, "the container ended by itself"),
         Event::Stopping => stage.at("stopping the container"),
         Event::Stopped(stopped) => tracing::info!(?stopped, "stopped"),
+    }
+}
+
+/// What the user is to do now must be seen without a terminal too.
+fn waiting(printer: &Printer, stage: &Shown, until: ContinueAfter) {
+    match until {
+        ContinueAfter::Probe => {}
+        ContinueAfter::Exit => stage.at("waiting until the workload ends"),
+        ContinueAfter::For(time) => stage.at(format!("going on in {} s", time.as_secs_f64())),
+        ContinueAfter::Enter => printer.note("use the workload, then press Enter"),
+        ContinueAfter::Signal => printer.note(format_args!(
+            "use the workload, then send SIGUSR1: kill -USR1 {}",
+            std::process::id()
+        )),
     }
 }
 
@@ -87,7 +105,11 @@ fn finished(printer: &Printer, step: &StepResult) {
 }
 
 /// Shows the container's output while `work` goes on.
-async fn with_logs<T>(printer: &Printer, container: &Container, work: impl Future<Output = T>) -> T {
+async fn with_logs<T>(
+    printer: &Printer,
+    container: &Container,
+    work: impl Future<Output = T>,
+) -> T {
     let mut shown = 0;
     let result = {
         let mut work = std::pin::pin!(work);
