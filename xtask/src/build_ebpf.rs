@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{cache, command, setup};
+use crate::{cache, cargo, command, setup};
 
 /// What the eBPF target is called.
 const TARGET: &str = "bpfel-unknown-none";
@@ -179,11 +179,7 @@ impl Toolchain {
 
     /// The object and what it was built with.
     fn build(&self, root: &Path) -> Result<(Vec<u8>, BTreeMap<String, String>)> {
-        let target = match env::var_os("CARGO_TARGET_DIR") {
-            Some(target) => PathBuf::from(target),
-            None => root.join("target"),
-        }
-        .join("ebpf");
+        let target = cargo::target_dir()?.join("ebpf");
         let mut cargo = self.cargo();
         cargo.current_dir(root).args([
             "build",

@@ -48,7 +48,7 @@ pub fn cargo(arguments: &[&str]) -> Command {
 
 /// Where cargo puts what it compiles: `CARGO_TARGET_DIR`, or a folder of the cache in CI, where
 /// a fresh clone then finds the compiled dependencies, or `target`.
-fn target_dir() -> Result<PathBuf> {
+pub(crate) fn target_dir() -> Result<PathBuf> {
     match env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty()) {
         Some(folder) => Ok(env::current_dir()
             .context("find the working folder")?

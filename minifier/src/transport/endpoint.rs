@@ -230,10 +230,6 @@ fn current_context(environment: &Environment) -> Result<Option<String>, Transpor
         return Ok(None);
     };
     let path = dir.join("config.json");
-    let error = |what: String| TransportError::Endpoint {
-        endpoint: "of the current context".into(),
-        what: format!("{what} {}", path.display()),
-    };
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e)
@@ -244,10 +240,17 @@ fn current_context(environment: &Environment) -> Result<Option<String>, Transpor
         {
             return Ok(None);
         }
-        Err(e) => return Err(error(format!("{e}: read"))),
+        // As Docker's command line does: HOME may be another user's.
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "Docker's config file cannot be read");
+            return Ok(None);
+        }
     };
     let config: CliConfig =
-        serde_json::from_slice(&bytes).map_err(|e| error(format!("{e}: parse")))?;
+        serde_json::from_slice(&bytes).map_err(|e| TransportError::Endpoint {
+            endpoint: "of the current context".into(),
+            what: format!("parse {}: {e}", path.display()),
+        })?;
     Ok(Some(config.current_context).filter(|name| !name.is_empty()))
 }
 
@@ -297,7 +300,7 @@ mod tests {
             ("npipe:////./pipe/x", "\"npipe\" is not supported"),
             ("unix://relative", "not absolute"),
             ("127.0.0.1:2375", "expected a URL"),
-            ("tcp://", "empty host"),
+            ("tcp://", "no host"),
             ("tcp://h:1/path", "nothing but a host"),
             ("https://h", "DOCKER_TLS_VERIFY"),
         ] {

@@ -1,5 +1,6 @@
 //! Loading an archive into a daemon, and checking that it took what it was given.
 
+use bollard::errors::Error as Api;
 use bollard::query_parameters::ImportImageOptionsBuilder;
 use futures_util::TryStreamExt;
 
@@ -62,11 +63,18 @@ impl Daemon {
         config: &ImageConfig,
     ) -> Result<Digest, TransportError> {
         let doing = format!("inspect the loaded image {name}");
-        let inspect = self
-            .client()
-            .inspect_image(name)
-            .await
-            .map_err(|e| api_error(doing.clone(), e))?;
+        let wrong = |found: String| TransportError::WrongImage {
+            tag: name.to_owned(),
+            expected: config.digest().to_string(),
+            found,
+        };
+        let inspect = match self.client().inspect_image(name).await {
+            Ok(inspect) => inspect,
+            Err(Api::DockerResponseServerError {
+                status_code: 404, ..
+            }) => return Err(wrong("nothing".into())),
+            Err(e) => return Err(api_error(doing, e)),
+        };
         let answer = |what: String| TransportError::Answer {
             doing: doing.clone(),
             what,
@@ -88,11 +96,7 @@ impl Daemon {
         if is_it {
             return Ok(id);
         }
-        Err(TransportError::WrongImage {
-            tag: name.to_owned(),
-            expected: config.digest().to_string(),
-            found: id.to_string(),
-        })
+        Err(wrong(id.to_string()))
     }
 }
 

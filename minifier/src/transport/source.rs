@@ -11,7 +11,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::archive::{ArchiveImage, Select, read_archive};
 use super::body::{ChunkSender, chunk_channel};
 use super::daemon::Daemon;
-use super::error::{TransportError, api_error};
+use super::error::{TransportError, api_error, words};
 use super::overlay2::{InPlaceError, InPlaceImage, StoreLayout, read_in_place};
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Platform};
 use crate::rootfs::{ContentStore, LayerIndex};
@@ -187,8 +187,8 @@ impl Daemon {
         {
             return Err(TransportError::Platform {
                 reference: reference.to_string(),
-                wanted: wanted.clone(),
-                found: platform,
+                wanted: wanted.to_string(),
+                found: platform.to_string(),
             });
         }
         Ok(Found {
@@ -326,7 +326,7 @@ impl Daemon {
                     (request.progress)(received);
                 }
                 Err(e) => {
-                    sender.fail(std::io::Error::other(e.to_string())).await;
+                    sender.fail(std::io::Error::other(words(&e))).await;
                     let doing = format!("export image {}", request.reference);
                     return (received, Some(api_error(doing, e)));
                 }

@@ -11,6 +11,10 @@ mod input;
 mod pax;
 mod reader;
 mod sparse;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use compression::{Compression, CompressionError, decompress};
 pub use error::TarError;

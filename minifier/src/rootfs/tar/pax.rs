@@ -112,8 +112,10 @@ fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let equals = body.iter().position(|&b| b == b'=')?;
     let (key, value) = (&body[..equals], &body[equals + 1..]);
     let is_text = matches!(key, b"path" | b"linkpath" | b"uname" | b"gname");
-    let valid = !key.is_empty() && !key.contains(&0) && !(is_text && value.contains(&0));
-    valid.then_some((key, value, &bytes[length..]))
+    if key.is_empty() || key.contains(&0) || (is_text && value.contains(&0)) {
+        return None;
+    }
+    Some((key, value, &bytes[length..]))
 }
 
 /// Digits only, up to `i64::MAX`: what Go takes.
