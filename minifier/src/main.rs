@@ -1,3 +1,7 @@
 //! The `minifier` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    minifier::cli::main()
+}

@@ -1,1 +1,26 @@
 //! Harness shared by the end-to-end and cross-crate tests.
+//!
+//! - [`fixture`] finds a fixture's image, [`run_checks`] asks it everything its recipe lists and
+//!   gives comparable [`Answers`];
+//! - [`Minifier`] is the program under test, built once and run with a folder of its own for
+//!   temporary files;
+//! - [`tracing`] traces containers;
+//! - [`leftovers`] tells what a run left behind.
+
+mod answers;
+mod checks;
+pub mod command;
+mod fixture;
+pub mod layers;
+mod leftovers;
+pub mod listing;
+mod program;
+pub mod tracing;
+pub mod traps;
+pub mod ustar;
+
+pub use answers::Answers;
+pub use checks::{RootFs, run_checks};
+pub use fixture::{SlimImage, fixture, image_exists};
+pub use leftovers::leftovers;
+pub use program::{Minifier, Run};

@@ -1,3 +1,87 @@
-//! Development tasks: `cargo xtask --help`.
+//! The command line of the development tasks: `cargo xtask --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{bench, build_ebpf, demo, fixtures, setup, table, test};
+
+/// Set-up, fixtures, tests and demo of minifier.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing with apt-get, compile bpf-linker, start a Docker daemon.
+    Setup,
+    /// Build the eBPF object into its place in the source tree.
+    BuildEbpf {
+        /// Build it elsewhere, and fail when the one in the source tree is stale.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Make the fixtures' images that the Docker daemon does not have.
+    Fixtures {
+        /// Which ones; all when none is named.
+        names: Vec<String>,
+        /// Only list them.
+        #[arg(long)]
+        list: bool,
+        /// Make them even when they are there.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Measure what minifier costs, as ratios.
+    Bench,
+    /// Set everything up and run the tests, tier by tier.
+    Test {
+        /// Only the tests of this tier.
+        #[arg(long, value_enum)]
+        tier: Option<test::Tier>,
+        /// Only the tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Make a real image smaller and show that it still answers.
+    Demo,
+    /// Make every fixture smaller and print a Markdown table of sizes and times.
+    Table {
+        /// Which fixtures; all when none is named.
+        names: Vec<String>,
+        /// Put the table between its markers in README.md.
+        #[arg(long, conflicts_with = "names")]
+        write: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Setup => setup::run(),
+        Task::BuildEbpf { check } => build_ebpf::run(check),
+        Task::Fixtures { names, list, force } => {
+            let recipes = fixtures::select(&names)?;
+            if list {
+                return fixtures::list(&recipes);
+            }
+            setup::run_without_ebpf()?;
+            fixtures::ensure_all(&recipes, force)
+        }
+        Task::Demo => demo::run(),
+        Task::Table { names, write } => table::run(&fixtures::select(&names)?, write),
+        Task::Bench => bench::run(),
+        Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
+    }
+}

@@ -1,1 +1,138 @@
-//! cli
+//! The command line: one file or folder per subcommand. Nothing else imports this module.
+
+mod build;
+mod doctor;
+mod error;
+mod exit;
+mod output;
+mod printer;
+mod signals;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use exit::Exit;
+use printer::Printer;
+use signals::Signals;
+
+/// How long background work may take to notice that the program ends.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// Makes container images small: runs an image under an eBPF probe while a workload drives it, and writes a new one
+/// that holds only the files it needs.
+///
+/// The image is run unchanged: no injected sensor, no replaced entrypoint, no privileged container.
+#[derive(Debug, Parser)]
+#[command(name = "minifier", version, after_help = exit::HELP, max_term_width = 110)]
+#[command(
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print the result, warnings and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Say more on stderr (-v: stages, -vv: details, -vvv: everything)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Build(Box<build::BuildArgs>),
+    Doctor(doctor::DoctorArgs),
+}
+
+/// The command as clap sees it, for generated documentation.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    log(cli.verbose);
+    let printer = Printer::new(cli.quiet);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            printer.stderr(format_args!("error: start the asynchronous runtime: {e}"));
+            return Exit::Failure.into();
+        }
+    };
+    let exit = runtime.block_on(dispatch(&cli, &matches, &printer));
+    // A reader of standard input (`--continue-after enter`) cannot be woken up.
+    runtime.shutdown_timeout(SHUTDOWN);
+    exit.into()
+}
+
+async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(e) => {
+            printer.stderr(format_args!("error: listen for signals: {e}"));
+            return Exit::Failure;
+        }
+    };
+    let result = match &cli.command {
+        Command::Build(args) => {
+            let matches = matches.subcommand().map_or(matches, |(_, sub)| sub);
+            build::exec(args, matches, printer, signals.token()).await
+        }
+        Command::Doctor(args) => doctor::exec(args, printer).await,
+    };
+    match (result, signals.received()) {
+        (Ok(exit), None) => exit,
+        (Ok(Exit::Success), Some(_)) => Exit::Success,
+        (_, Some(exit)) => {
+            let name = if exit == Exit::Interrupted {
+                "interrupted"
+            } else {
+                "terminated"
+            };
+            printer.stderr(format_args!(
+                "error: {name}; nothing was written, nothing is left behind"
+            ));
+            exit
+        }
+        (Err(error), None) => {
+            printer.stderr(&error);
+            error.exit
+        }
+    }
+}
+
+fn log(verbose: u8) {
+    let level =
+        ["warn", "minifier=info,warn", "minifier=debug,info", "trace"][usize::from(verbose.min(3))];
+    let filter = EnvFilter::try_from_env("MINIFIER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_target(false)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

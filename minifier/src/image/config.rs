@@ -23,6 +23,9 @@ pub enum ConfigError {
 /// An image config as stored, with typed access to what the stages read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageConfig {
+    /// The blob: as it was read, until an edit encodes it anew. Other encoders escape and space differently,
+    /// so that parsing and serialising alone would change the digest.
+    bytes: Vec<u8>,
     raw: Map<String, Value>,
     view: View,
 }
@@ -131,17 +134,22 @@ impl ImageConfig {
         if view.rootfs.kind != "layers" {
             return Err(ConfigError::RootfsType(view.rootfs.kind));
         }
-        Ok(Self { raw, view })
+        Ok(Self {
+            bytes: bytes.to_vec(),
+            raw,
+            view,
+        })
     }
 
-    /// The config as a blob: fields in the order they were read, unknown ones included.
+    /// The config as a blob: exactly what was parsed, or after an edit its fields in the order they were read,
+    /// unknown ones included.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.raw).unwrap_or_else(|e| unreachable!("a JSON map serialises: {e}"))
+        self.bytes.clone()
     }
 
-    /// Digest of [`Self::to_bytes`]; Docker's image ID when the config was not re-encoded.
+    /// Digest of [`Self::to_bytes`]: Docker's image ID.
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.to_bytes())
+        Digest::of(&self.bytes)
     }
 
     /// A copy with other layers, history and added labels; everything else is as it was.
@@ -183,7 +191,9 @@ impl ImageConfig {
     fn from_raw(raw: Map<String, Value>) -> Self {
         let view = serde_json::from_value(Value::Object(raw.clone()))
             .unwrap_or_else(|e| unreachable!("an edited config stays a config: {e}"));
-        Self { raw, view }
+        let bytes =
+            serde_json::to_vec(&raw).unwrap_or_else(|e| unreachable!("a JSON map serialises: {e}"));
+        Self { bytes, raw, view }
     }
 
     /// Platform the image is for.
@@ -299,6 +309,14 @@ mod tests {
         assert_eq!(value["config"]["ArgsEscaped"], true);
         assert_eq!(value["config"]["Labels"]["k"], "v");
         assert_eq!(value["rootfs"]["diff_ids"][0], DiffId::of(b"l").to_string());
+    }
+
+    #[test]
+    fn an_unedited_config_keeps_its_bytes_and_digest() {
+        let go = br#"{"history":[{"created_by":"a \u0026\u0026 b"}],"rootfs":{"type":"layers"}}"#;
+        let config = ImageConfig::parse(go).unwrap();
+        assert_eq!(config.to_bytes(), go);
+        assert_eq!(config.digest(), Digest::of(go));
     }
 
     #[test]

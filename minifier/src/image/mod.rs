@@ -1,9 +1,15 @@
 //! The OCI model of an image: small read-only types that know nothing of where an image lives.
 
+mod bundle;
 mod config;
 mod digest;
 mod model;
+mod platform;
+mod reference;
 
+pub use bundle::{Bundle, LayerFile};
 pub use config::{ConfigError, Healthcheck, History, ImageConfig};
 pub use digest::{ChainId, DiffId, Digest, DigestError, HashingReader, Sha256};
-pub use model::{Image, Platform};
+pub use model::Image;
+pub use platform::{Platform, PlatformError};
+pub use reference::{ImageReference, ReferenceError, TaggedName};

@@ -1,5 +1,9 @@
 //! What the user says about the keep set ([`Rules`]) and about the run ([`RunFacts`]).
 
+use super::PlanError;
+use super::patterns::Pattern;
+use crate::rootfs::RootFs;
+
 /// The user's rules. Paths and patterns start at the image's root, with or without a slash in front; `*` and `?` do
 /// not match slashes, `**` does, `[…]` and `{a,b}` are known. What exists literally is taken literally.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +22,22 @@ pub struct Rules {
     pub include_zoneinfo: bool,
     /// `--exclude`: these and what is below them goes, whatever else says that it stays.
     pub excludes: Vec<String>,
+}
+
+impl Rules {
+    /// Checks the patterns, for an error before anything runs.
+    pub fn check(&self) -> Result<(), PlanError> {
+        let empty = RootFs::default();
+        let includes = self
+            .include_paths
+            .iter()
+            .map(|text| ("--include-path", text));
+        let excludes = self.excludes.iter().map(|text| ("--exclude", text));
+        for (option, text) in includes.chain(excludes) {
+            Pattern::new(option, text, &empty)?;
+        }
+        Ok(())
+    }
 }
 
 /// How the container was run, where that differs from the image's config.

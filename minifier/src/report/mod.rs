@@ -1,1 +1,10 @@
-//! report
+//! What a person or a program reads afterwards: the data model, JSON, the terminal summary. Sees data types only.
+
+mod model;
+mod summary;
+
+pub use model::{
+    Dropped, ImageReport, KeptPath, LayerReport, Packages, Report, ResultReport, SCHEMA_VERSION,
+    Stage, Timing, TraceReport,
+};
+pub use summary::summary;

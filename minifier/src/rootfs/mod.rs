@@ -4,6 +4,7 @@ mod layer;
 mod node;
 mod path;
 mod resolve;
+pub mod tar;
 mod tree;
 
 pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex};

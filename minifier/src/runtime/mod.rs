@@ -1,1 +1,39 @@
-//! runtime
+//! Running a container of an image, unchanged, so that it can be traced and probed.
+//!
+//! Takes an image and [`RunOptions`]; gives a [`Workload`]: what the probes need to know of a running container,
+//! whoever runs it. [`DockerRuntime`] does it through the Docker API.
+
+mod body;
+mod capture;
+mod container;
+mod docker;
+#[cfg(test)]
+mod docker_tests;
+mod env;
+mod error;
+mod exec;
+mod logs;
+mod mounts;
+mod options;
+mod process;
+mod remove;
+mod size;
+mod stop;
+#[cfg(test)]
+pub(crate) mod testing;
+mod workload;
+
+pub(crate) use capture::Capture;
+pub use capture::Captured;
+pub use container::Container;
+pub use docker::{DockerRuntime, RUN_LABEL};
+pub use env::{EnvError, parse_env, parse_env_file};
+pub use error::RuntimeError;
+pub use logs::{LogChunk, LogLine, LogStream, Logs};
+pub use mounts::{
+    Mount, MountError, MountKind, Tmpfs, Volume, parse_mount, parse_tmpfs, parse_volume,
+};
+pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
+pub use size::{SizeError, parse_size};
+pub(crate) use workload::millis;
+pub use workload::{ExecOutcome, ExecRequest, ExitStatus, Health, StopOutcome, Stopped, Workload};

@@ -1,0 +1,112 @@
+//! Reading a record back. Any bytes may come in: the answer is a [`Record`] or none, never a panic.
+
+use crate::record::{HEADER, Header};
+
+/// A record in the ring buffer's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Start.
+    pub header: Header,
+    /// Requested path, without a NUL.
+    pub path: &'a [u8],
+    /// Components of the base.
+    pub base: Components<'a>,
+    /// Components of the resolved path.
+    pub resolved: Components<'a>,
+}
+
+/// The components of an absolute path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Components<'a>(&'a [u8]);
+
+impl<'a> Components<'a> {
+    /// Leaf first; none for the root.
+    pub fn leaf_first(self) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        self.0
+            .split_inclusive(|&byte| byte == 0)
+            .map(|name| name.strip_suffix(b"\0").unwrap_or(name))
+    }
+
+    /// Root first.
+    pub fn root_first(self) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        self.leaf_first().rev()
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Reads a record; none where the bytes are too few for the header or for what it announces, or where components
+    /// do not end with a NUL.
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (header, rest) = bytes.split_at_checked(HEADER)?;
+        let header = decode_header(header)?;
+        let (path, rest) = rest.split_at_checked(usize::from(header.path_length))?;
+        let (base, rest) = rest.split_at_checked(usize::from(header.base_length))?;
+        let (resolved, _) = rest.split_at_checked(usize::from(header.resolved_length))?;
+        Some(Self {
+            header,
+            path,
+            base: components(base)?,
+            resolved: components(resolved)?,
+        })
+    }
+}
+
+fn components(bytes: &[u8]) -> Option<Components<'_>> {
+    matches!(bytes.last(), None | Some(0)).then_some(Components(bytes))
+}
+
+/// Field by field, in the order of the structure: no alignment is asked for.
+fn decode_header(bytes: &[u8]) -> Option<Header> {
+    let mut reader = Reader(bytes);
+    Some(Header {
+        time: u64::from_ne_bytes(reader.take()?),
+        result: i32::from_ne_bytes(reader.take()?),
+        detail: u32::from_ne_bytes(reader.take()?),
+        tgid: u32::from_ne_bytes(reader.take()?),
+        parent: u32::from_ne_bytes(reader.take()?),
+        extra: u32::from_ne_bytes(reader.take()?),
+        syscall: u16::from_ne_bytes(reader.take()?),
+        kind: u8::from_ne_bytes(reader.take()?),
+        argument: u8::from_ne_bytes(reader.take()?),
+        flags: u16::from_ne_bytes(reader.take()?),
+        path_length: u16::from_ne_bytes(reader.take()?),
+        base_length: u16::from_ne_bytes(reader.take()?),
+        resolved_length: u16::from_ne_bytes(reader.take()?),
+    })
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+}
+
+/// A header as the kernel side writes it: for tests that make records.
+pub fn encode_header(header: &Header) -> [u8; HEADER] {
+    let mut bytes = [0; HEADER];
+    let mut rest = &mut bytes[..];
+    for field in [
+        &header.time.to_ne_bytes()[..],
+        &header.result.to_ne_bytes(),
+        &header.detail.to_ne_bytes(),
+        &header.tgid.to_ne_bytes(),
+        &header.parent.to_ne_bytes(),
+        &header.extra.to_ne_bytes(),
+        &header.syscall.to_ne_bytes(),
+        &header.kind.to_ne_bytes(),
+        &header.argument.to_ne_bytes(),
+        &header.flags.to_ne_bytes(),
+        &header.path_length.to_ne_bytes(),
+        &header.base_length.to_ne_bytes(),
+        &header.resolved_length.to_ne_bytes(),
+    ] {
+        let (to, behind) = rest.split_at_mut(field.len());
+        to.copy_from_slice(field);
+        rest = behind;
+    }
+    bytes
+}

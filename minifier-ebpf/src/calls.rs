@@ -1,0 +1,308 @@
+//! `sys_exit`: the paths that system calls are given.
+//!
+//! Read when the call returns: the kernel has just read the path itself, so that its page is there, and on both
+//! supported machines `pt_regs` still holds the number and the arguments. The order of the tests is what keeps
+//! bystanders cheap: the class of the call costs one load, the scope a look-up.
+
+use core::ffi::c_void;
+use core::ptr::{addr_of_mut, read_volatile, write_volatile};
+
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_pid_tgid, bpf_probe_read_user, bpf_probe_read_user_str,
+};
+use minifier_common::class::{Class, NO_ARGUMENT, Shape, TABLE};
+use minifier_common::offsets as at;
+use minifier_common::record::{PATH_MAX, counter, flag, hook, kind};
+
+use crate::dedup::{hash, is_known, remember};
+use crate::globals::{class, number_of_sigreturn, offset, set_class};
+use crate::record::{Scratch, begin, count, hand_over, number_seen, scratch};
+use crate::scope;
+use crate::task::{Address, current, in_compat_call, place_of_descriptor, root, working_directory};
+
+/// The working directory in place of a descriptor.
+pub const AT_FDCWD: i32 = -100;
+const AF_UNIX: u16 = 1;
+const EFAULT: i32 = 14;
+const ENAMETOOLONG: i32 = 36;
+/// `ERESTARTSYS` and its like: the call is made again and is recorded then.
+const RESTARTS: core::ops::RangeInclusive<i64> = 512..=516;
+/// Marks a number of the x32 table.
+const X32: u32 = 1 << 30;
+/// Longest path in a `struct sockaddr_un`.
+const SUN_PATH: u32 = 108;
+
+/// In place of a length: the path cannot be read.
+pub const LOST: u32 = u32::MAX;
+/// In place of a length: the call was given none.
+pub const NO_PATH: u32 = u32::MAX - 1;
+
+/// A system call returned `result`.
+#[inline(always)]
+pub fn exit(registers: Address, result: i64) {
+    // SAFETY: the argument is a typed pointer, which the verifier lets be loaded from directly.
+    let register =
+        |which: usize| unsafe { read_volatile(registers.add(offset(which)).cast::<u64>()) };
+    let mut number = register(at::REGS_NUMBER) as u32;
+    if number == u32::MAX {
+        // The frame that rt_sigreturn restored has no number.
+        number = number_of_sigreturn();
+    }
+    let class = Class(class(number));
+    if class.0 == 0 && (number as usize) < TABLE {
+        return;
+    }
+    // SAFETY: a helper without conditions.
+    let ids = unsafe { bpf_get_current_pid_tgid() };
+    if !scope::contains(ids as u32) {
+        return;
+    }
+    let task = current();
+    if in_compat_call(task) || (number as usize >= TABLE && number & X32 != 0) {
+        return count(counter::FOREIGN);
+    }
+    let Some(scratch) = scratch() else { return };
+    let tgid = (ids >> 32) as u32;
+    if class.0 & Class::UNSEEN != 0 && number_seen(scratch, task, tgid, number, hook::SYS_EXIT) {
+        set_class(number, class.0 & !Class::UNSEEN);
+    }
+    if class.shape() == Shape::None as u32
+        || (class.is_failures_only() && result >= 0)
+        || RESTARTS.contains(&-result)
+    {
+        return;
+    }
+    begin(scratch, tgid, kind::ACCESS, number);
+    // SAFETY: a map value of this CPU. The arguments go through memory because a register cannot be chosen by index.
+    unsafe {
+        let arguments = addr_of_mut!((*scratch).arguments).cast::<u64>();
+        write_volatile(arguments, register(at::REGS_ARGUMENT_0));
+        write_volatile(arguments.add(1), register(at::REGS_ARGUMENT_1));
+        write_volatile(arguments.add(2), register(at::REGS_ARGUMENT_2));
+        write_volatile(arguments.add(3), register(at::REGS_ARGUMENT_3));
+        write_volatile(arguments.add(4), register(at::REGS_ARGUMENT_4));
+        write_volatile(arguments.add(5), register(at::REGS_ARGUMENT_5));
+        (*scratch).header.result = result as i32;
+        (*scratch).header.detail = flags_of(scratch, class);
+    }
+    record(scratch, task, class.0);
+    if class.path_argument(1) != NO_ARGUMENT {
+        // SAFETY: a map value of this CPU.
+        unsafe {
+            (*scratch).header.argument = 1;
+            (*scratch).header.flags = 0;
+        }
+        record(scratch, task, class.0);
+    }
+}
+
+#[inline(always)]
+fn argument(scratch: *mut Scratch, index: u32) -> u64 {
+    // SAFETY: masked.
+    unsafe {
+        read_volatile(
+            addr_of_mut!((*scratch).arguments)
+                .cast::<u64>()
+                .add((index & 7) as usize),
+        )
+    }
+}
+
+#[inline(always)]
+fn flags_of(scratch: *mut Scratch, class: Class) -> u32 {
+    if class.flags_argument() == NO_ARGUMENT {
+        return 0;
+    }
+    let flags = argument(scratch, class.flags_argument());
+    if !class.flags_are_behind_pointer() {
+        return flags as u32;
+    }
+    probe_user::<u64>(flags).unwrap_or(0) as u32
+}
+
+/// The path of the call that the header's `argument` tells.
+#[inline(never)]
+fn record(scratch: *mut Scratch, task: Address, class: u32) {
+    let class = Class(class);
+    let shape = class.shape();
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        let which = u32::from((*scratch).header.argument);
+        let succeeded = (*scratch).header.result >= 0;
+        let index = class.path_argument(which);
+        (*scratch).length = 0;
+        let mut has_path = false;
+        if index != NO_ARGUMENT && shape != Shape::Descriptor as u32 {
+            match requested(scratch, class.0, index) {
+                NO_PATH => return,
+                LOST => {
+                    count(counter::PATH_LOST);
+                    (*scratch).header.flags |= flag::PATH_LOST;
+                }
+                length => {
+                    (*scratch).length = length;
+                    has_path = true;
+                }
+            }
+        }
+        count(counter::SEEN + hook::SYS_EXIT);
+
+        let absolute = has_path && starts_at_root(scratch);
+        // A success of these has already moved what the path started from.
+        let moved = succeeded
+            && (shape == Shape::WorkingDirectory as u32 && !absolute
+                || shape == Shape::Root as u32 && absolute);
+        if has_path && !moved {
+            (*scratch).header.flags |= flag::BASE;
+            let at = class.at_argument(which);
+            let descriptor = if at == NO_ARGUMENT {
+                AT_FDCWD
+            } else {
+                argument(scratch, at) as i32
+            };
+            base(scratch, task, absolute, descriptor as u32);
+        }
+        let leads_on = shape == Shape::Open as u32
+            || shape == Shape::Descriptor as u32
+            || shape == Shape::WorkingDirectory as u32
+            || shape == Shape::Root as u32;
+        if succeeded && leads_on {
+            (*scratch).header.flags |= flag::RESOLVED;
+            let to = addr_of_mut!((*scratch).resolved);
+            if shape == Shape::Open as u32 {
+                place_of_descriptor(task, (*scratch).header.result as u32, to);
+            } else if shape == Shape::Descriptor as u32 {
+                place_of_descriptor(task, argument(scratch, index) as u32, to);
+            } else if shape == Shape::WorkingDirectory as u32 {
+                working_directory(task, to);
+            } else {
+                root(task, to);
+            }
+        }
+        if class.is_every_time() {
+            hand_over(scratch, task, hook::SYS_EXIT);
+            return;
+        }
+        let hash = hash(scratch);
+        if !is_known(hash) && hand_over(scratch, task, hook::SYS_EXIT) {
+            remember(hash);
+        }
+    }
+}
+
+/// True where the requested path is absolute.
+#[inline(always)]
+pub fn starts_at_root(scratch: *mut Scratch) -> bool {
+    // SAFETY: a map value of this CPU. An empty path is followed by zeros.
+    unsafe { read_volatile(addr_of_mut!((*scratch).data).cast::<u8>()) == b'/' }
+}
+
+/// Notes where the requested path starts.
+#[inline(always)]
+pub fn base(scratch: *mut Scratch, task: Address, absolute: bool, descriptor: u32) {
+    // SAFETY: a map value of this CPU.
+    let to = unsafe { addr_of_mut!((*scratch).base) };
+    if absolute {
+        root(task, to);
+    } else if descriptor == AT_FDCWD as u32 {
+        working_directory(task, to);
+    } else {
+        place_of_descriptor(task, descriptor, to);
+    }
+}
+
+/// Reads the path in argument `index` into the scratch: its length, [`LOST`] or [`NO_PATH`].
+#[inline(never)]
+fn requested(scratch: *mut Scratch, class: u32, index: u32) -> u32 {
+    let class = Class(class);
+    let shape = class.shape();
+    let address = argument(scratch, index);
+    if shape == Shape::Socket as u32 {
+        return socket_path(scratch, address, argument(scratch, index + 1));
+    }
+    if shape == Shape::Message as u32 {
+        return match probe_user::<[u64; 2]>(address) {
+            Some([name, length]) => socket_path(scratch, name, length & 0xffff_ffff),
+            None => NO_PATH,
+        };
+    }
+    // SAFETY: a map value of this CPU with room for the longest path and a word behind it.
+    unsafe {
+        let data = addr_of_mut!((*scratch).data).cast::<u8>();
+        let result = (*scratch).header.result;
+        if address == 0 {
+            // With a descriptor (`utimensat`, `statx`) no path means the descriptor's file.
+            if class.at_argument(0) == NO_ARGUMENT || result == -EFAULT {
+                return NO_PATH;
+            }
+            data.cast::<u64>().write_volatile(0);
+            return 0;
+        }
+        let length =
+            bpf_probe_read_user_str(data.cast(), PATH_MAX as u32, address as *const c_void);
+        if length <= 0 {
+            return if result == -EFAULT { NO_PATH } else { LOST };
+        }
+        if length >= PATH_MAX as i64 && result == -ENAMETOOLONG {
+            return NO_PATH;
+        }
+        let length = length as u32 - 1;
+        if length > PATH_MAX as u32 - 1 {
+            return LOST;
+        }
+        data.add(length as usize).cast::<u64>().write_unaligned(0);
+        length
+    }
+}
+
+#[inline(always)]
+fn probe_user<T: Copy>(address: u64) -> Option<T> {
+    let mut value = core::mem::MaybeUninit::<T>::uninit();
+    // SAFETY: the helper checks the address and fills the value, or fails.
+    unsafe {
+        let result = bpf_probe_read_user(
+            value.as_mut_ptr().cast(),
+            size_of::<T>() as u32,
+            address as *const c_void,
+        );
+        if result == 0 {
+            Some(value.assume_init())
+        } else {
+            None
+        }
+    }
+}
+
+/// Reads the path in a socket address, where it has one: its length, [`LOST`] or [`NO_PATH`].
+#[inline(never)]
+pub fn socket_path(scratch: *mut Scratch, address: u64, length: u64) -> u32 {
+    if address == 0 || length < 3 || probe_user::<u16>(address) != Some(AF_UNIX) {
+        return NO_PATH;
+    }
+    // The path may fill the address to the end, without a NUL.
+    let room = if length - 2 > u64::from(SUN_PATH) {
+        SUN_PATH
+    } else {
+        length as u32 - 2
+    };
+    // SAFETY: a map value of this CPU, with more room than that.
+    unsafe {
+        let data = addr_of_mut!((*scratch).data).cast::<u8>();
+        if bpf_probe_read_user(data.cast(), room & 127, (address + 2) as *const c_void) != 0 {
+            return LOST;
+        }
+        let mut used = 0u32;
+        while used < SUN_PATH {
+            if used >= room || read_volatile(data.add(used as usize)) == 0 {
+                break;
+            }
+            used += 1;
+        }
+        if used == 0 {
+            // Abstract, or unnamed.
+            return NO_PATH;
+        }
+        data.add(used as usize).cast::<u64>().write_unaligned(0);
+        used
+    }
+}

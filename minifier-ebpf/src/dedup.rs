@@ -1,0 +1,128 @@
+//! A set of the hashes of what was handed over, so that a repeated access costs a look-up and no record.
+//!
+//! Four-way associative and of fixed size: a full bucket forgets one entry, which costs a repeated record, never
+//! a lost one. An entry is added only after its record is in the ring buffer.
+
+use core::ptr::{addr_of, read_volatile};
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::Array;
+
+use minifier_common::offsets as at;
+use minifier_common::record::{PATH_MAX, flag};
+
+use crate::globals::{hash_seed, offset};
+use crate::record::Scratch;
+use crate::task::{Place, probe};
+
+/// Buckets, a power of two.
+const BUCKETS: u32 = 65_536;
+
+#[map]
+static KNOWN: Array<[u64; 4]> = Array::with_max_entries(BUCKETS, 0);
+
+/// Mixes a word in. Invertible in each of its arguments, so that inputs that differ in one word never collide.
+#[inline(always)]
+pub fn mix(hash: u64, word: u64) -> u64 {
+    let mixed = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 32
+}
+
+/// The hash of the record under construction, never 0: of its kind, system call, flags, outcome, path and places, but
+/// not of the process and the time.
+#[inline(never)]
+pub fn hash(scratch: *mut Scratch) -> u64 {
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        let header = &(*scratch).header;
+        let length = (*scratch).length;
+        let call = u64::from(header.syscall)
+            | u64::from(header.kind) << 16
+            | u64::from(header.argument) << 24
+            | u64::from(header.extra) << 32;
+        let outcome = if header.result < 0 {
+            header.result as u32
+        } else {
+            0
+        };
+        let mut hash = mix(hash_seed(), call);
+        hash = mix(hash, u64::from(header.detail) | u64::from(outcome) << 32);
+        hash = mix(hash, u64::from(header.flags) | u64::from(length) << 16);
+        // By words: there are zeros behind the path.
+        let words = addr_of!((*scratch).data).cast::<u64>();
+        for word in 0..PATH_MAX as u32 / 8 {
+            if word * 8 >= length {
+                break;
+            }
+            hash = mix(hash, read_volatile(words.add(word as usize)));
+        }
+        let absolute = length > 0 && read_volatile(words.cast::<u8>()) == b'/';
+        // A process's root stays where it is.
+        hash = mix_place(
+            hash,
+            header.flags & flag::BASE != 0,
+            addr_of!((*scratch).base),
+            !absolute,
+        );
+        hash = mix_place(
+            hash,
+            header.flags & flag::RESOLVED != 0,
+            addr_of!((*scratch).resolved),
+            true,
+        );
+        hash.max(1)
+    }
+}
+
+/// Mixes in where a place is and, as addresses are used again, its name and the directory that holds it.
+#[inline(always)]
+fn mix_place(hash: u64, there: bool, place: *const Place, named: bool) -> u64 {
+    if !there {
+        return hash;
+    }
+    // SAFETY: a map value of this CPU.
+    let Place { mount, dentry } = unsafe { read_volatile(place) };
+    let mut hash = mix(mix(hash, mount), dentry);
+    if named && dentry != 0 {
+        // d_parent, d_name.hash_len: neighbours.
+        let around = probe::<[u64; 2]>(dentry + offset(at::DENTRY_PARENT) as u64);
+        let [parent, name] = around.unwrap_or([0; 2]);
+        hash = mix(mix(hash, parent), name);
+    }
+    hash
+}
+
+/// True where the hash was added before.
+#[inline(always)]
+pub fn is_known(hash: u64) -> bool {
+    let Some(bucket) = KNOWN.get(hash as u32 & (BUCKETS - 1)) else {
+        return false;
+    };
+    bucket[0] == hash || bucket[1] == hash || bucket[2] == hash || bucket[3] == hash
+}
+
+/// Adds a hash.
+#[inline(always)]
+pub fn remember(hash: u64) {
+    let Some(bucket) = KNOWN.get_ptr_mut(hash as u32 & (BUCKETS - 1)) else {
+        return;
+    };
+    // SAFETY: a map value; a race with another CPU forgets one of the two entries.
+    let bucket = unsafe { &mut *bucket };
+    if bucket[0] == 0 {
+        bucket[0] = hash;
+    } else if bucket[1] == 0 {
+        bucket[1] = hash;
+    } else if bucket[2] == 0 {
+        bucket[2] = hash;
+    } else if bucket[3] == 0 {
+        bucket[3] = hash;
+    } else {
+        match hash >> 32 & 3 {
+            0 => bucket[0] = hash,
+            1 => bucket[1] = hash,
+            2 => bucket[2] = hash,
+            _ => bucket[3] = hash,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `sched_process_*`: the container's tasks and what they execute.
+
+use core::ffi::c_void;
+use core::ptr::{addr_of, addr_of_mut};
+
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_pid_tgid, bpf_probe_read_kernel_str, bpf_task_pt_regs,
+};
+use minifier_common::class::Class;
+use minifier_common::offsets as at;
+use minifier_common::record::{LEAF_MAX, PATH_MAX, counter, flag, hook, kind};
+
+use crate::calls::{AT_FDCWD, LOST, base, starts_at_root};
+use crate::globals::{
+    class, number_of_execve, number_of_exit, number_of_exit_group, offset, set_class,
+    task_registers,
+};
+use crate::record::{Scratch, begin, count, hand_over, number_seen, scratch};
+use crate::scope;
+use crate::task::{Address, load, place_of_file, probe, working_directory};
+
+/// `parent` made a thread or a process.
+#[inline(always)]
+pub fn fork(parent: Address, child: Address) {
+    // SAFETY: a helper without conditions.
+    let ids = unsafe { bpf_get_current_pid_tgid() };
+    if !scope::contains(ids as u32) {
+        return;
+    }
+    count(counter::SEEN + hook::FORK);
+    if !scope::insert(load(child, at::TASK_PID)) {
+        count(counter::LOST + hook::FORK);
+    }
+    let tgid: u32 = load(child, at::TASK_TGID);
+    let forked: u32 = load(parent, at::TASK_TGID);
+    if tgid == forked {
+        return;
+    }
+    let Some(scratch) = scratch() else { return };
+    begin(scratch, tgid, kind::FORK, 0);
+    // SAFETY: a map value of this CPU.
+    unsafe { (*scratch).header.extra = forked };
+    hand_over(scratch, child, hook::FORK);
+}
+
+/// `task`, which had the thread id `old_tid`, executes another program.
+#[inline(always)]
+pub fn exec(task: Address, old_tid: u32, bprm: Address) {
+    let tid: u32 = load(task, at::TASK_PID);
+    let tgid: u32 = load(task, at::TASK_TGID);
+    let Some(scratch) = scratch() else { return };
+    if scope::contains(old_tid) {
+        if tid != old_tid {
+            // A thread that was not the first takes the first one's id.
+            scope::remove(old_tid);
+            keep_in_scope(tid);
+        }
+    } else {
+        let Some(seed) = scope::seed(scratch, task, tgid) else {
+            return;
+        };
+        keep_in_scope(tid);
+        begin(scratch, tgid, kind::SEED, 0);
+        // SAFETY: a map value of this CPU.
+        unsafe {
+            (*scratch).header.extra = seed.namespace;
+            if seed.leaf != 0 {
+                let name = addr_of!((*scratch).leaf);
+                (*scratch).length = kernel_path(scratch, name as u64, LEAF_MAX as u32);
+            }
+            (*scratch).header.flags = flag::BASE;
+            working_directory(task, addr_of_mut!((*scratch).base));
+        }
+        hand_over(scratch, task, hook::EXEC);
+    }
+    count(counter::SEEN + hook::EXEC);
+
+    let filename: u64 = load(bprm, at::BPRM_FILENAME);
+    let interpreter: u64 = load(bprm, at::BPRM_INTERP);
+    loaded(scratch, task, filename, kind::EXECUTE);
+    // A script names an interpreter, a program itself.
+    if interpreter != 0 && interpreter != filename {
+        loaded(scratch, task, interpreter, kind::INTERPRETER);
+    }
+}
+
+/// Records a path that the kernel loaded to execute something.
+#[inline(never)]
+fn loaded(scratch: *mut Scratch, task: Address, path: u64, kind: u8) {
+    begin(scratch, load(task, at::TASK_TGID), kind, number_of_execve());
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        let length = kernel_path(scratch, path, PATH_MAX as u32);
+        if length == LOST {
+            count(counter::PATH_LOST);
+            (*scratch).header.flags = flag::PATH_LOST;
+        } else {
+            (*scratch).length = length;
+            (*scratch).header.flags = flag::BASE;
+            base(scratch, task, starts_at_root(scratch), AT_FDCWD as u32);
+        }
+        if kind == kind::EXECUTE {
+            (*scratch).header.flags |= flag::RESOLVED;
+            let executable = probe::<u64>(task as u64 + offset(at::TASK_MM) as u64)
+                .and_then(|memory| probe::<u64>(memory + offset(at::MM_EXE) as u64));
+            (*scratch).resolved = place_of_file(executable.unwrap_or(0));
+        }
+    }
+    hand_over(scratch, task, hook::EXEC);
+}
+
+#[inline(always)]
+fn keep_in_scope(tid: u32) {
+    if !scope::insert(tid) {
+        count(counter::LOST + hook::EXEC);
+    }
+}
+
+/// A thread ends.
+#[inline(always)]
+pub fn exit(task: Address) {
+    let tid: u32 = load(task, at::TASK_PID);
+    if !scope::contains(tid) {
+        return;
+    }
+    scope::remove(tid);
+    count(counter::SEEN + hook::EXIT);
+    let tgid: u32 = load(task, at::TASK_TGID);
+    let signal: u64 = load(task, at::TASK_SIGNAL);
+    if probe::<u32>(signal + offset(at::SIGNAL_LIVE) as u64) == Some(0) {
+        scope::process_gone(tgid);
+    }
+    if task_registers() == 0 {
+        return;
+    }
+    // These two calls do not return, so that sys_exit never sees them.
+    // SAFETY: the task is a typed pointer, and so is the result.
+    let number = unsafe {
+        let registers = bpf_task_pt_regs(task as *mut _) as Address;
+        core::ptr::read_volatile(registers.add(offset(at::REGS_NUMBER)).cast::<u32>())
+    };
+    let known = class(number);
+    if (number == number_of_exit() || number == number_of_exit_group())
+        && known & Class::UNSEEN != 0
+    {
+        let Some(scratch) = scratch() else { return };
+        if number_seen(scratch, task, tgid, number, hook::EXIT) {
+            set_class(number, known & !Class::UNSEEN);
+        }
+    }
+}
+
+/// Reads a path in kernel memory into the scratch: its length or [`LOST`].
+#[inline(always)]
+pub fn kernel_path(scratch: *mut Scratch, address: u64, limit: u32) -> u32 {
+    // SAFETY: a map value of this CPU with room for the longest path and a word behind it.
+    unsafe {
+        let data = addr_of_mut!((*scratch).data).cast::<u8>();
+        let length = bpf_probe_read_kernel_str(data.cast(), limit, address as *const c_void);
+        if length <= 0 || length > PATH_MAX as i64 {
+            return LOST;
+        }
+        let length = length as u32 - 1;
+        data.add(length as usize).cast::<u64>().write_unaligned(0);
+        length
+    }
+}

@@ -1,0 +1,171 @@
+//! Building a record in a per-CPU scratch and handing it over, and the counters.
+//!
+//! The hooks run with preemption off and never inside one another, so that each CPU needs one scratch.
+
+use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
+
+use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
+use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_ringbuf_output};
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{PerCpuArray, RingBuf};
+use minifier_common::record::{
+    COMPONENTS_MAX, HEADER, Header, LEAF_MAX, PATH_MAX, counter, flag, kind,
+};
+
+use crate::task::{Address, Place, parent_of};
+use crate::walk::{self, walk};
+
+/// Room behind the last place where a component may start: `NAME_MAX`, a NUL, and a word to pad with.
+const SLACK: usize = 264;
+
+/// Bytes behind the header.
+pub const DATA: usize = PATH_MAX + COMPONENTS_MAX + SLACK;
+
+/// A record under construction, and what else is too large for the stack or would cost the verifier too many states
+/// in registers.
+#[repr(C)]
+pub struct Scratch {
+    /// Start of the record. The system call, its result, its flags and the process are kept here from the start.
+    pub header: Header,
+    /// The rest of it: the requested path first.
+    pub data: [u8; DATA],
+    /// Bytes of `data` in use.
+    pub cursor: u32,
+    /// Bytes of the requested path.
+    pub length: u32,
+    /// Where the requested path starts, where [`flag::BASE`] is set.
+    pub base: Place,
+    /// What it led to, where [`flag::RESOLVED`] is set.
+    pub resolved: Place,
+    /// Arguments of the system call.
+    pub arguments: [u64; 8],
+    /// Name of a control group.
+    pub leaf: [u8; LEAF_MAX],
+}
+
+#[map]
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+#[map]
+static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::COUNT, 0);
+
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 23, 0);
+
+/// This CPU's scratch.
+#[inline(always)]
+pub fn scratch() -> Option<*mut Scratch> {
+    SCRATCH.get_ptr_mut(0)
+}
+
+/// Adds one to a counter.
+#[inline(always)]
+pub fn count(which: u32) {
+    if let Some(counter) = COUNTERS.get_ptr_mut(which) {
+        // SAFETY: a map value of this CPU.
+        unsafe { *counter += 1 };
+    }
+}
+
+/// Starts a record without places and without a path.
+#[inline(always)]
+pub fn begin(scratch: *mut Scratch, tgid: u32, kind: u8, number: u32) {
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        (*scratch).header = Header {
+            tgid,
+            syscall: number as u16,
+            kind,
+            time: 0,
+            result: 0,
+            detail: 0,
+            parent: 0,
+            extra: 0,
+            argument: 0,
+            flags: 0,
+            path_length: 0,
+            base_length: 0,
+            resolved_length: 0,
+        };
+        (*scratch).length = 0;
+    }
+}
+
+/// Writes the places behind the path and puts the record into the ring buffer. True where it is there; otherwise it
+/// counts as lost for the hook. `task` is the process that the record is about.
+#[inline(never)]
+pub fn hand_over(scratch: *mut Scratch, task: Address, hook: u32) -> bool {
+    // SAFETY: a map value of this CPU; every index is checked where it is used.
+    unsafe {
+        (*scratch).header.time = bpf_ktime_get_ns();
+        (*scratch).header.parent = parent_of(task);
+        let length = (*scratch).length;
+        (*scratch).header.path_length = length as u16;
+        write_volatile(addr_of_mut!((*scratch).cursor), length);
+        (*scratch).header.base_length = write_place(scratch, 0);
+        (*scratch).header.resolved_length = write_place(scratch, 1);
+        output(scratch, hook)
+    }
+}
+
+/// Appends the components of the base (0) or of the resolved path (1); their length. What cannot be walked to the root
+/// is left out: a part of a path would be another path.
+#[inline(never)]
+fn write_place(scratch: *mut Scratch, which: u32) -> u16 {
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        let shift = if which == 0 { 0 } else { 3 };
+        if (*scratch).header.flags & flag::BASE << shift == 0 {
+            return 0;
+        }
+        let cursor = addr_of_mut!((*scratch).cursor);
+        let start = read_volatile(cursor);
+        let outcome = walk(scratch, which);
+        if outcome == walk::WHOLE {
+            return (read_volatile(cursor) - start) as u16;
+        }
+        write_volatile(cursor, start);
+        if outcome == walk::DETACHED {
+            (*scratch).header.flags |= flag::BASE_DETACHED << shift;
+        } else {
+            (*scratch).header.flags |= flag::BASE_LOST << shift;
+            count(counter::WALK_LOST);
+        }
+        0
+    }
+}
+
+/// Puts the header and `cursor` bytes of data into the ring buffer.
+#[inline(always)]
+fn output(scratch: *mut Scratch, hook: u32) -> bool {
+    // SAFETY: as above.
+    let result = unsafe {
+        let length = read_volatile(addr_of!((*scratch).cursor)) as usize;
+        if length > DATA {
+            return false;
+        }
+        bpf_ringbuf_output(
+            addr_of!(EVENTS).cast_mut().cast(),
+            scratch.cast(),
+            (HEADER + length) as u64,
+            u64::from(BPF_RB_NO_WAKEUP),
+        )
+    };
+    if result != 0 {
+        count(counter::LOST + hook);
+    }
+    result == 0
+}
+
+/// Hands over a system call number that was not seen before. True where the record is in the ring buffer.
+#[inline(never)]
+pub fn number_seen(
+    scratch: *mut Scratch,
+    task: Address,
+    tgid: u32,
+    number: u32,
+    hook: u32,
+) -> bool {
+    begin(scratch, tgid, kind::SYSCALL, number);
+    hand_over(scratch, task, hook)
+}

@@ -1,0 +1,108 @@
+//! `io_uring_submit_req`: paths in requests of io_uring, which are no system calls.
+//!
+//! The kernel has copied the path when it submits the request; what the request leads to is known only later,
+//! possibly in another thread, and is not recorded.
+
+use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
+use minifier_common::offsets::{
+    self as at, MISSING, URING_FLAGS, URING_SOCKET, URING_TABLE, URING_UNREADABLE,
+};
+use minifier_common::record::{PATH_MAX, counter, flag, hook, kind};
+
+use crate::calls::{AT_FDCWD, LOST, NO_PATH, base, socket_path, starts_at_root};
+use crate::dedup::{hash, is_known, remember};
+use crate::globals::{offset, uring_operation};
+use crate::process::kernel_path;
+use crate::record::{Scratch, begin, count, hand_over, scratch};
+use crate::scope;
+use crate::task::{Address, current, probe};
+
+/// A request (`struct io_kiocb *`) is submitted.
+#[inline(always)]
+pub fn submit(request: Address) {
+    // SAFETY: a helper without conditions.
+    let ids = unsafe { bpf_get_current_pid_tgid() };
+    let tgid = (ids >> 32) as u32;
+    // The thread that polls a queue is made by the kernel, without a fork event: its process decides.
+    if !scope::contains(ids as u32) && !scope::contains(tgid) {
+        return;
+    }
+    let request = request as u64;
+    let Some(opcode) = probe::<u8>(request + offset(at::KIOCB_OPCODE) as u64) else {
+        return;
+    };
+    let opcode = u32::from(opcode);
+    let socket = uring_operation(opcode, URING_SOCKET);
+    if opcode as usize >= URING_TABLE
+        || (uring_operation(opcode, 0) == MISSING && socket == MISSING)
+    {
+        return;
+    }
+    count(counter::SEEN + hook::URING);
+    if uring_operation(opcode, 0) == URING_UNREADABLE {
+        return count(counter::URING_LOST);
+    }
+    let Some(scratch) = scratch() else { return };
+    let task = current();
+    let arguments = request + offset(at::KIOCB_CMD) as u64;
+    let flags = uring_operation(opcode, URING_FLAGS);
+    let detail = if flags == MISSING {
+        0
+    } else {
+        probe::<u32>(arguments + u64::from(flags)).unwrap_or(0)
+    };
+    begin(scratch, tgid, kind::URING, 0);
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        (*scratch).header.extra = opcode;
+        (*scratch).header.detail = detail;
+    }
+    if socket != MISSING {
+        // Address and length: neighbours (checked by the user side).
+        let length = match probe::<[u64; 2]>(arguments + u64::from(socket)) {
+            Some([address, length]) => socket_path(scratch, address, length & 0xffff_ffff),
+            None => LOST,
+        };
+        return record(scratch, task, length, AT_FDCWD as u32);
+    }
+    named(scratch, task, arguments, opcode, 0);
+    if uring_operation(opcode, 2) != MISSING {
+        named(scratch, task, arguments, opcode, 1);
+    }
+}
+
+/// A path that the kernel has copied, the first or second of a request.
+#[inline(never)]
+fn named(scratch: *mut Scratch, task: Address, arguments: u64, opcode: u32, which: usize) {
+    let path = uring_operation(opcode, 2 * (which & 1));
+    let length = probe::<u64>(arguments + u64::from(path))
+        .and_then(|filename| probe::<u64>(filename + offset(at::FILENAME_NAME) as u64))
+        .map_or(LOST, |name| kernel_path(scratch, name, PATH_MAX as u32));
+    let descriptor = match uring_operation(opcode, 2 * (which & 1) + 1) {
+        MISSING => AT_FDCWD as u32,
+        at => probe::<u32>(arguments + u64::from(at)).unwrap_or(AT_FDCWD as u32),
+    };
+    // SAFETY: a map value of this CPU.
+    unsafe { (*scratch).header.argument = which as u8 };
+    record(scratch, task, length, descriptor);
+}
+
+#[inline(never)]
+fn record(scratch: *mut Scratch, task: Address, length: u32, descriptor: u32) {
+    if length == NO_PATH {
+        return;
+    }
+    if length == LOST {
+        return count(counter::URING_LOST);
+    }
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        (*scratch).length = length;
+        (*scratch).header.flags = flag::BASE;
+    }
+    base(scratch, task, starts_at_root(scratch), descriptor);
+    let hash = hash(scratch);
+    if !is_known(hash) && hand_over(scratch, task, hook::URING) {
+        remember(hash);
+    }
+}

@@ -1,0 +1,128 @@
+//! From a directory entry and its mount to the components of its path, up to the root of the mount namespace.
+
+use core::ffi::c_void;
+use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
+use minifier_common::offsets as at;
+use minifier_common::record::{COMPONENTS_MAX, PATH_MAX, STEPS_MAX};
+
+use crate::globals::offset;
+use crate::record::Scratch;
+use crate::task::{Place, probe};
+
+/// The walk arrived at the root.
+pub const WHOLE: u32 = 0;
+/// Something could not be read, or the path is too long.
+pub const LOST: u32 = 1;
+/// The entry is removed, or its mount is no part of a mount namespace.
+pub const DETACHED: u32 = 2;
+
+/// `NAME_MAX` and a NUL.
+const NAME: u32 = 256;
+
+/// Inode number of mount namespaces that nobody is in (`open_tree` clones), where they have one.
+const ANONYMOUS_NAMESPACE: u32 = 0xefff_fff7;
+
+/// The middle of `struct mount`: parent, mount point, root of the mounted tree.
+type Mount = [u64; 3];
+
+/// Appends the components of the scratch's base (0) or resolved place (1) to the record, leaf first.
+#[inline(never)]
+pub fn walk(scratch: *mut Scratch, which: u32) -> u32 {
+    // SAFETY: a map value of this CPU.
+    let Place { mount, mut dentry } = unsafe {
+        if which == 0 {
+            (*scratch).base
+        } else {
+            (*scratch).resolved
+        }
+    };
+    if dentry == 0 || mount == 0 {
+        return LOST;
+    }
+    let mut mount = mount - offset(at::MOUNT_VFS) as u64;
+    let Some(mut around) = around(mount) else {
+        return LOST;
+    };
+    if dentry != around[2] {
+        match probe::<u64>(dentry + offset(at::DENTRY_PPREV) as u64) {
+            None => return LOST,
+            Some(0) => return DETACHED,
+            Some(_) => {}
+        }
+    }
+    for _ in 0..STEPS_MAX {
+        if dentry == around[2] {
+            if around[0] == mount {
+                return end(mount);
+            }
+            dentry = around[1];
+            mount = around[0];
+            match self::around(mount) {
+                Some(next) => around = next,
+                None => return LOST,
+            }
+            continue;
+        }
+        // d_parent, d_name.hash_len, d_name.name: neighbours (checked by the user side).
+        let Some([parent, _, name]) = probe::<[u64; 3]>(dentry + offset(at::DENTRY_PARENT) as u64)
+        else {
+            return LOST;
+        };
+        if parent == dentry {
+            return DETACHED;
+        }
+        if !append(scratch, name) {
+            return LOST;
+        }
+        dentry = parent;
+    }
+    LOST
+}
+
+#[inline(always)]
+fn around(mount: u64) -> Option<Mount> {
+    // mnt_parent, mnt_mountpoint, mnt.mnt_root: neighbours (checked by the user side).
+    probe::<Mount>(mount + offset(at::MOUNT_PARENT) as u64)
+}
+
+/// Arrived at a mount without a parent: is it the root of a namespace, or a mount of its own (pipes, sockets,
+/// lazily unmounted ones)?
+#[inline(always)]
+fn end(mount: u64) -> u32 {
+    let Some(namespace) = probe::<u64>(mount + offset(at::MOUNT_NS) as u64) else {
+        return LOST;
+    };
+    // Null, or an error value in place of a pointer (MNT_NS_INTERNAL).
+    if namespace == 0 || namespace >= u64::MAX - 4095 {
+        return DETACHED;
+    }
+    match probe::<u32>(namespace + offset(at::MNTNS_INUM) as u64) {
+        None => LOST,
+        Some(0 | ANONYMOUS_NAMESPACE) => DETACHED,
+        Some(_) => WHOLE,
+    }
+}
+
+#[inline(always)]
+fn append(scratch: *mut Scratch, name: u64) -> bool {
+    // The cursor lives in the map: in a register, each of its values would be another state for the verifier.
+    // SAFETY: the scratch is a map value; the cursor is checked right before it is used.
+    unsafe {
+        let cursor = read_volatile(addr_of!((*scratch).cursor)) as usize;
+        if cursor > PATH_MAX + COMPONENTS_MAX {
+            return false;
+        }
+        let to = addr_of_mut!((*scratch).data).cast::<u8>().add(cursor);
+        let length = bpf_probe_read_kernel_str(to.cast(), NAME, name as *const c_void);
+        if length <= 0 || length > i64::from(NAME) {
+            return false;
+        }
+        write_volatile(
+            addr_of_mut!((*scratch).cursor),
+            cursor as u32 + length as u32,
+        );
+    }
+    true
+}

@@ -1,0 +1,301 @@
+//! The options of `minifier build`, in the groups of `--help`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use regex::Regex;
+
+use crate::cli::output::Output;
+use crate::image::{ImageReference, Platform, TaggedName};
+use crate::probe::{ContinueAfter, ExpectedStatus, parse_duration};
+
+const EXAMPLES: &str = "\
+Examples:
+  A web service: crawled from `GET /` once it listens
+      minifier build --target app:latest --tag app:slim
+  A job that needs arguments and a file
+      minifier build --target tool:latest --tag tool:slim --cmd 'convert /in/a.png' --volume $PWD:/in:ro
+  Requests and commands that exercise everything the application can do
+      minifier build --target api:latest --tag api:slim \\
+          --http-probe /health --http-probe POST:/login --http-probe-file probes.json \\
+          --exec 'app migrate --check' --host-exec './smoke-test.sh http://127.0.0.1:8080'
+  In CI: machine-readable result, report kept as an artefact
+      minifier build --target app:$SHA --tag app:$SHA-slim --output json --report minifier.json";
+
+/// Make a smaller image that behaves the same
+///
+/// Runs the image under the probe, drives it, and writes a new image that holds only what it needs.
+/// Every file that stays has a reason, which the report names.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(in crate::cli) struct BuildArgs {
+    /// Image to make smaller, as the Docker daemon knows it
+    #[arg(long, value_name = "IMAGE")]
+    pub(super) target: ImageReference,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    #[command(flatten)]
+    pub(super) probe: ProbeArgs,
+    #[command(flatten)]
+    pub(super) keep: KeepArgs,
+    #[command(flatten)]
+    pub(super) trace: TraceArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Result")]
+pub(super) struct OutputArgs {
+    /// Name for the new image in the Docker daemon (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(super) tag: Vec<TaggedName>,
+
+    /// `json` or `text` on stdout, or an archive to write: docker-archive:FILE[:REF], oci-archive:FILE[:TAG]
+    /// (repeatable)
+    #[arg(long, value_name = "FORM|ARCHIVE")]
+    pub(super) output: Vec<Output>,
+
+    /// Write the full report (JSON) to a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+
+    /// Keep the original's layers, or merge them into one
+    #[arg(long, value_enum, default_value_t = Layers::Preserve)]
+    pub(super) layers: Layers,
+
+    /// Where the layers' bytes are read: in the daemon's own folders, or from `docker save`
+    #[arg(long, value_enum, default_value_t = Read::Auto)]
+    pub(super) read: Read,
+
+    /// Time for `created` and the newest file time, seconds since the epoch
+    #[arg(
+        long,
+        env = "SOURCE_DATE_EPOCH",
+        value_name = "SECONDS",
+        hide_env_values = true
+    )]
+    pub(super) source_date_epoch: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Layers {
+    /// Each original layer, filtered
+    Preserve,
+    /// One layer
+    Flatten,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Read {
+    /// In place where the daemon's folders can be read, else streamed
+    Auto,
+    /// In place or fail
+    InPlace,
+    /// From `docker save`
+    Stream,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Running the image")]
+pub(super) struct RunArgs {
+    /// Environment variable NAME=VALUE, or NAME to take it from here (repeatable)
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub(super) env: Vec<String>,
+
+    /// File of environment variables (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) env_file: Vec<PathBuf>,
+
+    /// User, or user and group: NAME|UID[:GROUP|GID]
+    #[arg(short, long)]
+    pub(super) user: Option<String>,
+
+    /// Entrypoint instead of the image's, split into words as a shell would
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) entrypoint: Option<String>,
+
+    /// Command instead of the image's, split into words as a shell would
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    pub(super) cmd: Option<String>,
+
+    /// Working directory
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) workdir: Option<String>,
+
+    /// Mount, as for `docker run`: type=bind,source=…,target=…[,readonly] (repeatable)
+    #[arg(long, value_name = "MOUNT")]
+    pub(super) mount: Vec<String>,
+
+    /// Volume, as for `docker run`: SOURCE:TARGET[:OPTIONS] (repeatable)
+    #[arg(long, value_name = "VOLUME")]
+    pub(super) volume: Vec<String>,
+
+    /// Network: bridge, none, host, container:NAME or a network's name
+    #[arg(long)]
+    pub(super) network: Option<String>,
+
+    /// Line for /etc/hosts: NAME:ADDRESS (repeatable)
+    #[arg(long, value_name = "NAME:ADDRESS")]
+    pub(super) add_host: Vec<String>,
+
+    /// Read-only root file system
+    #[arg(long)]
+    pub(super) read_only: bool,
+
+    /// Temporary file system: PATH[:OPTIONS] (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub(super) tmpfs: Vec<String>,
+
+    /// Size of /dev/shm, such as 64m
+    #[arg(long, value_name = "SIZE")]
+    pub(super) shm_size: Option<String>,
+
+    /// Platform the image must be for: OS/ARCH[/VARIANT]
+    #[arg(long)]
+    pub(super) platform: Option<Platform>,
+
+    /// Show the container's output as it runs, on stderr
+    #[arg(long)]
+    pub(super) show_logs: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Driving the workload")]
+pub(super) struct ProbeArgs {
+    /// Request to send: [METHOD:]PATH (repeatable); the default is GET / and a bounded crawl
+    #[arg(long, value_name = "[METHOD:]PATH")]
+    pub(super) http_probe: Vec<String>,
+
+    /// Header for the requests: 'NAME: VALUE' (repeatable)
+    #[arg(long, value_name = "HEADER", requires = "http_probe")]
+    pub(super) http_probe_header: Vec<String>,
+
+    /// Body for the requests
+    #[arg(long, value_name = "BODY", requires = "http_probe")]
+    pub(super) http_probe_body: Option<String>,
+
+    /// Status that the requests must be answered with: 200, 2xx, 200-299, 200,404; default: below 500
+    #[arg(long, value_name = "STATUS", requires = "http_probe")]
+    pub(super) http_probe_expect: Option<ExpectedStatus>,
+
+    /// Port of the requests (repeatable); default: those that speak HTTP
+    #[arg(long, value_name = "PORT")]
+    pub(super) http_probe_port: Vec<u16>,
+
+    /// JSON file of requests: [{"method", "path", "headers", "body", "expect", "port", "scheme"}, …] (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) http_probe_file: Vec<PathBuf>,
+
+    /// Crawl from GET / also where requests are given
+    #[arg(long)]
+    pub(super) crawl: bool,
+
+    /// Send no HTTP request
+    #[arg(long, conflicts_with_all = ["http_probe", "http_probe_file", "crawl"])]
+    pub(super) no_http_probe: bool,
+
+    /// Command to run inside the container, split into words as a shell would, run without one (repeatable)
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    pub(super) exec: Vec<String>,
+
+    /// Command to run on this host in the container's network (repeatable, in order with --exec)
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    pub(super) host_exec: Vec<String>,
+
+    /// The workload is ready when a line of its output matches
+    #[arg(long, value_name = "REGEX")]
+    pub(super) wait_for_log: Option<Regex>,
+
+    /// How long the workload may take to get ready
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub(super) ready_timeout: Duration,
+
+    /// What ends the run: probe, exit, enter, signal (SIGUSR1) or a duration such as 30s
+    #[arg(long, value_name = "WHAT", default_value = "probe")]
+    pub(super) continue_after: ContinueAfter,
+
+    /// How long one --exec or --host-exec may take
+    #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = parse_duration)]
+    pub(super) exec_timeout: Duration,
+
+    /// How long the workload may take to stop; default: its own time, else 10s
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) stop_timeout: Option<Duration>,
+
+    /// Exit code of a workload that ends by itself
+    #[arg(long, value_name = "CODE", default_value_t = 0)]
+    pub(super) expect_exit: i64,
+
+    /// Go on where a probe fails
+    #[arg(long)]
+    pub(super) ignore_probe_failures: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What stays")]
+pub(super) struct KeepArgs {
+    /// Path or glob to keep, directories with their content (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) include_path: Vec<String>,
+
+    /// File of such paths, one a line (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) include_path_file: Vec<PathBuf>,
+
+    /// Program to keep with all it needs: a path or a name on the image's PATH (repeatable)
+    #[arg(long, value_name = "PROGRAM")]
+    pub(super) include_bin: Vec<String>,
+
+    /// File of such programs, one a line (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) include_bin_file: Vec<PathBuf>,
+
+    /// Keep a shell and a few basic commands
+    #[arg(long)]
+    pub(super) include_shell: bool,
+
+    /// Glob to remove, whatever else keeps it; `**` crosses directories (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) exclude: Vec<String>,
+
+    /// File of such globs, one a line (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) exclude_file: Vec<PathBuf>,
+
+    /// Keep everything in the working directory
+    #[arg(long)]
+    pub(super) include_workdir: bool,
+
+    /// Keep all CA certificates
+    #[arg(long)]
+    pub(super) include_certs: bool,
+
+    /// Keep the time zone database
+    #[arg(long)]
+    pub(super) include_zoneinfo: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tracing")]
+pub(super) struct TraceArgs {
+    /// Size of the buffer between kernel and minifier
+    #[arg(long, value_name = "SIZE", default_value = "8MiB")]
+    pub(super) trace_buffer: bytesize::ByteSize,
+
+    /// Build also from a trace that may lack something
+    #[arg(long)]
+    pub(super) allow_incomplete_trace: bool,
+
+    /// BTF of the running kernel
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MINIFIER_BTF",
+        default_value = "/sys/kernel/btf/vmlinux"
+    )]
+    #[arg(hide_short_help = true)]
+    pub(super) btf: PathBuf,
+}

@@ -1,0 +1,132 @@
+//! Everything between the trace and the new layers, on a thread for blocking work: merging, planning, rebuilding.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bytesize::ByteSize;
+use tokio_util::sync::CancellationToken;
+
+use super::assemble::layer_size;
+use super::errors;
+use super::pipeline::{Build, cancelled};
+use crate::cli::error::CliError;
+use crate::cli::printer::Stage as Shown;
+use crate::image::Image;
+use crate::plan::{self, Plan, Rules, RunFacts};
+use crate::rebuild::{self, RebuildOptions, Rebuilt};
+use crate::report::Stage;
+use crate::rootfs::RootFs;
+use crate::trace::Trace;
+use crate::transport::{ReadHow, Source};
+
+/// What was decided and made.
+pub(super) struct Decided {
+    pub(super) image: Image,
+    pub(super) how: ReadHow,
+    pub(super) layer_sizes: Vec<(u64, u64)>,
+    pub(super) rootfs: RootFs,
+    pub(super) trace: Trace,
+    pub(super) plan: Plan,
+    pub(super) rebuilt: Rebuilt,
+}
+
+/// What the blocking thread needs of the options.
+struct Work {
+    rules: Rules,
+    run: RunFacts,
+    rebuild: RebuildOptions,
+    scratch: PathBuf,
+    cancel: CancellationToken,
+}
+
+pub(super) async fn decide(
+    build: &Build<'_>,
+    source: Source,
+    trace: Trace,
+    scratch: &Path,
+) -> Result<Decided, CliError> {
+    let work = Work {
+        rules: build.options.rules.clone(),
+        run: build.options.facts.clone(),
+        rebuild: build.options.rebuild.clone(),
+        scratch: scratch.to_owned(),
+        cancel: build.cancel.clone(),
+    };
+    let planning = build.printer.stage("plan");
+    let rebuilding = build.printer.stage("rebuild");
+    let started = Instant::now();
+    let task = tokio::task::spawn_blocking(move || {
+        work.run(source, trace, &planning, &rebuilding, started)
+    });
+    // Not dropped on cancellation: the thread watches the token, and writes into a folder that is to be removed.
+    let (decided, planned) = match task.await {
+        Ok(result) => result?,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    build.took_seconds(Stage::Plan, planned);
+    build.took_seconds(Stage::Rebuild, started.elapsed().as_secs_f64() - planned);
+    Ok(decided)
+}
+
+impl Work {
+    /// Gives the result and the seconds that planning took.
+    fn run(
+        self,
+        source: Source,
+        trace: Trace,
+        planning: &Shown,
+        rebuilding: &Shown,
+        started: Instant,
+    ) -> Result<(Decided, f64), CliError> {
+        let Source {
+            image,
+            layers,
+            content,
+            how,
+            ..
+        } = source;
+        planning.at("merging layers");
+        let layer_sizes = layers.iter().map(layer_size).collect();
+        let rootfs = RootFs::merge(layers).map_err(errors::merge)?;
+        planning.at("following what the traced files need");
+        let plan = plan::plan(&image, &rootfs, &*content, &trace, &self.rules, &self.run)
+            .map_err(errors::plan)?;
+        let planned = started.elapsed().as_secs_f64();
+        if self.cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let mut watch = |progress: rebuild::Progress| {
+            let bytes = ByteSize::b(progress.bytes);
+            rebuilding.at(format!(
+                "{} files, {}",
+                progress.files,
+                bytes.display().si()
+            ));
+            match self.cancel.is_cancelled() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let rebuilt = rebuild::rebuild(
+            &image,
+            &rootfs,
+            &plan.keep,
+            &*content,
+            &self.rebuild,
+            &self.scratch,
+            &mut watch,
+        )
+        .map_err(errors::rebuild)?;
+        let decided = Decided {
+            image,
+            how,
+            layer_sizes,
+            rootfs,
+            trace,
+            plan,
+            rebuilt,
+        };
+        Ok((decided, planned))
+    }
+}

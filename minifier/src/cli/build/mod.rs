@@ -1,0 +1,53 @@
+//! `minifier build`: from an image in the Docker daemon to a smaller one.
+
+mod args;
+mod assemble;
+mod decide;
+pub(super) mod errors;
+mod options;
+mod outcome;
+mod pipeline;
+mod run;
+mod write;
+
+use clap::ArgMatches;
+use tokio_util::sync::CancellationToken;
+
+pub(super) use args::BuildArgs;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::Output;
+use super::printer::Printer;
+use crate::plan::Severity;
+use crate::report;
+
+/// Builds, then tells: the report file, and the summary or the report on stdout.
+pub(super) async fn exec(
+    args: &BuildArgs,
+    matches: &ArgMatches,
+    printer: &Printer,
+    cancel: &CancellationToken,
+) -> Result<Exit, CliError> {
+    let options = options::Options::resolve(args, matches)?;
+    let report = pipeline::run(&options, printer, cancel).await?;
+    for warning in &report.warnings {
+        match warning.severity {
+            Severity::Warning => printer.warning(&warning.message, warning.hint.as_deref()),
+            Severity::Note => tracing::info!("note: {}", warning.message),
+        }
+    }
+    if let Some(file) = &args.output.report {
+        outcome::write_report(&report, file)?;
+    }
+    let json = args.output.output.contains(&Output::Json);
+    let text = if json {
+        outcome::json(&report)?
+    } else {
+        report::summary(&report, args.output.report.as_deref())
+    };
+    printer
+        .result(&text)
+        .map_err(|e| CliError::new(Exit::OutputFailed, e))?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,256 @@
+//! From the command line as typed to what the stages take: everything is read and checked here, once, before
+//! anything runs.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use clap::ArgMatches;
+
+use super::args::{BuildArgs, KeepArgs, Layers, ProbeArgs, Read, RunArgs};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::image::{ImageReference, Platform, TaggedName};
+use crate::plan::{self, Rules, RunFacts};
+use crate::probe::{self, Crawl, ProbePlan, Step};
+use crate::rebuild::{LayerMode, RebuildOptions};
+use crate::runtime::{self, RunOptions};
+use crate::trace::TraceOptions;
+use crate::transport::ReadMode;
+
+/// What a build is to do.
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) target: ImageReference,
+    pub(super) platform: Option<Platform>,
+    pub(super) tags: Vec<TaggedName>,
+    pub(super) archives: Vec<ArchiveTo>,
+    pub(super) read: ReadMode,
+    pub(super) run: RunOptions,
+    pub(super) facts: RunFacts,
+    pub(super) probe: ProbePlan,
+    pub(super) rules: Rules,
+    pub(super) rebuild: RebuildOptions,
+    pub(super) trace: TraceOptions,
+    pub(super) allow_incomplete_trace: bool,
+    pub(super) show_logs: bool,
+}
+
+/// An archive to write.
+#[derive(Debug)]
+pub(super) struct ArchiveTo {
+    pub(super) file: PathBuf,
+    pub(super) name: Option<TaggedName>,
+}
+
+fn usage(error: impl Into<anyhow::Error>) -> CliError {
+    CliError::new(Exit::Usage, error)
+}
+
+impl Options {
+    /// Reads the options; `matches` are those of the subcommand, for the order among different options.
+    pub(super) fn resolve(args: &BuildArgs, matches: &ArgMatches) -> Result<Self, CliError> {
+        let archives: Vec<ArchiveTo> = args
+            .output
+            .output
+            .iter()
+            .filter_map(|output| match output {
+                Output::Archive { file, name } => Some(ArchiveTo {
+                    file: file.clone(),
+                    name: name.clone(),
+                }),
+                Output::Text | Output::Json => None,
+            })
+            .collect();
+        if args.output.tag.is_empty() && archives.is_empty() && args.output.report.is_none() {
+            return Err(usage(anyhow!("nothing to write: neither --tag nor an archive is given")).hint(
+                "add --tag NAME:TAG or --output docker-archive:FILE; with --report alone it is a dry run",
+            ));
+        }
+        let run = run_options(&args.run)?;
+        Ok(Self {
+            target: args.target.clone(),
+            platform: args.run.platform.clone(),
+            tags: args.output.tag.clone(),
+            archives,
+            read: match args.output.read {
+                Read::Auto => ReadMode::Auto,
+                Read::InPlace => ReadMode::InPlace,
+                Read::Stream => ReadMode::Stream,
+            },
+            facts: facts(&run),
+            run,
+            probe: probe_plan(&args.probe, matches)?,
+            rules: rules(&args.keep)?,
+            rebuild: RebuildOptions {
+                layers: match args.output.layers {
+                    Layers::Preserve => LayerMode::Preserve,
+                    Layers::Flatten => LayerMode::Flatten,
+                },
+                source_date_epoch: args.output.source_date_epoch,
+                ..RebuildOptions::default()
+            },
+            trace: TraceOptions {
+                buffer_bytes: u32::try_from(args.trace.trace_buffer.as_u64())
+                    .context("read --trace-buffer: it must be below 4 GiB")
+                    .map_err(usage)?,
+                btf: args.trace.btf.clone(),
+            },
+            allow_incomplete_trace: args.trace.allow_incomplete_trace,
+            show_logs: args.run.show_logs,
+        })
+    }
+}
+
+fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {
+    let host = |name: &str| env::var(name).ok();
+    let directory = env::current_dir().context("find the working directory")?;
+    let mut environment = Vec::new();
+    for file in &args.env_file {
+        let bytes = read(file)?;
+        environment.extend(runtime::parse_env_file(file, &bytes, host).map_err(usage)?);
+    }
+    for text in &args.env {
+        environment.push(runtime::parse_env(text, host).map_err(usage)?);
+    }
+    let command = |text: &Option<String>| {
+        let words = text.as_deref().map(runtime::parse_command).transpose();
+        words.map_err(usage)
+    };
+    Ok(RunOptions {
+        env: environment,
+        user: args.user.clone(),
+        entrypoint: match args.entrypoint.as_deref() {
+            Some("") => Some(Vec::new()),
+            _ => command(&args.entrypoint)?,
+        },
+        cmd: command(&args.cmd)?,
+        workdir: args.workdir.clone(),
+        mounts: each(&args.mount, |text| runtime::parse_mount(text))?,
+        volumes: each(&args.volume, |text| runtime::parse_volume(text, &directory))?,
+        tmpfs: each(&args.tmpfs, |text| runtime::parse_tmpfs(text))?,
+        network: args.network.clone(),
+        add_host: each(&args.add_host, |text| runtime::parse_add_host(text))?,
+        read_only: args.read_only,
+        shm_size: args
+            .shm_size
+            .as_deref()
+            .map(runtime::parse_size)
+            .transpose()
+            .map_err(usage)?,
+        platform: args.platform.as_ref().map(ToString::to_string),
+        ..RunOptions::default()
+    })
+}
+
+fn each<T, E>(texts: &[String], parse: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, CliError>
+where
+    E: Into<anyhow::Error>,
+{
+    texts
+        .iter()
+        .map(|text| parse(text).map_err(usage))
+        .collect()
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+    fs::read(file)
+        .with_context(|| format!("read {}", file.display()))
+        .map_err(usage)
+}
+
+/// The probes as the command line gives them; the image's own ports and health check come later.
+fn probe_plan(args: &ProbeArgs, matches: &ArgMatches) -> Result<ProbePlan, CliError> {
+    let headers = each(&args.http_probe_header, probe::parse_header)?;
+    let mut steps: Vec<(usize, Step)> = Vec::new();
+    for (at, text) in placed(matches, "http_probe", &args.http_probe) {
+        let mut request = probe::parse_http_probe(text).map_err(usage)?;
+        request.headers.clone_from(&headers);
+        request.body = args.http_probe_body.clone().map(String::into_bytes);
+        request.expect.clone_from(&args.http_probe_expect);
+        steps.push((at, Step::Http(request)));
+    }
+    for (at, file) in placed(matches, "http_probe_file", &args.http_probe_file) {
+        let requests = probe::parse_probe_file(&read(file)?)
+            .with_context(|| format!("read {}", file.display()))
+            .map_err(usage)?;
+        steps.extend(
+            requests
+                .into_iter()
+                .map(|request| (at, Step::Http(request))),
+        );
+    }
+    for (at, text) in placed(matches, "exec", &args.exec) {
+        steps.push((at, Step::exec(text).map_err(usage)?));
+    }
+    for (at, text) in placed(matches, "host_exec", &args.host_exec) {
+        steps.push((at, Step::host_exec(text).map_err(usage)?));
+    }
+    // Stable: the requests of one file stay in their order.
+    steps.sort_by_key(|(at, _)| *at);
+    Ok(ProbePlan {
+        ready_timeout: args.ready_timeout,
+        wait_for_log: args.wait_for_log.clone(),
+        crawl: match (args.no_http_probe, args.crawl) {
+            (true, _) => Crawl::Never,
+            (_, true) => Crawl::Always,
+            _ => Crawl::Auto,
+        },
+        http_ports: args.http_probe_port.iter().copied().collect(),
+        steps: steps.into_iter().map(|(_, step)| step).collect(),
+        step_timeout: args.exec_timeout,
+        continue_after: args.continue_after,
+        expected_exit: args.expect_exit,
+        grace: args.stop_timeout,
+        ignore_failures: args.ignore_probe_failures,
+        ..ProbePlan::default()
+    })
+}
+
+/// The values of an option with their places on the command line.
+fn placed<'a, T>(
+    matches: &ArgMatches,
+    option: &str,
+    values: &'a [T],
+) -> impl Iterator<Item = (usize, &'a T)> {
+    let places: Vec<usize> = matches.indices_of(option).into_iter().flatten().collect();
+    places.into_iter().zip(values)
+}
+
+fn rules(args: &KeepArgs) -> Result<Rules, CliError> {
+    let with_files = |given: &[String], files: &[PathBuf]| {
+        let mut all = given.to_vec();
+        for file in files {
+            let text = String::from_utf8(read(file)?)
+                .with_context(|| format!("read {}", file.display()))
+                .map_err(usage)?;
+            all.extend(plan::parse_list(&text));
+        }
+        Ok::<_, CliError>(all)
+    };
+    let rules = Rules {
+        include_paths: with_files(&args.include_path, &args.include_path_file)?,
+        include_bins: with_files(&args.include_bin, &args.include_bin_file)?,
+        include_shell: args.include_shell,
+        include_workdir: args.include_workdir,
+        include_certs: args.include_certs,
+        include_zoneinfo: args.include_zoneinfo,
+        excludes: with_files(&args.exclude, &args.exclude_file)?,
+    };
+    rules.check().map_err(usage)?;
+    Ok(rules)
+}
+
+/// What the planner must know of how the container was run.
+fn facts(run: &RunOptions) -> RunFacts {
+    RunFacts {
+        entrypoint: run.entrypoint.clone(),
+        cmd: run.cmd.clone(),
+        user: run.user.clone(),
+        working_dir: run.workdir.clone(),
+        healthcheck: None,
+        env: run.env.clone(),
+    }
+}

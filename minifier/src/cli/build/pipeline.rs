@@ -1,0 +1,166 @@
+//! The stages of a build in their order, and what each hands to the next. Reading the layers and running the
+//! container go on side by side; everything after needs both.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use bytesize::ByteSize;
+use tokio_util::sync::CancellationToken;
+
+use super::options::Options;
+use super::{assemble, decide, errors, run, write};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::printer::Printer;
+use crate::image::{Digest, Image};
+use crate::plan::Plan;
+use crate::probe::ProbeReport;
+use crate::rebuild::Rebuilt;
+use crate::report::{Report, Stage, Timing};
+use crate::rootfs::RootFs;
+use crate::trace::{Trace, Tracer};
+use crate::transport::{Daemon, ReadHow, ReadRequest, Source};
+
+/// What all stages share.
+pub(super) struct Build<'a> {
+    pub(super) options: &'a Options,
+    pub(super) printer: &'a Printer,
+    pub(super) cancel: &'a CancellationToken,
+    timings: Mutex<Vec<Timing>>,
+}
+
+/// Everything that the stages gave, for the report.
+pub(super) struct Built {
+    pub(super) image: Image,
+    pub(super) image_id: Digest,
+    pub(super) how: ReadHow,
+    /// Files and bytes of each original layer.
+    pub(super) layer_sizes: Vec<(u64, u64)>,
+    pub(super) rootfs: RootFs,
+    pub(super) probe: ProbeReport,
+    pub(super) trace: Trace,
+    pub(super) plan: Plan,
+    pub(super) rebuilt: Rebuilt,
+    pub(super) manifest: Digest,
+}
+
+/// Runs a build. Whatever happens, containers and temporary files are gone afterwards.
+pub(super) async fn run(
+    options: &Options,
+    printer: &Printer,
+    cancel: &CancellationToken,
+) -> Result<Report, CliError> {
+    let build = Build {
+        options,
+        printer,
+        cancel,
+        timings: Mutex::default(),
+    };
+    let started = Instant::now();
+    let scratch = tempfile::Builder::new()
+        .prefix("minifier-")
+        .tempdir()
+        .map_err(|e| {
+            errors::io("make a temporary folder", e)
+                .hint("TMPDIR names the folder for temporary files")
+        })?;
+    let result = build.stages(scratch.path()).await;
+    build.took(Stage::Total, started);
+    // A folder that cannot be removed must be told of: nothing is left behind in silence.
+    let removed = scratch.close();
+    let built = result?;
+    removed.map_err(|e| errors::io("remove the temporary folder", e))?;
+    let timings = build
+        .timings
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    Ok(assemble::report(options, built, timings))
+}
+
+impl Build<'_> {
+    async fn stages(&self, scratch: &Path) -> Result<Built, CliError> {
+        let daemon = Daemon::connect().await.map_err(errors::transport)?;
+        let request = ReadRequest {
+            reference: &self.options.target,
+            platform: self.options.platform.as_ref(),
+            mode: self.options.read,
+            scratch,
+            progress: &|_| {},
+        };
+        let inspected = daemon.inspect(&request).await.map_err(errors::transport)?;
+        let tracer = self.attach().await?;
+        let (source, (probe, trace)) = tokio::try_join!(
+            self.read(&daemon, request),
+            run::run(self, &daemon, &inspected, tracer),
+        )?;
+        if !trace.is_complete() && !self.options.allow_incomplete_trace {
+            return Err(errors::incomplete(&trace));
+        }
+        let decided = decide::decide(self, source, trace, scratch).await?;
+        let manifest = write::write(self, &daemon, &decided.rebuilt).await?;
+        Ok(Built {
+            image: decided.image,
+            image_id: inspected.id,
+            how: decided.how,
+            layer_sizes: decided.layer_sizes,
+            rootfs: decided.rootfs,
+            probe,
+            trace: decided.trace,
+            plan: decided.plan,
+            rebuilt: decided.rebuilt,
+            manifest,
+        })
+    }
+
+    async fn attach(&self) -> Result<Tracer, CliError> {
+        let _stage = self.printer.stage("attach");
+        let started = Instant::now();
+        let tracer = self
+            .unless_cancelled(Tracer::attach(self.options.trace.clone()))
+            .await?;
+        self.took(Stage::Attach, started);
+        tracer.map_err(errors::trace)
+    }
+
+    async fn read(&self, daemon: &Daemon, request: ReadRequest<'_>) -> Result<Source, CliError> {
+        let stage = self.printer.stage("read");
+        let started = Instant::now();
+        let progress = |bytes| stage.at(format!("{}", ByteSize::b(bytes).display().si()));
+        let request = ReadRequest {
+            progress: &progress,
+            ..request
+        };
+        let source = self.unless_cancelled(daemon.open(request)).await?;
+        self.took(Stage::Read, started);
+        source.map_err(errors::transport)
+    }
+
+    /// Waits for `work`, or gives up as soon as the user does.
+    pub(super) async fn unless_cancelled<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, CliError> {
+        self.cancel
+            .run_until_cancelled(work)
+            .await
+            .ok_or_else(cancelled)
+    }
+
+    /// Notes how long a stage took.
+    pub(super) fn took(&self, stage: Stage, since: Instant) {
+        self.took_seconds(stage, since.elapsed().as_secs_f64());
+    }
+
+    /// Notes that a stage took so many seconds.
+    pub(super) fn took_seconds(&self, stage: Stage, seconds: f64) {
+        tracing::info!("{} took {seconds:.2} s", stage.name());
+        let mut timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
+        timings.push(Timing { stage, seconds });
+    }
+}
+
+/// The signal handler knows which signal it was, and tells.
+pub(super) fn cancelled() -> CliError {
+    CliError::new(Exit::Interrupted, anyhow::anyhow!("interrupted"))
+}

@@ -1,0 +1,138 @@
+//! `minifier doctor`: can this host trace, does a container engine answer, and what to do where not.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::printer::Printer;
+use crate::trace::features::{self, Check, Status};
+use crate::transport::Daemon;
+
+/// Check whether this host can run minifier
+///
+/// Looks at the kernel, its BTF, this process's capabilities, control groups and the container engine, and says how to
+/// get what is missing. Exits with 0 where `minifier build` can work, with 4 or 7 where it cannot.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Print the checks as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// BTF of the running kernel
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MINIFIER_BTF",
+        default_value = "/sys/kernel/btf/vmlinux",
+        hide_env_values = true
+    )]
+    btf: PathBuf,
+}
+
+pub(super) async fn exec(args: &DoctorArgs, printer: &Printer) -> Result<Exit, CliError> {
+    let mut checks = features::host_checks(&args.btf);
+    let can_trace = passed(&checks);
+    let engine = engine_checks().await;
+    let has_engine = passed(&engine);
+    checks.extend(engine);
+    let text = if args.json {
+        let json = serde_json::json!({ "schema_version": 1, "checks": checks });
+        format!("{json:#}\n")
+    } else {
+        render(&checks)
+    };
+    printer
+        .result(&text)
+        .map_err(|e| CliError::new(Exit::OutputFailed, e))?;
+    Ok(match (can_trace, has_engine) {
+        (true, true) => Exit::Success,
+        (false, _) => Exit::CannotTrace,
+        (true, false) => Exit::EngineUnavailable,
+    })
+}
+
+fn passed(checks: &[Check]) -> bool {
+    checks.iter().all(|check| check.status != Status::Fail)
+}
+
+fn render(checks: &[Check]) -> String {
+    let width = checks
+        .iter()
+        .map(|check| check.name.len())
+        .max()
+        .unwrap_or(0);
+    let mut out = String::new();
+    for check in checks {
+        let mark = match check.status {
+            Status::Ok => "ok",
+            Status::Warn => "warning",
+            Status::Fail => "MISSING",
+        };
+        out.push_str(&format!(
+            "{mark:<8} {:<width$}  {}\n",
+            check.name, check.detail
+        ));
+        if let Some(hint) = &check.hint {
+            out.push_str(&format!("{:<8} {:<width$}  hint: {hint}\n", "", ""));
+        }
+    }
+    out
+}
+
+async fn engine_checks() -> Vec<Check> {
+    let check = |name: &str, status, detail: String, hint: Option<String>| Check {
+        name: name.into(),
+        status,
+        detail,
+        hint,
+    };
+    let daemon = match Daemon::connect().await {
+        Ok(daemon) => daemon,
+        Err(e) => return vec![check("docker", Status::Fail, e.to_string(), e.hint())],
+    };
+    let info = daemon.info();
+    let layers = match daemon.in_place_obstacle() {
+        None => check(
+            "docker layers",
+            Status::Ok,
+            format!(
+                "{} below {}, read in place",
+                info.storage_driver,
+                info.root_dir.display()
+            ),
+            None,
+        ),
+        Some(why) => check(
+            "docker layers",
+            Status::Warn,
+            format!("not readable in place: {why}"),
+            Some("images are streamed as `docker save` gives them, which takes longer".into()),
+        ),
+    };
+    vec![
+        check(
+            "docker",
+            Status::Ok,
+            format!("{} answers at {}", info.server_version, daemon.endpoint()),
+            None,
+        ),
+        check(
+            "docker api",
+            Status::Ok,
+            format!("version {}", info.api_version),
+            None,
+        ),
+        check(
+            "docker cgroups",
+            Status::Ok,
+            format!(
+                "version {}, driver {}",
+                info.cgroup_version, info.cgroup_driver
+            ),
+            None,
+        ),
+        layers,
+    ]
+}

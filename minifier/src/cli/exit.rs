@@ -1,0 +1,55 @@
+//! Exit codes: one list, documented, shown by `minifier --help`, stable across releases.
+
+use std::process::ExitCode;
+
+/// Why the program ends. The numbers are a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Exit {
+    /// Everything was done.
+    Success = 0,
+    /// Something went wrong that no other code names.
+    Failure = 1,
+    /// The command line, or a file that it names, is wrong.
+    Usage = 2,
+    /// The image is not there, or not for the platform asked for.
+    ImageNotFound = 3,
+    /// The host cannot trace: kernel, BTF, capabilities.
+    CannotTrace = 4,
+    /// The workload did not get ready, crashed, or a probe failed.
+    ProbeFailed = 5,
+    /// The trace is incomplete: events were lost or a hook is missing.
+    TraceIncomplete = 6,
+    /// No container engine answers.
+    EngineUnavailable = 7,
+    /// The result could not be written.
+    OutputFailed = 8,
+    /// The image is damaged or cannot be understood.
+    ImageInvalid = 9,
+    /// Ctrl-C (128 + SIGINT).
+    Interrupted = 130,
+    /// SIGTERM (128 + SIGTERM).
+    Terminated = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// The list for `--help`.
+pub(super) const HELP: &str = "\
+Exit codes:
+    0  success
+    1  unexpected failure
+    2  bad usage
+    3  image not found
+    4  host cannot trace (see `minifier doctor`)
+    5  workload not ready, crashed, or a probe failed
+    6  trace incomplete
+    7  container engine unavailable
+    8  result could not be written
+    9  image damaged or not understood
+  130  interrupted (Ctrl-C)
+  143  terminated (SIGTERM)";

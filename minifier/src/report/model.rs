@@ -1,0 +1,184 @@
+//! [`Report`]: everything about one build, as JSON. Field names, units and enum values are a contract: a change that
+//! is no addition raises [`SCHEMA_VERSION`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::analyze::Package;
+use crate::image::{DiffId, Digest, Platform};
+use crate::plan::{Reason, Totals, Warning};
+use crate::probe::ProbeReport;
+use crate::rootfs::ImagePath;
+use crate::trace::{HookStatus, Process};
+
+/// Version of the layout of [`Report`].
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One build. Sizes are bytes, durations seconds.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Version of the program.
+    pub minifier: String,
+    /// The image that was given.
+    pub image: ImageReport,
+    /// The image that was made.
+    pub result: ResultReport,
+    /// Size of the result divided by the size of the image.
+    pub ratio: f64,
+    /// What the probe asked and what came back.
+    pub probe: ProbeReport,
+    /// What the kernel recorded.
+    pub trace: TraceReport,
+    /// Packages, as the image's own databases name them.
+    pub packages: Packages,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+    /// Every path that stays, in order, with its reasons.
+    pub kept: Vec<KeptPath>,
+    /// What goes.
+    pub dropped: Dropped,
+    /// Time per stage in the order they ended; stages overlap.
+    pub timings: Vec<Timing>,
+}
+
+/// The image that was given.
+#[derive(Debug, Serialize)]
+pub struct ImageReport {
+    /// The reference as given.
+    pub reference: String,
+    /// Digest of its config (Docker's image ID).
+    pub id: Digest,
+    /// Platform it is for.
+    pub platform: Platform,
+    /// Bytes of the files in its layers, overwritten and removed ones included.
+    pub size: u64,
+    /// How the layers were read: `in-place` or `streamed`.
+    pub read: String,
+    /// Layers, lowest first.
+    pub layers: Vec<LayerReport>,
+    /// The config as stored.
+    pub config: serde_json::Value,
+}
+
+/// The image that was made.
+#[derive(Debug, Serialize)]
+pub struct ResultReport {
+    /// Digest of its config (Docker's image ID).
+    pub id: Digest,
+    /// Digest of its OCI manifest.
+    pub manifest: Digest,
+    /// References it was given.
+    pub tags: Vec<String>,
+    /// Archives it was written to.
+    pub archives: Vec<String>,
+    /// Bytes of the files in its layers.
+    pub size: u64,
+    /// Layers, lowest first.
+    pub layers: Vec<LayerReport>,
+    /// The config as written.
+    pub config: serde_json::Value,
+}
+
+/// One layer.
+#[derive(Debug, Serialize)]
+pub struct LayerReport {
+    /// Digest of its uncompressed tar.
+    pub diff_id: DiffId,
+    /// Paths in it that are not directories.
+    pub files: u64,
+    /// Bytes of its files.
+    pub size: u64,
+}
+
+/// What the kernel recorded.
+#[derive(Debug, Serialize)]
+pub struct TraceReport {
+    /// True where nothing can be missing.
+    pub complete: bool,
+    /// Why something may be missing.
+    pub gaps: Vec<String>,
+    /// Hooks with their counts of events seen and lost.
+    pub hooks: Vec<HookStatus>,
+    /// Distinct accesses recorded.
+    pub accesses: usize,
+    /// Numbers of the system calls made, in the native table of the image's architecture.
+    pub syscalls: BTreeSet<u32>,
+    /// Processes by pid.
+    pub processes: BTreeMap<u32, Process>,
+}
+
+/// Packages by whether any file of theirs stays, sorted.
+#[derive(Debug, Serialize)]
+pub struct Packages {
+    /// At least one file stays.
+    pub kept: Vec<Package>,
+    /// No file stays.
+    pub dropped: Vec<Package>,
+}
+
+/// A path that stays.
+#[derive(Debug, Serialize)]
+pub struct KeptPath {
+    /// The path; bytes that are no UTF-8, control characters and backslashes are written `\xNN`.
+    pub path: ImagePath,
+    /// Bytes of a regular file, 0 for everything else.
+    pub size: u64,
+    /// Why it stays.
+    pub reasons: BTreeSet<Reason>,
+}
+
+/// What goes.
+#[derive(Debug, Serialize)]
+pub struct Dropped {
+    /// Of the visible tree.
+    pub visible: Totals,
+    /// The largest files that go, largest first, at most 20: path and bytes.
+    pub largest: Vec<(ImagePath, u64)>,
+}
+
+/// Time that one stage took.
+#[derive(Debug, Clone, Serialize)]
+pub struct Timing {
+    /// Which one.
+    pub stage: Stage,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// The stages of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Attaching to the kernel.
+    Attach,
+    /// Reading what the layers hold.
+    Read,
+    /// The container's whole life: create, start, probes, stop, removal.
+    Run,
+    /// Deciding what stays.
+    Plan,
+    /// Writing the new layers.
+    Rebuild,
+    /// Handing the image over.
+    Write,
+    /// Everything from start to end.
+    Total,
+}
+
+impl Stage {
+    /// The name in the summary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attach => "attach",
+            Self::Read => "read",
+            Self::Run => "run",
+            Self::Plan => "plan",
+            Self::Rebuild => "rebuild",
+            Self::Write => "write",
+            Self::Total => "total",
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! [`TarError`]: why bytes are not a tar that can be read.
+
+use std::io;
+
+use crate::rootfs::escape_bytes;
+
+/// Why a tar cannot be read. Offsets are bytes from the start of the uncompressed tar.
+#[derive(Debug, thiserror::Error)]
+pub enum TarError {
+    /// The source of the bytes failed.
+    #[error("read the tar at byte {offset}: {source}")]
+    Io {
+        /// Where.
+        offset: u64,
+        /// What the source said.
+        source: io::Error,
+    },
+    /// The bytes end within a header or a body.
+    #[error("read the tar: it ends at byte {offset}, in the middle of {within}")]
+    Truncated {
+        /// Where the bytes end.
+        offset: u64,
+        /// What is not complete: a header, or a member by its name.
+        within: String,
+    },
+    /// A header that no tar has.
+    #[error("read the tar header at byte {offset}: {what}")]
+    Header {
+        /// Where the header starts.
+        offset: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A member that a layer or its metadata cannot have.
+    #[error("read tar member {name} at byte {offset}: {what}")]
+    Member {
+        /// Its name, escaped.
+        name: String,
+        /// Where its header starts.
+        offset: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl TarError {
+    pub(super) fn header(offset: u64, what: impl Into<String>) -> Self {
+        Self::Header {
+            offset,
+            what: what.into(),
+        }
+    }
+
+    pub(super) fn member(offset: u64, name: &[u8], what: impl Into<String>) -> Self {
+        Self::Member {
+            name: escape_bytes(name),
+            offset,
+            what: what.into(),
+        }
+    }
+}

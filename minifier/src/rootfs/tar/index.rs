@@ -1,0 +1,112 @@
+//! From the members of a layer's tar to a [`LayerIndex`].
+//!
+//! Source: OCI image spec, `layer.md` (whiteouts). Names that begin with `.wh..wh.` are metadata of AUFS.
+
+use std::collections::BTreeMap;
+
+use super::error::TarError;
+use super::input::TarInput;
+use super::reader::{Member, TarReader};
+use super::sparse::SparseMap;
+use crate::rootfs::{ContentRef, EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata};
+
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+const AUFS: &[u8] = b".wh..wh.";
+
+/// A layer's entries, and the maps of its sparse files by the `at` of their [`ContentRef`].
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct IndexedLayer {
+    /// The entries. `at` of a file is where its body starts in the uncompressed tar.
+    pub index: LayerIndex,
+    /// Files that the tar does not hold in one piece.
+    pub sparse: BTreeMap<u64, SparseMap>,
+}
+
+/// Reads a layer's tar up to its end mark; `layer` is what goes into the [`ContentRef`]s.
+pub fn index_layer<I: TarInput>(
+    reader: &mut TarReader<I>,
+    layer: u32,
+) -> Result<IndexedLayer, TarError> {
+    let mut indexed = IndexedLayer::default();
+    while let Some(member) = reader.next_member()? {
+        let (at, offset) = (member.body_at, member.header_at);
+        let (name, sparse) = (member.name.clone(), member.sparse.clone());
+        let entry = entry(member, layer).map_err(|what| TarError::member(offset, &name, what))?;
+        let Some(entry) = entry else { continue };
+        if let (EntryKind::File(_), Some(map)) = (&entry.kind, sparse) {
+            indexed.sparse.insert(at, map);
+        }
+        indexed.index.entries.push(entry);
+    }
+    Ok(indexed)
+}
+
+/// What a member says about the tree; nothing for AUFS metadata.
+fn entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, String> {
+    if member
+        .name
+        .split(|&b| b == b'/')
+        .any(|part| part.starts_with(AUFS) && part != OPAQUE)
+    {
+        return Ok(None);
+    }
+    let path = ImagePath::new(&member.name);
+    if let Some(hidden) = path.file_name().strip_prefix(WHITEOUT) {
+        return whiteout(&path, hidden).map(Some);
+    }
+    let id = |id: i64, what: &str| {
+        u32::try_from(id).map_err(|_| format!("{what} {id} is not between 0 and {}", u32::MAX))
+    };
+    let device = || {
+        let number = |n| u32::try_from(n).map_err(|_| format!("device number {n} is out of range"));
+        Ok::<_, String>((number(member.device.0)?, number(member.device.1)?))
+    };
+    let kind = match member.type_flag {
+        b'0' => EntryKind::File(ContentRef {
+            layer,
+            at: member.body_at,
+            size: member.size,
+        }),
+        b'1' => EntryKind::HardLink {
+            target: ImagePath::new(&member.link_name),
+        },
+        b'2' => EntryKind::Symlink {
+            target: member.link_name,
+        },
+        b'3' => {
+            let (major, minor) = device()?;
+            EntryKind::CharDevice { major, minor }
+        }
+        b'4' => {
+            let (major, minor) = device()?;
+            EntryKind::BlockDevice { major, minor }
+        }
+        b'5' => EntryKind::Directory,
+        b'6' => EntryKind::Fifo,
+        flag => return Err(format!("unknown type {:?}", char::from(flag))),
+    };
+    let meta = Metadata {
+        mode: member.mode,
+        uid: id(member.uid, "owner")?,
+        gid: id(member.gid, "group")?,
+        mtime: member.mtime,
+        xattrs: member.xattrs,
+    };
+    Ok(Some(LayerEntry { path, meta, kind }))
+}
+
+/// The entry for `.wh.HIDDEN` at `path`.
+fn whiteout(path: &ImagePath, hidden: &[u8]) -> Result<LayerEntry, String> {
+    let dir = path.parent().unwrap_or_else(ImagePath::root);
+    let (path, kind) = match hidden {
+        _ if path.file_name() == OPAQUE => (dir, EntryKind::OpaqueWhiteout),
+        b"" | b"." | b".." => return Err("a whiteout that names nothing".into()),
+        name => (dir.join(name), EntryKind::Whiteout),
+    };
+    Ok(LayerEntry {
+        path,
+        meta: Metadata::default(),
+        kind,
+    })
+}

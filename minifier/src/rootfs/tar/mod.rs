@@ -1,0 +1,24 @@
+//! Reading tar: from the bytes of a layer to a [`crate::rootfs::LayerIndex`], and the members of any other tar.
+//!
+//! The reader takes headers as Go's `archive/tar` does, because that is what Docker and containerd unpack layers
+//! with: what it makes of an odd header is what a container sees.
+
+mod compression;
+mod error;
+mod header;
+mod index;
+mod input;
+mod pax;
+mod reader;
+mod sparse;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use compression::{Compression, CompressionError, decompress};
+pub use error::TarError;
+pub use index::{IndexedLayer, index_layer};
+pub use input::{StreamInput, TarInput};
+pub use reader::{Member, MemberBody, TarReader};
+pub use sparse::{SparseMap, SparseReader};

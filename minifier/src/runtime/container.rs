@@ -1,0 +1,290 @@
+//! [`Container`]: one container of the Docker daemon, from its creation to its removal.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::errors::Error as ApiError;
+use bollard::models::{ContainerInspectResponse, HealthStatusEnum};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions,
+    WaitContainerOptionsBuilder,
+};
+use futures_util::{Stream, StreamExt};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::error::{RuntimeError, daemon, start_error};
+use super::logs::{LogStream, Logs};
+use super::remove::Created;
+use super::workload::{ExecOutcome, ExecRequest, ExitStatus, Health, Stopped, Workload};
+use super::{exec, process, stop};
+
+/// A container. [`Self::remove`] it; one that is dropped is removed in the background.
+#[derive(Debug)]
+pub struct Container {
+    docker: Docker,
+    created: Arc<Created>,
+    id: String,
+    stop_signal: String,
+    stop_timeout: Option<Duration>,
+    started: AtomicBool,
+    logs: Arc<Logs>,
+    state: watch::Sender<State>,
+    tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Created,
+    Running(u32),
+    Exited(ExitStatus),
+    Lost(String),
+}
+
+impl Container {
+    pub(super) async fn new(
+        docker: Docker,
+        created: Arc<Created>,
+        id: String,
+    ) -> Result<Self, RuntimeError> {
+        let mut container = Self {
+            docker,
+            created,
+            id,
+            stop_signal: "SIGTERM".to_owned(),
+            stop_timeout: None,
+            started: AtomicBool::new(false),
+            logs: Arc::default(),
+            state: watch::Sender::new(State::Created),
+            tasks: Mutex::default(),
+        };
+        let config = container.inspect().await?.config.unwrap_or_default();
+        if let Some(signal) = config.stop_signal.filter(|signal| !signal.is_empty()) {
+            container.stop_signal = signal;
+        }
+        container.stop_timeout = config
+            .stop_timeout
+            .and_then(|s| u64::try_from(s).ok())
+            .map(Duration::from_secs);
+        Ok(container)
+    }
+
+    /// The container's id, 64 hexadecimal digits; also the name of its cgroup.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// `STOPSIGNAL` of the image, or `SIGTERM`.
+    pub fn stop_signal(&self) -> &str {
+        &self.stop_signal
+    }
+
+    pub(super) fn stop_timeout(&self) -> Option<Duration> {
+        self.stop_timeout
+    }
+
+    pub(super) fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    /// Starts the container. When this returns it runs, or has run: an image that ends at once is not an error here.
+    pub async fn start(&self) -> Result<(), RuntimeError> {
+        if self.started.swap(true, Ordering::Relaxed) {
+            return Err(RuntimeError::StartedBefore(self.id.clone()));
+        }
+        // Attached before the start, so that the first line is not missed; works with every log driver.
+        let options = AttachContainerOptionsBuilder::new()
+            .stream(true)
+            .stdout(true)
+            .stderr(true)
+            .build();
+        let attached = self
+            .docker
+            .attach_container(&self.id, Some(options))
+            .await
+            .map_err(daemon(format!("attach to container {}", self.id)))?;
+        self.spawn(pump(attached.output, self.logs.clone()));
+        self.docker
+            .start_container(&self.id, None::<StartContainerOptions>)
+            .await
+            .map_err(|error| start_error(&self.id, error))?;
+        self.find_process().await?;
+        self.spawn(watch_exit(
+            self.docker.clone(),
+            self.id.clone(),
+            self.state.clone(),
+        ));
+        Ok(())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(task)));
+    }
+
+    /// Notes the pid of the first process, unless it has ended already.
+    async fn find_process(&self) -> Result<(), RuntimeError> {
+        let Some(pid) = self.inspected_pid().await? else {
+            return Ok(());
+        };
+        match u32::try_from(pid) {
+            Ok(local) if process::belongs_to(local, &self.id) => {
+                self.state.send_replace(State::Running(local));
+                Ok(())
+            }
+            // Not there because it has ended since, or because it was never here.
+            _ if self.inspected_pid().await?.is_none() => Ok(()),
+            _ => Err(RuntimeError::NotLocal {
+                id: self.id.clone(),
+                pid,
+            }),
+        }
+    }
+
+    async fn inspected_pid(&self) -> Result<Option<i64>, RuntimeError> {
+        let state = self.inspect().await?.state.unwrap_or_default();
+        Ok(state.pid.filter(|pid| *pid > 0))
+    }
+
+    async fn inspect(&self) -> Result<ContainerInspectResponse, RuntimeError> {
+        self.docker
+            .inspect_container(&self.id, None::<InspectContainerOptions>)
+            .await
+            .map_err(daemon(format!("inspect container {}", self.id)))
+    }
+
+    /// Kills and removes the container with its anonymous volumes; does nothing the second time.
+    pub async fn remove(&self) -> Result<(), RuntimeError> {
+        if self.created.contains(&self.id) {
+            self.created.remove(&self.id).await
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Workload for Container {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn pid(&self) -> Option<u32> {
+        match *self.state.borrow() {
+            State::Running(pid) => Some(pid),
+            _ => None,
+        }
+    }
+
+    fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    fn exit(&self) -> Option<ExitStatus> {
+        match &*self.state.borrow() {
+            State::Exited(exit) => Some(exit.clone()),
+            _ => None,
+        }
+    }
+
+    async fn exited(&self) -> Result<ExitStatus, RuntimeError> {
+        let mut state = self.state.subscribe();
+        let ended = state
+            .wait_for(|state| matches!(state, State::Exited(_) | State::Lost(_)))
+            .await
+            .unwrap_or_else(|_| unreachable!("the sender lives as long as the container"));
+        match &*ended {
+            State::Exited(exit) => Ok(exit.clone()),
+            State::Lost(reason) => Err(RuntimeError::Lost {
+                id: self.id.clone(),
+                reason: reason.clone(),
+            }),
+            State::Created | State::Running(_) => unreachable!("these are not waited for"),
+        }
+    }
+
+    async fn health(&self) -> Result<Option<Health>, RuntimeError> {
+        let state = self.inspect().await?.state.unwrap_or_default();
+        Ok(match state.health.and_then(|health| health.status) {
+            Some(HealthStatusEnum::STARTING) => Some(Health::Starting),
+            Some(HealthStatusEnum::HEALTHY) => Some(Health::Healthy),
+            Some(HealthStatusEnum::UNHEALTHY) => Some(Health::Unhealthy),
+            Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) | None => None,
+        })
+    }
+
+    async fn exec(&self, request: &ExecRequest) -> Result<ExecOutcome, RuntimeError> {
+        exec::exec(self, request).await
+    }
+
+    async fn stop(&self, grace: Option<Duration>) -> Result<Stopped, RuntimeError> {
+        stop::stop(self, grace).await
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if !self.created.contains(&self.id) {
+            return;
+        }
+        // Without a runtime, or where it ends before this is done, the sweep finds it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (created, id) = (self.created.clone(), self.id.clone());
+            runtime.spawn(async move {
+                if let Err(error) = created.remove(&id).await {
+                    tracing::warn!("failed to {error}");
+                }
+            });
+        }
+    }
+}
+
+/// Hands the container's output to `logs` until it ends.
+async fn pump(
+    mut output: impl Stream<Item = Result<LogOutput, ApiError>> + Unpin,
+    logs: Arc<Logs>,
+) {
+    while let Some(piece) = output.next().await {
+        match piece {
+            Ok(LogOutput::StdErr { message }) => logs.push(LogStream::Stderr, &message),
+            Ok(piece) => logs.push(LogStream::Stdout, &piece.into_bytes()),
+            Err(error) => {
+                tracing::warn!("failed to read the container's output: {error}");
+                break;
+            }
+        }
+    }
+    logs.close();
+}
+
+/// Waits for the container to end and notes how.
+async fn watch_exit(docker: Docker, id: String, state: watch::Sender<State>) {
+    let options = WaitContainerOptionsBuilder::new()
+        .condition("not-running")
+        .build();
+    let answer = docker.wait_container(&id, Some(options)).next().await;
+    let code = match answer {
+        Some(Ok(response)) => response.status_code,
+        // The client makes an error of every exit code but 0.
+        Some(Err(ApiError::DockerContainerWaitError { code, .. })) => code,
+        Some(Err(error)) => {
+            state.send_replace(State::Lost(error.to_string()));
+            return;
+        }
+        None => {
+            state.send_replace(State::Lost("the daemon closed the connection".to_owned()));
+            return;
+        }
+    };
+    let inspected = docker
+        .inspect_container(&id, None::<InspectContainerOptions>)
+        .await;
+    let oom_killed = inspected
+        .ok()
+        .and_then(|container| container.state?.oom_killed)
+        .unwrap_or(false);
+    state.send_replace(State::Exited(ExitStatus { code, oom_killed }));
+}

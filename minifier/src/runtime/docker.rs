@@ -1,0 +1,121 @@
+//! [`DockerRuntime`]: creating containers by the Docker API (1.41 and newer).
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bollard::Docker;
+use bollard::query_parameters::CreateContainerOptionsBuilder;
+
+use super::body::create_body;
+use super::container::Container;
+use super::error::{RuntimeError, create_error};
+use super::options::RunOptions;
+use super::remove::Created;
+
+/// Label of every container that is created; its value is the run.
+pub const RUN_LABEL: &str = "org.minifier.run";
+
+/// Creates containers, and knows which of them are still there.
+///
+/// Clones share what they know. At the end of a run, and when it is interrupted, call [`Self::sweep`].
+#[derive(Debug, Clone)]
+pub struct DockerRuntime {
+    docker: Docker,
+    run: String,
+    count: Arc<AtomicU32>,
+    created: Arc<Created>,
+}
+
+impl DockerRuntime {
+    /// A runtime that uses `docker`, a client with a negotiated API version.
+    pub fn new(docker: Docker) -> Self {
+        // The standard library's hasher is seeded by the system: a random number without a dependency.
+        let run = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let created = Arc::new(Created::new(docker.clone(), run.clone()));
+        Self {
+            docker,
+            run,
+            count: Arc::default(),
+            created,
+        }
+    }
+
+    /// The value of [`RUN_LABEL`] on all containers of this runtime.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Creates a container of `image` (an id or a reference), which is then ready to be started.
+    ///
+    /// Dropping the future is safe: a container that is created nevertheless is found by [`Self::sweep`].
+    pub async fn create(
+        &self,
+        image: &str,
+        options: &RunOptions,
+    ) -> Result<Container, RuntimeError> {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let labels = HashMap::from([(RUN_LABEL.to_owned(), self.run.clone())]);
+        let body = create_body(image, options, labels);
+        let mut query =
+            CreateContainerOptionsBuilder::new().name(&format!("minifier-{}-{number}", self.run));
+        if let Some(platform) = &options.platform {
+            query = query.platform(platform);
+        }
+        let query = query.build();
+        let creating = self.created.creating().await;
+        // A task of its own: the daemon goes on creating even when nobody waits, and its answer must be noted.
+        let task = tokio::spawn({
+            let (docker, created) = (self.docker.clone(), self.created.clone());
+            async move {
+                let result = docker.create_container(Some(query), body).await;
+                if let Ok(response) = &result {
+                    created.add(&response.id);
+                }
+                drop(creating);
+                result
+            }
+        });
+        let response = match task.await {
+            Ok(result) => result.map_err(|error| create_error(image, error))?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        for warning in &response.warnings {
+            tracing::warn!("container {}: {warning}", response.id);
+        }
+        Container::new(self.docker.clone(), self.created.clone(), response.id).await
+    }
+
+    /// Ids of the containers that were created and not removed.
+    pub fn leftovers(&self) -> Vec<String> {
+        self.created.list()
+    }
+
+    /// Kills and removes all containers of this run; how many there were.
+    pub async fn sweep(&self) -> Result<usize, RuntimeError> {
+        self.created.sweep().await
+    }
+
+    /// [`Self::sweep`] from where no asynchronous code can run, such as a panic hook.
+    pub fn sweep_blocking(&self) -> Result<usize, RuntimeError> {
+        let created = self.created.clone();
+        let sweep = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(created.sweep()),
+                Err(error) => Err(RuntimeError::LeftBehind {
+                    ids: created.list(),
+                    reason: format!("start a runtime: {error}"),
+                }),
+            }
+        };
+        // A thread of its own, since the caller's may belong to a runtime.
+        match std::thread::spawn(sweep).join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! [`RuntimeError`], and how the daemon's messages become one.
+
+use bollard::errors::Error as ApiError;
+
+/// Why a container cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The daemon refused or did not answer.
+    #[error("{action}: {source}")]
+    Daemon {
+        /// What was asked of it.
+        action: String,
+        /// What it said.
+        source: Box<ApiError>,
+    },
+    /// The image is not there.
+    #[error("find image {0:?} in the Docker daemon")]
+    NoImage(String),
+    /// The image's command is not in the image.
+    #[error("start the container: command {command:?} was not found in the image ({message})")]
+    CommandNotFound {
+        /// The command.
+        command: String,
+        /// What the runtime said.
+        message: String,
+    },
+    /// The image's command is there and cannot be executed.
+    #[error("start the container: command {command:?} cannot be executed ({message})")]
+    CommandNotExecutable {
+        /// The command.
+        command: String,
+        /// What the runtime said.
+        message: String,
+    },
+    /// The user is not in the image's /etc/passwd.
+    #[error("start the container: {0}")]
+    NoUser(String),
+    /// Any other failure to start.
+    #[error("start the container: {0}")]
+    Start(String),
+    /// Started before.
+    #[error("start container {0}: it was started before")]
+    StartedBefore(String),
+    /// The daemon runs its containers elsewhere.
+    #[error("find process {pid} of container {id} on this host")]
+    NotLocal {
+        /// The container.
+        id: String,
+        /// Its first process, as the daemon says.
+        pid: i64,
+    },
+    /// Nothing can be run inside: it has ended.
+    #[error("run a command in container {0}: it is not running")]
+    NotRunning(String),
+    /// The daemon went away while the container ran.
+    #[error("watch container {id}: {reason}")]
+    Lost {
+        /// The container.
+        id: String,
+        /// What happened.
+        reason: String,
+    },
+    /// It does not end, not even killed.
+    #[error("stop container {0}: it is still there ten seconds after it was killed")]
+    NotKilled(String),
+    /// Containers that could not be removed.
+    #[error("remove containers {ids:?}: {reason}")]
+    LeftBehind {
+        /// Their ids.
+        ids: Vec<String>,
+        /// The first reason.
+        reason: String,
+    },
+}
+
+impl RuntimeError {
+    /// What the user may do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoImage(_) => "list images with `docker images`, fetch one with `docker pull`",
+            Self::CommandNotFound { .. } => {
+                "check ENTRYPOINT and CMD with `docker inspect`, or set --entrypoint and --cmd; \
+                 a script also needs the interpreter of its first line"
+            }
+            Self::CommandNotExecutable { .. } => {
+                "the file needs its execute bit, and must be made for this machine's architecture"
+            }
+            Self::NoUser(_) => "set --user to a user of the image, or to a number",
+            Self::NotLocal { .. } => {
+                "the daemon must run on this host and share its process ids: a remote daemon, one in a \
+                 virtual machine, or running in a container without --pid=host cannot be traced"
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Wraps an error of the API as the failure of `action`.
+pub(super) fn daemon(action: impl Into<String>) -> impl FnOnce(ApiError) -> RuntimeError {
+    let action = action.into();
+    move |source| RuntimeError::Daemon {
+        action,
+        source: Box::new(source),
+    }
+}
+
+/// Status and message where the daemon answered with an error.
+pub(super) fn status(error: &ApiError) -> Option<(u16, &str)> {
+    match error {
+        ApiError::DockerResponseServerError {
+            status_code,
+            message,
+        } => Some((*status_code, message)),
+        _ => None,
+    }
+}
+
+/// The error of `POST /containers/create`.
+pub(super) fn create_error(image: &str, error: ApiError) -> RuntimeError {
+    match status(&error) {
+        Some((404, message)) if message.to_lowercase().contains("no such image") => {
+            RuntimeError::NoImage(image.to_owned())
+        }
+        _ => daemon(format!("create a container of image {image}"))(error),
+    }
+}
+
+/// The error of `POST /containers/ID/start`.
+pub(super) fn start_error(id: &str, error: ApiError) -> RuntimeError {
+    match status(&error) {
+        Some((_, message)) => start_failure(message),
+        None => daemon(format!("start container {id}"))(error),
+    }
+}
+
+/// Sorts out what a runtime (runc, crun) says about a container that does not start.
+fn start_failure(message: &str) -> RuntimeError {
+    let message = message.trim().trim_end_matches(": unknown");
+    // The runtimes wrap their message several times; the last part tells.
+    let wrapped = [
+        "unable to start container process: ",
+        "OCI runtime create failed: ",
+    ];
+    let message = wrapped
+        .iter()
+        .find_map(|prefix| Some(&message[message.find(prefix)? + prefix.len()..]))
+        .unwrap_or(message);
+    let command = || quoted(message).unwrap_or_default().to_owned();
+    let lower = message.to_lowercase();
+    let about_a_program = lower.contains("exec") && quoted(message).is_some();
+    if about_a_program && (lower.contains("not found") || lower.contains("no such file")) {
+        return RuntimeError::CommandNotFound {
+            command: command(),
+            message: message.to_owned(),
+        };
+    }
+    if about_a_program
+        && ["permission denied", "exec format error", "is a directory"]
+            .iter()
+            .any(|reason| lower.contains(reason))
+    {
+        let (command, message) = (command(), message.to_owned());
+        return RuntimeError::CommandNotExecutable { command, message };
+    }
+    if lower.contains("unable to find user") || lower.contains("unable to find group") {
+        return RuntimeError::NoUser(message.to_owned());
+    }
+    RuntimeError::Start(message.to_owned())
+}
+
+/// The first part of `text` in quotes or backticks.
+fn quoted(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once(['"', '`'])?;
+    Some(rest.split_once(['"', '`'])?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_to_start_are_told_apart() {
+        const RUNC: &str = "failed to create shim task: OCI runtime create failed: runc create failed: \
+                            unable to start container process: ";
+        let failure = |text: &str| start_failure(&format!("{RUNC}{text}: unknown"));
+        let error = failure("exec: \"nope\": executable file not found in $PATH");
+        assert_eq!(
+            error.to_string(),
+            "start the container: command \"nope\" was not found in the image \
+             (exec: \"nope\": executable file not found in $PATH)"
+        );
+        assert!(error.hint().is_some());
+        for text in [
+            "exec: \"/bin/nope\": stat /bin/nope: no such file or directory",
+            "error during container init: exec: \"/x.sh\": no such file or directory",
+        ] {
+            assert!(
+                matches!(failure(text), RuntimeError::CommandNotFound { .. }),
+                "{text}"
+            );
+        }
+        assert!(matches!(
+            failure("exec: \"/etc/passwd\": permission denied"),
+            RuntimeError::CommandNotExecutable { command, .. } if command == "/etc/passwd"
+        ));
+        assert!(matches!(
+            start_failure("crun: executable file `nope` not found in $PATH: No such file or directory"),
+            RuntimeError::CommandNotFound { command, .. } if command == "nope"
+        ));
+        assert!(matches!(
+            start_failure("unable to find user nobody: no matching entries in passwd file"),
+            RuntimeError::NoUser(_)
+        ));
+        assert_eq!(
+            start_failure("network nonet not found").to_string(),
+            "start the container: network nonet not found"
+        );
+    }
+}

@@ -1,0 +1,466 @@
+//! `--mount`, `--volume` and `--tmpfs`, read as the Docker command line reads them.
+//!
+//! Source: docker/cli `opts/mount.go`, Docker's `volume/mounts/linux_parser.go`.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use super::size::{SizeError, parse_size};
+
+/// Why a mount option cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MountError {
+    /// Quotes that do not match.
+    #[error("read mount {0:?}: a quoted field does not end")]
+    Quote(String),
+    /// Not `key=value`.
+    #[error("read mount {mount:?}: {field:?} is not key=value")]
+    NotAPair {
+        /// The option as given.
+        mount: String,
+        /// The field.
+        field: String,
+    },
+    /// A key that mounts of this type do not have.
+    #[error("read mount {mount:?}: {key:?} does not exist, or not for mounts of this type")]
+    Key {
+        /// The option as given.
+        mount: String,
+        /// The key.
+        key: String,
+    },
+    /// A value of the wrong kind.
+    #[error("read mount {mount:?}: {key} cannot be {value:?}")]
+    Value {
+        /// The option as given.
+        mount: String,
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// No target, or a relative one.
+    #[error("read mount {0:?}: the target must be an absolute path in the container")]
+    Target(String),
+    /// A bind mount without a source.
+    #[error("read mount {0:?}: a bind mount needs an absolute source")]
+    Source(String),
+    /// A bad `tmpfs-size`.
+    #[error("read mount {mount:?}: {source}")]
+    Size {
+        /// The option as given.
+        mount: String,
+        /// What is wrong with it.
+        source: SizeError,
+    },
+}
+
+/// One `--mount`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Absolute path in the container.
+    pub target: String,
+    /// No writing.
+    pub read_only: bool,
+    /// What is mounted.
+    pub kind: MountKind,
+}
+
+/// What a [`Mount`] mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountKind {
+    /// A path of the host.
+    Bind {
+        /// Absolute path on the host; it must exist.
+        source: String,
+        /// `private`, `rprivate`, `shared`, `rshared`, `slave` or `rslave`.
+        propagation: Option<String>,
+        /// Leave out mounts below the source.
+        non_recursive: bool,
+    },
+    /// A volume of the daemon; anonymous without a name.
+    Volume {
+        /// Name of the volume.
+        source: Option<String>,
+        /// Do not fill a new volume from the image.
+        no_copy: bool,
+        /// Labels of a new volume.
+        labels: BTreeMap<String, String>,
+        /// Driver of a new volume.
+        driver: Option<String>,
+        /// Options for the driver.
+        options: BTreeMap<String, String>,
+    },
+    /// Memory.
+    Tmpfs {
+        /// Bytes.
+        size: Option<i64>,
+        /// Permission bits.
+        mode: Option<u32>,
+    },
+}
+
+/// One `--volume`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Volume {
+    /// `-v /path`: an anonymous volume at that path.
+    Anonymous(String),
+    /// `-v source:target[:options]`, in the form that the API takes.
+    Bind(String),
+}
+
+/// One `--tmpfs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tmpfs {
+    /// Absolute path in the container.
+    pub target: String,
+    /// Mount options such as `size=64m,mode=1777`; may be empty.
+    pub options: String,
+}
+
+/// Reads one `--mount`: `type=bind|volume|tmpfs,source=…,target=…[,readonly][,…]`, fields quoted as in CSV.
+pub fn parse_mount(text: &str) -> Result<Mount, MountError> {
+    let fields = csv_fields(text).ok_or_else(|| MountError::Quote(text.to_owned()))?;
+    let mut typ = String::from("volume");
+    let (mut target, mut source, mut read_only) = (None, None, false);
+    let mut rest = Vec::new();
+    for field in fields {
+        let (key, value) = field
+            .split_once('=')
+            .map_or((field.to_lowercase(), None), |(k, v)| {
+                (k.to_lowercase(), Some(v.to_owned()))
+            });
+        match (key.as_str(), value) {
+            ("readonly" | "ro", value) => read_only = flag(text, &key, value.as_deref())?,
+            ("volume-nocopy" | "bind-nonrecursive", value) => rest.push((key, value)),
+            (_, None) => {
+                return Err(MountError::NotAPair {
+                    mount: text.to_owned(),
+                    field: key,
+                });
+            }
+            ("type", Some(value)) => typ = value.to_lowercase(),
+            ("target" | "dst" | "destination", Some(value)) => target = Some(value),
+            ("source" | "src", Some(value)) => source = Some(value),
+            // Means nothing on Linux.
+            ("consistency", Some(_)) => {}
+            (_, value) => rest.push((key, value)),
+        }
+    }
+    let target = absolute(target).ok_or_else(|| MountError::Target(text.to_owned()))?;
+    let mut kind = match typ.as_str() {
+        "bind" => MountKind::Bind {
+            source: absolute(source).ok_or_else(|| MountError::Source(text.to_owned()))?,
+            propagation: None,
+            non_recursive: false,
+        },
+        "volume" => MountKind::Volume {
+            source,
+            no_copy: false,
+            labels: BTreeMap::new(),
+            driver: None,
+            options: BTreeMap::new(),
+        },
+        "tmpfs" if source.is_none() => MountKind::Tmpfs {
+            size: None,
+            mode: None,
+        },
+        "tmpfs" => {
+            return Err(MountError::Key {
+                mount: text.to_owned(),
+                key: "source".into(),
+            });
+        }
+        _ => {
+            return Err(MountError::Value {
+                mount: text.to_owned(),
+                key: "type".to_owned(),
+                value: typ,
+            });
+        }
+    };
+    for (key, value) in rest {
+        set(text, &mut kind, &key, value)?;
+    }
+    Ok(Mount {
+        target,
+        read_only,
+        kind,
+    })
+}
+
+/// Sets one key that belongs to one type of mount only.
+fn set(
+    mount: &str,
+    kind: &mut MountKind,
+    key: &str,
+    value: Option<String>,
+) -> Result<(), MountError> {
+    let bad = |value: &str| MountError::Value {
+        mount: mount.to_owned(),
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    match (kind, key, value) {
+        (MountKind::Bind { non_recursive, .. }, "bind-nonrecursive", value) => {
+            *non_recursive = flag(mount, key, value.as_deref())?;
+        }
+        (MountKind::Bind { propagation, .. }, "bind-propagation", Some(value)) => {
+            if !is_propagation(&value) {
+                return Err(bad(&value));
+            }
+            *propagation = Some(value);
+        }
+        (MountKind::Volume { no_copy, .. }, "volume-nocopy", value) => {
+            *no_copy = flag(mount, key, value.as_deref())?;
+        }
+        (MountKind::Volume { labels, .. }, "volume-label", Some(value)) => {
+            let (name, text) = value.split_once('=').unwrap_or((&value, ""));
+            labels.insert(name.to_owned(), text.to_owned());
+        }
+        (MountKind::Volume { driver, .. }, "volume-driver", Some(value)) => *driver = Some(value),
+        (MountKind::Volume { options, .. }, "volume-opt", Some(value)) => {
+            let (name, text) = value.split_once('=').unwrap_or((&value, ""));
+            options.insert(name.to_owned(), text.to_owned());
+        }
+        (MountKind::Tmpfs { size, .. }, "tmpfs-size", Some(value)) => {
+            let bytes = parse_size(&value).map_err(|source| MountError::Size {
+                mount: mount.to_owned(),
+                source,
+            })?;
+            *size = Some(bytes);
+        }
+        (MountKind::Tmpfs { mode, .. }, "tmpfs-mode", Some(value)) => {
+            *mode = Some(u32::from_str_radix(&value, 8).map_err(|_| bad(&value))?);
+        }
+        _ => {
+            return Err(MountError::Key {
+                mount: mount.to_owned(),
+                key: key.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Reads one `--volume`: `target`, or `source:target[:options]`. A source that starts with `.` is relative to
+/// `directory`.
+pub fn parse_volume(text: &str, directory: &Path) -> Result<Volume, MountError> {
+    let fields: Vec<&str> = text.split(':').collect();
+    let (source, target, options) = match fields[..] {
+        [target] => {
+            return absolute(Some(target.to_owned()))
+                .map(Volume::Anonymous)
+                .ok_or_else(|| MountError::Target(text.to_owned()));
+        }
+        [source, target] => (source, target, None),
+        [source, target, options] => (source, target, Some(options)),
+        _ => return Err(MountError::Target(text.to_owned())),
+    };
+    if source.is_empty() {
+        return Err(MountError::Source(text.to_owned()));
+    }
+    if absolute(Some(target.to_owned())).is_none() {
+        return Err(MountError::Target(text.to_owned()));
+    }
+    for option in options.into_iter().flat_map(|options| options.split(',')) {
+        let known = matches!(
+            option,
+            "ro" | "rw" | "z" | "Z" | "nocopy" | "consistent" | "cached" | "delegated"
+        );
+        if !known && !is_propagation(option) {
+            return Err(MountError::Value {
+                mount: text.to_owned(),
+                key: "the option".to_owned(),
+                value: option.to_owned(),
+            });
+        }
+    }
+    let source = if source.starts_with('.') {
+        lexical(&directory.join(source)).ok_or_else(|| MountError::Source(text.to_owned()))?
+    } else {
+        source.to_owned()
+    };
+    let options = options
+        .map(|options| format!(":{options}"))
+        .unwrap_or_default();
+    Ok(Volume::Bind(format!("{source}:{target}{options}")))
+}
+
+/// Reads one `--tmpfs`: `target[:options]`.
+pub fn parse_tmpfs(text: &str) -> Result<Tmpfs, MountError> {
+    let (target, options) = text.split_once(':').unwrap_or((text, ""));
+    let target =
+        absolute(Some(target.to_owned())).ok_or_else(|| MountError::Target(text.to_owned()))?;
+    Ok(Tmpfs {
+        target,
+        options: options.to_owned(),
+    })
+}
+
+fn is_propagation(text: &str) -> bool {
+    matches!(
+        text,
+        "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave"
+    )
+}
+
+fn absolute(path: Option<String>) -> Option<String> {
+    path.filter(|path| path.starts_with('/'))
+}
+
+/// An absolute path without `.` and `..`; none where it is not UTF-8, which the API cannot carry.
+fn lexical(path: &Path) -> Option<String> {
+    let mut parts = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(part) => parts.push(part.to_str()?),
+            Component::ParentDir => drop(parts.pop()),
+            _ => {}
+        }
+    }
+    Some(format!("/{}", parts.join("/")))
+}
+
+fn flag(mount: &str, key: &str, value: Option<&str>) -> Result<bool, MountError> {
+    match value {
+        None | Some("1" | "true") => Ok(true),
+        Some("0" | "false") => Ok(false),
+        Some(other) => Err(MountError::Value {
+            mount: mount.to_owned(),
+            key: key.to_owned(),
+            value: other.to_owned(),
+        }),
+    }
+}
+
+/// Splits at commas; a field may stand in double quotes, with `""` for a quote.
+fn csv_fields(text: &str) -> Option<Vec<String>> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let field = fields.last_mut()?;
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => field.extend(chars.next()),
+            '"' if quoted || field.is_empty() => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => field.push(c),
+        }
+    }
+    (!quoted).then_some(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bind_mount_is_read_with_its_options() {
+        let mount =
+            parse_mount("type=bind,src=/a,dst=/b,readonly,bind-propagation=rslave").unwrap();
+        assert_eq!(
+            mount,
+            Mount {
+                target: "/b".into(),
+                read_only: true,
+                kind: MountKind::Bind {
+                    source: "/a".into(),
+                    propagation: Some("rslave".into()),
+                    non_recursive: false
+                }
+            }
+        );
+    }
+
+    #[test]
+    fn a_volume_is_the_default_type_and_fields_may_be_quoted() {
+        let mount =
+            parse_mount("source=v,target=/d,volume-nocopy,\"volume-opt=o=addr=1,rw\"").unwrap();
+        let MountKind::Volume {
+            source,
+            no_copy,
+            options,
+            ..
+        } = mount.kind
+        else {
+            panic!()
+        };
+        assert_eq!((source.as_deref(), no_copy), (Some("v"), true));
+        assert_eq!(options["o"], "addr=1,rw");
+    }
+
+    #[test]
+    fn a_tmpfs_has_size_and_mode() {
+        let mount = parse_mount("type=tmpfs,destination=/t,tmpfs-size=1m,tmpfs-mode=1770").unwrap();
+        assert_eq!(
+            mount.kind,
+            MountKind::Tmpfs {
+                size: Some(1 << 20),
+                mode: Some(0o1770)
+            }
+        );
+    }
+
+    #[test]
+    fn bad_mounts_are_named() {
+        for (text, message) in [
+            (
+                "type=bind,target=/b",
+                "a bind mount needs an absolute source",
+            ),
+            (
+                "type=bind,source=a,target=/b",
+                "a bind mount needs an absolute source",
+            ),
+            (
+                "type=volume,target=b",
+                "the target must be an absolute path in the container",
+            ),
+            ("type=foo,target=/b", "type cannot be \"foo\""),
+            (
+                "type=tmpfs,target=/b,volume-nocopy",
+                "\"volume-nocopy\" does not exist",
+            ),
+            (
+                "type=tmpfs,target=/b,tmpfs-mode=9",
+                "tmpfs-mode cannot be \"9\"",
+            ),
+            ("target=/b,nonsense", "\"nonsense\" is not key=value"),
+            ("target=/b,readonly=maybe", "readonly cannot be \"maybe\""),
+            ("\"target=/b", "a quoted field does not end"),
+        ] {
+            let error = parse_mount(text).unwrap_err().to_string();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn volumes_are_anonymous_named_or_of_the_host() {
+        let read = |text| parse_volume(text, Path::new("/home/me"));
+        assert_eq!(read("/data"), Ok(Volume::Anonymous("/data".into())));
+        assert_eq!(read("v:/data:ro"), Ok(Volume::Bind("v:/data:ro".into())));
+        assert_eq!(
+            read("./x/../y:/d"),
+            Ok(Volume::Bind("/home/me/y:/d".into()))
+        );
+        assert_eq!(
+            read("/a:/d:ro,rslave"),
+            Ok(Volume::Bind("/a:/d:ro,rslave".into()))
+        );
+        for text in ["data", ":/d", "/a:d", "/a:/d:rx", "/a:/d:ro:z", ""] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tmpfs_options_are_kept() {
+        let tmpfs = parse_tmpfs("/run:size=64m,mode=755").unwrap();
+        assert_eq!(
+            (tmpfs.target.as_str(), tmpfs.options.as_str()),
+            ("/run", "size=64m,mode=755")
+        );
+        assert_eq!(parse_tmpfs("/run").unwrap().options, "");
+        assert!(parse_tmpfs("run").is_err());
+    }
+}

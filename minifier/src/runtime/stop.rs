@@ -1,0 +1,143 @@
+//! Stopping a container as `docker stop` does, and telling how it went.
+
+use std::time::{Duration, Instant};
+
+use bollard::query_parameters::KillContainerOptionsBuilder;
+use tokio::time::timeout;
+
+use super::container::Container;
+use super::error::{RuntimeError, daemon, status};
+use super::process;
+use super::workload::{StopOutcome, Stopped, Workload};
+
+/// Docker's default.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long a killed container may take to be gone.
+const KILL: Duration = Duration::from_secs(10);
+
+pub(super) async fn stop(
+    container: &Container,
+    grace: Option<Duration>,
+) -> Result<Stopped, RuntimeError> {
+    let begin = Instant::now();
+    let mut signal = container.stop_signal().to_owned();
+    let stopped = |signal, outcome, exit| Stopped {
+        signal,
+        outcome,
+        exit,
+        duration: begin.elapsed(),
+    };
+    if let Some(exit) = container.exit() {
+        return Ok(stopped(signal, StopOutcome::AlreadyExited, exit));
+    }
+    let discarded = match (container.pid(), number(&signal)) {
+        (Some(pid), Some(number)) => process::discards(pid, number),
+        _ => false,
+    };
+    if let Err(error) = kill(container, &signal).await {
+        if !invalid_signal(&error) {
+            return Err(error);
+        }
+        // The daemon does the same with a signal that it does not know.
+        "SIGTERM".clone_into(&mut signal);
+        kill(container, &signal).await?;
+    }
+    if !discarded {
+        let grace = grace.or(container.stop_timeout()).unwrap_or(GRACE);
+        if let Ok(exit) = timeout(grace, container.exited()).await {
+            return Ok(stopped(signal, StopOutcome::Exited, exit?));
+        }
+    }
+    kill(container, "SIGKILL").await?;
+    let exit = timeout(KILL, container.exited())
+        .await
+        .map_err(|_| RuntimeError::NotKilled(container.id().to_owned()))??;
+    let outcome = if discarded {
+        StopOutcome::Ignored
+    } else {
+        StopOutcome::Killed
+    };
+    Ok(stopped(signal, outcome, exit))
+}
+
+async fn kill(container: &Container, signal: &str) -> Result<(), RuntimeError> {
+    let options = KillContainerOptionsBuilder::new().signal(signal).build();
+    match container
+        .docker()
+        .kill_container(container.id(), Some(options))
+        .await
+    {
+        // Ended meanwhile: that is what the signal was for.
+        Err(error) if status(&error).is_some_and(|(code, _)| code == 409) => Ok(()),
+        other => other.map_err(daemon(format!(
+            "send {signal} to container {}",
+            container.id()
+        ))),
+    }
+}
+
+fn invalid_signal(error: &RuntimeError) -> bool {
+    let RuntimeError::Daemon { source, .. } = error else {
+        return false;
+    };
+    status(source).is_some_and(|(_, message)| message.to_lowercase().contains("invalid signal"))
+}
+
+/// Number of a signal given as `SIGTERM`, `TERM`, `15` or `RTMIN+3`; the same on x86-64 and arm64.
+fn number(signal: &str) -> Option<u32> {
+    const NAMES: [&str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+        "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+    ];
+    /// `SIGRTMIN` of the C libraries, which use the first real-time signals themselves.
+    const RTMIN: u32 = 34;
+    const RTMAX: u32 = 64;
+    let upper = signal.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    if let Ok(number) = name.parse() {
+        return (1..=RTMAX).contains(&number).then_some(number);
+    }
+    let offset = |rest: &str, sign| match rest {
+        "" => Some(0),
+        rest => rest.strip_prefix(sign)?.parse().ok(),
+    };
+    if let Some(rest) = name.strip_prefix("RTMIN") {
+        return RTMIN
+            .checked_add(offset(rest, '+')?)
+            .filter(|number| *number <= RTMAX);
+    }
+    if let Some(rest) = name.strip_prefix("RTMAX") {
+        return RTMAX
+            .checked_sub(offset(rest, '-')?)
+            .filter(|number| *number >= RTMIN);
+    }
+    NAMES
+        .iter()
+        .zip(1..)
+        .find_map(|(known, number)| (*known == name).then_some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn signals_have_names_and_numbers() {
+        for (text, expected) in [
+            ("SIGTERM", Some(15)),
+            ("quit", Some(3)),
+            ("28", Some(28)),
+            ("WINCH", Some(28)),
+            ("SIGSYS", Some(31)),
+            ("SIGRTMIN+3", Some(37)),
+            ("RTMAX-1", Some(63)),
+            ("RTMIN+99", None),
+            ("0", None),
+            ("SIGFOO", None),
+            ("", None),
+        ] {
+            assert_eq!(number(text), expected, "{text}");
+        }
+    }
+}

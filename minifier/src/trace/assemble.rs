@@ -1,0 +1,256 @@
+//! From records, in the order of the ring buffer, to [`Access`]es and [`Process`]es.
+//!
+//! The kernel puts a fork into the ring buffer before the child runs, so that the buffer's order is one in which
+//! causes come first. What must be followed over time (working directories, executables) is done on the way in.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use minifier_common::decode::{Components, Record};
+use minifier_common::record::{flag, kind};
+
+use super::{Access, Operation, Process, calls};
+use crate::rootfs::ImagePath;
+
+/// `MS_BIND`
+const BIND: u32 = 0x1000;
+
+/// Collects records.
+pub(super) struct Assembler {
+    start: u64,
+    /// In the order of arrival.
+    pub(super) accesses: Vec<Access>,
+    /// By thread group id.
+    pub(super) processes: BTreeMap<u32, Process>,
+    /// Numbers seen.
+    pub(super) syscalls: BTreeSet<u32>,
+    /// Records that could not be understood.
+    pub(super) undecodable: u64,
+    /// The container's first process was seen.
+    pub(super) seeded: bool,
+    working_directories: HashMap<u32, ImagePath>,
+    /// Indices of accesses by their hash, for repetitions.
+    known: HashMap<u64, Vec<u32>>,
+    /// Few directories are the base of many accesses.
+    paths: HashSet<ImagePath>,
+}
+
+impl Assembler {
+    /// `start` is the time that accesses are counted from, in nanoseconds of the kernel's monotonic clock.
+    pub(super) fn new(start: u64) -> Self {
+        Self {
+            start,
+            accesses: Vec::new(),
+            processes: BTreeMap::new(),
+            syscalls: BTreeSet::new(),
+            undecodable: 0,
+            seeded: false,
+            working_directories: HashMap::new(),
+            known: HashMap::new(),
+            paths: HashSet::new(),
+        }
+    }
+
+    /// Takes one record.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let Some(record) = Record::decode(bytes) else {
+            self.undecodable += 1;
+            return;
+        };
+        let header = record.header;
+        match header.kind {
+            kind::SYSCALL => {
+                self.syscalls.insert(header.syscall.into());
+            }
+            kind::SEED => self.seed(&record),
+            kind::FORK => self.fork(&record),
+            kind::EXECUTE | kind::INTERPRETER => self.execute(&record),
+            kind::ACCESS => self.access(&record),
+            kind::URING => self.uring(&record),
+            _ => self.undecodable += 1,
+        }
+    }
+
+    fn process(&mut self, record: &Record<'_>) -> &mut Process {
+        self.processes
+            .entry(record.header.tgid)
+            .or_insert_with(|| Process {
+                parent: record.header.parent,
+                executables: Vec::new(),
+            })
+    }
+
+    fn seed(&mut self, record: &Record<'_>) {
+        self.seeded = true;
+        self.process(record);
+        if let Some(base) = self.base(record) {
+            self.working_directories.insert(record.header.tgid, base);
+        }
+    }
+
+    fn fork(&mut self, record: &Record<'_>) {
+        let forked = record.header.extra;
+        let executable = self
+            .processes
+            .get(&forked)
+            .and_then(|process| process.executables.last().cloned());
+        self.process(record).executables.extend(executable);
+        if let Some(directory) = self.working_directories.get(&forked).cloned() {
+            self.working_directories
+                .insert(record.header.tgid, directory);
+        }
+    }
+
+    fn execute(&mut self, record: &Record<'_>) {
+        let base = self.base(record);
+        let resolved = self.resolved(record);
+        if record.header.kind == kind::EXECUTE {
+            let executable = resolved
+                .clone()
+                .or_else(|| base.as_ref().map(|base| base.join(record.path)));
+            self.process(record).executables.extend(executable);
+        }
+        self.add(record, Operation::Execute, base, resolved, Some(0));
+    }
+
+    fn access(&mut self, record: &Record<'_>) {
+        let header = record.header;
+        let Some(call) = calls::call(header.syscall) else {
+            self.undecodable += 1;
+            return;
+        };
+        if call.is_mount_source(header.argument) && header.detail & BIND == 0 {
+            return;
+        }
+        let resolved = self.resolved(record);
+        let mut base = self.base(record);
+        if header.result >= 0 && call.moves_base() {
+            // The kernel side saw the process where the call has put it: only chdir leaves something to go by.
+            if call.name == "pivot_root" {
+                base = None;
+            }
+            if call.name == "chdir" && base.is_none() {
+                base = self.working_directories.get(&header.tgid).cloned();
+            }
+        }
+        if matches!(call.name, "chdir" | "fchdir")
+            && let Some(directory) = &resolved
+        {
+            self.working_directories
+                .insert(header.tgid, directory.clone());
+        }
+        let operation = call.operation(header.argument, header.detail);
+        self.add(
+            record,
+            operation,
+            base,
+            resolved,
+            Some(header.result.into()),
+        );
+    }
+
+    fn uring(&mut self, record: &Record<'_>) {
+        let Some((syscall, operation)) = calls::uring_operation(record) else {
+            self.undecodable += 1;
+            return;
+        };
+        let base = self.base(record);
+        let mut record = *record;
+        record.header.syscall = syscall;
+        self.add(&record, operation, base, None, None);
+    }
+
+    fn add(
+        &mut self,
+        record: &Record<'_>,
+        operation: Operation,
+        base: Option<ImagePath>,
+        resolved: Option<ImagePath>,
+        result: Option<i64>,
+    ) {
+        self.process(record);
+        if record.path.is_empty() && base.is_none() && resolved.is_none() {
+            // Something without a path: a pipe, a socket, a removed directory.
+            return;
+        }
+        let header = record.header;
+        let access = Access {
+            time: Duration::from_nanos(header.time.saturating_sub(self.start)),
+            pid: header.tgid,
+            syscall: header.syscall.into(),
+            operation,
+            requested: record.path.to_vec(),
+            base,
+            resolved,
+            result,
+        };
+        let hash = hash(&access);
+        let same = self.known.entry(hash).or_default();
+        if same.iter().any(|&index| {
+            self.accesses
+                .get(index as usize)
+                .is_some_and(|one| repeats(one, &access))
+        }) {
+            return;
+        }
+        same.push(u32::try_from(self.accesses.len()).unwrap_or(u32::MAX));
+        self.accesses.push(access);
+    }
+
+    fn base(&mut self, record: &Record<'_>) -> Option<ImagePath> {
+        let lost = flag::BASE_LOST | flag::BASE_DETACHED;
+        self.path(
+            record.base,
+            record.header.flags & (flag::BASE | lost) == flag::BASE,
+        )
+    }
+
+    fn resolved(&mut self, record: &Record<'_>) -> Option<ImagePath> {
+        let lost = flag::RESOLVED_LOST | flag::RESOLVED_DETACHED;
+        self.path(
+            record.resolved,
+            record.header.flags & (flag::RESOLVED | lost) == flag::RESOLVED,
+        )
+    }
+
+    fn path(&mut self, components: Components<'_>, known: bool) -> Option<ImagePath> {
+        if !known {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        for component in components.root_first() {
+            bytes.push(b'/');
+            bytes.extend_from_slice(component);
+        }
+        let path = ImagePath::new(bytes);
+        if let Some(shared) = self.paths.get(&path) {
+            return Some(shared.clone());
+        }
+        self.paths.insert(path.clone());
+        Some(path)
+    }
+}
+
+/// What makes an access another one: all but the time, the process and the exact result of a success.
+fn key(access: &Access) -> impl Eq + Hash + '_ {
+    let outcome = access.result.map(|result| result.min(0));
+    (
+        access.syscall,
+        access.operation,
+        &access.requested,
+        &access.base,
+        &access.resolved,
+        outcome,
+    )
+}
+
+fn repeats(one: &Access, other: &Access) -> bool {
+    key(one) == key(other)
+}
+
+fn hash(access: &Access) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key(access).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,212 @@
+//! What a host has and lacks for tracing: the checks of `minifier doctor`. Nothing is printed here.
+
+use std::path::Path;
+use std::time::Instant;
+
+use aya::maps::MapType;
+use serde::Serialize;
+
+use super::layout::{HOOKS, Layout, Types};
+use super::load::{Kernel, TraceOptions};
+use super::{TraceError, privileges};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What, in a word or two.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub status: Status,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Result of a [`Check`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As it should be.
+    Ok,
+    /// Tracing works, with a restriction.
+    Warn,
+    /// Tracing cannot work.
+    Fail,
+}
+
+/// Looks at everything that tracing needs; `btf` is the running kernel's type information. Attaches the eBPF programs
+/// for a moment where nothing speaks against it: blocks for some tenths of a second.
+pub fn host_checks(btf: &Path) -> Vec<Check> {
+    let mut checks = vec![kernel(), capabilities(), lockdown()];
+    let types = Types::read(btf);
+    checks.push(type_information(btf, types.as_ref()));
+    if let Ok(types) = &types {
+        checks.extend(structures(types));
+        checks.extend(HOOKS.map(|name| hook(types, name)));
+    }
+    let may_load = checks.iter().all(|check| check.status != Status::Fail);
+    if may_load {
+        checks.push(ring_buffer());
+        checks.push(programs(btf));
+    }
+    checks.push(control_groups());
+    checks
+}
+
+fn ok(name: &str, detail: impl Into<String>) -> Check {
+    Check {
+        name: name.into(),
+        status: Status::Ok,
+        detail: detail.into(),
+        hint: None,
+    }
+}
+
+fn failed(name: &str, error: &TraceError) -> Check {
+    let detail = match std::error::Error::source(error) {
+        Some(source) => format!("cannot {error}: {source}"),
+        None => format!("cannot {error}"),
+    };
+    Check {
+        name: name.into(),
+        status: Status::Fail,
+        detail,
+        hint: error.hint().map(Into::into),
+    }
+}
+
+fn kernel() -> Check {
+    let system = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    ok(
+        "kernel",
+        format!("{} on {}", text(system.release()), text(system.machine())),
+    )
+}
+
+fn capabilities() -> Check {
+    let missing = privileges::missing_capabilities();
+    if missing.is_empty() {
+        let names: Vec<&str> = privileges::NEEDED.iter().map(|(_, name)| *name).collect();
+        return ok(
+            "capabilities",
+            format!("{} are in effect", names.join(" and ")),
+        );
+    }
+    failed("capabilities", &TraceError::NotPermitted { missing })
+}
+
+fn lockdown() -> Check {
+    match privileges::lockdown().as_deref() {
+        Some("confidentiality") => failed("lockdown", &TraceError::LockedDown),
+        Some(level) => ok("lockdown", level),
+        None => ok("lockdown", "none, or not told (securityfs is not mounted)"),
+    }
+}
+
+fn type_information(path: &Path, types: Result<&Types, &TraceError>) -> Check {
+    match types {
+        Ok(_) => ok("btf", path.display().to_string()),
+        Err(error) => failed("btf", error),
+    }
+}
+
+fn structures(types: &Types) -> Vec<Check> {
+    let layout = match Layout::of(types) {
+        Ok(layout) => layout,
+        Err(error) => return vec![failed("structures", &error)],
+    };
+    let uring = match layout.uring_hook {
+        Some(name) => ok("io_uring", format!("requests are seen at {name}")),
+        None => Check {
+            name: "io_uring".into(),
+            status: Status::Warn,
+            detail: "no tracepoint shows requests on this kernel".into(),
+            hint: Some(
+                "the trace of a container that uses io_uring is incomplete; kernels from 6.3 on have it".into(),
+            ),
+        },
+    };
+    vec![ok("structures", "all offsets found"), uring]
+}
+
+fn hook(types: &Types, name: &'static str) -> Check {
+    if types.has_tracepoint(name) {
+        ok(name, "BTF tracepoint")
+    } else {
+        failed(name, &TraceError::Layout(format!("tracepoint {name}")))
+    }
+}
+
+fn ring_buffer() -> Check {
+    let (status, detail, hint) = match aya::sys::is_map_supported(MapType::RingBuf) {
+        Ok(true) => (Status::Ok, "available".to_owned(), None),
+        Ok(false) => (
+            Status::Fail,
+            "this kernel has none".to_owned(),
+            Some("use a kernel from 5.10 on"),
+        ),
+        Err(error) => {
+            let hint =
+                "a container's seccomp profile or security module may forbid the bpf system call";
+            (
+                Status::Fail,
+                format!("the bpf system call is refused: {error}"),
+                Some(hint),
+            )
+        }
+    };
+    Check {
+        name: "ring buffer".into(),
+        status,
+        detail,
+        hint: hint.map(Into::into),
+    }
+}
+
+fn programs(btf: &Path) -> Check {
+    let started = Instant::now();
+    let options = TraceOptions {
+        btf: btf.into(),
+        ..TraceOptions::default()
+    };
+    match Kernel::attach(&options) {
+        Ok(kernel) => ok(
+            "ebpf programs",
+            format!(
+                "{} attached in {} ms",
+                kernel.hooks.len(),
+                started.elapsed().as_millis()
+            ),
+        ),
+        Err(error) => failed("ebpf programs", &error),
+    }
+}
+
+/// Tells only: a container is recognised in every layout.
+fn control_groups() -> Check {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let has = |kind: &str| {
+        mounts
+            .lines()
+            .any(|line| line.split(' ').nth(2) == Some(kind))
+    };
+    let (status, detail, hint) = match (has("cgroup"), has("cgroup2")) {
+        (false, true) => (Status::Ok, "version 2", None),
+        (true, true) => (Status::Ok, "version 1 and 2 (hybrid)", None),
+        (true, false) => (Status::Ok, "version 1", None),
+        (false, false) => (
+            Status::Warn,
+            "none are mounted here",
+            Some("a container is recognised by its control group: its engine must use them"),
+        ),
+    };
+    Check {
+        name: "control groups".into(),
+        status,
+        detail: detail.into(),
+        hint: hint.map(Into::into),
+    }
+}

@@ -1,0 +1,252 @@
+//! Loading the eBPF object with this kernel's offsets and attaching it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray, RingBuf};
+use aya::programs::tp_btf::BtfTracePointLinkId;
+use aya::programs::{BtfTracePoint, ProgramError};
+use aya::{Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel};
+use minifier_common::class::TABLE;
+use minifier_common::record::{LEAF_MAX, hook};
+
+use super::layout::{HOOKS, Layout};
+use super::{TraceError, calls, privileges};
+
+/// The kernel side, built by `cargo xtask build-ebpf`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/minifier.bpf.o");
+
+/// How to trace.
+#[derive(Debug, Clone)]
+pub struct TraceOptions {
+    /// Size of the ring buffer in bytes; rounded up to a power of two, at least a page.
+    pub buffer_bytes: u32,
+    /// The running kernel's type information.
+    pub btf: PathBuf,
+}
+
+impl Default for TraceOptions {
+    /// 8 MiB, and the BTF file that the environment variable `MINIFIER_BTF` names or else the kernel's own.
+    fn default() -> Self {
+        Self {
+            buffer_bytes: 8 << 20,
+            btf: default_btf(),
+        }
+    }
+}
+
+/// The BTF file that the environment variable `MINIFIER_BTF` names, or else the kernel's own.
+pub fn default_btf() -> PathBuf {
+    std::env::var_os("MINIFIER_BTF").map_or_else(|| "/sys/kernel/btf/vmlinux".into(), PathBuf::from)
+}
+
+/// A hook in place.
+pub(super) struct Hook {
+    /// Name of the tracepoint.
+    pub(super) name: &'static str,
+    /// Index of its counters.
+    pub(super) counter: u32,
+    program: &'static str,
+    link: Option<BtfTracePointLinkId>,
+}
+
+/// The kernel side at work; dropped, it is gone from the kernel.
+pub(super) struct Kernel {
+    ebpf: Ebpf,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) events: RingBuf<MapData>,
+    pub(super) counters: PerCpuArray<MapData, u64>,
+    /// Taken by whoever says which container to follow.
+    pub(super) leaves: Option<HashMap<MapData, [u8; LEAF_MAX], u32>>,
+    /// `CLOCK_MONOTONIC` when it was attached, in nanoseconds: the clock of the records.
+    pub(super) start: u64,
+}
+
+/// Programs by name, with the index of their counters; the io_uring one goes to whichever hook there is.
+const PROGRAMS: [(&str, u32); 4] = [
+    (HOOKS[0], hook::SYS_EXIT),
+    (HOOKS[1], hook::FORK),
+    (HOOKS[2], hook::EXEC),
+    (HOOKS[3], hook::EXIT),
+];
+const URING_PROGRAM: &str = "io_uring_submit_req";
+
+impl Kernel {
+    /// Loads and attaches everything. Blocks for some tenths of a second: the verifier reads every path through
+    /// the programs.
+    pub(super) fn attach(options: &TraceOptions) -> Result<Self, TraceError> {
+        privileges::check()?;
+        let layout = Layout::read(&options.btf)?;
+        let btf = Btf::parse_file(&options.btf, Endianness::default()).map_err(|error| {
+            TraceError::BtfInvalid {
+                path: options.btf.clone(),
+                reason: error.to_string(),
+            }
+        })?;
+        // Only kernels before 5.11 count maps as locked memory, and not every host may raise the limit.
+        let unlimited = rustix::process::Rlimit {
+            current: None,
+            maximum: None,
+        };
+        if let Err(error) =
+            rustix::process::setrlimit(rustix::process::Resource::Memlock, unlimited)
+        {
+            tracing::debug!(%error, "the limit on locked memory stays");
+        }
+        let mut ebpf = load(options, &layout, &btf)?;
+        let mut hooks = Vec::new();
+        for (name, counter) in PROGRAMS {
+            hooks.push(attach(&mut ebpf, name, name, counter, &btf)?);
+        }
+        if let Some(name) = layout.uring_hook {
+            match attach(&mut ebpf, URING_PROGRAM, name, hook::URING, &btf) {
+                Ok(hook) => hooks.push(hook),
+                // Not fatal: the trace tells if the container used io_uring.
+                Err(error) => tracing::debug!(?error, "io_uring requests are not traced"),
+            }
+        }
+        let start = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        Ok(Self {
+            events: map(&mut ebpf, "EVENTS")?,
+            counters: map(&mut ebpf, "COUNTERS")?,
+            leaves: Some(map(&mut ebpf, "LEAVES")?),
+            ebpf,
+            hooks,
+            start: start.tv_sec.cast_unsigned() * 1_000_000_000 + start.tv_nsec.cast_unsigned(),
+        })
+    }
+
+    /// Takes the hooks away; what they recorded stays readable.
+    pub(super) fn detach(&mut self) {
+        for hook in &mut self.hooks {
+            if let (Some(link), Some(program)) =
+                (hook.link.take(), program(&mut self.ebpf, hook.program))
+                && let Err(error) = program.detach(link)
+            {
+                tracing::warn!(%error, hook = hook.name, "cannot detach");
+            }
+        }
+    }
+
+    /// How often the kernel skipped the hook's program because it ran already on that CPU (kernels from 5.12 on tell).
+    pub(super) fn skipped(&mut self, index: usize) -> u64 {
+        let Some(hook) = self.hooks.get(index) else {
+            return 0;
+        };
+        program(&mut self.ebpf, hook.program)
+            .and_then(|program| program.fd().ok())
+            .and_then(|fd| {
+                std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd()))
+                    .ok()
+            })
+            .and_then(|info| {
+                info.lines()
+                    .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
+            })
+            .unwrap_or(0)
+    }
+}
+
+fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, TraceError> {
+    let namespace = |of: &str| {
+        std::fs::metadata(format!("/proc/{of}/ns/mnt"))
+            .map_or(0, |namespace| namespace.ino() as u32)
+    };
+    let namespaces = [namespace("1"), namespace("self")];
+    let numbers = ["exit", "exit_group", "execve", "rt_sigreturn"]
+        .map(|name| calls::number(name).map_or(u32::MAX, u32::from));
+    let seed = RandomState::new().hash_one(layout.offsets);
+    let classes: [u32; TABLE] = calls::classes();
+    let uring = layout.uring.as_flattened();
+    let page = rustix::param::page_size() as u32;
+    let buffer = options
+        .buffer_bytes
+        .max(page)
+        .checked_next_power_of_two()
+        .unwrap_or(1 << 31);
+    EbpfLoader::new()
+        .btf(Some(btf))
+        // Costs nothing where the programs load: it is asked for once they did not.
+        .verifier_log_level(VerifierLogLevel::VERBOSE | VerifierLogLevel::STATS)
+        .map_max_entries("EVENTS", buffer)
+        .override_global("OFFSETS", &layout.offsets[..], true)
+        .override_global("URING_OPERATIONS", uring, true)
+        .override_global("TYPED_TASK", &u32::from(layout.typed_task), true)
+        .override_global("TASK_REGISTERS", &u32::from(layout.task_registers), true)
+        .override_global("COMPAT_MASK", &layout.compat_mask, true)
+        .override_global("CONTROLLERS", &layout.controllers, true)
+        .override_global("HOST_NAMESPACES", &namespaces[..], true)
+        .override_global("NUMBERS", &numbers[..], true)
+        .override_global("HASH_SEED", &seed, true)
+        .override_global("CLASSES", &classes[..], true)
+        .load(OBJECT)
+        .map_err(|error| TraceError::Object(Box::new(error)))
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Option<&'a mut BtfTracePoint> {
+    ebpf.program_mut(name)?.try_into().ok()
+}
+
+fn attach(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    hook: &'static str,
+    counter: u32,
+    btf: &Btf,
+) -> Result<Hook, TraceError> {
+    let program =
+        program(ebpf, name).ok_or_else(|| TraceError::Layout(format!("eBPF program {name}")))?;
+    program
+        .load(hook, btf)
+        .map_err(|error| refused(hook, error))?;
+    let link = program.attach().map_err(|source| TraceError::Attach {
+        hook,
+        source: Box::new(source),
+    })?;
+    Ok(Hook {
+        name: hook,
+        counter,
+        program: name,
+        link: Some(link),
+    })
+}
+
+/// The end of the verifier's log says why; its start is the whole program.
+fn refused(hook: &'static str, error: ProgramError) -> TraceError {
+    const LINES: usize = 12;
+    let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = error
+    else {
+        return TraceError::Load {
+            hook,
+            log: String::new(),
+            source: Box::new(error),
+        };
+    };
+    let log = verifier_log.to_string();
+    tracing::debug!(hook, log, "the verifier's words");
+    let lines: Vec<&str> = log.lines().collect();
+    let log = lines[lines.len().saturating_sub(LINES)..].join("\n");
+    TraceError::Load {
+        hook,
+        log,
+        source: Box::new(ProgramError::IOError(io_error)),
+    }
+}
+
+fn map<T: TryFrom<Map, Error = MapError>>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<T, TraceError> {
+    let map = ebpf
+        .take_map(name)
+        .ok_or_else(|| TraceError::Layout(format!("eBPF map {name}")))?;
+    T::try_from(map).map_err(|source| TraceError::Map {
+        map: name,
+        source: Box::new(source),
+    })
+}

@@ -1,0 +1,47 @@
+//! Whether this process may load eBPF programs: capabilities, lockdown.
+
+use rustix::thread::CapabilitySet;
+
+use super::TraceError;
+
+/// What tracing needs. CAP_SYS_ADMIN stands for the others (and is what kernels before 5.8 asked for).
+pub(super) const NEEDED: [(CapabilitySet, &str); 2] = [
+    (CapabilitySet::BPF, "CAP_BPF"),
+    (CapabilitySet::PERFMON, "CAP_PERFMON"),
+];
+
+/// An error where something is missing.
+pub(super) fn check() -> Result<(), TraceError> {
+    let missing = missing_capabilities();
+    if !missing.is_empty() {
+        return Err(TraceError::NotPermitted { missing });
+    }
+    if lockdown().as_deref() == Some("confidentiality") {
+        return Err(TraceError::LockedDown);
+    }
+    Ok(())
+}
+
+/// Names of the needed capabilities that are not in effect.
+pub(super) fn missing_capabilities() -> Vec<&'static str> {
+    let effective =
+        rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    if effective.contains(CapabilitySet::SYS_ADMIN) {
+        return Vec::new();
+    }
+    NEEDED
+        .iter()
+        .filter(|(capability, _)| !effective.contains(*capability))
+        .map(|(_, name)| *name)
+        .collect()
+}
+
+/// The kernel's lockdown level; none where it has none or does not tell.
+pub(super) fn lockdown() -> Option<String> {
+    // `none [integrity] confidentiality`
+    let levels = std::fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
+    let level = levels
+        .split_whitespace()
+        .find(|level| level.starts_with('['))?;
+    Some(level.trim_matches(['[', ']']).to_owned())
+}

@@ -1,0 +1,261 @@
+//! The members of an archive, sorted into JSON, possible layers and links, in one pass over its stream.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Cursor, Read};
+use std::path::Path;
+
+use super::error::ArchiveError;
+use super::spool::{SpoolError, Spooled, spool};
+use crate::rootfs::tar::{Compression, CompressionError, StreamInput, TarError, TarReader};
+use crate::rootfs::{ImagePath, escape_bytes};
+
+/// More JSON than any image has: configs, manifests and indexes are some kilobytes each.
+const MAX_JSON: usize = 64 << 20;
+
+/// One document of that. A member that is bigger is no JSON.
+const MAX_DOCUMENT: u64 = 8 << 20;
+
+/// Bytes that tell what a member is: a tar header, or the start of anything else.
+const HEAD: u64 = 512;
+
+/// Links that may lead to a member one after the other.
+const MAX_LINKS: usize = 16;
+
+/// A member that may be a layer.
+#[derive(Debug)]
+pub(super) enum Candidate {
+    Spooled(Spooled),
+    Failed(SpoolError),
+    Compression(CompressionError),
+}
+
+/// Everything of an archive that an image may need, by path.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    json: BTreeMap<ImagePath, Vec<u8>>,
+    layers: BTreeMap<ImagePath, Candidate>,
+    links: BTreeMap<ImagePath, ImagePath>,
+    json_bytes: usize,
+}
+
+impl Members {
+    /// Reads the archive to its end; layers go to files in `scratch`.
+    pub(super) fn read(reader: impl BufRead + Send, scratch: &Path) -> Result<Self, ArchiveError> {
+        let mut members = Self::default();
+        let mut tar = TarReader::new(StreamInput::new(reader));
+        while let Some(member) = tar.next_member().map_err(ArchiveError::Outer)? {
+            let path = ImagePath::new(&member.name);
+            match member.type_flag {
+                b'0' if member.sparse.is_some() => {
+                    return Err(ArchiveError::Outer(TarError::Member {
+                        name: escape_bytes(&member.name),
+                        offset: member.header_at,
+                        what: "a sparse member in an image archive".into(),
+                    }));
+                }
+                b'0' => {
+                    let mut failure = None;
+                    let body = Watched {
+                        inner: tar.body(),
+                        failure: &mut failure,
+                    };
+                    members.file(path, member.size, body, scratch)?;
+                    if let Some(source) = failure {
+                        return Err(ArchiveError::Outer(outer_error(
+                            source,
+                            tar.offset(),
+                            &member.name,
+                        )));
+                    }
+                }
+                // Engine 20.10 links layers that images share; archives packed by hand have hard links too.
+                b'1' => {
+                    members
+                        .links
+                        .insert(path, ImagePath::new(&member.link_name));
+                }
+                b'2' => {
+                    let dir = path.parent().unwrap_or_else(ImagePath::root);
+                    members.links.insert(path, dir.join(&member.link_name));
+                }
+                _ => {}
+            }
+        }
+        // To the end of the stream, so that whoever writes it is not cut off, and learns of its errors.
+        let offset = tar.offset();
+        crate::rootfs::tar::TarInput::skip_body(&mut tar.into_input(), u64::MAX)
+            .map_err(|source| ArchiveError::Outer(TarError::Io { offset, source }))?;
+        Ok(members)
+    }
+
+    fn file(
+        &mut self,
+        path: ImagePath,
+        size: u64,
+        mut body: impl BufRead + Send,
+        scratch: &Path,
+    ) -> Result<(), ArchiveError> {
+        let mut head = Vec::new();
+        // An error here is seen by whoever watches the body.
+        if body.by_ref().take(HEAD).read_to_end(&mut head).is_err() {
+            return Ok(());
+        }
+        if size <= MAX_DOCUMENT && is_json(&head) {
+            self.json_bytes += size as usize;
+            if self.json_bytes > MAX_JSON {
+                return Err(ArchiveError::TooMuchJson { limit: MAX_JSON });
+            }
+            if body.read_to_end(&mut head).is_ok() {
+                self.json.insert(path, head);
+            }
+            return Ok(());
+        }
+        let candidate = match Compression::detect(&head) {
+            // Too short for a tar: a VERSION file.
+            Ok(Compression::None) if size < HEAD => return Ok(()),
+            Ok(compression) => match spool(Cursor::new(head).chain(body), compression, scratch) {
+                Ok(spooled) => Candidate::Spooled(spooled),
+                Err(SpoolError::Scratch(source)) => {
+                    return Err(ArchiveError::Scratch {
+                        scratch: scratch.display().to_string(),
+                        source,
+                    });
+                }
+                Err(error) => Candidate::Failed(error),
+            },
+            Err(error) => Candidate::Compression(error),
+        };
+        self.layers.insert(path, candidate);
+        Ok(())
+    }
+
+    /// The member that `path` leads to.
+    fn follow<'a>(&'a self, path: &'a ImagePath) -> Result<&'a ImagePath, ArchiveError> {
+        std::iter::successors(Some(path), |at| self.links.get(at))
+            .take(MAX_LINKS)
+            .find(|at| !self.links.contains_key(at))
+            .ok_or_else(|| ArchiveError::Link {
+                member: display(path),
+            })
+    }
+
+    /// A JSON document, if there is one of that name.
+    pub(super) fn json(&self, path: &ImagePath) -> Result<Option<&[u8]>, ArchiveError> {
+        Ok(self.json.get(self.follow(path)?).map(Vec::as_slice))
+    }
+
+    /// The layer of that name, and the path of the member itself. `wanted_by` is who names it.
+    pub(super) fn layer<'a>(
+        &'a self,
+        path: &'a ImagePath,
+        wanted_by: &str,
+    ) -> Result<(&'a ImagePath, &'a Spooled), ArchiveError> {
+        let at = self.follow(path)?;
+        let member = || display(path);
+        match self.layers.get(at) {
+            Some(Candidate::Spooled(spooled)) => Ok((at, spooled)),
+            Some(Candidate::Compression(error)) => Err(ArchiveError::LayerCompression {
+                member: member(),
+                source: io::Error::other(*error),
+            }),
+            Some(Candidate::Failed(SpoolError::Layer(error))) => Err(ArchiveError::Layer {
+                member: member(),
+                source: clone_error(error),
+            }),
+            Some(Candidate::Failed(SpoolError::Compression(e) | SpoolError::Scratch(e))) => {
+                Err(ArchiveError::LayerCompression {
+                    member: member(),
+                    source: io::Error::new(e.kind(), e.to_string()),
+                })
+            }
+            None => Err(ArchiveError::Missing {
+                member: member(),
+                wanted_by: wanted_by.to_owned(),
+            }),
+        }
+    }
+
+    /// Takes a spooled layer out.
+    pub(super) fn take_layer(&mut self, path: &ImagePath) -> Option<Spooled> {
+        match self.layers.remove(path) {
+            Some(Candidate::Spooled(spooled)) => Some(spooled),
+            _ => None,
+        }
+    }
+}
+
+/// How a member is named in messages.
+pub(super) fn display(path: &ImagePath) -> String {
+    escape_bytes(path.relative())
+}
+
+/// A document starts with a bracket and, unlike a tar's header, holds no NUL.
+fn is_json(head: &[u8]) -> bool {
+    matches!(head.trim_ascii_start().first(), Some(b'{' | b'[')) && !head.contains(&0)
+}
+
+fn outer_error(source: io::Error, offset: u64, member: &[u8]) -> TarError {
+    match source.kind() {
+        io::ErrorKind::UnexpectedEof => TarError::Truncated {
+            offset,
+            within: escape_bytes(member),
+        },
+        _ => TarError::Io { offset, source },
+    }
+}
+
+fn clone_error(error: &TarError) -> TarError {
+    match error {
+        TarError::Io { offset, source } => TarError::Io {
+            offset: *offset,
+            source: io::Error::new(source.kind(), source.to_string()),
+        },
+        TarError::Truncated { offset, within } => TarError::Truncated {
+            offset: *offset,
+            within: within.clone(),
+        },
+        TarError::Header { offset, what } => TarError::Header {
+            offset: *offset,
+            what: what.clone(),
+        },
+        TarError::Member { name, offset, what } => TarError::Member {
+            name: name.clone(),
+            offset: *offset,
+            what: what.clone(),
+        },
+    }
+}
+
+/// Keeps the error of the archive's own stream, which decompressors would pass off as theirs.
+struct Watched<'a, R> {
+    inner: R,
+    failure: &'a mut Option<io::Error>,
+}
+
+impl<R: BufRead> Watched<'_, R> {
+    fn keep(&mut self, error: io::Error) -> io::Error {
+        let copy = io::Error::new(error.kind(), error.to_string());
+        self.failure.get_or_insert(error);
+        copy
+    }
+}
+
+impl<R: BufRead> Read for Watched<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buf).map_err(|e| self.keep(e))
+    }
+}
+
+impl<R: BufRead> BufRead for Watched<'_, R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self.inner.fill_buf() {
+            Ok(_) => {}
+            Err(e) => return Err(self.keep(e)),
+        }
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.inner.consume(n);
+    }
+}

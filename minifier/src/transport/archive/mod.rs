@@ -1,0 +1,18 @@
+//! Reading an image archive (`docker save`, OCI layout in a tar, or both in one) from a stream, once.
+//!
+//! Nothing is known in advance about the order of its members. So each one that may be a layer is spooled to an
+//! unnamed temporary file, decompressed, hashed and indexed on the way; JSON stays in memory; which member is what is
+//! settled at the end.
+
+mod error;
+mod layout;
+mod members;
+mod read;
+mod spool;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use error::ArchiveError;
+pub use layout::Select;
+pub use read::{ArchiveImage, read_archive};

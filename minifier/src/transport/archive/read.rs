@@ -1,0 +1,139 @@
+//! [`read_archive`]: from the bytes of an archive to an image with its layers.
+
+use std::io::{BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use super::error::ArchiveError;
+use super::layout::{Choice, Select};
+use super::members::{Members, display};
+use super::store::{SpoolStore, SpooledTar};
+use crate::image::{Digest, ImageConfig};
+use crate::rootfs::tar::{Compression, decompress};
+use crate::rootfs::{ContentStore, EntryKind, ImagePath, LayerIndex};
+
+/// How much of a compressed archive is taken at a time.
+const CHUNK: usize = 256 << 10;
+
+/// An image read from an archive.
+pub struct ArchiveImage {
+    /// Its config.
+    pub config: ImageConfig,
+    /// Digest of the config's bytes.
+    pub config_digest: Digest,
+    /// The names that the archive gives it.
+    pub repo_tags: Vec<String>,
+    /// Its layers, lowest first.
+    pub layers: Vec<LayerIndex>,
+    /// Bytes of each layer's uncompressed tar.
+    pub layer_bytes: Vec<u64>,
+    /// The files' contents, in unnamed temporary files.
+    pub content: Box<dyn ContentStore>,
+}
+
+/// Reads the wanted image from an archive, which may be compressed as a whole. Layers are spooled to unnamed files in
+/// the folder `scratch`; their diff IDs are checked. Blocks.
+pub fn read_archive(
+    mut reader: impl BufRead + Send,
+    scratch: &Path,
+    select: &Select,
+) -> Result<ArchiveImage, ArchiveError> {
+    let mut head = Vec::new();
+    reader
+        .by_ref()
+        .take(Compression::HEAD as u64)
+        .read_to_end(&mut head)
+        .map_err(ArchiveError::Decompress)?;
+    let compression = Compression::detect(&head)?;
+    let reader = Cursor::new(head).chain(reader);
+    let mut members = match compression {
+        Compression::None => Members::read(reader, scratch)?,
+        _ => {
+            let plain = decompress(reader, compression).map_err(ArchiveError::Decompress)?;
+            Members::read(BufReader::with_capacity(CHUNK, plain), scratch)?
+        }
+    };
+    let choice = select.choose(&members)?;
+    let paths = layer_members(&choice, &members)?;
+    assemble(choice, &paths, &mut members)
+}
+
+/// The member of each layer, its diff ID checked.
+fn layer_members(choice: &Choice, members: &Members) -> Result<Vec<ImagePath>, ArchiveError> {
+    let diff_ids = choice.config.diff_ids();
+    if diff_ids.len() != choice.layers.len() {
+        return Err(ArchiveError::LayerCount {
+            config: choice.config_member.clone(),
+            layers: choice.layers.len(),
+            diff_ids: diff_ids.len(),
+        });
+    }
+    let layers = choice.layers.iter().zip(diff_ids);
+    layers
+        .map(|(path, &expected)| {
+            let (at, spooled) = members.layer(path, &choice.config_member)?;
+            if spooled.diff_id == expected {
+                return Ok(at.clone());
+            }
+            Err(ArchiveError::DiffId {
+                member: display(path),
+                expected,
+                found: spooled.diff_id,
+            })
+        })
+        .collect()
+}
+
+fn assemble(
+    choice: Choice,
+    paths: &[ImagePath],
+    members: &mut Members,
+) -> Result<ArchiveImage, ArchiveError> {
+    let mut store = SpoolStore {
+        tars: Vec::new(),
+        layers: Vec::new(),
+    };
+    let mut layers: Vec<LayerIndex> = Vec::new();
+    let mut layer_bytes: Vec<u64> = Vec::new();
+    for (layer, path) in (0u32..).zip(paths) {
+        let below = &paths[..layer as usize];
+        // A layer may occur twice: the spool is shared.
+        let mut index = if let Some(first) = below.iter().position(|other| other == path) {
+            store.layers.push(store.layers[first]);
+            layer_bytes.push(layer_bytes[first]);
+            layers[first].clone()
+        } else {
+            let spooled = members
+                .take_layer(path)
+                .ok_or_else(|| ArchiveError::Missing {
+                    member: display(path),
+                    wanted_by: choice.config_member.clone(),
+                })?;
+            store.layers.push(store.tars.len());
+            store.tars.push(SpooledTar {
+                file: spooled.file,
+                sparse: spooled.layer.sparse,
+            });
+            layer_bytes.push(spooled.bytes);
+            spooled.layer.index
+        };
+        set_layer(&mut index, layer);
+        layers.push(index);
+    }
+    Ok(ArchiveImage {
+        config: choice.config,
+        config_digest: choice.config_digest,
+        repo_tags: choice.tags,
+        layers,
+        layer_bytes,
+        content: Box::new(store),
+    })
+}
+
+/// Which layer it is was not known when it was indexed.
+fn set_layer(index: &mut LayerIndex, layer: u32) {
+    for entry in &mut index.entries {
+        if let EntryKind::File(content) = &mut entry.kind {
+            content.layer = layer;
+        }
+    }
+}

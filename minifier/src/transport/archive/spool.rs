@@ -1,0 +1,101 @@
+//! One layer of an archive on its way to a temporary file: decompressed, hashed, indexed and written in one pass.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use crate::image::{DiffId, Sha256};
+use crate::rootfs::tar::{
+    Compression, IndexedLayer, StreamInput, TarError, TarReader, decompress, index_layer,
+};
+
+/// How much is read, hashed and written at a time.
+const CHUNK: usize = 256 << 10;
+
+/// A layer's uncompressed tar in an unnamed temporary file, which vanishes with it.
+#[derive(Debug)]
+pub(super) struct Spooled {
+    pub(super) file: File,
+    pub(super) diff_id: DiffId,
+    pub(super) bytes: u64,
+    pub(super) layer: IndexedLayer,
+}
+
+/// Why a member was not spooled.
+#[derive(Debug)]
+pub(super) enum SpoolError {
+    /// It is no layer, or a broken one. That matters only where it is needed.
+    Layer(TarError),
+    /// Its compression is broken.
+    Compression(io::Error),
+    /// The temporary file.
+    Scratch(io::Error),
+}
+
+/// Spools `member` below the folder `scratch`.
+pub(super) fn spool<R: BufRead + Send>(
+    member: R,
+    compression: Compression,
+    scratch: &Path,
+) -> Result<Spooled, SpoolError> {
+    let mut tee = Tee {
+        source: decompress(member, compression).map_err(SpoolError::Compression)?,
+        hash: Sha256::default(),
+        file: tempfile::tempfile_in(scratch).map_err(SpoolError::Scratch)?,
+        bytes: 0,
+        failure: None,
+    };
+    let layer = index_all(&mut tee);
+    if let Some(failure) = tee.failure {
+        return Err(failure);
+    }
+    Ok(Spooled {
+        layer: layer.map_err(SpoolError::Layer)?,
+        file: tee.file,
+        diff_id: DiffId::from_bytes(tee.hash.finish()),
+        bytes: tee.bytes,
+    })
+}
+
+/// Indexes a layer and reads on to its very end: what follows the end mark counts for the diff ID.
+fn index_all(tee: &mut Tee<impl Read>) -> Result<IndexedLayer, TarError> {
+    let mut reader = TarReader::new(StreamInput::new(BufReader::with_capacity(CHUNK, tee)));
+    let layer = index_layer(&mut reader, 0)?;
+    let mut input = reader.into_input();
+    crate::rootfs::tar::TarInput::skip_body(&mut input, u64::MAX)
+        .map_err(|source| TarError::Io { offset: 0, source })?;
+    Ok(layer)
+}
+
+/// Hashes and writes what is read through it.
+struct Tee<R> {
+    source: R,
+    hash: Sha256,
+    file: File,
+    bytes: u64,
+    failure: Option<SpoolError>,
+}
+
+impl<R: Read> Read for Tee<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let stop = || io::Error::other("stopped");
+        if self.failure.is_some() {
+            return Err(stop());
+        }
+        let n = match self.source.read(buf) {
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Err(e),
+            Err(e) => {
+                self.failure = Some(SpoolError::Compression(e));
+                return Err(stop());
+            }
+        };
+        self.hash.update(&buf[..n]);
+        if let Err(e) = self.file.write_all(&buf[..n]) {
+            self.failure = Some(SpoolError::Scratch(e));
+            return Err(stop());
+        }
+        self.bytes += n as u64;
+        Ok(n)
+    }
+}

@@ -1,0 +1,78 @@
+//! Writes an archive to a file that is either there completely or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::archive_write::{ArchiveInfo, Watch, WriteError, write_archive};
+use crate::image::{Bundle, TaggedName};
+
+/// [`write_archive`] into the file `path`: written beside it under another name, synced, then renamed, so that an
+/// error, a full disk or a cancellation leaves what was at `path` before, and nothing else. A link is followed.
+/// What is neither a file nor a folder (a pipe, `/dev/stdout`) is written to directly.
+pub fn write_archive_file(
+    bundle: &Bundle,
+    tags: &[TaggedName],
+    mtime: u64,
+    path: &Path,
+    watch: Watch<'_>,
+) -> Result<ArchiveInfo, WriteError> {
+    let file_error = |source| WriteError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let named = |error| match error {
+        WriteError::Write(source) => file_error(source),
+        other => other,
+    };
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => {
+            return Err(file_error(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(meta) if !meta.is_file() => {
+            let out = OpenOptions::new()
+                .write(true)
+                .open(path)
+                .map_err(file_error)?;
+            return write_archive(bundle, tags, mtime, out, watch).map_err(named);
+        }
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(file_error(e)),
+    }
+    let path = link_end(path).map_err(file_error)?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let temporary = tempfile::Builder::new()
+        .prefix(".minifier-")
+        .suffix(".tmp")
+        // What the umask leaves of it, as for any other file that is written.
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(file_error)?;
+    let mut out = BufWriter::with_capacity(256 * 1024, temporary);
+    let info = write_archive(bundle, tags, mtime, &mut out, watch).map_err(named)?;
+    let temporary = out.into_inner().map_err(|e| file_error(e.into_error()))?;
+    temporary.as_file().sync_all().map_err(file_error)?;
+    temporary.persist(&path).map_err(|e| file_error(e.error))?;
+    // The name is durable only when the folder is.
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(file_error)?;
+    Ok(info)
+}
+
+/// Where a chain of links ends, so that renaming does not replace the link; also where nothing is there yet.
+fn link_end(path: &Path) -> io::Result<PathBuf> {
+    let mut at = path.to_owned();
+    for _ in 0..40 {
+        match fs::read_link(&at) {
+            Ok(target) => at = at.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => return Ok(at),
+        }
+    }
+    Err(rustix::io::Errno::LOOP.into())
+}

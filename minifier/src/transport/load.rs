@@ -1,0 +1,109 @@
+//! Loading an archive into a daemon, and checking that it took what it was given.
+
+use bollard::errors::Error as Api;
+use bollard::query_parameters::ImportImageOptionsBuilder;
+use futures_util::TryStreamExt;
+
+use super::body::ArchiveBody;
+use super::daemon::Daemon;
+use super::error::{TransportError, api_error};
+use crate::image::{Digest, ImageConfig, TaggedName};
+
+/// An image that a daemon loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The daemon's ID of it.
+    pub image_id: Digest,
+    /// The names it was given, as Docker lists them.
+    pub tags: Vec<String>,
+}
+
+impl Daemon {
+    /// Loads an archive that holds one image with this `config`, and these `tags` in its `RepoTags`. Checks afterwards
+    /// that each tag points to that image.
+    pub async fn load(
+        &self,
+        archive: ArchiveBody,
+        config: &ImageConfig,
+        tags: &[TaggedName],
+    ) -> Result<Loaded, TransportError> {
+        let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
+        let options = ImportImageOptionsBuilder::default().quiet(true).build();
+        let lines: Vec<String> = self
+            .patient_client()
+            .import_image_stream(options, archive, None)
+            .map_ok(|line| line.stream.unwrap_or_default())
+            .try_collect()
+            .await
+            .map_err(|e| api_error("load the image into the Docker daemon", e))?;
+        let image_id = match tags.first() {
+            Some(tag) => self.loaded_image(tag, config).await?,
+            None => {
+                let id = untagged_id(&lines).unwrap_or_else(|| config.digest());
+                self.loaded_image(&id.to_string(), config).await?
+            }
+        };
+        for tag in tags.iter().skip(1) {
+            let other = self.loaded_image(tag, config).await?;
+            if other != image_id {
+                return Err(TransportError::WrongImage {
+                    tag: tag.clone(),
+                    expected: image_id.to_string(),
+                    found: other.to_string(),
+                });
+            }
+        }
+        Ok(Loaded { image_id, tags })
+    }
+
+    /// The ID of what `name` points to, which must be the image with this config.
+    async fn loaded_image(
+        &self,
+        name: &str,
+        config: &ImageConfig,
+    ) -> Result<Digest, TransportError> {
+        let doing = format!("inspect the loaded image {name}");
+        let wrong = |found: String| TransportError::WrongImage {
+            tag: name.to_owned(),
+            expected: config.digest().to_string(),
+            found,
+        };
+        let inspect = match self.client().inspect_image(name).await {
+            Ok(inspect) => inspect,
+            Err(Api::DockerResponseServerError {
+                status_code: 404, ..
+            }) => return Err(wrong("nothing".into())),
+            Err(e) => return Err(api_error(doing, e)),
+        };
+        let answer = |what: String| TransportError::Answer {
+            doing: doing.clone(),
+            what,
+        };
+        let id = inspect.id.unwrap_or_default();
+        let id: Digest = id.parse().map_err(|e| answer(format!("with an ID: {e}")))?;
+        let layers = inspect
+            .root_fs
+            .and_then(|root| root.layers)
+            .unwrap_or_default();
+        let same_layers = layers
+            .into_iter()
+            .eq(config.diff_ids().iter().map(ToString::to_string));
+        // containerd's store names an image by its manifest.
+        let is_it = match self.info().containerd_store {
+            true => same_layers,
+            false => same_layers && id == config.digest(),
+        };
+        if is_it {
+            return Ok(id);
+        }
+        Err(wrong(id.to_string()))
+    }
+}
+
+/// From `Loaded image ID: sha256:…`.
+fn untagged_id(lines: &[String]) -> Option<Digest> {
+    lines
+        .iter()
+        .filter_map(|line| line.trim().strip_prefix("Loaded image ID: "))
+        .find_map(|id| id.parse().ok())
+}

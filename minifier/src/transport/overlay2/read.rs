@@ -1,0 +1,178 @@
+//! [`read_in_place`]: from the daemon's folders to an image with its layers.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::error::InPlaceError;
+use super::layerdb::{StoreLayout, StoredLayer};
+use super::store::{FolderStore, LayerFolder, StoredFile};
+use super::tarsplit::{RecordedFile, TarSplit};
+use crate::image::ImageConfig;
+use crate::rootfs::tar::{TarInput, TarReader, index_layer};
+use crate::rootfs::{ContentStore, EntryKind, ImagePath, LayerIndex};
+
+/// An image read in place.
+pub(crate) struct InPlaceImage {
+    pub(crate) config: ImageConfig,
+    pub(crate) layers: Vec<LayerIndex>,
+    pub(crate) layer_bytes: Vec<u64>,
+    pub(crate) content: Box<dyn ContentStore>,
+}
+
+/// Reads an image's config and the records of its layers, on all processors. Blocks; ends early once `cancelled`.
+pub(crate) fn read_in_place(
+    layout: &StoreLayout,
+    cancelled: &AtomicBool,
+) -> Result<InPlaceImage, InPlaceError> {
+    let (config, stored) = layout.locate()?;
+    let mut layers = Vec::with_capacity(stored.len());
+    let mut layer_bytes = Vec::with_capacity(stored.len());
+    let mut folders = Vec::with_capacity(stored.len());
+    let records = read_records(&stored, cancelled)?;
+    for (stored, record) in stored.into_iter().zip(records) {
+        layers.push(record.index);
+        layer_bytes.push(record.bytes);
+        folders.push(LayerFolder {
+            folder: stored.folder,
+            dir: stored.dir,
+            files: record.files,
+        });
+    }
+    Ok(InPlaceImage {
+        config,
+        layers,
+        layer_bytes,
+        content: Box::new(FolderStore { layers: folders }),
+    })
+}
+
+struct Record {
+    index: LayerIndex,
+    files: Vec<StoredFile>,
+    /// Bytes of the layer's tar.
+    bytes: u64,
+}
+
+/// Reads the records of all layers. The biggest come first, so that none is left for a single thread at the end.
+fn read_records(
+    stored: &[StoredLayer],
+    cancelled: &AtomicBool,
+) -> Result<Vec<Record>, InPlaceError> {
+    let mut queue: Vec<(u64, usize)> = stored
+        .iter()
+        .enumerate()
+        .map(|(i, layer)| (layer.record.metadata().map_or(0, |meta| meta.len()), i))
+        .collect();
+    queue.sort_unstable();
+    let threads = thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(stored.len());
+    let queue = Mutex::new(queue);
+    let records: Mutex<Vec<Option<Result<Record, InPlaceError>>>> =
+        Mutex::new(stored.iter().map(|_| None).collect());
+    let work = || {
+        while let Some((_, i)) = lock(&queue).pop() {
+            if cancelled.load(Ordering::Relaxed) {
+                return;
+            }
+            // A u32 counts more layers than any config can list.
+            let record = read_record(&stored[i], i as u32);
+            lock(&records)[i] = Some(record);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let records = records
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    records
+        .into_iter()
+        .zip(stored)
+        .map(|(record, layer)| {
+            record.unwrap_or_else(|| Err(InPlaceError::unexpected(&layer.record, "cancelled")))
+        })
+        .collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn read_record(stored: &StoredLayer, layer: u32) -> Result<Record, InPlaceError> {
+    let file = File::open(&stored.record).map_err(|source| InPlaceError::Open {
+        path: stored.record.clone(),
+        source,
+    })?;
+    let mut reader = TarReader::new(TarSplit::new(BufReader::with_capacity(64 << 10, file)));
+    let error = |source| InPlaceError::Record {
+        path: stored.record.clone(),
+        source,
+    };
+    let indexed = index_layer(&mut reader, layer).map_err(error)?;
+    let mut input = reader.into_input();
+    drain(&mut input).map_err(|source| {
+        error(crate::rootfs::tar::TarError::Io {
+            offset: input.offset(),
+            source,
+        })
+    })?;
+    if !indexed.sparse.is_empty() {
+        return Err(InPlaceError::unexpected(
+            &stored.record,
+            "the layer has sparse files, whose record cannot be told apart",
+        ));
+    }
+    let bytes = input.offset();
+    let files = files(&indexed.index, input.into_files())
+        .map_err(|what| InPlaceError::unexpected(&stored.record, what))?;
+    Ok(Record {
+        index: indexed.index,
+        files,
+        bytes,
+    })
+}
+
+/// What follows the end mark.
+fn drain(input: &mut impl TarInput) -> std::io::Result<()> {
+    let mut rest = [0; 4096];
+    while input.fill(&mut rest)? > 0 {}
+    Ok(())
+}
+
+/// Joins what the tar reader and the record say about the same files.
+fn files(index: &LayerIndex, recorded: Vec<RecordedFile>) -> Result<Vec<StoredFile>, String> {
+    let mut recorded = recorded.into_iter().peekable();
+    let mut files = Vec::with_capacity(recorded.len());
+    for entry in &index.entries {
+        let EntryKind::File(content) = entry.kind else {
+            continue;
+        };
+        if content.size == 0 {
+            continue;
+        }
+        // Records of AUFS metadata, which the index leaves out, are passed over.
+        while recorded.next_if(|file| file.at < content.at).is_some() {}
+        let file = recorded
+            .next_if(|file| file.at == content.at)
+            .ok_or_else(|| format!("it has no contents of {}", entry.path))?;
+        if ImagePath::new(&file.name) != entry.path {
+            return Err(format!("it calls {} another name", entry.path));
+        }
+        files.push(StoredFile {
+            at: content.at,
+            path: entry.path.clone(),
+            crc: file.crc,
+        });
+    }
+    Ok(files)
+}

@@ -1,0 +1,144 @@
+//! [`FolderStore`]: contents of files out of the folders of an image's layers, checked while they are read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use crc::{CRC_64_GO_ISO, Crc, Table};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+use crate::rootfs::{ContentRef, ContentStore, ImagePath};
+
+static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_GO_ISO);
+
+/// A file of a layer's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredFile {
+    /// `at` of its [`ContentRef`].
+    pub(super) at: u64,
+    pub(super) path: ImagePath,
+    pub(super) crc: u64,
+}
+
+/// The files with contents of one layer.
+#[derive(Debug)]
+pub(super) struct LayerFolder {
+    pub(super) folder: PathBuf,
+    pub(super) dir: OwnedFd,
+    /// Ascending by `at`.
+    pub(super) files: Vec<StoredFile>,
+}
+
+/// Reads contents from the folders. A file whose size or checksum is not the recorded one fails to open or to read.
+#[derive(Debug)]
+pub(super) struct FolderStore {
+    /// Lowest first.
+    pub(super) layers: Vec<LayerFolder>,
+}
+
+impl ContentStore for FolderStore {
+    fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
+        if content.size == 0 {
+            return Ok(Box::new(io::empty()));
+        }
+        let layer = self
+            .layers
+            .get(content.layer as usize)
+            .ok_or_else(|| io::Error::other(format!("the image has no layer {}", content.layer)))?;
+        let file = layer
+            .files
+            .binary_search_by_key(&content.at, |file| file.at)
+            .map(|i| &layer.files[i])
+            .map_err(|_| io::Error::other(format!("the layer has no file at {}", content.at)))?;
+        Ok(Box::new(layer.open(file, content.size)?))
+    }
+}
+
+impl LayerFolder {
+    /// Opens a file without following any link and without leaving the folder, whatever the image put into it.
+    fn open<'a>(&'a self, stored: &'a StoredFile, size: u64) -> io::Result<CheckedReader<'a>> {
+        // Not blocking, for what is a pipe by now.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        let fd = rustix::fs::openat2(
+            &self.dir,
+            stored.path.relative(),
+            flags,
+            Mode::empty(),
+            resolve,
+        )
+        .map_err(|e| self.error(stored, io::Error::from(e)))?;
+        let file = File::from(fd);
+        let meta = file.metadata().map_err(|e| self.error(stored, e))?;
+        if !meta.is_file() || meta.len() != size {
+            let what = format!("expected a file of {size} bytes");
+            return Err(self.error(stored, invalid(&what)));
+        }
+        Ok(CheckedReader {
+            layer: self,
+            stored,
+            file,
+            left: size,
+            digest: Some(CRC.digest()),
+        })
+    }
+
+    fn error(&self, stored: &StoredFile, error: io::Error) -> io::Error {
+        let folder = self.folder.display();
+        io::Error::new(
+            error.kind(),
+            format!("read {} in {folder}: {error}", stored.path),
+        )
+    }
+}
+
+struct CheckedReader<'a> {
+    layer: &'a LayerFolder,
+    stored: &'a StoredFile,
+    file: File,
+    left: u64,
+    digest: Option<crc::Digest<'static, u64, Table<16>>>,
+}
+
+impl Read for CheckedReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let want = usize::try_from(self.left).map_or(buf.len(), |left| left.min(buf.len()));
+        if want == 0 {
+            return Ok(0);
+        }
+        let n = match self.file.read(&mut buf[..want]) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            other => other,
+        };
+        let n = n.map_err(|e| self.layer.error(self.stored, e))?;
+        self.left -= n as u64;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&buf[..n]);
+        }
+        // Checked before the last bytes are given, so that nobody can take the file for good.
+        if self.left == 0
+            && let Some(digest) = self.digest.take()
+            && digest.finalize() != self.stored.crc
+        {
+            let what = "its contents changed since the daemon stored the layer";
+            return Err(self.layer.error(self.stored, invalid(what)));
+        }
+        Ok(n)
+    }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_the_one_that_go_calculates() {
+        // hash/crc64 of Go with MakeTable(ISO).
+        assert_eq!(CRC.checksum(b"123456789"), 0xb909_56c7_75a4_1001);
+    }
+}

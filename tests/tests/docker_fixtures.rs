@@ -1,0 +1,120 @@
+//! Every fixture, minified with its own workload, answers as the original does and is smaller.
+
+use anyhow::{Result, bail, ensure};
+use minifier_tests::{Minifier, RootFs, SlimImage, fixture, run_checks};
+use xtask::fixtures::Check;
+
+/// Builds the fixture, then compares the answers of original and minified image.
+fn answers_like_the_original(name: &str) -> Result<()> {
+    let recipe = fixture(name)?;
+    let slim = SlimImage::of(&recipe, "answers");
+    Minifier::find()?.build(&recipe, &slim, &[])?;
+    let mut ways = vec![RootFs::Writable];
+    ways.extend(recipe.read_only.as_ref().map(|_| RootFs::ReadOnly));
+    for rootfs in ways {
+        let original = run_checks(&recipe.image(), &recipe, rootfs)?;
+        let minified = run_checks(slim.tag(), &recipe, rootfs)?;
+        let differences = minified.differences(&original);
+        ensure!(
+            differences.is_empty(),
+            "{name} ({rootfs:?}):\n{}",
+            differences.join("\n")
+        );
+    }
+    let (original, minified) = (xtask::docker::image_size(&recipe.image())?, slim.size()?);
+    ensure!(
+        minified <= original,
+        "{name} grew from {original} to {minified} bytes"
+    );
+    Ok(())
+}
+
+/// One test for every fixture, and one that no fixture is forgotten.
+macro_rules! fixtures {
+    ($($test:ident => $name:literal,)*) => {
+        $(
+            #[test]
+            fn $test() -> Result<()> {
+                answers_like_the_original($name)
+            }
+        )*
+
+        #[test]
+        fn every_fixture_has_its_test() {
+            assert_eq!(xtask::fixtures::names().unwrap(), [$($name),*]);
+        }
+    };
+}
+
+fixtures! {
+    docker_healthcheck_answers_like_the_original => "healthcheck",
+    docker_java_answers_like_the_original => "java",
+    docker_job_answers_like_the_original => "job",
+    docker_nginx_answers_like_the_original => "nginx",
+    docker_node_express_answers_like_the_original => "node-express",
+    docker_postgres_answers_like_the_original => "postgres",
+    docker_python_gunicorn_answers_like_the_original => "python-gunicorn",
+    docker_redis_answers_like_the_original => "redis",
+    docker_static_answers_like_the_original => "static",
+    docker_tini_answers_like_the_original => "tini",
+    docker_traps_answers_like_the_original => "traps",
+}
+
+/// Without this, a difference between original and minified image would mean nothing.
+#[test]
+fn docker_fixture_originals_answer_the_same_twice() -> Result<()> {
+    for name in xtask::fixtures::names()? {
+        let recipe = fixture(&name)?;
+        let first = run_checks(&recipe.image(), &recipe, RootFs::Writable)?;
+        let rootfs = if recipe.read_only.is_some() {
+            RootFs::ReadOnly
+        } else {
+            RootFs::Writable
+        };
+        let second = run_checks(&recipe.image(), &recipe, rootfs)?;
+        let differences = second.differences(&first);
+        ensure!(
+            differences.is_empty(),
+            "{name}:\n{}",
+            differences.join("\n")
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn docker_wrong_answers_are_noticed() -> Result<()> {
+    let recipe = fixture("healthcheck")?;
+    let mut other_page = recipe.clone();
+    let Check::Http(check) = &mut other_page.checks[1] else {
+        bail!("the second check is HTTP")
+    };
+    check.contains = "another page".to_owned();
+    let error = run_checks(&recipe.image(), &other_page, RootFs::Writable).unwrap_err();
+    ensure!(
+        format!("{error:#}").contains(r#""another page" is not in the body"#),
+        "{error:#}"
+    );
+
+    let mut other_end = recipe.clone();
+    other_end.exit_code = 9;
+    let error = run_checks(&recipe.image(), &other_end, RootFs::Writable).unwrap_err();
+    ensure!(
+        format!("{error:#}").contains("exited with 0 after docker stop"),
+        "{error:#}"
+    );
+    Ok(())
+}
+
+#[test]
+fn docker_short_lived_job_works_ten_times_in_a_row() -> Result<()> {
+    let recipe = fixture("job")?;
+    let original = run_checks(&recipe.image(), &recipe, RootFs::Writable)?;
+    for round in 1..=10 {
+        let slim = SlimImage::of(&recipe, &format!("round{round}"));
+        Minifier::find()?.build(&recipe, &slim, &[])?;
+        let minified = run_checks(slim.tag(), &recipe, RootFs::Writable)?;
+        ensure!(minified == original, "round {round}:\n{minified:?}");
+    }
+    Ok(())
+}

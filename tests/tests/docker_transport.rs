@@ -1,0 +1,614 @@
+//! Reading images from a Docker daemon, in place and streamed, and loading them into it.
+
+mod transport_support;
+
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use minifier::image::{ImageReference, Platform};
+use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
+use minifier::rootfs::{EntryKind, ImagePath, NodeKind, RootFs};
+use minifier::transport::{
+    ArchiveBody, Daemon, ReadHow, ReadMode, ReadRequest, Select, Source, TransportError,
+    read_archive,
+};
+use transport_support::{contents, small_archive};
+
+const DOCKER: &str = "/usr/bin/docker";
+const BUSYBOX: &str = "/bin/busybox";
+
+fn docker(args: &[&str]) -> String {
+    let output = Command::new(DOCKER)
+        .args(args)
+        .env("DOCKER_BUILDKIT", "0")
+        .output()
+        .expect("run docker");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {args:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Image names of one test, removed at its end.
+struct Names(Vec<String>);
+
+impl Names {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn add(&mut self, test: &str) -> String {
+        let name = format!("mflayers-{test}:{}", std::process::id());
+        self.0.push(name.clone());
+        name
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        for name in self.0.iter().rev() {
+            // Not there where the test failed early.
+            let _ = Command::new(DOCKER)
+                .args(["rmi", "-f", name])
+                .stderr(Stdio::null())
+                .stdout(Stdio::null())
+                .status();
+        }
+    }
+}
+
+/// One entry of the base layer, with PAX records as Go writes them.
+fn entry(
+    builder: &mut tar::Builder<Vec<u8>>,
+    kind: tar::EntryType,
+    name: &[u8],
+    mode: u32,
+    records: &[(&str, &[u8])],
+    body: &[u8],
+) {
+    let mut header = tar::Header::new_ustar();
+    header.set_path("placeholder").unwrap();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(1000);
+    header.set_gid(1001);
+    header.set_mtime(1_700_000_000);
+    header.set_size(body.len() as u64);
+    if kind == tar::EntryType::Char {
+        header.set_device_major(1).unwrap();
+        header.set_device_minor(3).unwrap();
+    }
+    header.set_cksum();
+    let records = [("path", name)].into_iter().chain(records.iter().copied());
+    builder.append_pax_extensions(records).unwrap();
+    builder.append(&header, body).unwrap();
+}
+
+/// Everything that is awkward in a layer.
+fn base_layer() -> Vec<u8> {
+    use tar::EntryType as Type;
+    // VFS_CAP_REVISION_2 with CAP_NET_BIND_SERVICE.
+    let capability = [&[1, 0, 0, 2, 0, 4, 0, 0][..], &[0; 12]].concat();
+    let long = format!("data/{}/{}", "d".repeat(200), "f".repeat(200));
+    let target = format!("/{}", "t".repeat(300));
+    let mut b = tar::Builder::new(Vec::new());
+    for dir in ["bin/", "data/", "data/opq/", "data/dir/", "etc/"] {
+        entry(&mut b, Type::Directory, dir.as_bytes(), 0o755, &[], b"");
+    }
+    entry(&mut b, Type::Directory, b"tmp/", 0o1777, &[], b"");
+    entry(
+        &mut b,
+        Type::Regular,
+        b"bin/busybox",
+        0o755,
+        &[],
+        &fs::read(BUSYBOX).unwrap(),
+    );
+    entry(
+        &mut b,
+        Type::Symlink,
+        b"bin/sh",
+        0o777,
+        &[("linkpath", b"busybox")],
+        b"",
+    );
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/setuid",
+        0o4755,
+        &[],
+        b"setuid",
+    );
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/capable",
+        0o755,
+        &[("SCHILY.xattr.security.capability", &capability)],
+        b"capable",
+    );
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/n\xff\xfe\n",
+        0o644,
+        &[],
+        b"not UTF-8",
+    );
+    entry(&mut b, Type::Regular, long.as_bytes(), 0o600, &[], b"long");
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/times",
+        0o644,
+        &[("mtime", b"1234.000000567")],
+        b"times",
+    );
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/before",
+        0o644,
+        &[("mtime", b"-1.5")],
+        b"before 1970",
+    );
+    entry(
+        &mut b,
+        Type::Link,
+        b"data/hard",
+        0o644,
+        &[("linkpath", b"data/times")],
+        b"",
+    );
+    entry(
+        &mut b,
+        Type::Symlink,
+        b"data/dangling",
+        0o777,
+        &[("linkpath", target.as_bytes())],
+        b"",
+    );
+    entry(&mut b, Type::Char, b"data/null", 0o666, &[], b"");
+    entry(&mut b, Type::Fifo, b"data/fifo", 0o644, &[], b"");
+    entry(&mut b, Type::Regular, b"data/empty", 0o644, &[], b"");
+    entry(&mut b, Type::Regular, b"data/gone", 0o644, &[], b"gone");
+    entry(&mut b, Type::Regular, b"data/opq/old", 0o644, &[], b"old");
+    entry(&mut b, Type::Regular, b"data/dir/a", 0o644, &[], b"a");
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/dir/b",
+        0o644,
+        &[],
+        &vec![0; 3_000_000],
+    );
+    b.into_inner().unwrap()
+}
+
+fn import(layer: &[u8], name: &str) {
+    let mut child = Command::new(DOCKER)
+        .args(["import", "-", name])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(layer).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+/// An image with whiteouts, an opaque directory and a layer that occurs twice, on top of [`base_layer`].
+fn trap_image(names: &mut Names, test: &str) -> String {
+    let base = names.add(&format!("{test}-base"));
+    import(&base_layer(), &base);
+    let name = names.add(test);
+    let context = tempfile::tempdir().unwrap();
+    let dockerfile = format!(
+        "FROM {base}\n\
+         RUN [\"/bin/busybox\", \"rm\", \"-r\", \"/data/gone\", \"/data/dir/a\", \"/data/opq\"]\n\
+         RUN [\"/bin/busybox\", \"mkdir\", \"/data/opq\"]\n\
+         RUN [\"/bin/busybox\", \"sh\", \"-c\", \"/bin/busybox rm -r /data/opq && /bin/busybox mkdir /data/opq \
+             && echo new >/data/opq/new\"]\n\
+         COPY copied /data/copied\n\
+         RUN [\"/bin/busybox\", \"ln\", \"/data/times\", \"/data/third\"]\n\
+         ENV KEY=value\n\
+         CMD [\"/bin/sh\"]\n"
+    );
+    fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
+    fs::write(context.path().join("copied"), "copied").unwrap();
+    docker(&[
+        "build",
+        "-q",
+        "--no-cache",
+        "-t",
+        &name,
+        context.path().to_str().unwrap(),
+    ]);
+    name
+}
+
+async fn open(name: &str, mode: ReadMode) -> Result<Source, TransportError> {
+    let scratch = tempfile::tempdir().unwrap();
+    let reference: ImageReference = name.parse().unwrap();
+    let request = ReadRequest {
+        reference: &reference,
+        platform: None,
+        mode,
+        scratch: scratch.path(),
+        progress: &|_| {},
+    };
+    Daemon::connect().await?.open(request).await
+}
+
+#[tokio::test]
+async fn docker_in_place_and_streamed_give_the_same_image() {
+    let mut names = Names::new();
+    let name = trap_image(&mut names, "same");
+    let in_place = open(&name, ReadMode::InPlace).await.unwrap();
+    let streamed = open(&name, ReadMode::Stream).await.unwrap();
+    assert_eq!(in_place.how, ReadHow::InPlace);
+    assert_eq!(streamed.how, ReadHow::Streamed { not_in_place: None });
+    assert_eq!(in_place.image, streamed.image);
+    let id = docker(&["image", "inspect", "-f", "{{.Id}}", &name]);
+    assert_eq!(
+        (in_place.image_id.to_string(), streamed.image_id.to_string()),
+        (id.clone(), id)
+    );
+    assert_eq!(in_place.repo_tags, [name]);
+    assert_eq!(in_place.layers.len(), 6);
+    assert_eq!(in_place.layers, streamed.layers);
+    assert_eq!(in_place.layer_bytes, streamed.layer_bytes);
+    assert!(streamed.archive_bytes > streamed.layer_bytes.iter().sum());
+    assert_eq!(in_place.archive_bytes, 0);
+    assert_eq!(
+        contents(&in_place.layers, &*in_place.content),
+        contents(&streamed.layers, &*streamed.content)
+    );
+    let whiteouts = in_place.layers.iter().flat_map(|layer| &layer.entries);
+    let count = |kind: &EntryKind| {
+        whiteouts
+            .clone()
+            .filter(|entry| entry.kind == *kind)
+            .count()
+    };
+    assert!(
+        count(&EntryKind::Whiteout) >= 3,
+        "no whiteouts in the image"
+    );
+    assert_eq!(
+        count(&EntryKind::OpaqueWhiteout),
+        1,
+        "no opaque directory in the image"
+    );
+}
+
+#[tokio::test]
+async fn docker_the_merged_tree_is_what_a_container_gets() {
+    let mut names = Names::new();
+    let name = trap_image(&mut names, "tree");
+    let source = open(&name, ReadMode::Auto).await.unwrap();
+    let ours = RootFs::merge(source.layers).unwrap();
+
+    let container = docker(&["create", &name]);
+    let mut child = Command::new(DOCKER)
+        .args(["export", &container])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut exported = Vec::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_end(&mut exported)
+        .unwrap();
+    docker(&["rm", "-f", &container]);
+    assert!(child.wait().unwrap().success());
+    let index = index_layer(&mut TarReader::new(StreamInput::new(&exported[..])), 0).unwrap();
+    let theirs = RootFs::merge([index.index]).unwrap();
+
+    // What the daemon itself adds to a container.
+    let added = [
+        "/.dockerenv",
+        "/dev",
+        "/proc",
+        "/sys",
+        "/etc/hosts",
+        "/etc/hostname",
+        "/etc/resolv.conf",
+        "/etc/mtab",
+    ];
+    let is_added = |path: &ImagePath| added.iter().any(|a| path.starts_with(&(*a).into()));
+    let paths = |tree: &RootFs| -> Vec<ImagePath> {
+        tree.walk()
+            .map(|(path, _)| path)
+            .filter(|path| !is_added(path))
+            .collect()
+    };
+    assert_eq!(paths(&ours), paths(&theirs));
+    for path in paths(&ours).iter().skip(1) {
+        let (mine, other) = (ours.get(path).unwrap(), theirs.get(path).unwrap());
+        let meta = |node: &minifier::rootfs::Node| (node.meta.mode, node.meta.uid, node.meta.gid);
+        assert_eq!(meta(mine), meta(other), "{path}");
+        assert_eq!(mine.size(), other.size(), "{path}");
+        match (&mine.kind, &other.kind) {
+            (
+                NodeKind::File { content },
+                NodeKind::File {
+                    content: exported_at,
+                },
+            ) => {
+                let mut bytes = Vec::new();
+                source
+                    .content
+                    .open(*content)
+                    .unwrap()
+                    .read_to_end(&mut bytes)
+                    .unwrap();
+                let at = exported_at.at as usize;
+                assert!(bytes == exported[at..at + bytes.len()], "{path}");
+                assert_eq!(mine.meta.xattrs, other.meta.xattrs, "{path}");
+            }
+            (NodeKind::Directory { .. }, NodeKind::Directory { .. }) => {}
+            (mine, other) => assert_eq!(mine, other, "{path}"),
+        }
+    }
+    let links = |tree: &RootFs, a: &str, b: &str| tree.lookup(&a.into()) == tree.lookup(&b.into());
+    assert!(links(&ours, "/data/times", "/data/third"));
+    assert!(links(&theirs, "/data/times", "/data/third"));
+}
+
+#[tokio::test]
+async fn docker_archives_of_other_tools_read_like_the_daemon() {
+    let mut names = Names::new();
+    let name = trap_image(&mut names, "tools");
+    let source = open(&name, ReadMode::Auto).await.unwrap();
+    let expected = contents(&source.layers, &*source.content);
+    let dir = tempfile::tempdir().unwrap();
+    let path = |file: &str| dir.path().join(file).to_str().unwrap().to_owned();
+    docker(&["save", "-o", &path("docker.tar"), &name]);
+    let skopeo = |to: &str| {
+        let status = Command::new("skopeo")
+            .args([
+                "--insecure-policy",
+                "copy",
+                "-q",
+                &format!("docker-daemon:{name}"),
+                to,
+            ])
+            .status()
+            .expect("run skopeo");
+        assert!(status.success(), "{to}");
+    };
+    skopeo(&format!("oci-archive:{}:{name}", path("oci.tar")));
+    skopeo(&format!("docker-archive:{}:{name}", path("skopeo.tar")));
+    for file in ["docker.tar", "oci.tar", "skopeo.tar"] {
+        let archive = BufReader::new(File::open(path(file)).unwrap());
+        let image = read_archive(archive, dir.path(), &Select::default())
+            .unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert_eq!(image.layers, source.layers, "{file}");
+        assert!(
+            contents(&image.layers, &*image.content) == expected,
+            "{file}"
+        );
+        assert_eq!(image.config.diff_ids(), source.image.config.diff_ids());
+    }
+
+    let mut archive = File::options()
+        .read(true)
+        .write(true)
+        .open(path("docker.tar"))
+        .unwrap();
+    let mut bytes = Vec::new();
+    archive.read_to_end(&mut bytes).unwrap();
+    let at = bytes.windows(6).position(|w| w == b"setuid").unwrap();
+    let at = bytes[at + 1..]
+        .windows(512)
+        .position(|w| w.starts_with(b"setuid\0\0\0"))
+        .map(|i| at + 1 + i)
+        .unwrap();
+    archive.seek(SeekFrom::Start(at as u64)).unwrap();
+    archive.write_all(b"SETUID").unwrap();
+    archive.rewind().unwrap();
+    let error = read_archive(BufReader::new(archive), dir.path(), &Select::default());
+    let error = error.err().expect("the damage went unnoticed").to_string();
+    assert!(error.contains("its diff ID is"), "{error}");
+}
+
+#[tokio::test]
+async fn docker_an_image_is_opened_by_id_and_by_name_without_tag() {
+    let mut names = Names::new();
+    let name = names.add("byid");
+    let (archive, config) = small_archive(b"body", &[&name]);
+    let daemon = Daemon::connect().await.unwrap();
+    let body = ArchiveBody::written_by(move |writer| writer.write_all(&archive));
+    let loaded = daemon
+        .load(body, &config, &[name.parse().unwrap()])
+        .await
+        .unwrap();
+    assert_eq!(loaded.image_id, config.digest());
+    let id = loaded.image_id.to_string();
+    for reference in [&id, &id["sha256:".len()..], &id["sha256:".len()..][..12]] {
+        for mode in [ReadMode::InPlace, ReadMode::Stream] {
+            let source = open(reference, mode).await.unwrap();
+            assert_eq!(source.image_id, loaded.image_id);
+            let rootfs = RootFs::merge(source.layers).unwrap();
+            let content = rootfs.get(&"/file".into()).unwrap().content().unwrap();
+            assert_eq!(source.content.read_head(content, 100).unwrap(), b"body");
+        }
+    }
+}
+
+#[tokio::test]
+async fn docker_every_tag_of_a_loaded_archive_is_checked() {
+    let mut names = Names::new();
+    let tags = [names.add("load-a"), names.add("load-b")];
+    let references: Vec<ImageReference> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+    let daemon = Daemon::connect().await.unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("image.tar");
+
+    let (archive, config) = small_archive(b"1", &[&tags[0], &tags[1]]);
+    fs::write(&file, &archive).unwrap();
+    let body = ArchiveBody::open(&file).await.unwrap();
+    let loaded = daemon.load(body, &config, &references).await.unwrap();
+    assert_eq!(loaded.tags, tags);
+    for tag in &tags {
+        let id = docker(&["image", "inspect", "-f", "{{.Id}}", tag]);
+        assert_eq!(id, config.digest().to_string());
+    }
+
+    // The second tag still points to the first image.
+    let (archive, config) = small_archive(b"2", &[&tags[0]]);
+    let body = ArchiveBody::written_by(move |writer| writer.write_all(&archive));
+    let error = daemon
+        .load(body, &config, &references)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(&format!("load the image: {} points to", tags[1])),
+        "{error}"
+    );
+
+    // One that is not there at all.
+    let missing = ["mflayers-nothing:1".parse().unwrap()];
+    let (archive, config) = small_archive(b"2", &[&tags[0]]);
+    let body = ArchiveBody::written_by(move |writer| writer.write_all(&archive));
+    let error = daemon
+        .load(body, &config, &missing)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("mflayers-nothing:1 points to nothing"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn docker_archives_that_cannot_be_loaded_are_errors_with_the_daemons_words() {
+    let daemon = Daemon::connect().await.unwrap();
+    let (archive, config) = small_archive(b"never loaded", &["mflayers-broken:1"]);
+    let cut = archive[..1000].to_vec();
+    let tags = ["mflayers-broken:1".parse().unwrap()];
+    let body = ArchiveBody::written_by(move |writer| writer.write_all(&cut));
+    let error = daemon
+        .load(body, &config, &tags)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("load the image into the Docker daemon: "),
+        "{error}"
+    );
+
+    let body = ArchiveBody::written_by(move |writer| {
+        writer.write_all(&archive[..1000])?;
+        Err(std::io::Error::other("the disk is full"))
+    });
+    let error = daemon
+        .load(body, &config, &tags)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("the disk is full"), "{error}");
+}
+
+#[tokio::test]
+async fn docker_a_missing_image_is_told_from_other_errors() {
+    let error = open("mflayers-missing:no", ReadMode::Auto)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, TransportError::ImageNotFound { .. }),
+        "{error}"
+    );
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("docker pull mflayers-missing:no")
+    );
+}
+
+#[tokio::test]
+async fn docker_another_platform_is_refused() {
+    let mut names = Names::new();
+    let name = names.add("platform");
+    import(&base_layer(), &name);
+    let daemon = Daemon::connect().await.unwrap();
+    let reference: ImageReference = name.parse().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    for (platform, fits) in [
+        ("linux/s390x", false),
+        (&*Platform::host().to_string(), true),
+    ] {
+        let platform: Platform = platform.parse().unwrap();
+        let request = ReadRequest {
+            reference: &reference,
+            platform: Some(&platform),
+            mode: ReadMode::Auto,
+            scratch: scratch.path(),
+            progress: &|_| {},
+        };
+        match daemon.open(request).await {
+            Ok(_) => assert!(fits, "{platform}"),
+            Err(error) => {
+                assert!(
+                    !fits && matches!(error, TransportError::Platform { .. }),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn docker_dropping_the_future_stops_the_spooling() {
+    let mut names = Names::new();
+    let name = names.add("cancel");
+    let mut layer = tar::Builder::new(Vec::new());
+    let body: Vec<u8> = (0..60_000_000u32).map(|i| (i ^ (i >> 9)) as u8).collect();
+    transport_support::append(&mut layer, "big", &body);
+    import(&layer.into_inner().unwrap(), &name);
+    let scratch = tempfile::tempdir().unwrap();
+    let received = AtomicU64::new(0);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let daemon = Daemon::connect().await.unwrap();
+        let reference: ImageReference = name.parse().unwrap();
+        let progress = |bytes| received.store(bytes, Ordering::Relaxed);
+        let request = ReadRequest {
+            reference: &reference,
+            platform: None,
+            mode: ReadMode::Stream,
+            scratch: scratch.path(),
+            progress: &progress,
+        };
+        let first_bytes = async {
+            while received.load(Ordering::Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            _ = daemon.open(request) => {}
+            () = first_bytes => {}
+        }
+    });
+    // The runtime waits for its blocking threads: they must end by themselves.
+    let before = Instant::now();
+    drop(runtime);
+    assert!(before.elapsed() < Duration::from_secs(10));
+    let left = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|fd| fs::read_link(fd.unwrap().path()).ok())
+        .filter(|target| target.starts_with(scratch.path()))
+        .count();
+    assert_eq!(
+        (left, fs::read_dir(scratch.path()).unwrap().count()),
+        (0, 0)
+    );
+}

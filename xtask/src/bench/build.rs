@@ -1,0 +1,76 @@
+//! What a build takes beyond the workload's own time, against `docker save IMAGE | sha256sum`.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Row;
+use super::image::with_bytes;
+use super::measure::{build, median, ratio};
+use crate::docker::docker;
+use crate::fixtures::image_name;
+
+/// Size of the image beyond its base, MB.
+const MEGABYTES: usize = 400;
+
+/// Pairs that are measured.
+const PAIRS: usize = 3;
+
+pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
+    let image = with_bytes(&image_name("nginx"), MEGABYTES)?;
+    let tag = format!("minifier-bench/slim:{}", std::process::id());
+    let mut rows = Vec::new();
+    for (what, aim, read) in [
+        (
+            "build less the run, read in place / docker save \\| sha256sum",
+            "0.30",
+            "in-place",
+        ),
+        (
+            "build less the run, streamed / docker save \\| sha256sum",
+            "1.30",
+            "stream",
+        ),
+    ] {
+        let mut pairs = Vec::new();
+        for _ in 0..PAIRS {
+            let built = build(program, image.name(), &["--read", read, "--tag", &tag])?;
+            let own = built.report.seconds("total") - built.report.seconds("run");
+            pairs.push((own, save(image.name())?));
+        }
+        rows.push(Row {
+            what,
+            value: format!("{:.2}", ratio(&pairs)),
+            aim,
+            from: format!(
+                "{:.2} s / {:.2} s, {} pairs, image of {MEGABYTES} MB and its base",
+                median(&pairs.iter().map(|pair| pair.0).collect::<Vec<_>>()),
+                median(&pairs.iter().map(|pair| pair.1).collect::<Vec<_>>()),
+                pairs.len()
+            ),
+        });
+    }
+    crate::command::succeeds(docker().args(["image", "rm", "--force", &tag]));
+    Ok(rows)
+}
+
+/// Seconds of `docker save IMAGE | sha256sum`.
+fn save(image: &str) -> Result<f64> {
+    let start = Instant::now();
+    let mut save = docker()
+        .args(["save", image])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let archive = save.stdout.take().context("the archive's pipe")?;
+    let sum = Command::new("sha256sum")
+        .stdin(archive)
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(
+        save.wait()?.success() && sum.success(),
+        "docker save {image} failed"
+    );
+    Ok(start.elapsed().as_secs_f64())
+}

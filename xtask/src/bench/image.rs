@@ -1,0 +1,91 @@
+//! Images for the benchmark: a fixture's, with a program or with many bytes added.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::docker::docker;
+use crate::{cache, command};
+
+/// An image that is removed when this is dropped.
+pub(super) struct BenchImage(String);
+
+impl BenchImage {
+    pub(super) fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for BenchImage {
+    fn drop(&mut self) {
+        command::succeeds(docker().args(["image", "rm", "--force", &self.0]));
+    }
+}
+
+/// `base` with the static program `/storm`.
+pub(super) fn with_storm(base: &str) -> Result<BenchImage> {
+    let context = context()?;
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition=2024", "-O", "-Ctarget-feature=+crt-static", "-o"]);
+    rustc.arg(context.path().join("storm"));
+    rustc.arg(cache::workspace_root().join("xtask/programs/storm.rs"));
+    command::capture(&mut rustc)?;
+    let dockerfile = format!(
+        "FROM {base}\nUSER 0\nCOPY storm /storm\nENTRYPOINT [\"/storm\"]\nCMD [\"0\", \"8\"]\n"
+    );
+    build("storm", context.path(), &dockerfile)
+}
+
+/// `base` with so many more bytes that do not compress, in files of 100 kB.
+pub(super) fn with_bytes(base: &str, megabytes: usize) -> Result<BenchImage> {
+    let context = context()?;
+    let data = context.path().join("data");
+    let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+    for number in 0..megabytes * 10 {
+        let folder = data.join(format!("{:03}", number / 100));
+        fs::create_dir_all(&folder)?;
+        let mut file = File::create(folder.join(format!("{number}.bin")))?;
+        file.write_all(&noise.bytes(100_000))?;
+    }
+    let dockerfile = format!("FROM {base}\nCOPY data /data\n");
+    build(&format!("mb{megabytes}"), context.path(), &dockerfile)
+}
+
+fn context() -> Result<TempDir> {
+    let folder = tempfile::Builder::new()
+        .prefix(".bench-")
+        .tempdir_in(cache::dir()?);
+    folder.context("make a folder for the benchmark's image")
+}
+
+fn build(tag: &str, context: &Path, dockerfile: &str) -> Result<BenchImage> {
+    fs::write(context.join("Dockerfile"), dockerfile)?;
+    let image = BenchImage(format!("minifier-bench/{tag}:{}", std::process::id()));
+    let mut build = docker();
+    build
+        .args(["build", "--quiet", "--tag", image.name()])
+        .arg(context);
+    command::capture(&mut build)?;
+    Ok(image)
+}
+
+/// xorshift64: bytes that no compressor makes smaller, the same in every run.
+struct Noise(u64);
+
+impl Noise {
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(count + 8);
+        while bytes.len() < count {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            bytes.extend_from_slice(&self.0.to_le_bytes());
+        }
+        bytes.truncate(count);
+        bytes
+    }
+}

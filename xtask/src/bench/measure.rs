@@ -1,0 +1,123 @@
+//! Medians, ratios, and runs of the program that is measured.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::{cache, command};
+
+/// What the benchmark needs of a build's report.
+#[derive(Debug, Deserialize)]
+pub(super) struct Report {
+    pub(super) probe: Probe,
+    timings: Vec<Timing>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Probe {
+    pub(super) logs_tail: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Timing {
+    stage: String,
+    seconds: f64,
+}
+
+impl Report {
+    /// Seconds that a stage took.
+    pub(super) fn seconds(&self, stage: &str) -> f64 {
+        self.timings
+            .iter()
+            .filter(|t| t.stage == stage)
+            .map(|t| t.seconds)
+            .sum()
+    }
+}
+
+/// A finished run of `minifier build`.
+pub(super) struct Built {
+    pub(super) report: Report,
+    /// Largest resident set, bytes.
+    pub(super) peak: u64,
+}
+
+/// `minifier build --target IMAGE` with options; the result is only reported, unless an option says otherwise.
+pub(super) fn build(program: &Path, image: &str, options: &[&str]) -> Result<Built> {
+    let file = cache::dir()?.join(format!("bench-{}.json", std::process::id()));
+    let mut build = Command::new(program);
+    build
+        .args(["build", "--quiet", "--target", image, "--report"])
+        .arg(&file)
+        .args(options);
+    let mut child = build
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .with_context(|| command::describe(&build))?;
+    let mut peak = 0;
+    let status = loop {
+        // The kernel keeps the peak: only what grows after the last look is missed.
+        peak = resident(child.id()).unwrap_or(0).max(peak);
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    if !status.success() {
+        bail!("{} ended with {status}", command::describe(&build));
+    }
+    let text = fs::read_to_string(&file).context("read the report")?;
+    fs::remove_file(&file).context("remove the report")?;
+    let report = serde_json::from_str(&text).context("understand the report")?;
+    Ok(Built { report, peak })
+}
+
+/// `VmHWM` of a process, bytes.
+fn resident(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// The middle one; the mean of the two in the middle where there is none.
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => sorted[middle],
+        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
+/// Median of the ratios of pairs.
+pub(super) fn ratio(pairs: &[(f64, f64)]) -> f64 {
+    median(
+        &pairs
+            .iter()
+            .map(|(measured, against)| measured / against)
+            .collect::<Vec<_>>(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_are_in_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(ratio(&[(2.0, 1.0), (9.0, 3.0), (8.0, 2.0)]), 3.0);
+    }
+}

@@ -1,0 +1,84 @@
+//! Running other programs: with their output shown, or captured for an error message.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Runs `command` with its output shown; fails unless it exits with 0.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("start {}", describe(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", describe(command));
+    }
+    Ok(())
+}
+
+/// Runs `command` without showing its output; a failure carries the last lines of it.
+///
+/// Returns what it printed on standard output.
+pub fn capture(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("start {}", describe(command)))?;
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let printed = format!("{stdout}{stderr}");
+        bail!(
+            "{} ended with {}:\n{}",
+            describe(command),
+            output.status,
+            tail(&printed, 30)
+        );
+    }
+    Ok(stdout)
+}
+
+/// Whether `command` can be started and exits with 0; its output is dropped.
+pub fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The last `lines` lines of `text`.
+pub fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+/// The command as somebody would type it.
+pub fn describe(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failing_command_is_named_with_its_last_lines() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; echo cause >&2; exit 3"]);
+        let message = capture(&mut command).unwrap_err().to_string();
+        assert!(message.starts_with("sh -c echo out"), "{message}");
+        assert!(message.contains("exit status: 3"), "{message}");
+        assert!(message.ends_with("out\ncause"), "{message}");
+    }
+
+    #[test]
+    fn tail_keeps_the_last_lines() {
+        assert_eq!(tail("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(tail("a", 5), "a");
+    }
+}

@@ -1,0 +1,25 @@
+//! `cargo xtask setup`: everything that tests, fixtures and the demo need on a Debian machine.
+//!
+//! Asks first and installs only what is missing, so it is quick when all is there.
+
+mod daemon;
+mod linker;
+mod packages;
+
+use anyhow::Result;
+
+/// Installs the Debian packages, builds `bpf-linker` and starts a Docker daemon, where missing.
+pub fn run() -> Result<()> {
+    packages::install_missing()?;
+    // Neither needs the other: the linker takes minutes to compile, the daemon seconds to answer.
+    daemon::ensure_running()?;
+    linker::ensure_installed()
+}
+
+/// What images and their tests need, without the eBPF toolchain.
+pub fn run_without_ebpf() -> Result<()> {
+    packages::install_missing_for(&[packages::Group::Images])?;
+    daemon::ensure_running()
+}
+
+pub use linker::{ensure_installed as ensure_bpf_linker, path as bpf_linker};

@@ -1,0 +1,160 @@
+//! The Debian packages the project works with, and how the missing ones get installed.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+
+/// What a package is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// Making and running images, and the independent tools that check rebuilt ones.
+    Images,
+    /// Compiling the kernel side.
+    Ebpf,
+}
+
+/// A package and how to see that nothing is to be done.
+struct Need {
+    package: &'static str,
+    group: Group,
+    /// A program that serves as well, wherever it came from (Docker CE's client, another npm).
+    or_program: Option<&'static str>,
+}
+
+const fn package(group: Group, package: &'static str) -> Need {
+    Need {
+        package,
+        group,
+        or_program: None,
+    }
+}
+
+const fn program(group: Group, package: &'static str, program: &'static str) -> Need {
+    Need {
+        package,
+        group,
+        or_program: Some(program),
+    }
+}
+
+const NEEDS: &[Need] = &[
+    program(Group::Images, "docker.io", "dockerd"),
+    program(Group::Images, "gcc", "gcc"),
+    package(Group::Images, "busybox-static"),
+    package(Group::Images, "libc6-dev"),
+    package(Group::Images, "mmdebstrap"),
+    program(Group::Images, "npm", "npm"),
+    program(Group::Images, "podman", "podman"),
+    program(Group::Images, "python3-pip", "pip"),
+    program(Group::Images, "runc", "runc"),
+    program(Group::Images, "skopeo", "skopeo"),
+    program(Group::Images, "umoci", "umoci"),
+    package(Group::Ebpf, "libpolly-22-dev"),
+    package(Group::Ebpf, "libstd-rust-web-dev-bpf"),
+    package(Group::Ebpf, "libzstd-dev"),
+    package(Group::Ebpf, "llvm-22-dev"),
+    package(Group::Ebpf, "rustc-web"),
+    package(Group::Ebpf, "zlib1g-dev"),
+];
+
+/// Installs what is missing of every group.
+pub(super) fn install_missing() -> Result<()> {
+    install_missing_for(&[Group::Images, Group::Ebpf])
+}
+
+/// Installs what is missing of `groups`.
+pub(super) fn install_missing_for(groups: &[Group]) -> Result<()> {
+    let installed = installed_packages();
+    let missing: Vec<&str> = NEEDS
+        .iter()
+        .filter(|need| groups.contains(&need.group))
+        .filter(|need| !installed.contains(need.package))
+        .filter(|need| !need.or_program.is_some_and(on_path))
+        .map(|need| need.package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "install packages: run `apt-get install {}` or this as root",
+            missing.join(" ")
+        );
+    }
+    eprintln!("setup: installing {}", missing.join(" "));
+    if package_lists_exist() && install(&missing).is_ok() {
+        return Ok(());
+    }
+    command::capture(apt_get().arg("update")).context("update the package lists")?;
+    install(&missing)
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    command::capture(
+        apt_get()
+            .args(["install", "-y", "--no-install-recommends"])
+            .args(packages),
+    )?;
+    Ok(())
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["-q", "-o", "Dpkg::Use-Pty=0"]);
+    command
+}
+
+fn package_lists_exist() -> bool {
+    fs::read_dir("/var/lib/apt/lists").is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
+    })
+}
+
+/// The packages of `NEEDS` that are installed completely.
+fn installed_packages() -> BTreeSet<String> {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"]);
+    query.args(NEEDS.iter().map(|need| need.package));
+    // It exits with 1 when one is unknown, and still lists the others.
+    let Ok(output) = query.output() else {
+        return BTreeSet::new();
+    };
+    parse_installed(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn parse_installed(listing: &str) -> BTreeSet<String> {
+    listing
+        .lines()
+        .filter_map(|line| line.strip_suffix(" installed"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether `program` is in a folder of `PATH` or where Debian keeps the system's programs.
+fn on_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/bin", "/usr/sbin"].map(|folder| Path::new(folder).to_path_buf()))
+        .any(|folder| folder.join(program).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_installed_packages_count_as_missing() {
+        let listing = "gcc installed\nrunc not-installed\npodman half-configured\n";
+        assert_eq!(parse_installed(listing), BTreeSet::from(["gcc".to_owned()]));
+    }
+}

@@ -1,0 +1,141 @@
+//! `cargo xtask table`: sizes and times of every fixture, read from the reports of their builds.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::cargo::{Profile, program};
+use crate::docker::docker;
+use crate::fixtures::{self, Recipe};
+use crate::{cache, command, setup};
+
+const START: &str = "<!-- table:begin -->";
+const END: &str = "<!-- table:end -->";
+
+/// What the table needs of a build's report (`minifier build --report`).
+#[derive(Debug, Deserialize)]
+struct Report {
+    image: ImageSize,
+    result: ImageSize,
+    timings: Vec<Timing>,
+}
+
+/// An image with the bytes of its layers' files.
+#[derive(Debug, Deserialize)]
+struct ImageSize {
+    size: u64,
+}
+
+/// How long a stage took.
+#[derive(Debug, Deserialize)]
+struct Timing {
+    stage: String,
+    seconds: f64,
+}
+
+/// Builds `recipes` one after the other, prints the table, and with `write` puts it in README.md.
+pub fn run(recipes: &[Recipe], write: bool) -> Result<()> {
+    setup::run_without_ebpf()?;
+    fixtures::ensure_all(recipes, false)?;
+    let program = program(Profile::Release)?;
+    let folder = cache::subdir("reports")?;
+    let mut table = header();
+    for recipe in recipes {
+        eprintln!("table: building {}", recipe.image());
+        let report = folder.join(format!("{}.json", recipe.name));
+        build(&program, recipe, &report)?;
+        let text =
+            fs::read_to_string(&report).with_context(|| format!("read {}", report.display()))?;
+        let report = serde_json::from_str(&text)
+            .with_context(|| format!("understand {}", report.display()))?;
+        table += &row(&recipe.name, &report);
+    }
+    print!("{table}");
+    if write {
+        let readme = cache::workspace_root().join("README.md");
+        let text = fs::read_to_string(&readme).context("read README.md")?;
+        fs::write(&readme, insert(&text, &table)?).context("write README.md")?;
+    }
+    Ok(())
+}
+
+fn build(program: &Path, recipe: &Recipe, report: &Path) -> Result<()> {
+    let tag = format!("minifier-fixture/{}:slim-table", recipe.name);
+    let mut build = Command::new(program);
+    build.args([
+        "build",
+        "--quiet",
+        "--target",
+        &recipe.image(),
+        "--tag",
+        &tag,
+    ]);
+    build
+        .args(&recipe.run)
+        .args(&recipe.build)
+        .arg("--report")
+        .arg(report);
+    let built = command::capture(build.current_dir(recipe.folder()));
+    command::succeeds(docker().args(["image", "rm", "--force", &tag]));
+    built.map(drop)
+}
+
+fn header() -> String {
+    "| Image | Original | Minified | Share | Seconds |\n|---|--:|--:|--:|--:|\n".to_owned()
+}
+
+fn row(name: &str, report: &Report) -> String {
+    let (original, minified) = (report.image.size, report.result.size);
+    let total = report.timings.iter().find(|timing| timing.stage == "total");
+    format!(
+        "| {name} | {} | {} | {:.0} % | {:.1} |\n",
+        megabytes(original),
+        megabytes(minified),
+        minified as f64 * 100.0 / original.max(1) as f64,
+        total.map_or(f64::NAN, |timing| timing.seconds),
+    )
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// `text` with what is between the markers replaced by `table`.
+fn insert(text: &str, table: &str) -> Result<String> {
+    let Some((before, rest)) = text.split_once(START) else {
+        bail!("README.md has no line {START}");
+    };
+    let Some((_, after)) = rest.split_once(END) else {
+        bail!("README.md has no line {END}");
+    };
+    Ok(format!("{before}{START}\n\n{table}\n{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_is_read_from_a_report() {
+        let report = serde_json::from_str(
+            r#"{"image": {"size": 200000000, "id": "x"}, "result": {"size": 20000000},
+                "timings": [{"stage": "read", "seconds": 1.0}, {"stage": "total", "seconds": 2.5}]}"#,
+        );
+        assert_eq!(
+            row("web", &report.unwrap()),
+            "| web | 200.0 MB | 20.0 MB | 10 % | 2.5 |\n"
+        );
+    }
+
+    #[test]
+    fn table_replaces_the_old_one() {
+        let readme = format!("before\n{START}\nold\n{END}\nafter\n");
+        let written = insert(&readme, "new\n").unwrap();
+        assert_eq!(written, format!("before\n{START}\n\nnew\n\n{END}\nafter\n"));
+        assert_eq!(insert(&written, "new\n").unwrap(), written);
+        assert!(insert("no markers", "new").is_err());
+    }
+}

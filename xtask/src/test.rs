@@ -1,0 +1,193 @@
+//! `cargo xtask test`: everything the tests need, then the tests, tier by tier.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::cargo::{Profile, cargo, program};
+use crate::tally::Tally;
+use crate::{command, fixtures, setup};
+
+/// A kind of test, told by the first word of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Tier {
+    /// No privileges needed.
+    Unit,
+    /// `privileged_*`: root and eBPF.
+    Privileged,
+    /// `docker_*`: a Docker daemon and the fixtures' images.
+    Docker,
+}
+
+impl Tier {
+    const ALL: [Self; 3] = [Self::Unit, Self::Privileged, Self::Docker];
+
+    /// The tier of a test by its full name, such as `trace::scope::tests::privileged_fork`.
+    fn of(test: &str) -> Self {
+        let name = test.rsplit("::").next().unwrap_or(test);
+        if name.starts_with("privileged_") {
+            Self::Privileged
+        } else if name.starts_with("docker_") {
+            Self::Docker
+        } else {
+            Self::Unit
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Privileged => "privileged",
+            Self::Docker => "docker",
+        }
+    }
+}
+
+/// Runs the tests whose name contains `filter`, of `tier` or of all.
+pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
+    let tiers = tier.map_or(Tier::ALL.to_vec(), |tier| vec![tier]);
+    let mut phases = Phases::default();
+    if tiers != [Tier::Unit] {
+        phases.run("set-up", setup::run)?;
+    }
+    if tiers.contains(&Tier::Docker) {
+        phases.run("fixtures", || {
+            fixtures::ensure_all(&fixtures::select(&[])?, false)
+        })?;
+    }
+    let program = phases.run("compile", compile)?;
+    let tests = list(filter)?;
+    let mut tally = Tally::default();
+    let mut failed = Vec::new();
+    let mut test = |phases: &mut Phases, name: String, cargo: &mut Command| -> Result<()> {
+        if !phases.run_test(&name, || tally.run(cargo, &mut std::io::stdout()))? {
+            failed.push(name);
+        }
+        Ok(())
+    };
+    if tiers.contains(&Tier::Unit) {
+        let mut cargo = cargo(&["test", "--doc", "--no-fail-fast", "--"]);
+        test(
+            &mut phases,
+            "examples in the docs".to_owned(),
+            cargo.args(filter),
+        )?;
+    }
+    for tier in tiers {
+        let Some(names) = tests.get(&tier) else {
+            continue;
+        };
+        let mut cargo = cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests", "--"]);
+        cargo
+            .env("MINIFIER_TEST_PROGRAM", &program)
+            .arg("--exact")
+            .args(names);
+        test(&mut phases, format!("{} tests", tier.name()), &mut cargo)?;
+    }
+    phases.print();
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    if tally.passed == 0 {
+        bail!("no test ran");
+    }
+    Ok(())
+}
+
+/// Compiles the program and every test; gives the program's path.
+fn compile() -> Result<PathBuf> {
+    let program = program(Profile::Dev)?;
+    command::run(&mut cargo(&[
+        "test", "--no-run", "--quiet", "--lib", "--bins", "--tests",
+    ]))?;
+    Ok(program)
+}
+
+/// The names of the tests that contain `filter`, by tier.
+fn list(filter: Option<&str>) -> Result<BTreeMap<Tier, Vec<String>>> {
+    let mut cargo = cargo(&["test", "--quiet", "--lib", "--bins", "--tests"]);
+    let printed = command::capture(cargo.args(["--", "--list", "--format", "terse"]))?;
+    Ok(by_tier(&printed, filter.unwrap_or_default()))
+}
+
+fn by_tier(listing: &str, filter: &str) -> BTreeMap<Tier, Vec<String>> {
+    let mut tiers: BTreeMap<Tier, Vec<String>> = BTreeMap::new();
+    for name in listing
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+    {
+        if name.contains(filter) {
+            tiers
+                .entry(Tier::of(name))
+                .or_default()
+                .push(name.to_owned());
+        }
+    }
+    tiers
+}
+
+/// What was done and how long it took.
+#[derive(Default)]
+struct Phases(Vec<(String, Duration, bool)>);
+
+impl Phases {
+    fn run<T>(&mut self, name: &str, phase: impl FnOnce() -> Result<T>) -> Result<T> {
+        eprintln!("\n==> {name}");
+        let start = Instant::now();
+        let result = phase();
+        self.0
+            .push((name.to_owned(), start.elapsed(), result.is_ok()));
+        result.with_context(|| name.to_owned())
+    }
+
+    /// Like [`Self::run`] for a phase that tells whether it passed.
+    fn run_test(&mut self, name: &str, phase: impl FnOnce() -> Result<bool>) -> Result<bool> {
+        let passed = self.run(name, phase)?;
+        if let Some(last) = self.0.last_mut() {
+            last.2 = passed;
+        }
+        Ok(passed)
+    }
+
+    fn print(&self) {
+        eprintln!();
+        for (name, took, passed) in &self.0 {
+            let state = if *passed { "ok" } else { "FAILED" };
+            eprintln!("{name:<24} {:>6.1} s  {state}", took.as_secs_f64());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tier_is_told_by_the_test_and_not_by_its_module() {
+        assert_eq!(
+            Tier::of("transport::docker_archive::tests::reads"),
+            Tier::Unit
+        );
+        assert_eq!(
+            Tier::of("trace::tests::privileged_follows_forks"),
+            Tier::Privileged
+        );
+        assert_eq!(Tier::of("docker_nginx_answers"), Tier::Docker);
+    }
+
+    #[test]
+    fn listing_is_filtered_and_sorted_into_tiers() {
+        let listing = "a::docker_x: test\na::docker_y: test\nb::plain: test\nc: benchmark\n";
+        let tiers = by_tier(listing, "x");
+        assert_eq!(
+            tiers,
+            BTreeMap::from([(Tier::Docker, vec!["a::docker_x".to_owned()])])
+        );
+        assert_eq!(by_tier(listing, "")[&Tier::Unit], ["b::plain"]);
+    }
+}
