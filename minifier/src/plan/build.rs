@@ -69,7 +69,7 @@ pub fn plan(
     loop {
         closure.expand()?;
         let before = (closure.keep.len(), closure.excluded.len());
-        closure.keep_glibc_essentials()?;
+        closure.keep_libc_essentials()?;
         closure.keep_certificates()?;
         if before == (closure.keep.len(), closure.excluded.len()) {
             return Ok(closure.finish()?);

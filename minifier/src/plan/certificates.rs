@@ -132,7 +132,7 @@ impl Closure<'_> {
         };
         let by_default = self.facts.default_trust.first();
         let why = match by_default {
-            Some(program) if !OPENSSL_BUNDLES.iter().any(|path| exists(&path)) => {
+            Some(program) if !OPENSSL_BUNDLES.iter().any(exists) => {
                 format!("{program} trusts what OpenSSL does, which is a directory here")
             }
             _ if self.facts.hashed_certificates => "their directory was searched".to_owned(),

@@ -36,6 +36,8 @@ pub(super) struct Closure<'a> {
 pub(super) struct Facts {
     /// glibc's `libc.so.6`, one for each ABI.
     pub(super) glibc: BTreeMap<Abi, (ImagePath, Rc<ElfFile>)>,
+    /// A program or library of musl stays.
+    pub(super) musl: bool,
     /// Why TLS is used.
     pub(super) tls: BTreeSet<String>,
     /// Files that load the system's certificates through OpenSSL's defaults.

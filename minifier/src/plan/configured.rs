@@ -63,13 +63,15 @@ impl Closure<'_> {
         let Some(program) = words.first() else {
             return;
         };
-        // `Cmd` may be arguments of the entrypoint; then its first word is often still a program.
         if self
             .keep_program(program.as_bytes(), reason(field))
             .is_none()
-            && field == "Entrypoint"
         {
-            self.note(format!("the entrypoint {program:?} is not in the image"));
+            // `Cmd` may be arguments of the entrypoint.
+            self.keep_argument(field, program);
+            if field == "Entrypoint" {
+                self.note(format!("the entrypoint {program:?} is not in the image"));
+            }
         }
         for word in &words[1..] {
             self.keep_argument(field, word);

@@ -38,10 +38,12 @@ const ALWAYS: [(&str, &str); 28] = [
     ("/usr/lib64", "usual directory or link to it"),
 ];
 
+const LINKER_DIRS: &str = "directories of the dynamic linker";
+
 /// Where programs linked with glibc stay.
 const GLIBC: [(&str, &str); 5] = [
     ("/etc/ld.so.cache", "cache of the dynamic linker"),
-    ("/etc/ld.so.conf", "directories of the dynamic linker"),
+    ("/etc/ld.so.conf", LINKER_DIRS),
     ("/etc/host.conf", "name resolution"),
     ("/etc/gai.conf", "name resolution"),
     ("/etc/ld.so.preload", "libraries of the dynamic linker"),
@@ -58,7 +60,12 @@ impl Closure<'_> {
     }
 
     /// Keeps what follows from the files that stay so far; can be called again when more do.
-    pub(super) fn keep_glibc_essentials(&mut self) -> Result<(), ReadError> {
+    pub(super) fn keep_libc_essentials(&mut self) -> Result<(), ReadError> {
+        if self.facts.musl {
+            for path in entries(self.files.rootfs, "/etc", b"ld-musl-", b".path") {
+                self.keep_path(path.as_bytes(), essential(LINKER_DIRS));
+            }
+        }
         let libcs: Vec<_> = self.facts.glibc.values().cloned().collect();
         if libcs.is_empty() {
             return Ok(());
@@ -66,11 +73,8 @@ impl Closure<'_> {
         for (path, what) in GLIBC {
             self.keep_essential(path, what);
         }
-        for path in conf_files(self.files.rootfs) {
-            self.keep_path(
-                path.as_bytes(),
-                essential("directories of the dynamic linker"),
-            );
+        for path in entries(self.files.rootfs, "/etc/ld.so.conf.d", b"", b".conf") {
+            self.keep_path(path.as_bytes(), essential(LINKER_DIRS));
         }
         let conf = self.files.read(&"/etc/nsswitch.conf".into(), MAX_CONF)?;
         let services = name_services(conf.as_deref());
@@ -105,14 +109,15 @@ impl Closure<'_> {
     }
 }
 
-fn conf_files(rootfs: &RootFs) -> Vec<ImagePath> {
-    let dir = ImagePath::from("/etc/ld.so.conf.d");
+/// Entries of a directory by the start and the end of their names.
+fn entries(rootfs: &RootFs, dir: &str, start: &[u8], end: &[u8]) -> Vec<ImagePath> {
+    let dir = ImagePath::from(dir);
     let Some(node) = rootfs.lookup(&dir) else {
         return Vec::new();
     };
     let names = rootfs.children(node).keys();
     names
-        .filter(|name| name.ends_with(b".conf"))
+        .filter(|name| name.starts_with(start) && name.ends_with(end))
         .map(|name| dir.join(name))
         .collect()
 }

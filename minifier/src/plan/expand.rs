@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Reason;
 use super::closure::Closure;
 use crate::analyze::{
-    Context, DlopenPriority, ElfFile, ElfKind, ReadError, env_command, parse_shebang,
+    Context, DlopenPriority, ElfFile, ElfKind, Libc, ReadError, env_command, parse_shebang,
 };
 use crate::rootfs::{End, ImagePath, NodeId};
 
@@ -106,6 +106,7 @@ impl Closure<'_> {
         if !self.linked.insert((path.clone(), context.clone())) {
             return Ok(());
         }
+        self.facts.musl |= context.libc == Libc::Musl;
         if let Some(interpreter) = &elf.interpreter {
             let of = path.clone();
             self.keep_interpreter(path, interpreter, Reason::ElfInterpreter { of });

@@ -200,6 +200,7 @@ fn musl_follows_its_path_file_and_answers_for_its_own_names() {
         kept(&plan),
         [
             "/app",
+            "/etc/ld-musl-x86_64.path",
             "/lib",
             ld,
             "/lib/libc.musl-x86_64.so.1",
@@ -294,8 +295,11 @@ fn a_broken_elf_file_stays_with_a_note() {
     );
 }
 
+/// Number, numbers of what it needs, kind.
+type TangledFile = (u8, Vec<u8>, u8);
+
 /// An image of libraries and links that need each other at random, and what is touched.
-fn tangle() -> impl Strategy<Value = (Vec<(u8, Vec<u8>, u8)>, Vec<u8>)> {
+fn tangle() -> impl Strategy<Value = (Vec<TangledFile>, Vec<u8>)> {
     let file = (0_u8..12, proptest::collection::vec(0_u8..12, 0..4), 0_u8..4);
     (
         proptest::collection::vec(file, 1..12),

@@ -41,6 +41,19 @@ fn entrypoint_and_command_are_found_on_path_and_by_argument() {
 }
 
 #[test]
+fn a_command_can_be_an_argument_of_the_entrypoint() {
+    let image = TestImage::new()
+        .program("/bin/server", "x")
+        .file("/etc/server.conf", "x")
+        .config("Entrypoint", json!(["server"]))
+        .config("Cmd", json!(["/etc/server.conf"]));
+    assert_eq!(
+        kept(&plan_of(image)),
+        ["/bin", "/bin/server", "/etc/server.conf"]
+    );
+}
+
+#[test]
 fn shell_forms_are_read() {
     let image = TestImage::new()
         .program("/bin/sh", "sh")
