@@ -23,6 +23,7 @@ mod stop;
 pub(crate) mod testing;
 mod workload;
 
+pub(crate) use capture::Capture;
 pub use capture::Captured;
 pub use container::Container;
 pub use docker::{DockerRuntime, RUN_LABEL};
@@ -34,4 +35,5 @@ pub use mounts::{
 };
 pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
 pub use size::{SizeError, parse_size};
+pub(crate) use workload::millis;
 pub use workload::{ExecOutcome, ExecRequest, ExitStatus, Health, StopOutcome, Stopped, Workload};
