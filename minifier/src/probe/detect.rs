@@ -39,6 +39,15 @@ pub(super) enum First {
     Unreachable,
 }
 
+/// What HTTP servers are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// `GET /`, where that is sent anyway.
+    Get,
+    /// `OPTIONS *`, which asks for no page (RFC 9110, section 9.3.7), where only the user's own requests are sent.
+    Options,
+}
+
 /// The addresses by which a listening address is reached from inside its namespace, best first.
 pub(super) fn reachable(listening: SocketAddr) -> Vec<SocketAddr> {
     let local4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -56,9 +65,18 @@ pub(super) fn reachable(listening: SocketAddr) -> Vec<SocketAddr> {
 }
 
 /// Asks what `address` speaks; waits for an answer at most `limit`.
-pub(super) async fn detect(address: SocketAddr, hello: &[u8], limit: Duration) -> First {
+pub(super) async fn detect(
+    address: SocketAddr,
+    question: Question,
+    hello: &[u8],
+    limit: Duration,
+) -> First {
+    let line = match question {
+        Question::Get => "GET /",
+        Question::Options => "OPTIONS *",
+    };
     let request = format!(
-        "GET / HTTP/1.1\r\nHost: {address}\r\nUser-Agent: {}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        "{line} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: {}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
         super::client::USER_AGENT
     );
     let answer = match ask(address, request.as_bytes(), limit, true).await {
@@ -176,6 +194,7 @@ mod tests {
     async fn speaks(reads: bool, answer: Option<&'static [u8]>) -> First {
         detect(
             server(reads, answer).await,
+            Question::Get,
             &[0x16, 3, 1, 0, 0],
             Duration::from_millis(300),
         )
@@ -215,7 +234,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         assert_eq!(
-            detect(address, b"", Duration::from_secs(1)).await,
+            detect(address, Question::Options, b"", Duration::from_secs(1)).await,
             First::Unreachable
         );
     }

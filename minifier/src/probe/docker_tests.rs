@@ -553,7 +553,7 @@ async fn docker_a_workload_on_ipv6_only_is_reached() {
 
 #[tokio::test]
 async fn docker_a_port_that_does_not_speak_http_is_left_alone() {
-    let script = "exec nc -lk -p 6379 -e sh -c 'read line; echo -ERR unknown command'";
+    let script = "exec nc -ll -p 6379 -e sh -c 'read line; echo -ERR unknown command'";
     let report = drive_script(script, "EXPOSE 6379", |_| {}).await.unwrap();
     assert_eq!(report.ports[0].speaks, Speaks::Other);
     assert_eq!(report.steps, []);
@@ -569,7 +569,7 @@ async fn docker_an_undeclared_port_that_speaks_http_is_enough() {
 
 #[tokio::test]
 async fn docker_a_declared_port_is_awaited_though_another_listens() {
-    let script = "nc -lk -p 5005 -e sleep 100 & sleep 2; exec httpd -f -p 8080 -h /www";
+    let script = "nc -ll -p 5005 -e sleep 100 & sleep 2; exec httpd -f -p 8080 -h /www";
     let report = drive_script(script, "EXPOSE 8080", |_| {}).await.unwrap();
     let listeners: Vec<String> = report
         .readiness
@@ -587,7 +587,7 @@ async fn docker_a_declared_port_is_awaited_though_another_listens() {
 #[tokio::test]
 async fn docker_a_server_error_fails_the_default_probe() {
     let reply = "HTTP/1.0 500 Oops\\r\\nContent-Type: text/plain\\r\\n\\r\\nbroken";
-    let script = format!("exec nc -lk -p 8080 -e sh -c 'read line; printf \"{reply}\"'");
+    let script = format!("exec nc -ll -p 8080 -e sh -c 'read line; printf \"{reply}\"'");
     let error = drive_script(&script, "EXPOSE 8080", |_| {})
         .await
         .unwrap_err()

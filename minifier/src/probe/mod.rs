@@ -25,6 +25,7 @@ mod ready;
 mod report;
 mod session;
 mod sockets;
+mod speaks;
 mod tls;
 mod web;
 

@@ -16,6 +16,8 @@ use crate::runtime::Workload;
 const REPORT_LINES: usize = 100;
 /// Lines of output that an error shows.
 const ERROR_LINES: usize = 20;
+/// How long the end of a container may take to be known after a probe failed because of it.
+const ENDING: Duration = Duration::from_millis(300);
 /// How long the last lines may take to arrive after the container ended.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -77,6 +79,10 @@ impl<'a, W: Workload> Session<'a, W> {
 
     /// Notes a result; an error where it failed and failures are not ignored.
     pub(super) async fn finished(&mut self, mut result: StepResult) -> Result<(), ProbeError> {
+        if !result.ok {
+            // A container that ends takes its probes with it, a moment before its end is known.
+            let _ = timeout(ENDING, self.workload.exited()).await;
+        }
         if let (Some(error), Some(exit)) = (&mut result.error, self.workload.exit()) {
             error.push_str(&format!(" (the container exited with code {})", exit.code));
         }

@@ -12,11 +12,12 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::client::{Clients, FetchError, Fetched, Request, fetch};
-use super::detect::{First, detect, reachable};
+use super::detect::Question;
 use super::netns::Netns;
 use super::plan::{Exposed, HttpProbe, ProbePlan, Scheme};
 use super::report::Speaks;
 use super::sockets::{Listener, Protocol};
+use super::speaks::{Detection, by_port};
 use super::tls;
 
 /// How long ports that the image does not declare may take to answer, where it declares some.
@@ -101,7 +102,17 @@ impl<'a> Web<'a> {
                 exposed,
             };
             self.ports.insert(number, silent);
-            let work = port_speaks(self.clients.clone(), self.hello.clone(), addresses, limit);
+            let detection = Detection {
+                clients: self.clients.clone(),
+                hello: self.hello.clone(),
+                question: if self.plan.crawls() {
+                    Question::Get
+                } else {
+                    Question::Options
+                },
+                limit,
+            };
+            let work = detection.port(addresses);
             let netns = self.netns;
             pending.push(async move { (number, netns.run(work).await) });
         }
@@ -237,62 +248,5 @@ impl Target {
     pub(super) fn url(&self, path: &str) -> Result<Url, String> {
         let text = format!("{}://{}{path}", self.scheme, self.address);
         Url::parse(&text).map_err(|error| format!("{text} is not a URL: {error}"))
-    }
-}
-
-/// Per port: one listener to name it by, and the addresses to try, IPv4 first.
-fn by_port(listeners: &BTreeSet<Listener>) -> BTreeMap<u16, (Listener, Vec<SocketAddr>)> {
-    let mut ports: BTreeMap<u16, (Listener, Vec<SocketAddr>)> = BTreeMap::new();
-    for listener in listeners {
-        let Some(listening) = listener.tcp() else {
-            continue;
-        };
-        let (_, addresses) = ports
-            .entry(listening.port())
-            .or_insert_with(|| (listener.clone(), Vec::new()));
-        for address in reachable(listening) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-    }
-    for (_, addresses) in ports.values_mut() {
-        addresses.sort_by_key(|address| (!address.ip().is_loopback(), address.is_ipv6()));
-    }
-    ports
-}
-
-/// Tries the addresses of a port until one takes the connection.
-async fn port_speaks(
-    clients: Clients,
-    hello: Arc<Vec<u8>>,
-    addresses: Vec<SocketAddr>,
-    limit: Duration,
-) -> (SocketAddr, Speaks) {
-    let first = addresses[0];
-    for address in addresses {
-        let speaks = match detect(address, &hello, limit).await {
-            First::Unreachable => continue,
-            First::Http => Speaks::Http,
-            First::H2c => Speaks::H2c,
-            First::Other => Speaks::Other,
-            First::Silent => Speaks::Silent,
-            First::Tls => match inside_tls(&clients, address, limit).await {
-                true => Speaks::Https,
-                false => Speaks::Other,
-            },
-        };
-        return (address, speaks);
-    }
-    (first, Speaks::Unreachable)
-}
-
-/// True where HTTP is spoken inside TLS.
-async fn inside_tls(clients: &Clients, address: SocketAddr, limit: Duration) -> bool {
-    match Url::parse(&format!("https://{address}/")) {
-        Ok(url) => fetch(clients, &Request::get(url, false, limit))
-            .await
-            .is_ok(),
-        Err(_) => false,
     }
 }
