@@ -10,7 +10,7 @@ pub const PATH_MAX: usize = 4096;
 pub const COMPONENTS_MAX: usize = 3 * PATH_MAX;
 
 /// Most steps of one walk: components and mounts crossed.
-pub const STEPS_MAX: usize = 192;
+pub const STEPS_MAX: usize = 128;
 
 /// Size of the [`Header`] in bytes.
 pub const HEADER: usize = size_of::<Header>();

@@ -72,7 +72,7 @@ pub fn exit(registers: Address, result: i64) {
     {
         return;
     }
-    begin(scratch, tgid, kind::ACCESS, number);
+    begin(scratch, task, tgid, kind::ACCESS, number);
     // SAFETY: a map value of this CPU. The arguments go through memory because a register cannot be chosen by index.
     unsafe {
         let arguments = addr_of_mut!((*scratch).arguments).cast::<u64>();
@@ -161,6 +161,10 @@ fn record(scratch: *mut Scratch, task: Address, class: u32) {
                 argument(scratch, at) as i32
             };
             base(scratch, task, absolute, descriptor as u32);
+            if (*scratch).base.dentry == 0 && !succeeded {
+                // No such descriptor: that is why the call failed.
+                (*scratch).header.flags &= !flag::BASE;
+            }
         }
         let leads_on = shape == Shape::Open as u32
             || shape == Shape::Descriptor as u32
@@ -180,11 +184,11 @@ fn record(scratch: *mut Scratch, task: Address, class: u32) {
             }
         }
         if class.is_every_time() {
-            hand_over(scratch, task, hook::SYS_EXIT);
+            hand_over(scratch, hook::SYS_EXIT);
             return;
         }
-        let hash = hash(scratch);
-        if !is_known(hash) && hand_over(scratch, task, hook::SYS_EXIT) {
+        let hash = hash();
+        if !is_known(hash) && hand_over(scratch, hook::SYS_EXIT) {
             remember(hash);
         }
     }

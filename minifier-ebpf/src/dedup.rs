@@ -12,7 +12,7 @@ use minifier_common::offsets as at;
 use minifier_common::record::{PATH_MAX, flag};
 
 use crate::globals::{hash_seed, offset};
-use crate::record::Scratch;
+use crate::record::scratch;
 use crate::task::{Place, probe};
 
 /// Buckets, a power of two.
@@ -30,8 +30,12 @@ pub fn mix(hash: u64, word: u64) -> u64 {
 
 /// The hash of the record under construction, never 0: of its kind, system call, flags, outcome, path and places, but
 /// not of the process and the time.
+///
+/// A global function, as [`walk`](crate::walk::walk).
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub fn hash(scratch: *mut Scratch) -> u64 {
+pub extern "C" fn hash() -> u64 {
+    let Some(scratch) = scratch() else { return 0 };
     // SAFETY: a map value of this CPU.
     unsafe {
         let header = &(*scratch).header;

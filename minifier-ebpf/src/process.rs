@@ -15,7 +15,7 @@ use crate::globals::{
     class, number_of_execve, number_of_exit, number_of_exit_group, offset, set_class,
     task_registers,
 };
-use crate::record::{Scratch, begin, count, hand_over, number_seen, scratch};
+use crate::record::{Scratch, begin, count, hand_over, hand_over_bare, number_seen, scratch};
 use crate::scope;
 use crate::task::{Address, load, place_of_file, probe, working_directory};
 
@@ -37,10 +37,10 @@ pub fn fork(parent: Address, child: Address) {
         return;
     }
     let Some(scratch) = scratch() else { return };
-    begin(scratch, tgid, kind::FORK, 0);
+    begin(scratch, child, tgid, kind::FORK, 0);
     // SAFETY: a map value of this CPU.
     unsafe { (*scratch).header.extra = forked };
-    hand_over(scratch, child, hook::FORK);
+    hand_over_bare(scratch, hook::FORK);
 }
 
 /// `task`, which had the thread id `old_tid`, executes another program.
@@ -60,7 +60,7 @@ pub fn exec(task: Address, old_tid: u32, bprm: Address) {
             return;
         };
         keep_in_scope(tid);
-        begin(scratch, tgid, kind::SEED, 0);
+        begin(scratch, task, tgid, kind::SEED, 0);
         // SAFETY: a map value of this CPU.
         unsafe {
             (*scratch).header.extra = seed.namespace;
@@ -71,7 +71,7 @@ pub fn exec(task: Address, old_tid: u32, bprm: Address) {
             (*scratch).header.flags = flag::BASE;
             working_directory(task, addr_of_mut!((*scratch).base));
         }
-        hand_over(scratch, task, hook::EXEC);
+        hand_over(scratch, hook::EXEC);
     }
     count(counter::SEEN + hook::EXEC);
 
@@ -87,7 +87,7 @@ pub fn exec(task: Address, old_tid: u32, bprm: Address) {
 /// Records a path that the kernel loaded to execute something.
 #[inline(never)]
 fn loaded(scratch: *mut Scratch, task: Address, path: u64, kind: u8) {
-    begin(scratch, load(task, at::TASK_TGID), kind, number_of_execve());
+    begin(scratch, task, load(task, at::TASK_TGID), kind, number_of_execve());
     // SAFETY: a map value of this CPU.
     unsafe {
         let length = kernel_path(scratch, path, PATH_MAX as u32);
@@ -106,7 +106,7 @@ fn loaded(scratch: *mut Scratch, task: Address, path: u64, kind: u8) {
             (*scratch).resolved = place_of_file(executable.unwrap_or(0));
         }
     }
-    hand_over(scratch, task, hook::EXEC);
+    hand_over(scratch, hook::EXEC);
 }
 
 #[inline(always)]

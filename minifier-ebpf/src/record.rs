@@ -67,19 +67,19 @@ pub fn count(which: u32) {
     }
 }
 
-/// Starts a record without places and without a path.
+/// Starts a record without places and without a path, about the process `task`.
 #[inline(always)]
-pub fn begin(scratch: *mut Scratch, tgid: u32, kind: u8, number: u32) {
+pub fn begin(scratch: *mut Scratch, task: Address, tgid: u32, kind: u8, number: u32) {
     // SAFETY: a map value of this CPU.
     unsafe {
         (*scratch).header = Header {
+            time: bpf_ktime_get_ns(),
             tgid,
+            parent: parent_of(task),
             syscall: number as u16,
             kind,
-            time: 0,
             result: 0,
             detail: 0,
-            parent: 0,
             extra: 0,
             argument: 0,
             flags: 0,
@@ -92,13 +92,11 @@ pub fn begin(scratch: *mut Scratch, tgid: u32, kind: u8, number: u32) {
 }
 
 /// Writes the places behind the path and puts the record into the ring buffer. True where it is there; otherwise it
-/// counts as lost for the hook. `task` is the process that the record is about.
+/// counts as lost for the hook.
 #[inline(never)]
-pub fn hand_over(scratch: *mut Scratch, task: Address, hook: u32) -> bool {
+pub fn hand_over(scratch: *mut Scratch, hook: u32) -> bool {
     // SAFETY: a map value of this CPU; every index is checked where it is used.
     unsafe {
-        (*scratch).header.time = bpf_ktime_get_ns();
-        (*scratch).header.parent = parent_of(task);
         let length = (*scratch).length;
         (*scratch).header.path_length = length as u16;
         write_volatile(addr_of_mut!((*scratch).cursor), length);
@@ -106,6 +104,14 @@ pub fn hand_over(scratch: *mut Scratch, task: Address, hook: u32) -> bool {
         (*scratch).header.resolved_length = write_place(scratch, 1);
         output(scratch, hook)
     }
+}
+
+/// The same for a record without a path and places.
+#[inline(always)]
+pub fn hand_over_bare(scratch: *mut Scratch, hook: u32) -> bool {
+    // SAFETY: a map value of this CPU.
+    unsafe { write_volatile(addr_of_mut!((*scratch).cursor), 0) };
+    output(scratch, hook)
 }
 
 /// Appends the components of the base (0) or of the resolved path (1); their length. What cannot be walked to the root
@@ -120,7 +126,7 @@ fn write_place(scratch: *mut Scratch, which: u32) -> u16 {
         }
         let cursor = addr_of_mut!((*scratch).cursor);
         let start = read_volatile(cursor);
-        let outcome = walk(scratch, which);
+        let outcome = walk(which);
         if outcome == walk::WHOLE {
             return (read_volatile(cursor) - start) as u16;
         }
@@ -166,6 +172,6 @@ pub fn number_seen(
     number: u32,
     hook: u32,
 ) -> bool {
-    begin(scratch, tgid, kind::SYSCALL, number);
-    hand_over(scratch, task, hook)
+    begin(scratch, task, tgid, kind::SYSCALL, number);
+    hand_over_bare(scratch, hook)
 }

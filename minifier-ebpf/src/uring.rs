@@ -51,7 +51,7 @@ pub fn submit(request: Address) {
     } else {
         probe::<u32>(arguments + u64::from(flags)).unwrap_or(0)
     };
-    begin(scratch, tgid, kind::URING, 0);
+    begin(scratch, task, tgid, kind::URING, 0);
     // SAFETY: a map value of this CPU.
     unsafe {
         (*scratch).header.extra = opcode;
@@ -101,8 +101,8 @@ fn record(scratch: *mut Scratch, task: Address, length: u32, descriptor: u32) {
         (*scratch).header.flags = flag::BASE;
     }
     base(scratch, task, starts_at_root(scratch), descriptor);
-    let hash = hash(scratch);
-    if !is_known(hash) && hand_over(scratch, task, hook::URING) {
+    let hash = hash();
+    if !is_known(hash) && hand_over(scratch, hook::URING) {
         remember(hash);
     }
 }

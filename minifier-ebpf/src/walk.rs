@@ -8,7 +8,7 @@ use minifier_common::offsets as at;
 use minifier_common::record::{COMPONENTS_MAX, PATH_MAX, STEPS_MAX};
 
 use crate::globals::offset;
-use crate::record::Scratch;
+use crate::record::{Scratch, scratch};
 use crate::task::{Place, probe};
 
 /// The walk arrived at the root.
@@ -28,8 +28,12 @@ const ANONYMOUS_NAMESPACE: u32 = 0xefff_fff7;
 type Mount = [u64; 3];
 
 /// Appends the components of the scratch's base (0) or resolved place (1) to the record, leaf first.
+///
+/// A global function with numbers as its arguments: the verifier reads it once per program and not at every call.
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub fn walk(scratch: *mut Scratch, which: u32) -> u32 {
+pub extern "C" fn walk(which: u32) -> u32 {
+    let Some(scratch) = scratch() else { return LOST };
     // SAFETY: a map value of this CPU.
     let Place { mount, mut dentry } = unsafe {
         if which == 0 {

@@ -210,3 +210,26 @@ fn control_groups() -> Check {
         hint: hint.map(Into::into),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn privileged_this_host_passes_every_check() {
+        let checks = host_checks(&super::super::default_btf());
+        for check in &checks {
+            assert_ne!(check.status, Status::Fail, "{check:?}");
+        }
+        assert!(checks.iter().any(|check| check.name == "ebpf programs"), "{checks:?}");
+    }
+
+    #[test]
+    fn a_missing_btf_file_fails_with_a_hint() {
+        let checks = host_checks(Path::new("/nonexistent/vmlinux"));
+        let btf = checks.iter().find(|check| check.name == "btf").expect("a check of BTF");
+        assert_eq!(btf.status, Status::Fail);
+        assert!(btf.detail.contains("/nonexistent/vmlinux"), "{}", btf.detail);
+        assert!(btf.hint.as_deref().is_some_and(|hint| hint.contains("CONFIG_DEBUG_INFO_BTF")));
+    }
+}

@@ -1,0 +1,195 @@
+//! A program calls every system call in each awkward way and says what must be in the trace.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use minifier::rootfs::escape_bytes;
+use minifier::trace::{Access, Trace, TraceOptions, Tracer, calls};
+use minifier_tests::tracing::{Container, docker, docker_output};
+
+use crate::support::{assert_complete, import, program};
+
+/// The tree that the program expects.
+fn make_tree(root: &Path) -> Result<()> {
+    program("conformance/main.rs", root)?;
+    let data = root.join("data");
+    for folder in ["dir", "jail", "bound", "paths", "untouched"] {
+        fs::create_dir_all(data.join(folder))?;
+    }
+    fs::create_dir_all(root.join("tmp"))?;
+    let plain = ["file", "only", "dir/inner", "jail/inside", "thread", "grandchild", "from-thread", "ring", "new\nline"];
+    for file in plain.into_iter().chain(["by-exec", "by-nsenter"]) {
+        File::create(data.join(file))?;
+    }
+    File::create(data.join(OsStr::from_bytes(b"\xff\x80")))?;
+    for (link, target) in
+        [("link", "file"), ("dirlink", "dir"), ("abs", "/data/dir/inner"), ("loop", "loop"), ("program", "/conformance")]
+    {
+        symlink(target, data.join(link))?;
+    }
+    fs::write(data.join("script"), "#!/conformance nothing\n")?;
+    fs::set_permissions(data.join("script"), fs::Permissions::from_mode(0o755))?;
+    for index in 0..8 {
+        File::create(data.join(format!("untouched/{index}")))?;
+        let mut page = format!("/data/untouched/{index}").into_bytes();
+        page.resize(4096, 0);
+        fs::write(data.join(format!("paths/{index}")), page)?;
+    }
+    Ok(())
+}
+
+/// One line of the program.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Expected {
+    syscall: u32,
+    operation: String,
+    requested: String,
+    base: String,
+    resolved: String,
+    result: String,
+}
+
+fn parse(output: &str) -> Result<Vec<Expected>> {
+    let mut all = Vec::new();
+    for line in output.lines().filter_map(|line| line.strip_prefix("expect\t")) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [name, operation, requested, base, resolved, result] = fields[..] else {
+            anyhow::bail!("{line:?}")
+        };
+        let syscall = calls::number(name).with_context(|| format!("no call {name}"))?;
+        let [operation, requested, base, resolved, result] =
+            [operation, requested, base, resolved, result].map(str::to_owned);
+        all.push(Expected { syscall: syscall.into(), operation, requested, base, resolved, result });
+    }
+    Ok(all)
+}
+
+fn matches(expected: &Expected, access: &Access) -> bool {
+    let field = |expected: &str, found: Option<String>| expected == "*" || expected == found.as_deref().unwrap_or("-");
+    let path = |path: &Option<minifier::rootfs::ImagePath>| path.as_ref().map(ToString::to_string);
+    access.syscall == expected.syscall
+        && format!("{:?}", access.operation) == expected.operation
+        && escape_bytes(&access.requested) == expected.requested
+        && field(&expected.base, path(&access.base))
+        && field(&expected.resolved, path(&access.resolved))
+        && match expected.result.as_str() {
+            "*" => true,
+            "none" => access.result.is_none(),
+            "ok" => access.result.is_some_and(|result| result >= 0),
+            errno => errno.parse() == Ok(access.result.unwrap_or(1)),
+        }
+}
+
+fn assert_traced(trace: &Trace, output: &str, at_least: usize) -> Result<()> {
+    let expected = parse(output)?;
+    ensure!(expected.len() >= at_least, "only {} calls were announced", expected.len());
+    let mut missing = Vec::new();
+    for expected in &expected {
+        if !trace.accesses.iter().any(|access| matches(expected, access)) {
+            let near = trace.accesses.iter().filter(|access| escape_bytes(&access.requested) == expected.requested);
+            missing.push(format!("{expected:?}\n  has only {:#?}", near.collect::<Vec<_>>()));
+        }
+    }
+    ensure!(missing.is_empty(), "{} of {} are missing:\n{}", missing.len(), expected.len(), missing.join("\n"));
+    Ok(())
+}
+
+fn output_of(output: &Output) -> Result<String> {
+    ensure!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout.clone())?)
+}
+
+fn wait_ready(container: &Container) -> Result<()> {
+    for _ in 0..1000 {
+        let state = docker_output(&["inspect", "--format", "{{.State.Running}}", &container.id])?;
+        if state != "true" {
+            let logs = docker().args(["logs", &container.id]).output()?;
+            anyhow::bail!("it ended: {}", String::from_utf8_lossy(&logs.stderr));
+        }
+        if docker().args(["logs", &container.id]).output()?.stdout.ends_with(b"ready\n") {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    anyhow::bail!("the program did not get ready")
+}
+
+#[tokio::test]
+async fn privileged_every_call_is_traced_and_resolved() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    make_tree(root.path())?;
+    let image = import("conformance", root.path())?;
+    let mut tracer = Tracer::attach(TraceOptions::default()).await?;
+    let container = Container::create(&[
+        "--cap-add=SYS_ADMIN",
+        "--cap-add=DAC_READ_SEARCH",
+        "--security-opt=seccomp=unconfined",
+        "--security-opt=apparmor=unconfined",
+        "--tmpfs=/tmp",
+        "--network=none",
+        &image.name,
+        "/conformance",
+        "all",
+    ])?;
+    tracer.follow(&container.id)?;
+    container.start()?;
+    wait_ready(&container)?;
+    assert!(tracer.seen());
+
+    // Joined by `docker exec`, and by setns from the host.
+    let mut printed = container.exec(&["/conformance", "open", "/data/by-exec"])? + "\n";
+    let pid = docker_output(&["inspect", "--format", "{{.State.Pid}}", &container.id])?;
+    let joined = Command::new("nsenter")
+        .args(["--mount", "--target", &pid, "/conformance", "open", "/data/by-nsenter"])
+        .stdin(Stdio::null())
+        .output()?;
+    printed += &output_of(&joined)?;
+    container.exec(&["/conformance", "stop"])?;
+    let ended = docker_output(&["wait", &container.id])?;
+    let trace = tracer.finish().await?;
+
+    printed += &output_of(&docker().args(["logs", &container.id]).output()?)?;
+    assert_eq!(ended, "0");
+    assert_traced(&trace, &printed, 160)?;
+    assert_complete(&trace);
+    assert_processes(&trace);
+    assert_seen(&trace);
+    Ok(())
+}
+
+/// Who executed what, and whose child that was.
+fn assert_processes(trace: &Trace) {
+    let first = trace.accesses.first().expect("an access");
+    assert_eq!(first.operation, minifier::trace::Operation::Execute, "the first thing is the entrypoint: {first:?}");
+    let pids: HashMap<&str, u32> = ["/data/grandchild", "/data/by-exec", "/data/from-thread"]
+        .into_iter()
+        .map(|path| {
+            let access = trace.accesses.iter().find(|access| access.requested == path.as_bytes());
+            (path, access.unwrap_or_else(|| panic!("{path}")).pid)
+        })
+        .collect();
+    let parent = |pid: u32| trace.processes[&pid].parent;
+    let grandchild = pids["/data/grandchild"];
+    assert_eq!(parent(parent(grandchild)), first.pid);
+    for pid in pids.values() {
+        let executables = &trace.processes[pid].executables;
+        assert_eq!(executables.last().map(ToString::to_string).as_deref(), Some("/conformance"), "{executables:?}");
+    }
+    assert!(!trace.processes.contains_key(&parent(first.pid)), "the runtime is not the container");
+}
+
+/// Numbers of calls: those that never return included.
+fn assert_seen(trace: &Trace) {
+    for name in ["exit", "exit_group", "execve", "execveat", "openat", "io_uring_setup"] {
+        let number = calls::number(name).map(u32::from).expect("a number");
+        assert!(trace.syscalls.contains(&number), "{name}: {:?}", trace.syscalls);
+    }
+}

@@ -1,0 +1,4 @@
+//! The tracer against containers made for it.
+
+mod conformance;
+mod support;
