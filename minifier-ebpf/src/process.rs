@@ -87,7 +87,13 @@ pub fn exec(task: Address, old_tid: u32, bprm: Address) {
 /// Records a path that the kernel loaded to execute something.
 #[inline(never)]
 fn loaded(scratch: *mut Scratch, task: Address, path: u64, kind: u8) {
-    begin(scratch, task, load(task, at::TASK_TGID), kind, number_of_execve());
+    begin(
+        scratch,
+        task,
+        load(task, at::TASK_TGID),
+        kind,
+        number_of_execve(),
+    );
     // SAFETY: a map value of this CPU.
     unsafe {
         let length = kernel_path(scratch, path, PATH_MAX as u32);

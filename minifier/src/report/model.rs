@@ -156,7 +156,7 @@ pub enum Stage {
     Attach,
     /// Reading what the layers hold.
     Read,
-    /// The container's whole life: create, start, probes, stop, removal.
+    /// The container's life: start, probes, stop, removal.
     Run,
     /// Deciding what stays.
     Plan,

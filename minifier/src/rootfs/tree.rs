@@ -116,7 +116,9 @@ impl RootFs {
         let LayerEntry { path, meta, kind } = entry;
         let kind = match kind {
             EntryKind::Directory => return self.add_directory(layer, &path, meta),
-            EntryKind::HardLink { target } => return self.add_hard_link(layer, &path, target, meta),
+            EntryKind::HardLink { target } => {
+                return self.add_hard_link(layer, &path, target, meta);
+            }
             EntryKind::File(content) => NodeKind::File { content },
             EntryKind::Symlink { target } => NodeKind::Symlink { target },
             EntryKind::CharDevice { major, minor } => NodeKind::CharDevice { major, minor },
@@ -406,14 +408,34 @@ mod tests {
             let xattrs = BTreeMap::from([(xattr.to_vec(), b"x".to_vec())]);
             LayerEntry {
                 path: path.into(),
-                meta: Metadata { mode, xattrs, ..Metadata::default() },
+                meta: Metadata {
+                    mode,
+                    xattrs,
+                    ..Metadata::default()
+                },
                 kind,
             }
         };
-        let content = ContentRef { layer: 0, at: 0, size: 1 };
+        let content = ContentRef {
+            layer: 0,
+            at: 0,
+            size: 1,
+        };
         let rootfs = RootFs::merge([layer(&[
-            with("/f", 0o600, b"security.capability", EntryKind::File(content)),
-            with("/l", 0o640, b"user.a", EntryKind::HardLink { target: "/f".into() }),
+            with(
+                "/f",
+                0o600,
+                b"security.capability",
+                EntryKind::File(content),
+            ),
+            with(
+                "/l",
+                0o640,
+                b"user.a",
+                EntryKind::HardLink {
+                    target: "/f".into(),
+                },
+            ),
         ])])
         .unwrap();
         let meta = &rootfs.get(&"/f".into()).unwrap().meta;

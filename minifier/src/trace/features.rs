@@ -221,15 +221,29 @@ mod tests {
         for check in &checks {
             assert_ne!(check.status, Status::Fail, "{check:?}");
         }
-        assert!(checks.iter().any(|check| check.name == "ebpf programs"), "{checks:?}");
+        assert!(
+            checks.iter().any(|check| check.name == "ebpf programs"),
+            "{checks:?}"
+        );
     }
 
     #[test]
     fn a_missing_btf_file_fails_with_a_hint() {
         let checks = host_checks(Path::new("/nonexistent/vmlinux"));
-        let btf = checks.iter().find(|check| check.name == "btf").expect("a check of BTF");
+        let btf = checks
+            .iter()
+            .find(|check| check.name == "btf")
+            .expect("a check of BTF");
         assert_eq!(btf.status, Status::Fail);
-        assert!(btf.detail.contains("/nonexistent/vmlinux"), "{}", btf.detail);
-        assert!(btf.hint.as_deref().is_some_and(|hint| hint.contains("CONFIG_DEBUG_INFO_BTF")));
+        assert!(
+            btf.detail.contains("/nonexistent/vmlinux"),
+            "{}",
+            btf.detail
+        );
+        assert!(
+            btf.hint
+                .as_deref()
+                .is_some_and(|hint| hint.contains("CONFIG_DEBUG_INFO_BTF"))
+        );
     }
 }

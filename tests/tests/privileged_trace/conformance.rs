@@ -25,14 +25,28 @@ fn make_tree(root: &Path) -> Result<()> {
         fs::create_dir_all(data.join(folder))?;
     }
     fs::create_dir_all(root.join("tmp"))?;
-    let plain = ["file", "only", "dir/inner", "jail/inside", "thread", "grandchild", "from-thread", "ring", "new\nline"];
+    let plain = [
+        "file",
+        "only",
+        "dir/inner",
+        "jail/inside",
+        "thread",
+        "grandchild",
+        "from-thread",
+        "ring",
+        "new\nline",
+    ];
     for file in plain.into_iter().chain(["by-exec", "by-nsenter"]) {
         File::create(data.join(file))?;
     }
     File::create(data.join(OsStr::from_bytes(b"\xff\x80")))?;
-    for (link, target) in
-        [("link", "file"), ("dirlink", "dir"), ("abs", "/data/dir/inner"), ("loop", "loop"), ("program", "/conformance")]
-    {
+    for (link, target) in [
+        ("link", "file"),
+        ("dirlink", "dir"),
+        ("abs", "/data/dir/inner"),
+        ("loop", "loop"),
+        ("program", "/conformance"),
+    ] {
         symlink(target, data.join(link))?;
     }
     fs::write(data.join("script"), "#!/conformance nothing\n")?;
@@ -59,7 +73,10 @@ struct Expected {
 
 fn parse(output: &str) -> Result<Vec<Expected>> {
     let mut all = Vec::new();
-    for line in output.lines().filter_map(|line| line.strip_prefix("expect\t")) {
+    for line in output
+        .lines()
+        .filter_map(|line| line.strip_prefix("expect\t"))
+    {
         let fields: Vec<&str> = line.split('\t').collect();
         let [name, operation, requested, base, resolved, result] = fields[..] else {
             anyhow::bail!("{line:?}")
@@ -67,13 +84,22 @@ fn parse(output: &str) -> Result<Vec<Expected>> {
         let syscall = calls::number(name).with_context(|| format!("no call {name}"))?;
         let [operation, requested, base, resolved, result] =
             [operation, requested, base, resolved, result].map(str::to_owned);
-        all.push(Expected { syscall: syscall.into(), operation, requested, base, resolved, result });
+        all.push(Expected {
+            syscall: syscall.into(),
+            operation,
+            requested,
+            base,
+            resolved,
+            result,
+        });
     }
     Ok(all)
 }
 
 fn matches(expected: &Expected, access: &Access) -> bool {
-    let field = |expected: &str, found: Option<String>| expected == "*" || expected == found.as_deref().unwrap_or("-");
+    let field = |expected: &str, found: Option<String>| {
+        expected == "*" || expected == found.as_deref().unwrap_or("-")
+    };
     let path = |path: &Option<minifier::rootfs::ImagePath>| path.as_ref().map(ToString::to_string);
     access.syscall == expected.syscall
         && format!("{:?}", access.operation) == expected.operation
@@ -90,20 +116,45 @@ fn matches(expected: &Expected, access: &Access) -> bool {
 
 fn assert_traced(trace: &Trace, output: &str, at_least: usize) -> Result<()> {
     let expected = parse(output)?;
-    ensure!(expected.len() >= at_least, "only {} calls were announced", expected.len());
+    ensure!(
+        expected.len() >= at_least,
+        "only {} calls were announced",
+        expected.len()
+    );
     let mut missing = Vec::new();
     for expected in &expected {
-        if !trace.accesses.iter().any(|access| matches(expected, access)) {
-            let near = trace.accesses.iter().filter(|access| escape_bytes(&access.requested) == expected.requested);
-            missing.push(format!("{expected:?}\n  has only {:#?}", near.collect::<Vec<_>>()));
+        if !trace
+            .accesses
+            .iter()
+            .any(|access| matches(expected, access))
+        {
+            let near = trace
+                .accesses
+                .iter()
+                .filter(|access| escape_bytes(&access.requested) == expected.requested);
+            missing.push(format!(
+                "{expected:?}\n  has only {:#?}",
+                near.collect::<Vec<_>>()
+            ));
         }
     }
-    ensure!(missing.is_empty(), "{} of {} are missing:\n{}", missing.len(), expected.len(), missing.join("\n"));
+    ensure!(
+        missing.is_empty(),
+        "{} of {} are missing:\n{}",
+        missing.len(),
+        expected.len(),
+        missing.join("\n")
+    );
     Ok(())
 }
 
 fn output_of(output: &Output) -> Result<String> {
-    ensure!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8(output.stdout.clone())?)
 }
 
@@ -114,7 +165,12 @@ fn wait_ready(container: &Container) -> Result<()> {
             let logs = docker().args(["logs", &container.id]).output()?;
             anyhow::bail!("it ended: {}", String::from_utf8_lossy(&logs.stderr));
         }
-        if docker().args(["logs", &container.id]).output()?.stdout.ends_with(b"ready\n") {
+        if docker()
+            .args(["logs", &container.id])
+            .output()?
+            .stdout
+            .ends_with(b"ready\n")
+        {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(20));
@@ -148,7 +204,14 @@ async fn privileged_every_call_is_traced_and_resolved() -> Result<()> {
     let mut printed = container.exec(&["/conformance", "open", "/data/by-exec"])? + "\n";
     let pid = docker_output(&["inspect", "--format", "{{.State.Pid}}", &container.id])?;
     let joined = Command::new("nsenter")
-        .args(["--mount", "--target", &pid, "/conformance", "open", "/data/by-nsenter"])
+        .args([
+            "--mount",
+            "--target",
+            &pid,
+            "/conformance",
+            "open",
+            "/data/by-nsenter",
+        ])
         .stdin(Stdio::null())
         .output()?;
     printed += &output_of(&joined)?;
@@ -168,11 +231,18 @@ async fn privileged_every_call_is_traced_and_resolved() -> Result<()> {
 /// Who executed what, and whose child that was.
 fn assert_processes(trace: &Trace) {
     let first = trace.accesses.first().expect("an access");
-    assert_eq!(first.operation, minifier::trace::Operation::Execute, "the first thing is the entrypoint: {first:?}");
+    assert_eq!(
+        first.operation,
+        minifier::trace::Operation::Execute,
+        "the first thing is the entrypoint: {first:?}"
+    );
     let pids: HashMap<&str, u32> = ["/data/grandchild", "/data/by-exec", "/data/from-thread"]
         .into_iter()
         .map(|path| {
-            let access = trace.accesses.iter().find(|access| access.requested == path.as_bytes());
+            let access = trace
+                .accesses
+                .iter()
+                .find(|access| access.requested == path.as_bytes());
             (path, access.unwrap_or_else(|| panic!("{path}")).pid)
         })
         .collect();
@@ -181,15 +251,33 @@ fn assert_processes(trace: &Trace) {
     assert_eq!(parent(parent(grandchild)), first.pid);
     for pid in pids.values() {
         let executables = &trace.processes[pid].executables;
-        assert_eq!(executables.last().map(ToString::to_string).as_deref(), Some("/conformance"), "{executables:?}");
+        assert_eq!(
+            executables.last().map(ToString::to_string).as_deref(),
+            Some("/conformance"),
+            "{executables:?}"
+        );
     }
-    assert!(!trace.processes.contains_key(&parent(first.pid)), "the runtime is not the container");
+    assert!(
+        !trace.processes.contains_key(&parent(first.pid)),
+        "the runtime is not the container"
+    );
 }
 
 /// Numbers of calls: those that never return included.
 fn assert_seen(trace: &Trace) {
-    for name in ["exit", "exit_group", "execve", "execveat", "openat", "io_uring_setup"] {
+    for name in [
+        "exit",
+        "exit_group",
+        "execve",
+        "execveat",
+        "openat",
+        "io_uring_setup",
+    ] {
         let number = calls::number(name).map(u32::from).expect("a number");
-        assert!(trace.syscalls.contains(&number), "{name}: {:?}", trace.syscalls);
+        assert!(
+            trace.syscalls.contains(&number),
+            "{name}: {:?}",
+            trace.syscalls
+        );
     }
 }

@@ -9,23 +9,43 @@ use minifier_tests::tracing::Image;
 
 /// Compiles tests/programs/`source` into a static program in `folder`.
 pub(crate) fn program(source: &str, folder: &Path) -> Result<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(source);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("programs")
+        .join(source);
     let program = folder.join(match source.file_stem() {
-        Some(name) if name == "main" => source.parent().and_then(Path::file_name).context("a name")?,
+        Some(name) if name == "main" => source
+            .parent()
+            .and_then(Path::file_name)
+            .context("a name")?,
         name => name.context("a name")?,
     });
     let output = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
-        .args(["--edition", "2024", "-O", "-C", "target-feature=+crt-static", "-o"])
+        .args([
+            "--edition",
+            "2024",
+            "-O",
+            "-C",
+            "target-feature=+crt-static",
+            "-o",
+        ])
         .args([&program, &source])
         .output()
         .context("rustc")?;
-    ensure!(output.status.success(), "rustc: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "rustc: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(program)
 }
 
 /// An image of the tests' own: each test has its name, so that tests run side by side.
 pub(crate) fn import(test: &str, root: &Path) -> Result<Image> {
-    Image::import(&format!("mftrace-{test}-{}", std::process::id()), root, &["ENV PATH=/"])
+    Image::import(
+        &format!("mftrace-{test}-{}", std::process::id()),
+        root,
+        &["ENV PATH=/"],
+    )
 }
 
 /// Fails with the reasons where something may be missing.

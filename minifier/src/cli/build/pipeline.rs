@@ -1,5 +1,5 @@
-//! The stages of a build in their order, and what each hands to the next. Reading the layers and running the
-//! container go on side by side; everything after needs both.
+//! The stages of a build in their order, and what each hands to the next. Reading the layers, attaching to the kernel
+//! and running the container go on side by side as far as they can; everything after needs all of them.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -89,10 +89,9 @@ impl Build<'_> {
             progress: &|_| {},
         };
         let inspected = daemon.inspect(&request).await.map_err(errors::transport)?;
-        let tracer = self.attach().await?;
         let (source, (probe, trace)) = tokio::try_join!(
             self.read(&daemon, request),
-            run::run(self, &daemon, &inspected, tracer),
+            run::run(self, &daemon, &inspected),
         )?;
         if !trace.is_complete() && !self.options.allow_incomplete_trace {
             return Err(errors::incomplete(&trace));
@@ -113,12 +112,11 @@ impl Build<'_> {
         })
     }
 
-    async fn attach(&self) -> Result<Tracer, CliError> {
+    /// Attaches to the kernel, which takes the verifier's time.
+    pub(super) async fn attach(&self) -> Result<Tracer, CliError> {
         let _stage = self.printer.stage("attach");
         let started = Instant::now();
-        let tracer = self
-            .unless_cancelled(Tracer::attach(self.options.trace.clone()))
-            .await?;
+        let tracer = Tracer::attach(self.options.trace.clone()).await;
         self.took(Stage::Attach, started);
         tracer.map_err(errors::trace)
     }

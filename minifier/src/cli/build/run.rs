@@ -9,7 +9,7 @@ use crate::cli::printer::{Printer, Stage as Shown};
 use crate::probe::{self, ContinueAfter, Event, ProbePlan, ProbeReport, StepResult};
 use crate::report::Stage;
 use crate::runtime::{Container, DockerRuntime, LogStream, Logs, Workload};
-use crate::trace::{Trace, Tracer};
+use crate::trace::Trace;
 use crate::transport::{Daemon, Inspected};
 
 /// Creates, follows, starts, drives, stops and removes a container. It is removed whatever happens.
@@ -17,17 +17,14 @@ pub(super) async fn run(
     build: &Build<'_>,
     daemon: &Daemon,
     image: &Inspected,
-    tracer: Tracer,
 ) -> Result<(ProbeReport, Trace), CliError> {
     let stage = build.printer.stage("run");
-    let started = Instant::now();
     let runtime = DockerRuntime::new(daemon.client().clone());
     let outcome = build
-        .unless_cancelled(live(build, &runtime, image, tracer, &stage))
+        .unless_cancelled(live(build, &runtime, image, &stage))
         .await;
     stage.at("removing the container");
     let swept = runtime.sweep().await;
-    build.took(Stage::Run, started);
     let result = outcome??;
     swept.map_err(errors::runtime)?;
     Ok(result)
@@ -37,15 +34,16 @@ async fn live(
     build: &Build<'_>,
     runtime: &DockerRuntime,
     image: &Inspected,
-    mut tracer: Tracer,
     stage: &Shown,
 ) -> Result<(ProbeReport, Trace), CliError> {
     stage.at("creating the container");
-    let options = &build.options.run;
-    let container = runtime
-        .create(&image.id.to_string(), options)
-        .await
-        .map_err(errors::runtime)?;
+    let id = image.id.to_string();
+    let creating = async {
+        let container = runtime.create(&id, &build.options.run).await;
+        container.map_err(errors::runtime)
+    };
+    let (mut tracer, container) = tokio::try_join!(build.attach(), creating)?;
+    let started = Instant::now();
     tracer.follow(container.id()).map_err(errors::trace)?;
     stage.at("starting the container");
     container.start().await.map_err(errors::runtime)?;
@@ -66,6 +64,7 @@ async fn live(
     stage.at("collecting the trace");
     let trace = tracer.finish().await.map_err(errors::trace)?;
     container.remove().await.map_err(errors::runtime)?;
+    build.took(Stage::Run, started);
     Ok((report, trace))
 }
 
