@@ -113,21 +113,23 @@ impl Closure<'_> {
 struct Who<'a> {
     trace: &'a Trace,
     current: BTreeMap<u32, &'a ImagePath>,
+    /// Processes of which the trace has an execution.
+    executing: BTreeSet<u32>,
 }
 
 impl<'a> Who<'a> {
     fn new(trace: &'a Trace) -> Self {
+        let executions = trace.accesses.iter().filter(|access| is_execution(access));
         Self {
             trace,
             current: BTreeMap::new(),
+            executing: executions.map(|access| access.pid).collect(),
         }
     }
 
-    /// An execution changes what its process runs. Repeated ones are not in the trace, hence the fallback in
-    /// [`Self::executable`].
+    /// An execution changes what its process runs.
     fn advance(&mut self, access: &'a Access) {
-        if access.operation == Operation::Execute
-            && access.succeeded()
+        if is_execution(access)
             && let Some(resolved) = &access.resolved
             && let Some(process) = self.trace.processes.get(&access.pid)
             && process.executables.contains(resolved)
@@ -145,11 +147,22 @@ impl<'a> Who<'a> {
                 return Some((*current).clone());
             }
             let process = self.trace.processes.get(&pid)?;
-            if let Some(first) = process.executables.first() {
-                return Some(first.clone());
+            // The trace has an execution once, of the first process that did it. Another one has no turning point
+            // then: what it did last is what it did most of.
+            let known = if self.executing.contains(&pid) {
+                process.executables.first()
+            } else {
+                process.executables.last()
+            };
+            if let Some(known) = known {
+                return Some(known.clone());
             }
             pid = process.parent;
         }
         None
     }
+}
+
+fn is_execution(access: &Access) -> bool {
+    access.operation == Operation::Execute && access.succeeded()
 }

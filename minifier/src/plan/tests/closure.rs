@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::helper::{LD_SO, check, kept, library, messages, opened, planned, program};
-use crate::analyze::testing::{TestElf, TestImage};
-use crate::plan::{Plan, Reason, Rules, RunFacts, Severity, plan};
+use super::helper::{LD_SO, kept, library, messages, opened, planned, program};
+use crate::analyze::testing::{BuiltImage, TestElf, TestImage};
+use crate::plan::{Plan, Reason, Rules, Severity};
 
 fn glibc() -> TestImage {
     TestImage::new()
@@ -312,38 +312,63 @@ fn path_of(n: u8) -> String {
     format!("{dir}/f{n}")
 }
 
+fn tangled(files: &[TangledFile], only: Option<&Plan>) -> BuiltImage {
+    let mut image = TestImage::new();
+    for (n, needs, kind) in files {
+        let path = path_of(*n);
+        if only.is_some_and(|plan| !plan.keep.contains(&path.as_str().into())) {
+            continue;
+        }
+        let names: Vec<String> = needs.iter().map(|n| format!("f{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let first = path_of(needs.first().copied().unwrap_or(0));
+        image = match kind {
+            0 => image.link(&path, &first),
+            1 => image.program(&path, format!("#!{first}\n")),
+            2 => {
+                let elf = TestElf::library().rpath("/opt/x");
+                let elf = names.iter().fold(elf, |elf, name| elf.needs(name));
+                image.program(&path, elf.build())
+            }
+            _ => image.file(&path, library(&names)),
+        };
+    }
+    image.build()
+}
+
 proptest! {
     #[test]
     fn the_keep_set_is_closed_and_a_fixed_point((files, touched) in tangle()) {
-        let build = |only: Option<&Plan>| {
-            let mut image = TestImage::new();
-            for (n, needs, kind) in &files {
-                let path = path_of(*n);
-                if only.is_some_and(|plan| !plan.keep.contains(&path.as_str().into())) {
-                    continue;
-                }
-                let names: Vec<String> = needs.iter().map(|n| format!("f{n}")).collect();
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                image = match kind {
-                    0 => image.link(&path, &path_of(needs.first().copied().unwrap_or(0))),
-                    1 => image.program(&path, format!("#!{}\n", path_of(needs.first().copied().unwrap_or(0)))),
-                    2 => image.program(&path, names.iter().fold(TestElf::library().rpath("/opt/x"), |e, n| e.needs(n)).build()),
-                    _ => image.file(&path, library(&names)),
-                };
-            }
-            image.build()
-        };
         let paths: Vec<String> = touched.iter().map(|n| path_of(*n)).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let image = build(None);
-        let first = plan(&image.image, &image.rootfs, &image.store, &opened(&paths), &Rules::default(), &RunFacts::default()).unwrap();
-        check(&image, &first);
-        let minified = build(Some(&first));
-        let second = plan(&minified.image, &minified.rootfs, &minified.store, &opened(&paths), &Rules::default(), &RunFacts::default()).unwrap();
-        check(&minified, &second);
+        let plan_of = |image: &BuiltImage| planned(image, &opened(&paths), &Rules::default());
         let files_of = |plan: &Plan| -> Vec<String> {
-            plan.keep.iter().map(|(path, _)| path.to_string()).filter(|path| path.contains("/f")).collect()
+            let paths = plan.keep.iter().map(|(path, _)| path.to_string());
+            paths.filter(|path| path.contains("/f")).collect()
         };
+        let image = tangled(&files, None);
+        let first = plan_of(&image);
+        prop_assert_eq!(&first, &plan_of(&image), "the same input gives the same plan");
+        let second = plan_of(&tangled(&files, Some(&first)));
         prop_assert_eq!(files_of(&first), files_of(&second));
+    }
+
+    #[test]
+    fn nothing_excluded_is_kept((files, touched) in tangle(), pattern in "(/opt|/lib/f[0-9]|\\*\\*/f1*|/usr/\\*\\*)") {
+        let paths: Vec<String> = touched.iter().map(|n| path_of(*n)).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let rules = Rules { excludes: vec![pattern.clone()], ..Rules::default() };
+        let image = tangled(&files, None);
+        let plan = planned(&image, &opened(&paths), &rules);
+        for (path, _) in plan.keep.iter() {
+            let path = path.to_string();
+            let matches = match pattern.as_str() {
+                "/opt" => path == "/opt" || path.starts_with("/opt/"),
+                "/usr/**" => path.starts_with("/usr/"),
+                "**/f1*" => path.contains("/f1"),
+                literal => path == literal,
+            };
+            prop_assert!(!matches, "{} is kept in spite of {}", path, pattern);
+        }
     }
 }

@@ -211,6 +211,7 @@ fn reasons_name_the_program_that_ran_at_that_time() {
         .file("/1", "")
         .file("/2", "")
         .file("/3", "")
+        .file("/4", "")
         .build();
     let process = |parent, executables: &[&str]| Process {
         parent,
@@ -234,17 +235,25 @@ fn reasons_name_the_program_that_ran_at_that_time() {
             by(11, "/2"),
             execute(10, "/bin/app"),
             by(10, "/3"),
+            by(12, "/4"),
         ],
         processes: [
             (10, process(1, &["/bin/sh", "/bin/app"])),
             (11, process(10, &[])),
+            // Its execution of the same program is not in the trace again.
+            (12, process(10, &["/bin/sh", "/bin/app"])),
         ]
         .into(),
         ..Trace::default()
     };
     let plan = planned(&image, &trace, &Rules::default());
     check(&image, &plan);
-    for (path, program) in [("/1", "/bin/sh"), ("/2", "/bin/sh"), ("/3", "/bin/app")] {
+    for (path, program) in [
+        ("/1", "/bin/sh"),
+        ("/2", "/bin/sh"),
+        ("/3", "/bin/app"),
+        ("/4", "/bin/app"),
+    ] {
         let reason = Reason::Traced {
             operation: Operation::Open,
             executable: Some(program.into()),
