@@ -6,8 +6,13 @@ use serde_json::Value;
 
 /// Paths that stay: what the digest depends on besides the image.
 fn kept(report: &Value) -> Result<Vec<&str>> {
-    let kept = report["kept"].as_array().context("the report names what stays")?;
-    Ok(kept.iter().filter_map(|entry| entry["path"].as_str()).collect())
+    let kept = report["kept"]
+        .as_array()
+        .context("the report names what stays")?;
+    Ok(kept
+        .iter()
+        .filter_map(|entry| entry["path"].as_str())
+        .collect())
 }
 
 /// Builds the fixture with each set of options: all results have the same paths, and `key` is the same.
@@ -20,7 +25,10 @@ fn same(name: &str, runs: &[&[&str]], key: &str) -> Result<Vec<Value>> {
         .map(|options| minifier.build(&recipe, &slim, options))
         .collect::<Result<Vec<Value>>>()?;
     for report in &reports[1..] {
-        ensure!(kept(report)? == kept(&reports[0])?, "{name}: other paths stay");
+        ensure!(
+            kept(report)? == kept(&reports[0])?,
+            "{name}: other paths stay"
+        );
         ensure!(
             report["result"][key] == reports[0]["result"][key],
             "{name}: {key} is {} and {}",
@@ -37,7 +45,10 @@ fn docker_in_place_and_streamed_give_the_same_digest() -> Result<()> {
         let runs: [&[&str]; 3] = [&["--read", "in-place"], &["--read", "stream"], &[]];
         let reports = same(name, &runs, "manifest")?;
         let read = |at: usize| reports[at]["image"]["read"].as_str();
-        ensure!(read(0) == Some("in-place") && read(1) == Some("streamed"), "{name}: read otherwise");
+        ensure!(
+            read(0) == Some("in-place") && read(1) == Some("streamed"),
+            "{name}: read otherwise"
+        );
     }
     Ok(())
 }
@@ -47,7 +58,16 @@ fn docker_source_date_epoch_is_respected() -> Result<()> {
     let flat: &[&str] = &["--source-date-epoch", "1000000000", "--layers", "flatten"];
     let reports = same("static", &[flat, flat], "id")?;
     let result = &reports[0]["result"];
-    ensure!(result["config"]["created"] == "2001-09-09T01:46:40Z", "created: {}", result["config"]);
-    ensure!(result["layers"].as_array().is_some_and(|layers| layers.len() == 1), "not one layer");
+    ensure!(
+        result["config"]["created"] == "2001-09-09T01:46:40Z",
+        "created: {}",
+        result["config"]
+    );
+    ensure!(
+        result["layers"]
+            .as_array()
+            .is_some_and(|layers| layers.len() == 1),
+        "not one layer"
+    );
     Ok(())
 }

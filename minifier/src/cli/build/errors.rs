@@ -65,13 +65,20 @@ pub(super) fn incomplete(trace: &Trace) -> CliError {
 pub(super) fn runtime(error: RuntimeError) -> CliError {
     let hint = error.hint();
     let exit = match &error {
-        RuntimeError::Daemon { .. } | RuntimeError::NotLocal { .. } => Exit::EngineUnavailable,
+        RuntimeError::Daemon { .. }
+        | RuntimeError::NotLocal { .. }
+        | RuntimeError::Lost { .. }
+        | RuntimeError::LeftBehind { .. } => Exit::EngineUnavailable,
         _ => Exit::ProbeFailed,
     };
     with(exit, error, hint)
 }
 
 pub(super) fn probe(error: ProbeError) -> CliError {
+    let error = match error {
+        ProbeError::Runtime(error) => return runtime(error),
+        error => error,
+    };
     let hint = error.hint();
     with(Exit::ProbeFailed, error, hint)
 }

@@ -25,9 +25,18 @@ pub(super) async fn run(
         .await;
     stage.at("removing the container");
     let swept = runtime.sweep().await;
-    let result = outcome??;
-    swept.map_err(errors::runtime)?;
-    Ok(result)
+    match (outcome, swept) {
+        (Ok(result), Ok(_)) => result,
+        (Ok(Ok(_)), Err(left)) => Err(errors::runtime(left)),
+        (outcome, swept) => {
+            // Whatever went wrong first comes last, and what is left behind is told too.
+            if let Err(left) = swept {
+                let hint = left.hint();
+                build.printer.warning(&left, hint);
+            }
+            outcome?
+        }
+    }
 }
 
 async fn live(
