@@ -1,1 +1,3 @@
 //! Harness shared by the end-to-end and cross-crate tests.
+
+pub mod transport;
