@@ -1,4 +1,5 @@
 //! Harness shared by the end-to-end and cross-crate tests.
+<<<<<<< HEAD
 //!
 //! - [`fixture`] finds a fixture's image, [`run_checks`] asks it everything its recipe lists and
 //!   gives comparable [`Answers`];
@@ -24,3 +25,7 @@ pub use checks::{RootFs, run_checks};
 pub use fixture::{SlimImage, fixture, image_exists};
 pub use leftovers::leftovers;
 pub use program::{Minifier, Run};
+=======
+
+pub mod transport;
+>>>>>>> layers

@@ -1,7 +1,5 @@
 //! Reading images from a Docker daemon, in place and streamed, and loading them into it.
 
-mod transport_support;
-
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::process::{Command, Stdio};
@@ -15,219 +13,9 @@ use minifier::transport::{
     ArchiveBody, Daemon, ReadHow, ReadMode, ReadRequest, Select, Source, TransportError,
     read_archive,
 };
-use transport_support::{contents, small_archive};
-
-const DOCKER: &str = "/usr/bin/docker";
-const BUSYBOX: &str = "/bin/busybox";
-
-fn docker(args: &[&str]) -> String {
-    let output = Command::new(DOCKER)
-        .args(args)
-        .env("DOCKER_BUILDKIT", "0")
-        .output()
-        .expect("run docker");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "docker {args:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-/// Image names of one test, removed at its end.
-struct Names(Vec<String>);
-
-impl Names {
-    fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    fn add(&mut self, test: &str) -> String {
-        let name = format!("mflayers-{test}:{}", std::process::id());
-        self.0.push(name.clone());
-        name
-    }
-}
-
-impl Drop for Names {
-    fn drop(&mut self) {
-        for name in self.0.iter().rev() {
-            // Not there where the test failed early.
-            let _ = Command::new(DOCKER)
-                .args(["rmi", "-f", name])
-                .stderr(Stdio::null())
-                .stdout(Stdio::null())
-                .status();
-        }
-    }
-}
-
-/// One entry of the base layer, with PAX records as Go writes them.
-fn entry(
-    builder: &mut tar::Builder<Vec<u8>>,
-    kind: tar::EntryType,
-    name: &[u8],
-    mode: u32,
-    records: &[(&str, &[u8])],
-    body: &[u8],
-) {
-    let mut header = tar::Header::new_ustar();
-    header.set_path("placeholder").unwrap();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_uid(1000);
-    header.set_gid(1001);
-    header.set_mtime(1_700_000_000);
-    header.set_size(body.len() as u64);
-    if kind == tar::EntryType::Char {
-        header.set_device_major(1).unwrap();
-        header.set_device_minor(3).unwrap();
-    }
-    header.set_cksum();
-    let records = [("path", name)].into_iter().chain(records.iter().copied());
-    builder.append_pax_extensions(records).unwrap();
-    builder.append(&header, body).unwrap();
-}
-
-/// Everything that is awkward in a layer.
-fn base_layer() -> Vec<u8> {
-    use tar::EntryType as Type;
-    // VFS_CAP_REVISION_2 with CAP_NET_BIND_SERVICE.
-    let capability = [&[1, 0, 0, 2, 0, 4, 0, 0][..], &[0; 12]].concat();
-    let long = format!("data/{}/{}", "d".repeat(200), "f".repeat(200));
-    let target = format!("/{}", "t".repeat(300));
-    let mut b = tar::Builder::new(Vec::new());
-    for dir in ["bin/", "data/", "data/opq/", "data/dir/", "etc/"] {
-        entry(&mut b, Type::Directory, dir.as_bytes(), 0o755, &[], b"");
-    }
-    entry(&mut b, Type::Directory, b"tmp/", 0o1777, &[], b"");
-    entry(
-        &mut b,
-        Type::Regular,
-        b"bin/busybox",
-        0o755,
-        &[],
-        &fs::read(BUSYBOX).unwrap(),
-    );
-    entry(
-        &mut b,
-        Type::Symlink,
-        b"bin/sh",
-        0o777,
-        &[("linkpath", b"busybox")],
-        b"",
-    );
-    entry(
-        &mut b,
-        Type::Regular,
-        b"data/setuid",
-        0o4755,
-        &[],
-        b"setuid",
-    );
-    entry(
-        &mut b,
-        Type::Regular,
-        b"data/capable",
-        0o755,
-        &[("SCHILY.xattr.security.capability", &capability)],
-        b"capable",
-    );
-    entry(
-        &mut b,
-        Type::Regular,
-        b"data/n\xff\xfe\n",
-        0o644,
-        &[],
-        b"not UTF-8",
-    );
-    entry(&mut b, Type::Regular, long.as_bytes(), 0o600, &[], b"long");
-    entry(
-        &mut b,
-        Type::Regular,
-        b"data/times",
-        0o644,
-        &[("mtime", b"1234.000000567")],
-        b"times",
-    );
-    entry(
-        &mut b,
-        Type::Regular,
-        b"data/before",
-        0o644,
-        &[("mtime", b"-1.5")],
-        b"before 1970",
-    );
-    entry(
-        &mut b,
-        Type::Link,
-        b"data/hard",
-        0o644,
-        &[("linkpath", b"data/times")],
-        b"",
-    );
-    entry(
-        &mut b,
-        Type::Symlink,
-        b"data/dangling",
-        0o777,
-        &[("linkpath", target.as_bytes())],
-        b"",
-    );
-    entry(&mut b, Type::Char, b"data/null", 0o666, &[], b"");
-    entry(&mut b, Type::Fifo, b"data/fifo", 0o644, &[], b"");
-    entry(&mut b, Type::Regular, b"data/empty", 0o644, &[], b"");
-    entry(&mut b, Type::Regular, b"data/gone", 0o644, &[], b"gone");
-    entry(&mut b, Type::Regular, b"data/opq/old", 0o644, &[], b"old");
-    entry(&mut b, Type::Regular, b"data/dir/a", 0o644, &[], b"a");
-    entry(
-        &mut b,
-        Type::Regular,
-        b"data/dir/b",
-        0o644,
-        &[],
-        &vec![0; 3_000_000],
-    );
-    b.into_inner().unwrap()
-}
-
-fn import(layer: &[u8], name: &str) {
-    let mut child = Command::new(DOCKER)
-        .args(["import", "-", name])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(layer).unwrap();
-    assert!(child.wait().unwrap().success());
-}
-
-/// An image with whiteouts, an opaque directory and a layer that occurs twice, on top of [`base_layer`].
-fn trap_image(names: &mut Names, test: &str) -> String {
-    let base = names.add(&format!("{test}-base"));
-    import(&base_layer(), &base);
-    let name = names.add(test);
-    let context = tempfile::tempdir().unwrap();
-    let dockerfile = format!(
-        "FROM {base}\n\
-         RUN [\"/bin/busybox\", \"rm\", \"-r\", \"/data/gone\", \"/data/dir/a\", \"/data/opq\"]\n\
-         RUN [\"/bin/busybox\", \"mkdir\", \"/data/opq\"]\n\
-         RUN [\"/bin/busybox\", \"sh\", \"-c\", \"/bin/busybox rm -r /data/opq && /bin/busybox mkdir /data/opq \
-             && echo new >/data/opq/new\"]\n\
-         COPY copied /data/copied\n\
-         RUN [\"/bin/busybox\", \"ln\", \"/data/times\", \"/data/third\"]\n\
-         ENV KEY=value\n\
-         CMD [\"/bin/sh\"]\n"
-    );
-    fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
-    fs::write(context.path().join("copied"), "copied").unwrap();
-    docker(&[
-        "build",
-        "-q",
-        "--no-cache",
-        "-t",
-        &name,
-        context.path().to_str().unwrap(),
-    ]);
-    name
-}
+use minifier_tests::transport::{
+    DOCKER, Names, append, base_layer, contents, docker, import, small_archive, trap_image,
+};
 
 async fn open(name: &str, mode: ReadMode) -> Result<Source, TransportError> {
     let scratch = tempfile::tempdir().unwrap();
@@ -442,6 +230,7 @@ async fn docker_an_image_is_opened_by_id_and_by_name_without_tag() {
 }
 
 #[tokio::test]
+<<<<<<< HEAD
 async fn docker_every_tag_of_a_loaded_archive_is_checked() {
     let mut names = Names::new();
     let tags = [names.add("load-a"), names.add("load-b")];
@@ -518,6 +307,8 @@ async fn docker_archives_that_cannot_be_loaded_are_errors_with_the_daemons_words
 }
 
 #[tokio::test]
+=======
+>>>>>>> layers
 async fn docker_a_missing_image_is_told_from_other_errors() {
     let error = open("mflayers-missing:no", ReadMode::Auto)
         .await
@@ -572,7 +363,7 @@ fn docker_dropping_the_future_stops_the_spooling() {
     let name = names.add("cancel");
     let mut layer = tar::Builder::new(Vec::new());
     let body: Vec<u8> = (0..60_000_000u32).map(|i| (i ^ (i >> 9)) as u8).collect();
-    transport_support::append(&mut layer, "big", &body);
+    append(&mut layer, "big", &body);
     import(&layer.into_inner().unwrap(), &name);
     let scratch = tempfile::tempdir().unwrap();
     let received = AtomicU64::new(0);

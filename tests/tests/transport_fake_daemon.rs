@@ -1,7 +1,5 @@
 //! Reading images from daemons that are not at hand: without overlay2, with containerd's store, broken, or absent.
 
-mod transport_support;
-
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +11,7 @@ use minifier::transport::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-use transport_support::{contents, small_archive};
+use minifier_tests::transport::{contents, small_archive};
 
 /// What a fake daemon answers.
 struct Answers {
