@@ -1,4 +1,7 @@
 //! The tracer against containers made for it.
 
 mod conformance;
+mod host;
+mod scope;
+mod storm;
 mod support;
