@@ -1,5 +1,4 @@
 //! Harness shared by the end-to-end and cross-crate tests.
-<<<<<<< HEAD
 //!
 //! - [`fixture`] finds a fixture's image, [`run_checks`] asks it everything its recipe lists and
 //!   gives comparable [`Answers`];
@@ -17,6 +16,7 @@ mod leftovers;
 pub mod listing;
 mod program;
 pub mod tracing;
+pub mod transport;
 pub mod traps;
 pub mod ustar;
 
@@ -25,7 +25,3 @@ pub use checks::{RootFs, run_checks};
 pub use fixture::{SlimImage, fixture, image_exists};
 pub use leftovers::leftovers;
 pub use program::{Minifier, Run};
-=======
-
-pub mod transport;
->>>>>>> layers

@@ -44,7 +44,9 @@ impl Daemon {
 
     fn spawn(folder: &Path) -> Result<Child> {
         let log = fs::File::create(folder.join("log"))?;
-        Command::new("/usr/sbin/dockerd")
+        // In a network namespace of its own: `--bridge=none` removes the bridge of another daemon.
+        Command::new("unshare")
+            .args(["--net", "/usr/sbin/dockerd"])
             .args([
                 "--bridge=none",
                 "--iptables=false",

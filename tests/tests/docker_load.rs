@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use minifier::image::ImageReference;
+use minifier::image::TaggedName;
 use minifier::transport::{ArchiveBody, Daemon};
 use minifier_tests::transport::{Names, docker, small_archive};
 
@@ -10,7 +10,7 @@ use minifier_tests::transport::{Names, docker, small_archive};
 async fn docker_every_tag_of_a_loaded_archive_is_checked() {
     let mut names = Names::new();
     let tags = [names.add("load-a"), names.add("load-b")];
-    let references: Vec<ImageReference> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+    let references: Vec<TaggedName> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
     let daemon = Daemon::connect().await.unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("image.tar");

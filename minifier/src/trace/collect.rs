@@ -29,7 +29,9 @@ pub(super) fn run(
     seen: &watch::Sender<bool>,
 ) -> Option<Result<Trace, TraceError>> {
     // The workload may take every processor for itself.
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), PRIORITY) {
+    if let Err(error) =
+        rustix::process::setpriority_process(Some(rustix::thread::gettid()), PRIORITY)
+    {
         tracing::debug!(%error, "the collecting thread has no priority");
     }
     let mut assembler = Assembler::new(kernel.start);
@@ -76,8 +78,10 @@ impl Backlog {
 
     /// Looks at the records in their order, until `deadline`; true where none is left.
     fn assemble(&mut self, assembler: &mut Assembler, deadline: Option<Instant>) -> bool {
-        while let Some((length, rest)) =
-            self.bytes.get(self.next..).and_then(<[u8]>::split_first_chunk::<{ size_of::<usize>() }>)
+        while let Some((length, rest)) = self
+            .bytes
+            .get(self.next..)
+            .and_then(<[u8]>::split_first_chunk::<{ size_of::<usize>() }>)
         {
             let length = usize::from_ne_bytes(*length);
             assembler.push(rest.get(..length).unwrap_or(rest));

@@ -10,7 +10,11 @@ async fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let (trace, output) = trace_run(TraceOptions::default(), &args).await?;
-    println!("{}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
+    println!(
+        "{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout)
+    );
     for access in &trace.accesses {
         let path = |path: &Option<_>| {
             path.as_ref()

@@ -7,7 +7,12 @@ use minifier::trace::{TraceError, TraceOptions, Tracer};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
 async fn refusal(btf: &Path) -> TraceError {
-    match Tracer::attach(TraceOptions { btf: btf.into(), ..TraceOptions::default() }).await {
+    match Tracer::attach(TraceOptions {
+        btf: btf.into(),
+        ..TraceOptions::default()
+    })
+    .await
+    {
         Ok(_) => panic!("attached with {}", btf.display()),
         Err(error) => error,
     }
@@ -17,15 +22,25 @@ async fn refusal(btf: &Path) -> TraceError {
 async fn privileged_a_kernel_without_btf_is_named_with_a_hint() -> Result<()> {
     let error = refusal(Path::new("/nonexistent/vmlinux")).await;
     assert!(matches!(error, TraceError::Btf { .. }), "{error:?}");
-    assert!(error.to_string().contains("/nonexistent/vmlinux"), "{error}");
+    assert!(
+        error.to_string().contains("/nonexistent/vmlinux"),
+        "{error}"
+    );
     assert!(error.hint().is_some());
 
     let folder = tempfile::tempdir()?;
-    for (name, contents) in [("empty", &b""[..]), ("text", b"not type information"), ("magic", b"\x9f\xeb\x01\x00")] {
+    for (name, contents) in [
+        ("empty", &b""[..]),
+        ("text", b"not type information"),
+        ("magic", b"\x9f\xeb\x01\x00"),
+    ] {
         let file: PathBuf = folder.path().join(name);
         std::fs::write(&file, contents)?;
         let error = refusal(&file).await;
-        assert!(matches!(error, TraceError::BtfInvalid { .. }), "{name}: {error:?}");
+        assert!(
+            matches!(error, TraceError::BtfInvalid { .. }),
+            "{name}: {error:?}"
+        );
     }
     Ok(())
 }

@@ -23,8 +23,13 @@ fn image(test: &str, files: &[&str]) -> Result<Image> {
 
 fn opened(trace: &Trace) -> Vec<&Path> {
     use std::os::unix::ffi::OsStrExt;
-    let opens = trace.accesses.iter().filter(|access| access.requested.starts_with(b"/data/"));
-    opens.map(|access| Path::new(std::ffi::OsStr::from_bytes(&access.requested))).collect()
+    let opens = trace
+        .accesses
+        .iter()
+        .filter(|access| access.requested.starts_with(b"/data/"));
+    opens
+        .map(|access| Path::new(std::ffi::OsStr::from_bytes(&access.requested)))
+        .collect()
 }
 
 fn opener(image: &Image, file: &str) -> Result<Container> {
@@ -33,15 +38,29 @@ fn opener(image: &Image, file: &str) -> Result<Container> {
 
 fn run(container: &Container) -> Result<()> {
     let output = container.run()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn privileged_a_twin_beside_the_container_is_not_recorded() -> Result<()> {
     let image = image("twin", &["mine", "twin"])?;
-    let before = Container::create(&["--network=none", "--tmpfs=/tmp", &image.name, "/conformance", "all"]);
-    let twins = [before?, opener(&image, "/data/twin")?, opener(&image, "/data/twin")?];
+    let before = Container::create(&[
+        "--network=none",
+        "--tmpfs=/tmp",
+        &image.name,
+        "/conformance",
+        "all",
+    ]);
+    let twins = [
+        before?,
+        opener(&image, "/data/twin")?,
+        opener(&image, "/data/twin")?,
+    ];
     let mut tracer = Tracer::attach(TraceOptions::default()).await?;
     let mine = opener(&image, "/data/mine")?;
     tracer.follow(&mine.id)?;
@@ -50,7 +69,9 @@ async fn privileged_a_twin_beside_the_container_is_not_recorded() -> Result<()> 
     assert!(!tracer.seen(), "the twin was taken for the container");
     let beside = std::thread::spawn(move || run(&twins[2]).map(|()| twins));
     run(&mine)?;
-    let twins = beside.join().map_err(|_| anyhow::anyhow!("the twin's thread"))??;
+    let twins = beside
+        .join()
+        .map_err(|_| anyhow::anyhow!("the twin's thread"))??;
     run(&twins[1])?;
     let trace = tracer.finish().await?;
 
@@ -75,8 +96,15 @@ async fn privileged_a_job_of_a_millisecond_is_seen_whole_every_time() -> Result<
         assert_eq!(first.operation, Operation::Execute);
         assert_eq!(first.resolved, Some(ImagePath::from("/conformance")));
         assert_eq!(opened(&trace), [Path::new("/data/mine")]);
-        let access = trace.accesses.iter().find(|access| access.requested == b"/data/mine").expect("the open");
-        assert_eq!(trace.processes[&access.pid].executables, [ImagePath::from("/conformance")]);
+        let access = trace
+            .accesses
+            .iter()
+            .find(|access| access.requested == b"/data/mine")
+            .expect("the open");
+        assert_eq!(
+            trace.processes[&access.pid].executables,
+            [ImagePath::from("/conformance")]
+        );
     }
     Ok(())
 }
@@ -87,6 +115,10 @@ async fn privileged_a_container_that_never_starts_leaves_a_gap() -> Result<()> {
     tracer.follow(&"0123456789abcdef".repeat(4))?;
     let trace = tracer.finish().await?;
     assert!(trace.accesses.is_empty());
-    assert!(trace.gaps.iter().any(|gap| gap.contains("never seen")), "{:?}", trace.gaps);
+    assert!(
+        trace.gaps.iter().any(|gap| gap.contains("never seen")),
+        "{:?}",
+        trace.gaps
+    );
     Ok(())
 }

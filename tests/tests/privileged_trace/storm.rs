@@ -17,16 +17,29 @@ async fn storm(test: &str, options: TraceOptions) -> Result<Trace> {
     std::fs::create_dir(root.path().join("tmp"))?;
     let image = import(test, root.path())?;
     let [processes, opens] = [PROCESSES, OPENS].map(|number| number.to_string());
-    let args = ["--tmpfs=/tmp", "--network=none", &image.name, "/storm", &processes, &opens];
+    let args = [
+        "--tmpfs=/tmp",
+        "--network=none",
+        &image.name,
+        "/storm",
+        &processes,
+        &opens,
+    ];
     let (trace, output) = trace_run(options, &args).await?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(trace)
 }
 
 /// Files of the storm that the trace has with this operation.
 fn files(trace: &Trace, operation: Operation) -> HashSet<&[u8]> {
     let of_storm = trace.accesses.iter().filter(|access| {
-        access.operation == operation && access.requested.starts_with(b"/tmp/storm-") && access.result >= Some(0)
+        access.operation == operation
+            && access.requested.starts_with(b"/tmp/storm-")
+            && access.result >= Some(0)
     });
     of_storm.map(|access| &access.requested[..]).collect()
 }
@@ -47,12 +60,27 @@ async fn privileged_nothing_of_a_storm_is_lost_with_the_default_buffer() -> Resu
 
 #[tokio::test]
 async fn privileged_losses_with_a_tiny_buffer_are_counted() -> Result<()> {
-    let trace = storm("tiny", TraceOptions { buffer_bytes: 4096, ..TraceOptions::default() }).await?;
+    let trace = storm(
+        "tiny",
+        TraceOptions {
+            buffer_bytes: 4096,
+            ..TraceOptions::default()
+        },
+    )
+    .await?;
     assert!(trace.lost() > 0, "{:?}", trace.hooks);
     assert!(!trace.is_complete());
-    assert!(trace.gaps.iter().any(|gap| gap.contains("buffer")), "{:?}", trace.gaps);
-    let recorded = files(&trace, Operation::OpenWrite).len() + files(&trace, Operation::Remove).len();
+    assert!(
+        trace.gaps.iter().any(|gap| gap.contains("buffer")),
+        "{:?}",
+        trace.gaps
+    );
+    let recorded =
+        files(&trace, Operation::OpenWrite).len() + files(&trace, Operation::Remove).len();
     let lost = usize::try_from(trace.hooks[0].lost)?;
-    assert!(recorded + lost >= 2 * OPENS, "{recorded} recorded, {lost} lost: some are neither");
+    assert!(
+        recorded + lost >= 2 * OPENS,
+        "{recorded} recorded, {lost} lost: some are neither"
+    );
     Ok(())
 }
