@@ -255,7 +255,95 @@ fn reason(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(500);
+
+    /// A server that answers each request with what `answer` makes of its request line, then `more` for ever.
+    async fn server(answer: fn(&str) -> Vec<u8>, more: &'static [u8]) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = [0; 2048];
+                    let read = stream.read(&mut request).await.unwrap_or(0);
+                    let text = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let _ = stream
+                        .write_all(&answer(text.lines().next().unwrap_or("")))
+                        .await;
+                    while !more.is_empty() && stream.write_all(more).await.is_ok() {}
+                });
+            }
+        });
+        Url::parse(&format!("http://{address}/")).unwrap()
+    }
+
+    async fn get(url: Url) -> Result<Fetched, FetchError> {
+        fetch(&Clients::new().unwrap(), &Request::get(url, false, LIMIT)).await
+    }
+
+    #[tokio::test]
+    async fn redirections_are_followed_a_limited_number_of_times() {
+        let answer = |line: &str| match line {
+            "GET / HTTP/1.1" => {
+                b"HTTP/1.1 302 F\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n".to_vec()
+            }
+            "GET /there HTTP/1.1" => b"HTTP/1.1 200 O\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+            "GET /away HTTP/1.1" => {
+                b"HTTP/1.1 302 F\r\nLocation: http://e.org/\r\nContent-Length: 0\r\n\r\n".to_vec()
+            }
+            _ => b"HTTP/1.1 302 F\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        };
+        let url = server(answer, b"").await;
+        let there = get(url.clone()).await.unwrap();
+        assert_eq!(
+            (there.status, there.url.path(), &there.body[..]),
+            (200, "/there", &b"ok"[..])
+        );
+        assert_eq!(there.redirects, [url.join("/there").unwrap().to_string()]);
+        let away = get(url.join("/away").unwrap()).await.unwrap();
+        assert_eq!(
+            (away.status, away.location.as_deref()),
+            (302, Some("http://e.org/"))
+        );
+        let circle = get(url.join("/loop").unwrap()).await.unwrap();
+        assert_eq!((circle.status, circle.redirects.len()), (302, REDIRECTS));
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_cut() {
+        let head = |_: &str| b"HTTP/1.1 200 O\r\nContent-Type: text/html\r\n\r\n".to_vec();
+        let fast = get(server(head, &[b'x'; 65536]).await).await.unwrap();
+        assert!(fast.truncated && fast.bytes <= BODY && fast.body.len() <= KEPT);
+        let chunk = |_: &str| {
+            b"HTTP/1.1 200 O\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\nx".to_vec()
+        };
+        let lying = get(server(chunk, b"").await).await.unwrap();
+        assert_eq!((lying.truncated, lying.bytes), (true, 1));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_comes_or_makes_no_sense_is_an_error() {
+        let endless = get(server(|_| b"HTTP/1.1 200 O\r\n".to_vec(), b"X: y\r\n").await).await;
+        assert!(endless.is_err());
+        let nonsense = get(server(|_| b"nonsense".to_vec(), b"").await).await;
+        assert!(
+            matches!(nonsense, Err(FetchError::Failed(_))),
+            "{nonsense:?}"
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let error = get(silent.clone()).await.unwrap_err();
+        assert_eq!(error.to_string(), "no answer within 0.5 s");
+        drop(listener);
+        let refused = get(silent).await.unwrap_err().to_string();
+        assert!(refused.contains("refused"), "{refused}");
+    }
 
     #[test]
     fn the_same_origin_is_known_by_any_local_name() {

@@ -21,6 +21,7 @@ pub(super) async fn crawl<W: Workload>(
     required: bool,
 ) -> Result<Option<CrawlCut>, ProbeError> {
     let plan: &ProbePlan = session.plan();
+    let workload = session.workload();
     let limits = plan.crawl_limits;
     let begin = Instant::now();
     let root = match target.url("/") {
@@ -60,7 +61,9 @@ pub(super) async fn crawl<W: Workload>(
         let request = Request::get(url, target.h2c, limit);
         let asked = format!("GET {}", request.url);
         session.started(kind, &asked);
-        let (outcome, duration) = web.ask(&request, first && required).await;
+        let (outcome, duration) = web
+            .ask(&request, || first && required && workload.exit().is_none())
+            .await;
         pages += 1;
         let result = http_result(kind, asked, &outcome, None, required && first, duration);
         session.finished(result).await?;

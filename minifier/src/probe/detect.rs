@@ -1,7 +1,7 @@
-//! What a TCP port speaks, found out with as little as possible: one request of HTTP/1.1, and only where that gives
+//! What a TCP port speaks, found out with as little as possible: one line of HTTP/1.0, and only where that gives
 //! nothing, one TLS handshake or one HTTP/2 preface.
 //!
-//! A server that speaks first (MySQL, SSH, SMTP) is sent nothing; others get one line that they answer with an error.
+//! A server that speaks first (MySQL, SSH, SMTP) is sent nothing; others answer that line with an error.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -75,10 +75,8 @@ pub(super) async fn detect(
         Question::Get => "GET /",
         Question::Options => "OPTIONS *",
     };
-    let request = format!(
-        "{line} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: {}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-        super::client::USER_AGENT
-    );
+    // One line of HTTP/1.0, without a Host field: Redis takes that one for an attack.
+    let request = format!("{line} HTTP/1.0\r\n\r\n");
     let answer = match ask(address, request.as_bytes(), limit, true).await {
         Err(_) => return First::Unreachable,
         Ok(None) => return First::Silent,

@@ -1,5 +1,6 @@
 //! [`drive`]: the whole of it, in order.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use super::health;
 use super::listeners::Listeners;
 use super::netns::Netns;
 use super::observer::{Event, Observer};
-use super::plan::{HttpProbe, ProbePlan, Step};
+use super::plan::{ProbePlan, Step};
 use super::ready::{self, Outcome};
 use super::report::{CrawlCut, PortReport, ProbeReport, ReadyBy, Speaks, StepKind, StepResult};
+use super::request::HttpProbe;
 use super::session::{Session, http_result};
 use super::sockets::Listener;
 use super::web::Web;
@@ -73,7 +75,10 @@ async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, Pr
     session.tell(Event::Ready(&session.report.readiness));
 
     match (healthy, &plan.healthcheck) {
-        (Some(result), _) => session.finished(*result).await?,
+        (Some(result), _) => {
+            session.started(result.kind, &result.asked);
+            session.finished(*result).await?;
+        }
         (None, Some(check)) => health::check(&mut session, check).await?,
         (None, None) => {}
     }
@@ -178,9 +183,8 @@ async fn default_http<W: Workload>(
             break;
         }
         for (number, required) in crawl_ports(plan, web) {
-            if !done.contains_key(&number) {
-                let cut = crawl(session, web, &web.target(number, None), required).await?;
-                done.insert(number, cut);
+            if let Entry::Vacant(place) = done.entry(number) {
+                place.insert(crawl(session, web, &web.target(number, None), required).await?);
             }
         }
     }
@@ -239,6 +243,7 @@ async fn send<W: Workload>(
     web: &Web<'_>,
     probe: &HttpProbe,
 ) -> Result<(), ProbeError> {
+    let workload = session.workload();
     let unsent = |reason| StepResult {
         kind: StepKind::Http,
         asked: format!("{} {}", probe.method, probe.path),
@@ -258,7 +263,7 @@ async fn send<W: Workload>(
         };
         let asked = format!("{} {}", request.method, request.url);
         session.started(StepKind::Http, &asked);
-        let (outcome, duration) = web.ask(&request, true).await;
+        let (outcome, duration) = web.ask(&request, || workload.exit().is_none()).await;
         let expect = probe.expect.as_ref();
         let result = http_result(StepKind::Http, asked, &outcome, expect, true, duration);
         session.finished(result).await?;

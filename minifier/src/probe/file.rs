@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::expect::ExpectError;
-use super::plan::{HttpProbe, Scheme, valid_header};
+use super::request::{HttpProbe, Scheme, valid_header};
 
 /// Why a probe file cannot be used. Probes are counted from 1.
 #[derive(Debug, thiserror::Error)]

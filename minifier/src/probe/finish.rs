@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::error::ProbeError;
 use super::observer::Event;
@@ -100,30 +100,38 @@ pub(super) async fn linger<W: Workload>(
         return Ok(());
     }
     session.tell(Event::Waiting(plan.continue_after));
-    match plan.continue_after {
-        ContinueAfter::Probe => {}
-        ContinueAfter::Exit => match plan.exit_timeout {
-            None => drop(workload.exited().await?),
-            Some(limit) => match timeout(limit, workload.exited()).await {
-                Ok(exit) => drop(exit?),
-                Err(_) => return Err(session.still_running(limit).await),
+    let user = async {
+        match plan.continue_after {
+            ContinueAfter::Probe => Ok(None),
+            ContinueAfter::Exit => match plan.exit_timeout {
+                None => std::future::pending().await,
+                Some(limit) => {
+                    sleep(limit).await;
+                    Ok(Some(limit))
+                }
             },
-        },
-        ContinueAfter::For(duration) => tokio::select! {
-            exit = workload.exited() => drop(exit?),
-            () = sleep(duration.saturating_sub(waited)) => {}
-        },
-        ContinueAfter::Enter | ContinueAfter::Signal => tokio::select! {
-            exit = workload.exited() => drop(exit?),
-            fired = trigger.fired() => fired?,
-        },
+            ContinueAfter::For(duration) => {
+                sleep(duration.saturating_sub(waited)).await;
+                Ok(None)
+            }
+            ContinueAfter::Enter | ContinueAfter::Signal => trigger.fired().await.map(|()| None),
+        }
+    };
+    let too_long = tokio::select! {
+        exit = workload.exited() => exit.map(|_| None)?,
+        over = user => over?,
+    };
+    match too_long {
+        Some(limit) => Err(session.still_running(limit).await),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+
+    use tokio::time::timeout;
 
     use super::*;
 

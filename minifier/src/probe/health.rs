@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::command;
 use super::error::ProbeError;
-use super::plan::HealthCheck;
+use super::healthcheck::HealthCheck;
 use super::report::{StepKind, StepResult};
 use super::session::Session;
 use crate::runtime::{RuntimeError, Workload};

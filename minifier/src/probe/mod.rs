@@ -16,6 +16,7 @@ mod expect;
 mod file;
 mod finish;
 mod health;
+mod healthcheck;
 mod links;
 mod listeners;
 mod netns;
@@ -23,6 +24,7 @@ mod observer;
 mod plan;
 mod ready;
 mod report;
+mod request;
 mod session;
 mod sockets;
 mod speaks;
@@ -34,12 +36,11 @@ pub use duration::{DurationError, parse_duration};
 pub use error::ProbeError;
 pub use expect::{ExpectError, ExpectedStatus};
 pub use file::{ProbeFileError, parse_probe_file};
+pub use healthcheck::HealthCheck;
 pub use observer::{Event, Observer};
-pub use plan::{
-    ContinueAfter, Crawl, CrawlLimits, Exposed, HealthCheck, HttpProbe, PlanError, ProbePlan,
-    Scheme, Step, parse_header, parse_http_probe,
-};
+pub use plan::{ContinueAfter, Crawl, CrawlLimits, Exposed, PlanError, ProbePlan, Step};
 pub use report::{
     Answer, CrawlCut, PortReport, ProbeReport, Readiness, ReadyBy, Speaks, StepKind, StepResult,
 };
+pub use request::{HttpProbe, Scheme, parse_header, parse_http_probe};
 pub use sockets::{Listener, Protocol};

@@ -1,15 +1,14 @@
 //! [`ProbePlan`]: everything that is to be asked of a container, in order, with its limits.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use regex::Regex;
-use serde::Serialize;
 
 use super::duration::parse_duration;
-use super::expect::ExpectedStatus;
+use super::healthcheck::HealthCheck;
+use super::request::HttpProbe;
 use super::sockets::Protocol;
 use crate::image::ImageConfig;
 use crate::runtime::{OptionError, parse_command};
@@ -219,132 +218,6 @@ impl Step {
     }
 }
 
-/// Whether TLS is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheme {
-    /// Without.
-    Http,
-    /// With; any certificate is accepted.
-    Https,
-}
-
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        })
-    }
-}
-
-/// One explicit HTTP request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpProbe {
-    /// Method, upper case.
-    pub method: String,
-    /// Path and query; starts with `/`.
-    pub path: String,
-    /// Header fields, in order.
-    pub headers: Vec<(String, String)>,
-    /// Body.
-    pub body: Option<Vec<u8>>,
-    /// Good answers; without, everything below 500 is good.
-    pub expect: Option<ExpectedStatus>,
-    /// Port; without, [`ProbePlan::http_ports`], else the first that speaks HTTP (exposed ones first).
-    pub port: Option<u16>,
-    /// Scheme; without, whichever the port speaks.
-    pub scheme: Option<Scheme>,
-}
-
-/// Reads one `--http-probe`: `[METHOD:]PATH`, `GET` without a method.
-pub fn parse_http_probe(text: &str) -> Result<HttpProbe, PlanError> {
-    let error = || PlanError::HttpProbe(text.to_owned());
-    let (method, path) = if text.starts_with('/') {
-        ("GET", text)
-    } else {
-        text.split_once(':').ok_or_else(error)?
-    };
-    HttpProbe::new(method, path).ok_or_else(error)
-}
-
-impl HttpProbe {
-    /// A request without header fields and body; none where method or path are not ones.
-    pub fn new(method: &str, path: &str) -> Option<Self> {
-        let token = !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphabetic());
-        let clean = path.starts_with('/') && !path.contains(char::is_control);
-        (token && clean).then(|| Self {
-            method: method.to_ascii_uppercase(),
-            path: path.to_owned(),
-            headers: Vec::new(),
-            body: None,
-            expect: None,
-            port: None,
-            scheme: None,
-        })
-    }
-}
-
-/// Reads one `--http-probe-header`: `Name: value`.
-pub fn parse_header(text: &str) -> Result<(String, String), PlanError> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| PlanError::Header(text.to_owned()))?;
-    valid_header(name.trim(), value.trim()).ok_or_else(|| PlanError::Header(text.to_owned()))
-}
-
-/// The pair where HTTP can carry it.
-pub(super) fn valid_header(name: &str, value: &str) -> Option<(String, String)> {
-    reqwest::header::HeaderName::from_bytes(name.as_bytes()).ok()?;
-    reqwest::header::HeaderValue::from_str(value).ok()?;
-    Some((name.to_owned(), value.to_owned()))
-}
-
-/// The image's `HEALTHCHECK`, ready to be run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// Program and arguments; the image's shell for the shell form.
-    pub argv: Vec<String>,
-    /// Time between two checks.
-    pub interval: Duration,
-    /// Time that one check may take.
-    pub timeout: Duration,
-    /// Time after the start in which failures do not count.
-    pub start_period: Duration,
-    /// Failures in a row that count.
-    pub retries: u32,
-}
-
-impl HealthCheck {
-    /// The check of an image; none where it has none. Defaults are Docker's.
-    pub fn of(config: &ImageConfig) -> Option<Self> {
-        let check = config.healthcheck()?;
-        let argv = match check.test.split_first()? {
-            (kind, words) if kind == "CMD" => words.to_vec(),
-            (kind, [command, ..]) if kind == "CMD-SHELL" => {
-                let mut argv = config.shell();
-                argv.push(command.clone());
-                argv
-            }
-            _ => return None,
-        };
-        let nanos = |value: i64, default: u64| match u64::try_from(value) {
-            Ok(nanos) if nanos > 0 => Duration::from_nanos(nanos),
-            _ => Duration::from_secs(default),
-        };
-        Some(Self {
-            argv,
-            interval: nanos(check.interval, 30),
-            timeout: nanos(check.timeout, 30),
-            start_period: nanos(check.start_period, 0),
-            retries: u32::try_from(check.retries)
-                .ok()
-                .filter(|n| *n > 0)
-                .unwrap_or(3),
-        })
-    }
-}
-
 /// When the container is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContinueAfter {
@@ -378,42 +251,8 @@ impl FromStr for ContinueAfter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::parse_http_probe;
     use super::*;
-
-    #[test]
-    fn http_probes_have_a_method_and_a_path() {
-        let probe = parse_http_probe("post:/login?next=/a:b").unwrap();
-        assert_eq!(
-            (probe.method.as_str(), probe.path.as_str()),
-            ("POST", "/login?next=/a:b")
-        );
-        assert_eq!(
-            parse_http_probe("/a:b").unwrap(),
-            HttpProbe::new("GET", "/a:b").unwrap()
-        );
-        for text in [
-            "",
-            "login",
-            "GET",
-            "GET:",
-            "GET:login",
-            ":/x",
-            "G T:/x",
-            "GET:/a\nb",
-        ] {
-            assert!(parse_http_probe(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn headers_are_pairs() {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(parse_header("Accept: a:b ").unwrap(), pair("Accept", "a:b"));
-        assert_eq!(parse_header("X-Empty:").unwrap(), pair("X-Empty", ""));
-        for text in ["", "Accept", ": x", "A B: x", "A: x\ny"] {
-            assert!(parse_header(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn the_ways_to_go_on_are_words_or_a_duration() {
@@ -434,11 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn the_image_names_ports_and_the_health_check() {
+    fn the_image_names_its_ports() {
         let plan = ProbePlan::for_image(&config(serde_json::json!({
             "ExposedPorts": {"8000-8001/tcp": {}, "53/udp": {}, "9/sctp": {}, "x": {}},
-            "Shell": ["/bin/bash", "-ec"],
-            "Healthcheck": {"Test": ["CMD-SHELL", "curl -f ."], "Timeout": 2_000_000_000},
         })));
         let exposed: Vec<_> = plan.exposed.iter().map(|e| (e.protocol, e.port)).collect();
         assert_eq!(
@@ -449,17 +286,6 @@ mod tests {
                 (Protocol::Udp, 53)
             ]
         );
-        let check = plan.healthcheck.unwrap();
-        assert_eq!(check.argv, ["/bin/bash", "-ec", "curl -f ."]);
-        assert_eq!((check.timeout, check.retries), (Duration::from_secs(2), 3));
-        assert_eq!(
-            (check.interval, check.start_period),
-            (Duration::from_secs(30), Duration::ZERO)
-        );
-        let exec = config(serde_json::json!({"Healthcheck": {"Test": ["CMD", "/check", "a b"]}}));
-        assert_eq!(HealthCheck::of(&exec).unwrap().argv, ["/check", "a b"]);
-        let none = config(serde_json::json!({"Healthcheck": {"Test": ["NONE"]}}));
-        assert_eq!(HealthCheck::of(&none), None);
     }
 
     #[test]

@@ -148,7 +148,10 @@ async fn listening(
     let mut since = Instant::now();
     let mut asked = None;
     loop {
+        let begin = Instant::now();
         let now = listeners.read()?;
+        // On a host with many processes or sockets one look takes longer, and they come less often.
+        let poll = POLL.max(4 * begin.elapsed());
         if now != seen {
             seen = now;
             since = Instant::now();
@@ -169,7 +172,7 @@ async fn listening(
                 }
             }
         }
-        sleep(POLL).await;
+        sleep(poll).await;
     }
 }
 

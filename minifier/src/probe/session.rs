@@ -17,7 +17,7 @@ const REPORT_LINES: usize = 100;
 /// Lines of output that an error shows.
 const ERROR_LINES: usize = 20;
 /// How long the end of a container may take to be known after a probe failed because of it.
-const ENDING: Duration = Duration::from_millis(300);
+const ENDING: Duration = Duration::from_secs(3);
 /// How long the last lines may take to arrive after the container ended.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -79,7 +79,7 @@ impl<'a, W: Workload> Session<'a, W> {
 
     /// Notes a result; an error where it failed and failures are not ignored.
     pub(super) async fn finished(&mut self, mut result: StepResult) -> Result<(), ProbeError> {
-        if !result.ok {
+        if !result.ok && may_be_killed(&result) {
             // A container that ends takes its probes with it, a moment before its end is known.
             let _ = timeout(ENDING, self.workload.exited()).await;
         }
@@ -184,6 +184,17 @@ impl<'a, W: Workload> Session<'a, W> {
             let _ = timeout(LAST_LINES, self.workload.logs().closed()).await;
         }
         self.workload.logs().tail(count)
+    }
+}
+
+/// True where the result looks as if the container had ended meanwhile.
+fn may_be_killed(result: &StepResult) -> bool {
+    /// Exit code of a command that was killed.
+    const KILLED: i64 = 128 + 9;
+    match &result.answered {
+        None => true,
+        Some(Answer::Command { exit_code, .. }) => *exit_code == Some(KILLED),
+        Some(Answer::Http { .. }) => false,
     }
 }
 

@@ -14,8 +14,9 @@ use url::Url;
 use super::client::{Clients, FetchError, Fetched, Request, fetch};
 use super::detect::Question;
 use super::netns::Netns;
-use super::plan::{Exposed, HttpProbe, ProbePlan, Scheme};
+use super::plan::{Exposed, ProbePlan};
 use super::report::Speaks;
+use super::request::{HttpProbe, Scheme};
 use super::sockets::{Listener, Protocol};
 use super::speaks::{Detection, by_port};
 use super::tls;
@@ -202,12 +203,12 @@ impl<'a> Web<'a> {
         Ok(request)
     }
 
-    /// Sends a request; where `retry` is set, again while the answer says that the server is not up yet.
+    /// Sends a request, and again while the answer says that the server is not up yet and `may_retry`.
     /// Gives the time of the last exchange, too.
     pub(super) async fn ask(
         &self,
         request: &Request,
-        retry: bool,
+        may_retry: impl Fn() -> bool,
     ) -> (Result<Fetched, FetchError>, Duration) {
         let begin = Instant::now();
         let mut pause = PAUSE;
@@ -223,7 +224,7 @@ impl<'a> Web<'a> {
                 Err(FetchError::Failed(_)) => true,
                 Err(FetchError::Timeout(_)) => false,
             };
-            if !retry || !not_up || begin.elapsed() + pause > self.plan.http_retry {
+            if !not_up || !may_retry() || begin.elapsed() + pause > self.plan.http_retry {
                 return (outcome, sent.elapsed());
             }
             sleep(pause).await;

@@ -87,6 +87,11 @@ impl Container {
         &self.stop_signal
     }
 
+    /// What the container writes, to be read while it runs.
+    pub fn output(&self) -> Arc<Logs> {
+        self.logs.clone()
+    }
+
     pub(super) fn stop_timeout(&self) -> Option<Duration> {
         self.stop_timeout
     }

@@ -1,4 +1,7 @@
 //! For the tests with a Docker daemon: a client, and small images made on the spot.
+//!
+//! The images stay, so that the next run need not make them again; they bear the label `org.minifier.test`:
+//! `docker rmi $(docker images -aqf label=org.minifier.test)` removes them.
 
 use std::io::Write;
 
@@ -11,6 +14,7 @@ use super::DockerRuntime;
 use crate::image::{Digest, ImageConfig};
 
 const BUSYBOX: &str = "/bin/busybox";
+const LABEL: &str = "LABEL org.minifier.test=mfrun";
 const REPOSITORY: &str = "mfrun-busybox";
 
 /// A client of the local daemon.
@@ -73,6 +77,7 @@ async fn import(repository: &str, tar: Vec<u8>) {
     let options = CreateImageOptionsBuilder::new()
         .from_src("-")
         .repo(repository)
+        .changes(vec![LABEL.to_owned()])
         .build();
     let docker = docker().await;
     let mut answers =
@@ -86,6 +91,7 @@ async fn import(repository: &str, tar: Vec<u8>) {
 pub(crate) async fn build(dockerfile: &str) -> String {
     let docker = docker().await;
     let mut tar = tar::Builder::new(Vec::new());
+    let dockerfile = format!("{dockerfile}{LABEL}\n");
     add(&mut tar, "Dockerfile", 0o644, dockerfile.as_bytes());
     let options = BuildImageOptionsBuilder::new()
         .rm(true)
