@@ -1,4 +1,6 @@
-//! The same image and the same trace give the same bytes, however the layers are read.
+//! The same image and the same trace give the same bytes, however the layers are read; the report is as documented.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use minifier_tests::{Minifier, SlimImage, fixture};
@@ -68,6 +70,42 @@ fn docker_source_date_epoch_is_respected() -> Result<()> {
             .as_array()
             .is_some_and(|layers| layers.len() == 1),
         "not one layer"
+    );
+    Ok(())
+}
+
+/// Names of the fields below `value`; maps with names of their own (config, processes) count as one field.
+fn fields(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                names.insert(name.clone());
+                if name != "config" && name != "processes" {
+                    fields(value, names);
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| fields(value, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn docker_every_field_of_the_report_is_documented() -> Result<()> {
+    let recipe = fixture("healthcheck")?;
+    let slim = SlimImage::of(&recipe, "documented");
+    let report = Minifier::find()?.build(&recipe, &slim, &["--exec", "true"])?;
+    ensure!(report["schema_version"] == 1, "another schema version");
+    let docs = std::fs::read_to_string(xtask::cache::workspace_root().join("docs/report.md"))?;
+    let mut names = BTreeSet::new();
+    fields(&report, &mut names);
+    let missing: Vec<&String> = names
+        .iter()
+        .filter(|name| !docs.contains(&format!("`{name}`")))
+        .collect();
+    ensure!(
+        missing.is_empty(),
+        "docs/report.md does not name {missing:?}"
     );
     Ok(())
 }
