@@ -39,7 +39,7 @@ pub struct HttpProbe {
     pub body: Option<Vec<u8>>,
     /// Good answers; without, everything below 500 is good.
     pub expect: Option<ExpectedStatus>,
-    /// Port; without, [`ProbePlan::http_ports`], else the first that speaks HTTP (exposed ones first).
+    /// Port; without, [`super::ProbePlan::http_ports`], else the first that speaks HTTP (exposed ones first).
     pub port: Option<u16>,
     /// Scheme; without, whichever the port speaks.
     pub scheme: Option<Scheme>,

@@ -18,7 +18,9 @@ const REPORT_LINES: usize = 100;
 const ERROR_LINES: usize = 20;
 /// How long the end of a container may take to be known after a probe failed because of it.
 const ENDING: Duration = Duration::from_secs(3);
-/// How long the last lines may take to arrive after the container ended.
+/// How long nothing must come from a running container until its last lines count as read.
+const LINES_STILL: Duration = Duration::from_millis(100);
+/// How long the last lines may take to arrive.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// A container being driven.
@@ -178,12 +180,25 @@ impl<'a, W: Workload> Session<'a, W> {
         report
     }
 
+    /// The end of the output, with what was written a moment ago.
     async fn last_lines(&self, count: usize) -> Vec<String> {
-        if self.workload.exit().is_some() {
-            // Where they do not come, what is there is shown.
-            let _ = timeout(LAST_LINES, self.workload.logs().closed()).await;
-        }
-        self.workload.logs().tail(count)
+        let logs = self.workload.logs();
+        let settle = async {
+            let mut next = logs.read(0).next;
+            // A closed stream gives nothing more at once; an open one, when it has been still for a moment.
+            while let Ok(chunk) = timeout(LINES_STILL, logs.next(next)).await {
+                if chunk.closed {
+                    return;
+                }
+                next = chunk.next;
+            }
+            if self.workload.exit().is_some() {
+                logs.closed().await;
+            }
+        };
+        // Where they do not come, what is there is shown.
+        let _ = timeout(LAST_LINES, settle).await;
+        logs.tail(count)
     }
 }
 
