@@ -105,22 +105,13 @@ impl Options {
 }
 
 fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {
-    let host = |name: &str| env::var(name).ok();
     let directory = env::current_dir().context("find the working directory")?;
-    let mut environment = Vec::new();
-    for file in &args.env_file {
-        let bytes = read(file)?;
-        environment.extend(runtime::parse_env_file(file, &bytes, host).map_err(usage)?);
-    }
-    for text in &args.env {
-        environment.push(runtime::parse_env(text, host).map_err(usage)?);
-    }
     let command = |text: &Option<String>| {
         let words = text.as_deref().map(runtime::parse_command).transpose();
         words.map_err(usage)
     };
     Ok(RunOptions {
-        env: environment,
+        env: runtime::load_env(&args.env_file, &args.env).map_err(usage)?,
         user: args.user.clone(),
         entrypoint: match args.entrypoint.as_deref() {
             Some("") => Some(Vec::new()),
