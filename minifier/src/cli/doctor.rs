@@ -32,7 +32,10 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) async fn exec(args: &DoctorArgs, printer: &Printer) -> Result<Exit, CliError> {
-    let mut checks = features::host_checks(&args.btf);
+    let btf = args.btf.clone();
+    let mut checks = tokio::task::spawn_blocking(move || features::host_checks(&btf))
+        .await
+        .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let can_trace = passed(&checks);
     let engine = engine_checks().await;
     let has_engine = passed(&engine);
