@@ -44,11 +44,6 @@ pub enum Reason {
         /// The script.
         of: ImagePath,
     },
-    /// Belongs to a language module or package that stays, and is read with it.
-    Module {
-        /// A file of the module that was touched.
-        of: ImagePath,
-    },
     /// The image config names it.
     Config {
         /// Field: `Entrypoint`, `Cmd`, `WorkingDir`, `Volumes`, `User`, `Healthcheck`, `Env`.
