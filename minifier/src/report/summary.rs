@@ -131,8 +131,9 @@ fn times(report: &Report) -> String {
             .sum::<f64>()
     };
     let stages = [
-        Stage::Run,
+        Stage::Attach,
         Stage::Read,
+        Stage::Run,
         Stage::Plan,
         Stage::Rebuild,
         Stage::Write,

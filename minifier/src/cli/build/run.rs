@@ -62,7 +62,7 @@ async fn live(
         healthcheck: of_image.healthcheck,
         ..build.options.probe.clone()
     };
-    let observer = |event: Event<'_>| observe(build.printer, stage, event);
+    let observer = |event: Event<'_>| observe(build, stage, event);
     let driving = probe::drive(&container, &plan, build.cancel, &observer);
     let report = if build.options.show_logs {
         with_logs(build.printer, &container, driving).await
@@ -77,13 +77,13 @@ async fn live(
     Ok((report, trace))
 }
 
-fn observe(printer: &Printer, stage: &Shown, event: Event<'_>) {
+fn observe(build: &Build<'_>, stage: &Shown, event: Event<'_>) {
     match event {
         Event::WaitingReady(_) => stage.at("waiting until the workload is ready"),
         Event::Ready(readiness) => tracing::info!(?readiness, "ready"),
         Event::StepStarted { asked, .. } => stage.at(asked),
-        Event::StepFinished(step) => finished(printer, step),
-        Event::Waiting(until) => waiting(printer, stage, until),
+        Event::StepFinished(step) => finished(build, step),
+        Event::Waiting(until) => waiting(build.printer, stage, until),
         Event::Exited(exit) => tracing::info!(code = exit.code, "the container ended by itself"),
         Event::Stopping => stage.at("stopping the container"),
         Event::Stopped(stopped) => tracing::info!(?stopped, "stopped"),
@@ -104,9 +104,14 @@ fn waiting(printer: &Printer, stage: &Shown, until: ContinueAfter) {
     }
 }
 
-fn finished(printer: &Printer, step: &StepResult) {
+fn finished(build: &Build<'_>, step: &StepResult) {
     match &step.error {
-        Some(error) if !step.ok => printer.warning(format_args!("{}: {error}", step.asked), None),
+        // Where it is not ignored, it becomes the error that ends the build.
+        Some(error) if !step.ok && build.options.probe.ignore_failures => {
+            build
+                .printer
+                .warning(format_args!("{}: {error}", step.asked), None);
+        }
         Some(error) => tracing::info!("{}: {error}", step.asked),
         None => tracing::info!("{}: ok", step.asked),
     }
