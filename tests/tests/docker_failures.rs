@@ -1,7 +1,7 @@
 //! What goes wrong: a clear message, the documented exit code, nothing written, nothing left behind.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -91,9 +91,31 @@ fn docker_absent_daemon_is_exit_code_7() -> Result<()> {
 
 #[test]
 fn docker_user_without_access_to_the_socket_is_exit_code_7() -> Result<()> {
-    let run = build("static", &[], |command| {
-        // The test's own temporary folder belongs to root.
-        command.env("TMPDIR", "/tmp").uid(65534).gid(65534);
+    let recipe = fixture("static")?;
+    // The program and the test's own temporary folder may lie where only root may look.
+    let open = fs::Permissions::from_mode(0o755);
+    let folder = tempfile::Builder::new()
+        .permissions(open)
+        .tempdir_in("/tmp")?;
+    let run = Minifier::find()?.run_command(&recipe, |program, _| {
+        let copy = folder.path().join("minifier");
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&copy);
+        command.args([
+            "build",
+            "--target",
+            &recipe.image(),
+            "--tag",
+            "minifier-fixture/static:no",
+        ]);
+        fs::copy(program, copy).expect("the program can be copied");
+        command
+            .env("TMPDIR", "/tmp")
+            .env("HOME", "/nonexistent")
+            .current_dir("/");
+        command
     })?;
     expect(&run, 7, &["permission denied", "hint:"])
 }

@@ -124,7 +124,7 @@ async fn an_image_that_is_not_on_this_host_is_streamed_and_says_why() {
         panic!("{:?}", source.how)
     };
     assert!(
-        reason.starts_with("open /nonexistent/image/overlay2/imagedb"),
+        reason.starts_with("open /nonexistent/overlay2: "),
         "{reason}"
     );
     assert_eq!(source.archive_bytes, size);

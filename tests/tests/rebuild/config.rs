@@ -92,14 +92,11 @@ fn digests_of_a_fixed_tree_are_pinned() {
     let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
     tool.meta.xattrs = BTreeMap::from([(b"security.capability".to_vec(), capability)]);
     let long = format!("/etc/{}", "n".repeat(200));
+    // A link that says the same of the file as the file does.
+    let mut other_name = link("/usr/tool", "/usr/bin/tool");
+    other_name.meta = tool.meta.clone();
     let rootfs = merge(&[
-        &[
-            dir("/"),
-            dir("/usr"),
-            dir("/usr/bin"),
-            tool,
-            link("/usr/tool", "/usr/bin/tool"),
-        ],
+        &[dir("/"), dir("/usr"), dir("/usr/bin"), tool, other_name],
         &[
             dir("/etc"),
             file(&long, high),

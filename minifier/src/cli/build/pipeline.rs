@@ -26,7 +26,8 @@ use crate::transport::{Daemon, ReadHow, ReadRequest, Source};
 pub(super) struct Build<'a> {
     pub(super) options: &'a Options,
     pub(super) printer: &'a Printer,
-    pub(super) cancel: &'a CancellationToken,
+    /// Cancelled by the user, and where a stage fails that others go on beside.
+    pub(super) cancel: CancellationToken,
     timings: Mutex<Vec<Timing>>,
 }
 
@@ -54,7 +55,7 @@ pub(super) async fn run(
     let build = Build {
         options,
         printer,
-        cancel,
+        cancel: cancel.child_token(),
         timings: Mutex::default(),
     };
     let started = Instant::now();
@@ -89,10 +90,18 @@ impl Build<'_> {
             progress: &|_| {},
         };
         let inspected = daemon.inspect(&request).await.map_err(errors::transport)?;
-        let (source, (probe, trace)) = tokio::try_join!(
-            self.read(&daemon, request),
-            run::run(self, &daemon, &inspected),
-        )?;
+        // Both come to their end, since the container must be removed whatever happens to the other.
+        let (read, ran) = tokio::join!(
+            self.or_stop(self.read(&daemon, request)),
+            self.or_stop(run::run(self, &daemon, &inspected)),
+        );
+        let (source, (probe, trace)) = match (read, ran) {
+            (Ok(source), Ok(ran)) => (source, ran),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
+            // One of the two only says that the other stopped it.
+            (Err(read), Err(ran)) if read.exit == Exit::Interrupted => return Err(ran),
+            (Err(read), Err(_)) => return Err(read),
+        };
         if !trace.is_complete() && !self.options.allow_incomplete_trace {
             return Err(errors::incomplete(&trace));
         }
@@ -132,6 +141,18 @@ impl Build<'_> {
         let source = self.unless_cancelled(daemon.open(request)).await?;
         self.took(Stage::Read, started);
         source.map_err(errors::transport)
+    }
+
+    /// Where `work` fails, the other stages stop too.
+    async fn or_stop<T>(
+        &self,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        let result = work.await;
+        if result.is_err() {
+            self.cancel.cancel();
+        }
+        result
     }
 
     /// Waits for `work`, or gives up as soon as the user does.

@@ -63,7 +63,7 @@ async fn live(
         ..build.options.probe.clone()
     };
     let observer = |event: Event<'_>| observe(build, stage, event);
-    let driving = probe::drive(&container, &plan, build.cancel, &observer);
+    let driving = probe::drive(&container, &plan, &build.cancel, &observer);
     let report = if build.options.show_logs {
         with_logs(build.printer, &container, driving).await
     } else {
