@@ -16,7 +16,9 @@ use crate::dedup::{hash, is_known, remember};
 use crate::globals::{class, number_of_sigreturn, offset, set_class};
 use crate::record::{Scratch, begin, count, hand_over, number_seen, scratch};
 use crate::scope;
-use crate::task::{Address, current, in_compat_call, load, place_of_descriptor, root, working_directory};
+use crate::task::{
+    Address, current, in_compat_call, load, place_of_descriptor, root, working_directory,
+};
 
 /// The working directory in place of a descriptor.
 pub const AT_FDCWD: i32 = -100;

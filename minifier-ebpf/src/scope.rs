@@ -5,8 +5,8 @@
 //! so in the mount namespace of the container (`nsenter`). Its children inherit. No look-up depends on the version
 //! of control groups, and what the runtime does before it executes the container's program is not in scope.
 
-use core::ffi::c_void;
 use core::arch::asm;
+use core::ffi::c_void;
 use core::ptr::{addr_of, addr_of_mut, read_volatile};
 
 use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_probe_read_kernel_str};
@@ -87,7 +87,10 @@ pub fn contains_current(scratch: *mut Scratch, task: Address) -> bool {
             return (*answer).changes & 1 != 0;
         }
         let contained = contains(bpf_get_current_pid_tgid() as u32);
-        answer.write_volatile(Answer { task: task as u64, changes: changes | u64::from(contained) });
+        answer.write_volatile(Answer {
+            task: task as u64,
+            changes: changes | u64::from(contained),
+        });
         contained
     }
 }

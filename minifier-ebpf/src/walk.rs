@@ -33,7 +33,9 @@ type Mount = [u64; 3];
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn walk(which: u32) -> u32 {
-    let Some(scratch) = scratch() else { return LOST };
+    let Some(scratch) = scratch() else {
+        return LOST;
+    };
     // SAFETY: a map value of this CPU.
     let Place { mount, mut dentry } = unsafe {
         if which == 0 {

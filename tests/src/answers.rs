@@ -12,18 +12,32 @@ impl Answers {
         self.0.push((question.into(), answer.into()));
     }
 
-    /// One line for every answer of `self` that differs from the one of `other`.
+    /// What differs from the answers of `other`: for each question the lines that do.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let longest = self.0.len().max(other.0.len());
-        let line = |answers: &Self, index: usize| match answers.0.get(index) {
-            Some((question, answer)) => format!("{question} -> {answer}"),
-            None => "not asked".to_owned(),
-        };
         (0..longest)
             .filter(|&index| self.0.get(index) != other.0.get(index))
-            .map(|index| format!("{}\n  instead of {}", line(self, index), line(other, index)))
+            .map(|index| difference(self.0.get(index), other.0.get(index)))
             .collect()
     }
+}
+
+fn difference(mine: Option<&(String, String)>, theirs: Option<&(String, String)>) -> String {
+    let (question, _) = mine.or(theirs).expect("one of them was asked");
+    let lines = |answer: Option<&(String, String)>| -> Vec<String> {
+        let text = answer.map_or("not asked", |(_, text)| text);
+        text.lines().map(str::to_owned).collect()
+    };
+    let (mine, theirs) = (lines(mine), lines(theirs));
+    let only = |here: &[String], there: &[String], mark: &str| -> String {
+        let lines = here.iter().filter(|line| !there.contains(line));
+        lines.map(|line| format!("\n{mark} {line}")).collect()
+    };
+    format!(
+        "{question}:{}{}",
+        only(&theirs, &mine, "-"),
+        only(&mine, &theirs, "+")
+    )
 }
 
 impl fmt::Debug for Answers {
@@ -40,18 +54,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_name_the_question_and_both_answers() {
+    fn differences_name_the_question_and_the_lines() {
         let mut one = Answers::default();
-        one.push("GET /", "200");
+        one.push("GET /", "200\nsame\nnew");
         one.push("stop", "0");
         let mut other = Answers::default();
-        other.push("GET /", "500");
+        other.push("GET /", "500\nsame");
         assert_eq!(
             one.differences(&other),
-            [
-                "GET / -> 200\n  instead of GET / -> 500",
-                "stop -> 0\n  instead of not asked",
-            ]
+            ["GET /:\n- 500\n+ 200\n+ new", "stop:\n- not asked\n+ 0"]
         );
         assert!(one.differences(&one).is_empty());
     }

@@ -1,9 +1,13 @@
 //! What a run of minifier left behind. It must be nothing, however the run ended.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use aya::programs::loaded_programs;
 use xtask::command;
 use xtask::docker::docker;
 
@@ -12,15 +16,69 @@ const RUN_LABEL: &str = "org.minifier.run";
 /// Where control groups may be mounted: v2, and v2 beside v1.
 const CGROUP_ROOTS: &[&str] = &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-/// Containers of `image` that minifier created, its control groups without a process, and files
-/// in `temporary`, the folder it was given for temporary files.
-pub fn leftovers(image: &str, temporary: &Path) -> Result<Vec<String>> {
-    let mut left = containers(image)?;
-    left.extend(empty_cgroups());
-    for entry in fs::read_dir(temporary)? {
-        left.push(format!("file {}", entry?.path().display()));
+/// The start of the names of the kernel side's programs (the kernel cuts names at 15 bytes).
+const PROGRAM_NAMES: &[&str] = &["sys_exit", "sched_process_", "io_uring_submit"];
+/// The kernel frees a program some time after its owner has ended, and another minifier may run
+/// on this host meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What there was before a run.
+#[derive(Debug)]
+pub struct Before {
+    programs: BTreeSet<u32>,
+}
+
+impl Before {
+    /// To be taken before the run.
+    pub fn now() -> Self {
+        Self {
+            programs: programs(),
+        }
     }
-    Ok(left)
+
+    /// Whether programs are in the kernel now that were not before.
+    pub fn has_new_programs(&self) -> bool {
+        !programs().is_subset(&self.programs)
+    }
+
+    /// What is there after the run and was not before: containers of `image` that minifier
+    /// created, its control groups without a process, its programs in the kernel, and files in
+    /// `temporary`, the folder it was given for temporary files.
+    pub fn leftovers(&self, image: &str, temporary: &Path) -> Result<Vec<String>> {
+        let mut left = containers(image)?;
+        left.extend(empty_cgroups());
+        left.extend(self.lasting_programs());
+        for entry in fs::read_dir(temporary)? {
+            left.push(format!("file {}", entry?.path().display()));
+        }
+        Ok(left)
+    }
+
+    /// New programs that do not go away.
+    fn lasting_programs(&self) -> Vec<String> {
+        let start = Instant::now();
+        let mut new: BTreeSet<u32> = programs().difference(&self.programs).copied().collect();
+        while !new.is_empty() && start.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(50));
+            new = new.intersection(&programs()).copied().collect();
+        }
+        new.iter()
+            .map(|id| format!("program {id} in the kernel"))
+            .collect()
+    }
+}
+
+/// The ids of the loaded programs that are named like minifier's.
+fn programs() -> BTreeSet<u32> {
+    // One that goes away during the walk is an error of that item.
+    loaded_programs()
+        .flatten()
+        .filter(|program| {
+            let name = program.name_as_str().unwrap_or_default();
+            PROGRAM_NAMES.iter().any(|start| name.starts_with(start))
+        })
+        .map(|program| program.id())
+        .collect()
 }
 
 fn containers(image: &str) -> Result<Vec<String>> {

@@ -5,7 +5,7 @@
 //! - [`Minifier`] is the program under test, built once and run with a folder of its own for
 //!   temporary files;
 //! - [`tracing`] traces containers;
-//! - [`leftovers`] tells what a run left behind.
+//! - [`Before`] is taken before a run and tells afterwards what it left behind.
 
 mod answers;
 mod checks;
@@ -16,11 +16,12 @@ mod leftovers;
 pub mod listing;
 mod program;
 pub mod tracing;
+pub mod transport;
 pub mod traps;
 pub mod ustar;
 
 pub use answers::Answers;
 pub use checks::{RootFs, run_checks};
 pub use fixture::{SlimImage, fixture, image_exists};
-pub use leftovers::leftovers;
+pub use leftovers::Before;
 pub use program::{Minifier, Run};

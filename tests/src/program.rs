@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use xtask::command;
 use xtask::fixtures::Recipe;
 
-use crate::{SlimImage, leftovers};
+use crate::SlimImage;
+use crate::leftovers::Before;
 
 /// Names the program to test; `cargo xtask test` sets it.
 const PROGRAM_VARIABLE: &str = "MINIFIER_TEST_PROGRAM";
@@ -119,6 +120,7 @@ impl Minifier {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         let temporary = TempDir::new()?;
+        let before = Before::now();
         let mut child = make(&self.path, temporary.path())
             .current_dir(recipe.folder())
             .stdin(Stdio::null())
@@ -133,7 +135,7 @@ impl Minifier {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            leftovers: leftovers(&recipe.image(), temporary.path())?,
+            leftovers: before.leftovers(&recipe.image(), temporary.path())?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What goes wrong: a clear message, the documented exit code, nothing written, nothing left behind.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -31,16 +31,32 @@ fn build(name: &str, options: &[&str], prepare: impl FnOnce(&mut Command)) -> Re
 
 /// Differs between tests that run side by side.
 fn rand(options: &[&str]) -> usize {
-    options.iter().flat_map(|o| o.bytes()).fold(17, |sum, b| sum * 31 % 0xffff_ffff + usize::from(b))
+    options
+        .iter()
+        .flat_map(|o| o.bytes())
+        .fold(17, |sum, b| sum * 31 % 0xffff_ffff + usize::from(b))
 }
 
 /// The exit code, words of the message, and that nothing was left behind.
 fn expect(run: &Run, code: i32, words: &[&str]) -> Result<()> {
-    ensure!(run.code == code, "exit code {}, expected {code}:\n{}", run.code, run.stderr);
+    ensure!(
+        run.code == code,
+        "exit code {}, expected {code}:\n{}",
+        run.code,
+        run.stderr
+    );
     for word in words {
-        ensure!(run.stderr.contains(word), "{word:?} is not in the message:\n{}", run.stderr);
+        ensure!(
+            run.stderr.contains(word),
+            "{word:?} is not in the message:\n{}",
+            run.stderr
+        );
     }
-    ensure!(run.leftovers.is_empty(), "left behind: {}", run.leftovers.join(", "));
+    ensure!(
+        run.leftovers.is_empty(),
+        "left behind: {}",
+        run.leftovers.join(", ")
+    );
     Ok(())
 }
 
@@ -48,7 +64,13 @@ fn expect(run: &Run, code: i32, words: &[&str]) -> Result<()> {
 fn docker_missing_image_is_exit_code_3() -> Result<()> {
     let recipe = fixture("static")?;
     let run = Minifier::find()?.run_with(&recipe, |command| {
-        command.args(["build", "--target", "minifier-fixture/none:x", "--tag", "a:b"]);
+        command.args([
+            "build",
+            "--target",
+            "minifier-fixture/none:x",
+            "--tag",
+            "a:b",
+        ]);
     })?;
     expect(&run, 3, &["minifier-fixture/none:x", "hint:"])
 }
@@ -69,9 +91,31 @@ fn docker_absent_daemon_is_exit_code_7() -> Result<()> {
 
 #[test]
 fn docker_user_without_access_to_the_socket_is_exit_code_7() -> Result<()> {
-    let run = build("static", &[], |command| {
-        // The test's own temporary folder belongs to root.
-        command.env("TMPDIR", "/tmp").uid(65534).gid(65534);
+    let recipe = fixture("static")?;
+    // The program and the test's own temporary folder may lie where only root may look.
+    let open = fs::Permissions::from_mode(0o755);
+    let folder = tempfile::Builder::new()
+        .permissions(open)
+        .tempdir_in("/tmp")?;
+    let run = Minifier::find()?.run_command(&recipe, |program, _| {
+        let copy = folder.path().join("minifier");
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&copy);
+        command.args([
+            "build",
+            "--target",
+            &recipe.image(),
+            "--tag",
+            "minifier-fixture/static:no",
+        ]);
+        fs::copy(program, copy).expect("the program can be copied");
+        command
+            .env("TMPDIR", "/tmp")
+            .env("HOME", "/nonexistent")
+            .current_dir("/");
+        command
     })?;
     expect(&run, 7, &["permission denied", "hint:"])
 }
@@ -82,8 +126,16 @@ fn docker_root_without_capabilities_is_exit_code_4() -> Result<()> {
     let minifier = Minifier::find()?;
     let run = minifier.run_command(&recipe, |program, _| {
         let mut command = Command::new("setpriv");
-        command.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(program);
-        command.args(["build", "--target", &recipe.image(), "--tag", "minifier-fixture/static:no"]);
+        command
+            .args(["--bounding-set=-all", "--inh-caps=-all"])
+            .arg(program);
+        command.args([
+            "build",
+            "--target",
+            &recipe.image(),
+            "--tag",
+            "minifier-fixture/static:no",
+        ]);
         command
     })?;
     expect(&run, 4, &["CAP_BPF", "hint:"])
@@ -94,11 +146,19 @@ fn docker_kernel_without_btf_is_exit_code_4() -> Result<()> {
     let run = build("static", &[], |command| {
         command.env("MINIFIER_BTF", "/nonexistent/vmlinux");
     })?;
-    expect(&run, 4, &["BTF", "/nonexistent/vmlinux", "CONFIG_DEBUG_INFO_BTF"])?;
+    expect(
+        &run,
+        4,
+        &["BTF", "/nonexistent/vmlinux", "CONFIG_DEBUG_INFO_BTF"],
+    )?;
     let garbage = TempDir::new()?;
     let file = garbage.path().join("vmlinux");
     fs::write(&file, "this is no type information")?;
-    let run = build("static", &["--btf", file.to_str().context("a path")?], |_| {})?;
+    let run = build(
+        "static",
+        &["--btf", file.to_str().context("a path")?],
+        |_| {},
+    )?;
     expect(&run, 4, &["BTF", "hint:"])
 }
 
@@ -127,7 +187,10 @@ fn docker_workload_that_never_gets_ready_is_exit_code_5() -> Result<()> {
 
 #[test]
 fn docker_workload_that_crashes_is_exit_code_5_with_its_last_words() -> Result<()> {
-    let options = ["--entrypoint", "sh -c 'echo the disk is on fire >&2; exit 7'"];
+    let options = [
+        "--entrypoint",
+        "sh -c 'echo the disk is on fire >&2; exit 7'",
+    ];
     let run = build("healthcheck", &options, |_| {})?;
     expect(&run, 5, &["7", "the disk is on fire"])
 }
@@ -145,9 +208,17 @@ fn docker_failing_probe_is_exit_code_5_unless_ignored() -> Result<()> {
     expect(&run, 5, &["/missing", "404"])?;
     let run = build("healthcheck", &["--exec", "false"], |_| {})?;
     expect(&run, 5, &["false", "1"])?;
-    let run = build("healthcheck", &["--exec", "false", "--ignore-probe-failures"], |_| {})?;
+    let run = build(
+        "healthcheck",
+        &["--exec", "false", "--ignore-probe-failures"],
+        |_| {},
+    )?;
     expect(&run, 0, &[])?;
-    ensure!(run.stdout.contains("FAILED"), "the summary does not say so:\n{}", run.stdout);
+    ensure!(
+        run.stdout.contains("FAILED"),
+        "the summary does not say so:\n{}",
+        run.stdout
+    );
     Ok(())
 }
 
@@ -158,7 +229,11 @@ fn docker_lossy_trace_is_exit_code_6_unless_allowed() -> Result<()> {
     let options = ["--trace-buffer", "4096", "--allow-incomplete-trace"];
     let run = build("python-gunicorn", &options, |_| {})?;
     expect(&run, 0, &[])?;
-    ensure!(run.stdout.contains("INCOMPLETE"), "the summary does not say so:\n{}", run.stdout);
+    ensure!(
+        run.stdout.contains("INCOMPLETE"),
+        "the summary does not say so:\n{}",
+        run.stdout
+    );
     Ok(())
 }
 
@@ -169,7 +244,13 @@ impl SmallDisk {
     fn mount(size: &str) -> Result<Self> {
         let folder = TempDir::new()?;
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "minifier-test"]);
+        mount.args([
+            "-t",
+            "tmpfs",
+            "-o",
+            &format!("size={size}"),
+            "minifier-test",
+        ]);
         command::run(mount.arg(folder.path()))?;
         Ok(Self(folder))
     }
@@ -192,7 +273,10 @@ fn docker_full_disk_of_the_archive_is_exit_code_8_and_leaves_no_file() -> Result
     let output = format!("docker-archive:{}", file.display());
     let run = build("static", &["--output", &output], |_| {})?;
     expect(&run, 8, &["No space left", "out.tar"])?;
-    ensure!(fs::read_dir(disk.path())?.next().is_none(), "a file was left on the full disk");
+    ensure!(
+        fs::read_dir(disk.path())?.next().is_none(),
+        "a file was left on the full disk"
+    );
     Ok(())
 }
 
@@ -203,7 +287,10 @@ fn docker_full_disk_of_temporary_files_is_exit_code_8() -> Result<()> {
         command.env("TMPDIR", disk.path());
     })?;
     expect(&run, 8, &["No space left", "TMPDIR"])?;
-    ensure!(fs::read_dir(disk.path())?.next().is_none(), "a file was left on the full disk");
+    ensure!(
+        fs::read_dir(disk.path())?.next().is_none(),
+        "a file was left on the full disk"
+    );
     Ok(())
 }
 
@@ -229,7 +316,10 @@ fn interrupt(name: &str, options: &[&str], signal: &str, delay: Duration) -> Res
             Ok(())
         },
     )?;
-    ensure!(run.code == 0 || !image_exists(slim.tag()), "interrupted, and yet the tag was written");
+    ensure!(
+        run.code == 0 || !image_exists(slim.tag()),
+        "interrupted, and yet the tag was written"
+    );
     Ok(run)
 }
 

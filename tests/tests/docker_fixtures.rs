@@ -1,7 +1,11 @@
 //! Every fixture, minified with its own workload, answers as the original does and is smaller.
 
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
 use anyhow::{Result, bail, ensure};
-use minifier_tests::{Minifier, RootFs, SlimImage, fixture, run_checks};
+use minifier_tests::{Before, Minifier, RootFs, SlimImage, fixture, run_checks};
 use xtask::fixtures::Check;
 
 /// Builds the fixture, then compares the answers of original and minified image.
@@ -103,6 +107,39 @@ fn docker_wrong_answers_are_noticed() -> Result<()> {
         format!("{error:#}").contains("exited with 0 after docker stop"),
         "{error:#}"
     );
+    Ok(())
+}
+
+/// Otherwise "no program was left behind" would say nothing.
+#[test]
+fn docker_programs_are_seen_in_the_kernel_while_a_build_runs() -> Result<()> {
+    let recipe = fixture("static")?;
+    let slim = SlimImage::of(&recipe, "programs");
+    let before = Before::now();
+    let mut seen = false;
+    let run = Minifier::find()?.run_command_then(
+        &recipe,
+        |program, temporary| {
+            let mut build = Command::new(program);
+            build.env("TMPDIR", temporary);
+            build.args(["build", "--target", &recipe.image(), "--tag", slim.tag()]);
+            build
+        },
+        |child| {
+            while !seen && child.try_wait()?.is_none() {
+                seen = before.has_new_programs();
+                thread::sleep(Duration::from_millis(5));
+            }
+            Ok(())
+        },
+    )?;
+    ensure!(run.code == 0, "exit code {}:\n{}", run.code, run.stderr);
+    ensure!(
+        run.leftovers.is_empty(),
+        "left behind: {}",
+        run.leftovers.join(", ")
+    );
+    ensure!(seen, "no program was seen while the build ran");
     Ok(())
 }
 

@@ -51,9 +51,11 @@ pub fn filled(folder: &str, key: &str, fill: impl FnOnce(&Path) -> Result<()>) -
     }
 }
 
-/// The root of the source tree.
+/// The root of the source tree. Cargo tells at run time where the package is (all packages lie right below the root);
+/// what it told at compile time may be another clone that shares the target folder.
 pub fn workspace_root() -> PathBuf {
-    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let package = env::var_os("CARGO_MANIFEST_DIR");
+    let mut root = package.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     root.pop();
     root
 }

@@ -1,5 +1,6 @@
 //! The command line of the development tasks: `cargo xtask --help`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -54,6 +55,9 @@ enum Task {
         /// Put the table between its markers in README.md.
         #[arg(long, conflicts_with = "names")]
         write: bool,
+        /// Another build of minifier than the release build of this source tree.
+        #[arg(long)]
+        program: Option<PathBuf>,
     },
 }
 
@@ -80,7 +84,11 @@ fn run(task: Task) -> Result<()> {
             fixtures::ensure_all(&recipes, force)
         }
         Task::Demo => demo::run(),
-        Task::Table { names, write } => table::run(&fixtures::select(&names)?, write),
+        Task::Table {
+            names,
+            write,
+            program,
+        } => table::run(&fixtures::select(&names)?, program, write),
         Task::Bench => bench::run(),
         Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask table`: sizes and times of every fixture, read from the reports of their builds.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -36,11 +36,17 @@ struct Timing {
     seconds: f64,
 }
 
-/// Builds `recipes` one after the other, prints the table, and with `write` puts it in README.md.
-pub fn run(recipes: &[Recipe], write: bool) -> Result<()> {
+/// Builds `recipes` one after the other with `given` or the release build, prints the table, and
+/// with `write` puts it in README.md.
+pub fn run(recipes: &[Recipe], given: Option<PathBuf>, write: bool) -> Result<()> {
     setup::run_without_ebpf()?;
     fixtures::ensure_all(recipes, false)?;
-    let program = program(Profile::Release)?;
+    let program = match given {
+        Some(given) => given
+            .canonicalize()
+            .with_context(|| format!("find {}", given.display()))?,
+        None => program(Profile::Release)?,
+    };
     let folder = cache::subdir("reports")?;
     let mut table = header();
     for recipe in recipes {

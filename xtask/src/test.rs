@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::cargo::{Profile, cargo, program};
 use crate::tally::Tally;
-use crate::{command, fixtures, setup};
+use crate::{build_ebpf, command, fixtures, setup};
 
 /// A kind of test, told by the first word of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -53,6 +53,8 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     let mut phases = Phases::default();
     if tiers != [Tier::Unit] {
         phases.run("set-up", setup::run)?;
+        // What is tested is what the sources give.
+        phases.run("build-ebpf", || build_ebpf::run(false))?;
     }
     if tiers.contains(&Tier::Docker) {
         phases.run("fixtures", || {

@@ -33,6 +33,7 @@ pub fn find_account(passwd: &[u8], user: &str) -> Option<Account> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn accounts_are_found_by_name_and_number() {
@@ -44,5 +45,12 @@ mod tests {
         assert_eq!(home("1000:0").as_deref(), Some("/home/app"));
         assert_eq!(home("65534"), None);
         assert_eq!(home("broken"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read(passwd in "[a0:/\n]{0,80}", user in "[a0:]{0,3}") {
+            find_account(passwd.as_bytes(), &user);
+        }
     }
 }

@@ -50,6 +50,7 @@ fn is_name(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn services_are_read_and_actions_passed_over() {
@@ -62,5 +63,13 @@ mod tests {
     #[test]
     fn without_a_file_the_defaults_hold() {
         assert_eq!(name_services(None).len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_service_leaves_the_library_directory(conf in "(hosts|passwd|x)?[:# a-z./\\[\\]=\n]{0,60}") {
+            let services = name_services(Some(conf.as_bytes()));
+            prop_assert!(services.iter().all(|name| !name.contains(['/', '.'])));
+        }
     }
 }

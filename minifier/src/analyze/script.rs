@@ -121,6 +121,7 @@ fn trim_blank(bytes: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn parsed(head: &[u8]) -> Option<(String, Option<String>)> {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -182,6 +183,17 @@ mod tests {
                 path.map(str::as_bytes),
                 "{argument}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_head_is_read(head in "#![ \t/a-z\r\n\u{0}]{0,300}", argument in "[-a-zSu= '\"\\\\]{0,30}") {
+            if let Some(line) = parse_shebang(head.as_bytes()) {
+                prop_assert!(!line.interpreter.is_empty() && line.interpreter.len() < KERNEL_HEAD);
+            }
+            let program = env_command(argument.as_bytes()).map(|command| command.program);
+            prop_assert!(program.is_none_or(|program| !program.starts_with(b"-")));
         }
     }
 }

@@ -171,3 +171,130 @@ impl ContentStore for MemoryStore {
         }
     }
 }
+
+/// A made-up ELF file for x86-64.
+#[derive(Default, Clone)]
+pub(crate) struct TestElf {
+    interpreter: Option<&'static str>,
+    dynamic: Vec<(u64, String)>,
+    flags_1: u64,
+    note: Vec<u8>,
+    machine: u8,
+}
+
+impl TestElf {
+    pub(crate) fn library() -> Self {
+        Self {
+            machine: 62,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn program(interpreter: &'static str) -> Self {
+        Self {
+            interpreter: Some(interpreter),
+            ..Self::library()
+        }
+    }
+
+    fn entry(mut self, tag: u64, value: &str) -> Self {
+        self.dynamic.push((tag, value.to_owned()));
+        self
+    }
+
+    pub(crate) fn needs(self, name: &str) -> Self {
+        self.entry(1, name)
+    }
+
+    pub(crate) fn soname(self, name: &str) -> Self {
+        self.entry(14, name)
+    }
+
+    pub(crate) fn rpath(self, path: &str) -> Self {
+        self.entry(15, path)
+    }
+
+    pub(crate) fn runpath(self, path: &str) -> Self {
+        self.entry(29, path)
+    }
+
+    pub(crate) fn no_default_dirs(mut self) -> Self {
+        self.flags_1 = 0x800;
+        self
+    }
+
+    /// For another machine: 64-bit ARM.
+    pub(crate) fn for_arm(mut self) -> Self {
+        self.machine = 183;
+        self
+    }
+
+    /// `.note.dlopen`
+    pub(crate) fn dlopen(mut self, json: &str) -> Self {
+        let mut note = Vec::new();
+        for word in [4, json.len() as u32, 0x407c_0c0a] {
+            note.extend(word.to_le_bytes());
+        }
+        note.extend(b"FDO\0");
+        note.extend(json.as_bytes());
+        note.resize(note.len().next_multiple_of(4), 0);
+        self.note = note;
+        self
+    }
+
+    /// A name in the table of dynamic symbols.
+    pub(crate) fn symbol(self, name: &str) -> Self {
+        self.entry(u64::MAX, name)
+    }
+
+    pub(crate) fn build(&self) -> Vec<u8> {
+        const HEADERS: usize = 64 + 4 * 56;
+        let mut strings = vec![0];
+        let mut table = Vec::new();
+        let mut add = |tag: u64, value: u64| {
+            table.extend(tag.to_le_bytes());
+            table.extend(value.to_le_bytes());
+        };
+        for (tag, value) in &self.dynamic {
+            if *tag != u64::MAX {
+                add(*tag, strings.len() as u64);
+            }
+            strings.extend(value.as_bytes());
+            strings.push(0);
+        }
+        add(5, HEADERS as u64);
+        add(10, strings.len() as u64);
+        if self.flags_1 != 0 {
+            add(0x6fff_fffb, self.flags_1);
+        }
+        add(0, 0);
+        let interpreter = self
+            .interpreter
+            .map(|path| [path.as_bytes(), b"\0"].concat());
+        let interpreter = interpreter.unwrap_or_default();
+        let table_at = HEADERS + strings.len();
+        let interpreter_at = table_at + table.len();
+        let note_at = interpreter_at + interpreter.len();
+        let end = note_at + self.note.len();
+
+        let mut out = b"\x7fELF\x02\x01\x01".to_vec();
+        out.resize(16, 0);
+        out.extend([3, 0, self.machine, 0, 1, 0, 0, 0]);
+        out.extend([0_u64, 64, 0].map(u64::to_le_bytes).concat());
+        out.extend([0, 0, 0, 0, 64, 0, 56, 0, 4, 0, 64, 0, 0, 0, 0, 0]);
+        let mut segment = |kind: u32, at: usize, size: usize| {
+            // PT_NULL where there is nothing.
+            let kind = if size == 0 { 0 } else { kind };
+            out.extend(kind.to_le_bytes());
+            out.extend(4_u32.to_le_bytes());
+            let at = at as u64;
+            out.extend([at, at, at].map(u64::to_le_bytes).concat());
+            out.extend([size as u64, size as u64, 4].map(u64::to_le_bytes).concat());
+        };
+        segment(1, 0, end);
+        segment(2, table_at, table.len());
+        segment(3, interpreter_at, interpreter.len());
+        segment(4, note_at, self.note.len());
+        [out, strings, table, interpreter, self.note.clone()].concat()
+    }
+}

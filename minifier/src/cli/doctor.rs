@@ -32,7 +32,10 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) async fn exec(args: &DoctorArgs, printer: &Printer) -> Result<Exit, CliError> {
-    let mut checks = features::host_checks(&args.btf);
+    let btf = args.btf.clone();
+    let mut checks = tokio::task::spawn_blocking(move || features::host_checks(&btf))
+        .await
+        .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let can_trace = passed(&checks);
     let engine = engine_checks().await;
     let has_engine = passed(&engine);
@@ -58,7 +61,11 @@ fn passed(checks: &[Check]) -> bool {
 }
 
 fn render(checks: &[Check]) -> String {
-    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let width = checks
+        .iter()
+        .map(|check| check.name.len())
+        .max()
+        .unwrap_or(0);
     let mut out = String::new();
     for check in checks {
         let mark = match check.status {
@@ -66,7 +73,10 @@ fn render(checks: &[Check]) -> String {
             Status::Warn => "warning",
             Status::Fail => "MISSING",
         };
-        out.push_str(&format!("{mark:<8} {:<width$}  {}\n", check.name, check.detail));
+        out.push_str(&format!(
+            "{mark:<8} {:<width$}  {}\n",
+            check.name, check.detail
+        ));
         if let Some(hint) = &check.hint {
             out.push_str(&format!("{:<8} {:<width$}  hint: {hint}\n", "", ""));
         }
@@ -90,7 +100,11 @@ async fn engine_checks() -> Vec<Check> {
         None => check(
             "docker layers",
             Status::Ok,
-            format!("{} below {}, read in place", info.storage_driver, info.root_dir.display()),
+            format!(
+                "{} below {}, read in place",
+                info.storage_driver,
+                info.root_dir.display()
+            ),
             None,
         ),
         Some(why) => check(
@@ -107,11 +121,19 @@ async fn engine_checks() -> Vec<Check> {
             format!("{} answers at {}", info.server_version, daemon.endpoint()),
             None,
         ),
-        check("docker api", Status::Ok, format!("version {}", info.api_version), None),
+        check(
+            "docker api",
+            Status::Ok,
+            format!("version {}", info.api_version),
+            None,
+        ),
         check(
             "docker cgroups",
             Status::Ok,
-            format!("version {}, driver {}", info.cgroup_version, info.cgroup_driver),
+            format!(
+                "version {}, driver {}",
+                info.cgroup_version, info.cgroup_driver
+            ),
             None,
         ),
         layers,

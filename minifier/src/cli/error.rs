@@ -6,24 +6,28 @@ use super::exit::Exit;
 
 /// An error with the exit code it ends the program with.
 #[derive(Debug)]
-pub struct CliError {
+pub(super) struct CliError {
     /// Exit code.
-    pub exit: Exit,
+    pub(super) exit: Exit,
     /// What went wrong.
-    pub source: anyhow::Error,
+    pub(super) source: anyhow::Error,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub(super) hint: Option<String>,
 }
 
 impl CliError {
     /// An error without a hint.
-    pub fn new(exit: Exit, source: impl Into<anyhow::Error>) -> Self {
-        Self { exit, source: source.into(), hint: None }
+    pub(super) fn new(exit: Exit, source: impl Into<anyhow::Error>) -> Self {
+        Self {
+            exit,
+            source: source.into(),
+            hint: None,
+        }
     }
 
     /// The same with a hint.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -32,7 +36,9 @@ impl CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {:#}", self.source)?;
-        self.hint.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+        self.hint
+            .iter()
+            .try_for_each(|hint| write!(f, "\nhint: {hint}"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// Why the program ends. The numbers are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub(super) enum Exit {
     /// Everything was done.
     Success = 0,
     /// Something went wrong that no other code names.
@@ -39,7 +39,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// The list for `--help`.
-pub const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Exit codes:
     0  success
     1  unexpected failure

@@ -15,7 +15,6 @@ use std::time::Duration;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use error::CliError;
 use exit::Exit;
 use printer::Printer;
 use signals::Signals;
@@ -29,7 +28,11 @@ const SHUTDOWN: Duration = Duration::from_secs(5);
 /// The image is run unchanged: no injected sensor, no replaced entrypoint, no privileged container.
 #[derive(Debug, Parser)]
 #[command(name = "minifier", version, after_help = exit::HELP, max_term_width = 110)]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -60,7 +63,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     log(cli.verbose);
     let printer = Printer::new(cli.quiet);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(e) => {
             printer.stderr(format_args!("error: start the asynchronous runtime: {e}"));
@@ -92,8 +98,14 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
         (Ok(exit), None) => exit,
         (Ok(Exit::Success), Some(_)) => Exit::Success,
         (_, Some(exit)) => {
-            let name = if exit == Exit::Interrupted { "interrupted" } else { "terminated" };
-            printer.stderr(format_args!("error: {name}; nothing was written, nothing is left behind"));
+            let name = if exit == Exit::Interrupted {
+                "interrupted"
+            } else {
+                "terminated"
+            };
+            printer.stderr(format_args!(
+                "error: {name}; nothing was written, nothing is left behind"
+            ));
             exit
         }
         (Err(error), None) => {
@@ -104,7 +116,8 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
 }
 
 fn log(verbose: u8) {
-    let level = ["warn", "minifier=info,warn", "minifier=debug,info", "trace"][usize::from(verbose.min(3))];
+    let level =
+        ["warn", "minifier=info,warn", "minifier=debug,info", "trace"][usize::from(verbose.min(3))];
     let filter = EnvFilter::try_from_env("MINIFIER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

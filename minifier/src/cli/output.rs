@@ -33,7 +33,9 @@ impl FromStr for Output {
         let archive = text
             .strip_prefix("docker-archive:")
             .or_else(|| text.strip_prefix("oci-archive:"))
-            .ok_or("expected `text`, `json`, `docker-archive:FILE[:REF]` or `oci-archive:FILE[:TAG]`")?;
+            .ok_or(
+                "expected `text`, `json`, `docker-archive:FILE[:REF]` or `oci-archive:FILE[:TAG]`",
+            )?;
         let (file, name) = match archive.split_once(':') {
             Some((file, name)) => (file, Some(name.parse().map_err(|e| format!("{e}"))?)),
             None => (archive, None),
@@ -41,7 +43,10 @@ impl FromStr for Output {
         if file.is_empty() {
             return Err("the name of the file is empty".into());
         }
-        Ok(Self::Archive { file: file.into(), name })
+        Ok(Self::Archive {
+            file: file.into(),
+            name,
+        })
     }
 }
 
@@ -54,7 +59,10 @@ mod tests {
         assert_eq!("json".parse(), Ok(Output::Json));
         assert_eq!(
             "docker-archive:out.tar:app:slim".parse(),
-            Ok(Output::Archive { file: "out.tar".into(), name: "app:slim".parse().ok() })
+            Ok(Output::Archive {
+                file: "out.tar".into(),
+                name: "app:slim".parse().ok()
+            })
         );
         assert!("out.tar".parse::<Output>().is_err());
         assert!("oci-archive::x".parse::<Output>().is_err());

@@ -9,24 +9,27 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Where messages go.
 #[derive(Debug, Clone)]
-pub struct Printer {
+pub(super) struct Printer {
     bars: MultiProgress,
     quiet: bool,
 }
 
 impl Printer {
     /// `quiet` leaves results, warnings and errors only.
-    pub fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool) -> Self {
         let target = if quiet || !io::stderr().is_terminal() {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr()
         };
-        Self { bars: MultiProgress::with_draw_target(target), quiet }
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            quiet,
+        }
     }
 
     /// A stage with a spinner; it vanishes when the [`Stage`] is dropped.
-    pub fn stage(&self, name: &'static str) -> Stage {
+    pub(super) fn stage(&self, name: &'static str) -> Stage {
         let style = ProgressStyle::with_template("{spinner} {prefix:<9} {wide_msg} {elapsed:>5}");
         let bar = ProgressBar::new_spinner()
             .with_prefix(name)
@@ -37,7 +40,7 @@ impl Printer {
     }
 
     /// The result, on stdout. A reader that has gone away is no error.
-    pub fn result(&self, text: &str) -> io::Result<()> {
+    pub(super) fn result(&self, text: &str) -> io::Result<()> {
         self.bars.suspend(|| {
             let mut out = io::stdout().lock();
             match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -48,14 +51,14 @@ impl Printer {
     }
 
     /// A note on stderr, unless `--quiet`.
-    pub fn note(&self, text: impl Display) {
+    pub(super) fn note(&self, text: impl Display) {
         if !self.quiet {
             self.stderr(text);
         }
     }
 
     /// A warning on stderr, always.
-    pub fn warning(&self, message: impl Display, hint: Option<&str>) {
+    pub(super) fn warning(&self, message: impl Display, hint: Option<&str>) {
         self.stderr(format_args!("warning: {message}"));
         if let Some(hint) = hint {
             self.stderr(format_args!("hint: {hint}"));
@@ -63,7 +66,7 @@ impl Printer {
     }
 
     /// One line on stderr, always.
-    pub fn stderr(&self, text: impl Display) {
+    pub(super) fn stderr(&self, text: impl Display) {
         self.bars.suspend(|| {
             // Nothing is left to tell anybody when stderr itself is gone.
             let _ = writeln!(io::stderr().lock(), "{text}");
@@ -73,13 +76,13 @@ impl Printer {
 
 /// A running stage on the terminal.
 #[derive(Debug)]
-pub struct Stage {
+pub(super) struct Stage {
     bar: ProgressBar,
 }
 
 impl Stage {
     /// Shows what the stage is at.
-    pub fn at(&self, message: impl Into<String>) {
+    pub(super) fn at(&self, message: impl Into<String>) {
         self.bar.set_message(message.into());
     }
 }

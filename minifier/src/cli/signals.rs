@@ -10,15 +10,18 @@ use super::exit::Exit;
 
 /// Cancels a token on the first signal.
 #[derive(Debug, Clone)]
-pub struct Signals {
+pub(super) struct Signals {
     token: CancellationToken,
     exit: Arc<AtomicU8>,
 }
 
 impl Signals {
     /// Starts listening; must be called inside a tokio runtime.
-    pub fn listen() -> std::io::Result<Self> {
-        let signals = Self { token: CancellationToken::new(), exit: Arc::new(AtomicU8::new(0)) };
+    pub(super) fn listen() -> std::io::Result<Self> {
+        let signals = Self {
+            token: CancellationToken::new(),
+            exit: Arc::new(AtomicU8::new(0)),
+        };
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let this = signals.clone();
@@ -34,12 +37,12 @@ impl Signals {
     }
 
     /// Cancelled by the first signal.
-    pub fn token(&self) -> &CancellationToken {
+    pub(super) fn token(&self) -> &CancellationToken {
         &self.token
     }
 
     /// The exit code of the signal that came, if one did.
-    pub fn received(&self) -> Option<Exit> {
+    pub(super) fn received(&self) -> Option<Exit> {
         match self.exit.load(Ordering::Acquire) {
             code if code == Exit::Interrupted as u8 => Some(Exit::Interrupted),
             code if code == Exit::Terminated as u8 => Some(Exit::Terminated),

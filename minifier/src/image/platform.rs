@@ -21,7 +21,9 @@ pub struct Platform {
 
 /// A text that names no platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("parse the platform {0:?}: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/amd64")]
+#[error(
+    "parse the platform {0:?}: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/amd64"
+)]
 pub struct PlatformError(String);
 
 impl Platform {

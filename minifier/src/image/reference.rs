@@ -176,10 +176,17 @@ mod tests {
         for (text, full, familiar) in [
             ("app", "docker.io/library/app:latest", "app:latest"),
             ("me/app:1", "docker.io/me/app:1", "me/app:1"),
-            ("reg.io:5000/a/b", "reg.io:5000/a/b:latest", "reg.io:5000/a/b:latest"),
+            (
+                "reg.io:5000/a/b",
+                "reg.io:5000/a/b:latest",
+                "reg.io:5000/a/b:latest",
+            ),
             ("localhost/app:x", "localhost/app:x", "localhost/app:x"),
         ] {
-            assert_eq!((&*parse(text).full(), &*parse(text).familiar()), (full, familiar));
+            assert_eq!(
+                (&*parse(text).full(), &*parse(text).familiar()),
+                (full, familiar)
+            );
             assert_eq!(text.parse::<TaggedName>().unwrap().familiar(), familiar);
         }
     }

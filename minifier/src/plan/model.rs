@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::analyze::{Package, PackageIndex};
 use crate::rootfs::ImagePath;
 use crate::trace::Operation;
 
@@ -43,14 +44,9 @@ pub enum Reason {
         /// The script.
         of: ImagePath,
     },
-    /// Belongs to a language module or package that stays, and is read with it.
-    Module {
-        /// A file of the module that was touched.
-        of: ImagePath,
-    },
     /// The image config names it.
     Config {
-        /// Field: `Entrypoint`, `Cmd`, `WorkingDir`, `Volumes`, `User`, `Healthcheck`, `Shell`.
+        /// Field: `Entrypoint`, `Cmd`, `WorkingDir`, `Volumes`, `User`, `Healthcheck`, `Env`.
         field: String,
     },
     /// Every libc or every container expects it.
@@ -63,6 +59,25 @@ pub enum Reason {
         /// The option with its value.
         rule: String,
     },
+}
+
+/// Reasons of one kind that a path can have: `libc.so.6` is needed by every program, `/lib` is on the way to every
+/// library. The first ones in order stay. What processes did is never left out.
+const MAX_OF_A_KIND: usize = 16;
+
+/// Adds a reason to those of a path.
+pub(super) fn add_reason(reasons: &mut BTreeSet<Reason>, reason: Reason) {
+    let kind = std::mem::discriminant(&reason);
+    let bounded = !matches!(reason, Reason::Traced { .. });
+    reasons.insert(reason);
+    if bounded && reasons.len() > MAX_OF_A_KIND {
+        let same = |reason: &&Reason| std::mem::discriminant(*reason) == kind;
+        if reasons.iter().filter(same).count() > MAX_OF_A_KIND
+            && let Some(last) = reasons.iter().rev().find(same).cloned()
+        {
+            reasons.remove(&last);
+        }
+    }
 }
 
 /// The paths that stay, each with at least one reason. Every path exists in the image's merged tree, and the
@@ -80,13 +95,8 @@ impl KeepSet {
             fresh = true;
             BTreeSet::new()
         });
-        reasons.insert(reason);
+        add_reason(reasons, reason);
         fresh
-    }
-
-    /// Removes a path; true where it was there.
-    pub fn remove(&mut self, path: &ImagePath) -> bool {
-        self.paths.remove(path).is_some()
     }
 
     /// True where the path stays.
@@ -124,9 +134,21 @@ pub struct Totals {
     pub bytes: u64,
 }
 
+/// How much a [`Warning`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The user decided something, or expects something, that may make the result differ from the original.
+    Warning,
+    /// Something odd about the original, which the result has in common with it.
+    Note,
+}
+
 /// Something the user should know about the result.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Warning {
+    /// How much it matters.
+    pub severity: Severity,
     /// One sentence that names the object.
     pub message: String,
     /// What to do about it.
@@ -134,19 +156,53 @@ pub struct Warning {
     pub hint: Option<String>,
 }
 
+/// A path that would have stayed but for an exclude rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exclusion {
+    /// The rule, as the user wrote it.
+    pub pattern: String,
+    /// Why it would have stayed.
+    pub reasons: BTreeSet<Reason>,
+}
+
 /// What stays, what goes, what to tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The paths that stay.
     pub keep: KeepSet,
+    /// The paths that go though there was a reason to keep them.
+    pub excluded: BTreeMap<ImagePath, Exclusion>,
     /// Of the visible tree: what stays.
     pub kept: Totals,
     /// Of the visible tree: what goes.
     pub dropped: Totals,
-    /// Packages of which no file stays, `name version`, sorted.
-    pub dropped_packages: Vec<String>,
-    /// Packages of which a file stays, `name version`, sorted.
-    pub kept_packages: Vec<String>,
-    /// Warnings, sorted.
+    /// Packages of which no file stays, sorted.
+    pub dropped_packages: Vec<Package>,
+    /// Packages of which a file stays, sorted.
+    pub kept_packages: Vec<Package>,
+    /// Which file belongs to which package, for explanations.
+    pub packages: PackageIndex,
+    /// Warnings, sorted: what matters more comes first.
     pub warnings: Vec<Warning>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_reasons_of_a_kind_keep_the_first_whatever_the_order() {
+        let reason = |i: usize| Reason::LinkTo {
+            target: ImagePath::new(format!("/{i:03}")),
+        };
+        let collect = |order: &mut dyn Iterator<Item = usize>| {
+            let mut set = BTreeSet::from([Reason::Parent]);
+            order.for_each(|i| add_reason(&mut set, reason(i)));
+            set
+        };
+        let up = collect(&mut (0..100));
+        assert_eq!(up, collect(&mut (0..100).rev()));
+        assert_eq!(up.len(), MAX_OF_A_KIND + 1);
+        assert!(up.contains(&reason(15)) && !up.contains(&reason(16)));
+    }
 }

@@ -239,7 +239,7 @@ mod tests {
         };
         let header = encode(&name, Shape::File { size: 1 << 33 }, &meta, mtime).unwrap();
         let expected = [
-            &b"25 SCHILY.xattr.user.a=\n\0=\n14 mtime=-1.5\n111 path="[..],
+            &b"27 SCHILY.xattr.user.a=\n\0=\n14 mtime=-1.5\n111 path="[..],
             &name,
             b"\n19 size=8589934592\n15 uid=3000000\n",
         ]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::analyze::Package;
 use crate::image::{DiffId, Digest, Platform};
 use crate::plan::{Reason, Totals, Warning};
 use crate::probe::ProbeReport;
@@ -109,13 +110,13 @@ pub struct TraceReport {
     pub processes: BTreeMap<u32, Process>,
 }
 
-/// Packages by whether any file of theirs stays, `name version`, sorted.
+/// Packages by whether any file of theirs stays, sorted.
 #[derive(Debug, Serialize)]
 pub struct Packages {
     /// At least one file stays.
-    pub kept: Vec<String>,
+    pub kept: Vec<Package>,
     /// No file stays.
-    pub dropped: Vec<String>,
+    pub dropped: Vec<Package>,
 }
 
 /// A path that stays.
@@ -155,7 +156,7 @@ pub enum Stage {
     Attach,
     /// Reading what the layers hold.
     Read,
-    /// The container's whole life: create, start, probes, stop, removal.
+    /// The container's life: start, probes, stop, removal.
     Run,
     /// Deciding what stays.
     Plan,

@@ -13,14 +13,27 @@ const NAMED_PACKAGES: usize = 6;
 /// A dozen lines; `report_file` is where the whole report lies, where it was written.
 pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
     let mut out = String::new();
-    let name = report.result.tags.first().or(report.result.archives.first());
-    let kept_files = report.result.layers.iter().map(|layer| layer.files).sum::<u64>();
+    let name = report
+        .result
+        .tags
+        .first()
+        .or(report.result.archives.first());
+    let kept_files = report
+        .result
+        .layers
+        .iter()
+        .map(|layer| layer.files)
+        .sum::<u64>();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(out, "{name:<10} {value}");
     };
     line(
         "image",
-        format!("{} -> {}", report.image.reference, name.map_or("not written", |n| n)),
+        format!(
+            "{} -> {}",
+            report.image.reference,
+            name.map_or("not written", |n| n)
+        ),
     );
     line(
         "size",
@@ -34,12 +47,19 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
     );
     line(
         "files",
-        format!("{kept_files} kept, {} removed", report.dropped.visible.files),
+        format!(
+            "{kept_files} kept, {} removed",
+            report.dropped.visible.files
+        ),
     );
     line("packages", packages(report));
     line(
         "layers",
-        format!("{} -> {}", report.image.layers.len(), report.result.layers.len()),
+        format!(
+            "{} -> {}",
+            report.image.layers.len(),
+            report.result.layers.len()
+        ),
     );
     line("probes", probes(report));
     line(
@@ -48,7 +68,11 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
             "{} accesses by {} processes, {}",
             report.trace.accesses,
             report.trace.processes.len(),
-            if report.trace.complete { "complete" } else { "INCOMPLETE" },
+            if report.trace.complete {
+                "complete"
+            } else {
+                "INCOMPLETE"
+            },
         ),
     );
     line("time", times(report));
@@ -68,12 +92,16 @@ fn size(bytes: u64) -> String {
 
 fn packages(report: &Report) -> String {
     let dropped = &report.packages.dropped;
-    let mut text = format!("{} kept, {} gone", report.packages.kept.len(), dropped.len());
+    let mut text = format!(
+        "{} kept, {} gone",
+        report.packages.kept.len(),
+        dropped.len()
+    );
     if !dropped.is_empty() {
         let names: Vec<&str> = dropped
             .iter()
             .take(NAMED_PACKAGES)
-            .map(|package| package.split(' ').next().unwrap_or(package))
+            .map(|package| package.name.as_str())
             .collect();
         let _ = write!(text, " ({}", names.join(", "));
         if dropped.len() > NAMED_PACKAGES {
@@ -85,7 +113,7 @@ fn packages(report: &Report) -> String {
 }
 
 fn probes(report: &Report) -> String {
-    let failed = report.probe.failed();
+    let failed = report.probe.steps.iter().filter(|step| !step.ok).count();
     match (report.probe.steps.len(), failed) {
         (0, _) => "none; the container ran to its end".to_owned(),
         (all, 0) => format!("{all} passed"),
@@ -95,10 +123,24 @@ fn probes(report: &Report) -> String {
 
 fn times(report: &Report) -> String {
     let of = |stage: Stage| {
-        report.timings.iter().filter(|t| t.stage == stage).map(|t| t.seconds).sum::<f64>()
+        report
+            .timings
+            .iter()
+            .filter(|t| t.stage == stage)
+            .map(|t| t.seconds)
+            .sum::<f64>()
     };
-    let stages = [Stage::Run, Stage::Read, Stage::Plan, Stage::Rebuild, Stage::Write];
-    let parts: Vec<String> =
-        stages.iter().map(|&stage| format!("{} {:.1}", stage.name(), of(stage))).collect();
+    let stages = [
+        Stage::Attach,
+        Stage::Read,
+        Stage::Run,
+        Stage::Plan,
+        Stage::Rebuild,
+        Stage::Write,
+    ];
+    let parts: Vec<String> = stages
+        .iter()
+        .map(|&stage| format!("{} {:.1}", stage.name(), of(stage)))
+        .collect();
     format!("{:.1} s ({})", of(Stage::Total), parts.join(", "))
 }

@@ -87,10 +87,14 @@ pub trait ContentStore: Send + Sync {
     /// Reads at most `limit` bytes from `offset` on; fewer where the content ends before. Stores that can seek
     /// should not read what lies before `offset`, as this default does.
     fn read_range(&self, content: ContentRef, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
-        let mut reader = self.open(content)?;
-        io::copy(&mut (&mut reader).take(offset), &mut io::sink())?;
-        let mut range = Vec::new();
-        reader.take(limit).read_to_end(&mut range)?;
-        Ok(range)
+        read_after(self.open(content)?, offset, limit)
     }
+}
+
+/// Reads at most `limit` bytes after the first `offset` ones.
+pub fn read_after(mut reader: impl Read, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
+    io::copy(&mut (&mut reader).take(offset), &mut io::sink())?;
+    let mut range = Vec::new();
+    reader.take(limit).read_to_end(&mut range)?;
+    Ok(range)
 }

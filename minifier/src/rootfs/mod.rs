@@ -7,7 +7,7 @@ mod resolve;
 pub mod tar;
 mod tree;
 
-pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex};
+pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, read_after};
 pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};
 pub use path::{ImagePath, escape_bytes};
 pub use resolve::{End, Resolution};

@@ -107,7 +107,15 @@ impl ImagePath {
 /// Component-wise order: a directory comes right before what it holds.
 impl Ord for ImagePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.components().cmp(other.components())
+        // The same as to compare components, without taking the paths apart: a slash ends a component, so that it
+        // counts less than any byte of a longer one.
+        let (a, b) = (&*self.0, &*other.0);
+        match a.iter().zip(b).find(|(a, b)| a != b) {
+            Some((b'/', _)) => std::cmp::Ordering::Less,
+            Some((_, b'/')) => std::cmp::Ordering::Greater,
+            Some((a, b)) => a.cmp(b),
+            None => a.len().cmp(&b.len()),
+        }
     }
 }
 
@@ -203,6 +211,14 @@ mod tests {
         let mut paths: Vec<ImagePath> = ["/a.b", "/a/x", "/a"].map(ImagePath::from).to_vec();
         paths.sort();
         assert_eq!(paths, ["/a", "/a/x", "/a.b"].map(ImagePath::from));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_is_that_of_the_components(a in "[/.a\u{0}]{0,8}", b in "[/.a\u{0}]{0,8}") {
+            let (a, b) = (ImagePath::new(a), ImagePath::new(b));
+            proptest::prop_assert_eq!(a.cmp(&b), a.components().cmp(b.components()));
+        }
     }
 
     #[test]

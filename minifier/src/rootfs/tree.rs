@@ -116,7 +116,9 @@ impl RootFs {
         let LayerEntry { path, meta, kind } = entry;
         let kind = match kind {
             EntryKind::Directory => return self.add_directory(layer, &path, meta),
-            EntryKind::HardLink { target } => return self.add_hard_link(layer, &path, target),
+            EntryKind::HardLink { target } => {
+                return self.add_hard_link(layer, &path, target, meta);
+            }
             EntryKind::File(content) => NodeKind::File { content },
             EntryKind::Symlink { target } => NodeKind::Symlink { target },
             EntryKind::CharDevice { major, minor } => NodeKind::CharDevice { major, minor },
@@ -161,11 +163,14 @@ impl RootFs {
         Ok(())
     }
 
+    /// The entry's metadata becomes that of the file: container engines set owner, mode and times through every
+    /// name they extract, and changing the owner takes the file's capabilities away.
     fn add_hard_link(
         &mut self,
         layer: usize,
         path: &ImagePath,
         target: ImagePath,
+        meta: Metadata,
     ) -> Result<(), MergeError> {
         let path = path.clone();
         let Some(id) = self.lookup(&target) else {
@@ -188,6 +193,11 @@ impl RootFs {
         let parent = self.make_parents(layer, &path, &parent)?;
         self.children_mut(parent)
             .insert(path.file_name().into(), id);
+        let node = &mut self.nodes[id.0 as usize];
+        let mut xattrs = std::mem::take(&mut node.meta.xattrs);
+        xattrs.remove(&b"security.capability"[..]);
+        xattrs.extend(meta.xattrs);
+        node.meta = Metadata { xattrs, ..meta };
         Ok(())
     }
 
@@ -390,6 +400,47 @@ mod tests {
         );
         let rootfs = RootFs::merge([layer(&[link, file("/t", 0)])]).unwrap();
         assert_eq!(rootfs.lookup(&"/l".into()), rootfs.lookup(&"/t".into()));
+    }
+
+    #[test]
+    fn the_last_name_of_a_file_sets_its_metadata() {
+        let with = |path: &str, mode, xattr: &[u8], kind| {
+            let xattrs = BTreeMap::from([(xattr.to_vec(), b"x".to_vec())]);
+            LayerEntry {
+                path: path.into(),
+                meta: Metadata {
+                    mode,
+                    xattrs,
+                    ..Metadata::default()
+                },
+                kind,
+            }
+        };
+        let content = ContentRef {
+            layer: 0,
+            at: 0,
+            size: 1,
+        };
+        let rootfs = RootFs::merge([layer(&[
+            with(
+                "/f",
+                0o600,
+                b"security.capability",
+                EntryKind::File(content),
+            ),
+            with(
+                "/l",
+                0o640,
+                b"user.a",
+                EntryKind::HardLink {
+                    target: "/f".into(),
+                },
+            ),
+        ])])
+        .unwrap();
+        let meta = &rootfs.get(&"/f".into()).unwrap().meta;
+        assert_eq!(meta.mode, 0o640);
+        assert_eq!(meta.xattrs.keys().collect::<Vec<_>>(), [b"user.a"]);
     }
 
     #[test]

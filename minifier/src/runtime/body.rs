@@ -8,8 +8,9 @@ use bollard::models::{
     MountVolumeOptions, MountVolumeOptionsDriverConfig,
 };
 
-use super::mounts::{Mount, MountKind, Volume};
+use super::mounts::{Mount, MountKind};
 use super::options::RunOptions;
+use super::volumes::Volume;
 
 /// The request that creates a container of `image`; what `options` leave alone comes from the image's config.
 pub(super) fn create_body(

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::container::LogOutput;
@@ -15,6 +15,7 @@ use bollard::query_parameters::{
 };
 use futures_util::{Stream, StreamExt};
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::{RuntimeError, daemon, start_error};
@@ -22,6 +23,9 @@ use super::logs::{LogStream, Logs};
 use super::remove::Created;
 use super::workload::{ExecOutcome, ExecRequest, ExitStatus, Health, Stopped, Workload};
 use super::{exec, process, stop};
+
+/// How long the daemon may take to notice that a process has ended.
+const NOTICE: Duration = Duration::from_secs(5);
 
 /// A container. [`Self::remove`] it; one that is dropped is removed in the background.
 #[derive(Debug)]
@@ -83,6 +87,11 @@ impl Container {
         &self.stop_signal
     }
 
+    /// What the container writes, to be read while it runs.
+    pub fn output(&self) -> Arc<Logs> {
+        self.logs.clone()
+    }
+
     pub(super) fn stop_timeout(&self) -> Option<Duration> {
         self.stop_timeout
     }
@@ -128,20 +137,24 @@ impl Container {
 
     /// Notes the pid of the first process, unless it has ended already.
     async fn find_process(&self) -> Result<(), RuntimeError> {
-        let Some(pid) = self.inspected_pid().await? else {
-            return Ok(());
-        };
-        match u32::try_from(pid) {
-            Ok(local) if process::belongs_to(local, &self.id) => {
+        let begin = Instant::now();
+        loop {
+            let Some(pid) = self.inspected_pid().await? else {
+                return Ok(());
+            };
+            let local = u32::try_from(pid).ok();
+            if let Some(local) = local.filter(|local| process::belongs_to(*local, &self.id)) {
                 self.state.send_replace(State::Running(local));
-                Ok(())
+                return Ok(());
             }
-            // Not there because it has ended since, or because it was never here.
-            _ if self.inspected_pid().await?.is_none() => Ok(()),
-            _ => Err(RuntimeError::NotLocal {
-                id: self.id.clone(),
-                pid,
-            }),
+            // It has ended, and the daemon is about to notice, or it was never on this host.
+            if begin.elapsed() > NOTICE {
+                return Err(RuntimeError::NotLocal {
+                    id: self.id.clone(),
+                    pid,
+                });
+            }
+            sleep(Duration::from_millis(10)).await;
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bollard::query_parameters::InspectContainerOptions;
 
-use super::testing::{docker, image, runtime};
+use super::testing::{docker, image, nginx, runtime};
 use super::*;
 
 /// Long enough for a loaded machine; what is waited for comes much sooner.
@@ -13,6 +13,8 @@ const SOON: Duration = Duration::from_secs(30);
 fn shell(script: &str) -> RunOptions {
     RunOptions {
         cmd: Some(vec!["/bin/sh".into(), "-c".into(), script.into()]),
+        // Quicker.
+        network: Some("none".into()),
         ..RunOptions::default()
     }
 }
@@ -260,6 +262,34 @@ async fn docker_a_signal_that_the_kernel_discards_is_not_waited_for() {
         (StopOutcome::Ignored, 137)
     );
     assert!(begin.elapsed() < SOON);
+    container.remove().await.unwrap();
+}
+
+#[tokio::test]
+#[cfg(target_arch = "x86_64")]
+async fn docker_a_process_that_waits_for_its_signal_gets_its_grace_period() {
+    // As tini does: SIGTERM is blocked, and taken by rt_sigtimedwait, which hides that it is.
+    let script = "use POSIX; $| = 1; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM)); print qq(ready\\n); \
+                  my $set = pack(q(Q), 1 << 14); syscall(128, $set, 0, 0, 8); select(undef, undef, undef, 1.5); exit 9";
+    let options = RunOptions {
+        cmd: Some(vec!["perl".into(), "-e".into(), script.into()]),
+        network: Some("none".into()),
+        ..RunOptions::default()
+    };
+    let container = runtime()
+        .await
+        .create(&nginx("").await, &options)
+        .await
+        .unwrap();
+    container.start().await.unwrap();
+    container.logs().next(0).await;
+    // It prints a moment before it waits; from then on it does nothing else.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let stopped = container.stop(None).await.unwrap();
+    assert_eq!(
+        (stopped.outcome, stopped.exit.code),
+        (StopOutcome::Exited, 9)
+    );
     container.remove().await.unwrap();
 }
 

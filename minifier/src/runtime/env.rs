@@ -46,6 +46,24 @@ pub enum EnvError {
     },
 }
 
+/// The environment that options ask for: files first, then single variables, each in the order given. Names alone take
+/// their values from this process.
+pub fn load_env(files: &[PathBuf], variables: &[String]) -> Result<Vec<String>, EnvError> {
+    let host = |name: &str| std::env::var(name).ok();
+    let mut env = Vec::new();
+    for path in files {
+        let bytes = std::fs::read(path).map_err(|source| EnvError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        env.extend(parse_env_file(path, &bytes, host)?);
+    }
+    for variable in variables {
+        env.push(parse_env(variable, host)?);
+    }
+    Ok(env)
+}
+
 /// Reads one `--env`: `NAME=value`, or `NAME` alone, which takes the value from `host`.
 ///
 /// A name alone that `host` does not know stays a name alone: Docker then removes the variable of the image.
@@ -132,6 +150,21 @@ mod tests {
         assert_eq!(
             read,
             ["A=1", "B= two \"quoted\" # kept", "HOME=/root", "C="]
+        );
+    }
+
+    #[test]
+    fn single_variables_come_after_those_of_files() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "A=1\nB=2\n").unwrap();
+        let env = load_env(&[file.path().to_owned()], &["A=3".to_owned()]).unwrap();
+        assert_eq!(env, ["A=1", "B=2", "A=3"]);
+        let missing = load_env(&["/no/such.env".into()], &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            missing.starts_with("read /no/such.env: No such file"),
+            "{missing}"
         );
     }
 

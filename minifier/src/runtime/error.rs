@@ -90,6 +90,7 @@ impl RuntimeError {
                 "the daemon must run on this host and share its process ids: a remote daemon, one in a \
                  virtual machine, or running in a container without --pid=host cannot be traced"
             }
+            Self::LeftBehind { .. } => "remove them with `docker rm --force`",
             _ => return None,
         })
     }

@@ -21,17 +21,19 @@ mod size;
 mod stop;
 #[cfg(test)]
 pub(crate) mod testing;
+mod volumes;
 mod workload;
 
+pub(crate) use capture::Capture;
 pub use capture::Captured;
 pub use container::Container;
 pub use docker::{DockerRuntime, RUN_LABEL};
-pub use env::{EnvError, parse_env, parse_env_file};
+pub use env::{EnvError, load_env, parse_env, parse_env_file};
 pub use error::RuntimeError;
 pub use logs::{LogChunk, LogLine, LogStream, Logs};
-pub use mounts::{
-    Mount, MountError, MountKind, Tmpfs, Volume, parse_mount, parse_tmpfs, parse_volume,
-};
+pub use mounts::{Mount, MountError, MountKind, parse_mount};
 pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
 pub use size::{SizeError, parse_size};
+pub use volumes::{Tmpfs, Volume, parse_tmpfs, parse_volume};
+pub(crate) use workload::millis;
 pub use workload::{ExecOutcome, ExecRequest, ExitStatus, Health, StopOutcome, Stopped, Workload};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::mounts::{Mount, Tmpfs, Volume};
+use super::mounts::Mount;
+use super::volumes::{Tmpfs, Volume};
 
 /// Why an option of `run` cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,6 @@
 //! What /proc says of a container's processes.
 
 use std::fs;
-use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -20,29 +19,41 @@ pub(super) fn kill(pid: i64, id: &str) {
     }
 }
 
-/// True where the kernel throws `signal` away: `pid` is the first process of a pid namespace, has no handler for it
-/// and blocks it in no thread (a blocked one could still be waited for).
+/// True where the kernel throws `signal` away: `pid` is the first process of a pid namespace, and no thread of it has a
+/// handler for it, blocks it or waits for it.
 ///
-/// Source: `sig_task_ignored` in the kernel's kernel/signal.c; proc_pid_status(5).
+/// Source: `sig_task_ignored` in the kernel's kernel/signal.c; proc_pid_status(5), proc_pid_syscall(5).
 pub(super) fn discards(pid: u32, signal: u32) -> bool {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;
     };
     let mut any = false;
     for task in tasks {
-        let status = task.and_then(|task| {
-            fs::read_to_string(
-                [task.path(), PathBuf::from("status")]
-                    .iter()
-                    .collect::<PathBuf>(),
-            )
-        });
-        if !status.is_ok_and(|status| task_discards(&status, signal)) {
+        let Ok(task) = task else { return false };
+        let read = |name: &str| fs::read_to_string(task.path().join(name));
+        let (Ok(before), Ok(status), Ok(after)) =
+            (read("syscall"), read("status"), read("syscall"))
+        else {
+            return false;
+        };
+        if waits_for_signals(&before)
+            || waits_for_signals(&after)
+            || !task_discards(&status, signal)
+        {
             return false;
         }
         any = true;
     }
     any
+}
+
+/// True where a thread is in `rt_sigtimedwait`: what it waits for is blocked, and its status does not show it.
+fn waits_for_signals(syscall: &str) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    const SIGTIMEDWAIT: &str = "128";
+    #[cfg(not(target_arch = "x86_64"))]
+    const SIGTIMEDWAIT: &str = "137";
+    syscall.split(' ').next() == Some(SIGTIMEDWAIT)
 }
 
 /// The same of the text of one `status` file.
@@ -56,15 +67,15 @@ fn task_discards(status: &str, signal: u32) -> bool {
         let mask = field(name).and_then(|text| u64::from_str_radix(text, 16).ok());
         Some(mask? >> signal.checked_sub(1)? & 1 == 1)
     };
-    let nested: Vec<&str> = field("NSpid")
+    // Its number in each pid namespace, the host's first.
+    let numbers: Vec<&str> = field("NStgid")
         .unwrap_or_default()
         .split_whitespace()
         .collect();
-    let leader = field("Tgid").is_some()
-        && field("NStgid")
-            .map(str::split_whitespace)
-            .is_some_and(|ids| ids.last() == Some("1"));
-    leader && nested.len() > 1 && has("SigCgt") == Some(false) && has("SigBlk") == Some(false)
+    numbers.len() > 1
+        && numbers.last() == Some(&"1")
+        && has("SigCgt") == Some(false)
+        && has("SigBlk") == Some(false)
 }
 
 #[cfg(test)]
@@ -95,5 +106,15 @@ mod tests {
             "the host's first process"
         );
         assert!(!task_discards("", 15) && !task_discards(&status("77\t1", NONE, NONE), 0));
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_thread_that_waits_for_signals_is_known_by_its_system_call() {
+        assert!(waits_for_signals(
+            "128 0x7ffd 0x7ffe 0x7fff 0x8 0x0 0x0 0x7ffc 0x7fab"
+        ));
+        assert!(!waits_for_signals("running"));
+        assert!(!waits_for_signals("1280 0x0") && !waits_for_signals(""));
     }
 }

@@ -12,6 +12,8 @@ use super::workload::{StopOutcome, Stopped, Workload};
 
 /// Docker's default.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long to wait for a container that was seen to discard the signal: it could have been about to handle it.
+const DOUBT: Duration = Duration::from_millis(500);
 /// How long a killed container may take to be gone.
 const KILL: Duration = Duration::from_secs(10);
 
@@ -42,11 +44,10 @@ pub(super) async fn stop(
         "SIGTERM".clone_into(&mut signal);
         kill(container, &signal).await?;
     }
-    if !discarded {
-        let grace = grace.or(container.stop_timeout()).unwrap_or(GRACE);
-        if let Ok(exit) = timeout(grace, container.exited()).await {
-            return Ok(stopped(signal, StopOutcome::Exited, exit?));
-        }
+    let full = grace.or(container.stop_timeout()).unwrap_or(GRACE);
+    let grace = if discarded { full.min(DOUBT) } else { full };
+    if let Ok(exit) = timeout(grace, container.exited()).await {
+        return Ok(stopped(signal, StopOutcome::Exited, exit?));
     }
     kill(container, "SIGKILL").await?;
     let exit = timeout(KILL, container.exited())

@@ -1,4 +1,7 @@
 //! For the tests with a Docker daemon: a client, and small images made on the spot.
+//!
+//! The images stay, so that the next run need not make them again; they bear the label `org.minifier.test`:
+//! `docker rmi $(docker images -aqf label=org.minifier.test)` removes them.
 
 use std::io::Write;
 
@@ -8,9 +11,10 @@ use futures_util::StreamExt;
 use tokio::sync::OnceCell;
 
 use super::DockerRuntime;
-use crate::image::Digest;
+use crate::image::{Digest, ImageConfig};
 
 const BUSYBOX: &str = "/bin/busybox";
+const LABEL: &str = "LABEL org.minifier.test=mfrun";
 const REPOSITORY: &str = "mfrun-busybox";
 
 /// A client of the local daemon.
@@ -33,10 +37,61 @@ pub(crate) async fn image(dockerfile: &str) -> String {
     build(&format!("FROM {base}\n{dockerfile}\n")).await
 }
 
+/// The config of an image as its daemon tells it.
+pub(crate) async fn config(image: &str) -> ImageConfig {
+    let inspected = docker().await.inspect_image(image).await.unwrap();
+    let config = serde_json::json!({
+        "os": "linux", "architecture": "amd64", "config": inspected.config,
+        "rootfs": {"type": "layers", "diff_ids": []},
+    });
+    ImageConfig::parse(&serde_json::to_vec(&config).unwrap()).unwrap()
+}
+
+/// An image made of Debian's nginx and the lines of a Dockerfile that follow `FROM`; its id.
+pub(crate) async fn nginx(dockerfile: &str) -> String {
+    const NGINX: &str = "mfrun-nginx:bookworm";
+    static MADE: OnceCell<()> = OnceCell::const_new();
+    MADE.get_or_init(|| async {
+        if docker().await.inspect_image(NGINX).await.is_ok() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let tar = directory.path().join("root.tar");
+        let made = std::process::Command::new("mmdebstrap")
+            .args(["--variant=minbase", "--include=nginx-light", "bookworm"])
+            .arg(&tar)
+            .output()
+            .expect("mmdebstrap is installed");
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        import(NGINX, std::fs::read(tar).unwrap()).await;
+    })
+    .await;
+    build(&format!("FROM {NGINX}\n{dockerfile}\n")).await
+}
+
+async fn import(repository: &str, tar: Vec<u8>) {
+    let options = CreateImageOptionsBuilder::new()
+        .from_src("-")
+        .repo(repository)
+        .changes(vec![LABEL.to_owned()])
+        .build();
+    let docker = docker().await;
+    let mut answers =
+        Box::pin(docker.create_image(Some(options), Some(body_full(tar.into())), None));
+    while let Some(answer) = answers.next().await {
+        answer.expect("the image is imported");
+    }
+}
+
 /// Builds an image with the classic builder, which needs no network for what the tests do; its id.
 pub(crate) async fn build(dockerfile: &str) -> String {
     let docker = docker().await;
     let mut tar = tar::Builder::new(Vec::new());
+    let dockerfile = format!("{dockerfile}{LABEL}\n");
     add(&mut tar, "Dockerfile", 0o644, dockerfile.as_bytes());
     let options = BuildImageOptionsBuilder::new()
         .rm(true)
@@ -62,6 +117,7 @@ async fn base() -> &'static str {
         add(&mut tar, "bin/busybox", 0o755, &busybox);
         for name in [
             "sh", "httpd", "nc", "sleep", "cat", "echo", "wget", "true", "kill", "id", "env",
+            "false", "test", "grep",
         ] {
             let mut header = tar::Header::new_ustar();
             header.set_entry_type(tar::EntryType::Symlink);
@@ -89,20 +145,10 @@ async fn base() -> &'static str {
         add(&mut tar, "www/bg.png", 0o644, b"\x89PNG");
         let tar = tar.into_inner().unwrap();
         let base = format!("{REPOSITORY}:{}", &Digest::of(&tar).to_hex()[..12]);
-        let docker = docker().await;
-        if docker.inspect_image(&base).await.is_ok() {
+        if docker().await.inspect_image(&base).await.is_ok() {
             return base;
         }
-        let options = CreateImageOptionsBuilder::new()
-            .from_src("-")
-            .repo(&base)
-            .build();
-        let body = body_full(tar.into());
-        let mut answers = Box::pin(docker.create_image(Some(options), Some(body), None));
-        while let Some(answer) = answers.next().await {
-            answer.expect("the base image is imported");
-        }
-        drop(answers);
+        import(&base, tar).await;
         base
     })
     .await

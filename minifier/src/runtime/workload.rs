@@ -75,7 +75,7 @@ pub enum StopOutcome {
     /// It had ended before.
     AlreadyExited,
     /// It has no handler for the signal, and the kernel discards such signals for the first process of a container:
-    /// killed without waiting, since nothing would have happened.
+    /// killed after half a second instead of the grace period, in which nothing would have happened.
     Ignored,
     /// It was killed when the grace period was over.
     Killed,

@@ -53,6 +53,7 @@ pub fn host_checks(btf: &Path) -> Vec<Check> {
         checks.push(programs(btf));
     }
     checks.push(control_groups());
+    checks.push(tracefs());
     checks
 }
 
@@ -210,6 +211,23 @@ fn control_groups() -> Check {
         detail: detail.into(),
         hint: hint.map(Into::into),
     }
+}
+
+/// BTF tracepoints are attached by their type's id. People look for tracefs because classic tracepoints need it.
+fn tracefs() -> Check {
+    let mounted = [
+        "/sys/kernel/tracing/events",
+        "/sys/kernel/debug/tracing/events",
+    ]
+    .into_iter()
+    .any(|path| Path::new(path).exists());
+    ok(
+        "tracefs",
+        match mounted {
+            true => "mounted (not needed)",
+            false => "not mounted, and not needed: BTF tracepoints are used",
+        },
+    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::archive_write::{WriteError, ArchiveInfo, Watch, write_archive};
+use super::archive_write::{ArchiveInfo, Watch, WriteError, write_archive};
 use crate::image::{Bundle, TaggedName};
 
 /// [`write_archive`] into the file `path`: written beside it under another name, synced, then renamed, so that an

@@ -88,8 +88,12 @@ impl Daemon {
             native_overlay_diff: status("Native Overlay Diff").is_some_and(|value| value == "true"),
             storage_driver: text(system.driver),
             root_dir: text(system.docker_root_dir).into(),
-            cgroup_version: system.cgroup_version.map_or_else(String::new, |v| v.to_string()),
-            cgroup_driver: system.cgroup_driver.map_or_else(String::new, |v| v.to_string()),
+            cgroup_version: system
+                .cgroup_version
+                .map_or_else(String::new, |v| v.to_string()),
+            cgroup_driver: system
+                .cgroup_driver
+                .map_or_else(String::new, |v| v.to_string()),
             os_type: text(system.os_type),
             architecture: text(system.architecture),
             kernel_version: text(system.kernel_version),

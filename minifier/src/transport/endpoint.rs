@@ -117,7 +117,12 @@ impl Endpoint {
             let tls = environment
                 .tls_verify
                 .as_ref()
-                .and(environment.cert_path.as_ref().or(environment.config_dir.as_ref()))
+                .and(
+                    environment
+                        .cert_path
+                        .as_ref()
+                        .or(environment.config_dir.as_ref()),
+                )
                 .map(|dir| TlsFiles::in_dir(dir.clone()));
             return Self::checked(host, Origin::Host, tls);
         }
@@ -164,11 +169,7 @@ impl Endpoint {
         Self::checked(&endpoint.host, Origin::Context(name), tls)
     }
 
-    fn checked(
-        host: &str,
-        origin: Origin,
-        tls: Option<TlsFiles>,
-    ) -> Result<Self, TransportError> {
+    fn checked(host: &str, origin: Origin, tls: Option<TlsFiles>) -> Result<Self, TransportError> {
         let error = |what: String| TransportError::Endpoint {
             endpoint: host.to_owned(),
             what,
@@ -212,7 +213,10 @@ impl Endpoint {
 /// `tcp://host:port` with Docker's default ports.
 fn tcp_url(address: &str, tls: bool) -> Result<String, String> {
     let url = Url::parse(&format!("tcp://{address}")).map_err(|e| e.to_string())?;
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or("there is no host in it")?;
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or("there is no host in it")?;
     if !matches!(url.path(), "" | "/") || !url.username().is_empty() || url.query().is_some() {
         return Err("expected nothing but a host and a port".into());
     }
@@ -226,19 +230,27 @@ fn current_context(environment: &Environment) -> Result<Option<String>, Transpor
         return Ok(None);
     };
     let path = dir.join("config.json");
-    let error = |what: String| TransportError::Endpoint {
-        endpoint: "of the current context".into(),
-        what: format!("{what} {}", path.display()),
-    };
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
             return Ok(None);
         }
-        Err(e) => return Err(error(format!("{e}: read"))),
+        // As Docker's command line does: HOME may be another user's.
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "Docker's config file cannot be read");
+            return Ok(None);
+        }
     };
     let config: CliConfig =
-        serde_json::from_slice(&bytes).map_err(|e| error(format!("{e}: parse")))?;
+        serde_json::from_slice(&bytes).map_err(|e| TransportError::Endpoint {
+            endpoint: "of the current context".into(),
+            what: format!("parse {}: {e}", path.display()),
+        })?;
     Ok(Some(config.current_context).filter(|name| !name.is_empty()))
 }
 
@@ -288,7 +300,7 @@ mod tests {
             ("npipe:////./pipe/x", "\"npipe\" is not supported"),
             ("unix://relative", "not absolute"),
             ("127.0.0.1:2375", "expected a URL"),
-            ("tcp://", "empty host"),
+            ("tcp://", "no host"),
             ("tcp://h:1/path", "nothing but a host"),
             ("https://h", "DOCKER_TLS_VERIFY"),
         ] {

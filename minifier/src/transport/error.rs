@@ -5,18 +5,18 @@ use std::io;
 
 use super::archive::ArchiveError;
 use super::overlay2::InPlaceError;
-use crate::image::{ConfigError, Platform, PlatformError, ReferenceError};
+use crate::image::{ConfigError, ImageReference, PlatformError, ReferenceError};
 
 /// Why an image cannot be read from or written to a daemon.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// Nobody answers at the endpoint.
-    #[error("connect to the Docker daemon at {endpoint}: {source}")]
+    #[error("connect to the Docker daemon at {endpoint}: {what}")]
     DaemonAbsent {
         /// The endpoint's URL.
         endpoint: String,
         /// What the connection said.
-        source: Box<dyn Error + Send + Sync>,
+        what: String,
     },
     /// The socket may not be opened by this user.
     #[error("connect to the Docker daemon at {endpoint}: permission denied")]
@@ -44,9 +44,9 @@ pub enum TransportError {
         /// What was asked for.
         reference: String,
         /// The platform that was asked for.
-        wanted: Platform,
+        wanted: String,
         /// The image's platform.
-        found: Platform,
+        found: String,
     },
     /// The reference is malformed.
     #[error(transparent)]
@@ -55,11 +55,13 @@ pub enum TransportError {
     #[error(transparent)]
     PlatformText(#[from] PlatformError),
     /// The daemon answered with an error, or the connection broke.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {what}")]
     Api {
         /// What was asked of the daemon, a fragment such as `inspect image app`.
         doing: String,
-        /// What came back.
+        /// What came back, in the daemon's words where it has some.
+        what: String,
+        /// The same as the client has it.
         source: Box<bollard::errors::Error>,
     },
     /// The daemon's answer lacks something or makes no sense.
@@ -115,15 +117,26 @@ impl TransportError {
             Self::PermissionDenied { .. } => {
                 Some("Run this as root, or as a member of the group that owns the socket.".into())
             }
+            Self::ImageNotFound { reference } if is_id(reference) => {
+                Some("List the images with \"docker images --no-trunc\".".into())
+            }
             Self::ImageNotFound { reference } => Some(format!(
                 "List the images with \"docker images\", or get this one with \"docker pull {reference}\"."
             )),
-            Self::Platform { reference, wanted, .. } => Some(format!(
+            Self::Platform {
+                reference, wanted, ..
+            } => Some(format!(
                 "Get it with \"docker pull --platform {wanted} {reference}\", or leave out --platform."
             )),
             _ => None,
         }
     }
+}
+
+/// A full ID; a short one cannot be told from a name.
+fn is_id(reference: &str) -> bool {
+    let reference: Result<ImageReference, _> = reference.parse();
+    reference.is_ok_and(|reference| reference.id().is_some())
 }
 
 /// Sorts what bollard says when a connection is made: `endpoint` is the daemon's URL, `doing` the request.
@@ -134,43 +147,67 @@ pub(super) fn connection_error(
 ) -> TransportError {
     use bollard::errors::Error as Api;
     let endpoint = endpoint.to_owned();
-    match io_kind(&error) {
-        Some(io::ErrorKind::PermissionDenied) => TransportError::PermissionDenied { endpoint },
-        _ if matches!(error, Api::SocketNotFoundError(_)) => TransportError::DaemonAbsent {
+    let kind = io_kind(&error);
+    let no_connection = match &error {
+        Api::HyperLegacyError { err } => err.is_connect(),
+        error => matches!(
+            error,
+            Api::SocketNotFoundError(_) | Api::RequestTimeoutError
+        ),
+    };
+    match (no_connection, kind) {
+        (true, Some(io::ErrorKind::PermissionDenied)) => {
+            TransportError::PermissionDenied { endpoint }
+        }
+        // What rustls says comes as an error of this kind.
+        (true, Some(io::ErrorKind::InvalidData)) => TransportError::Endpoint {
             endpoint,
-            source: "there is no such socket".into(),
+            what: format!("make a TLS connection: {}", words(&error)),
         },
-        kind => match error {
-            Api::HyperLegacyError { .. }
-            | Api::HyperResponseError { .. }
-            | Api::IOError { .. }
-            | Api::RequestTimeoutError => TransportError::DaemonAbsent {
-                endpoint,
-                source: match kind {
-                    Some(io::ErrorKind::NotFound) => "there is no such socket".into(),
-                    _ => innermost(&error).into(),
-                },
+        (true, _) => TransportError::DaemonAbsent {
+            endpoint,
+            what: match error {
+                Api::SocketNotFoundError(_) => "there is no such socket".into(),
+                error => words(&error),
             },
-            error => api_error(doing, error),
         },
+        (false, _) => api_error(doing, error),
     }
 }
 
 /// An answer that is an error.
-pub(super) fn api_error(
-    doing: impl Into<String>,
-    error: bollard::errors::Error,
-) -> TransportError {
+pub(super) fn api_error(doing: impl Into<String>, error: bollard::errors::Error) -> TransportError {
     TransportError::Api {
         doing: doing.into(),
+        what: words(&error),
         source: Box::new(error),
+    }
+}
+
+/// What went wrong, without the client's own layers around it.
+pub(super) fn words(error: &bollard::errors::Error) -> String {
+    use bollard::errors::Error as Api;
+    match error {
+        Api::DockerResponseServerError {
+            status_code,
+            message,
+        } => format!("{} (HTTP status {status_code})", message.trim()),
+        Api::DockerStreamError { error } => error.trim().to_owned(),
+        Api::RequestTimeoutError => "the Docker daemon did not answer in time".into(),
+        error => innermost(error),
     }
 }
 
 /// Kind of the input/output error at the bottom of a chain.
 fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     let below = error.source().and_then(io_kind);
-    below.or_else(|| error.downcast_ref::<io::Error>().map(io::Error::kind))
+    let own = || {
+        // One that wraps another is passed over by `source`.
+        let outer = error.downcast_ref::<io::Error>()?;
+        let inner = outer.get_ref().and_then(|inner| io_kind(inner));
+        Some(inner.unwrap_or_else(|| outer.kind()))
+    };
+    below.or_else(own)
 }
 
 /// The text of the last error of a chain: the outer ones only say that there is another one.

@@ -1,5 +1,6 @@
 //! Loading an archive into a daemon, and checking that it took what it was given.
 
+use bollard::errors::Error as Api;
 use bollard::query_parameters::ImportImageOptionsBuilder;
 use futures_util::TryStreamExt;
 
@@ -62,18 +63,28 @@ impl Daemon {
         config: &ImageConfig,
     ) -> Result<Digest, TransportError> {
         let doing = format!("inspect the loaded image {name}");
-        let inspect = self
-            .client()
-            .inspect_image(name)
-            .await
-            .map_err(|e| api_error(doing.clone(), e))?;
+        let wrong = |found: String| TransportError::WrongImage {
+            tag: name.to_owned(),
+            expected: config.digest().to_string(),
+            found,
+        };
+        let inspect = match self.client().inspect_image(name).await {
+            Ok(inspect) => inspect,
+            Err(Api::DockerResponseServerError {
+                status_code: 404, ..
+            }) => return Err(wrong("nothing".into())),
+            Err(e) => return Err(api_error(doing, e)),
+        };
         let answer = |what: String| TransportError::Answer {
             doing: doing.clone(),
             what,
         };
         let id = inspect.id.unwrap_or_default();
         let id: Digest = id.parse().map_err(|e| answer(format!("with an ID: {e}")))?;
-        let layers = inspect.root_fs.and_then(|root| root.layers).unwrap_or_default();
+        let layers = inspect
+            .root_fs
+            .and_then(|root| root.layers)
+            .unwrap_or_default();
         let same_layers = layers
             .into_iter()
             .eq(config.diff_ids().iter().map(ToString::to_string));
@@ -85,11 +96,7 @@ impl Daemon {
         if is_it {
             return Ok(id);
         }
-        Err(TransportError::WrongImage {
-            tag: name.to_owned(),
-            expected: config.digest().to_string(),
-            found: id.to_string(),
-        })
+        Err(wrong(id.to_string()))
     }
 }
 

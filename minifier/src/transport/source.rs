@@ -11,7 +11,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::archive::{ArchiveImage, Select, read_archive};
 use super::body::{ChunkSender, chunk_channel};
 use super::daemon::Daemon;
-use super::error::{TransportError, api_error};
+use super::error::{TransportError, api_error, words};
 use super::overlay2::{InPlaceError, InPlaceImage, StoreLayout, read_in_place};
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Platform};
 use crate::rootfs::{ContentStore, LayerIndex};
@@ -114,7 +114,10 @@ impl Daemon {
             "rootfs": {"type": "layers", "diff_ids": found.diff_ids},
         });
         let config = ImageConfig::parse(config.to_string().as_bytes())?;
-        Ok(Inspected { id: found.id, config })
+        Ok(Inspected {
+            id: found.id,
+            config,
+        })
     }
 
     /// Opens an image. Dropping the future stops the work and frees the temporary files.
@@ -165,11 +168,17 @@ impl Daemon {
             architecture: inspect.architecture.clone().unwrap_or_default(),
             variant: inspect.variant.clone().filter(|v| !v.is_empty()),
         };
-        let diff_ids = inspect.root_fs.as_ref().and_then(|root| root.layers.as_ref());
+        let diff_ids = inspect
+            .root_fs
+            .as_ref()
+            .and_then(|root| root.layers.as_ref());
         let diff_ids = diff_ids
             .into_iter()
             .flatten()
-            .map(|id| id.parse().map_err(|e| answer(format!("with a diff ID: {e}"))))
+            .map(|id| {
+                id.parse()
+                    .map_err(|e| answer(format!("with a diff ID: {e}")))
+            })
             .collect::<Result<_, _>>()?;
         // containerd's store may have other platforms under the same name; the archive will tell.
         if let Some(wanted) = request.platform
@@ -178,8 +187,8 @@ impl Daemon {
         {
             return Err(TransportError::Platform {
                 reference: reference.to_string(),
-                wanted: wanted.clone(),
-                found: platform,
+                wanted: wanted.to_string(),
+                found: platform.to_string(),
             });
         }
         Ok(Found {
@@ -199,9 +208,8 @@ impl Daemon {
         let layout = self.store_layout(found)?;
         let cancel = CancelOnDrop::default();
         let cancelled = cancel.0.clone();
-        let image: InPlaceImage = joined(
-            spawn_blocking(move || read_in_place(&layout, &cancelled)).await,
-        )?;
+        let image: InPlaceImage =
+            joined(spawn_blocking(move || read_in_place(&layout, &cancelled)).await)?;
         Ok(Source {
             image: Image {
                 reference: request.reference.to_string(),
@@ -232,7 +240,10 @@ impl Daemon {
         let folder = info.root_dir.join("overlay2");
         match std::fs::read_dir(&folder) {
             Ok(_) => None,
-            Err(source) => Some(InPlaceError::Open { path: folder, source }),
+            Err(source) => Some(InPlaceError::Open {
+                path: folder,
+                source,
+            }),
         }
     }
 
@@ -315,7 +326,7 @@ impl Daemon {
                     (request.progress)(received);
                 }
                 Err(e) => {
-                    sender.fail(std::io::Error::other(e.to_string())).await;
+                    sender.fail(std::io::Error::other(words(&e))).await;
                     let doing = format!("export image {}", request.reference);
                     return (received, Some(api_error(doing, e)));
                 }

@@ -19,7 +19,7 @@ const MEGABYTES: usize = 400;
 const PAIRS: usize = 3;
 
 pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
-    let image = with_bytes(&image_name("nginx"), MEGABYTES)?;
+    let image = with_bytes(&image_name("debian"), MEGABYTES)?;
     let tag = format!("minifier-bench/slim:{}", std::process::id());
     let mut rows = Vec::new();
     for (what, aim, read) in [

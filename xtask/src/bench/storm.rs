@@ -18,7 +18,7 @@ use crate::{cache, command};
 const PAIRS: usize = 7;
 
 pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
-    let image = with_storm(&image_name("nginx"))?;
+    let image = with_storm(&image_name("debian"))?;
     let untraced = || -> Result<f64> {
         let mut run = docker();
         run.args(["run", "--rm", "--network=none", image.name()]);
@@ -83,7 +83,7 @@ impl Tracing {
             "build",
             "--quiet",
             "--target",
-            &image_name("nginx"),
+            &image_name("debian"),
             "--report",
         ]);
         build

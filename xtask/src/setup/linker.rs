@@ -12,7 +12,7 @@ const VERSION: &str = "0.13.0";
 /// It must agree with the LLVM of Debian's `rustc-web`.
 const LLVM: &str = "22";
 
-/// Where the linker is, or will be once [`ensure_installed`] has run.
+/// Where the linker is, or will be once the set-up has run.
 pub fn path() -> Result<PathBuf> {
     Ok(cache::dir()?.join("tools/bin/bpf-linker"))
 }

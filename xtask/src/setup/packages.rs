@@ -120,7 +120,7 @@ fn package_lists_exist() -> bool {
     })
 }
 
-/// The packages of [`NEEDS`] that are installed completely.
+/// The packages of `NEEDS` that are installed completely.
 fn installed_packages() -> BTreeSet<String> {
     let mut query = Command::new("dpkg-query");
     query.args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"]);

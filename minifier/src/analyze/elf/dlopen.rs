@@ -101,6 +101,7 @@ fn notes(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn note(owner: &[u8], kind: u32, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -140,5 +141,16 @@ mod tests {
         broken[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
         assert!(dlopen_notes(&broken, 4, true).is_empty());
         assert!(dlopen_notes(&note(OWNER, TYPE, b"[]")[..20], 4, true).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_notes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..80), little: bool) {
+            for align in [4, 8] {
+                let notes = [note(OWNER, TYPE, b"[{\"soname\":[\"a\"]}]"), bytes.clone()].concat();
+                prop_assert_eq!(dlopen_notes(&notes, 4, true).len(), 1);
+                dlopen_notes(&bytes, align, little);
+            }
+        }
     }
 }

@@ -105,6 +105,7 @@ pub(super) fn musl_dirs(files: &Files<'_>, arch: &str) -> Result<Option<Vec<Vec<
 mod tests {
     use super::*;
     use crate::analyze::testing::TestImage;
+    use proptest::prelude::*;
 
     #[test]
     fn includes_are_expanded_in_order_and_only_once() {
@@ -132,5 +133,19 @@ mod tests {
         let dirs = musl_dirs(&image.files(), "x86_64").unwrap().unwrap();
         assert_eq!(dirs, [&b"/a"[..], b"/b", b"/c"]);
         assert!(musl_dirs(&image.files(), "aarch64").unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read(conf in "(include |/a|[*?\\[\\]a/.:=# \t\n]){0,40}") {
+            let image = TestImage::new()
+                .file("/etc/ld.so.conf", &conf)
+                .file("/etc/a", &conf)
+                .file("/etc/ld-musl-x.path", &conf)
+                .build();
+            let dirs = conf_dirs(&image.files()).unwrap();
+            prop_assert!(dirs.iter().all(|dir| dir.starts_with(b"/")));
+            musl_dirs(&image.files(), "x").unwrap();
+        }
     }
 }

@@ -71,7 +71,12 @@ pub(super) struct OutputArgs {
     pub(super) read: Read,
 
     /// Time for `created` and the newest file time, seconds since the epoch
-    #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "SOURCE_DATE_EPOCH",
+        value_name = "SECONDS",
+        hide_env_values = true
+    )]
     pub(super) source_date_epoch: Option<i64>,
 }
 
@@ -285,7 +290,12 @@ pub(super) struct TraceArgs {
     pub(super) allow_incomplete_trace: bool,
 
     /// BTF of the running kernel
-    #[arg(long, value_name = "FILE", env = "MINIFIER_BTF", default_value = "/sys/kernel/btf/vmlinux")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MINIFIER_BTF",
+        default_value = "/sys/kernel/btf/vmlinux"
+    )]
     #[arg(hide_short_help = true)]
     pub(super) btf: PathBuf,
 }

@@ -22,7 +22,11 @@ pub(super) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> R
         schema_version: SCHEMA_VERSION,
         minifier: env!("CARGO_PKG_VERSION").to_owned(),
         // An image without a byte stays what it is.
-        ratio: if image.size == 0 { 1.0 } else { result.size as f64 / image.size as f64 },
+        ratio: if image.size == 0 {
+            1.0
+        } else {
+            result.size as f64 / image.size as f64
+        },
         image,
         result,
         probe: built.probe,
@@ -51,7 +55,11 @@ fn image(built: &Built) -> ImageReport {
         .layers()
         .iter()
         .zip(&built.layer_sizes)
-        .map(|(&diff_id, &(files, size))| LayerReport { diff_id, files, size })
+        .map(|(&diff_id, &(files, size))| LayerReport {
+            diff_id,
+            files,
+            size,
+        })
         .collect();
     ImageReport {
         reference: image.reference.clone(),
@@ -82,7 +90,11 @@ fn result(options: &Options, built: &Built) -> ResultReport {
         id: rebuilt.image_id,
         manifest: built.manifest,
         tags: options.tags.iter().map(ToString::to_string).collect(),
-        archives: options.archives.iter().map(|to| to.file.display().to_string()).collect(),
+        archives: options
+            .archives
+            .iter()
+            .map(|to| to.file.display().to_string())
+            .collect(),
         size: layers.iter().map(|layer| layer.size).sum(),
         layers,
         config: config(&rebuilt.config),
@@ -122,7 +134,10 @@ fn dropped(built: &Built) -> Dropped {
     // Stable: files of one size stay in the order of their paths.
     largest.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
     largest.truncate(LARGEST);
-    Dropped { visible: built.plan.dropped, largest }
+    Dropped {
+        visible: built.plan.dropped,
+        largest,
+    }
 }
 
 /// Files and their bytes in one layer, as it ships.

@@ -79,7 +79,13 @@ impl Work {
         rebuilding: &Shown,
         started: Instant,
     ) -> Result<(Decided, f64), CliError> {
-        let Source { image, layers, content, how, .. } = source;
+        let Source {
+            image,
+            layers,
+            content,
+            how,
+            ..
+        } = source;
         planning.at("merging layers");
         let layer_sizes = layers.iter().map(layer_size).collect();
         let rootfs = RootFs::merge(layers).map_err(errors::merge)?;
@@ -92,7 +98,11 @@ impl Work {
         }
         let mut watch = |progress: rebuild::Progress| {
             let bytes = ByteSize::b(progress.bytes);
-            rebuilding.at(format!("{} files, {}", progress.files, bytes.display().si()));
+            rebuilding.at(format!(
+                "{} files, {}",
+                progress.files,
+                bytes.display().si()
+            ));
             match self.cancel.is_cancelled() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
@@ -108,7 +118,15 @@ impl Work {
             &mut watch,
         )
         .map_err(errors::rebuild)?;
-        let decided = Decided { image, how, layer_sizes, rootfs, trace, plan, rebuilt };
+        let decided = Decided {
+            image,
+            how,
+            layer_sizes,
+            rootfs,
+            trace,
+            plan,
+            rebuilt,
+        };
         Ok((decided, planned))
     }
 }

@@ -8,11 +8,15 @@ use crate::rebuild::RebuildError;
 use crate::rootfs::MergeError;
 use crate::runtime::RuntimeError;
 use crate::trace::{Trace, TraceError};
-use crate::transport::{WriteError, TransportError};
+use crate::transport::{TransportError, WriteError};
 
 /// Sets the hint where there is one.
 fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<String>>) -> CliError {
-    CliError { exit, source: source.into(), hint: hint.map(Into::into) }
+    CliError {
+        exit,
+        source: source.into(),
+        hint: hint.map(Into::into),
+    }
 }
 
 pub(in crate::cli) fn transport(error: TransportError) -> CliError {
@@ -39,7 +43,10 @@ pub(in crate::cli) fn transport(error: TransportError) -> CliError {
 
 /// The same where the result is being handed over.
 pub(super) fn load(error: TransportError) -> CliError {
-    CliError { exit: Exit::OutputFailed, ..transport(error) }
+    CliError {
+        exit: Exit::OutputFailed,
+        ..transport(error)
+    }
 }
 
 pub(super) fn trace(error: TraceError) -> CliError {
@@ -58,13 +65,20 @@ pub(super) fn incomplete(trace: &Trace) -> CliError {
 pub(super) fn runtime(error: RuntimeError) -> CliError {
     let hint = error.hint();
     let exit = match &error {
-        RuntimeError::Daemon { .. } | RuntimeError::NotLocal { .. } => Exit::EngineUnavailable,
+        RuntimeError::Daemon { .. }
+        | RuntimeError::NotLocal { .. }
+        | RuntimeError::Lost { .. }
+        | RuntimeError::LeftBehind { .. } => Exit::EngineUnavailable,
         _ => Exit::ProbeFailed,
     };
     with(exit, error, hint)
 }
 
 pub(super) fn probe(error: ProbeError) -> CliError {
+    let error = match error {
+        ProbeError::Runtime(error) => return runtime(error),
+        error => error,
+    };
     let hint = error.hint();
     with(Exit::ProbeFailed, error, hint)
 }
@@ -74,7 +88,11 @@ pub(super) fn merge(error: MergeError) -> CliError {
 }
 
 pub(super) fn plan(error: PlanError) -> CliError {
-    CliError::new(Exit::ImageInvalid, error)
+    let exit = match &error {
+        PlanError::Pattern { .. } => Exit::Usage,
+        PlanError::Read(_) => Exit::ImageInvalid,
+    };
+    CliError::new(exit, error)
 }
 
 pub(super) fn rebuild(error: RebuildError) -> CliError {
@@ -85,7 +103,11 @@ pub(super) fn rebuild(error: RebuildError) -> CliError {
         _ => Exit::ImageInvalid,
     };
     let full = matches!(exit, Exit::OutputFailed);
-    with(exit, error, full.then_some("TMPDIR names the folder for temporary files"))
+    with(
+        exit,
+        error,
+        full.then_some("TMPDIR names the folder for temporary files"),
+    )
 }
 
 pub(super) fn archive(error: WriteError) -> CliError {
@@ -93,5 +115,8 @@ pub(super) fn archive(error: WriteError) -> CliError {
 }
 
 pub(super) fn io(doing: &str, error: std::io::Error) -> CliError {
-    CliError::new(Exit::Failure, anyhow::Error::new(error).context(doing.to_owned()))
+    CliError::new(
+        Exit::Failure,
+        anyhow::Error::new(error).context(doing.to_owned()),
+    )
 }

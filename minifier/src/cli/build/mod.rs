@@ -3,7 +3,7 @@
 mod args;
 mod assemble;
 mod decide;
-mod errors;
+pub(super) mod errors;
 mod options;
 mod outcome;
 mod pipeline;
@@ -19,6 +19,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
 use super::printer::Printer;
+use crate::plan::Severity;
 use crate::report;
 
 /// Builds, then tells: the report file, and the summary or the report on stdout.
@@ -31,7 +32,10 @@ pub(super) async fn exec(
     let options = options::Options::resolve(args, matches)?;
     let report = pipeline::run(&options, printer, cancel).await?;
     for warning in &report.warnings {
-        printer.warning(&warning.message, warning.hint.as_deref());
+        match warning.severity {
+            Severity::Warning => printer.warning(&warning.message, warning.hint.as_deref()),
+            Severity::Note => tracing::info!("note: {}", warning.message),
+        }
     }
     if let Some(file) = &args.output.report {
         outcome::write_report(&report, file)?;
@@ -42,6 +46,8 @@ pub(super) async fn exec(
     } else {
         report::summary(&report, args.output.report.as_deref())
     };
-    printer.result(&text).map_err(|e| CliError::new(Exit::OutputFailed, e))?;
+    printer
+        .result(&text)
+        .map_err(|e| CliError::new(Exit::OutputFailed, e))?;
     Ok(Exit::Success)
 }

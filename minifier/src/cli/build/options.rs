@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::image::{ImageReference, Platform, TaggedName};
-use crate::plan::{Rules, RunFacts};
+use crate::plan::{self, Rules, RunFacts};
 use crate::probe::{self, Crawl, ProbePlan, Step};
 use crate::rebuild::{LayerMode, RebuildOptions};
 use crate::runtime::{self, RunOptions};
@@ -57,9 +57,10 @@ impl Options {
             .output
             .iter()
             .filter_map(|output| match output {
-                Output::Archive { file, name } => {
-                    Some(ArchiveTo { file: file.clone(), name: name.clone() })
-                }
+                Output::Archive { file, name } => Some(ArchiveTo {
+                    file: file.clone(),
+                    name: name.clone(),
+                }),
                 Output::Text | Output::Json => None,
             })
             .collect();
@@ -104,25 +105,13 @@ impl Options {
 }
 
 fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {
-    let host = |name: &str| env::var(name).ok();
     let directory = env::current_dir().context("find the working directory")?;
-    let mut environment = Vec::new();
-    for file in &args.env_file {
-        let text = read(file)?;
-        let lines = runtime::parse_env_file(&text, host)
-            .with_context(|| format!("read {}", file.display()))
-            .map_err(usage)?;
-        environment.extend(lines);
-    }
-    for text in &args.env {
-        environment.push(runtime::parse_env(text, host).map_err(usage)?);
-    }
     let command = |text: &Option<String>| {
         let words = text.as_deref().map(runtime::parse_command).transpose();
         words.map_err(usage)
     };
     Ok(RunOptions {
-        env: environment,
+        env: runtime::load_env(&args.env_file, &args.env).map_err(usage)?,
         user: args.user.clone(),
         entrypoint: match args.entrypoint.as_deref() {
             Some("") => Some(Vec::new()),
@@ -130,13 +119,18 @@ fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {
         },
         cmd: command(&args.cmd)?,
         workdir: args.workdir.clone(),
-        mounts: each(&args.mount, |text| runtime::parse_mount(text))?,
+        mounts: each(&args.mount, runtime::parse_mount)?,
         volumes: each(&args.volume, |text| runtime::parse_volume(text, &directory))?,
-        tmpfs: each(&args.tmpfs, |text| runtime::parse_tmpfs(text))?,
+        tmpfs: each(&args.tmpfs, runtime::parse_tmpfs)?,
         network: args.network.clone(),
-        add_host: each(&args.add_host, |text| runtime::parse_add_host(text))?,
+        add_host: each(&args.add_host, runtime::parse_add_host)?,
         read_only: args.read_only,
-        shm_size: args.shm_size.as_deref().map(runtime::parse_size).transpose().map_err(usage)?,
+        shm_size: args
+            .shm_size
+            .as_deref()
+            .map(runtime::parse_size)
+            .transpose()
+            .map_err(usage)?,
         platform: args.platform.as_ref().map(ToString::to_string),
         ..RunOptions::default()
     })
@@ -146,11 +140,16 @@ fn each<T, E>(texts: &[String], parse: impl Fn(&str) -> Result<T, E>) -> Result<
 where
     E: Into<anyhow::Error>,
 {
-    texts.iter().map(|text| parse(text).map_err(usage)).collect()
+    texts
+        .iter()
+        .map(|text| parse(text).map_err(usage))
+        .collect()
 }
 
-fn read(file: &Path) -> Result<String, CliError> {
-    fs::read_to_string(file).with_context(|| format!("read {}", file.display())).map_err(usage)
+fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+    fs::read(file)
+        .with_context(|| format!("read {}", file.display()))
+        .map_err(usage)
 }
 
 /// The probes as the command line gives them; the image's own ports and health check come later.
@@ -165,11 +164,14 @@ fn probe_plan(args: &ProbeArgs, matches: &ArgMatches) -> Result<ProbePlan, CliEr
         steps.push((at, Step::Http(request)));
     }
     for (at, file) in placed(matches, "http_probe_file", &args.http_probe_file) {
-        let text = read(file)?;
-        let requests = probe::parse_probe_file(text.as_bytes())
+        let requests = probe::parse_probe_file(&read(file)?)
             .with_context(|| format!("read {}", file.display()))
             .map_err(usage)?;
-        steps.extend(requests.into_iter().map(|request| (at, Step::Http(request))));
+        steps.extend(
+            requests
+                .into_iter()
+                .map(|request| (at, Step::Http(request))),
+        );
     }
     for (at, text) in placed(matches, "exec", &args.exec) {
         steps.push((at, Step::exec(text).map_err(usage)?));
@@ -206,4 +208,40 @@ fn placed<'a, T>(
 ) -> impl Iterator<Item = (usize, &'a T)> {
     let places: Vec<usize> = matches.indices_of(option).into_iter().flatten().collect();
     places.into_iter().zip(values)
+}
+
+fn rules(args: &KeepArgs) -> Result<Rules, CliError> {
+    let with_files = |given: &[String], files: &[PathBuf]| {
+        let mut all = given.to_vec();
+        for file in files {
+            let text = String::from_utf8(read(file)?)
+                .with_context(|| format!("read {}", file.display()))
+                .map_err(usage)?;
+            all.extend(plan::parse_list(&text));
+        }
+        Ok::<_, CliError>(all)
+    };
+    let rules = Rules {
+        include_paths: with_files(&args.include_path, &args.include_path_file)?,
+        include_bins: with_files(&args.include_bin, &args.include_bin_file)?,
+        include_shell: args.include_shell,
+        include_workdir: args.include_workdir,
+        include_certs: args.include_certs,
+        include_zoneinfo: args.include_zoneinfo,
+        excludes: with_files(&args.exclude, &args.exclude_file)?,
+    };
+    rules.check().map_err(usage)?;
+    Ok(rules)
+}
+
+/// What the planner must know of how the container was run.
+fn facts(run: &RunOptions) -> RunFacts {
+    RunFacts {
+        entrypoint: run.entrypoint.clone(),
+        cmd: run.cmd.clone(),
+        user: run.user.clone(),
+        working_dir: run.workdir.clone(),
+        healthcheck: None,
+        env: run.env.clone(),
+    }
 }

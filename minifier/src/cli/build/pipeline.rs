@@ -1,5 +1,5 @@
-//! The stages of a build in their order, and what each hands to the next. Reading the layers and running the
-//! container go on side by side; everything after needs both.
+//! The stages of a build in their order, and what each hands to the next. Reading the layers, attaching to the kernel
+//! and running the container go on side by side as far as they can; everything after needs all of them.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +26,8 @@ use crate::transport::{Daemon, ReadHow, ReadRequest, Source};
 pub(super) struct Build<'a> {
     pub(super) options: &'a Options,
     pub(super) printer: &'a Printer,
-    pub(super) cancel: &'a CancellationToken,
+    /// Cancelled by the user, and where a stage fails that others go on beside.
+    pub(super) cancel: CancellationToken,
     timings: Mutex<Vec<Timing>>,
 }
 
@@ -51,18 +52,30 @@ pub(super) async fn run(
     printer: &Printer,
     cancel: &CancellationToken,
 ) -> Result<Report, CliError> {
-    let build = Build { options, printer, cancel, timings: Mutex::default() };
+    let build = Build {
+        options,
+        printer,
+        cancel: cancel.child_token(),
+        timings: Mutex::default(),
+    };
     let started = Instant::now();
-    let scratch = tempfile::Builder::new().prefix("minifier-").tempdir().map_err(|e| {
-        errors::io("make a temporary folder", e).hint("TMPDIR names the folder for temporary files")
-    })?;
+    let scratch = tempfile::Builder::new()
+        .prefix("minifier-")
+        .tempdir()
+        .map_err(|e| {
+            errors::io("make a temporary folder", e)
+                .hint("TMPDIR names the folder for temporary files")
+        })?;
     let result = build.stages(scratch.path()).await;
     build.took(Stage::Total, started);
     // A folder that cannot be removed must be told of: nothing is left behind in silence.
     let removed = scratch.close();
     let built = result?;
     removed.map_err(|e| errors::io("remove the temporary folder", e))?;
-    let timings = build.timings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let timings = build
+        .timings
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     Ok(assemble::report(options, built, timings))
 }
 
@@ -77,11 +90,18 @@ impl Build<'_> {
             progress: &|_| {},
         };
         let inspected = daemon.inspect(&request).await.map_err(errors::transport)?;
-        let tracer = self.attach().await?;
-        let (source, (probe, trace)) = tokio::try_join!(
-            self.read(&daemon, request),
-            run::run(self, &daemon, &inspected, tracer),
-        )?;
+        // Both come to their end, since the container must be removed whatever happens to the other.
+        let (read, ran) = tokio::join!(
+            self.or_stop(self.read(&daemon, request)),
+            self.or_stop(run::run(self, &daemon, &inspected)),
+        );
+        let (source, (probe, trace)) = match (read, ran) {
+            (Ok(source), Ok(ran)) => (source, ran),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
+            // One of the two only says that the other stopped it.
+            (Err(read), Err(ran)) if read.exit == Exit::Interrupted => return Err(ran),
+            (Err(read), Err(_)) => return Err(read),
+        };
         if !trace.is_complete() && !self.options.allow_incomplete_trace {
             return Err(errors::incomplete(&trace));
         }
@@ -101,10 +121,11 @@ impl Build<'_> {
         })
     }
 
-    async fn attach(&self) -> Result<Tracer, CliError> {
+    /// Attaches to the kernel, which takes the verifier's time.
+    pub(super) async fn attach(&self) -> Result<Tracer, CliError> {
         let _stage = self.printer.stage("attach");
         let started = Instant::now();
-        let tracer = self.unless_cancelled(Tracer::attach(self.options.trace.clone())).await?;
+        let tracer = Tracer::attach(self.options.trace.clone()).await;
         self.took(Stage::Attach, started);
         tracer.map_err(errors::trace)
     }
@@ -113,10 +134,25 @@ impl Build<'_> {
         let stage = self.printer.stage("read");
         let started = Instant::now();
         let progress = |bytes| stage.at(format!("{}", ByteSize::b(bytes).display().si()));
-        let request = ReadRequest { progress: &progress, ..request };
+        let request = ReadRequest {
+            progress: &progress,
+            ..request
+        };
         let source = self.unless_cancelled(daemon.open(request)).await?;
         self.took(Stage::Read, started);
         source.map_err(errors::transport)
+    }
+
+    /// Where `work` fails, the other stages stop too.
+    async fn or_stop<T>(
+        &self,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        let result = work.await;
+        if result.is_err() {
+            self.cancel.cancel();
+        }
+        result
     }
 
     /// Waits for `work`, or gives up as soon as the user does.
@@ -124,7 +160,10 @@ impl Build<'_> {
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, CliError> {
-        self.cancel.run_until_cancelled(work).await.ok_or_else(cancelled)
+        self.cancel
+            .run_until_cancelled(work)
+            .await
+            .ok_or_else(cancelled)
     }
 
     /// Notes how long a stage took.

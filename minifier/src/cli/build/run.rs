@@ -6,10 +6,10 @@ use super::errors;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::{Printer, Stage as Shown};
-use crate::probe::{self, Event, ProbePlan, ProbeReport, StepResult};
+use crate::probe::{self, ContinueAfter, Event, ProbePlan, ProbeReport, StepResult};
 use crate::report::Stage;
 use crate::runtime::{Container, DockerRuntime, LogStream, Logs, Workload};
-use crate::trace::{Trace, Tracer};
+use crate::trace::Trace;
 use crate::transport::{Daemon, Inspected};
 
 /// Creates, follows, starts, drives, stops and removes a container. It is removed whatever happens.
@@ -17,31 +17,42 @@ pub(super) async fn run(
     build: &Build<'_>,
     daemon: &Daemon,
     image: &Inspected,
-    tracer: Tracer,
 ) -> Result<(ProbeReport, Trace), CliError> {
     let stage = build.printer.stage("run");
-    let started = Instant::now();
     let runtime = DockerRuntime::new(daemon.client().clone());
-    let outcome = build.unless_cancelled(live(build, &runtime, image, tracer, &stage)).await;
+    let outcome = build
+        .unless_cancelled(live(build, &runtime, image, &stage))
+        .await;
     stage.at("removing the container");
     let swept = runtime.sweep().await;
-    build.took(Stage::Run, started);
-    let result = outcome??;
-    swept.map_err(errors::runtime)?;
-    Ok(result)
+    match (outcome, swept) {
+        (Ok(result), Ok(_)) => result,
+        (Ok(Ok(_)), Err(left)) => Err(errors::runtime(left)),
+        (outcome, swept) => {
+            // Whatever went wrong first comes last, and what is left behind is told too.
+            if let Err(left) = swept {
+                let hint = left.hint();
+                build.printer.warning(&left, hint);
+            }
+            outcome?
+        }
+    }
 }
 
 async fn live(
     build: &Build<'_>,
     runtime: &DockerRuntime,
     image: &Inspected,
-    mut tracer: Tracer,
     stage: &Shown,
 ) -> Result<(ProbeReport, Trace), CliError> {
     stage.at("creating the container");
-    let options = &build.options.run;
-    let container =
-        runtime.create(&image.id.to_string(), options).await.map_err(errors::runtime)?;
+    let id = image.id.to_string();
+    let creating = async {
+        let container = runtime.create(&id, &build.options.run).await;
+        container.map_err(errors::runtime)
+    };
+    let (mut tracer, container) = tokio::try_join!(build.attach(), creating)?;
+    let started = Instant::now();
     tracer.follow(container.id()).map_err(errors::trace)?;
     stage.at("starting the container");
     container.start().await.map_err(errors::runtime)?;
@@ -51,8 +62,8 @@ async fn live(
         healthcheck: of_image.healthcheck,
         ..build.options.probe.clone()
     };
-    let observer = |event: Event<'_>| observe(build.printer, stage, event);
-    let driving = probe::drive(&container, &plan, build.cancel, &observer);
+    let observer = |event: Event<'_>| observe(build, stage, event);
+    let driving = probe::drive(&container, &plan, &build.cancel, &observer);
     let report = if build.options.show_logs {
         with_logs(build.printer, &container, driving).await
     } else {
@@ -62,32 +73,56 @@ async fn live(
     stage.at("collecting the trace");
     let trace = tracer.finish().await.map_err(errors::trace)?;
     container.remove().await.map_err(errors::runtime)?;
+    build.took(Stage::Run, started);
     Ok((report, trace))
 }
 
-fn observe(printer: &Printer, stage: &Shown, event: Event<'_>) {
+fn observe(build: &Build<'_>, stage: &Shown, event: Event<'_>) {
     match event {
         Event::WaitingReady(_) => stage.at("waiting until the workload is ready"),
         Event::Ready(readiness) => tracing::info!(?readiness, "ready"),
         Event::StepStarted { asked, .. } => stage.at(asked),
-        Event::StepFinished(step) => finished(printer, step),
-        Event::Waiting(until) => stage.at(format!("probes done; going on after: {until}")),
+        Event::StepFinished(step) => finished(build, step),
+        Event::Waiting(until) => waiting(build.printer, stage, until),
         Event::Exited(exit) => tracing::info!(code = exit.code, "the container ended by itself"),
         Event::Stopping => stage.at("stopping the container"),
         Event::Stopped(stopped) => tracing::info!(?stopped, "stopped"),
     }
 }
 
-fn finished(printer: &Printer, step: &StepResult) {
+/// What the user is to do now must be seen without a terminal too.
+fn waiting(printer: &Printer, stage: &Shown, until: ContinueAfter) {
+    match until {
+        ContinueAfter::Probe => {}
+        ContinueAfter::Exit => stage.at("waiting until the workload ends"),
+        ContinueAfter::For(time) => stage.at(format!("going on in {} s", time.as_secs_f64())),
+        ContinueAfter::Enter => printer.note("use the workload, then press Enter"),
+        ContinueAfter::Signal => printer.note(format_args!(
+            "use the workload, then send SIGUSR1: kill -USR1 {}",
+            std::process::id()
+        )),
+    }
+}
+
+fn finished(build: &Build<'_>, step: &StepResult) {
     match &step.error {
-        Some(error) if !step.ok => printer.warning(format_args!("{}: {error}", step.asked), None),
+        // Where it is not ignored, it becomes the error that ends the build.
+        Some(error) if !step.ok && build.options.probe.ignore_failures => {
+            build
+                .printer
+                .warning(format_args!("{}: {error}", step.asked), None);
+        }
         Some(error) => tracing::info!("{}: {error}", step.asked),
         None => tracing::info!("{}: ok", step.asked),
     }
 }
 
 /// Shows the container's output while `work` goes on.
-async fn with_logs<T>(printer: &Printer, container: &Container, work: impl Future<Output = T>) -> T {
+async fn with_logs<T>(
+    printer: &Printer,
+    container: &Container,
+    work: impl Future<Output = T>,
+) -> T {
     let mut shown = 0;
     let result = {
         let mut work = std::pin::pin!(work);

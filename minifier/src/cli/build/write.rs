@@ -74,12 +74,17 @@ async fn load(
     let written = Arc::new(OnceLock::new());
     let slot = written.clone();
     let body = ArchiveBody::written_by(move |out| {
-        let info = write_archive(&bundle, &tags, mtime, out, &mut |_| ControlFlow::Continue(()));
+        let info = write_archive(&bundle, &tags, mtime, out, &mut |_| {
+            ControlFlow::Continue(())
+        });
         slot.get_or_init(|| info.as_ref().ok().map(|info| info.manifest));
         info.map(|_| ()).map_err(io::Error::other)
     });
     let loading = daemon.load(body, &rebuilt.config, &build.options.tags);
-    build.unless_cancelled(loading).await?.map_err(errors::load)?;
+    build
+        .unless_cancelled(loading)
+        .await?
+        .map_err(errors::load)?;
     let manifest = written.get().copied().flatten();
     manifest.ok_or_else(|| {
         let missing = anyhow::anyhow!("load the image: the daemon did not read all of it");

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::error::TarError;
 use super::input::TarInput;
-use super::reader::{Member, TarReader};
+use super::member::Member;
+use super::reader::TarReader;
 use super::sparse::SparseMap;
 use crate::rootfs::{ContentRef, EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata};
 

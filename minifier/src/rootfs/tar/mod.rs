@@ -8,13 +8,19 @@ mod error;
 mod header;
 mod index;
 mod input;
+mod member;
 mod pax;
 mod reader;
 mod sparse;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use compression::{Compression, CompressionError, decompress};
 pub use error::TarError;
 pub use index::{IndexedLayer, index_layer};
 pub use input::{StreamInput, TarInput};
-pub use reader::{Member, MemberBody, TarReader};
+pub use member::Member;
+pub use reader::{MemberBody, TarReader};
 pub use sparse::{SparseMap, SparseReader};

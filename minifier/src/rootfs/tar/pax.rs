@@ -93,7 +93,9 @@ impl Pax {
             return Ok(None);
         };
         map.split(|&b| b == b',')
-            .map(|number| decimal(number).ok_or("the sparse map of the extended header is malformed"))
+            .map(|number| {
+                decimal(number).ok_or("the sparse map of the extended header is malformed")
+            })
             .collect::<Result<_, _>>()
             .map(Some)
     }
@@ -110,8 +112,10 @@ fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let equals = body.iter().position(|&b| b == b'=')?;
     let (key, value) = (&body[..equals], &body[equals + 1..]);
     let is_text = matches!(key, b"path" | b"linkpath" | b"uname" | b"gname");
-    let valid = !key.is_empty() && !key.contains(&0) && !(is_text && value.contains(&0));
-    valid.then_some((key, value, &bytes[length..]))
+    if key.is_empty() || key.contains(&0) || (is_text && value.contains(&0)) {
+        return None;
+    }
+    Some((key, value, &bytes[length..]))
 }
 
 /// Digits only, up to `i64::MAX`: what Go takes.

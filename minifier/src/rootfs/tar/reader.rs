@@ -1,48 +1,16 @@
-//! [`TarReader`]: the members of a tar one by one, each with its extended headers applied.
+//! [`TarReader`]: from the blocks of a tar to its members, one by one.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
 
 use super::error::TarError;
 use super::header::{BLOCK, Block, Header, text};
 use super::input::{StreamInput, TarInput};
+use super::member::{Member, SparseFormat, sparse_format};
 use super::pax::Pax;
 use super::sparse::{self, SparseMap};
-use crate::rootfs::Mtime;
 
 /// Longest extended header, long name or long link, in bytes: what Go's reader allows.
 const MAX_EXTENSION: u64 = 1 << 20;
-
-/// A member of a tar, without its body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Where its last header stands, in bytes from the start of the tar.
-    pub header_at: u64,
-    /// Where its body starts.
-    pub body_at: u64,
-    /// Name as stored.
-    pub name: Vec<u8>,
-    /// Target of a link as stored.
-    pub link_name: Vec<u8>,
-    /// Type flag (`0` file, `1` hard link, `2` symbolic link, `5` directory, …).
-    pub type_flag: u8,
-    /// Permission bits with setuid, setgid and sticky.
-    pub mode: u32,
-    /// Owner.
-    pub uid: i64,
-    /// Group.
-    pub gid: i64,
-    /// Length of the file in bytes, holes included; 0 for what has no body.
-    pub size: u64,
-    /// Time of last change.
-    pub mtime: Mtime,
-    /// Major and minor number as stored.
-    pub device: (i64, i64),
-    /// Extended attributes by full name.
-    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// The map of a sparse file.
-    pub sparse: Option<SparseMap>,
-}
 
 /// Reads the members of a tar in order.
 #[derive(Debug)]
@@ -104,9 +72,8 @@ impl<I: TarInput> TarReader<I> {
                 b'K' => long_link = Some(text(&self.extension(&header, header_at)?).to_vec()),
                 _ => {
                     let names = (long_name.take(), long_link.take());
-                    return self
-                        .member(&block, &header, header_at, pax, names)
-                        .map(Some);
+                    let member = Member::new(&header, header_at, &mut pax, names)?;
+                    return self.start_body(member, &header, &block, &pax).map(Some);
                 }
             }
         }
@@ -202,74 +169,21 @@ impl<I: TarInput> TarReader<I> {
         Ok(body)
     }
 
-    fn member(
+    /// Takes up the body of a member whose headers are read.
+    fn start_body(
         &mut self,
-        block: &Block,
+        mut member: Member,
         header: &Header<'_>,
-        header_at: u64,
-        mut pax: Pax,
-        (long_name, long_link): (Option<Vec<u8>>, Option<Vec<u8>>),
+        block: &Block,
+        pax: &Pax,
     ) -> Result<Member, TarError> {
-        let mut name = pax.get("path").map_or_else(|| header.name(), <[u8]>::to_vec);
-        if let Some(long) = long_name.filter(|long| !long.is_empty()) {
-            name = long;
-        }
-        let link_name = long_link
-            .filter(|long| !long.is_empty())
-            .or_else(|| pax.get("linkpath").map(<[u8]>::to_vec))
-            .unwrap_or_else(|| header.link_name().to_vec());
-        // The format 1.0 of sparse files puts the real name here.
-        let sparse_format = sparse_format(&pax);
-        if let Some(real) = pax
-            .get("GNU.sparse.name")
-            .filter(|_| sparse_format.is_some())
-        {
-            name = real.to_vec();
-        }
-        let field = |what: &'static str| TarError::member(header_at, &name, what);
-        let record = |what: String| TarError::member(header_at, &name, what);
-        let type_flag = match header.type_flag() {
-            0 if name.ends_with(b"/") => b'5',
-            0 => b'0',
-            flag => flag,
-        };
-        let stored = match pax.number("size").map_err(record)? {
-            Some(size) => size,
-            None => u64::try_from(header.size().map_err(field)?)
-                .map_err(|_| field("the size is negative"))?,
-        };
-        let has_body = !matches!(type_flag, b'1'..=b'6');
-        let stored = if has_body { stored } else { 0 };
-        let id = |record: Option<u64>, header: Result<i64, &'static str>| match record {
-            Some(id) => Ok(id.cast_signed()),
-            None => header.map_err(field),
-        };
-        let mtime = match pax.mtime().map_err(field)? {
-            Some(mtime) => mtime,
-            None => header.mtime().map_err(field)?,
-        };
-        let mut member = Member {
-            header_at,
-            body_at: 0,
-            link_name,
-            type_flag,
-            mode: header.mode().map_err(field)?,
-            uid: id(pax.number("uid").map_err(record)?, header.uid())?,
-            gid: id(pax.number("gid").map_err(record)?, header.gid())?,
-            size: stored,
-            mtime,
-            device: header.device().map_err(field)?,
-            xattrs: pax.take_xattrs(),
-            sparse: None,
-            name,
-        };
         self.current.clone_from(&member.name);
-        self.body = stored;
-        self.padding = padding(stored);
-        if type_flag == b'S' && header.is_gnu() {
+        self.body = member.size;
+        self.padding = padding(member.size);
+        if member.type_flag == b'S' && header.is_gnu() {
             self.read_old_sparse(&mut member, block)?;
-        } else if let Some(format) = sparse_format.filter(|_| has_body) {
-            self.read_pax_sparse(&mut member, &pax, format)?;
+        } else if let Some(format) = sparse_format(pax).filter(|_| member.has_body()) {
+            self.read_pax_sparse(&mut member, pax, format)?;
         }
         member.body_at = self.input.offset();
         Ok(member)
@@ -294,9 +208,7 @@ impl<I: TarInput> TarReader<I> {
         let error = |what: &str| TarError::member(header_at, &name, what);
         let real_size = match pax.number("GNU.sparse.size").map_err(|e| error(&e))? {
             Some(size) => Some(size),
-            None => pax
-                .number("GNU.sparse.realsize")
-                .map_err(|e| error(&e))?,
+            None => pax.number("GNU.sparse.realsize").map_err(|e| error(&e))?,
         };
         let size = real_size.unwrap_or(member.size);
         let numbers = match format {
@@ -365,23 +277,6 @@ impl<R: BufRead> BufRead for MemberBody<'_, R> {
     fn consume(&mut self, n: usize) {
         self.reader.input.consume(n);
         self.reader.body -= n as u64;
-    }
-}
-
-#[derive(Clone, Copy)]
-enum SparseFormat {
-    InHeader,
-    InBody,
-}
-
-/// Which sparse format of PAX the records announce.
-fn sparse_format(pax: &Pax) -> Option<SparseFormat> {
-    match (pax.get("GNU.sparse.major"), pax.get("GNU.sparse.minor")) {
-        (Some(b"0"), Some(b"0" | b"1")) => Some(SparseFormat::InHeader),
-        (Some(b"1"), Some(b"0")) => Some(SparseFormat::InBody),
-        (None, None) => matches!(pax.sparse_numbers(), Err(_) | Ok(Some(_)))
-            .then_some(SparseFormat::InHeader),
-        _ => None,
     }
 }
 

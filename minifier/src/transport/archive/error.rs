@@ -34,7 +34,9 @@ pub enum ArchiveError {
         source: io::Error,
     },
     /// A layer's bytes are not those that the config names.
-    #[error("read layer {member} of the image archive: its diff ID is {found}, the config says {expected}")]
+    #[error(
+        "read layer {member} of the image archive: its diff ID is {found}, the config says {expected}"
+    )]
     DiffId {
         /// The member.
         member: String,
@@ -91,7 +93,9 @@ pub enum ArchiveError {
     #[error("read the image archive: {0}")]
     Config(#[from] ConfigError),
     /// The config and the manifest disagree about the layers.
-    #[error("read the image archive: {config} has {diff_ids} diff IDs, the manifest {layers} layers")]
+    #[error(
+        "read the image archive: {config} has {diff_ids} diff IDs, the manifest {layers} layers"
+    )]
     LayerCount {
         /// The config's member.
         config: String,

@@ -142,7 +142,10 @@ fn images(members: &Members) -> Result<Vec<Choice>, ArchiveError> {
         let tags = manifest.repo_tags.unwrap_or_default();
         let layers = manifest.layers.unwrap_or_default();
         let layers = layers.iter().map(ImagePath::new).collect();
-        add(&mut images, choice(members, &docker, &config, layers, tags)?);
+        add(
+            &mut images,
+            choice(members, &docker, &config, layers, tags)?,
+        );
     }
     for descriptor in index.into_iter().flat_map(|index| index.manifests) {
         walk(members, &oci, &descriptor, MAX_DEPTH, &mut images)?;
@@ -193,7 +196,10 @@ fn walk(
     };
     let config = blob(config.digest);
     // Attestations and other artifacts have manifests too; their config is no image's.
-    if members.json(&config)?.is_none_or(|bytes| ImageConfig::parse(bytes).is_err()) {
+    if members
+        .json(&config)?
+        .is_none_or(|bytes| ImageConfig::parse(bytes).is_err())
+    {
         return Ok(());
     }
     let layers: Vec<ImagePath> = manifest.layers.iter().map(|l| blob(l.digest)).collect();
@@ -206,13 +212,16 @@ fn walk(
 
 /// The names that containerd and the OCI spec put into annotations; a bare tag is none.
 fn tags(descriptor: &Descriptor) -> Vec<String> {
-    ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
-        .iter()
-        .filter_map(|key| descriptor.annotations.get(*key))
-        .filter(|name| name.contains([':', '/']))
-        .take(1)
-        .cloned()
-        .collect()
+    [
+        "io.containerd.image.name",
+        "org.opencontainers.image.ref.name",
+    ]
+    .iter()
+    .filter_map(|key| descriptor.annotations.get(*key))
+    .filter(|name| name.contains([':', '/']))
+    .take(1)
+    .cloned()
+    .collect()
 }
 
 fn choice(

@@ -70,7 +70,9 @@ impl Members {
                 }
                 // Engine 20.10 links layers that images share; archives packed by hand have hard links too.
                 b'1' => {
-                    members.links.insert(path, ImagePath::new(&member.link_name));
+                    members
+                        .links
+                        .insert(path, ImagePath::new(&member.link_name));
                 }
                 b'2' => {
                     let dir = path.parent().unwrap_or_else(ImagePath::root);

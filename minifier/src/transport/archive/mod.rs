@@ -10,6 +10,8 @@ mod members;
 mod read;
 mod spool;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use error::ArchiveError;
 pub use layout::Select;

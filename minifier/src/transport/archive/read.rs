@@ -102,10 +102,12 @@ fn assemble(
             layer_bytes.push(layer_bytes[first]);
             layers[first].clone()
         } else {
-            let spooled = members.take_layer(path).ok_or_else(|| ArchiveError::Missing {
-                member: display(path),
-                wanted_by: choice.config_member.clone(),
-            })?;
+            let spooled = members
+                .take_layer(path)
+                .ok_or_else(|| ArchiveError::Missing {
+                    member: display(path),
+                    wanted_by: choice.config_member.clone(),
+                })?;
             store.layers.push(store.tars.len());
             store.tars.push(SpooledTar {
                 file: spooled.file,

@@ -16,7 +16,9 @@ pub enum InPlaceError {
     #[error("the daemon stores images with {0}, not with overlay2")]
     Driver(String),
     /// The folders of a layer may not hold all of it.
-    #[error("the daemon's overlay2 does not use native diffs, so folders may lack what a layer holds")]
+    #[error(
+        "the daemon's overlay2 does not use native diffs, so folders may lack what a layer holds"
+    )]
     NotNative,
     /// Something in the daemon's data folder cannot be read: it is on another host, or this user may not.
     #[error("open {path}: {source}")]

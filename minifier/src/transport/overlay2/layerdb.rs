@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 
 use super::error::InPlaceError;
 use crate::image::{ChainId, DiffId, Digest, ImageConfig};
@@ -48,7 +48,9 @@ impl StoreLayout {
     /// The config of the image, and its layers, lowest first.
     pub(super) fn locate(&self) -> Result<(ImageConfig, Vec<StoredLayer>), InPlaceError> {
         let image = self.root.join("image/overlay2");
-        let path = image.join("imagedb/content/sha256").join(self.image_id.to_hex());
+        let path = image
+            .join("imagedb/content/sha256")
+            .join(self.image_id.to_hex());
         let bytes = read_small(&path, MAX_CONFIG)?;
         if Digest::of(&bytes) != self.image_id {
             return Err(InPlaceError::unexpected(path, "the digest is not its name"));
@@ -85,12 +87,15 @@ impl StoreLayout {
             .ok_or_else(|| InPlaceError::unexpected(cache, "no identifier of a folder"))?;
         let folder = self.root.join("overlay2").join(cache_id).join("diff");
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(CWD, &folder, flags, Mode::empty()).map_err(|e| {
-            InPlaceError::Open {
-                path: folder.clone(),
-                source: e.into(),
-            }
-        })?;
+        // By the system call that contents will need, so that a sandbox without it shows here.
+        let resolve = ResolveFlags::NO_MAGICLINKS;
+        let dir =
+            rustix::fs::openat2(CWD, &folder, flags, Mode::empty(), resolve).map_err(|e| {
+                InPlaceError::Open {
+                    path: folder.clone(),
+                    source: e.into(),
+                }
+            })?;
         Ok(StoredLayer {
             record: entry.join("tar-split.json.gz"),
             folder,

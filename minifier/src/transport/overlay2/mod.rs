@@ -9,6 +9,8 @@ mod layerdb;
 mod read;
 mod store;
 mod tarsplit;
+#[cfg(test)]
+mod tests;
 
 pub use error::InPlaceError;
 pub(super) use layerdb::StoreLayout;

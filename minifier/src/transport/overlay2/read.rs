@@ -68,7 +68,9 @@ fn read_records(
         .map(|(i, layer)| (layer.record.metadata().map_or(0, |meta| meta.len()), i))
         .collect();
     queue.sort_unstable();
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(stored.len());
+    let threads = thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(stored.len());
     let queue = Mutex::new(queue);
     let records: Mutex<Vec<Option<Result<Record, InPlaceError>>>> =
         Mutex::new(stored.iter().map(|_| None).collect());
@@ -88,7 +90,9 @@ fn read_records(
         }
         work();
     });
-    let records = records.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let records = records
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     records
         .into_iter()
         .zip(stored)
@@ -99,7 +103,9 @@ fn read_records(
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn read_record(stored: &StoredLayer, layer: u32) -> Result<Record, InPlaceError> {

@@ -119,9 +119,9 @@ impl<R: BufRead> TarSplit<R> {
                         continue;
                     }
                     let name = match (line.name, line.name_raw) {
-                        (_, Some(raw)) => {
-                            STANDARD.decode(&*raw).map_err(|e| invalid(&e.to_string()))?
-                        }
+                        (_, Some(raw)) => STANDARD
+                            .decode(&*raw)
+                            .map_err(|e| invalid(&e.to_string()))?,
                         (Some(name), None) => name.into_owned().into_bytes(),
                         (None, None) => Vec::new(),
                     };
@@ -161,8 +161,8 @@ impl<R: BufRead> TarInput for TarSplit<R> {
     }
 
     fn skip_body(&mut self, len: u64) -> io::Result<u64> {
-        if self.used < self.segment.len() || (self.file.is_none() && !self.advance()?) {
-            return Err(invalid("the tar has contents where the record has none"));
+        if self.used == self.segment.len() && self.file.is_none() {
+            self.advance()?;
         }
         match self.file.take() {
             Some((name, size, crc)) if size == len => {
@@ -174,7 +174,10 @@ impl<R: BufRead> TarInput for TarSplit<R> {
                 self.offset += len;
                 Ok(len)
             }
-            _ => Err(invalid("the tar and the record disagree about a file's size")),
+            Some(_) => Err(invalid(
+                "the tar and the record disagree about a file's size",
+            )),
+            None => Err(invalid("the tar has contents where the record has none")),
         }
     }
 

@@ -1,0 +1,78 @@
+//! [`plan`]: the stages in their order.
+
+use super::closure::Closure;
+use super::lookup::SearchPath;
+use super::patterns::Pattern;
+use super::{Plan, Rules, RunFacts};
+use crate::analyze::{Files, Linker, ReadError};
+use crate::image::Image;
+use crate::rootfs::{ContentStore, ImagePath, RootFs};
+use crate::trace::Trace;
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A pattern of a rule is not one.
+    #[error("read the pattern {pattern:?} of {option}: {source}")]
+    Pattern {
+        /// The option.
+        option: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        source: globset::Error,
+    },
+    /// Bytes of the image could not be had.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Works out which paths of an image stay. Of the content only files that stay are read, and package databases.
+///
+/// Fails where a pattern is malformed or the content store fails; files of the image that are broken give notes.
+pub fn plan(
+    image: &Image,
+    rootfs: &RootFs,
+    content: &dyn ContentStore,
+    trace: &Trace,
+    rules: &Rules,
+    run: &RunFacts,
+) -> Result<Plan, PlanError> {
+    let files = Files {
+        rootfs,
+        store: content,
+    };
+    let config = &image.config;
+    let working_dir = run.working_dir.as_deref().unwrap_or(config.working_dir());
+    let cwd = ImagePath::new(working_dir);
+    let run_var = |name: &str| {
+        run.env
+            .iter()
+            .rev()
+            .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
+    };
+    let values = |name: &str| run_var(name).into_iter().chain(config.env_var(name));
+    let library_path: Vec<&str> = values("LD_LIBRARY_PATH").collect();
+    let excludes = rules
+        .excludes
+        .iter()
+        .map(|text| Pattern::new("--exclude", text, rootfs))
+        .collect::<Result<_, _>>()?;
+    let linker = Linker::new(files, &library_path, cwd.clone())?;
+    let search = SearchPath::new(values("PATH"), cwd);
+    let mut closure = Closure::new(files, linker, search, excludes);
+
+    closure.seed_trace(trace);
+    closure.seed_config(config, run)?;
+    closure.seed_rules(rules, working_dir)?;
+    closure.seed_essentials();
+    loop {
+        closure.expand()?;
+        let before = (closure.keep.len(), closure.excluded.len());
+        closure.keep_libc_essentials()?;
+        closure.keep_certificates()?;
+        if before == (closure.keep.len(), closure.excluded.len()) {
+            return Ok(closure.finish()?);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! [`Closure`]: the keep set while it grows. Whatever is kept brings its parents with it and is queued, so that
+//! what it needs is kept too (`expand`).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use super::lookup::SearchPath;
+use super::model::add_reason;
+use super::patterns::Pattern;
+use super::{Exclusion, KeepSet, Reason, Severity, Warning};
+use crate::analyze::{Abi, Context, ElfFile, Files, Linker};
+use crate::rootfs::{End, ImagePath, NodeId, Resolution};
+
+/// Container runtimes mount over these, so that what the image has below them is never seen.
+const MOUNTED: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+/// The growing keep set and what is known so far.
+pub(super) struct Closure<'a> {
+    pub(super) files: Files<'a>,
+    pub(super) linker: Linker<'a>,
+    pub(super) search: SearchPath,
+    pub(super) excludes: Vec<Pattern>,
+    pub(super) keep: KeepSet,
+    pub(super) excluded: BTreeMap<ImagePath, Exclusion>,
+    pub(super) warnings: BTreeSet<Warning>,
+    pub(super) facts: Facts,
+    mounted: [ImagePath; 3],
+    pub(super) files_to_read: VecDeque<(ImagePath, NodeId)>,
+    pub(super) elf_to_link: VecDeque<(ImagePath, Rc<ElfFile>, Context)>,
+    pub(super) linked: BTreeSet<(ImagePath, Context)>,
+    pub(super) elves: BTreeMap<NodeId, Option<Rc<ElfFile>>>,
+}
+
+/// What the files that stay say about the image as a whole.
+#[derive(Default)]
+pub(super) struct Facts {
+    /// glibc's `libc.so.6`, one for each ABI.
+    pub(super) glibc: BTreeMap<Abi, (ImagePath, Rc<ElfFile>)>,
+    /// A program or library of musl stays.
+    pub(super) musl: bool,
+    /// Why TLS is used.
+    pub(super) tls: BTreeSet<String>,
+    /// Files that load the system's certificates through OpenSSL's defaults.
+    pub(super) default_trust: BTreeSet<ImagePath>,
+    /// OpenSSL's `libcrypto`.
+    pub(super) openssl: BTreeSet<ImagePath>,
+    /// `libjvm.so`
+    pub(super) jvms: BTreeSet<ImagePath>,
+    /// Directories of certificates by hash that were listed or searched.
+    pub(super) hashed_certificates: bool,
+    /// Programs without a TLS library that may have one inside.
+    pub(super) programs: BTreeMap<ImagePath, NodeId>,
+    /// Needed libraries that were not found, with the files that need them.
+    pub(super) missing_libraries: BTreeMap<Vec<u8>, BTreeSet<ImagePath>>,
+    /// Interpreters that were not found, by script or program.
+    pub(super) missing_interpreters: BTreeMap<ImagePath, Vec<u8>>,
+    /// Names under which libraries that stay are loaded.
+    pub(super) sonames: BTreeSet<Vec<u8>>,
+}
+
+impl<'a> Closure<'a> {
+    pub(super) fn new(
+        files: Files<'a>,
+        linker: Linker<'a>,
+        search: SearchPath,
+        excludes: Vec<Pattern>,
+    ) -> Self {
+        Self {
+            files,
+            linker,
+            search,
+            excludes,
+            keep: KeepSet::default(),
+            excluded: BTreeMap::new(),
+            warnings: BTreeSet::new(),
+            facts: Facts::default(),
+            mounted: MOUNTED.map(ImagePath::from),
+            files_to_read: VecDeque::new(),
+            elf_to_link: VecDeque::new(),
+            linked: BTreeSet::new(),
+            elves: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps an entry of the tree, of which `path` is free of links, unless a rule excludes it.
+    pub(super) fn keep(&mut self, path: &ImagePath, node: NodeId, reason: Reason) {
+        let asked_for = matches!(reason, Reason::Included { .. });
+        if !asked_for && self.is_mounted_over(path) {
+            return;
+        }
+        if let Some(pattern) = self.excludes.iter().find(|rule| rule.covers(path)) {
+            let exclusion = self
+                .excluded
+                .entry(path.clone())
+                .or_insert_with(|| Exclusion {
+                    pattern: pattern.text.clone(),
+                    reasons: BTreeSet::new(),
+                });
+            add_reason(&mut exclusion.reasons, reason);
+            self.keep_parents(path);
+            return;
+        }
+        if self.keep.insert(path.clone(), reason) {
+            self.keep_parents(path);
+            if self.files.rootfs.node(node).content().is_some() {
+                self.files_to_read.push_back((path.clone(), node));
+            }
+        }
+    }
+
+    fn is_mounted_over(&self, path: &ImagePath) -> bool {
+        self.mounted
+            .iter()
+            .any(|mount| path.starts_with(mount) && path != mount)
+    }
+
+    /// Keeps the directories above a path, but for those that a rule excludes.
+    fn keep_parents(&mut self, path: &ImagePath) {
+        for parent in path.ancestors() {
+            let known = self.keep.reasons(&parent);
+            if known.is_some_and(|reasons| reasons.contains(&Reason::Parent)) {
+                return;
+            }
+            if !self.excludes.iter().any(|rule| rule.covers(&parent)) {
+                self.keep.insert(parent, Reason::Parent);
+            }
+        }
+    }
+
+    /// Keeps what a path leads to, with the links on the way; gives it, where there is something. Where there is
+    /// nothing, the links stay as they are.
+    pub(super) fn keep_resolved(
+        &mut self,
+        resolution: &Resolution,
+        reason: Reason,
+    ) -> Option<(ImagePath, NodeId)> {
+        let target = match &resolution.end {
+            End::Found { path, .. } | End::Missing { path } | End::NotADirectory { path } => path,
+            End::Loop => resolution.links.last()?,
+        };
+        for link in &resolution.links {
+            if let Some(node) = self.files.rootfs.lookup(link) {
+                let target = target.clone();
+                self.keep(link, node, Reason::LinkTo { target });
+            }
+        }
+        let (path, node) = resolution.found()?;
+        self.keep(path, node, reason);
+        Some((path.clone(), node))
+    }
+
+    /// Keeps what an absolute path leads to, links followed, where that exists.
+    pub(super) fn keep_path(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        reason: Reason,
+    ) -> Option<(ImagePath, NodeId)> {
+        let resolution = self
+            .files
+            .rootfs
+            .resolve(&ImagePath::root(), path.as_ref(), true);
+        resolution.found()?;
+        self.keep_resolved(&resolution, reason)
+    }
+
+    /// Keeps a program, by path or by its name on `PATH`; none where there is none.
+    pub(super) fn keep_program(
+        &mut self,
+        name: &[u8],
+        reason: Reason,
+    ) -> Option<(ImagePath, NodeId)> {
+        let resolution = self.search.find(self.files.rootfs, name)?;
+        self.keep_resolved(&resolution, reason)
+    }
+
+    /// Keeps everything below a directory, and what links in it lead to. Directories outside that a link leads to
+    /// stay without their content, with a warning.
+    pub(super) fn keep_tree(&mut self, top: &ImagePath, reason: &Reason, what: &str) {
+        let rootfs = self.files.rootfs;
+        for (path, node) in rootfs.walk_below(top) {
+            self.keep(&path, node, reason.clone());
+            if rootfs.node(node).link_target().is_none() {
+                continue;
+            }
+            let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
+            let Some((end, end_node)) = resolution.found() else {
+                continue;
+            };
+            self.keep_resolved(&resolution, reason.clone());
+            if rootfs.node(end_node).is_dir()
+                && !end.starts_with(top)
+                && !rootfs.children(end_node).is_empty()
+            {
+                self.warn(
+                    format!("{what} holds the link {path}, which leads to the directory {end} outside of it"),
+                    Some(format!("add --include-path {end} if its content is needed")),
+                );
+            }
+        }
+    }
+
+    /// Adds a warning.
+    pub(super) fn warn(&mut self, message: String, hint: Option<String>) {
+        self.warnings.insert(Warning {
+            severity: Severity::Warning,
+            message,
+            hint,
+        });
+    }
+
+    /// Adds a note.
+    pub(super) fn note(&mut self, message: String) {
+        self.warnings.insert(Warning {
+            severity: Severity::Note,
+            message,
+            hint: None,
+        });
+    }
+}

@@ -1,0 +1,221 @@
+//! What the files that stay need: interpreters and libraries of ELF files, interpreters of scripts.
+
+use std::rc::Rc;
+
+use super::Reason;
+use super::closure::Closure;
+use crate::analyze::{
+    Context, DlopenPriority, ElfFile, ElfKind, Libc, ReadError, env_command, parse_shebang,
+};
+use crate::rootfs::{End, ImagePath, NodeId};
+
+/// As much as the kernel reads to find out how to execute a file.
+const HEAD: u64 = 256;
+
+/// Libraries that do TLS with the system's certificates, by the start of their names.
+const TLS_LIBRARIES: [&[u8]; 5] = [
+    b"libssl.so",
+    b"libgnutls.so",
+    b"libmbedtls.so",
+    b"libwolfssl.so",
+    b"libbearssl.so",
+];
+
+impl Closure<'_> {
+    /// Reads what is queued, until nothing is.
+    pub(super) fn expand(&mut self) -> Result<(), ReadError> {
+        loop {
+            if let Some((path, node)) = self.files_to_read.pop_front() {
+                self.read_file(&path, node)?;
+            } else if let Some((path, elf, context)) = self.elf_to_link.pop_front() {
+                self.link(&path, &elf, context)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_file(&mut self, path: &ImagePath, node: NodeId) -> Result<(), ReadError> {
+        // Too short for `#!/x`, let alone for an ELF header.
+        if self.files.rootfs.node(node).size() < 4 {
+            return Ok(());
+        }
+        if !self.elves.contains_key(&node) {
+            let head = self.files.read_node(path, node, HEAD)?.unwrap_or_default();
+            if ElfFile::is_elf(&head) {
+                self.read_elf(path, node)?;
+            } else {
+                self.elves.insert(node, None);
+                self.read_script(path, node, &head);
+            }
+        }
+        if let Some(Some(elf)) = self.elves.get(&node) {
+            let elf = Rc::clone(elf);
+            self.learn(path, node, &elf);
+            let context = self.linker.context_of(path, &elf);
+            self.elf_to_link.push_back((path.clone(), elf, context));
+        }
+        Ok(())
+    }
+
+    fn read_elf(&mut self, path: &ImagePath, node: NodeId) -> Result<(), ReadError> {
+        let Some(content) = self.files.rootfs.node(node).content() else {
+            return Ok(());
+        };
+        let elf = match self.files.elf(path, content)? {
+            Ok(elf) => (elf.kind == ElfKind::Loadable).then(|| Rc::new(elf)),
+            Err(how) => {
+                self.note(format!("the ELF file {path} cannot be read: {how}"));
+                None
+            }
+        };
+        self.elves.insert(node, elf);
+        Ok(())
+    }
+
+    /// Takes down what an ELF file says about the image as a whole.
+    fn learn(&mut self, path: &ImagePath, node: NodeId, elf: &Rc<ElfFile>) {
+        let name = path.file_name();
+        let soname = elf.soname.as_deref().unwrap_or_default();
+        self.facts.sonames.insert(soname.to_vec());
+        let is = |prefix: &[u8]| soname.starts_with(prefix) || name.starts_with(prefix);
+        if is(b"libc.so.6") {
+            let libc = (path.clone(), Rc::clone(elf));
+            self.facts.glibc.entry(elf.abi).or_insert(libc);
+        }
+        let is_tls = TLS_LIBRARIES.iter().any(|library| is(library));
+        if is_tls {
+            self.facts.tls.insert(format!("{path} stays"));
+        }
+        let is_openssl = is(b"libcrypto.so");
+        if is_openssl {
+            self.facts.openssl.insert(path.clone());
+        }
+        if elf.default_trust && !is_tls && !is_openssl {
+            self.facts.default_trust.insert(path.clone());
+        }
+        if name == b"libjvm.so" {
+            self.facts.jvms.insert(path.clone());
+        }
+        if elf.interpreter.is_some() || elf.needed.is_empty() {
+            self.facts.programs.insert(path.clone(), node);
+        }
+    }
+
+    fn link(&mut self, path: &ImagePath, elf: &ElfFile, context: Context) -> Result<(), ReadError> {
+        if !self.linked.insert((path.clone(), context.clone())) {
+            return Ok(());
+        }
+        self.facts.musl |= context.libc == Libc::Musl;
+        if let Some(interpreter) = &elf.interpreter {
+            let of = path.clone();
+            self.keep_interpreter(path, interpreter, Reason::ElfInterpreter { of });
+        }
+        for name in &elf.needed {
+            if !self.link_one(path, elf, &context, name)?
+                && !self.linker.is_builtin(name, context.libc)
+            {
+                let missing = &mut self.facts.missing_libraries;
+                let of = missing.entry(name.clone()).or_default();
+                of.insert(path.clone());
+            }
+        }
+        for feature in &elf.dlopen {
+            if feature.priority == DlopenPriority::Suggested {
+                continue;
+            }
+            let mut found = false;
+            for name in &feature.soname {
+                found = found || self.link_one(path, elf, &context, name.as_bytes())?;
+            }
+            if let Some(name) = feature.soname.first()
+                && !found
+                && feature.priority == DlopenPriority::Required
+            {
+                let missing = &mut self.facts.missing_libraries;
+                let of = missing.entry(name.as_bytes().to_vec()).or_default();
+                of.insert(path.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the files that a needed name can stand for; false where there is none.
+    pub(super) fn link_one(
+        &mut self,
+        path: &ImagePath,
+        elf: &ElfFile,
+        context: &Context,
+        name: &[u8],
+    ) -> Result<bool, ReadError> {
+        let hits = self.linker.find(name, elf, context)?;
+        for hit in &hits {
+            let reason = Reason::ElfNeeded {
+                of: path.clone(),
+                name: String::from_utf8_lossy(name).into_owned(),
+            };
+            let Some((library, node)) = self.keep_resolved(&hit.resolution, reason) else {
+                continue;
+            };
+            if !self.keep.contains(&library) {
+                continue;
+            }
+            if !self.elves.contains_key(&node) {
+                self.read_elf(&library, node)?;
+            }
+            // Loaded from here it has another `$ORIGIN` and inherits directories.
+            if let Some(Some(needed)) = self.elves.get(&node) {
+                let needed = Rc::clone(needed);
+                let context = self
+                    .linker
+                    .context_of_needed(elf, context, hit.directory.clone());
+                self.elf_to_link.push_back((library, needed, context));
+            }
+        }
+        Ok(!hits.is_empty())
+    }
+
+    fn keep_interpreter(&mut self, of: &ImagePath, interpreter: &[u8], reason: Reason) {
+        let rootfs = self.files.rootfs;
+        let resolution = rootfs.resolve(self.search.cwd(), interpreter, true);
+        if matches!(resolution.end, End::Found { .. }) {
+            self.keep_resolved(&resolution, reason);
+        } else {
+            let missing = &mut self.facts.missing_interpreters;
+            missing.insert(of.clone(), interpreter.to_vec());
+        }
+    }
+
+    /// Keeps the interpreter of a file that can be executed as a script, and what `env` runs for it.
+    fn read_script(&mut self, path: &ImagePath, node: NodeId, head: &[u8]) {
+        if self.files.rootfs.node(node).meta.mode & 0o111 == 0 {
+            return;
+        }
+        let Some(line) = parse_shebang(head) else {
+            return;
+        };
+        let reason = Reason::ScriptInterpreter { of: path.clone() };
+        self.keep_interpreter(path, &line.interpreter, reason.clone());
+        let is_env = ImagePath::new(&line.interpreter).file_name() == b"env";
+        let Some(command) = line
+            .argument
+            .filter(|_| is_env)
+            .and_then(|argument| env_command(&argument))
+        else {
+            return;
+        };
+        let search = match &command.path {
+            Some(path) => self.search.with_value(path),
+            None => self.search.clone(),
+        };
+        match search.find(self.files.rootfs, &command.program) {
+            Some(resolution) => {
+                self.keep_resolved(&resolution, reason);
+            }
+            None => {
+                let missing = &mut self.facts.missing_interpreters;
+                missing.insert(path.clone(), command.program);
+            }
+        }
+    }
+}

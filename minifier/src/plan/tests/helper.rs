@@ -1,0 +1,112 @@
+//! Traces by hand, and what a plan looks like.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::analyze::testing::{BuiltImage, TestElf};
+use crate::plan::{Plan, Reason, Rules, RunFacts, Severity, plan};
+use crate::rootfs::ImagePath;
+use crate::trace::{Access, Operation, Process, Trace};
+
+pub(super) const LD_SO: &str = "/lib64/ld-linux-x86-64.so.2";
+
+/// A program of glibc that needs libraries.
+pub(super) fn program(needed: &[&str]) -> Vec<u8> {
+    let elf = TestElf::program(LD_SO);
+    needed.iter().fold(elf, |elf, name| elf.needs(name)).build()
+}
+
+/// A library that needs others.
+pub(super) fn library(needed: &[&str]) -> Vec<u8> {
+    let elf = TestElf::library();
+    needed.iter().fold(elf, |elf, name| elf.needs(name)).build()
+}
+
+/// A successful access to an absolute path, by path alone.
+pub(super) fn access(operation: Operation, path: &str) -> Access {
+    Access {
+        time: Duration::ZERO,
+        pid: 10,
+        syscall: 0,
+        operation,
+        requested: path.into(),
+        base: Some(ImagePath::root()),
+        resolved: None,
+        result: Some(0),
+    }
+}
+
+pub(super) fn failed(operation: Operation, path: &str, errno: i64) -> Access {
+    Access {
+        result: Some(-errno),
+        ..access(operation, path)
+    }
+}
+
+pub(super) fn trace(accesses: impl IntoIterator<Item = Access>) -> Trace {
+    Trace {
+        accesses: accesses.into_iter().collect(),
+        processes: [(
+            10,
+            Process {
+                parent: 1,
+                executables: vec!["/usr/bin/app".into()],
+            },
+        )]
+        .into(),
+        ..Trace::default()
+    }
+}
+
+/// Opens of absolute paths.
+pub(super) fn opened(paths: &[&str]) -> Trace {
+    trace(paths.iter().map(|path| access(Operation::Open, path)))
+}
+
+pub(super) fn planned(image: &BuiltImage, trace: &Trace, rules: &Rules) -> Plan {
+    let run = RunFacts::default();
+    let plan = plan(
+        &image.image,
+        &image.rootfs,
+        &image.store,
+        trace,
+        rules,
+        &run,
+    )
+    .unwrap();
+    check(image, &plan);
+    plan
+}
+
+/// What holds for every plan: kept paths exist, their parents are kept too, each has a reason.
+pub(super) fn check(image: &BuiltImage, plan: &Plan) {
+    for (path, reasons) in plan.keep.iter() {
+        assert!(image.rootfs.lookup(path).is_some(), "{path} does not exist");
+        assert!(!reasons.is_empty(), "{path} has no reason");
+        if let Some(parent) = path.parent() {
+            let reasons = plan.keep.reasons(&parent);
+            assert!(
+                reasons.is_some_and(|reasons| reasons.contains(&Reason::Parent)),
+                "{path} is kept without its parent"
+            );
+        }
+    }
+}
+
+/// Paths that stay and are no plain parents.
+pub(super) fn kept(plan: &Plan) -> Vec<String> {
+    let only_parent = BTreeSet::from([Reason::Parent]);
+    let paths = plan
+        .keep
+        .iter()
+        .filter(|(_, reasons)| **reasons != only_parent);
+    paths.map(|(path, _)| path.to_string()).collect()
+}
+
+pub(super) fn messages(plan: &Plan, severity: Severity) -> Vec<&str> {
+    plan.warnings
+        .iter()
+        .filter(|warning| warning.severity == severity)
+        .map(|warning| warning.message.as_str())
+        .collect()
+}

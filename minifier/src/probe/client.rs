@@ -1,0 +1,375 @@
+//! One HTTP exchange: a request, the redirections that stay at the same origin, and a bounded body.
+//!
+//! Answers are untrusted: their size, their time and the number of redirections are limited.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Client, Method, Response, StatusCode, redirect};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::tls;
+use crate::image::{Digest, Sha256};
+
+/// What servers write into their logs.
+pub(super) const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));
+/// Redirections that are followed.
+const REDIRECTS: usize = 10;
+/// Bytes of a body that are read.
+pub(super) const BODY: u64 = 16 << 20;
+/// Bytes of a body that are kept to look for links.
+const KEPT: usize = 1 << 20;
+
+/// Clients that differ in what is agreed on beforehand.
+#[derive(Debug, Clone)]
+pub(super) struct Clients {
+    /// HTTP/1.1, and HTTP/2 where TLS agrees on it.
+    usual: Client,
+    /// HTTP/2 without TLS.
+    h2c: Client,
+}
+
+impl Clients {
+    pub(super) fn new() -> Result<Self, String> {
+        let tls = tls::config().map_err(|e| e.to_string())?;
+        let builder = || {
+            Client::builder()
+                .user_agent(USER_AGENT)
+                .no_proxy()
+                .referer(false)
+                .redirect(redirect::Policy::none())
+                // An idle connection would keep some servers from stopping.
+                .pool_max_idle_per_host(0)
+                .tls_backend_preconfigured(tls.clone())
+        };
+        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(|e| reason(&e));
+        Ok(Self {
+            usual: build(builder())?,
+            h2c: build(builder().http2_prior_knowledge())?,
+        })
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Vec<u8>>,
+    /// Go where redirections lead, if that is the same origin.
+    pub(super) follow: bool,
+    /// Use HTTP/2 without TLS.
+    pub(super) h2c: bool,
+    /// Time for everything.
+    pub(super) limit: Duration,
+}
+
+impl Request {
+    /// A plain `GET`, as a browser sends it.
+    pub(super) fn get(url: Url, h2c: bool, limit: Duration) -> Self {
+        let accept = HeaderValue::from_static("text/html,application/xhtml+xml,*/*;q=0.8");
+        let headers = HeaderMap::from_iter([(ACCEPT, accept)]);
+        Self {
+            method: Method::GET,
+            url,
+            headers,
+            body: None,
+            follow: true,
+            h2c,
+            limit,
+        }
+    }
+
+    /// Header fields in the order given; those that HTTP cannot carry were refused when they were read.
+    pub(super) fn set_headers(&mut self, headers: &[(String, String)]) {
+        for (name, value) in headers {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_str(value),
+            ) {
+                self.headers.append(name, value);
+            }
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub(super) struct Fetched {
+    pub(super) status: u16,
+    pub(super) content_type: Option<String>,
+    pub(super) location: Option<String>,
+    /// Where it came from, after redirections.
+    pub(super) url: Url,
+    pub(super) redirects: Vec<String>,
+    pub(super) bytes: u64,
+    pub(super) truncated: bool,
+    pub(super) sha256: Digest,
+    /// The first MiB of the body.
+    pub(super) body: Vec<u8>,
+}
+
+/// Why nothing came back.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("no answer within {} s", .0.as_secs_f64())]
+    Timeout(Duration),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Sends `request` and reads the answer.
+pub(super) async fn fetch(clients: &Clients, request: &Request) -> Result<Fetched, FetchError> {
+    let deadline = Instant::now() + request.limit;
+    let client = if request.h2c {
+        &clients.h2c
+    } else {
+        &clients.usual
+    };
+    let (mut method, mut url, mut body) = (
+        request.method.clone(),
+        request.url.clone(),
+        request.body.clone(),
+    );
+    let mut redirects = Vec::new();
+    loop {
+        let mut builder = client
+            .request(method.clone(), url.clone())
+            .headers(request.headers.clone());
+        if let Some(body) = &body {
+            builder = builder.body(body.clone());
+        }
+        let response = timeout_at(deadline, builder.send())
+            .await
+            .map_err(|_| FetchError::Timeout(request.limit))?
+            .map_err(|error| FetchError::Failed(reason(&error)))?;
+        match next(&response, &url).filter(|_| request.follow && redirects.len() < REDIRECTS) {
+            Some(target) => {
+                redirects.push(target.to_string());
+                // As browsers do (RFC 9110, section 15.4): only 307 and 308 repeat the method.
+                if !matches!(response.status().as_u16(), 307 | 308) && method != Method::HEAD {
+                    method = Method::GET;
+                    body = None;
+                }
+                url = target;
+            }
+            None => return Ok(read(response, url, redirects, deadline).await),
+        }
+    }
+}
+
+/// Where a redirection leads, if that is the same origin.
+fn next(response: &Response, url: &Url) -> Option<Url> {
+    let followed = [
+        StatusCode::MOVED_PERMANENTLY,
+        StatusCode::FOUND,
+        StatusCode::SEE_OTHER,
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ];
+    if !followed.contains(&response.status()) {
+        return None;
+    }
+    same_origin(url, header(response, &LOCATION)?.as_str())
+}
+
+/// `reference` seen from `base`, where it stays at the same origin. The container is known as any local name.
+pub(super) fn same_origin(base: &Url, reference: &str) -> Option<Url> {
+    let mut target = base.join(reference).ok()?;
+    target.set_fragment(None);
+    let is_local = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]" | "0.0.0.0");
+    let same_host = target.host_str() == base.host_str() || target.host_str().is_some_and(is_local);
+    if target.scheme() != base.scheme()
+        || !same_host
+        || target.port_or_known_default() != base.port_or_known_default()
+    {
+        return None;
+    }
+    // The address that is known to answer.
+    target.set_host(base.host_str()).ok()?;
+    target.set_username("").ok()?;
+    target.set_password(None).ok()?;
+    Some(target)
+}
+
+/// Reads the body. One that does not end in time is cut, not an error: a stream of events never ends.
+async fn read(
+    mut response: Response,
+    url: Url,
+    redirects: Vec<String>,
+    deadline: Instant,
+) -> Fetched {
+    let mut hash = Sha256::default();
+    let (mut bytes, mut body, mut truncated) = (0, Vec::new(), false);
+    loop {
+        match timeout_at(deadline, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => {
+                let room = usize::try_from(BODY - bytes).unwrap_or(usize::MAX);
+                let piece = &chunk[..chunk.len().min(room)];
+                hash.update(piece);
+                bytes += piece.len() as u64;
+                body.extend_from_slice(&piece[..piece.len().min(KEPT - body.len())]);
+                if piece.len() < chunk.len() {
+                    truncated = true;
+                    break;
+                }
+            }
+            Ok(Ok(None)) => break,
+            Ok(Err(_)) | Err(_) => {
+                truncated = true;
+                break;
+            }
+        }
+    }
+    Fetched {
+        status: response.status().as_u16(),
+        content_type: header(&response, &CONTENT_TYPE),
+        location: header(&response, &LOCATION),
+        url,
+        redirects,
+        bytes,
+        truncated,
+        sha256: Digest::from_bytes(hash.finish()),
+        body,
+    }
+}
+
+fn header(response: &Response, name: &HeaderName) -> Option<String> {
+    let value = response.headers().get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// The innermost cause: the outer ones say "error sending request" and repeat the URL.
+fn reason(error: &reqwest::Error) -> String {
+    let mut source = error.source();
+    let mut text = error.to_string();
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(500);
+
+    /// A server that answers each request with what `answer` makes of its request line, then `more` for ever.
+    async fn server(answer: fn(&str) -> Vec<u8>, more: &'static [u8]) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = [0; 2048];
+                    let read = stream.read(&mut request).await.unwrap_or(0);
+                    let text = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let _ = stream
+                        .write_all(&answer(text.lines().next().unwrap_or("")))
+                        .await;
+                    while !more.is_empty() && stream.write_all(more).await.is_ok() {}
+                });
+            }
+        });
+        Url::parse(&format!("http://{address}/")).unwrap()
+    }
+
+    async fn get(url: Url) -> Result<Fetched, FetchError> {
+        fetch(&Clients::new().unwrap(), &Request::get(url, false, LIMIT)).await
+    }
+
+    #[tokio::test]
+    async fn redirections_are_followed_a_limited_number_of_times() {
+        let answer = |line: &str| match line {
+            "GET / HTTP/1.1" => {
+                b"HTTP/1.1 302 F\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n".to_vec()
+            }
+            "GET /there HTTP/1.1" => b"HTTP/1.1 200 O\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+            "GET /away HTTP/1.1" => {
+                b"HTTP/1.1 302 F\r\nLocation: http://e.org/\r\nContent-Length: 0\r\n\r\n".to_vec()
+            }
+            _ => b"HTTP/1.1 302 F\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        };
+        let url = server(answer, b"").await;
+        let there = get(url.clone()).await.unwrap();
+        assert_eq!(
+            (there.status, there.url.path(), &there.body[..]),
+            (200, "/there", &b"ok"[..])
+        );
+        assert_eq!(there.redirects, [url.join("/there").unwrap().to_string()]);
+        let away = get(url.join("/away").unwrap()).await.unwrap();
+        assert_eq!(
+            (away.status, away.location.as_deref()),
+            (302, Some("http://e.org/"))
+        );
+        let circle = get(url.join("/loop").unwrap()).await.unwrap();
+        assert_eq!((circle.status, circle.redirects.len()), (302, REDIRECTS));
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_cut() {
+        let head = |_: &str| b"HTTP/1.1 200 O\r\nContent-Type: text/html\r\n\r\n".to_vec();
+        let fast = get(server(head, &[b'x'; 65536]).await).await.unwrap();
+        assert!(fast.truncated && fast.bytes <= BODY && fast.body.len() <= KEPT);
+        let chunk = |_: &str| {
+            b"HTTP/1.1 200 O\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\nx".to_vec()
+        };
+        let lying = get(server(chunk, b"").await).await.unwrap();
+        assert_eq!((lying.truncated, lying.bytes), (true, 1));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_comes_or_makes_no_sense_is_an_error() {
+        let endless = get(server(|_| b"HTTP/1.1 200 O\r\n".to_vec(), b"X: y\r\n").await).await;
+        assert!(endless.is_err());
+        let nonsense = get(server(|_| b"nonsense".to_vec(), b"").await).await;
+        assert!(
+            matches!(nonsense, Err(FetchError::Failed(_))),
+            "{nonsense:?}"
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let error = get(silent.clone()).await.unwrap_err();
+        assert_eq!(error.to_string(), "no answer within 0.5 s");
+        drop(listener);
+        let refused = get(silent).await.unwrap_err().to_string();
+        assert!(refused.contains("refused"), "{refused}");
+    }
+
+    #[test]
+    fn the_same_origin_is_known_by_any_local_name() {
+        let base = Url::parse("http://127.0.0.1:8080/a/b").unwrap();
+        let target = |reference: &str| same_origin(&base, reference).map(|url| url.to_string());
+        assert_eq!(
+            target("c?x#y").as_deref(),
+            Some("http://127.0.0.1:8080/a/c?x")
+        );
+        assert_eq!(
+            target("http://localhost:8080/").as_deref(),
+            Some("http://127.0.0.1:8080/")
+        );
+        assert_eq!(
+            target("//u:p@localhost:8080/z").as_deref(),
+            Some("http://127.0.0.1:8080/z")
+        );
+        for elsewhere in [
+            "https://127.0.0.1:8080/",
+            "http://127.0.0.1/",
+            "//example.org:8080/",
+            "mailto:a@b",
+            "javascript:void(0)",
+            "http://[",
+        ] {
+            assert_eq!(target(elsewhere), None, "{elsewhere}");
+        }
+    }
+}

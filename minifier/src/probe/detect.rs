@@ -1,0 +1,253 @@
+//! What a TCP port speaks, found out with as little as possible: one line of HTTP/1.0, and only where that gives
+//! nothing, one TLS handshake or one HTTP/2 preface.
+//!
+//! A server that speaks first (MySQL, SSH, SMTP) is sent nothing; others answer that line with an error.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a server that speaks first gets to do so.
+const GREETING: Duration = Duration::from_millis(30);
+/// How long after its first bytes the next may come.
+const NEXT: Duration = Duration::from_millis(500);
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Bytes that tell: `HTTP/1.1 400`.
+const ENOUGH: usize = 12;
+/// Start of an HTTP/2 connection, with an empty SETTINGS frame (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+
+/// What a port answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// HTTP/1 without TLS.
+    Http,
+    /// TLS; what is inside is not known.
+    Tls,
+    /// HTTP/2 without TLS.
+    H2c,
+    /// Something else.
+    Other,
+    /// Nothing within the limit.
+    Silent,
+    /// No connection.
+    Unreachable,
+}
+
+/// What HTTP servers are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// `GET /`, where that is sent anyway.
+    Get,
+    /// `OPTIONS *`, which asks for no page (RFC 9110, section 9.3.7), where only the user's own requests are sent.
+    Options,
+}
+
+/// The addresses by which a listening address is reached from inside its namespace, best first.
+pub(super) fn reachable(listening: SocketAddr) -> Vec<SocketAddr> {
+    let local4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let local6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let addresses = match listening.ip().to_canonical() {
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![local4],
+        // Usually both families; the other one where it is IPv6 only, or IPv4 is not there.
+        IpAddr::V6(ip) if ip.is_unspecified() => vec![local4, local6],
+        ip => vec![ip],
+    };
+    addresses
+        .into_iter()
+        .map(|ip| SocketAddr::new(ip, listening.port()))
+        .collect()
+}
+
+/// Asks what `address` speaks; waits for an answer at most `limit`.
+pub(super) async fn detect(
+    address: SocketAddr,
+    question: Question,
+    hello: &[u8],
+    limit: Duration,
+) -> First {
+    let line = match question {
+        Question::Get => "GET /",
+        Question::Options => "OPTIONS *",
+    };
+    // One line of HTTP/1.0, without a Host field: Redis takes that one for an attack.
+    let request = format!("{line} HTTP/1.0\r\n\r\n");
+    let answer = match ask(address, request.as_bytes(), limit, true).await {
+        Err(_) => return First::Unreachable,
+        Ok(None) => return First::Silent,
+        Ok(Some(answer)) => answer,
+    };
+    match classify(&answer) {
+        // Servers of TLS say so in plain HTTP (nginx, Go), with an alert, or by hanging up.
+        Plain::BadRequest if tls(address, hello).await => First::Tls,
+        Plain::BadRequest | Plain::Http => First::Http,
+        Plain::TlsAlert => First::Tls,
+        Plain::H2c => First::H2c,
+        Plain::Nothing if tls(address, hello).await => First::Tls,
+        Plain::Nothing if h2c(address).await => First::H2c,
+        Plain::Nothing | Plain::Other => First::Other,
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Plain {
+    Http,
+    BadRequest,
+    TlsAlert,
+    H2c,
+    Nothing,
+    Other,
+}
+
+fn classify(answer: &[u8]) -> Plain {
+    let is_settings =
+        |frame: &[u8]| matches!(frame, [0, _, length, 4, 0, 0, 0, 0, 0, ..] if length % 6 == 0);
+    match answer {
+        [] => Plain::Nothing,
+        answer if answer.starts_with(b"HTTP/") => match answer.get(9..12) {
+            Some(b"400") => Plain::BadRequest,
+            _ => Plain::Http,
+        },
+        [0x15, 0x03, ..] => Plain::TlsAlert,
+        answer if is_settings(answer) => Plain::H2c,
+        _ => Plain::Other,
+    }
+}
+
+async fn tls(address: SocketAddr, hello: &[u8]) -> bool {
+    let answer = ask(address, hello, HANDSHAKE, false).await;
+    matches!(answer, Ok(Some(answer)) if matches!(answer[..], [0x15 | 0x16, 0x03, ..]))
+}
+
+async fn h2c(address: SocketAddr) -> bool {
+    let answer = ask(address, PREFACE, HANDSHAKE, false).await;
+    matches!(answer, Ok(Some(answer)) if classify(&answer) == Plain::H2c)
+}
+
+/// Sends `question` and reads the first bytes of the answer; empty where the server hung up, none where it said
+/// nothing within `limit`.
+async fn ask(
+    address: SocketAddr,
+    question: &[u8],
+    limit: Duration,
+    may_speak_first: bool,
+) -> io::Result<Option<Vec<u8>>> {
+    let deadline = Instant::now() + limit;
+    let mut stream = timeout_at(deadline, TcpStream::connect(address)).await??;
+    let mut answer = Vec::new();
+    if may_speak_first
+        && timeout(GREETING, stream.read_buf(&mut answer))
+            .await
+            .is_ok()
+    {
+        // A server that hung up before it was asked may have wanted something else.
+        return Ok(Some(answer));
+    }
+    // The answer may come, and the connection go, before all of the question is sent.
+    let sent = timeout_at(deadline, stream.write_all(question)).await;
+    let mut next = deadline;
+    while answer.len() < ENOUGH {
+        match timeout_at(next, stream.read_buf(&mut answer)).await {
+            Ok(Ok(0) | Err(_)) => return Ok(Some(answer)),
+            Ok(Ok(_)) => next = deadline.min(Instant::now() + NEXT),
+            Err(_) if answer.is_empty() && matches!(sent, Ok(Ok(()))) => return Ok(None),
+            Err(_) => break,
+        }
+    }
+    Ok(Some(answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that reads what it gets and answers `answer`, or never.
+    async fn server(reads: bool, answer: Option<&'static [u8]>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    if reads {
+                        let _ = stream.read(&mut [0; 1024]).await;
+                    }
+                    match answer {
+                        Some(answer) => drop(stream.write_all(answer).await),
+                        None => tokio::time::sleep(Duration::from_secs(60)).await,
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    async fn speaks(reads: bool, answer: Option<&'static [u8]>) -> First {
+        detect(
+            server(reads, answer).await,
+            Question::Get,
+            &[0x16, 3, 1, 0, 0],
+            Duration::from_millis(300),
+        )
+        .await
+    }
+
+    #[tokio::test]
+    async fn the_first_bytes_tell_what_a_port_speaks() {
+        assert_eq!(
+            speaks(true, Some(b"HTTP/1.0 200 OK\r\n\r\n")).await,
+            First::Http
+        );
+        assert_eq!(
+            speaks(true, Some(b"HTTP/1.1 400 Bad\r\n\r\n")).await,
+            First::Http
+        );
+        assert_eq!(
+            speaks(true, Some(b"-ERR unknown command\r\n")).await,
+            First::Other
+        );
+        assert_eq!(speaks(false, Some(b"SSH-2.0-x\r\n")).await, First::Other);
+        assert_eq!(
+            speaks(true, Some(b"\x15\x03\x01\x00\x02\x02\x46")).await,
+            First::Tls
+        );
+        assert_eq!(
+            speaks(true, Some(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64")).await,
+            First::H2c
+        );
+        assert_eq!(speaks(true, Some(b"")).await, First::Other);
+        assert_eq!(speaks(true, None).await, First::Silent);
+    }
+
+    #[tokio::test]
+    async fn a_port_where_nobody_listens_is_unreachable() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert_eq!(
+            detect(address, Question::Options, b"", Duration::from_secs(1)).await,
+            First::Unreachable
+        );
+    }
+
+    #[test]
+    fn every_listening_address_has_one_that_reaches_it() {
+        let texts = |text: &str| -> Vec<String> {
+            reachable(text.parse().unwrap())
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        };
+        assert_eq!(texts("0.0.0.0:80"), ["127.0.0.1:80"]);
+        assert_eq!(texts("[::]:80"), ["127.0.0.1:80", "[::1]:80"]);
+        assert_eq!(texts("[::ffff:127.0.0.1]:80"), ["127.0.0.1:80"]);
+        assert_eq!(texts("10.0.0.2:80"), ["10.0.0.2:80"]);
+    }
+}

@@ -1,0 +1,214 @@
+//! What is asked of ports, and what their answers mean.
+
+use std::time::Instant;
+
+use super::harness::{HTTPD, SOON, answers, drive_image, drive_script};
+use crate::probe::*;
+use crate::runtime::testing::nginx;
+use crate::runtime::{RunOptions, StopOutcome, parse_mount};
+
+#[tokio::test]
+async fn docker_a_web_server_is_asked_for_its_pages_and_stopped() {
+    let report = drive_script(HTTPD, "EXPOSE 8080", |_| {}).await.unwrap();
+    assert_eq!(report.readiness.by, ReadyBy::Listening);
+    assert_eq!(
+        answers(&report),
+        [
+            "GET http://127.0.0.1:8080/ 200",
+            "GET http://127.0.0.1:8080/style.css 200",
+            "GET http://127.0.0.1:8080/a.html 200",
+            "GET http://127.0.0.1:8080/missing 404",
+            "GET http://127.0.0.1:8080/bg.png 200",
+            "GET http://127.0.0.1:8080/b.html 200",
+        ]
+    );
+    assert!(report.steps.iter().all(|step| step.ok));
+    assert_eq!(report.ports[0].speaks, Speaks::Http);
+    assert_eq!(report.stopped.unwrap().outcome, StopOutcome::Ignored);
+    assert!(
+        report
+            .logs_tail
+            .iter()
+            .any(|line| line.contains("url:/a.html"))
+    );
+}
+
+#[tokio::test]
+async fn docker_https_is_found_and_any_certificate_accepted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=elsewhere",
+        ])
+        .args(["-keyout", &path("key.pem"), "-out", &path("cert.pem")])
+        .output()
+        .expect("openssl is installed");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let site = "events {}\nhttp { server { listen 8443 ssl; ssl_certificate /t/cert.pem; \
+                ssl_certificate_key /t/key.pem; location / { return 200 'inside tls'; } } }";
+    std::fs::write(directory.path().join("nginx.conf"), site).unwrap();
+    let mount = format!(
+        "type=bind,source={},target=/t,readonly",
+        directory.path().display()
+    );
+    let options = RunOptions {
+        mounts: vec![parse_mount(&mount).unwrap()],
+        ..RunOptions::default()
+    };
+    let image = nginx("CMD [\"nginx\", \"-c\", \"/t/nginx.conf\", \"-g\", \"daemon off;\"]").await;
+    let plan = ProbePlan {
+        steps: vec![Step::Http(parse_http_probe("/x").unwrap())],
+        crawl: Crawl::Always,
+        ..ProbePlan::default()
+    };
+    let report = drive_image(&image, &options, &plan).await.unwrap();
+    assert_eq!(report.ports[0].speaks, Speaks::Https);
+    assert_eq!(
+        answers(&report),
+        [
+            "GET https://127.0.0.1:8443/ 200",
+            "GET https://127.0.0.1:8443/x 200"
+        ]
+    );
+    let Some(Answer::Http { bytes, sha256, .. }) = &report.steps[1].answered else {
+        panic!()
+    };
+    assert_eq!(
+        (*bytes, *sha256),
+        (10, crate::image::Digest::of(b"inside tls"))
+    );
+}
+
+#[tokio::test]
+async fn docker_http2_without_tls_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let site = "events {}\nhttp { server { listen 8081 http2; location / { return 200 two; } } }";
+    std::fs::write(directory.path().join("nginx.conf"), site).unwrap();
+    let mount = format!(
+        "type=bind,source={},target=/t,readonly",
+        directory.path().display()
+    );
+    let options = RunOptions {
+        mounts: vec![parse_mount(&mount).unwrap()],
+        ..RunOptions::default()
+    };
+    let image = nginx("CMD [\"nginx\", \"-c\", \"/t/nginx.conf\", \"-g\", \"daemon off;\"]").await;
+    let report = drive_image(&image, &options, &ProbePlan::default())
+        .await
+        .unwrap();
+    assert_eq!(report.ports[0].speaks, Speaks::H2c);
+    assert_eq!(answers(&report), ["GET http://127.0.0.1:8081/ 200"]);
+}
+
+#[tokio::test]
+async fn docker_only_the_requests_of_the_user_are_sent() {
+    let report = drive_script(HTTPD, "EXPOSE 8080", |plan| {
+        plan.steps = vec![Step::Http(parse_http_probe("/a.html").unwrap())];
+    })
+    .await
+    .unwrap();
+    assert_eq!(answers(&report), ["GET http://127.0.0.1:8080/a.html 200"]);
+    let asked = |line: &&String| line.contains("url:");
+    let urls: Vec<&String> = report.logs_tail.iter().filter(asked).collect();
+    assert!(
+        urls.len() == 1 && urls[0].ends_with("url:/a.html"),
+        "{:?}",
+        report.logs_tail
+    );
+}
+
+#[tokio::test]
+async fn docker_a_server_that_starts_slowly_is_asked_again() {
+    let reply = "HTTP/1.0 503 Wait\\r\\n\\r\\n";
+    let script = format!(
+        "nc -ll -p 8080 -e sh -c 'read line; printf \"{reply}\"' & sleep 2; kill $!; exec httpd -f -p 8080 -h /www"
+    );
+    let report = drive_script(&script, "EXPOSE 8080", |_| {}).await.unwrap();
+    assert_eq!(answers(&report)[0], "GET http://127.0.0.1:8080/ 200");
+}
+
+#[tokio::test]
+async fn docker_an_unexpected_status_fails_with_what_came_back() {
+    let error = drive_script(&format!("echo serving; {HTTPD}"), "EXPOSE 8080", |plan| {
+        let mut probe = parse_http_probe("/nothing").unwrap();
+        probe.expect = Some("200".parse().unwrap());
+        plan.steps = vec![Step::Http(probe)];
+    })
+    .await
+    .unwrap_err();
+    assert!(error.is_workload_failure());
+    let text = error.to_string();
+    for part in [
+        "probe the container: GET http://127.0.0.1:8080/nothing: expected status 200, got 404",
+        "text/html",
+        "last lines of the container:",
+        "  | serving",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(
+        answers(error.report().unwrap()),
+        ["GET http://127.0.0.1:8080/nothing 404"]
+    );
+}
+
+#[tokio::test]
+async fn docker_a_port_that_does_not_speak_http_is_left_alone() {
+    let script = "exec nc -ll -p 6379 -e sh -c 'read line; echo -ERR unknown command'";
+    let report = drive_script(script, "EXPOSE 6379", |_| {}).await.unwrap();
+    assert_eq!(report.ports[0].speaks, Speaks::Other);
+    assert_eq!(report.steps, []);
+}
+
+#[tokio::test]
+async fn docker_an_undeclared_port_that_speaks_http_is_enough() {
+    let begin = Instant::now();
+    let report = drive_script(HTTPD, "EXPOSE 80", |_| {}).await.unwrap();
+    assert_eq!(answers(&report)[0], "GET http://127.0.0.1:8080/ 200");
+    assert!(begin.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn docker_a_declared_port_is_awaited_though_another_listens() {
+    let script = "nc -ll -p 5005 -e sleep 100 & sleep 2; exec httpd -f -p 8080 -h /www";
+    let report = drive_script(script, "EXPOSE 8080", |_| {}).await.unwrap();
+    let listeners: Vec<String> = report
+        .readiness
+        .listeners
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        listeners.iter().any(|l| l.ends_with(":8080")),
+        "{listeners:?}"
+    );
+    assert_eq!(answers(&report)[0], "GET http://127.0.0.1:8080/ 200");
+}
+
+#[tokio::test]
+async fn docker_a_server_error_fails_the_default_probe() {
+    let reply = "HTTP/1.0 500 Oops\\r\\nContent-Type: text/plain\\r\\n\\r\\nbroken";
+    let script = format!("exec nc -ll -p 8080 -e sh -c 'read line; printf \"{reply}\"'");
+    let error = drive_script(&script, "EXPOSE 8080", |_| {})
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error
+            .contains("GET http://127.0.0.1:8080/: answered with status 500 (6 bytes, text/plain)"),
+        "{error}"
+    );
+}

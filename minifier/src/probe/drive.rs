@@ -1,0 +1,284 @@
+//! [`drive`]: the whole of it, in order.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::command;
+use super::crawl::crawl;
+use super::error::ProbeError;
+use super::finish::{Trigger, linger};
+use super::health;
+use super::listeners::Listeners;
+use super::netns::Netns;
+use super::observer::{Event, Observer};
+use super::plan::{ProbePlan, Step};
+use super::ready::{self, Outcome};
+use super::report::{CrawlCut, PortReport, ProbeReport, ReadyBy, Speaks, StepKind, StepResult};
+use super::request::HttpProbe;
+use super::session::{Session, http_result};
+use super::sockets::Listener;
+use super::web::Web;
+use crate::runtime::Workload;
+
+/// How long the end of a container may take to be known after its process is gone.
+const ENDING: Duration = Duration::from_secs(10);
+/// How often ports that appear while others are probed are probed too.
+const ROUNDS: usize = 5;
+
+/// Drives a started container: waits until it is ready, runs its health check, sends HTTP requests, runs the plan's
+/// steps in order, waits as long as the plan says, and stops it. The container is not removed.
+///
+/// Nothing is left running outside the container, also when `cancel` fires or the future is dropped.
+pub async fn drive<W: Workload>(
+    workload: &W,
+    plan: &ProbePlan,
+    cancel: &CancellationToken,
+    observer: &dyn Observer,
+) -> Result<ProbeReport, ProbeError> {
+    cancel
+        .run_until_cancelled(run(Session::new(workload, plan, observer)))
+        .await
+        .unwrap_or(Err(ProbeError::Cancelled))
+}
+
+async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, ProbeError> {
+    let plan = session.plan();
+    let trigger = Trigger::new(plan.continue_after)?;
+    session.tell(Event::WaitingReady(plan.ready_timeout));
+    let Some((netns, mut listeners)) = enter(session.workload()).await? else {
+        return one_shot(session).await;
+    };
+    let mut web = Web::new(plan, &netns).map_err(ProbeError::Client)?;
+    let outcome = ready::wait(&session, &mut listeners, &mut web, &trigger).await?;
+    session.report.readiness.after = session.elapsed();
+    let mut healthy = None;
+    match outcome {
+        Outcome::Ready(ReadyBy::Exit, _) => return one_shot(session).await,
+        Outcome::Ready(by, result) => {
+            session.report.readiness.by = by;
+            healthy = result;
+        }
+        Outcome::NotReady(observed) if plan.ignore_failures => {
+            session
+                .report
+                .failures
+                .push(format!("not ready: {observed}"));
+        }
+        Outcome::NotReady(observed) => return Err(session.not_ready(observed).await),
+    }
+    let seen = listeners.read().unwrap_or_default();
+    session.report.readiness.listeners = seen.into_iter().collect();
+    session.tell(Event::Ready(&session.report.readiness));
+
+    match (healthy, &plan.healthcheck) {
+        (Some(result), _) => {
+            session.started(result.kind, &result.asked);
+            session.finished(*result).await?;
+        }
+        (None, Some(check)) => health::check(&mut session, check).await?,
+        (None, None) => {}
+    }
+    let cuts = default_http(&mut session, &mut web, &mut listeners).await?;
+    for step in &plan.steps {
+        run_step(&mut session, &web, step).await?;
+    }
+    session.report.ports = port_reports(&web, &cuts);
+    let waited = match session.report.readiness.by {
+        ReadyBy::User => session.report.readiness.after,
+        _ => Duration::ZERO,
+    };
+    linger(&mut session, &trigger, waited).await?;
+    finish(session).await
+}
+
+/// Reaches into the container; none where it has ended already.
+async fn enter<W: Workload>(workload: &W) -> Result<Option<(Netns, Listeners)>, ProbeError> {
+    let Some(pid) = workload.pid() else {
+        workload.exited().await?;
+        return Ok(None);
+    };
+    let opened = match Netns::open(pid) {
+        Ok(namespace) => Netns::enter(namespace).await,
+        Err(error) => Err(error),
+    };
+    let inside = match opened {
+        Ok(netns) => Listeners::new(pid)
+            .map(|listeners| (netns, listeners))
+            .map_err(|source| ProbeError::Sockets { pid, source }),
+        Err(source) => Err(ProbeError::Namespace { pid, source }),
+    };
+    match inside {
+        Ok(inside) => Ok(Some(inside)),
+        // Ended meanwhile, or out of reach.
+        Err(error) => match timeout(ENDING, workload.exited()).await {
+            Ok(exit) => exit.map(|_| None).map_err(ProbeError::from),
+            Err(_) => Err(error),
+        },
+    }
+}
+
+/// The end of a container that ended before it got ready.
+async fn one_shot<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, ProbeError> {
+    session.report.readiness.by = ReadyBy::Exit;
+    session.report.readiness.after = session.elapsed();
+    session.tell(Event::Ready(&session.report.readiness));
+    if let Some(exit) = session.workload().exit() {
+        session.tell(Event::Exited(&exit));
+    }
+    session.check_exit("before it listened").await?;
+    if !session.plan().steps.is_empty() {
+        let when = "before its probes could be sent";
+        if !session.plan().ignore_failures {
+            return Err(session.exited(when).await);
+        }
+        session
+            .report
+            .failures
+            .push(format!("the container exited {when}"));
+    }
+    Ok(session.take_report().await)
+}
+
+/// The end of a container that was probed.
+async fn finish<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, ProbeError> {
+    let workload = session.workload();
+    if let Some(exit) = workload.exit() {
+        session.tell(Event::Exited(&exit));
+        session.check_exit("while it was probed").await?;
+    } else {
+        session.tell(Event::Stopping);
+        let stopped = workload.stop(session.plan().grace).await?;
+        session.tell(Event::Stopped(&stopped));
+        session.report.stopped = Some(stopped);
+    }
+    Ok(session.take_report().await)
+}
+
+/// Sends the requests that nobody asked for: `GET /` and the links behind it, to every port that speaks HTTP, or to
+/// those that the plan names.
+async fn default_http<W: Workload>(
+    session: &mut Session<'_, W>,
+    web: &mut Web<'_>,
+    listeners: &mut Listeners,
+) -> Result<BTreeMap<u16, Option<CrawlCut>>, ProbeError> {
+    let plan = session.plan();
+    let mut done = BTreeMap::new();
+    if !plan.needs_detection() {
+        return Ok(done);
+    }
+    let mut seen = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        // Gone with the container; the requests will tell.
+        let now = listeners.read().unwrap_or_default();
+        if now == seen {
+            break;
+        }
+        seen = now;
+        web.detect(&seen).await;
+        if !plan.crawls() {
+            break;
+        }
+        for (number, required) in crawl_ports(plan, web) {
+            if let Entry::Vacant(place) = done.entry(number) {
+                place.insert(crawl(session, web, &web.target(number, None), required).await?);
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// The ports to crawl, in order, and whether `/` must be answered there.
+fn crawl_ports(plan: &ProbePlan, web: &Web<'_>) -> Vec<(u16, bool)> {
+    if !plan.http_ports.is_empty() {
+        return plan
+            .http_ports
+            .iter()
+            .map(|number| (*number, true))
+            .collect();
+    }
+    let ports = web.ports();
+    let any_exposed = ports
+        .iter()
+        .any(|port| port.exposed && port.speaks.is_http());
+    ports
+        .into_iter()
+        .filter(|port| port.speaks.is_http())
+        .map(|port| {
+            // gRPC answers no plain GET, and an undeclared port may be for machines only.
+            let required = port.speaks != Speaks::H2c && (port.exposed || !any_exposed);
+            (port.address.port(), required)
+        })
+        .collect()
+}
+
+async fn run_step<W: Workload>(
+    session: &mut Session<'_, W>,
+    web: &Web<'_>,
+    step: &Step,
+) -> Result<(), ProbeError> {
+    let limit = session.plan().step_timeout;
+    let workload = session.workload();
+    match step {
+        Step::Http(probe) => send(session, web, probe).await,
+        Step::Exec(argv) => {
+            session.started(StepKind::Exec, &shell_words::join(argv));
+            let result = command::exec(workload, StepKind::Exec, argv, limit).await?;
+            session.finished(result).await
+        }
+        Step::HostExec(argv) => {
+            session.started(StepKind::HostExec, &shell_words::join(argv));
+            let result = command::host_exec(workload, web.netns(), argv, limit).await;
+            session.finished(result).await
+        }
+    }
+}
+
+/// Sends one explicit request, to every port that it means.
+async fn send<W: Workload>(
+    session: &mut Session<'_, W>,
+    web: &Web<'_>,
+    probe: &HttpProbe,
+) -> Result<(), ProbeError> {
+    let workload = session.workload();
+    let unsent = |reason| StepResult {
+        kind: StepKind::Http,
+        asked: format!("{} {}", probe.method, probe.path),
+        answered: None,
+        duration: Duration::ZERO,
+        ok: false,
+        error: Some(reason),
+    };
+    let targets = match web.targets(probe) {
+        Ok(targets) => targets,
+        Err(reason) => return session.finished(unsent(reason)).await,
+    };
+    for target in targets {
+        let request = match web.request(probe, &target) {
+            Ok(request) => request,
+            Err(reason) => return session.finished(unsent(reason)).await,
+        };
+        let asked = format!("{} {}", request.method, request.url);
+        session.started(StepKind::Http, &asked);
+        let (outcome, duration) = web.ask(&request, || workload.exit().is_none()).await;
+        let expect = probe.expect.as_ref();
+        let result = http_result(StepKind::Http, asked, &outcome, expect, true, duration);
+        session.finished(result).await?;
+    }
+    Ok(())
+}
+
+fn port_reports(web: &Web<'_>, cuts: &BTreeMap<u16, Option<CrawlCut>>) -> Vec<PortReport> {
+    let report = |listener: &Listener, speaks, number: u16| PortReport {
+        listener: listener.clone(),
+        speaks,
+        crawl_cut: cuts.get(&number).copied().flatten(),
+    };
+    web.ports()
+        .into_iter()
+        .map(|port| report(&port.listener, port.speaks, port.address.port()))
+        .collect()
+}

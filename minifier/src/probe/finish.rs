@@ -1,0 +1,169 @@
+//! `--continue-after`: when the probes are done, what the container is kept running for.
+
+use std::io::BufRead;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::error::ProbeError;
+use super::observer::Event;
+use super::plan::ContinueAfter;
+use super::session::Session;
+use crate::runtime::Workload;
+
+/// Waits for the user. Made before anything else: an early `SIGUSR1` must neither be lost nor kill the program.
+#[derive(Debug)]
+pub(super) struct Trigger {
+    state: watch::Receiver<State>,
+    /// Keeps the channel open where nobody will ever send.
+    _never: Option<watch::Sender<State>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Fired,
+    Closed,
+}
+
+impl Trigger {
+    pub(super) fn new(mode: ContinueAfter) -> Result<Self, ProbeError> {
+        match mode {
+            ContinueAfter::Enter => Ok(Self::enter(std::io::BufReader::new(std::io::stdin()))),
+            ContinueAfter::Signal => {
+                let mut signals =
+                    signal(SignalKind::user_defined1()).map_err(ProbeError::Signal)?;
+                let (sender, state) = watch::channel(State::Waiting);
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = signals.recv() => drop(sender.send(State::Fired)),
+                        () = sender.closed() => {}
+                    }
+                });
+                Ok(Self {
+                    state,
+                    _never: None,
+                })
+            }
+            ContinueAfter::Probe | ContinueAfter::Exit | ContinueAfter::For(_) => {
+                let (sender, state) = watch::channel(State::Waiting);
+                Ok(Self {
+                    state,
+                    _never: Some(sender),
+                })
+            }
+        }
+    }
+
+    /// A line on `input`. A plain thread: one that waits for a terminal cannot be ended, and must not keep the program.
+    fn enter(mut input: impl BufRead + Send + 'static) -> Self {
+        let (sender, state) = watch::channel(State::Waiting);
+        std::thread::spawn(move || {
+            let read = input.read_line(&mut String::new());
+            let _ = sender.send(if matches!(read, Ok(1..)) {
+                State::Fired
+            } else {
+                State::Closed
+            });
+        });
+        Self {
+            state,
+            _never: None,
+        }
+    }
+
+    /// Waits until the user says to go on; for ever where that is not asked for.
+    pub(super) async fn fired(&self) -> Result<(), ProbeError> {
+        let mut state = self.state.clone();
+        let ended = state
+            .wait_for(|state| *state != State::Waiting)
+            .await
+            .map(|state| *state);
+        match ended {
+            Ok(State::Fired) => Ok(()),
+            _ => Err(ProbeError::NoInput),
+        }
+    }
+}
+
+/// Keeps the container running as long as the plan says, of which `waited` has passed already.
+pub(super) async fn linger<W: Workload>(
+    session: &mut Session<'_, W>,
+    trigger: &Trigger,
+    waited: Duration,
+) -> Result<(), ProbeError> {
+    let plan = session.plan();
+    let workload = session.workload();
+    if plan.continue_after == ContinueAfter::Probe || workload.exit().is_some() {
+        return Ok(());
+    }
+    session.tell(Event::Waiting(plan.continue_after));
+    let user = async {
+        match plan.continue_after {
+            ContinueAfter::Probe => Ok(None),
+            ContinueAfter::Exit => match plan.exit_timeout {
+                None => std::future::pending().await,
+                Some(limit) => {
+                    sleep(limit).await;
+                    Ok(Some(limit))
+                }
+            },
+            ContinueAfter::For(duration) => {
+                sleep(duration.saturating_sub(waited)).await;
+                Ok(None)
+            }
+            ContinueAfter::Enter | ContinueAfter::Signal => trigger.fired().await.map(|()| None),
+        }
+    };
+    let too_long = tokio::select! {
+        exit = workload.exited() => exit.map(|_| None)?,
+        over = user => over?,
+    };
+    match too_long {
+        Some(limit) => Err(session.still_running(limit).await),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_fires_and_a_closed_input_is_an_error() {
+        Trigger::enter(Cursor::new(b"\n".to_vec()))
+            .fired()
+            .await
+            .unwrap();
+        let closed = Trigger::enter(Cursor::new(Vec::new())).fired().await;
+        assert!(matches!(closed, Err(ProbeError::NoInput)));
+    }
+
+    #[tokio::test]
+    async fn a_signal_fires_also_when_it_came_before_anybody_waited() {
+        let trigger = Trigger::new(ContinueAfter::Signal).unwrap();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::USR1)
+            .unwrap();
+        sleep(Duration::from_millis(50)).await;
+        timeout(Duration::from_secs(10), trigger.fired())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_fires_unasked() {
+        let trigger = Trigger::new(ContinueAfter::Probe).unwrap();
+        assert!(
+            timeout(Duration::from_millis(20), trigger.fired())
+                .await
+                .is_err()
+        );
+    }
+}

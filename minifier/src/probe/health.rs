@@ -1,0 +1,61 @@
+//! The image's own health check, run by us: the daemon's first run may be half a minute away.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::command;
+use super::error::ProbeError;
+use super::healthcheck::HealthCheck;
+use super::report::{StepKind, StepResult};
+use super::session::Session;
+use crate::runtime::{RuntimeError, Workload};
+
+/// Pause before the check is run again, doubled each time up to its own interval.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long a container may be not ready before its health check is asked.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs the check until it passes.
+pub(super) async fn until_healthy<W: Workload>(
+    workload: &W,
+    check: &HealthCheck,
+) -> Result<StepResult, RuntimeError> {
+    sleep(PATIENCE).await;
+    let mut pause = PAUSE;
+    loop {
+        let result =
+            command::exec(workload, StepKind::Healthcheck, &check.argv, check.timeout).await?;
+        if result.ok {
+            return Ok(result);
+        }
+        sleep(pause).await;
+        pause = check.interval.min(pause * 2);
+    }
+}
+
+/// Runs the check, again while it fails and its image allows it: within the start period, then for `retries`
+/// intervals, at most for the time that the container has to get ready.
+pub(super) async fn check<W: Workload>(
+    session: &mut Session<'_, W>,
+    check: &HealthCheck,
+) -> Result<(), ProbeError> {
+    let begin = Instant::now();
+    let period = check.start_period.saturating_sub(session.elapsed());
+    let window = period + (check.interval * check.retries).min(session.plan().ready_timeout);
+    let mut pause = PAUSE;
+    let mut tries = 0;
+    session.started(StepKind::Healthcheck, &shell_words::join(&check.argv));
+    loop {
+        let workload = session.workload();
+        let result =
+            command::exec(workload, StepKind::Healthcheck, &check.argv, check.timeout).await?;
+        tries += 1;
+        let over = tries >= check.retries && begin.elapsed() + pause > window;
+        if result.ok || over || workload.exit().is_some() {
+            return session.finished(result).await;
+        }
+        sleep(pause).await;
+        pause = check.interval.min(pause * 2);
+    }
+}

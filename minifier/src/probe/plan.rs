@@ -1,0 +1,304 @@
+//! [`ProbePlan`]: everything that is to be asked of a container, in order, with its limits.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::duration::parse_duration;
+use super::healthcheck::HealthCheck;
+use super::request::HttpProbe;
+use super::sockets::Protocol;
+use crate::image::ImageConfig;
+use crate::runtime::{OptionError, parse_command};
+
+/// Why a probe option cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Not `[METHOD:]PATH`.
+    #[error("read HTTP probe {0:?}: expected [METHOD:]PATH with a path that starts with /")]
+    HttpProbe(String),
+    /// Not `Name: value`.
+    #[error("read HTTP header {0:?}: expected NAME: VALUE")]
+    Header(String),
+    /// Not one of the ways to go on.
+    #[error("read {0:?}: expected probe, exit, enter, signal or a duration such as 30s")]
+    ContinueAfter(String),
+    /// A command that cannot be split into words.
+    #[error(transparent)]
+    Command(#[from] OptionError),
+}
+
+/// What is asked of a container. [`Self::for_image`] is what happens without any option.
+#[derive(Debug, Clone)]
+pub struct ProbePlan {
+    /// Ports that the image declares; they are tried first, and awaited.
+    pub exposed: BTreeSet<Exposed>,
+    /// How long the container may take until it is ready. Default 60 s.
+    pub ready_timeout: Duration,
+    /// The container is ready when a line of its output matches, and only then.
+    pub wait_for_log: Option<Regex>,
+    /// The image's `HEALTHCHECK`: run once, after the container is ready.
+    pub healthcheck: Option<HealthCheck>,
+    /// Find the links of pages that speak HTTP. Default [`Crawl::Auto`].
+    pub crawl: Crawl,
+    /// Limits of crawling.
+    pub crawl_limits: CrawlLimits,
+    /// Ports to send HTTP probes to, instead of those found; they are awaited.
+    pub http_ports: BTreeSet<u16>,
+    /// How long one HTTP exchange may take. Default 30 s.
+    pub http_timeout: Duration,
+    /// How long to ask again where a port answers 502, 503, 504 or not at all: it may be starting. Default 10 s.
+    pub http_retry: Duration,
+    /// Explicit probes and commands, in the order given.
+    pub steps: Vec<Step>,
+    /// How long one command may take. Default 120 s.
+    pub step_timeout: Duration,
+    /// When to stop the container. Default [`ContinueAfter::Probe`].
+    pub continue_after: ContinueAfter,
+    /// How long to wait with [`ContinueAfter::Exit`]; for ever by default.
+    pub exit_timeout: Option<Duration>,
+    /// Exit code of a container that ends by itself. Default 0.
+    pub expected_exit: i64,
+    /// How long the container may take to stop; by default its own, else 10 s.
+    pub grace: Option<Duration>,
+    /// Go on after a failed probe, and report it.
+    pub ignore_failures: bool,
+}
+
+impl ProbePlan {
+    /// The plan that the image's config asks for: its ports, its health check, HTTP where it is spoken.
+    pub fn for_image(config: &ImageConfig) -> Self {
+        Self {
+            exposed: config.exposed_ports().flat_map(Exposed::parse).collect(),
+            healthcheck: HealthCheck::of(config),
+            ..Self::default()
+        }
+    }
+
+    /// The explicit HTTP probes.
+    pub fn http_probes(&self) -> impl Iterator<Item = &HttpProbe> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Http(probe) => Some(probe),
+            _ => None,
+        })
+    }
+
+    /// True where `GET /` is sent to every port that speaks HTTP, and its links are followed.
+    pub fn crawls(&self) -> bool {
+        match self.crawl {
+            Crawl::Always => true,
+            Crawl::Never => false,
+            Crawl::Auto => self.http_probes().next().is_none(),
+        }
+    }
+
+    /// True where it matters what the ports speak.
+    pub(super) fn needs_detection(&self) -> bool {
+        self.crawls()
+            || self
+                .http_probes()
+                .any(|p| p.port.is_none() || p.scheme.is_none())
+    }
+
+    /// TCP ports that must listen before the container counts as ready.
+    pub(super) fn required_ports(&self) -> BTreeSet<u16> {
+        self.http_probes()
+            .filter_map(|probe| probe.port)
+            .chain(self.http_ports.clone())
+            .collect()
+    }
+}
+
+impl Default for ProbePlan {
+    fn default() -> Self {
+        Self {
+            exposed: BTreeSet::new(),
+            ready_timeout: Duration::from_secs(60),
+            wait_for_log: None,
+            healthcheck: None,
+            crawl: Crawl::Auto,
+            crawl_limits: CrawlLimits::default(),
+            http_ports: BTreeSet::new(),
+            http_timeout: Duration::from_secs(30),
+            http_retry: Duration::from_secs(10),
+            steps: Vec::new(),
+            step_timeout: Duration::from_secs(120),
+            continue_after: ContinueAfter::Probe,
+            exit_timeout: None,
+            expected_exit: 0,
+            grace: None,
+            ignore_failures: false,
+        }
+    }
+}
+
+/// A port of the image's `ExposedPorts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exposed {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// Port number.
+    pub port: u16,
+}
+
+impl Exposed {
+    /// Reads a key such as `80`, `80/tcp`, `53/udp` or `8000-8003/tcp`; others name no port that could be probed.
+    fn parse(text: &str) -> Vec<Self> {
+        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let protocol = match protocol.to_ascii_lowercase().as_str() {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            _ => return Vec::new(),
+        };
+        let (low, high) = ports.split_once('-').unwrap_or((ports, ports));
+        match (low.parse::<u16>(), high.parse::<u16>()) {
+            (Ok(low), Ok(high)) => (low..=high).map(|port| Self { protocol, port }).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Whether `GET /` is sent and links are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crawl {
+    /// Unless there are explicit HTTP probes.
+    Auto,
+    /// Besides explicit HTTP probes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// Bounds of one crawl, that is of one port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrawlLimits {
+    /// Links between `/` and a page. Default 3.
+    pub depth: usize,
+    /// Requests. Default 100.
+    pub pages: usize,
+    /// Bytes of all bodies. Default 64 MiB.
+    pub bytes: u64,
+    /// Time. Default 30 s.
+    pub time: Duration,
+}
+
+impl Default for CrawlLimits {
+    fn default() -> Self {
+        Self {
+            depth: 3,
+            pages: 100,
+            bytes: 64 << 20,
+            time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One thing to do, in the order that the user gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Send a request.
+    Http(HttpProbe),
+    /// Run a command inside the container.
+    Exec(Vec<String>),
+    /// Run a command of this host in the container's network namespace.
+    HostExec(Vec<String>),
+}
+
+impl Step {
+    /// Reads one `--exec`.
+    pub fn exec(text: &str) -> Result<Self, PlanError> {
+        Ok(Self::Exec(parse_command(text)?))
+    }
+
+    /// Reads one `--host-exec`.
+    pub fn host_exec(text: &str) -> Result<Self, PlanError> {
+        Ok(Self::HostExec(parse_command(text)?))
+    }
+}
+
+/// When the container is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContinueAfter {
+    /// When the probes are done.
+    Probe,
+    /// When it has ended by itself.
+    Exit,
+    /// So long after the probes.
+    For(Duration),
+    /// When a line is entered on standard input.
+    Enter,
+    /// On `SIGUSR1`.
+    Signal,
+}
+
+impl FromStr for ContinueAfter {
+    type Err = PlanError;
+
+    fn from_str(text: &str) -> Result<Self, PlanError> {
+        Ok(match text {
+            "probe" => Self::Probe,
+            "exit" => Self::Exit,
+            "enter" => Self::Enter,
+            "signal" => Self::Signal,
+            text => Self::For(
+                parse_duration(text).map_err(|_| PlanError::ContinueAfter(text.to_owned()))?,
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::parse_http_probe;
+    use super::*;
+
+    #[test]
+    fn the_ways_to_go_on_are_words_or_a_duration() {
+        assert_eq!("exit".parse(), Ok(ContinueAfter::Exit));
+        assert_eq!(
+            "90s".parse(),
+            Ok(ContinueAfter::For(Duration::from_secs(90)))
+        );
+        assert!("later".parse::<ContinueAfter>().is_err());
+    }
+
+    fn config(execution: serde_json::Value) -> ImageConfig {
+        let config = serde_json::json!({
+            "os": "linux", "architecture": "amd64", "config": execution,
+            "rootfs": {"type": "layers", "diff_ids": []},
+        });
+        ImageConfig::parse(&serde_json::to_vec(&config).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_image_names_its_ports() {
+        let plan = ProbePlan::for_image(&config(serde_json::json!({
+            "ExposedPorts": {"8000-8001/tcp": {}, "53/udp": {}, "9/sctp": {}, "x": {}},
+        })));
+        let exposed: Vec<_> = plan.exposed.iter().map(|e| (e.protocol, e.port)).collect();
+        assert_eq!(
+            exposed,
+            [
+                (Protocol::Tcp, 8000),
+                (Protocol::Tcp, 8001),
+                (Protocol::Udp, 53)
+            ]
+        );
+    }
+
+    #[test]
+    fn explicit_probes_replace_the_crawl_unless_asked_for() {
+        let mut plan = ProbePlan::default();
+        assert!(plan.crawls());
+        plan.steps = vec![Step::exec("true").unwrap()];
+        assert!(plan.crawls());
+        plan.steps.push(Step::Http(parse_http_probe("/x").unwrap()));
+        assert!(!plan.crawls());
+        plan.crawl = Crawl::Always;
+        assert!(plan.crawls());
+        plan.crawl = Crawl::Never;
+        assert!(!plan.crawls());
+    }
+}

@@ -1,0 +1,322 @@
+//! When a container is ready: it listens, its health check passes, a line of its output matches, or it has ended.
+//!
+//! Nothing sleeps for a fixed time; sockets are looked at every few milliseconds. A first listening socket can be one
+//! of several, so the set must hold still for a moment. That moment is longer where the evidence is weaker:
+//!
+//! | listening | of the image's `ExposedPorts` | held still for |
+//! |---|---|---|
+//! | ports that probes were told to use | | 0.2 s |
+//! | TCP | none declared | 0.2 s |
+//! | all | declared | 0.2 s |
+//! | some | declared | 1 s |
+//! | other TCP ports | declared | 10 s, or 0.2 s where one of them speaks HTTP |
+//! | UDP or Unix sockets only | none declared | 3 s |
+//! | UDP or Unix sockets only | declared | not ready: start scripts of databases do that |
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use tokio::time::{sleep, timeout};
+
+use super::error::ProbeError;
+use super::finish::Trigger;
+use super::health;
+use super::listeners::Listeners;
+use super::plan::{ContinueAfter, Exposed, ProbePlan};
+use super::report::{ReadyBy, StepResult};
+use super::session::Session;
+use super::sockets::{Listener, Protocol};
+use super::web::Web;
+use crate::runtime::{Health, Logs, RuntimeError, Workload};
+
+/// How often sockets are looked at.
+const POLL: Duration = Duration::from_millis(25);
+const STILL: Duration = Duration::from_millis(200);
+const STILL_SOME: Duration = Duration::from_secs(1);
+const STILL_SOCKETS: Duration = Duration::from_secs(3);
+const STILL_OTHERS: Duration = Duration::from_secs(10);
+/// Ports from here on are handed out by the kernel: a UDP socket there belongs to a client, of DNS for example.
+const EPHEMERAL: u16 = 32768;
+/// How long the end of a container may take to be known after its process is gone.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// What waiting came to.
+pub(super) enum Outcome {
+    /// Ready; with the result of the health check where that showed it.
+    Ready(ReadyBy, Option<Box<StepResult>>),
+    /// Not in time; what was seen.
+    NotReady(String),
+}
+
+/// Waits until the container is ready.
+pub(super) async fn wait<W: Workload>(
+    session: &Session<'_, W>,
+    listeners: &mut Listeners,
+    web: &mut Web<'_>,
+    trigger: &Trigger,
+) -> Result<Outcome, ProbeError> {
+    let (workload, plan) = (session.workload(), session.plan());
+    let (limit, patient) = match plan.continue_after {
+        ContinueAfter::Probe => (plan.ready_timeout, false),
+        ContinueAfter::For(duration) => (plan.ready_timeout.min(duration), true),
+        ContinueAfter::Exit | ContinueAfter::Enter | ContinueAfter::Signal => {
+            (plan.ready_timeout, true)
+        }
+    };
+    let by_log = async {
+        match &plan.wait_for_log {
+            Some(pattern) => matching(workload.logs(), pattern).await,
+            None => std::future::pending().await,
+        }
+    };
+    let by_health = async {
+        match &plan.healthcheck {
+            Some(check) if plan.wait_for_log.is_none() => {
+                health::until_healthy(workload, check).await
+            }
+            _ => std::future::pending().await,
+        }
+    };
+    let by_socket = async {
+        match plan.wait_for_log {
+            None => listening(plan, listeners, web).await,
+            Some(_) => std::future::pending().await,
+        }
+    };
+    let outcome = tokio::select! {
+        // In this order, so that what has ended is not taken for ready.
+        biased;
+        exit = workload.exited() => exit.map(|_| Outcome::Ready(ReadyBy::Exit, None))?,
+        line = by_log => Outcome::Ready(ReadyBy::Log { line }, None),
+        result = by_socket => match result {
+            Ok(()) => Outcome::Ready(ReadyBy::Listening, None),
+            // Its process is gone, or cannot be looked at.
+            Err(source) => match timeout(ENDING, workload.exited()).await {
+                Ok(exit) => exit.map(|_| Outcome::Ready(ReadyBy::Exit, None))?,
+                Err(_) => {
+                    let pid = workload.pid().unwrap_or(0);
+                    return Err(ProbeError::Sockets { pid, source });
+                }
+            },
+        },
+        result = by_health => Outcome::Ready(ReadyBy::HealthCheck, Some(Box::new(result?))),
+        fired = trigger.fired() => {
+            fired?;
+            Outcome::Ready(ReadyBy::User, None)
+        }
+        () = sleep(limit) => Outcome::NotReady(String::new()),
+    };
+    match outcome {
+        Outcome::NotReady(_) if patient => Ok(Outcome::Ready(ReadyBy::User, None)),
+        Outcome::NotReady(_) => {
+            let seen = listeners.read().unwrap_or_default();
+            Ok(Outcome::NotReady(observed(workload, plan, &seen).await?))
+        }
+        ready => Ok(ready),
+    }
+}
+
+/// The first line that matches, from the container's first line on.
+async fn matching(logs: &Logs, pattern: &Regex) -> String {
+    let mut next = 0;
+    loop {
+        let chunk = logs.next(next).await;
+        if let Some(line) = chunk
+            .lines
+            .into_iter()
+            .find(|line| pattern.is_match(&line.text))
+        {
+            return line.text;
+        }
+        if chunk.closed {
+            // Its end is noticed elsewhere.
+            std::future::pending::<()>().await;
+        }
+        next = chunk.next;
+    }
+}
+
+/// Returns once the listening sockets show that the container is ready.
+async fn listening(
+    plan: &ProbePlan,
+    listeners: &mut Listeners,
+    web: &mut Web<'_>,
+) -> io::Result<()> {
+    let mut seen = BTreeSet::new();
+    let mut since = Instant::now();
+    let mut asked = None;
+    loop {
+        let begin = Instant::now();
+        let now = listeners.read()?;
+        // On a host with many processes or sockets one look takes longer, and they come less often.
+        let poll = POLL.max(4 * begin.elapsed());
+        if now != seen {
+            seen = now;
+            since = Instant::now();
+        }
+        if let Some(still) = still_for(&plan.exposed, &plan.required_ports(), &seen) {
+            if since.elapsed() >= still {
+                return Ok(());
+            }
+            if still == STILL_OTHERS
+                && since.elapsed() >= STILL
+                && plan.needs_detection()
+                && asked.as_ref() != Some(&seen)
+            {
+                web.detect(&seen).await;
+                asked = Some(seen.clone());
+                if web.ports().iter().any(|port| port.speaks.is_http()) {
+                    return Ok(());
+                }
+            }
+        }
+        sleep(poll).await;
+    }
+}
+
+/// How long these sockets must stay the same to show that the container is ready; none where they show nothing.
+fn still_for(
+    exposed: &BTreeSet<Exposed>,
+    required: &BTreeSet<u16>,
+    seen: &BTreeSet<Listener>,
+) -> Option<Duration> {
+    let open: BTreeSet<Exposed> = seen
+        .iter()
+        .filter_map(|listener| match listener {
+            Listener::Inet(protocol, address) => Some(Exposed {
+                protocol: *protocol,
+                port: address.port(),
+            }),
+            Listener::Unix(_) => None,
+        })
+        .filter(|open| {
+            open.protocol == Protocol::Tcp || open.port < EPHEMERAL || exposed.contains(open)
+        })
+        .collect();
+    let is_tcp = |open: &Exposed| open.protocol == Protocol::Tcp;
+    let tcp: BTreeSet<u16> = open
+        .iter()
+        .filter(|open| is_tcp(open))
+        .map(|open| open.port)
+        .collect();
+    if !required.is_empty() {
+        return required.is_subset(&tcp).then_some(STILL);
+    }
+    if exposed.is_empty() {
+        let other = !open.is_empty() || seen.iter().any(|l| matches!(l, Listener::Unix(_)));
+        return match tcp.is_empty() {
+            false => Some(STILL),
+            true => other.then_some(STILL_SOCKETS),
+        };
+    }
+    match exposed.intersection(&open).count() {
+        0 => (!tcp.is_empty()).then_some(STILL_OTHERS),
+        all if all == exposed.len() => Some(STILL),
+        _ => Some(STILL_SOME),
+    }
+}
+
+/// What was seen of a container that did not get ready, for its error.
+async fn observed<W: Workload>(
+    workload: &W,
+    plan: &ProbePlan,
+    seen: &BTreeSet<Listener>,
+) -> Result<String, RuntimeError> {
+    let mut parts = Vec::new();
+    if let Some(pattern) = &plan.wait_for_log {
+        parts.push(format!(
+            "no line of its output matched {:?}",
+            pattern.as_str()
+        ));
+    }
+    if seen.is_empty() {
+        parts.push("it runs and listens on nothing".to_owned());
+    } else {
+        let list: Vec<String> = seen.iter().map(ToString::to_string).collect();
+        parts.push(format!("it listens on {}", list.join(", ")));
+    }
+    let tcp: BTreeSet<u16> = seen.iter().filter_map(|l| Some(l.tcp()?.port())).collect();
+    let missing: Vec<String> = plan
+        .required_ports()
+        .difference(&tcp)
+        .map(ToString::to_string)
+        .collect();
+    if !missing.is_empty() {
+        parts.push(format!(
+            "not on port {}, which probes are to use",
+            missing.join(", ")
+        ));
+    }
+    if plan.healthcheck.is_some() {
+        parts.push(match workload.health().await? {
+            Some(Health::Healthy) => "the daemon says healthy".to_owned(),
+            Some(Health::Unhealthy) => "the daemon says unhealthy".to_owned(),
+            Some(Health::Starting) | None => "its health check has not passed".to_owned(),
+        });
+    }
+    Ok(parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exposed(ports: &[u16]) -> BTreeSet<Exposed> {
+        ports
+            .iter()
+            .map(|port| Exposed {
+                protocol: Protocol::Tcp,
+                port: *port,
+            })
+            .collect()
+    }
+
+    fn seen(texts: &[&str]) -> BTreeSet<Listener> {
+        texts
+            .iter()
+            .map(|text| match text.split_once(' ').unwrap() {
+                ("tcp", address) => Listener::Inet(Protocol::Tcp, address.parse().unwrap()),
+                ("udp", address) => Listener::Inet(Protocol::Udp, address.parse().unwrap()),
+                (_, path) => Listener::Unix(path.to_owned()),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn stronger_evidence_needs_less_patience() {
+        let still = |ports: &[u16], sockets: &[&str]| {
+            still_for(&exposed(ports), &BTreeSet::new(), &seen(sockets))
+        };
+        assert_eq!(still(&[], &[]), None);
+        assert_eq!(still(&[], &["tcp 127.0.0.1:9000"]), Some(STILL));
+        assert_eq!(still(&[], &["unix /run/x"]), Some(STILL_SOCKETS));
+        assert_eq!(still(&[], &["udp 0.0.0.0:53"]), Some(STILL_SOCKETS));
+        assert_eq!(still(&[], &["udp 0.0.0.0:40000"]), None);
+        assert_eq!(still(&[80], &["tcp [::]:80"]), Some(STILL));
+        assert_eq!(still(&[80, 443], &["tcp 0.0.0.0:80"]), Some(STILL_SOME));
+        assert_eq!(
+            still(&[80, 443], &["tcp 0.0.0.0:80", "tcp 0.0.0.0:443"]),
+            Some(STILL)
+        );
+        assert_eq!(still(&[3306], &["unix /run/mysqld.sock"]), None);
+        assert_eq!(still(&[80], &["tcp 0.0.0.0:8080"]), Some(STILL_OTHERS));
+    }
+
+    #[test]
+    fn ports_that_probes_use_are_awaited() {
+        let still =
+            |sockets: &[&str]| still_for(&exposed(&[80]), &BTreeSet::from([81]), &seen(sockets));
+        assert_eq!(still(&["tcp 0.0.0.0:80"]), None);
+        assert_eq!(still(&["tcp 0.0.0.0:81"]), Some(STILL));
+    }
+
+    #[tokio::test]
+    async fn a_line_matches_whenever_it_came() {
+        let logs = Logs::default();
+        logs.push(crate::runtime::LogStream::Stdout, b"a\nready on 80\nb\n");
+        let pattern = Regex::new("^ready on [0-9]+$").unwrap();
+        assert_eq!(matching(&logs, &pattern).await, "ready on 80");
+    }
+}

@@ -1,0 +1,180 @@
+//! [`ProbeReport`]: what was asked and what came back, as data.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::sockets::Listener;
+use crate::image::Digest;
+use crate::runtime::{Captured, ExitStatus, Stopped, millis};
+
+/// How driving a container went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProbeReport {
+    /// How it got ready.
+    pub readiness: Readiness,
+    /// TCP ports that were asked what they speak, in order.
+    pub ports: Vec<PortReport>,
+    /// What was asked, in order.
+    pub steps: Vec<StepResult>,
+    /// How it ended, where it did so by itself.
+    pub exit: Option<ExitStatus>,
+    /// How it was stopped, where it did not end by itself.
+    pub stopped: Option<Stopped>,
+    /// Problems that did not stop the run: failed probes that were to be ignored, an unexpected exit code.
+    pub failures: Vec<String>,
+    /// The last lines of its output.
+    pub logs_tail: Vec<String>,
+}
+
+/// How a container got ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// What showed it.
+    #[serde(flatten)]
+    pub by: ReadyBy,
+    /// Time since the start of probing.
+    #[serde(rename = "after_ms", serialize_with = "millis")]
+    pub after: Duration,
+    /// What it listened to then, in order.
+    pub listeners: Vec<Listener>,
+}
+
+/// What showed that a container is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum ReadyBy {
+    /// It listens.
+    Listening,
+    /// Its health check passed.
+    HealthCheck,
+    /// A line of its output matched.
+    Log {
+        /// The line.
+        line: String,
+    },
+    /// It has ended: a one-shot image.
+    Exit,
+    /// The user said when to go on; it showed nothing of itself.
+    User,
+}
+
+/// What a TCP port speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PortReport {
+    /// Where it listens.
+    pub listener: Listener,
+    /// What it speaks.
+    pub speaks: Speaks,
+    /// Which limit ended the crawl; none where all links were followed, or none were to be.
+    pub crawl_cut: Option<CrawlCut>,
+}
+
+/// Which of [`super::CrawlLimits`] left links unfollowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CrawlCut {
+    /// Links lay deeper.
+    Depth,
+    /// There were more links.
+    Pages,
+    /// Bodies were longer.
+    Bytes,
+    /// It took longer.
+    Time,
+}
+
+/// What a TCP port speaks, as far as HTTP goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speaks {
+    /// HTTP/1.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// HTTP/2 without TLS, as gRPC does.
+    H2c,
+    /// Something else.
+    Other,
+    /// It takes a request and answers nothing.
+    Silent,
+    /// It does not take the connection.
+    Unreachable,
+}
+
+impl Speaks {
+    /// True where requests can be sent.
+    pub fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https | Self::H2c)
+    }
+}
+
+/// One thing that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepResult {
+    /// What kind of thing.
+    pub kind: StepKind,
+    /// The request line with the URL, or the command.
+    pub asked: String,
+    /// What came back; none where nothing did.
+    pub answered: Option<Answer>,
+    /// From the question to the end of the answer, without retries.
+    #[serde(rename = "duration_ms", serialize_with = "millis")]
+    pub duration: Duration,
+    /// True where the answer is as expected, or where nothing is expected of it.
+    pub ok: bool,
+    /// What is wrong with the answer; also set where nothing is expected of it.
+    pub error: Option<String>,
+}
+
+/// What kind of thing was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepKind {
+    /// The image's health check.
+    Healthcheck,
+    /// `GET /`, sent because the port speaks HTTP.
+    HttpDefault,
+    /// A link that was found.
+    HttpCrawl,
+    /// A request that the user gave.
+    Http,
+    /// A command inside the container.
+    Exec,
+    /// A command on the host, in the container's network.
+    HostExec,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Answer {
+    /// An HTTP response, the last one where redirections were followed.
+    Http {
+        /// Status code.
+        status: u16,
+        /// `Content-Type`.
+        content_type: Option<String>,
+        /// `Location`, where it was not followed.
+        location: Option<String>,
+        /// URLs of the redirections that were followed.
+        redirects: Vec<String>,
+        /// Bytes of the body that were read.
+        bytes: u64,
+        /// True where the body goes on.
+        truncated: bool,
+        /// Digest of these bytes.
+        sha256: Digest,
+    },
+    /// The end of a command.
+    Command {
+        /// Exit code; none where it was killed at its time limit.
+        exit_code: Option<i64>,
+        /// Its output.
+        stdout: Captured,
+        /// Its error output.
+        stderr: Captured,
+        /// The last lines of both.
+        output_tail: Vec<String>,
+    },
+}

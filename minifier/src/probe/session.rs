@@ -1,0 +1,252 @@
+//! [`Session`]: one container being driven: who is told, what has been found so far, when to give up.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use super::client::{FetchError, Fetched};
+use super::error::ProbeError;
+use super::expect::ExpectedStatus;
+use super::observer::{Event, Observer};
+use super::plan::ProbePlan;
+use super::report::{Answer, ProbeReport, Readiness, ReadyBy, StepKind, StepResult};
+use crate::runtime::Workload;
+
+/// Lines of output that a report keeps.
+const REPORT_LINES: usize = 100;
+/// Lines of output that an error shows.
+const ERROR_LINES: usize = 20;
+/// How long the end of a container may take to be known after a probe failed because of it.
+const ENDING: Duration = Duration::from_secs(3);
+/// How long nothing must come from a running container until its last lines count as read.
+const LINES_STILL: Duration = Duration::from_millis(100);
+/// How long the last lines may take to arrive.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// A container being driven.
+pub(super) struct Session<'a, W> {
+    workload: &'a W,
+    plan: &'a ProbePlan,
+    observer: &'a dyn Observer,
+    begin: Instant,
+    pub(super) report: ProbeReport,
+}
+
+impl<'a, W: Workload> Session<'a, W> {
+    pub(super) fn new(workload: &'a W, plan: &'a ProbePlan, observer: &'a dyn Observer) -> Self {
+        let readiness = Readiness {
+            by: ReadyBy::User,
+            after: Duration::ZERO,
+            listeners: Vec::new(),
+        };
+        let report = ProbeReport {
+            readiness,
+            ports: Vec::new(),
+            steps: Vec::new(),
+            exit: None,
+            stopped: None,
+            failures: Vec::new(),
+            logs_tail: Vec::new(),
+        };
+        Self {
+            workload,
+            plan,
+            observer,
+            begin: Instant::now(),
+            report,
+        }
+    }
+
+    pub(super) fn workload(&self) -> &'a W {
+        self.workload
+    }
+
+    pub(super) fn plan(&self) -> &'a ProbePlan {
+        self.plan
+    }
+
+    /// Time since probing began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    pub(super) fn tell(&self, event: Event<'_>) {
+        self.observer.event(event);
+    }
+
+    /// Something is about to be asked.
+    pub(super) fn started(&self, kind: StepKind, asked: &str) {
+        self.tell(Event::StepStarted { kind, asked });
+    }
+
+    /// Notes a result; an error where it failed and failures are not ignored.
+    pub(super) async fn finished(&mut self, mut result: StepResult) -> Result<(), ProbeError> {
+        if !result.ok && may_be_killed(&result) {
+            // A container that ends takes its probes with it, a moment before its end is known.
+            let _ = timeout(ENDING, self.workload.exited()).await;
+        }
+        if let (Some(error), Some(exit)) = (&mut result.error, self.workload.exit()) {
+            error.push_str(&format!(" (the container exited with code {})", exit.code));
+        }
+        self.tell(Event::StepFinished(&result));
+        self.report.steps.push(result.clone());
+        if result.ok {
+            return Ok(());
+        }
+        let text = format!(
+            "{}: {}",
+            result.asked,
+            result.error.as_deref().unwrap_or_default()
+        );
+        self.report.failures.push(text);
+        if self.plan.ignore_failures {
+            return Ok(());
+        }
+        let logs = self.last_lines(ERROR_LINES).await;
+        let report = Box::new(self.take_report().await);
+        Err(ProbeError::Failed {
+            step: Box::new(result),
+            logs,
+            report,
+        })
+    }
+
+    /// An exit code that is not the expected one is a failure.
+    pub(super) async fn check_exit(&mut self, when: &'static str) -> Result<(), ProbeError> {
+        let Some(exit) = self.workload.exit() else {
+            return Ok(());
+        };
+        if exit.code == self.plan.expected_exit && !exit.oom_killed {
+            return Ok(());
+        }
+        self.report.failures.push(format!(
+            "the container exited with code {} {when}",
+            exit.code
+        ));
+        if self.plan.ignore_failures {
+            Ok(())
+        } else {
+            Err(self.exited(when).await)
+        }
+    }
+
+    /// The error for a container that ended when it should not have.
+    pub(super) async fn exited(&mut self, when: &'static str) -> ProbeError {
+        let Some(exit) = self.workload.exit() else {
+            unreachable!("asked only of a container that has ended")
+        };
+        let logs = self.last_lines(ERROR_LINES).await;
+        let report = Box::new(self.take_report().await);
+        ProbeError::Exited {
+            exit,
+            when,
+            logs,
+            report,
+        }
+    }
+
+    /// The error for a container that does not get ready.
+    pub(super) async fn not_ready(&mut self, observed: String) -> ProbeError {
+        let logs = self.last_lines(ERROR_LINES).await;
+        let report = Box::new(self.take_report().await);
+        let waited = self.plan.ready_timeout;
+        ProbeError::NotReady {
+            waited,
+            observed,
+            logs,
+            report,
+        }
+    }
+
+    /// The error for a container that does not end.
+    pub(super) async fn still_running(&mut self, waited: Duration) -> ProbeError {
+        let logs = self.last_lines(ERROR_LINES).await;
+        let report = Box::new(self.take_report().await);
+        ProbeError::StillRunning {
+            waited,
+            logs,
+            report,
+        }
+    }
+
+    /// The report as it stands, with the end of the output.
+    pub(super) async fn take_report(&mut self) -> ProbeReport {
+        let mut report = self.report.clone();
+        report.exit = report.exit.or_else(|| match report.stopped {
+            None => self.workload.exit(),
+            Some(_) => None,
+        });
+        report.logs_tail = self.last_lines(REPORT_LINES).await;
+        report
+    }
+
+    /// The end of the output, with what was written a moment ago.
+    async fn last_lines(&self, count: usize) -> Vec<String> {
+        let logs = self.workload.logs();
+        let settle = async {
+            let mut next = logs.read(0).next;
+            // A closed stream gives nothing more at once; an open one, when it has been still for a moment.
+            while let Ok(chunk) = timeout(LINES_STILL, logs.next(next)).await {
+                if chunk.closed {
+                    return;
+                }
+                next = chunk.next;
+            }
+            if self.workload.exit().is_some() {
+                logs.closed().await;
+            }
+        };
+        // Where they do not come, what is there is shown.
+        let _ = timeout(LAST_LINES, settle).await;
+        logs.tail(count)
+    }
+}
+
+/// True where the result looks as if the container had ended meanwhile.
+fn may_be_killed(result: &StepResult) -> bool {
+    /// Exit code of a command that was killed.
+    const KILLED: i64 = 128 + 9;
+    match &result.answered {
+        None => true,
+        Some(Answer::Command { exit_code, .. }) => *exit_code == Some(KILLED),
+        Some(Answer::Http { .. }) => false,
+    }
+}
+
+/// Judges the outcome of one HTTP exchange.
+pub(super) fn http_result(
+    kind: StepKind,
+    asked: String,
+    outcome: &Result<Fetched, FetchError>,
+    expect: Option<&ExpectedStatus>,
+    required: bool,
+    duration: Duration,
+) -> StepResult {
+    let error = match (outcome, expect) {
+        (Err(error), _) => Some(format!("no answer: {error}")),
+        (Ok(fetched), Some(expect)) if !expect.contains(fetched.status) => {
+            Some(format!("expected status {expect}, got {}", fetched.status))
+        }
+        (Ok(fetched), None) if fetched.status >= 500 => {
+            Some(format!("answered with status {}", fetched.status))
+        }
+        (Ok(_), _) => None,
+    };
+    let answered = outcome.as_ref().ok().map(|fetched| Answer::Http {
+        status: fetched.status,
+        content_type: fetched.content_type.clone(),
+        location: fetched.location.clone(),
+        redirects: fetched.redirects.clone(),
+        bytes: fetched.bytes,
+        truncated: fetched.truncated,
+        sha256: fetched.sha256,
+    });
+    StepResult {
+        kind,
+        asked,
+        answered,
+        duration,
+        ok: error.is_none() || !required,
+        error,
+    }
+}

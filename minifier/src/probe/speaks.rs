@@ -1,0 +1,104 @@
+//! What each TCP port of a container speaks, by all addresses that lead to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use url::Url;
+
+use super::client::{Clients, Request, fetch};
+use super::detect::{First, Question, detect, reachable};
+use super::report::Speaks;
+use super::sockets::Listener;
+
+/// Per port: one listener to name it by, and the addresses to try, IPv4 first.
+pub(super) fn by_port(
+    listeners: &BTreeSet<Listener>,
+) -> BTreeMap<u16, (Listener, Vec<SocketAddr>)> {
+    let mut ports: BTreeMap<u16, (Listener, Vec<SocketAddr>)> = BTreeMap::new();
+    for listener in listeners {
+        let Some(listening) = listener.tcp() else {
+            continue;
+        };
+        let (_, addresses) = ports
+            .entry(listening.port())
+            .or_insert_with(|| (listener.clone(), Vec::new()));
+        for address in reachable(listening) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+    }
+    for (_, addresses) in ports.values_mut() {
+        addresses.sort_by_key(|address| (!address.ip().is_loopback(), address.is_ipv6()));
+    }
+    ports
+}
+
+/// Finds out what a port speaks; runs in the container's network namespace.
+#[derive(Debug)]
+pub(super) struct Detection {
+    pub(super) clients: Clients,
+    /// The first message of a TLS handshake.
+    pub(super) hello: Arc<Vec<u8>>,
+    pub(super) question: Question,
+    /// How long an answer may take.
+    pub(super) limit: Duration,
+}
+
+impl Detection {
+    /// Tries the addresses of a port until one takes the connection; there is at least one.
+    pub(super) async fn port(self, addresses: Vec<SocketAddr>) -> (SocketAddr, Speaks) {
+        let first = addresses[0];
+        for address in addresses {
+            let speaks = match detect(address, self.question, &self.hello, self.limit).await {
+                First::Unreachable => continue,
+                First::Http => Speaks::Http,
+                First::H2c => Speaks::H2c,
+                First::Other => Speaks::Other,
+                First::Silent => Speaks::Silent,
+                First::Tls if self.inside_tls(address).await => Speaks::Https,
+                First::Tls => Speaks::Other,
+            };
+            return (address, speaks);
+        }
+        (first, Speaks::Unreachable)
+    }
+
+    /// True where HTTP is spoken inside TLS.
+    async fn inside_tls(&self, address: SocketAddr) -> bool {
+        let Ok(url) = Url::parse(&format!("https://{address}/")) else {
+            return false;
+        };
+        let mut request = Request::get(url, false, self.limit);
+        if self.question == Question::Options {
+            request.method = Method::OPTIONS;
+        }
+        fetch(&self.clients, &request).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sockets::Protocol;
+    use super::*;
+
+    #[test]
+    fn a_port_is_named_once_and_reached_by_loopback_first() {
+        let tcp = |text: &str| Listener::Inet(Protocol::Tcp, text.parse().unwrap());
+        let listeners = BTreeSet::from([
+            tcp("10.0.0.2:80"),
+            tcp("[::]:80"),
+            tcp("0.0.0.0:80"),
+            tcp("[::1]:81"),
+            Listener::Inet(Protocol::Udp, "0.0.0.0:53".parse().unwrap()),
+            Listener::Unix("/run/x".into()),
+        ]);
+        let ports = by_port(&listeners);
+        assert_eq!(ports.keys().copied().collect::<Vec<_>>(), [80, 81]);
+        let texts: Vec<String> = ports[&80].1.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["127.0.0.1:80", "[::1]:80", "10.0.0.2:80"]);
+    }
+}

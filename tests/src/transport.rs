@@ -1,0 +1,284 @@
+//! What the tests of reading and loading images share: small archives, images in a daemon, comparing what is read.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use minifier::image::{DiffId, Digest, ImageConfig};
+use minifier::rootfs::{ContentStore, EntryKind, LayerIndex};
+
+/// Content of every regular file, in the order of the layers; hashed, so that images of any size fit.
+pub fn contents(layers: &[LayerIndex], store: &dyn ContentStore) -> Vec<(String, Digest)> {
+    let mut contents = Vec::new();
+    for entry in layers.iter().flat_map(|layer| &layer.entries) {
+        if let EntryKind::File(content) = entry.kind {
+            let mut bytes = Vec::new();
+            let mut reader = store
+                .open(content)
+                .unwrap_or_else(|e| panic!("{}: {e}", entry.path));
+            reader
+                .read_to_end(&mut bytes)
+                .unwrap_or_else(|e| panic!("{}: {e}", entry.path));
+            assert_eq!(bytes.len() as u64, content.size, "{}", entry.path);
+            contents.push((entry.path.to_string(), Digest::of(&bytes)));
+        }
+    }
+    contents
+}
+
+/// A plain file of an archive.
+pub fn append(builder: &mut tar::Builder<impl std::io::Write>, name: &str, body: &[u8]) {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(body.len() as u64);
+    header.set_mode(0o644);
+    header.set_mtime(1);
+    header.set_uid(0);
+    header.set_gid(0);
+    builder.append_data(&mut header, name, body).unwrap();
+}
+
+/// A docker-archive of one image with one layer that holds `/file`.
+pub fn small_archive(body: &[u8], tags: &[&str]) -> (Vec<u8>, ImageConfig) {
+    let mut layer = tar::Builder::new(Vec::new());
+    append(&mut layer, "file", body);
+    let layer = layer.into_inner().unwrap();
+    let config = serde_json::json!({
+        "os": "linux", "architecture": "amd64", "config": {"Cmd": ["/file"]},
+        "rootfs": {"type": "layers", "diff_ids": [DiffId::of(&layer)]},
+        "history": [{"created_by": "test"}],
+    });
+    let config = serde_json::to_vec(&config).unwrap();
+    let name = format!("{}.json", Digest::of(&config).to_hex());
+    let manifest =
+        serde_json::json!([{"Config": name, "RepoTags": tags, "Layers": ["l/layer.tar"]}]);
+    let mut archive = tar::Builder::new(Vec::new());
+    append(&mut archive, "l/layer.tar", &layer);
+    append(&mut archive, &name, &config);
+    append(
+        &mut archive,
+        "manifest.json",
+        manifest.to_string().as_bytes(),
+    );
+    let config = ImageConfig::parse(&config).unwrap();
+    (archive.into_inner().unwrap(), config)
+}
+
+/// Debian's client: another one earlier on PATH may lack the builder.
+pub const DOCKER: &str = "/usr/bin/docker";
+const BUSYBOX: &str = "/bin/busybox";
+
+/// Runs Docker's command line; gives what it prints.
+pub fn docker(args: &[&str]) -> String {
+    let output = Command::new(DOCKER)
+        .args(args)
+        .env("DOCKER_BUILDKIT", "0")
+        .output()
+        .expect("run docker");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {args:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Image names of one test, removed at its end.
+#[derive(Default)]
+pub struct Names(Vec<String>);
+
+impl Names {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A name for an image of the test `test`, which may come to exist.
+    pub fn add(&mut self, test: &str) -> String {
+        let name = format!("mflayers-{test}:{}", std::process::id());
+        self.0.push(name.clone());
+        name
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        for name in self.0.iter().rev() {
+            // Not there where the test failed early.
+            let _ = Command::new(DOCKER)
+                .args(["rmi", "-f", name])
+                .stderr(Stdio::null())
+                .stdout(Stdio::null())
+                .status();
+        }
+    }
+}
+
+/// One entry of the base layer, with PAX records as Go writes them.
+fn entry(
+    builder: &mut tar::Builder<Vec<u8>>,
+    kind: tar::EntryType,
+    name: &[u8],
+    mode: u32,
+    records: &[(&str, &[u8])],
+    body: &[u8],
+) {
+    let mut header = tar::Header::new_ustar();
+    header.set_path("placeholder").unwrap();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(1000);
+    header.set_gid(1001);
+    header.set_mtime(1_700_000_000);
+    header.set_size(body.len() as u64);
+    if kind == tar::EntryType::Char {
+        header.set_device_major(1).unwrap();
+        header.set_device_minor(3).unwrap();
+    }
+    header.set_cksum();
+    let records = [("path", name)].into_iter().chain(records.iter().copied());
+    builder.append_pax_extensions(records).unwrap();
+    builder.append(&header, body).unwrap();
+}
+
+/// Everything that is awkward in a layer.
+pub fn base_layer() -> Vec<u8> {
+    use tar::EntryType as Type;
+    // VFS_CAP_REVISION_2 with CAP_NET_BIND_SERVICE.
+    let capability = [&[1, 0, 0, 2, 0, 4, 0, 0][..], &[0; 12]].concat();
+    let long = format!("data/{}/{}", "d".repeat(200), "f".repeat(200));
+    let target = format!("/{}", "t".repeat(300));
+    let mut b = tar::Builder::new(Vec::new());
+    for dir in ["bin/", "data/", "data/opq/", "data/dir/", "etc/"] {
+        entry(&mut b, Type::Directory, dir.as_bytes(), 0o755, &[], b"");
+    }
+    entry(&mut b, Type::Directory, b"tmp/", 0o1777, &[], b"");
+    entry(
+        &mut b,
+        Type::Regular,
+        b"bin/busybox",
+        0o755,
+        &[],
+        &fs::read(BUSYBOX).unwrap(),
+    );
+    entry(
+        &mut b,
+        Type::Symlink,
+        b"bin/sh",
+        0o777,
+        &[("linkpath", b"busybox")],
+        b"",
+    );
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/setuid",
+        0o4755,
+        &[],
+        b"setuid",
+    );
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/capable",
+        0o755,
+        &[("SCHILY.xattr.security.capability", &capability)],
+        b"capable",
+    );
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/n\xff\xfe\n",
+        0o644,
+        &[],
+        b"not UTF-8",
+    );
+    entry(&mut b, Type::Regular, long.as_bytes(), 0o600, &[], b"long");
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/times",
+        0o644,
+        &[("mtime", b"1234.000000567")],
+        b"times",
+    );
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/before",
+        0o644,
+        &[("mtime", b"-1.5")],
+        b"before 1970",
+    );
+    entry(
+        &mut b,
+        Type::Link,
+        b"data/hard",
+        0o644,
+        &[("linkpath", b"data/times")],
+        b"",
+    );
+    entry(
+        &mut b,
+        Type::Symlink,
+        b"data/dangling",
+        0o777,
+        &[("linkpath", target.as_bytes())],
+        b"",
+    );
+    entry(&mut b, Type::Char, b"data/null", 0o666, &[], b"");
+    entry(&mut b, Type::Fifo, b"data/fifo", 0o644, &[], b"");
+    entry(&mut b, Type::Regular, b"data/empty", 0o644, &[], b"");
+    entry(&mut b, Type::Regular, b"data/gone", 0o644, &[], b"gone");
+    entry(&mut b, Type::Regular, b"data/opq/old", 0o644, &[], b"old");
+    entry(&mut b, Type::Regular, b"data/dir/a", 0o644, &[], b"a");
+    entry(
+        &mut b,
+        Type::Regular,
+        b"data/dir/b",
+        0o644,
+        &[],
+        &vec![0; 3_000_000],
+    );
+    b.into_inner().unwrap()
+}
+
+/// Makes an image of one layer.
+pub fn import(layer: &[u8], name: &str) {
+    let mut child = Command::new(DOCKER)
+        .args(["import", "-", name])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(layer).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+/// An image with whiteouts, an opaque directory and a layer that occurs twice, on top of [`base_layer`].
+pub fn trap_image(names: &mut Names, test: &str) -> String {
+    let base = names.add(&format!("{test}-base"));
+    import(&base_layer(), &base);
+    let name = names.add(test);
+    let context = tempfile::tempdir().unwrap();
+    let dockerfile = format!(
+        "FROM {base}\n\
+         RUN [\"/bin/busybox\", \"rm\", \"-r\", \"/data/gone\", \"/data/dir/a\", \"/data/opq\"]\n\
+         RUN [\"/bin/busybox\", \"mkdir\", \"/data/opq\"]\n\
+         RUN [\"/bin/busybox\", \"sh\", \"-c\", \"/bin/busybox rm -r /data/opq && /bin/busybox mkdir /data/opq \
+             && echo new >/data/opq/new\"]\n\
+         COPY copied /data/copied\n\
+         RUN [\"/bin/busybox\", \"ln\", \"/data/times\", \"/data/third\"]\n\
+         ENV KEY=value\n\
+         CMD [\"/bin/sh\"]\n"
+    );
+    fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
+    fs::write(context.path().join("copied"), "copied").unwrap();
+    docker(&[
+        "build",
+        "-q",
+        "--no-cache",
+        "--network",
+        "none",
+        "-t",
+        &name,
+        context.path().to_str().unwrap(),
+    ]);
+    name
+}
