@@ -242,13 +242,14 @@ fn requested(scratch: *mut Scratch, class: u32, index: u32) -> u32 {
         }
         let length =
             bpf_probe_read_user_str(data.cast(), PATH_MAX as u32, address as *const c_void);
-        if length <= 0 {
+        if length < 0 {
             return if result == -EFAULT { NO_PATH } else { LOST };
         }
         if length >= PATH_MAX as i64 && result == -ENAMETOOLONG {
             return NO_PATH;
         }
-        let length = length as u32 - 1;
+        // With the NUL, but for an empty path: that is 0 on kernels before 6.13.
+        let length = if length == 0 { 0 } else { length as u32 - 1 };
         if length > PATH_MAX as u32 - 1 {
             return LOST;
         }
