@@ -37,7 +37,10 @@ enum Task {
         force: bool,
     },
     /// Measure what minifier costs, as ratios.
-    Bench,
+    Bench {
+        /// Which parts; all when none is named.
+        parts: Vec<bench::Part>,
+    },
     /// Set everything up and run the tests, tier by tier.
     Test {
         /// Only the tests of this tier.
@@ -89,7 +92,7 @@ fn run(task: Task) -> Result<()> {
             write,
             program,
         } => table::run(&fixtures::select(&names)?, program, write),
-        Task::Bench => bench::run(),
+        Task::Bench { parts } => bench::run(&parts),
         Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }
 }

@@ -8,6 +8,7 @@ mod memory;
 mod storm;
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use crate::cargo::{Profile, program};
 use crate::{fixtures, setup};
@@ -24,8 +25,19 @@ struct Row {
     from: String,
 }
 
-/// Measures everything and prints a Markdown table.
-pub fn run() -> Result<()> {
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// What tracing costs the workload, and a bystander.
+    Storm,
+    /// What a build takes beyond the workload's own time.
+    Build,
+    /// Peak memory for a small and a large image.
+    Memory,
+}
+
+/// Measures those parts, or all where none is named, and prints a Markdown table.
+pub fn run(parts: &[Part]) -> Result<()> {
     setup::run_without_ebpf()?;
     fixtures::ensure_all(
         &fixtures::select(&["nginx".into(), "static".into()])?,
@@ -33,8 +45,14 @@ pub fn run() -> Result<()> {
     )?;
     let program = program(Profile::Release)?;
     let mut rows = Vec::new();
-    for part in [storm::measure, build::measure, memory::measure] {
-        rows.extend(part(&program)?);
+    for part in Part::value_variants() {
+        if parts.is_empty() || parts.contains(part) {
+            rows.extend(match part {
+                Part::Storm => storm::measure(&program)?,
+                Part::Build => build::measure(&program)?,
+                Part::Memory => memory::measure(&program)?,
+            });
+        }
     }
     println!("| measured | result | aim | from |\n|---|---:|---:|---|");
     for row in rows {
