@@ -14,6 +14,7 @@ mod error;
 mod load;
 mod overlay2;
 mod source;
+mod stored;
 
 pub use archive::{ArchiveError, ArchiveImage, Select, read_archive};
 pub use archive_check::{Mismatch, check_archive};
@@ -26,3 +27,4 @@ pub use error::TransportError;
 pub use load::Loaded;
 pub use overlay2::InPlaceError;
 pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};
+pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};

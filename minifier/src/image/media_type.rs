@@ -1,0 +1,121 @@
+//! Media types of manifests, configs and layers, in both families: OCI's and Docker's (schema 2).
+//!
+//! Source: OCI image spec, `media-types.md`; distribution, "Image Manifest Version 2, Schema 2".
+
+/// OCI image manifest.
+pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// OCI image index.
+pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// OCI image config.
+pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// OCI layer, to which `+gzip` or `+zstd` is added.
+pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// Docker's image manifest.
+pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Docker's name for an image index.
+pub const DOCKER_MANIFEST_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+/// Docker's image config.
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+/// Docker's layer, to which `.gzip` or `.zstd` is added.
+pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
+
+/// Manifest of Docker's schema 1, which has no config; refused.
+const DOCKER_SCHEMA_1: [&str; 2] = [
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+];
+
+/// What a descriptor of an index or a layout points to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// The manifest of one image.
+    Manifest,
+    /// An index of several.
+    Index,
+    /// A manifest of Docker's schema 1.
+    Schema1,
+    /// Anything else.
+    Other,
+}
+
+impl DocumentKind {
+    /// The kind that a media type means.
+    pub fn of(media_type: &str) -> Self {
+        match media_type {
+            OCI_MANIFEST | DOCKER_MANIFEST => Self::Manifest,
+            OCI_INDEX | DOCKER_MANIFEST_LIST => Self::Index,
+            other if DOCKER_SCHEMA_1.contains(&other) => Self::Schema1,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What a layer's media type says of its bytes. How they are compressed is told by the bytes themselves: some builders
+/// write a type that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerKind {
+    /// A tar, perhaps compressed.
+    Tar,
+    /// Its bytes are elsewhere and may not be distributed.
+    Foreign,
+    /// Encrypted (`+encrypted`, ocicrypt).
+    Encrypted,
+    /// No layer of a file system.
+    Other,
+}
+
+impl LayerKind {
+    /// The kind that a media type means.
+    pub fn of(media_type: &str) -> Self {
+        if media_type.ends_with("+encrypted") {
+            return Self::Encrypted;
+        }
+        let foreign = media_type.contains(".nondistributable.") || media_type.contains(".foreign.");
+        let layer = [
+            OCI_LAYER,
+            DOCKER_LAYER,
+            "application/vnd.oci.image.layer.nondistributable.v1.tar",
+            "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        ];
+        match layer.iter().any(|start| media_type.starts_with(start)) {
+            true if foreign => Self::Foreign,
+            true => Self::Tar,
+            false => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_told_apart() {
+        for (media_type, kind) in [
+            ("application/vnd.oci.image.layer.v1.tar", LayerKind::Tar),
+            (
+                "application/vnd.oci.image.layer.v1.tar+zstd",
+                LayerKind::Tar,
+            ),
+            (
+                "application/vnd.docker.image.rootfs.diff.tar.gzip",
+                LayerKind::Tar,
+            ),
+            (
+                "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+                LayerKind::Encrypted,
+            ),
+            (
+                "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+                LayerKind::Foreign,
+            ),
+            (
+                "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+                LayerKind::Foreign,
+            ),
+            ("application/vnd.in-toto+json", LayerKind::Other),
+        ] {
+            assert_eq!(LayerKind::of(media_type), kind, "{media_type}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! [`StoredImage`]: an image as a transport stores it: the bytes of its manifest and config, and its blobs on demand.
+//! Every transport that is not the daemon reads into this and writes from it.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::error::TransportError;
+use crate::image::{Descriptor, Digest, HashingReader, ImageConfig, Manifest};
+
+/// Gives the blobs of an image, as stored. Blocks; several may be open at once.
+pub trait BlobStore: Send + Sync {
+    /// Opens a blob for reading from its start. What is read is checked by [`StoredImage::open`], not here.
+    fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError>;
+
+    /// The registry and repository that the blobs come from, where they do: another repository of the same registry
+    /// can take them over without their being sent.
+    fn repository(&self) -> Option<(&str, &str)> {
+        None
+    }
+}
+
+/// An image as it is stored somewhere.
+#[derive(Clone)]
+pub struct StoredImage {
+    /// Where it was read from, as the user wrote it.
+    pub reference: String,
+    /// The names that it has there.
+    pub names: Vec<String>,
+    /// Its manifest: as stored; made anew (OCI) where it is stored without one.
+    pub manifest: Manifest,
+    /// Its config.
+    pub config: ImageConfig,
+    /// Its blobs.
+    pub blobs: Arc<dyn BlobStore>,
+    /// What was passed over on the way to it (other platforms, attestations), a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl StoredImage {
+    /// Opens a layer, config or other blob. The reader fails at its end, and so never ends well, where the bytes are
+    /// not those that the descriptor names.
+    pub fn open(&self, blob: &Descriptor) -> Result<VerifiedReader<'_>, TransportError> {
+        Ok(VerifiedReader::new(self.blobs.open(blob)?, blob))
+    }
+}
+
+impl std::fmt::Debug for StoredImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredImage")
+            .field("reference", &self.reference)
+            .field("manifest", &self.manifest.digest())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A blob whose bytes are not those that its descriptor names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BlobMismatch {
+    /// Another digest.
+    #[error("blob {expected}: its bytes have the digest {found}")]
+    Digest {
+        /// The descriptor's.
+        expected: Digest,
+        /// That of the bytes.
+        found: Digest,
+    },
+    /// Another size.
+    #[error("blob {digest}: it has {found} bytes, expected {expected}")]
+    Short {
+        /// The blob.
+        digest: Digest,
+        /// Bytes in the descriptor.
+        expected: u64,
+        /// Bytes that there are.
+        found: u64,
+    },
+    /// There are more bytes.
+    #[error("blob {digest}: it has more than the expected {expected} bytes")]
+    Long {
+        /// The blob.
+        digest: Digest,
+        /// Bytes in the descriptor.
+        expected: u64,
+    },
+}
+
+/// Reads a blob and compares it with its descriptor; an error of kind `InvalidData` holds a [`BlobMismatch`].
+pub struct VerifiedReader<'a> {
+    inner: Option<HashingReader<Box<dyn Read + Send + 'a>>>,
+    digest: Digest,
+    size: u64,
+    left: u64,
+}
+
+impl<'a> VerifiedReader<'a> {
+    /// Reads `inner`, which should hold `blob`.
+    pub fn new(inner: Box<dyn Read + Send + 'a>, blob: &Descriptor) -> Self {
+        Self {
+            inner: Some(HashingReader::new(inner)),
+            digest: blob.digest,
+            size: blob.size,
+            left: blob.size,
+        }
+    }
+
+    fn mismatch(mismatch: BlobMismatch) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, mismatch)
+    }
+
+    /// At the end: is it one, and are these the bytes?
+    fn end(&mut self) -> io::Result<usize> {
+        let Some(mut inner) = self.inner.take() else {
+            return Ok(0);
+        };
+        if self.left > 0 {
+            return Err(Self::mismatch(BlobMismatch::Short {
+                digest: self.digest,
+                expected: self.size,
+                found: self.size - self.left,
+            }));
+        }
+        let mut more = [0];
+        loop {
+            match inner.read(&mut more) {
+                Ok(0) => break,
+                Ok(_) => {
+                    return Err(Self::mismatch(BlobMismatch::Long {
+                        digest: self.digest,
+                        expected: self.size,
+                    }));
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let found = Digest::from_bytes(inner.finish().0);
+        match found == self.digest {
+            true => Ok(0),
+            false => Err(Self::mismatch(BlobMismatch::Digest {
+                expected: self.digest,
+                found,
+            })),
+        }
+    }
+}
+
+impl Read for VerifiedReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let want = usize::try_from(self.left).map_or(buf.len(), |left| left.min(buf.len()));
+        let read = match (&mut self.inner, want) {
+            (Some(inner), 1..) => inner.read(&mut buf[..want])?,
+            _ => 0,
+        };
+        if read == 0 {
+            return self.end();
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &'static [u8], blob: &[u8]) -> Result<Vec<u8>, String> {
+        let blob = Descriptor::new("", Digest::of(blob), blob.len() as u64);
+        let mut all = Vec::new();
+        VerifiedReader::new(Box::new(bytes), &blob)
+            .read_to_end(&mut all)
+            .map(|_| all)
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_blob_reads_to_its_end_only_where_it_is_what_it_should_be() {
+        assert_eq!(read(b"blob", b"blob").unwrap(), b"blob");
+        assert_eq!(read(b"", b"").unwrap(), b"");
+        assert!(read(b"blub", b"blob").unwrap_err().contains("digest"));
+        assert!(read(b"blo", b"blob").unwrap_err().contains("3 bytes"));
+        assert!(read(b"blobs", b"blob").unwrap_err().contains("more than"));
+        assert!(read(b"x", b"").unwrap_err().contains("more than"));
+    }
+}
