@@ -10,6 +10,7 @@
 mod answers;
 mod checks;
 pub mod command;
+pub mod conformance;
 pub mod expected;
 mod fixture;
 pub mod layers;

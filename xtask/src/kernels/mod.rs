@@ -1,0 +1,19 @@
+//! `cargo xtask kernels`: the tracer on the kernels that people run, each in an emulated machine.
+//!
+//! [`kernel`] gets the kernels from Debian's packages ([`apt`], a private root: the system's own is not touched),
+//! [`guest`] builds what runs inside, [`initramfs`] packs it, [`machine`] starts QEMU, [`console`] reads what the guest
+//! told, [`table`] shows it.
+
+mod apt;
+mod arch;
+mod boot;
+mod console;
+mod emulator;
+mod guest;
+mod initramfs;
+mod kernel;
+mod run;
+mod table;
+
+pub use arch::Arch;
+pub use run::{Options, run};
