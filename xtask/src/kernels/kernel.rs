@@ -109,8 +109,9 @@ fn fetch_newest(arch: Arch, series: &str, apt: &Apt) -> Result<Option<Kernel>> {
     });
     let candidates = newest(series, releases);
     for release in candidates.iter().take(ATTEMPTS) {
-        match fetch(arch, release, apt) {
-            Ok(kernel) => return Ok(Some(kernel)),
+        let unpacked = tempfile::tempdir_in(cache::subdir("kernels")?)?;
+        match download(release, apt, unpacked.path()) {
+            Ok(()) => return store(arch, release, unpacked.path()).map(Some),
             Err(error) => eprintln!("kernels: {release} cannot be had: {error:#}"),
         }
     }
@@ -121,18 +122,20 @@ fn fetch_newest(arch: Arch, series: &str, apt: &Apt) -> Result<Option<Kernel>> {
     Ok(None)
 }
 
-fn fetch(arch: Arch, release: &str, apt: &Apt) -> Result<Kernel> {
+fn download(release: &str, apt: &Apt, folder: &Path) -> Result<()> {
+    eprintln!("kernels: fetching {release}");
+    let image = format!("linux-image-{release}");
+    // Newer kernels come in several packages.
+    let parts = ["linux-binary-", "linux-modules-"].map(|part| format!("{part}{release}"));
+    let mut packages: Vec<String> = apt.dependencies(&image)?;
+    packages.retain(|name| parts.contains(name));
+    packages.push(image);
+    apt.unpack(&packages, folder)
+}
+
+fn store(arch: Arch, release: &str, unpacked: &Path) -> Result<Kernel> {
     let folder = cache::filled(&format!("kernels/{}", arch.debian()), release, |folder| {
-        eprintln!("kernels: fetching {release}");
-        let image = format!("linux-image-{release}");
-        // Newer kernels come in several packages.
-        let parts = ["linux-binary-", "linux-modules-"].map(|part| format!("{part}{release}"));
-        let mut packages: Vec<String> = apt.dependencies(&image)?;
-        packages.retain(|name| parts.contains(name));
-        packages.push(image);
-        let unpacked = tempfile::tempdir_in(folder.parent().context("a folder without a parent")?)?;
-        apt.unpack(&packages, unpacked.path())?;
-        take(unpacked.path(), release, folder)
+        take(unpacked, release, folder)
     })?;
     Ok(Kernel {
         arch,
@@ -143,11 +146,13 @@ fn fetch(arch: Arch, release: &str, apt: &Apt) -> Result<Kernel> {
 
 /// Takes what is needed out of an unpacked package.
 fn take(unpacked: &Path, release: &str, folder: &Path) -> Result<()> {
-    let image = unpacked.join(format!("boot/vmlinuz-{release}"));
-    fs::copy(&image, folder.join("vmlinuz")).with_context(|| format!("no {}", image.display()))?;
     let places = ["lib/modules", "usr/lib/modules"].map(|place| unpacked.join(place).join(release));
     let place = places.iter().find(|place| place.is_dir());
     let place = place.context("the packages have no modules")?;
+    // Beside the modules from 7.2 on.
+    let images = [unpacked.join(format!("boot/vmlinuz-{release}")), place.join("vmlinuz")];
+    let image = images.iter().find(|image| image.is_file());
+    fs::copy(image.context("the packages have no kernel")?, folder.join("vmlinuz"))?;
     let mut found = Vec::new();
     list(place, &mut found)?;
     let modules = folder.join("modules");
