@@ -102,6 +102,24 @@ pub mod hook {
     pub const COUNT: u32 = 5;
 }
 
+/// Programs, each with room of its own to build a record in: on some kernels one may be preempted by another.
+pub mod slot {
+    /// How many copies of the program at `sys_exit` there are, see the kernel side's `turns`.
+    pub const COPIES: u32 = 4;
+    /// `sys_exit`: this and the next ones, one per copy.
+    pub const SYS_EXIT: u32 = 0;
+    /// `sched_process_fork`
+    pub const FORK: u32 = COPIES;
+    /// `sched_process_exec`
+    pub const EXEC: u32 = COPIES + 1;
+    /// `sched_process_exit`
+    pub const EXIT: u32 = COPIES + 2;
+    /// `io_uring_submit_req`
+    pub const URING: u32 = COPIES + 3;
+    /// Number of slots.
+    pub const COUNT: u32 = COPIES + 4;
+}
+
 /// Indices into the counters (a per-CPU array).
 pub mod counter {
     use super::hook;
@@ -118,8 +136,10 @@ pub mod counter {
     pub const FOREIGN: u32 = PATH_LOST + 2;
     /// io_uring requests that take a path which could not be read.
     pub const URING_LOST: u32 = PATH_LOST + 3;
+    /// Returns of system calls for which every copy of the program may have been busy.
+    pub const CROWDED: u32 = PATH_LOST + 4;
     /// Number of counters.
-    pub const COUNT: u32 = PATH_LOST + 4;
+    pub const COUNT: u32 = PATH_LOST + 5;
 }
 
 /// How many bytes a control group's name may have to be compared (the key of the map `LEAVES`, padded with zeros).

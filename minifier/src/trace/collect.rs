@@ -110,17 +110,26 @@ fn trace(kernel: &mut Kernel, assembler: Assembler) -> Result<Trace, TraceError>
     };
     let mut hooks = Vec::new();
     let mut gaps = Vec::new();
+    let crowded = total(kernel, counter::CROWDED)?;
     for index in 0..kernel.hooks.len() {
-        let skipped = kernel.skipped(index);
+        let skipped = kernel.skipped(index, crowded);
         let hook = &kernel.hooks[index];
         let seen = total(kernel, counter::SEEN + hook.counter)?;
-        let lost = total(kernel, counter::LOST + hook.counter)? + skipped;
-        if lost > 0 {
+        let unwritten = total(kernel, counter::LOST + hook.counter)?;
+        if unwritten > 0 {
             gaps.push(format!(
-                "{lost} records of {} were lost because the buffer was full; trace with a larger one",
+                "{unwritten} records of {} were lost because the buffer was full; trace with a larger one",
                 hook.name
             ));
         }
+        if skipped > 0 {
+            gaps.push(format!(
+                "up to {skipped} events of {} were lost because the kernel was busy with others; trace on a host with \
+                 less load",
+                hook.name
+            ));
+        }
+        let lost = unwritten + skipped;
         hooks.push(HookStatus {
             name: hook.name.to_owned(),
             seen,

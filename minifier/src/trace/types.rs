@@ -29,6 +29,11 @@ impl Types {
         self.tracepoint(name).is_some()
     }
 
+    /// True where the kernel has a function of that name.
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        self.named(name).any(|found| matches!(found, Type::Func(_)))
+    }
+
     fn named(&self, name: &str) -> impl Iterator<Item = Type> {
         self.0
             .resolve_types_by_name(name)

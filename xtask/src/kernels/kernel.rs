@@ -150,9 +150,15 @@ fn take(unpacked: &Path, release: &str, folder: &Path) -> Result<()> {
     let place = places.iter().find(|place| place.is_dir());
     let place = place.context("the packages have no modules")?;
     // Beside the modules from 7.2 on.
-    let images = [unpacked.join(format!("boot/vmlinuz-{release}")), place.join("vmlinuz")];
+    let images = [
+        unpacked.join(format!("boot/vmlinuz-{release}")),
+        place.join("vmlinuz"),
+    ];
     let image = images.iter().find(|image| image.is_file());
-    fs::copy(image.context("the packages have no kernel")?, folder.join("vmlinuz"))?;
+    fs::copy(
+        image.context("the packages have no kernel")?,
+        folder.join("vmlinuz"),
+    )?;
     let mut found = Vec::new();
     list(place, &mut found)?;
     let modules = folder.join("modules");
