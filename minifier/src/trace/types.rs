@@ -76,10 +76,16 @@ impl Types {
         self.member(structure, members).map(|(offset, _)| offset)
     }
 
-    /// Offset of a member that is a pointer.
+    /// Offset of a member that is a pointer, or a structure that holds nothing but one (`struct delayed_filename`).
     pub(super) fn pointer_offset(&self, structure: &str, member: &str) -> Option<u32> {
         match self.member(structure, member)? {
             (offset, Type::Ptr(_)) => Some(offset),
+            (offset, Type::Struct(around)) => {
+                let [only] = &around.members[..] else {
+                    return None;
+                };
+                matches!(self.plain(only)?, Type::Ptr(_)).then_some(offset)
+            }
             _ => None,
         }
     }
