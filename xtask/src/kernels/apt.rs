@@ -24,7 +24,11 @@ pub(super) struct Apt {
 impl Apt {
     /// The package lists of these suites (`bookworm`, `bookworm-security`, …) for one machine, fetched where they are
     /// missing or older than a day.
-    pub(super) fn new(name: &str, architecture: &'static str, suites: &[&str]) -> Result<Self> {
+    pub(super) fn new(
+        name: &str,
+        architecture: &'static str,
+        suites: &[impl AsRef<str>],
+    ) -> Result<Self> {
         let root = cache::subdir(&format!("kernels/apt/{name}-{architecture}"))?;
         for folder in ["lists/partial", "archives/partial"] {
             fs::create_dir_all(root.join(folder))?;
@@ -140,10 +144,33 @@ struct Mirrors {
     security: String,
 }
 
+/// The Debian suites that this system gets its packages from, such as `bookworm` and `bookworm-security`.
+pub(super) fn system_suites() -> Result<Vec<String>> {
+    let printed = index_targets("$(REPO_URI) $(CODENAME)")?;
+    let mut suites: Vec<String> = Vec::new();
+    for line in printed.lines() {
+        let (uri, suite) = line.split_once(' ').context("a line without a suite")?;
+        let uri = uri.trim_end_matches('/');
+        let debian = uri.ends_with("/debian") || uri.ends_with("/debian-security");
+        if debian && !suites.iter().any(|one| one == suite) {
+            suites.push(suite.to_owned());
+        }
+    }
+    // The release itself first: its name is the shortest.
+    suites.sort_by_key(String::len);
+    ensure!(
+        !suites.is_empty(),
+        "apt has no source with Debian's packages"
+    );
+    Ok(suites)
+}
+
+fn index_targets(format: &str) -> Result<String> {
+    command::capture(Command::new("apt-get").args(["indextargets", "--format", format]))
+}
+
 fn mirrors() -> Result<Mirrors> {
-    let mut targets = Command::new("apt-get");
-    targets.args(["indextargets", "--format", "$(REPO_URI)"]);
-    let printed = command::capture(&mut targets)?;
+    let printed = index_targets("$(REPO_URI)")?;
     let ending = |end: &str| {
         let mut uris = printed.lines().map(|line| line.trim_end_matches('/'));
         uris.find(|uri| uri.ends_with(end)).map(str::to_owned)
@@ -155,8 +182,8 @@ fn mirrors() -> Result<Mirrors> {
     }
 }
 
-fn sources(mirrors: &Mirrors, suites: &[&str]) -> String {
-    let line = |suite: &&str| {
+fn sources(mirrors: &Mirrors, suites: &[impl AsRef<str>]) -> String {
+    let line = |suite: &str| {
         let mirror = if suite.ends_with("-security") {
             &mirrors.security
         } else {
@@ -164,7 +191,7 @@ fn sources(mirrors: &Mirrors, suites: &[&str]) -> String {
         };
         format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n")
     };
-    suites.iter().map(line).collect()
+    suites.iter().map(|suite| line(suite.as_ref())).collect()
 }
 
 fn dependencies(shown: &str) -> Vec<String> {

@@ -8,12 +8,10 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::Arch;
-use super::apt::Apt;
+use super::apt::{Apt, system_suites};
 use crate::{cache, command};
 
 const OLDEST: u32 = 10;
-/// The release that the unpacked one is made for, and where it is newer.
-const RELEASE: [&str; 3] = ["bookworm", "bookworm-security", "bookworm-backports"];
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -35,8 +33,11 @@ impl Emulator {
         }
         let root = cache::filled("kernels/emulator", arch.debian(), |folder| {
             eprintln!("kernels: fetching {package}");
-            let apt = Apt::new("emulator", "amd64", &RELEASE)?;
-            apt.unpack_with_needs(package, RELEASE[2], folder)
+            let mut suites = system_suites()?;
+            let backports = format!("{}-backports", suites[0]);
+            suites.push(backports.clone());
+            let apt = Apt::new("emulator", "amd64", &suites)?;
+            apt.unpack_with_needs(package, &backports, folder)
         })?;
         let emulator = Self {
             program: root.join("usr/bin").join(program),

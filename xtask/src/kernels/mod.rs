@@ -7,6 +7,7 @@
 mod apt;
 mod arch;
 mod boot;
+mod compile;
 mod console;
 mod emulator;
 mod guest;

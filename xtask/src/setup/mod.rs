@@ -22,4 +22,9 @@ pub fn run_without_ebpf() -> Result<()> {
     daemon::ensure_running()
 }
 
+/// What compiling for arm64 needs.
+pub fn run_for_arm64() -> Result<()> {
+    packages::install_missing_for(&[packages::Group::Arm64])
+}
+
 pub use linker::{ensure_installed as ensure_bpf_linker, path as bpf_linker};

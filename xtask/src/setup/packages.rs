@@ -17,6 +17,8 @@ pub(super) enum Group {
     Images,
     /// Compiling the kernel side.
     Ebpf,
+    /// Compiling for arm64.
+    Arm64,
 }
 
 /// A package and how to see that nothing is to be done.
@@ -61,6 +63,10 @@ const NEEDS: &[Need] = &[
     package(Group::Ebpf, "llvm-22-dev"),
     package(Group::Ebpf, "rustc-web"),
     package(Group::Ebpf, "zlib1g-dev"),
+    package(Group::Arm64, "gcc-aarch64-linux-gnu"),
+    package(Group::Arm64, "libc6-dev-arm64-cross"),
+    package(Group::Arm64, "libstd-rust-web-dev"),
+    package(Group::Arm64, "rustc-web"),
 ];
 
 /// Installs what is missing of every group.
