@@ -2,6 +2,7 @@
 //!
 //! `sys_exit` sees every system call return ([`calls`], on some kernels by [`turns`]); `sched_process_*` follow the container's tasks
 //! ([`process`], [`scope`]); `io_uring_submit_req` sees the requests that are no system calls ([`uring`]).
+//! `security_file_open` sees every file opened, whoever asked ([`opens`]), where the kernel grants such a program.
 //! What they find is de-duplicated ([`dedup`]), written out with its directories ([`walk`]) and put into a ring buffer
 //! ([`record`]). No offset of a kernel structure is compiled in ([`globals`]).
 #![no_std]
@@ -11,6 +12,7 @@
 mod calls;
 mod dedup;
 mod globals;
+mod opens;
 mod process;
 mod record;
 mod scope;
@@ -19,8 +21,8 @@ mod turns;
 mod uring;
 mod walk;
 
-use aya_ebpf::macros::btf_tracepoint;
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::macros::{btf_tracepoint, fentry, lsm};
+use aya_ebpf::programs::{BtfTracePointContext, FEntryContext, LsmContext};
 use minifier_common::record::slot;
 
 macro_rules! sys_exit {
@@ -70,6 +72,20 @@ pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "io_uring_submit_req")]
 pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
     uring::submit(ctx.arg(0));
+    0
+}
+
+/// `security_file_open(struct file *file)`
+#[fentry(function = "security_file_open")]
+pub fn security_file_open(ctx: FEntryContext) -> i32 {
+    opens::opened(ctx.arg(0));
+    0
+}
+
+/// The same where programs of the security module are granted and those at functions are not.
+#[lsm(hook = "file_open")]
+pub fn file_open(ctx: LsmContext) -> i32 {
+    opens::opened(ctx.arg(0));
     0
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use minifier_common::decode::{Components, Record};
 use minifier_common::record::{flag, kind};
 
-use super::{Access, Operation, Process, calls};
+use super::{Access, Operation, Process, SecondSource, calls};
 use crate::rootfs::ImagePath;
 
 /// `MS_BIND`
@@ -29,6 +29,8 @@ pub(super) struct Assembler {
     pub(super) undecodable: u64,
     /// The container's first process was seen.
     pub(super) seeded: bool,
+    /// Files that the second source saw opened, in the order of arrival.
+    opened: Vec<Access>,
     working_directories: HashMap<u32, ImagePath>,
     /// Indices of accesses by their hash, for repetitions.
     known: HashMap<u64, Vec<u32>>,
@@ -46,6 +48,7 @@ impl Assembler {
             syscalls: BTreeSet::new(),
             undecodable: 0,
             seeded: false,
+            opened: Vec::new(),
             working_directories: HashMap::new(),
             known: HashMap::new(),
             paths: HashSet::new(),
@@ -68,6 +71,7 @@ impl Assembler {
             kind::EXECUTE | kind::INTERPRETER => self.execute(&record),
             kind::ACCESS => self.access(&record),
             kind::URING => self.uring(&record),
+            kind::OPENED => self.opened(&record),
             _ => self.undecodable += 1,
         }
     }
@@ -161,6 +165,65 @@ impl Assembler {
         self.add(&record, operation, base, None, None);
     }
 
+    fn opened(&mut self, record: &Record<'_>) {
+        // What lies behind an overlay's file is detached, as are pipes and removed files.
+        let Some(resolved) = self.resolved(record) else {
+            return;
+        };
+        self.process(record);
+        let header = record.header;
+        self.opened.push(Access {
+            time: Duration::from_nanos(header.time.saturating_sub(self.start)),
+            pid: header.tgid,
+            syscall: header.syscall.into(),
+            operation: calls::kernel_open_operation(header.detail),
+            requested: resolved.as_bytes().to_vec(),
+            base: None,
+            resolved: Some(resolved),
+            result: None,
+        });
+    }
+
+    /// Compares both sources, and adds the files that the second alone saw to the accesses.
+    pub(super) fn join_sources(&mut self) -> SecondSource {
+        let by_call: BTreeSet<&ImagePath> =
+            self.accesses.iter().filter_map(opened_by_call).collect();
+        let executed = self.accesses.iter();
+        let executed = executed.filter(|access| access.operation == Operation::Execute);
+        let executed: BTreeSet<&ImagePath> =
+            executed.filter_map(|one| one.resolved.as_ref()).collect();
+        let opened: BTreeSet<&ImagePath> = self
+            .opened
+            .iter()
+            .filter_map(|one| one.resolved.as_ref())
+            .collect();
+        let missed = by_call
+            .difference(&opened)
+            .map(|path| (*path).clone())
+            .collect();
+        let alone: BTreeSet<ImagePath> = opened
+            .into_iter()
+            .filter(|path| !by_call.contains(path) && !executed.contains(path))
+            .cloned()
+            .collect();
+        let is_alone = |access: &Access| {
+            access
+                .resolved
+                .as_ref()
+                .is_some_and(|path| alone.contains(path))
+        };
+        let added = std::mem::take(&mut self.opened)
+            .into_iter()
+            .filter(is_alone);
+        self.accesses.extend(added);
+        SecondSource {
+            hook: None,
+            reason: None,
+            alone,
+            missed,
+        }
+    }
+
     fn add(
         &mut self,
         record: &Record<'_>,
@@ -230,6 +293,15 @@ impl Assembler {
         self.paths.insert(path.clone());
         Some(path)
     }
+}
+
+/// The file that a system call opened. Only its place was asked for with `O_PATH`, which opens nothing.
+fn opened_by_call(access: &Access) -> Option<&ImagePath> {
+    let opened = matches!(access.operation, Operation::Open | Operation::OpenWrite);
+    access
+        .resolved
+        .as_ref()
+        .filter(|_| opened && access.succeeded())
 }
 
 /// What makes an access another one: all but the time, the process and the exact result of a success.

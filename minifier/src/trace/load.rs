@@ -13,6 +13,7 @@ use minifier_common::class::TABLE;
 use minifier_common::record::{LEAF_MAX, hook, slot};
 
 use super::layout::{HOOKS, Layout};
+use super::opens::Opens;
 use super::{TraceError, calls, privileges};
 
 /// The kernel side, built by `cargo xtask build-ebpf`.
@@ -58,6 +59,8 @@ pub(super) struct Kernel {
     pub(super) hooks: Vec<Hook>,
     /// Further copies of the program at `sys_exit`, where it may be preempted.
     pub(super) copies: Vec<Hook>,
+    /// The second source, or why there is none.
+    pub(super) opens: Result<Opens, String>,
     pub(super) events: RingBuf<MapData>,
     pub(super) counters: PerCpuArray<MapData, u64>,
     /// Taken by whoever says which container to follow.
@@ -117,6 +120,7 @@ impl Kernel {
                 Err(error) => tracing::debug!(?error, "io_uring requests are not traced"),
             }
         }
+        let opens = Opens::attach(&mut ebpf, &btf);
         let start = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         Ok(Self {
             events: map(&mut ebpf, "EVENTS")?,
@@ -125,6 +129,7 @@ impl Kernel {
             ebpf,
             hooks,
             copies,
+            opens,
             start: start.tv_sec.cast_unsigned() * 1_000_000_000 + start.tv_nsec.cast_unsigned(),
         })
     }
@@ -138,6 +143,9 @@ impl Kernel {
             {
                 tracing::warn!(%error, hook = hook.name, "cannot detach");
             }
+        }
+        if let Ok(opens) = &mut self.opens {
+            opens.detach(&mut self.ebpf);
         }
     }
 
@@ -265,7 +273,7 @@ fn refused(hook: &'static str, error: ProgramError) -> TraceError {
     }
 }
 
-fn map<T: TryFrom<Map, Error = MapError>>(
+pub(super) fn map<T: TryFrom<Map, Error = MapError>>(
     ebpf: &mut Ebpf,
     name: &'static str,
 ) -> Result<T, TraceError> {
