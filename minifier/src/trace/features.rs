@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::layout::{HOOKS, Layout};
 use super::load::{Kernel, TraceOptions};
 use super::types::Types;
-use super::{TraceError, privileges};
+use super::{TraceError, fallbacks, privileges};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -131,7 +131,14 @@ fn structures(types: &Types) -> Vec<Check> {
             ),
         },
     };
-    vec![ok("structures", "all offsets found"), uring]
+    let taken: Vec<String> = fallbacks::taken(&layout)
+        .map(|row| format!("{} ({})", row.what, row.instead))
+        .collect();
+    let fallbacks = match taken.is_empty() {
+        true => ok("fallbacks", "none: this kernel has all that is made use of"),
+        false => ok("fallbacks", taken.join("; ")),
+    };
+    vec![ok("structures", "all offsets found"), uring, fallbacks]
 }
 
 fn hook(types: &Types, name: &'static str) -> Check {

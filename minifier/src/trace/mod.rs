@@ -8,6 +8,7 @@ mod call_table;
 pub mod calls;
 mod collect;
 mod error;
+pub mod fallbacks;
 pub mod features;
 mod layout;
 mod load;

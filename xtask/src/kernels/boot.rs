@@ -14,7 +14,7 @@ use super::kernel::Kernel;
 use crate::cache;
 
 /// Longest time of a machine, from its start to its end.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(900);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What came of it.

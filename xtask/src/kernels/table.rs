@@ -12,7 +12,15 @@ use crate::cache;
 use crate::table::insert_between;
 
 /// Rows in their order.
-const ROWS: [&str; 4] = ["doctor", "conformance", "storm", "scope"];
+const ROWS: [&str; 7] = [
+    "doctor",
+    "conformance",
+    "sources",
+    "storm",
+    "scope",
+    "no-btf",
+    "lockdown",
+];
 
 /// In Markdown.
 pub(super) fn render(columns: &[(Kernel, Outcome)]) -> String {

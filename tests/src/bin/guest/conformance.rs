@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
-use minifier::trace::{TraceOptions, Tracer};
+use minifier::trace::{SecondSource, TraceOptions, Tracer};
 use minifier_tests::conformance::make_data;
 use minifier_tests::expected::assert_traced;
 
@@ -13,6 +14,41 @@ use crate::container::Container;
 
 /// Fewest calls that the program announces on any kernel.
 const AT_LEAST: usize = 140;
+
+/// What the second source said, once it was asked.
+static SOURCES: OnceLock<String> = OnceLock::new();
+
+/// Files that the program opens through io_uring alone.
+const BY_RING: [&str; 1] = ["/data/ring"];
+
+/// Whether both sources saw the same files: the second one also those that no path of a call led to.
+fn agreement(second: &SecondSource) -> Result<String> {
+    let Some(hook) = &second.hook else {
+        let reason = second.reason.as_deref().unwrap_or_default();
+        return Ok(format!("sys_exit; {reason}"));
+    };
+    ensure!(
+        second.missed.is_empty(),
+        "{hook} missed {:?}",
+        second.missed
+    );
+    let strange: Vec<_> = second
+        .alone
+        .iter()
+        .filter(|path| !BY_RING.contains(&path.to_string().as_str()))
+        .collect();
+    ensure!(strange.is_empty(), "{hook} alone saw {strange:?}");
+    ensure!(
+        second.alone.len() == BY_RING.len(),
+        "{hook} saw no open of io_uring"
+    );
+    Ok(format!("sys_exit; {hook} agrees"))
+}
+
+/// Which sources were active.
+pub(crate) fn sources() -> Result<String> {
+    SOURCES.get().cloned().context("conformance did not tell")
+}
 
 pub(crate) async fn run() -> Result<String> {
     let image = Path::new("/run/images/conformance");
@@ -52,6 +88,7 @@ pub(crate) async fn run() -> Result<String> {
         .filter(|line| told.is_empty() || !line.starts_with("expect\tio_uring"))
         .collect();
     assert_traced(&trace, &announced, AT_LEAST)?;
+    let _ = SOURCES.set(agreement(&trace.second_source)?);
     let count = announced
         .lines()
         .filter(|line| line.starts_with("expect\t"))

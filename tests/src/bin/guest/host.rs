@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use rustix::system::uname;
 
 /// Its words go to the console; the row tells whether tracing works here.
 pub(crate) fn doctor() -> Result<String> {
@@ -36,9 +35,4 @@ pub(crate) fn doctor() -> Result<String> {
         "{words}"
     );
     Ok(format!("{} checks\n{words}", checks.len()))
-}
-
-/// Which kernel this is.
-pub(crate) fn kernel() -> Result<String> {
-    Ok(uname().release().to_string_lossy().into_owned())
 }

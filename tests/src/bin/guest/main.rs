@@ -7,6 +7,7 @@
 mod conformance;
 mod container;
 mod host;
+mod refusals;
 mod report;
 mod scope;
 mod storm;
@@ -19,7 +20,7 @@ use anyhow::{Context, Result, anyhow};
 use report::Report;
 
 /// Longest time of one row.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() {
     let words: Vec<_> = std::env::args_os().collect();
@@ -55,12 +56,14 @@ fn init() {
 type Row = fn() -> Result<String>;
 
 fn rows(report: &Report) {
-    let all: [(&str, Row); 5] = [
+    let all: [(&str, Row); 7] = [
         ("doctor", host::doctor),
-        ("host", host::kernel),
         ("conformance", || block_on(conformance::run())),
+        ("sources", conformance::sources),
         ("storm", || block_on(storm::run())),
         ("scope", || block_on(scope::run())),
+        ("no-btf", || block_on(refusals::without_btf())),
+        ("lockdown", || block_on(refusals::locked_down())),
     ];
     for (name, row) in all {
         if !report.wants(name) {
