@@ -10,7 +10,7 @@ use std::time::Duration;
 use minifier_common::decode::{Components, Record};
 use minifier_common::record::{flag, kind};
 
-use super::{Access, Operation, Process, SecondSource, calls};
+use super::{Access, Operation, Process, calls};
 use crate::rootfs::ImagePath;
 
 /// `MS_BIND`
@@ -165,65 +165,6 @@ impl Assembler {
         self.add(&record, operation, base, None, None);
     }
 
-    fn opened(&mut self, record: &Record<'_>) {
-        // What lies behind an overlay's file is detached, as are pipes and removed files.
-        let Some(resolved) = self.resolved(record) else {
-            return;
-        };
-        self.process(record);
-        let header = record.header;
-        self.opened.push(Access {
-            time: Duration::from_nanos(header.time.saturating_sub(self.start)),
-            pid: header.tgid,
-            syscall: header.syscall.into(),
-            operation: calls::kernel_open_operation(header.detail),
-            requested: resolved.as_bytes().to_vec(),
-            base: None,
-            resolved: Some(resolved),
-            result: None,
-        });
-    }
-
-    /// Compares both sources, and adds the files that the second alone saw to the accesses.
-    pub(super) fn join_sources(&mut self) -> SecondSource {
-        let by_call: BTreeSet<&ImagePath> =
-            self.accesses.iter().filter_map(opened_by_call).collect();
-        let executed = self.accesses.iter();
-        let executed = executed.filter(|access| access.operation == Operation::Execute);
-        let executed: BTreeSet<&ImagePath> =
-            executed.filter_map(|one| one.resolved.as_ref()).collect();
-        let opened: BTreeSet<&ImagePath> = self
-            .opened
-            .iter()
-            .filter_map(|one| one.resolved.as_ref())
-            .collect();
-        let missed = by_call
-            .difference(&opened)
-            .map(|path| (*path).clone())
-            .collect();
-        let alone: BTreeSet<ImagePath> = opened
-            .into_iter()
-            .filter(|path| !by_call.contains(path) && !executed.contains(path))
-            .cloned()
-            .collect();
-        let is_alone = |access: &Access| {
-            access
-                .resolved
-                .as_ref()
-                .is_some_and(|path| alone.contains(path))
-        };
-        let added = std::mem::take(&mut self.opened)
-            .into_iter()
-            .filter(is_alone);
-        self.accesses.extend(added);
-        SecondSource {
-            hook: None,
-            reason: None,
-            alone,
-            missed,
-        }
-    }
-
     fn add(
         &mut self,
         record: &Record<'_>,
@@ -295,15 +236,6 @@ impl Assembler {
     }
 }
 
-/// The file that a system call opened. Only its place was asked for with `O_PATH`, which opens nothing.
-fn opened_by_call(access: &Access) -> Option<&ImagePath> {
-    let opened = matches!(access.operation, Operation::Open | Operation::OpenWrite);
-    access
-        .resolved
-        .as_ref()
-        .filter(|_| opened && access.succeeded())
-}
-
 /// What makes an access another one: all but the time, the process and the exact result of a success.
 fn key(access: &Access) -> impl Eq + Hash + '_ {
     let outcome = access.result.map(|result| result.min(0));
@@ -327,5 +259,6 @@ fn hash(access: &Access) -> u64 {
     hasher.finish()
 }
 
+mod sources;
 #[cfg(test)]
 mod tests;
