@@ -1,6 +1,7 @@
 //! The command line: one file or folder per subcommand. Nothing else imports this module.
 
 mod build;
+mod copy;
 mod doctor;
 mod error;
 mod exit;
@@ -49,6 +50,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(Box<build::BuildArgs>),
+    Copy(Box<copy::CopyArgs>),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -92,6 +94,7 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
             let matches = matches.subcommand().map_or(matches, |(_, sub)| sub);
             build::exec(args, matches, printer, signals.token()).await
         }
+        Command::Copy(args) => copy::exec(args, printer, signals.token()).await,
         Command::Doctor(args) => doctor::exec(args, printer).await,
     };
     match (result, signals.received()) {

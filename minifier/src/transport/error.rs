@@ -1,13 +1,18 @@
-//! [`TransportError`]: why an image cannot be read from or written to a daemon.
+//! [`TransportError`]: why an image cannot be read from where it is, or written to where it shall be.
 
 use std::error::Error;
 use std::io;
 
 use super::archive::ArchiveError;
+use super::limits::TooBig;
+use super::location::LocationError;
 use super::overlay2::InPlaceError;
-use crate::image::{ConfigError, ImageReference, PlatformError, ReferenceError};
+use super::select::LayoutError;
+use super::write::WriteError;
+use crate::image::{ConfigError, DiffId, Digest, ImageReference, PlatformError, ReferenceError};
+use crate::rootfs::tar::TarError;
 
-/// Why an image cannot be read from or written to a daemon.
+/// Why an image cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// Nobody answers at the endpoint.
@@ -23,6 +28,12 @@ pub enum TransportError {
     PermissionDenied {
         /// The endpoint's URL.
         endpoint: String,
+    },
+    /// Podman's socket is not there.
+    #[error("connect to Podman: there is no socket at {sockets}")]
+    PodmanAbsent {
+        /// Where it was looked for.
+        sockets: String,
     },
     /// The endpoint itself is wrong: an unknown scheme, a missing context, a certificate that cannot be read.
     #[error("use the Docker endpoint {endpoint}: {what}")]
@@ -94,6 +105,102 @@ pub enum TransportError {
         /// What the system said.
         source: io::Error,
     },
+    /// The location is malformed.
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    /// A location that an image cannot be read from or written to.
+    #[error("{doing} {location}: {what}")]
+    Unsupported {
+        /// `read` or `write`.
+        doing: &'static str,
+        /// What was asked for.
+        location: String,
+        /// Why not.
+        what: String,
+    },
+    /// A file or folder cannot be opened or read.
+    #[error("read {location}: {source}")]
+    Read {
+        /// What was asked for.
+        location: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An archive is no complete tar.
+    #[error("read {location}: {source}")]
+    Tar {
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: TarError,
+    },
+    /// No image can be chosen among what is stored there.
+    #[error("read {location}: {source}")]
+    Layout {
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: LayoutError,
+    },
+    /// A layer cannot be read: its blob is not what its descriptor says, its compression is broken or it is too big.
+    #[error("read layer {layer} of {location}: {source}")]
+    Layer {
+        /// Digest of the layer.
+        layer: Digest,
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// A layer is no tar.
+    #[error("read layer {layer} of {location}: {source}")]
+    LayerTar {
+        /// Digest of the layer.
+        layer: Digest,
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: TarError,
+    },
+    /// A layer's bytes are not those that the config names.
+    #[error("read layer {layer} of {location}: its diff ID is {found}, the config says {expected}")]
+    DiffId {
+        /// Digest of the layer.
+        layer: Digest,
+        /// What was asked for.
+        location: String,
+        /// What the config says.
+        expected: DiffId,
+        /// What the bytes give.
+        found: DiffId,
+    },
+    /// A temporary file cannot be written.
+    #[error("write a temporary file in {folder}: {source}")]
+    Scratch {
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The image cannot be written there.
+    #[error("write {location}: {source}")]
+    Write {
+        /// Where.
+        location: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An archive cannot be written.
+    #[error(transparent)]
+    WriteArchive(#[from] WriteError),
+    /// Somebody said so.
+    #[error("{doing} {location}: cancelled")]
+    Cancelled {
+        /// `read` or `write`.
+        doing: &'static str,
+        /// The location.
+        location: String,
+    },
     /// The daemon took the archive, but a tag points elsewhere.
     #[error("load the image: {tag} points to {found}, expected {expected}")]
     WrongImage {
@@ -128,9 +235,26 @@ impl TransportError {
             } => Some(format!(
                 "Get it with \"docker pull --platform {wanted} {reference}\", or leave out --platform."
             )),
+            Self::PodmanAbsent { .. } => Some(
+                "Start it with \"systemctl start podman.socket\" (rootless: \"systemctl --user start podman.socket\"), \
+                 or with \"podman system service\"; CONTAINER_HOST names another one."
+                    .into(),
+            ),
+            Self::Location(error) => Some(error.hint().to_owned()),
+            Self::Layout { source, .. } => source.hint().map(str::to_owned),
+            Self::Layer { source, .. } if is_too_big(source) => {
+                Some("Where the image is trusted, --max-uncompressed SIZE allows for more.".into())
+            }
+            Self::Scratch { .. } => Some("TMPDIR names the folder for temporary files.".into()),
             _ => None,
         }
     }
+}
+
+fn is_too_big(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.downcast_ref::<TooBig>().is_some())
 }
 
 /// A full ID; a short one cannot be told from a name.

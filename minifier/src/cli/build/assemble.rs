@@ -69,6 +69,7 @@ fn image(built: &Built) -> ImageReport {
         read: match built.how {
             ReadHow::InPlace => "in-place".to_owned(),
             ReadHow::Streamed { .. } => "streamed".to_owned(),
+            ReadHow::Stored { .. } => "stored".to_owned(),
         },
         layers,
         config: config(&image.config),

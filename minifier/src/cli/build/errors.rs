@@ -1,5 +1,7 @@
 //! From the errors of the stages to exit codes and hints.
 
+use std::io;
+
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::plan::PlanError;
@@ -8,7 +10,7 @@ use crate::rebuild::RebuildError;
 use crate::rootfs::MergeError;
 use crate::runtime::RuntimeError;
 use crate::trace::{Trace, TraceError};
-use crate::transport::{TransportError, WriteError};
+use crate::transport::{LayoutError, TransportError, WriteError};
 
 /// Sets the hint where there is one.
 fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<String>>) -> CliError {
@@ -22,20 +24,41 @@ fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<Str
 pub(in crate::cli) fn transport(error: TransportError) -> CliError {
     let exit = match &error {
         TransportError::DaemonAbsent { .. }
+        | TransportError::PodmanAbsent { .. }
         | TransportError::PermissionDenied { .. }
         | TransportError::Api { .. }
         | TransportError::Answer { .. } => Exit::EngineUnavailable,
         TransportError::Endpoint { .. }
         | TransportError::Reference(_)
-        | TransportError::PlatformText(_) => Exit::Usage,
+        | TransportError::PlatformText(_)
+        | TransportError::Location(_)
+        | TransportError::Unsupported { .. } => Exit::Usage,
         TransportError::ImageNotFound { .. } | TransportError::Platform { .. } => {
             Exit::ImageNotFound
         }
-        TransportError::Archive(_) | TransportError::Config(_) | TransportError::InPlace { .. } => {
-            Exit::ImageInvalid
+        TransportError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Exit::ImageNotFound
         }
-        TransportError::Io { .. } => Exit::Failure,
-        TransportError::WrongImage { .. } => Exit::OutputFailed,
+        TransportError::Layout { source, .. } => match source {
+            LayoutError::NoImage { .. }
+            | LayoutError::Platform { .. }
+            | LayoutError::Ambiguous { .. }
+            | LayoutError::Empty => Exit::ImageNotFound,
+            _ => Exit::ImageInvalid,
+        },
+        TransportError::Archive(_)
+        | TransportError::Config(_)
+        | TransportError::InPlace { .. }
+        | TransportError::Tar { .. }
+        | TransportError::Layer { .. }
+        | TransportError::LayerTar { .. }
+        | TransportError::DiffId { .. } => Exit::ImageInvalid,
+        TransportError::Io { .. } | TransportError::Read { .. } => Exit::Failure,
+        TransportError::WrongImage { .. }
+        | TransportError::Scratch { .. }
+        | TransportError::Write { .. }
+        | TransportError::WriteArchive(_) => Exit::OutputFailed,
+        TransportError::Cancelled { .. } => Exit::Interrupted,
     };
     let hint = error.hint();
     with(exit, error, hint)
