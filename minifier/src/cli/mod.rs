@@ -8,6 +8,7 @@ mod exit;
 mod output;
 mod printer;
 mod signals;
+mod storage;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

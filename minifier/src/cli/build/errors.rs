@@ -1,5 +1,7 @@
 //! From the errors of the stages to exit codes and hints.
 
+use std::time::Duration;
+
 use std::io;
 
 use crate::cli::error::CliError;
@@ -62,6 +64,41 @@ pub(in crate::cli) fn transport(error: TransportError) -> CliError {
     };
     let hint = error.hint();
     with(exit, error, hint)
+}
+
+/// No daemon, where a name without a transport needs one.
+pub(super) fn no_daemon(error: TransportError) -> CliError {
+    let absent = error.is_absent();
+    let error = transport(error);
+    match absent {
+        true => error.hint(
+            "start the daemon or name it by DOCKER_HOST; without one, say where the image is: \
+             oci:DIR[:TAG], docker-archive:FILE, oci-archive:FILE, docker://REGISTRY/REPO",
+        ),
+        false => error,
+    }
+}
+
+/// No daemon, where tags need one.
+pub(super) fn no_daemon_for_tags(error: TransportError) -> CliError {
+    let absent = error.is_absent();
+    let error = load(error);
+    match absent {
+        true => error.hint(
+            "--tag names an image in the Docker daemon; without one, use --output oci:DIR:TAG",
+        ),
+        false => error,
+    }
+}
+
+/// The container ran for too long.
+pub(super) fn timeout(limit: Duration) -> CliError {
+    let limit = limit.as_secs_f64();
+    CliError::new(
+        Exit::ProbeFailed,
+        anyhow::anyhow!("run the container: it was not done after {limit} s"),
+    )
+    .hint("--timeout says how long it may take")
 }
 
 /// The same where the result is being handed over.
@@ -131,10 +168,6 @@ pub(super) fn rebuild(error: RebuildError) -> CliError {
         error,
         full.then_some("TMPDIR names the folder for temporary files"),
     )
-}
-
-pub(super) fn archive(error: WriteError) -> CliError {
-    CliError::new(Exit::OutputFailed, error)
 }
 
 pub(super) fn io(doing: &str, error: std::io::Error) -> CliError {
