@@ -5,6 +5,7 @@ use std::io;
 
 use super::archive::ArchiveError;
 use super::overlay2::InPlaceError;
+use super::registry::RegistryError;
 use crate::image::{ConfigError, ImageReference, PlatformError, ReferenceError};
 
 /// Why an image cannot be read from or written to a daemon.
@@ -75,6 +76,9 @@ pub enum TransportError {
     /// The archive cannot be read.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A registry cannot be read from or written to.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The image's config cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -128,6 +132,7 @@ impl TransportError {
             } => Some(format!(
                 "Get it with \"docker pull --platform {wanted} {reference}\", or leave out --platform."
             )),
+            Self::Registry(error) => error.hint(),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Where images live: the Docker daemon, and the archives that it writes and reads.
+//! Where images live: the Docker daemon, the archives that it writes and reads, and registries.
 //!
 //! Reading gives a [`Source`]: the image, what each of its layers holds, and a store for the files' contents. Writing
 //! takes a [`Bundle`](crate::image::Bundle).
@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 mod load;
 mod overlay2;
+pub mod registry;
 mod source;
 mod stored;
 

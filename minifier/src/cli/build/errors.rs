@@ -8,6 +8,7 @@ use crate::rebuild::RebuildError;
 use crate::rootfs::MergeError;
 use crate::runtime::RuntimeError;
 use crate::trace::{Trace, TraceError};
+use crate::transport::registry::RegistryError;
 use crate::transport::{TransportError, WriteError};
 
 /// Sets the hint where there is one.
@@ -36,9 +37,32 @@ pub(in crate::cli) fn transport(error: TransportError) -> CliError {
         }
         TransportError::Io { .. } => Exit::Failure,
         TransportError::WrongImage { .. } => Exit::OutputFailed,
+        TransportError::Registry(error) => registry(error),
     };
     let hint = error.hint();
     with(exit, error, hint)
+}
+
+fn registry(error: &RegistryError) -> Exit {
+    match error {
+        RegistryError::Reference { .. } | RegistryError::Insecure { .. } => Exit::Usage,
+        RegistryError::NotFound { .. } | RegistryError::Platform { .. } => Exit::ImageNotFound,
+        RegistryError::Digest { .. }
+        | RegistryError::Size { .. }
+        | RegistryError::Manifest { .. }
+        | RegistryError::Config { .. } => Exit::ImageInvalid,
+        RegistryError::Connect { .. }
+        | RegistryError::Tls { .. }
+        | RegistryError::Certificates { .. }
+        | RegistryError::Broken { .. }
+        | RegistryError::Unauthorized { .. }
+        | RegistryError::Denied { .. }
+        | RegistryError::Answer { .. }
+        | RegistryError::Protocol { .. }
+        | RegistryError::Credentials { .. }
+        | RegistryError::Source { .. }
+        | RegistryError::Cancelled { .. } => Exit::Failure,
+    }
 }
 
 /// The same where the result is being handed over.
