@@ -1,22 +1,19 @@
 //! `minifier copy`: an image from any place to any other, nothing changed but how it is stored.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
-use std::sync::Arc;
 
-use bytesize::ByteSize;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
+use super::storage::{StorageArgs, control};
 use crate::image::{Platform, TaggedName};
 use crate::rootfs::tar::Compression;
 use crate::transport::{
-    Control, LayerCompression, Limits, Location, OpenOptions, Place, WriteOptions, open_image,
-    write_image,
+    LayerCompression, Location, Place, WriteOptions, open_image, write_image,
 };
 
 /// Copy an image from one place to another
@@ -38,20 +35,12 @@ pub(super) struct CopyArgs {
     #[arg(value_name = "DST")]
     destination: Location,
 
+    /// The platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
+    #[arg(long)]
+    platform: Option<Platform>,
+
     #[command(flatten)]
-    open: OpenArgs,
-
-    /// How layers are compressed in OCI layouts, OCI archives and registries
-    ///
-    /// Layers that are compressed so already are kept as they are. Without this, the layers of an image that comes
-    /// from a daemon or a docker-archive are compressed with gzip where they are not compressed, and those of any
-    /// other are kept.
-    #[arg(long, value_enum)]
-    compression: Option<CompressionArg>,
-
-    /// 1 to 9 for gzip (default 6), 1 to 19 for zstd (default 3)
-    #[arg(long, value_name = "LEVEL", requires = "compression")]
-    compression_level: Option<i32>,
+    storage: StorageArgs,
 
     /// Time of an archive's entries, seconds since 1970
     #[arg(
@@ -70,53 +59,6 @@ Examples:
     minifier copy --compression zstd oci:layout:app-1 oci-archive:app.oci.tar:1
     docker save app:1 | minifier copy - oci:layout:app-1";
 
-/// What `copy` and `validate` say about reading.
-#[derive(Debug, Args)]
-pub(super) struct OpenArgs {
-    /// The platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
-    #[arg(long)]
-    platform: Option<Platform>,
-
-    /// What the layers may come to uncompressed, in place of 64 GB; lifts the limit on their ratio of compression too
-    #[arg(long, value_name = "SIZE")]
-    max_uncompressed: Option<ByteSize>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CompressionArg {
-    Gzip,
-    Zstd,
-    None,
-}
-
-impl OpenArgs {
-    pub(super) fn options(&self, control: Control) -> OpenOptions {
-        OpenOptions {
-            platform: self.platform.clone(),
-            scratch: scratch(),
-            limits: match self.max_uncompressed {
-                None => Limits::default(),
-                Some(size) => Limits {
-                    uncompressed: size.as_u64(),
-                    ratio: None,
-                },
-            },
-            control,
-        }
-    }
-}
-
-fn scratch() -> PathBuf {
-    std::env::temp_dir()
-}
-
-/// Shows bytes on the way.
-pub(super) fn control(printer: &Printer, name: &'static str, cancel: &CancellationToken) -> Control {
-    let stage = printer.stage(name);
-    let progress = move |bytes| stage.at(format!("{}", ByteSize::b(bytes).display().si()));
-    Control::new(cancel.clone(), Arc::new(progress))
-}
-
 pub(super) async fn exec(
     args: &CopyArgs,
     printer: &Printer,
@@ -128,7 +70,10 @@ pub(super) async fn exec(
         let error = anyhow::anyhow!("write an archive to a terminal");
         return Err(CliError::new(Exit::Usage, error).hint("redirect standard output"));
     }
-    let open = args.open.options(control(printer, "copy", cancel));
+    let open = args
+        .storage
+        .read
+        .open(args.platform.as_ref(), control(printer, "copy", cancel));
     let stored = open_image(&args.source, &open)
         .await
         .map_err(errors::transport)?;
@@ -141,6 +86,7 @@ pub(super) async fn exec(
         compression,
         scratch: open.scratch.clone(),
         limits: open.limits,
+        registry: open.registry.clone(),
         control: open.control.clone(),
     };
     let written = write_image(&stored, &args.destination, &options)
@@ -170,16 +116,8 @@ impl CopyArgs {
                 | Place::ContainersStorage(_)
                 | Place::Stdio
         );
-        let kind = match self.compression {
-            Some(CompressionArg::Gzip) => Compression::Gzip,
-            Some(CompressionArg::Zstd) => Compression::Zstd,
-            Some(CompressionArg::None) => Compression::None,
-            None if from_docker => Compression::Gzip,
-            None => return Ok(None),
-        };
-        LayerCompression::new(kind, self.compression_level)
-            .map(Some)
-            .map_err(|e| CliError::new(Exit::Usage, e))
+        self.storage
+            .compression(from_docker.then_some(Compression::Gzip))
     }
 
     /// Archives for Docker keep the names that the image has.

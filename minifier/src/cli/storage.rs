@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::printer::Printer;
 use crate::image::Platform;
 use crate::rootfs::tar::Compression;
+use crate::transport::registry::RegistryOptions;
 use crate::transport::{Control, LayerCompression, Limits, OpenOptions};
 
 /// How layers are stored.
@@ -36,6 +37,10 @@ pub(super) struct ReadArgs {
     /// What the layers may come to uncompressed, in place of 64 GB; lifts the limit on their ratio of compression too
     #[arg(long, value_name = "SIZE")]
     pub(super) max_uncompressed: Option<ByteSize>,
+
+    /// Registry to speak to over plain HTTP, or over TLS with any certificate (repeatable); those on 127.0.0.0/8 are
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(super) insecure_registry: Vec<String>,
 }
 
 /// A compression, as it is typed.
@@ -76,12 +81,21 @@ impl ReadArgs {
         }
     }
 
+    /// Credentials from where Docker and Podman have them.
+    pub(super) fn registry(&self) -> RegistryOptions {
+        RegistryOptions {
+            insecure: self.insecure_registry.clone(),
+            ..RegistryOptions::from_env()
+        }
+    }
+
     /// How to open an image, with temporary files where the system has them.
     pub(super) fn open(&self, platform: Option<&Platform>, control: Control) -> OpenOptions {
         OpenOptions {
             platform: platform.cloned(),
             scratch: scratch(),
             limits: self.limits(),
+            registry: self.registry(),
             control,
         }
     }

@@ -32,6 +32,11 @@ impl Control {
         }
     }
 
+    /// The token that stops the work.
+    pub(super) fn token(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
     /// True where the work shall stop.
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()

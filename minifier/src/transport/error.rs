@@ -7,6 +7,7 @@ use super::archive::ArchiveError;
 use super::limits::TooBig;
 use super::location::LocationError;
 use super::overlay2::InPlaceError;
+use super::registry::RegistryError;
 use super::select::LayoutError;
 use super::write::WriteError;
 use crate::image::{ConfigError, DiffId, Digest, ImageReference, PlatformError, ReferenceError};
@@ -86,6 +87,9 @@ pub enum TransportError {
     /// The archive cannot be read.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A registry cannot be read from or written to.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The image's config cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -214,9 +218,15 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// True where nobody answers at the daemon's endpoint.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::DaemonAbsent { .. })
+    }
+
     /// What the user can do about it, a sentence.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Registry(error) => error.hint(),
             Self::DaemonAbsent { .. } => Some(
                 "Start the daemon, or name another one by DOCKER_HOST or by a Docker context."
                     .into(),

@@ -20,6 +20,7 @@ mod overlay2;
 mod parallel;
 mod podman;
 mod read;
+pub mod registry;
 mod select;
 mod source;
 mod stored;

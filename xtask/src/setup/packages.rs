@@ -46,10 +46,13 @@ const fn program(group: Group, package: &'static str, program: &'static str) -> 
 const NEEDS: &[Need] = &[
     program(Group::Images, "docker.io", "dockerd"),
     program(Group::Images, "gcc", "gcc"),
+    program(Group::Images, "apache2-utils", "htpasswd"),
     package(Group::Images, "busybox-static"),
+    program(Group::Images, "docker-registry", "docker-registry"),
     package(Group::Images, "libc6-dev"),
     package(Group::Images, "mmdebstrap"),
     program(Group::Images, "npm", "npm"),
+    program(Group::Images, "openssl", "openssl"),
     program(Group::Images, "podman", "podman"),
     program(Group::Images, "python3-pip", "pip"),
     program(Group::Images, "runc", "runc"),

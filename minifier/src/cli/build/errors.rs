@@ -1,8 +1,7 @@
 //! From the errors of the stages to exit codes and hints.
 
-use std::time::Duration;
-
 use std::io;
+use std::time::Duration;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -12,7 +11,8 @@ use crate::rebuild::RebuildError;
 use crate::rootfs::MergeError;
 use crate::runtime::RuntimeError;
 use crate::trace::{Trace, TraceError};
-use crate::transport::{LayoutError, TransportError, WriteError};
+use crate::transport::registry::RegistryError;
+use crate::transport::{LayoutError, TransportError};
 
 /// Sets the hint where there is one.
 fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<String>>) -> CliError {
@@ -61,9 +61,32 @@ pub(in crate::cli) fn transport(error: TransportError) -> CliError {
         | TransportError::Write { .. }
         | TransportError::WriteArchive(_) => Exit::OutputFailed,
         TransportError::Cancelled { .. } => Exit::Interrupted,
+        TransportError::Registry(error) => registry(error),
     };
     let hint = error.hint();
     with(exit, error, hint)
+}
+
+fn registry(error: &RegistryError) -> Exit {
+    match error {
+        RegistryError::Reference { .. } | RegistryError::Insecure { .. } => Exit::Usage,
+        RegistryError::NotFound { .. } | RegistryError::Platform { .. } => Exit::ImageNotFound,
+        RegistryError::Digest { .. }
+        | RegistryError::Size { .. }
+        | RegistryError::Manifest { .. }
+        | RegistryError::Config { .. } => Exit::ImageInvalid,
+        RegistryError::Connect { .. }
+        | RegistryError::Tls { .. }
+        | RegistryError::Certificates { .. }
+        | RegistryError::Broken { .. }
+        | RegistryError::Unauthorized { .. }
+        | RegistryError::Denied { .. }
+        | RegistryError::Answer { .. }
+        | RegistryError::Protocol { .. }
+        | RegistryError::Credentials { .. }
+        | RegistryError::Source { .. }
+        | RegistryError::Cancelled { .. } => Exit::Failure,
+    }
 }
 
 /// No daemon, where a name without a transport needs one.

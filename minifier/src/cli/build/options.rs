@@ -22,6 +22,7 @@ use crate::rebuild::{LayerMode, RebuildOptions};
 use crate::rootfs::tar::Compression;
 use crate::runtime::{self, RunLimits, RunOptions};
 use crate::trace::TraceOptions;
+use crate::transport::registry::RegistryOptions;
 use crate::transport::{
     Control, LayerCompression, Limits, Location, OpenOptions, Place, ReadMode,
 };
@@ -37,6 +38,7 @@ pub(super) struct Options {
     pub(super) compression: Option<LayerCompression>,
     pub(super) read: ReadMode,
     pub(super) limits: Limits,
+    pub(super) registry: RegistryOptions,
     pub(super) runtime: Option<RuntimeChoice>,
     pub(super) cache_dir: Option<PathBuf>,
     pub(super) run: RunOptions,
@@ -72,6 +74,7 @@ impl Options {
             outputs,
             compression: args.storage.compression(Some(Compression::Gzip))?,
             limits: args.storage.read.limits(),
+            registry: args.storage.read.registry(),
             runtime: args.run.runtime.clone(),
             cache_dir: args.run.cache_dir.clone(),
             run_limits: RunLimits {
@@ -119,6 +122,7 @@ impl Options {
             platform: self.platform.clone(),
             scratch: scratch.to_owned(),
             limits: self.limits,
+            registry: self.registry.clone(),
             control,
         }
     }

@@ -1,5 +1,6 @@
 //! [`Origin`]: where the image comes from, and reading it from there.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytesize::ByteSize;
@@ -10,9 +11,10 @@ use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::cli::storage;
-use crate::image::{Digest, ImageConfig, ImageReference};
+use crate::image::{Digest, ImageReference};
 use crate::transport::{
-    Daemon, Inspected, Place, ReadRequest, Source, StoredImage, open_image, open_source,
+    Daemon, Inspected, Place, ReadRequest, Source, StoredImage, kept_annotations, open_image,
+    open_source,
 };
 
 /// Where the image comes from; what it is is known, its layers are not read yet.
@@ -61,14 +63,6 @@ impl Origin {
         }
     }
 
-    /// Its config; of the daemon's images as the daemon tells it.
-    pub(super) fn config(&self) -> &ImageConfig {
-        match self {
-            Self::Daemon { inspected, .. } => &inspected.config,
-            Self::Stored(stored) => &stored.config,
-        }
-    }
-
     /// Digest of its config, or the daemon's ID of it.
     pub(super) fn image_id(&self) -> Digest {
         match self {
@@ -77,11 +71,11 @@ impl Origin {
         }
     }
 
-    /// The stored image, where it is one.
-    pub(super) fn stored(&self) -> Option<&StoredImage> {
+    /// Annotations of its manifest that stay true of the new image.
+    pub(super) fn annotations(&self) -> BTreeMap<String, String> {
         match self {
-            Self::Daemon { .. } => None,
-            Self::Stored(stored) => Some(stored),
+            Self::Daemon { .. } => BTreeMap::new(),
+            Self::Stored(stored) => kept_annotations(&stored.manifest),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::rebuild::Rebuilt;
 use crate::report::{Report, Stage, Timing};
 use crate::rootfs::RootFs;
 use crate::trace::{Trace, Tracer};
-use crate::transport::{ReadHow, Source, StoredImage};
+use crate::transport::{ReadHow, Source};
 
 /// What all stages share.
 pub(super) struct Build<'a> {
@@ -113,9 +113,8 @@ impl Build<'_> {
         if !trace.is_complete() && !self.options.allow_incomplete_trace {
             return Err(errors::incomplete(&trace));
         }
-        let annotations = origin.stored().map(StoredImage::annotations);
         let decided = decide::decide(self, source, trace, scratch).await?;
-        let annotations = annotations.unwrap_or_default();
+        let annotations = origin.annotations();
         let written = write::write(self, &decided.rebuilt, annotations, scratch).await?;
         Ok(Built {
             image: decided.image,

@@ -32,8 +32,18 @@ pub(super) async fn with_docker(
     image: &str,
     config: &ImageConfig,
 ) -> Result<(ProbeReport, Trace), CliError> {
-    let stage = build.printer.stage("run");
     let runtime = DockerRuntime::new(daemon.client().clone());
+    in_docker(build, &runtime, image, config).await
+}
+
+/// The same by a runtime that is there.
+async fn in_docker(
+    build: &Build<'_>,
+    runtime: &DockerRuntime,
+    image: &str,
+    config: &ImageConfig,
+) -> Result<(ProbeReport, Trace), CliError> {
+    let stage = build.printer.stage("run");
     let options = &build.options.run;
     let creating = runtime.create(image, options, &build.options.run_limits);
     let outcome = build
@@ -65,7 +75,8 @@ pub(super) async fn loaded(
     let Origin::Stored(stored) = origin else {
         unreachable!("the daemon's own images are not loaded")
     };
-    let name = format!("minifier-run:{:016x}", build.number());
+    let runtime = DockerRuntime::new(daemon.client().clone());
+    let name = format!("minifier-run:{}", runtime.run());
     let reference = name
         .parse()
         .map_err(|e| errors::transport(TransportError::Reference(e)))?;
@@ -76,11 +87,12 @@ pub(super) async fn loaded(
         compression: None,
         scratch: scratch.to_owned(),
         limits: build.options.limits,
+        registry: build.options.registry.clone(),
         control: storage::control(build.printer, "load", &build.cancel),
     };
     let written = write_image(stored, &location, &options).await;
     let ran = match written {
-        Ok(_) => with_docker(build, daemon, &name, &stored.config).await,
+        Ok(_) => in_docker(build, &runtime, &name, &stored.config).await,
         Err(error) => Err(errors::transport(error)),
     };
     let removed = daemon.remove_name(&name).await;

@@ -51,6 +51,7 @@ pub(super) async fn write(
             compression: build.options.compression,
             scratch: scratch.to_owned(),
             limits: build.options.limits,
+            registry: build.options.registry.clone(),
             control: storage::control(build.printer, "write", &build.cancel),
         };
         let there = write_image(&stored, location, &options)

@@ -17,6 +17,7 @@ use crate::transport::daemon::Daemon;
 use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 use crate::transport::location::{Location, OciImage, Place};
+use crate::transport::registry::{self, RegistryOptions};
 use crate::transport::select::{Select, Wanted};
 use crate::transport::source::{ReadMode, ReadRequest, joined};
 use crate::transport::stored::StoredImage;
@@ -30,6 +31,8 @@ pub struct OpenOptions {
     pub scratch: PathBuf,
     /// What the layers may come to.
     pub limits: Limits,
+    /// Credentials and certificates for registries.
+    pub registry: RegistryOptions,
     /// Who watches.
     pub control: Control,
 }
@@ -67,12 +70,10 @@ async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage,
             let podman = Daemon::podman().await?;
             exported(&podman, reference, location, options).await
         }
-        // The one place where reading from a registry is to be plugged in.
-        Place::Registry(_) => Err(TransportError::Unsupported {
-            doing: "read",
-            location: location.to_string(),
-            what: "registries are not supported yet".into(),
-        }),
+        Place::Registry(reference) => {
+            let platform = options.platform.as_ref();
+            Ok(registry::pull(reference, platform, &options.registry).await?)
+        }
         Place::DockerArchive { .. }
         | Place::OciArchive { .. }
         | Place::OciLayout { .. }

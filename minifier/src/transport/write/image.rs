@@ -21,6 +21,7 @@ use crate::transport::daemon::Daemon;
 use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 use crate::transport::location::{Location, OciImage, Place};
+use crate::transport::registry::{self, RegistryOptions};
 use crate::transport::source::joined;
 use crate::transport::stored::StoredImage;
 
@@ -38,6 +39,8 @@ pub struct WriteOptions {
     pub scratch: PathBuf,
     /// What the layers may come to.
     pub limits: Limits,
+    /// Credentials and certificates for registries.
+    pub registry: RegistryOptions,
     /// Who watches.
     pub control: Control,
 }
@@ -71,12 +74,7 @@ pub async fn write_image(
             let podman = Daemon::podman().await?;
             loaded(stored, &podman, reference, location, options).await
         }
-        // The one place where writing to a registry is to be plugged in; `compressed` gives what is to be pushed.
-        Place::Registry(_) => Err(TransportError::Unsupported {
-            doing: "write",
-            location: location.to_string(),
-            what: "registries are not supported yet".into(),
-        }),
+        Place::Registry(reference) => pushed(stored, reference, options).await,
         Place::DockerArchive { .. }
         | Place::OciArchive { .. }
         | Place::OciLayout { .. }
@@ -231,6 +229,39 @@ fn archive(
         }
     };
     write_stored(image, form, names, options.mtime, out, &mut watch)
+}
+
+/// Into a registry.
+async fn pushed(
+    stored: &StoredImage,
+    reference: &ImageReference,
+    options: &WriteOptions,
+) -> Result<Written, TransportError> {
+    let image = {
+        let (stored, options) = (stored.clone(), options.clone());
+        joined(spawn_blocking(move || compressed(&stored, &options)).await)?
+    };
+    let control = options.control.clone();
+    let watch = Arc::new(move |bytes| {
+        // Where it says to stop, the token has stopped the push.
+        let _ = control.advance(bytes);
+    });
+    let token = options.control.token();
+    let pushed = registry::push(&image, reference, &options.registry, token, Some(watch)).await?;
+    let notes = [
+        (pushed.present, "layers were there already"),
+        (pushed.mounted, "layers were taken over from another repository"),
+    ];
+    Ok(Written {
+        manifest: pushed.digest,
+        image_id: image.config.digest(),
+        bytes: pushed.bytes,
+        notes: notes
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect(),
+    })
 }
 
 /// Into a daemon, as a stream.

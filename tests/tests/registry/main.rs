@@ -1,0 +1,4 @@
+//! Images in registries: Debian's `docker-registry` (`docker_*`), and servers that misbehave.
+
+mod docker;
+mod support;
