@@ -12,9 +12,7 @@ use super::printer::Printer;
 use super::storage::{StorageArgs, control};
 use crate::image::{Platform, TaggedName};
 use crate::rootfs::tar::Compression;
-use crate::transport::{
-    LayerCompression, Location, Place, WriteOptions, open_image, write_image,
-};
+use crate::transport::{LayerCompression, Location, Place, WriteOptions, open_image, write_image};
 
 /// Copy an image from one place to another
 ///

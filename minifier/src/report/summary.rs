@@ -78,7 +78,10 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
         line("written", tag.clone());
     }
     for output in &report.result.outputs {
-        line("written", format!("{}@{}", output.location, output.manifest));
+        line(
+            "written",
+            format!("{}@{}", output.location, output.manifest),
+        );
     }
     if let Some(file) = report_file {
         line("report", file.display().to_string());

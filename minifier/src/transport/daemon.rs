@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bollard::{API_DEFAULT_VERSION, Docker};
 use bollard::query_parameters::RemoveImageOptions;
+use bollard::{API_DEFAULT_VERSION, Docker};
 use serde::Serialize;
 
 use super::endpoint::{Endpoint, Environment};

@@ -151,7 +151,12 @@ pub(super) struct RunArgs {
     pub(super) runtime: Option<RuntimeChoice>,
 
     /// Where unpacked layers are kept for the next time [default: ~/.cache/minifier]
-    #[arg(long, value_name = "DIR", env = "MINIFIER_CACHE_DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "MINIFIER_CACHE_DIR",
+        hide_env_values = true
+    )]
     pub(super) cache_dir: Option<PathBuf>,
 
     /// Network: none, host; with Docker also bridge, container:NAME or a network's name; else the path of a namespace

@@ -23,9 +23,7 @@ use crate::rootfs::tar::Compression;
 use crate::runtime::{self, RunLimits, RunOptions};
 use crate::trace::TraceOptions;
 use crate::transport::registry::RegistryOptions;
-use crate::transport::{
-    Control, LayerCompression, Limits, Location, OpenOptions, Place, ReadMode,
-};
+use crate::transport::{Control, LayerCompression, Limits, Location, OpenOptions, Place, ReadMode};
 
 /// What a build is to do.
 #[derive(Debug)]
@@ -62,7 +60,10 @@ impl Options {
     pub(super) fn resolve(args: &BuildArgs, matches: &ArgMatches) -> Result<Self, CliError> {
         let (tags, outputs) = places(&args.output)?;
         if tags.is_empty() && outputs.is_empty() && args.output.report.is_none() {
-            return Err(usage(anyhow!("nothing to write: neither --tag nor a place for the image is given")).hint(
+            return Err(usage(anyhow!(
+                "nothing to write: neither --tag nor a place for the image is given"
+            ))
+            .hint(
                 "add --tag NAME:TAG or --output oci:DIR:TAG; with --report alone it is a dry run",
             ));
         }

@@ -21,9 +21,7 @@ use crate::runtime::{
     CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RuntimeError,
 };
 use crate::trace::Trace;
-use crate::transport::{
-    Daemon, Location, Source, TransportError, WriteOptions, write_image,
-};
+use crate::transport::{Daemon, Location, Source, TransportError, WriteOptions, write_image};
 
 /// Runs an image that the Docker daemon has.
 pub(super) async fn with_docker(
@@ -117,10 +115,10 @@ pub(super) async fn with_runtime(
     let stage = build.printer.stage("run");
     let creating = async {
         stage.at("unpacking layers");
-        let (cache, source, cancel) = (cache.clone(), source.clone(), build.cancel.clone());
+        let (cache, cancel, image) = (cache.clone(), build.cancel.clone(), source.clone());
         let unpacking = spawn_blocking(move || {
-            let (config, content) = (&source.image.config, &*source.content);
-            cache.unpack(config, &source.layers, content, &cancel)
+            let (config, content) = (&image.image.config, &*image.content);
+            cache.unpack(config, &image.layers, content, &cancel)
         });
         let unpacked = match unpacking.await {
             Ok(unpacked) => unpacked?,

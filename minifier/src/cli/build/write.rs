@@ -108,9 +108,11 @@ async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(),
     stage.at("loading into the Docker daemon");
     let (tags, mtime) = (build.options.tags.clone(), build.options.mtime());
     let body = ArchiveBody::written_by(move |out| {
-        write_archive(&bundle, &tags, mtime, out, &mut |_| ControlFlow::Continue(()))
-            .map(|_| ())
-            .map_err(io::Error::other)
+        write_archive(&bundle, &tags, mtime, out, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .map(|_| ())
+        .map_err(io::Error::other)
     });
     let loading = daemon.load(body, &rebuilt.config, &build.options.tags);
     build

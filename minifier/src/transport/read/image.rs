@@ -114,7 +114,9 @@ impl Reading<'_> {
         path: &ImagePath,
         choice: &Choice,
     ) -> Result<FileRange, TransportError> {
-        let range = tar.range(path).map_err(|source| self.layout_error(source))?;
+        let range = tar
+            .range(path)
+            .map_err(|source| self.layout_error(source))?;
         range.ok_or_else(|| {
             self.layout_error(LayoutError::Missing {
                 member: display(path),

@@ -93,11 +93,8 @@ impl Select {
         documents: &dyn Documents,
         collect: bool,
     ) -> Result<(Choice, Vec<String>, Vec<LayoutError>), LayoutError> {
-        let wants = |descriptor: &Descriptor| {
-            self.name
-                .as_ref()
-                .is_none_or(|name| name.wants(descriptor))
-        };
+        let wants =
+            |descriptor: &Descriptor| self.name.as_ref().is_none_or(|name| name.wants(descriptor));
         let found = Images::of(documents, &wants, collect)?;
         let (all, mut notes) = (found.images, found.passed_over);
         let mut problems = found.problems.unwrap_or_default();
@@ -119,8 +116,8 @@ impl Select {
             }
         }
         if let Some(name) = &self.name {
-            let by_index = matches!(name, Wanted::Manifest(_))
-                && !fitting.iter().any(|image| name.is(image));
+            let by_index =
+                matches!(name, Wanted::Manifest(_)) && !fitting.iter().any(|image| name.is(image));
             let led_to = by_index && leads(documents, name)?;
             fitting.retain(|image| led_to || name.is(image));
             if fitting.is_empty() {

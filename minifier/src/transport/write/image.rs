@@ -143,8 +143,8 @@ fn local(
             let image = compressed(stored, options)?;
             let text = location.as_str();
             let info = write_layout(&image, dir, &names, text, &options.control)?;
-            let reused = (info.reused > 0)
-                .then(|| format!("{} layers were there already", info.reused));
+            let reused =
+                (info.reused > 0).then(|| format!("{} layers were there already", info.reused));
             Ok(Written {
                 manifest: info.manifest,
                 image_id: image.config.digest(),
@@ -155,9 +155,7 @@ fn local(
         Place::OciArchive { file, image } => {
             let names: Vec<LayoutName> = names(image)?;
             let image = compressed(stored, options)?;
-            let info = to_file(file, |out| {
-                archive(&image, Form::Oci, &names, options, out)
-            })?;
+            let info = to_file(file, |out| archive(&image, Form::Oci, &names, options, out))?;
             Ok(written(info))
         }
         Place::DockerArchive { file, name } => {
@@ -250,7 +248,10 @@ async fn pushed(
     let pushed = registry::push(&image, reference, &options.registry, token, Some(watch)).await?;
     let notes = [
         (pushed.present, "layers were there already"),
-        (pushed.mounted, "layers were taken over from another repository"),
+        (
+            pushed.mounted,
+            "layers were taken over from another repository",
+        ),
     ];
     Ok(Written {
         manifest: pushed.digest,
