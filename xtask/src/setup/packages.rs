@@ -13,7 +13,9 @@ use crate::command;
 /// What a package is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
-    /// Making and running images, and the independent tools that check rebuilt ones.
+    /// Making and running an image without a container engine.
+    Oci,
+    /// Making and running images by Docker, and the independent tools that check rebuilt ones.
     Images,
     /// Compiling the kernel side.
     Ebpf,
@@ -50,14 +52,14 @@ const NEEDS: &[Need] = &[
     package(Group::Images, "busybox-static"),
     program(Group::Images, "docker-registry", "docker-registry"),
     package(Group::Images, "libc6-dev"),
-    package(Group::Images, "mmdebstrap"),
+    package(Group::Oci, "mmdebstrap"),
     program(Group::Images, "npm", "npm"),
     program(Group::Images, "openssl", "openssl"),
     program(Group::Images, "podman", "podman"),
     program(Group::Images, "python3-pip", "pip"),
-    program(Group::Images, "runc", "runc"),
+    program(Group::Oci, "runc", "runc"),
     program(Group::Images, "skopeo", "skopeo"),
-    program(Group::Images, "umoci", "umoci"),
+    program(Group::Oci, "umoci", "umoci"),
     package(Group::Ebpf, "libpolly-22-dev"),
     package(Group::Ebpf, "libstd-rust-web-dev-bpf"),
     package(Group::Ebpf, "libzstd-dev"),
@@ -68,7 +70,7 @@ const NEEDS: &[Need] = &[
 
 /// Installs what is missing of every group.
 pub(super) fn install_missing() -> Result<()> {
-    install_missing_for(&[Group::Images, Group::Ebpf])
+    install_missing_for(&[Group::Oci, Group::Images, Group::Ebpf])
 }
 
 /// Installs what is missing of `groups`.
