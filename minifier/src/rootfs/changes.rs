@@ -26,11 +26,7 @@ impl RootFs {
     ///
     /// Where a layer adds a name to a file of a lower layer, all names of that file are among the changes: they share
     /// owner, mode and times, which the new name sets.
-    pub fn apply_layer(
-        &mut self,
-        layer: usize,
-        index: LayerIndex,
-    ) -> Result<Changes, MergeError> {
+    pub fn apply_layer(&mut self, layer: usize, index: LayerIndex) -> Result<Changes, MergeError> {
         let older = self.count();
         let mut before: BTreeMap<ImagePath, Option<NodeId>> = BTreeMap::new();
         let mut cleared = BTreeSet::new();
