@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use super::super::super::error::{RuntimeError, host};
+use super::super::run;
 use super::super::tree::{Dir, TreeWriter, remove_tree};
 use super::collect::{CacheLimits, Pruned};
 use super::lock::{Hold, try_lock};
@@ -255,9 +256,11 @@ impl LayerCache {
         renameat_with(new, name, layers, name, RenameFlags::NOREPLACE).map_err(host(doing()))
     }
 
-    /// Removes what killed processes left half-unpacked; how many layers.
+    /// Removes what killed processes left: containers with all that belongs to them, and half-unpacked layers; how many
+    /// containers. To be called at every start. Blocks.
     pub fn sweep(&self) -> Result<usize, RuntimeError> {
-        collect::sweep(self)
+        collect::sweep(self)?;
+        run::sweep(self)
     }
 
     /// Removes the layers that were not used for the longest time, as far as they are above `limits` and not in use.
