@@ -89,7 +89,7 @@ impl RootFs {
     }
 
     /// Whiteouts hide lower layers only, so they all come before this layer's own entries, wherever they stand.
-    fn apply(&mut self, layer: usize, index: LayerIndex) -> Result<(), MergeError> {
+    pub(super) fn apply(&mut self, layer: usize, index: LayerIndex) -> Result<(), MergeError> {
         for entry in &index.entries {
             match entry.kind {
                 EntryKind::Whiteout => self.remove(&entry.path),
@@ -277,6 +277,11 @@ impl RootFs {
             NodeKind::Directory { children, .. } => children,
             _ => &NONE,
         }
+    }
+
+    /// How many nodes there are, those included that are not to be seen any more.
+    pub(super) fn count(&self) -> usize {
+        self.nodes.len()
     }
 
     /// The root directory.

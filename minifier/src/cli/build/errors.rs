@@ -151,7 +151,18 @@ pub(super) fn runtime(error: RuntimeError) -> CliError {
         RuntimeError::Daemon { .. }
         | RuntimeError::NotLocal { .. }
         | RuntimeError::Lost { .. }
+        | RuntimeError::NoRuntime(_)
+        | RuntimeError::Program { .. }
+        | RuntimeError::Host { .. }
+        | RuntimeError::CacheFolder { .. }
         | RuntimeError::LeftBehind { .. } => Exit::EngineUnavailable,
+        RuntimeError::Privilege(_) => Exit::CannotTrace,
+        RuntimeError::Interrupted => Exit::Interrupted,
+        RuntimeError::Option { .. } => Exit::Usage,
+        RuntimeError::Layers(_)
+        | RuntimeError::LayerCount { .. }
+        | RuntimeError::Unpack { .. }
+        | RuntimeError::TooLarge { .. } => Exit::ImageInvalid,
         _ => Exit::ProbeFailed,
     };
     with(exit, error, hint)

@@ -30,7 +30,7 @@ pub(super) async fn with_docker(
     image: &str,
     config: &ImageConfig,
 ) -> Result<(ProbeReport, Trace), CliError> {
-    let runtime = DockerRuntime::new(daemon.client().clone());
+    let runtime = DockerRuntime::new(daemon.client().clone()).with_limits(build.options.run_limits);
     in_docker(build, &runtime, image, config).await
 }
 
@@ -42,8 +42,7 @@ async fn in_docker(
     config: &ImageConfig,
 ) -> Result<(ProbeReport, Trace), CliError> {
     let stage = build.printer.stage("run");
-    let options = &build.options.run;
-    let creating = runtime.create(image, options, &build.options.run_limits);
+    let creating = runtime.create(image, &build.options.run);
     let outcome = build
         .unless_cancelled(live(build, creating, config, &stage))
         .await;
@@ -73,7 +72,7 @@ pub(super) async fn loaded(
     let Origin::Stored(stored) = origin else {
         unreachable!("the daemon's own images are not loaded")
     };
-    let runtime = DockerRuntime::new(daemon.client().clone());
+    let runtime = DockerRuntime::new(daemon.client().clone()).with_limits(build.options.run_limits);
     let name = format!("minifier-run:{}", runtime.run());
     let reference = name
         .parse()
