@@ -111,7 +111,11 @@ fn scratch() -> PathBuf {
 }
 
 /// Shows bytes on the way.
-pub(super) fn control(printer: &Printer, name: &'static str, cancel: &CancellationToken) -> Control {
+pub(super) fn control(
+    printer: &Printer,
+    name: &'static str,
+    cancel: &CancellationToken,
+) -> Control {
     let stage = printer.stage(name);
     let progress = move |bytes| stage.at(format!("{}", ByteSize::b(bytes).display().si()));
     Control::new(cancel.clone(), Arc::new(progress))

@@ -130,7 +130,10 @@ mod tests {
         let error = drain(default, 1000, RATIO_FLOOR + 4096).unwrap_err();
         assert!(error.contains("decompression bomb"), "{error}");
         let sparse = RATIO_FLOOR / 900;
-        assert_eq!(drain(default, sparse, RATIO_FLOOR + 4096), Ok(RATIO_FLOOR + 4096));
+        assert_eq!(
+            drain(default, sparse, RATIO_FLOOR + 4096),
+            Ok(RATIO_FLOOR + 4096)
+        );
     }
 
     #[test]

@@ -199,7 +199,10 @@ fn docker_archive(rest: &str) -> Result<Place, String> {
             return Err("an image of an archive is named by its name, not by its number".into());
         }
         Some("") => return Err("the name after the file is empty".into()),
-        Some(name) => Some(name.parse().map_err(|e: crate::image::ReferenceError| e.what)?),
+        Some(name) => Some(
+            name.parse()
+                .map_err(|e: crate::image::ReferenceError| e.what)?,
+        ),
         None => None,
     };
     Ok(Place::DockerArchive {
@@ -247,9 +250,9 @@ fn is_ref_name(text: &str) -> bool {
             && bytes
                 .iter()
                 .all(|&b| b.is_ascii_alphanumeric() || is_separator(b))
-            && bytes.windows(2).all(|pair| {
-                pair == b"--" || !(is_separator(pair[0]) && is_separator(pair[1]))
-            })
+            && bytes
+                .windows(2)
+                .all(|pair| pair == b"--" || !(is_separator(pair[0]) && is_separator(pair[1])))
     };
     text.split('/').all(is_component)
 }

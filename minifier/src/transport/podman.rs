@@ -57,10 +57,7 @@ mod tests {
     #[test]
     fn users_have_a_socket_of_their_own() {
         let dir = Path::new("/run/user/1000");
-        assert_eq!(
-            sockets(false, Some(dir)),
-            [dir.join("podman/podman.sock")]
-        );
+        assert_eq!(sockets(false, Some(dir)), [dir.join("podman/podman.sock")]);
         let system = [PathBuf::from("/run/podman/podman.sock")];
         assert_eq!(sockets(true, Some(dir)), system);
         assert_eq!(sockets(false, None), system);

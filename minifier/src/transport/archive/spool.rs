@@ -31,7 +31,10 @@ pub(in crate::transport) enum SpoolError {
 }
 
 /// Spools an uncompressed layer below the folder `scratch`. What its reader says is an error of the compression.
-pub(in crate::transport) fn spool(source: impl Read, scratch: &Path) -> Result<Spooled, SpoolError> {
+pub(in crate::transport) fn spool(
+    source: impl Read,
+    scratch: &Path,
+) -> Result<Spooled, SpoolError> {
     let mut tee = Tee {
         source,
         hash: Sha256::default(),

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::*;
 use crate::image::{DiffId, Digest, Platform};
-use crate::transport::{Select, Wanted};
 use crate::rootfs::EntryKind;
 use crate::rootfs::tar::testing::{Tar, layer};
+use crate::transport::{Select, Wanted};
 
 /// Members of an archive by name.
 type Members = BTreeMap<String, Vec<u8>>;

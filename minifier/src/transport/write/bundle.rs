@@ -41,9 +41,10 @@ pub(super) fn plain(bundle: &Bundle, annotations: BTreeMap<String, String>) -> S
         bundle.config.digest(),
         bytes.len() as u64,
     );
-    let layers = bundle.layers.iter().map(|layer| {
-        Descriptor::new(media_type::OCI_LAYER, layer.diff_id.into(), layer.size)
-    });
+    let layers = bundle
+        .layers
+        .iter()
+        .map(|layer| Descriptor::new(media_type::OCI_LAYER, layer.diff_id.into(), layer.size));
     let paths = bundle.layers.iter();
     StoredImage {
         reference: "the new image".into(),

@@ -145,8 +145,8 @@ fn local(
             let image = compressed(stored, options)?;
             let text = location.as_str();
             let info = write_layout(&image, dir, &names, text, &options.control)?;
-            let reused = (info.reused > 0)
-                .then(|| format!("{} layers were there already", info.reused));
+            let reused =
+                (info.reused > 0).then(|| format!("{} layers were there already", info.reused));
             Ok(Written {
                 manifest: info.manifest,
                 image_id: image.config.digest(),
@@ -157,9 +157,7 @@ fn local(
         Place::OciArchive { file, image } => {
             let names: Vec<LayoutName> = names(image)?;
             let image = compressed(stored, options)?;
-            let info = to_file(file, |out| {
-                archive(&image, Form::Oci, &names, options, out)
-            })?;
+            let info = to_file(file, |out| archive(&image, Form::Oci, &names, options, out))?;
             Ok(written(info))
         }
         Place::DockerArchive { file, name } => {

@@ -104,9 +104,7 @@ impl<'a> Layout<'a> {
         let make = |parent: &OwnedFd, name: &str| -> io::Result<OwnedFd> {
             match rustix::fs::mkdirat(parent, name, Mode::from(0o777)) {
                 // A link in its place would lead elsewhere.
-                Ok(()) | Err(Errno::EXIST) => {
-                    open_dir(parent, Path::new(name), OFlags::NOFOLLOW)
-                }
+                Ok(()) | Err(Errno::EXIST) => open_dir(parent, Path::new(name), OFlags::NOFOLLOW),
                 Err(e) => Err(e.into()),
             }
         };
@@ -159,7 +157,10 @@ impl<'a> Layout<'a> {
 
     /// True where it was there already.
     fn layer(&mut self, stored: &StoredImage, layer: &Descriptor) -> Result<bool, TransportError> {
-        if self.has(layer.digest, layer.size).map_err(|e| self.error(e))? {
+        if self
+            .has(layer.digest, layer.size)
+            .map_err(|e| self.error(e))?
+        {
             return Ok(true);
         }
         let mut reader = stored.open(layer)?;
@@ -184,7 +185,10 @@ impl<'a> Layout<'a> {
     }
 
     fn document(&mut self, digest: Digest, bytes: &[u8]) -> Result<(), TransportError> {
-        if self.has(digest, bytes.len() as u64).map_err(|e| self.error(e))? {
+        if self
+            .has(digest, bytes.len() as u64)
+            .map_err(|e| self.error(e))?
+        {
             return Ok(());
         }
         let mut temporary = Temporary::new(&self.dir).map_err(|e| self.error(e))?;

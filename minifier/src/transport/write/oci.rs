@@ -114,7 +114,11 @@ pub(super) fn merge(index: &mut Value, descriptors: Vec<Value>) -> Result<(), &'
     let manifests = manifests
         .as_array_mut()
         .ok_or("its manifests are no list")?;
-    let tag = |descriptor: &Value| descriptor["annotations"][REF_NAME].as_str().map(str::to_owned);
+    let tag = |descriptor: &Value| {
+        descriptor["annotations"][REF_NAME]
+            .as_str()
+            .map(str::to_owned)
+    };
     for new in descriptors {
         let name = tag(&new);
         match name {

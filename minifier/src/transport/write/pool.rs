@@ -86,10 +86,7 @@ impl Pool {
 
 fn work(queue: &Mutex<Receiver<Job>>) {
     loop {
-        let job = queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         let compressed = job.compression.compress(&job.before, &job.block, job.last);
         let answer = compressed.map(|bytes| {
@@ -120,7 +117,9 @@ mod tests {
         (0..len)
             .map(|i| {
                 if i % 7 == 0 {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
                 }
                 (state >> 60) as u8 + b'a'
             })
@@ -163,7 +162,10 @@ mod tests {
         struct Broken(usize);
         impl Read for Broken {
             fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                self.0 = self.0.checked_sub(buf.len()).ok_or_else(|| io::Error::other("broken"))?;
+                self.0 = self
+                    .0
+                    .checked_sub(buf.len())
+                    .ok_or_else(|| io::Error::other("broken"))?;
                 Ok(buf.len())
             }
         }

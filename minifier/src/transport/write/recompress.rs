@@ -74,7 +74,9 @@ pub(super) fn recompress_on(
     let made = match compression.kind() {
         // Decompressing cannot be divided: layers go side by side.
         Compression::None => for_each(&others, threads, |&(layer, diff_id)| {
-            work.layer(layer, diff_id, |input, output| io::copy(input, output).map(drop))
+            work.layer(layer, diff_id, |input, output| {
+                io::copy(input, output).map(drop)
+            })
         })?,
         _ => std::thread::scope(|scope| {
             let pool = Pool::start(scope, threads);
