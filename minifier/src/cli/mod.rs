@@ -9,6 +9,7 @@ mod output;
 mod printer;
 mod signals;
 mod storage;
+mod validate;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ enum Command {
     Build(Box<build::BuildArgs>),
     Copy(Box<copy::CopyArgs>),
     Doctor(doctor::DoctorArgs),
+    Validate(Box<validate::ValidateArgs>),
 }
 
 /// The command as clap sees it, for generated documentation.
@@ -97,6 +99,7 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
         }
         Command::Copy(args) => copy::exec(args, printer, signals.token()).await,
         Command::Doctor(args) => doctor::exec(args, printer).await,
+        Command::Validate(args) => validate::exec(args, printer, signals.token()).await,
     };
     match (result, signals.received()) {
         (Ok(exit), None) => exit,

@@ -6,8 +6,8 @@
 //! [`Bundle`](crate::image::Bundle), and [`bundle_to_stored`] makes it a stored image.
 
 mod archive;
-mod archive_check;
 mod body;
+mod check;
 mod control;
 mod daemon;
 mod endpoint;
@@ -27,8 +27,8 @@ mod stored;
 mod write;
 
 pub use archive::{ArchiveError, ArchiveImage, read_archive};
-pub use archive_check::{Mismatch, check_archive};
 pub use body::ArchiveBody;
+pub use check::{Mismatch, Validation, check_archive, validate};
 pub use control::{Control, Progress};
 pub use daemon::{Daemon, DaemonInfo};
 pub use endpoint::{Endpoint, Environment, Origin, TlsFiles};

@@ -19,9 +19,9 @@ use crate::transport::stored::StoredImage;
 const CHUNK: usize = 256 << 10;
 
 /// What an image is read from: the location as the user wrote it, and who watches.
-pub(super) struct Reading<'a> {
-    pub(super) location: &'a str,
-    pub(super) control: &'a Control,
+pub(in crate::transport) struct Reading<'a> {
+    pub(in crate::transport) location: &'a str,
+    pub(in crate::transport) control: &'a Control,
 }
 
 impl Reading<'_> {
@@ -32,23 +32,16 @@ impl Reading<'_> {
         }
     }
 
-    pub(super) fn read_error(&self, source: io::Error) -> TransportError {
-        TransportError::Read {
-            location: self.location.to_owned(),
-            source,
-        }
-    }
-
     /// The image in a folder.
     pub(super) fn of_layout(
         &self,
-        dir: LayoutDir,
+        dir: Arc<LayoutDir>,
         choice: Choice,
         notes: Vec<String>,
     ) -> Result<StoredImage, TransportError> {
         let manifest = choice.manifest.clone();
         let manifest = manifest.ok_or_else(|| self.layout_error(LayoutError::Empty))?;
-        self.stored(choice, manifest, Arc::new(dir), notes)
+        self.stored(choice, manifest, dir, notes)
     }
 
     /// The image in an archive.

@@ -2,6 +2,7 @@
 //! after it was spooled. Blobs are read later, and only those that are needed.
 
 mod blobs;
+mod documented;
 mod image;
 mod layout_dir;
 mod open;
@@ -10,6 +11,7 @@ mod spool;
 mod tar_file;
 
 pub(super) use blobs::{FileBlobs, FileRange};
+pub(super) use documented::{Documented, documents};
 pub(super) use image::layer_type;
 pub(super) use layout_dir::LayoutDir;
 pub use open::{OpenOptions, open_image};

@@ -1,24 +1,21 @@
 //! [`open_image`]: an image from any location, as it is stored.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 
 use tokio::task::spawn_blocking;
 
+use super::documented::{Documented, documents};
 use super::image::Reading;
-use super::layout_dir::LayoutDir;
-use super::spool::{seekable, spool, standard_input};
-use super::tar_file::TarFile;
+use super::spool::spool;
 use crate::image::{ImageReference, Platform};
 use crate::transport::body::chunk_channel;
 use crate::transport::control::Control;
 use crate::transport::daemon::Daemon;
 use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
-use crate::transport::location::{Location, OciImage, Place};
+use crate::transport::location::{Location, Place};
 use crate::transport::registry::{self, RegistryOptions};
-use crate::transport::select::{Select, Wanted};
 use crate::transport::source::{ReadMode, ReadRequest, joined};
 use crate::transport::stored::StoredImage;
 
@@ -86,62 +83,14 @@ async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage,
 
 /// What is in files of this host. Blocks.
 fn local(location: &Location, options: &OpenOptions) -> Result<StoredImage, TransportError> {
-    let mut select = Select {
-        platform: options.platform.clone(),
-        ..Select::default()
-    };
     let reading = Reading {
         location: location.as_str(),
         control: &options.control,
     };
-    let file = match location.place() {
-        Place::OciLayout { dir, image } => {
-            select.name = image.as_ref().map(wanted);
-            let dir = LayoutDir::open(dir).map_err(|e| reading.read_error(e))?;
-            let (choice, notes) = select
-                .choose(&dir)
-                .map_err(|source| reading.layout_error(source))?;
-            return reading.of_layout(dir, choice, notes);
-        }
-        Place::OciArchive { file, image } => {
-            select.name = image.as_ref().map(wanted);
-            File::open(file).map_err(|e| reading.read_error(e))
-        }
-        Place::DockerArchive { file, name } => {
-            select.name = name
-                .as_ref()
-                .map(|name| Wanted::Name(name.full().to_owned()));
-            File::open(file).map_err(|e| reading.read_error(e))
-        }
-        _ => {
-            let file = standard_input(options)?;
-            return from_archive(file, &select, &reading);
-        }
-    };
-    let file = seekable(file?, location.as_str(), options)?;
-    from_archive(file, &select, &reading)
-}
-
-fn wanted(image: &OciImage) -> Wanted {
-    match image {
-        OciImage::Tag(tag) => Wanted::Name(tag.clone()),
-        OciImage::Digest(digest) => Wanted::Manifest(*digest),
+    match documents(location, options)? {
+        Some((documented, select)) => documented.open(&select, &reading),
+        None => unreachable!("{location} is not in files of this host"),
     }
-}
-
-fn from_archive(
-    file: File,
-    select: &Select,
-    reading: &Reading<'_>,
-) -> Result<StoredImage, TransportError> {
-    let tar = TarFile::scan(file, reading.control).map_err(|source| TransportError::Tar {
-        location: reading.location.to_owned(),
-        source,
-    })?;
-    let (choice, notes) = select
-        .choose(&tar)
-        .map_err(|source| reading.layout_error(source))?;
-    reading.of_archive(&tar, choice, notes)
 }
 
 /// An image of a daemon, from the archive that it exports.
@@ -179,7 +128,7 @@ async fn exported(
                 location: &text,
                 control: &control,
             };
-            from_archive(file, &select, &reading)
+            Documented::archive(file, &text, &control)?.open(&select, &reading)
         })
         .await,
     )?;

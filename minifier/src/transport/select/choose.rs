@@ -3,7 +3,7 @@
 use super::documents::Documents;
 use super::error::LayoutError;
 use super::images::{Choice, Images, annotated};
-use crate::image::{Descriptor, Digest, ImageReference, Platform};
+use crate::image::{Descriptor, Digest, ImageReference, Manifest, Platform};
 
 /// A name that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,16 @@ pub struct Select {
     pub name: Option<Wanted>,
     /// The one for this platform.
     pub platform: Option<Platform>,
+}
+
+/// What a check found.
+pub(in crate::transport) struct Checked {
+    /// The image.
+    pub(in crate::transport) choice: Option<Choice>,
+    /// Its manifest, where the config cannot be read.
+    pub(in crate::transport) without_config: Option<Manifest>,
+    /// What is wrong with the documents.
+    pub(in crate::transport) problems: Vec<LayoutError>,
 }
 
 impl Wanted {
@@ -76,31 +86,54 @@ impl Select {
         &self,
         documents: &dyn Documents,
     ) -> Result<(Choice, Vec<String>), LayoutError> {
-        let (choice, notes, _) = self.choose_in(documents, false)?;
-        Ok((choice, notes))
+        let found = self.find(documents, false)?;
+        self.one_of(documents, found)
     }
 
-    /// The same for a check: gives also what is wrong with documents that can be read all the same.
-    pub(in crate::transport) fn choose_leniently(
-        &self,
-        documents: &dyn Documents,
-    ) -> Result<(Choice, Vec<String>, Vec<LayoutError>), LayoutError> {
-        self.choose_in(documents, true)
+    /// The same for a check, which goes on as long as anything can be read.
+    pub(in crate::transport) fn check(&self, documents: &dyn Documents) -> Checked {
+        let mut found = match self.find(documents, true) {
+            Ok(found) => found,
+            Err(error) => {
+                return Checked {
+                    choice: None,
+                    without_config: None,
+                    problems: vec![error],
+                };
+            }
+        };
+        let mut problems = found.problems.take().unwrap_or_default();
+        let without_config = found.without_config.pop();
+        let choice = match self.one_of(documents, found) {
+            Ok((choice, _)) => Some(choice),
+            // What kept it from being read was said already.
+            Err(LayoutError::Empty) if !problems.is_empty() => None,
+            Err(error) => {
+                problems.push(error);
+                None
+            }
+        };
+        Checked {
+            without_config: without_config.filter(|_| choice.is_none()),
+            choice,
+            problems,
+        }
     }
 
-    fn choose_in(
-        &self,
-        documents: &dyn Documents,
-        collect: bool,
-    ) -> Result<(Choice, Vec<String>, Vec<LayoutError>), LayoutError> {
+    fn find(&self, documents: &dyn Documents, collect: bool) -> Result<Images, LayoutError> {
         let wants =
             |descriptor: &Descriptor| self.name.as_ref().is_none_or(|name| name.wants(descriptor));
-        let found = Images::of(documents, &wants, collect)?;
+        Images::of(documents, &wants, collect)
+    }
+
+    fn one_of(
+        &self,
+        documents: &dyn Documents,
+        found: Images,
+    ) -> Result<(Choice, Vec<String>), LayoutError> {
         let (all, mut notes) = (found.images, found.passed_over);
-        let mut problems = found.problems.unwrap_or_default();
         if all.is_empty() {
-            // What kept it from being read says more than that there is none.
-            return Err(problems.pop().unwrap_or(LayoutError::Empty));
+            return Err(LayoutError::Empty);
         }
         let mut fitting: Vec<&Choice> = all.iter().collect();
         let none = |wanted: &dyn std::fmt::Display| LayoutError::NoImage {
@@ -144,7 +177,7 @@ impl Select {
             }
         }
         match fitting[..] {
-            [choice] => Ok((choice.clone(), notes, problems)),
+            [choice] => Ok((choice.clone(), notes)),
             _ => Err(LayoutError::Ambiguous {
                 found: fitting
                     .iter()

@@ -48,6 +48,30 @@ pub enum LayoutError {
         /// What the bytes give.
         found: Digest,
     },
+    /// A document has another length than its descriptor says.
+    #[error("{member}: it has {found} bytes, {wanted_by} says {expected}")]
+    Size {
+        /// The document.
+        member: String,
+        /// Who names it.
+        wanted_by: String,
+        /// What its descriptor says.
+        expected: u64,
+        /// What there is.
+        found: u64,
+    },
+    /// A document has another media type than its descriptor says.
+    #[error("{member}: its media type is {found:?}, {wanted_by} says {expected:?}")]
+    MediaType {
+        /// The document.
+        member: String,
+        /// Who names it.
+        wanted_by: String,
+        /// What its descriptor says.
+        expected: String,
+        /// What it says itself.
+        found: String,
+    },
     /// A document is longer than any image's.
     #[error("{member} has {size} bytes, more than a document of an image may have ({limit})")]
     TooLong {

@@ -37,6 +37,8 @@ pub(in crate::transport) struct Choice {
     pub(in crate::transport) layers: Vec<ImagePath>,
     /// The manifest, where it has one.
     pub(in crate::transport) manifest: Option<Manifest>,
+    /// Where `manifest.json` says that the layers are, where there is a manifest too.
+    pub(in crate::transport) docker_layers: Vec<ImagePath>,
     /// Its names, the best of each place first.
     pub(in crate::transport) names: Vec<String>,
     /// Everything it can be asked for by.
@@ -65,6 +67,8 @@ pub(super) struct Images {
     bytes: usize,
     /// In a check, what is wrong is collected here as long as reading can go on.
     pub(super) problems: Option<Vec<LayoutError>>,
+    /// In a check, manifests whose config cannot be read.
+    pub(super) without_config: Vec<Manifest>,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +165,7 @@ impl Images {
         let config_path = ImagePath::new(&manifest.config);
         let names = manifest.repo_tags.unwrap_or_default();
         let layers = manifest.layers.unwrap_or_default();
-        let image = self.choice(documents, docker, &config_path)?;
+        let image = self.choice(documents, docker, &config_path, None)?;
         self.add(Choice {
             layers: layers.iter().map(ImagePath::new).collect(),
             aliases: names.clone(),
@@ -180,6 +184,9 @@ impl Images {
             // Docker's names are the ones that people know; containerd's are the same ones in full.
             Some(known) if image.manifest.is_none() => {
                 known.aliases.extend(image.aliases);
+                if known.manifest.is_some() {
+                    known.docker_layers = image.layers;
+                }
                 if !image.names.is_empty() {
                     known.names = image.names;
                 }
@@ -214,6 +221,8 @@ impl Images {
             return Ok(());
         };
         let checked = check_digest(&path, &bytes).map(drop);
+        self.problem(checked)?;
+        let checked = check_size(&path, wanted_by, descriptor, &bytes);
         self.problem(checked)?;
         let manifest_error = |source| LayoutError::Manifest {
             member: display(&path),
@@ -253,6 +262,17 @@ impl Images {
             DocumentKind::Manifest => &*descriptor.media_type,
             _ => "",
         };
+        if let (Some(problems), Some(own)) = (&mut self.problems, media_type)
+            && !descriptor.media_type.is_empty()
+            && own != descriptor.media_type
+        {
+            problems.push(LayoutError::MediaType {
+                member: display(&path),
+                wanted_by: display(wanted_by),
+                expected: descriptor.media_type.clone(),
+                found: own.to_owned(),
+            });
+        }
         let manifest = Manifest::parse(bytes.into_owned(), declared).map_err(manifest_error)?;
         self.image(documents, &path, descriptor, manifest)
     }
@@ -280,7 +300,8 @@ impl Images {
         let media_type = &manifest.config().media_type;
         let says_image = media_type.contains(".image.") && media_type.ends_with("config.v1+json")
             || media_type.contains(".container.image.");
-        let image = match self.choice(documents, path, &config_path) {
+        let config = Some(manifest.config());
+        let image = match self.choice(documents, path, &config_path, config) {
             Err(LayoutError::Config { .. } | LayoutError::Missing { .. }) if !says_image => {
                 self.pass_over(
                     descriptor,
@@ -288,7 +309,11 @@ impl Images {
                 );
                 return Ok(());
             }
-            other => other?,
+            Err(error) => {
+                self.without_config.push(manifest);
+                return Err(error);
+            }
+            Ok(image) => image,
         };
         let (names, aliases) = names(&descriptor.annotations);
         self.add(Choice {
@@ -311,12 +336,17 @@ impl Images {
         documents: &dyn Documents,
         wanted_by: &ImagePath,
         config_path: &ImagePath,
+        descriptor: Option<&Descriptor>,
     ) -> Result<Choice, LayoutError> {
         let bytes = self
             .read(documents, config_path)?
             .ok_or_else(|| missing(config_path, wanted_by))?;
         let checked = check_digest(config_path, &bytes).map(drop);
         self.problem(checked)?;
+        if let Some(descriptor) = descriptor {
+            let checked = check_size(config_path, wanted_by, descriptor, &bytes);
+            self.problem(checked)?;
+        }
         let config = ImageConfig::parse(&bytes).map_err(|source| LayoutError::Config {
             member: display(config_path),
             source,
@@ -327,6 +357,7 @@ impl Images {
             config_digest: Digest::of(&bytes),
             layers: Vec::new(),
             manifest: None,
+            docker_layers: Vec::new(),
             names: Vec::new(),
             aliases: Vec::new(),
         })
@@ -343,6 +374,24 @@ impl Images {
             descriptor.digest
         ));
     }
+}
+
+fn check_size(
+    path: &ImagePath,
+    wanted_by: &ImagePath,
+    descriptor: &Descriptor,
+    bytes: &[u8],
+) -> Result<(), LayoutError> {
+    let found = bytes.len() as u64;
+    if found == descriptor.size {
+        return Ok(());
+    }
+    Err(LayoutError::Size {
+        member: display(path),
+        wanted_by: display(wanted_by),
+        expected: descriptor.size,
+        found,
+    })
 }
 
 /// The best name of each descriptor, and everything it can be asked for by.
