@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,25 @@ pub enum Trouble {
     Alter(Direction, u64),
     /// Nothing goes that way any more after so many bytes.
     Stall(Direction, u64),
+    /// Nothing happens, but what is next waits until a request begins like this.
+    See(&'static str),
+    /// The connection breaks before a request that begins like this.
+    Before(&'static str),
+}
+
+impl Trouble {
+    /// Where in a chunk it happens, if it does, after so many bytes that went that way.
+    fn place(self, way: Direction, gone: u64, chunk: &[u8]) -> Option<usize> {
+        match self {
+            Self::Cut(on, at) | Self::Alter(on, at) | Self::Stall(on, at) => {
+                let place = usize::try_from(at.saturating_sub(gone)).ok()?;
+                (on == way && place < chunk.len()).then_some(place)
+            }
+            Self::See(text) | Self::Before(text) => {
+                (way == Direction::Up && chunk.starts_with(text.as_bytes())).then_some(0)
+            }
+        }
+    }
 }
 
 /// A proxy on a port of 127.0.0.1. Each trouble happens once, in the order given, to the first connection that gets
@@ -98,21 +118,16 @@ fn pass(
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         let mut chunk = &mut buffer[..length];
         let mut queue = troubles.lock().expect("no thread panicked");
-        let here =
-            match queue.front() {
-                Some(
-                    &(Trouble::Cut(way, at) | Trouble::Alter(way, at) | Trouble::Stall(way, at)),
-                ) if way == direction && at < gone + length as u64 => queue
-                    .pop_front()
-                    .map(|trouble| (trouble, at.saturating_sub(gone))),
-                _ => None,
-            };
+        let place = queue
+            .front()
+            .and_then(|trouble| trouble.place(direction, gone, chunk));
+        let here = place.and_then(|place| Some((queue.pop_front()?, place)));
         drop(queue);
-        let at = |place: u64| usize::try_from(place).expect("inside the chunk");
         match here {
-            None => {}
-            Some((Trouble::Alter(..), place)) => chunk[at(place)] ^= 1,
-            Some((Trouble::Cut(..) | Trouble::Stall(..), place)) => chunk = &mut chunk[..at(place)],
+            None | Some((Trouble::See(_), _)) => {}
+            Some((Trouble::Before(_), _)) => break,
+            Some((Trouble::Alter(..), place)) => chunk[place] ^= 1,
+            Some((Trouble::Cut(..) | Trouble::Stall(..), place)) => chunk = &mut chunk[..place],
         }
         if to.write_all(chunk).is_err() {
             break;
@@ -121,8 +136,9 @@ fn pass(
         match here {
             Some((Trouble::Cut(..), _)) => break,
             Some((Trouble::Stall(..), _)) => {
-                // Until the other side gives up.
                 while let Ok(1..) = from.read(&mut buffer) {}
+                // Longer than any test waits; the end of the server's side must not be seen.
+                thread::sleep(Duration::from_secs(5));
                 break;
             }
             _ => {}

@@ -146,15 +146,7 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler) {
 /// Reads a request; none where it is none, as the first bytes of TLS.
 fn read(stream: &TcpStream) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
-    let mut line = || {
-        let mut line = Vec::new();
-        (&mut reader)
-            .take(64 << 10)
-            .read_until(b'\n', &mut line)
-            .ok()?;
-        String::from_utf8(line).ok()
-    };
-    let first = line()?;
+    let first = line(&mut reader)?;
     let mut words = first.split_whitespace();
     let mut asked = Asked {
         method: words.next()?.to_owned(),
@@ -162,7 +154,7 @@ fn read(stream: &TcpStream) -> Option<Asked> {
         ..Asked::default()
     };
     loop {
-        let field = line()?;
+        let field = line(&mut reader)?;
         if field.trim().is_empty() {
             break;
         }
@@ -171,14 +163,39 @@ fn read(stream: &TcpStream) -> Option<Asked> {
             .headers
             .push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    let chunked = asked.header("transfer-encoding") == Some("chunked");
     let length = asked
         .header("content-length")
         .and_then(|text| text.parse().ok());
-    let length: u64 = length.unwrap_or(0);
-    let mut body = Vec::new();
-    // What came before a broken connection stays in it.
-    let _ = reader.take(length).read_to_end(&mut body);
-    asked.complete = body.len() as u64 == length;
-    asked.body = body;
+    match chunked {
+        true => asked.complete = read_chunks(&mut reader, &mut asked.body).is_some(),
+        false => {
+            let length: u64 = length.unwrap_or(0);
+            // What came before a broken connection stays in it.
+            let _ = reader.take(length).read_to_end(&mut asked.body);
+            asked.complete = asked.body.len() as u64 == length;
+        }
+    }
     Some(asked)
+}
+
+fn line(reader: &mut impl BufRead) -> Option<String> {
+    let mut line = Vec::new();
+    reader.take(64 << 10).read_until(b'\n', &mut line).ok()?;
+    String::from_utf8(line).ok()
+}
+
+/// Reads a body in chunks; none where it breaks off.
+fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Option<()> {
+    loop {
+        let length = u64::from_str_radix(line(reader)?.trim(), 16).ok()?;
+        let got = reader.take(length).read_to_end(body).ok()?;
+        if got as u64 != length {
+            return None;
+        }
+        line(reader)?;
+        if length == 0 {
+            return Some(());
+        }
+    }
 }

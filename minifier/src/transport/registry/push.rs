@@ -43,7 +43,7 @@ pub struct Pushed {
 
 /// Writes an image under `reference`: a tag, or the digest of its manifest. The manifest is the last that is written,
 /// so that the name never points to half an image. When it fails, is cancelled or dropped, started uploads are
-/// removed as far as the registry lets us. Needs a tokio runtime with several threads.
+/// removed as far as the registry lets us, in a few seconds. Needs a tokio runtime with several threads.
 pub async fn push(
     image: &StoredImage,
     reference: &ImageReference,
@@ -108,11 +108,17 @@ async fn push_blobs(
         scope.push_str(&format!(" repository:{from}:pull"));
     }
     let scope: Arc<str> = scope.into();
-    // One failure ends all.
+    // One failure ends all, and so does it when nobody waits any more: then the tasks clear up.
     let stop = cancel.child_token();
+    let _guard = stop.clone().drop_guard();
     let uploads = futures_util::stream::iter(blobs(image)).map(|blob| {
         let source = Source::new(image, blob, watch);
-        Upload::new(session, blob, source, scope.clone()).run(from, &stop)
+        let upload = Upload::new(session, blob, source, scope.clone(), &stop);
+        let from = from.map(str::to_owned);
+        async {
+            let ended = tokio::spawn(upload.run(from)).await;
+            ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        }
     });
     let mut uploads = uploads.buffer_unordered(session.options().parallel.max(1));
     let (mut outcomes, mut failed) = (Vec::new(), None);

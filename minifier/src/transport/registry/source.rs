@@ -4,8 +4,10 @@ use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::TryStreamExt;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, future};
 use reqwest::Body;
+use tokio_util::sync::CancellationToken;
 
 use super::push::PushWatch;
 use crate::image::Descriptor;
@@ -21,6 +23,13 @@ pub(super) struct Source {
     blob: Descriptor,
     watch: PushWatch,
     failed: Arc<Mutex<Option<io::Error>>>,
+}
+
+/// Whether the receiver knows beforehand how long a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    Yes,
+    No,
 }
 
 /// Why copying ended.
@@ -45,8 +54,14 @@ impl Source {
     }
 
     /// The bytes from `start` to before `end`, and how many of them were taken. The last byte of the blob is given
-    /// only when all of them turned out to be those that the descriptor names.
-    pub(super) fn part(&self, start: u64, end: u64) -> (Body, Arc<AtomicU64>) {
+    /// only when all of them turned out to be those that the descriptor names. The body ends early when `stop` is
+    /// cancelled; where reading fails it does so too, or fails where its `length` was announced.
+    pub(super) fn part(
+        &self,
+        (start, end): (u64, u64),
+        length: Announced,
+        stop: &CancellationToken,
+    ) -> (Body, Arc<AtomicU64>) {
         let (image, blob, failed) = (self.image.clone(), self.blob.clone(), self.failed.clone());
         let body = ArchiveBody::written_by(move |out| match copy(&image, &blob, start, end, out) {
             Ok(()) => Ok(()),
@@ -59,6 +74,10 @@ impl Source {
         });
         let sent = Arc::new(AtomicU64::new(0));
         let (count, watch) = (sent.clone(), self.watch.clone());
+        let goes_on = move |part: &io::Result<Bytes>| part.is_ok() || length == Announced::Yes;
+        let body = body
+            .take_until(stop.clone().cancelled_owned())
+            .take_while(move |part| future::ready(goes_on(part)));
         let body = body.inspect_ok(move |chunk| {
             let length = chunk.len() as u64;
             count.fetch_add(length, Ordering::Relaxed);

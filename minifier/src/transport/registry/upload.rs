@@ -4,7 +4,7 @@
 //! Source: OCI distribution spec, "Pushing blobs", "Mounting a blob from another repository".
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reqwest::header::{
@@ -19,7 +19,7 @@ use super::answer::{self, Received};
 use super::error::RegistryError;
 use super::retry::Backoff;
 use super::session::{Call, Session};
-use super::source::Source;
+use super::source::{Announced, Source};
 use super::web::{Failure, nothing_sent};
 use crate::image::Descriptor;
 
@@ -59,26 +59,12 @@ pub(super) struct Upload {
     scope: Arc<str>,
     doing: String,
     started: Option<Started>,
-    /// A request is under way that starts one.
-    starting: Arc<AtomicBool>,
+    cancel: CancellationToken,
     backoff: Backoff,
     /// Longest body.
     chunk: u64,
     /// The most bytes that the registry ever had.
     furthest: u64,
-}
-
-impl Drop for Upload {
-    /// Where nobody waits for the end any more; otherwise nothing is left to do here.
-    fn drop(&mut self) {
-        if let (Some(started), Ok(runtime)) =
-            (self.started.take(), tokio::runtime::Handle::try_current())
-        {
-            let call = self.removal(started);
-            let session = self.session.clone();
-            runtime.spawn(async move { remove(&session, &call).await });
-        }
-    }
 }
 
 impl Upload {
@@ -88,6 +74,7 @@ impl Upload {
         blob: &Descriptor,
         source: Source,
         scope: Arc<str>,
+        cancel: &CancellationToken,
     ) -> Self {
         let options = session.options();
         Self {
@@ -96,7 +83,7 @@ impl Upload {
             scope,
             doing: format!("write blob {} to {}", blob.digest, session.remote()),
             started: None,
-            starting: Arc::default(),
+            cancel: cancel.clone(),
             backoff: Backoff::new(options.attempts),
             chunk: options.upload_chunk.unwrap_or(u64::MAX).max(1),
             furthest: 0,
@@ -105,44 +92,55 @@ impl Upload {
     }
 
     /// Brings the blob there. `from` is a repository of the same registry that has it. What was started is removed
-    /// where it fails or is cancelled.
-    pub(super) async fn run(
-        mut self,
-        from: Option<&str>,
-        cancel: &CancellationToken,
-    ) -> Result<Outcome, RegistryError> {
-        let starting = self.starting.clone();
-        let doing = self.doing.clone();
+    /// where it fails or is cancelled; that takes a few seconds at most. Must be let run to its end.
+    pub(super) async fn run(mut self, from: Option<String>) -> Result<Outcome, RegistryError> {
+        let cancel = self.cancel.clone();
+        let overdue = async {
+            cancel.cancelled().await;
+            // Bodies end early, so that the registry's answer tells what is to be removed.
+            tokio::time::sleep(PARTING).await;
+        };
         let result = {
-            let work = std::pin::pin!(self.work(from));
-            let mut work = work;
+            let work = std::pin::pin!(self.work(from.as_deref()));
             tokio::select! {
-                biased;
-                result = &mut work => result,
-                () = cancel.cancelled() => {
-                    // Only the answer says what would have to be removed.
-                    let known = async {
-                        while starting.load(Ordering::Acquire) {
-                            tokio::time::sleep(Duration::from_millis(10)).await;
-                        }
-                    };
-                    let work = async { tokio::select! { _ = work => {}, () = known => {} } };
-                    // It is best effort.
-                    let _ = timeout(PARTING, work).await;
-                    Err(RegistryError::Cancelled { doing })
-                }
+                result = work => Some(result),
+                () = overdue => None,
             }
         };
+        let result = result.unwrap_or_else(|| Err(self.cancelled()));
         if result.is_err() {
             self.abandon().await;
         }
         result
     }
 
+    fn cancelled(&self) -> RegistryError {
+        RegistryError::Cancelled {
+            doing: self.doing.clone(),
+        }
+    }
+
+    /// Whether the work has to end here.
+    fn check(&self) -> Result<(), RegistryError> {
+        if let Some(source) = self.source.failure() {
+            return Err(RegistryError::Source {
+                doing: self.doing.clone(),
+                reference: self.source.reference().to_owned(),
+                source,
+            });
+        }
+        match self.cancel.is_cancelled() {
+            true => Err(self.cancelled()),
+            false => Ok(()),
+        }
+    }
+
     async fn work(&mut self, from: Option<&str>) -> Result<Outcome, RegistryError> {
+        self.check()?;
         if self.exists().await? {
             return Ok(Outcome::Present);
         }
+        self.check()?;
         if let Some(from) = from
             && self.mount(from).await?
         {
@@ -156,17 +154,12 @@ impl Upload {
                 }
                 Err(failure) => failure,
             };
-            if let Some(source) = self.source.failure() {
-                return Err(RegistryError::Source {
-                    doing: self.doing.clone(),
-                    reference: self.source.reference().to_owned(),
-                    source,
-                });
-            }
+            self.check()?;
             let doing = self.doing.clone();
             self.session
                 .again(&mut self.backoff, &doing, failure)
                 .await?;
+            self.check()?;
             self.resume().await?;
             // The answer to the last request may be all that was lost.
             if self.started.is_none() && self.exists().await? {
@@ -224,14 +217,10 @@ impl Upload {
         }
     }
 
-    /// Sends a request that starts an upload, once it is answered.
     async fn post(&self, call: &Call) -> Result<Response, RegistryError> {
-        self.starting.store(true, Ordering::Release);
         let mut call = call.clone();
         call.body = Some(Vec::new());
-        let answer = self.session.send(&call).await;
-        self.starting.store(false, Ordering::Release);
-        answer
+        self.session.send(&call).await
     }
 
     fn begin(&mut self, call: &Call, response: &Response) -> Result<(), RegistryError> {
@@ -266,6 +255,7 @@ impl Upload {
 
     /// Sends what is missing.
     async fn transfer(&mut self) -> Result<(), Failure> {
+        self.check()?;
         if self.started.is_none() {
             let call = self.call(Method::POST, self.session.url("blobs/uploads/"));
             let response = self.post(&call).await?;
@@ -278,16 +268,23 @@ impl Upload {
             && started.offset < self.blob.size
         {
             let (url, offset) = (started.location.clone(), started.offset);
+            self.check()?;
             self.patch(url, offset).await?;
         }
+        self.check()?;
         self.finish().await
     }
 
     async fn patch(&mut self, url: Url, start: u64) -> Result<(), Failure> {
         let end = start.saturating_add(self.chunk).min(self.blob.size);
         let mut call = self.call(Method::PATCH, url);
-        call.headers = self.part_headers(start, end);
-        let (body, sent) = self.source.part(start, end);
+        // As Docker does it where all goes in one, and so every registry knows it. It can also end early.
+        let length = match (start, end) {
+            (0, end) if end == self.blob.size => Announced::No,
+            _ => Announced::Yes,
+        };
+        call.headers = part_headers(start, end, length);
+        let (body, sent) = self.source.part((start, end), length, &self.cancel);
         let patience = self.session.options().stall * STORING;
         let response = self
             .session
@@ -296,19 +293,21 @@ impl Upload {
         match response.status() {
             StatusCode::ACCEPTED | StatusCode::CREATED | StatusCode::NO_CONTENT => {
                 let location = self.location(&call, &response)?;
+                let whole = sent.load(Ordering::Relaxed) == end - start;
                 let offset = match answer::received(response.headers()) {
-                    None => end,
-                    Some(Received::NoneOrOne) if end == 1 => end,
+                    None if whole => end,
+                    Some(Received::NoneOrOne) if end == 1 && whole => end,
                     Some(Received::Exactly(got)) if got > start && got <= end => got,
-                    Some(_) => {
-                        return Err(Failure::broken(
-                            "the registry has other bytes than were sent",
-                        ));
-                    }
+                    _ => start,
                 };
                 if let Some(started) = &mut self.started {
                     started.offset = offset;
                     started.location = location.unwrap_or(call.url);
+                }
+                if offset == start {
+                    return Err(Failure::broken(
+                        "the registry has other bytes than were sent",
+                    ));
                 }
                 self.progressed(offset);
                 Ok(())
@@ -326,23 +325,6 @@ impl Upload {
             }
             _ => Err(self.session.refusal(&call, response).await.into()),
         }
-    }
-
-    fn part_headers(&self, start: u64, end: u64) -> HeaderMap {
-        let value = |text: String| {
-            HeaderValue::from_str(&text).unwrap_or_else(|e| unreachable!("digits fit a field: {e}"))
-        };
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/octet-stream"),
-        );
-        headers.insert(CONTENT_LENGTH, value((end - start).to_string()));
-        // As Docker does it where all goes in one: not every registry that takes that knows parts.
-        if start > 0 || end < self.blob.size {
-            headers.insert(CONTENT_RANGE, value(format!("{start}-{}", end - 1)));
-        }
-        headers
     }
 
     /// Earlier failures count no more once the registry has more than ever.
@@ -453,4 +435,18 @@ async fn remove(session: &Session, call: &Call) {
         Ok(Ok(response)) => tracing::debug!("remove the upload: {}", response.status()),
         _ => tracing::debug!("remove the upload: no answer"),
     }
+}
+
+fn part_headers(start: u64, end: u64, length: Announced) -> HeaderMap {
+    let value = |text: String| {
+        HeaderValue::from_str(&text).unwrap_or_else(|e| unreachable!("digits fit a field: {e}"))
+    };
+    let mut headers = HeaderMap::new();
+    let bytes = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, bytes);
+    if length == Announced::Yes {
+        headers.insert(CONTENT_LENGTH, value((end - start).to_string()));
+        headers.insert(CONTENT_RANGE, value(format!("{start}-{}", end - 1)));
+    }
+    headers
 }
