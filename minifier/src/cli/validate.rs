@@ -5,10 +5,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::build::errors;
-use super::copy::{OpenArgs, control};
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
+use super::storage::{ReadArgs, control};
+use crate::image::Platform;
 use crate::transport::{Location, Validation, validate};
 
 /// Check an image against itself: every digest, diff ID and size
@@ -23,8 +24,12 @@ pub(super) struct ValidateArgs {
     #[arg(value_name = "SRC")]
     source: Location,
 
+    /// The platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
+    #[arg(long)]
+    platform: Option<Platform>,
+
     #[command(flatten)]
-    open: OpenArgs,
+    read: ReadArgs,
 
     /// What is printed on stdout
     #[arg(long, value_enum, default_value_t = Form::Text)]
@@ -47,7 +52,8 @@ pub(super) async fn exec(
     printer: &Printer,
     cancel: &CancellationToken,
 ) -> Result<Exit, CliError> {
-    let options = args.open.options(control(printer, "validate", cancel));
+    let control = control(printer, "validate", cancel);
+    let options = args.read.open(args.platform.as_ref(), control);
     let validation = validate(&args.source, &options)
         .await
         .map_err(errors::transport)?;
