@@ -13,8 +13,8 @@ use crate::transport::Daemon;
 
 /// Check whether this host can run minifier
 ///
-/// Looks at the kernel, its BTF, this process's capabilities, control groups, the Docker daemon and the OCI runtime, and says
-/// how to get what is missing. Exits with 0 where `minifier build` can work, with 4 or 7 where it cannot.
+/// Looks at the kernel, its BTF, the capabilities of this process, control groups, the Docker daemon and the OCI runtime,
+/// and says how to get what is missing. Exits with 0 where `minifier build` can work, with 4 or 7 where it cannot.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Print the checks as JSON

@@ -38,7 +38,7 @@ pub(super) struct ReadArgs {
     #[arg(long, value_name = "SIZE")]
     pub(super) max_uncompressed: Option<ByteSize>,
 
-    /// Registry to speak to over plain HTTP, or over TLS with any certificate (repeatable); those on 127.0.0.0/8 are
+    /// Registry to speak to over plain HTTP, or over TLS with any certificate (repeatable) [always: 127.0.0.0/8]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(super) insecure_registry: Vec<String>,
 }
