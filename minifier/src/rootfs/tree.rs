@@ -209,17 +209,17 @@ impl RootFs {
         dir: &ImagePath,
     ) -> Result<NodeId, MergeError> {
         let mut at = ROOT;
-        let mut walked = ImagePath::root();
-        for name in dir.components() {
-            walked = walked.join(name);
+        for (depth, name) in dir.components().enumerate() {
             let existing = self.children(at).get(name).copied();
             at = match existing {
                 Some(id) if self.node(id).is_dir() => id,
                 Some(id) if self.node(id).layer == layer => {
+                    // Put together here only: for each step of a deep path it would cost the square of its length.
+                    let walked: Vec<&[u8]> = dir.components().take(depth + 1).collect();
                     return Err(MergeError::NotADirectory {
                         layer,
                         path: path.clone(),
-                        ancestor: walked,
+                        ancestor: ImagePath::new(walked.join(&b'/')),
                     });
                 }
                 _ => {

@@ -2,4 +2,5 @@
 //! read from.
 
 mod fixtures;
+mod leftovers;
 mod support;

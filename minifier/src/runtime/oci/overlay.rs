@@ -56,6 +56,7 @@ pub(super) fn mount_image(image: &Unpacked, run: &Path) -> Result<(), RuntimeErr
     }
     if names.is_empty() {
         make("l/0")?;
+        set_time(&run.join("l/0"), 0, 0).map_err(host(doing()))?;
         names.push("0".to_owned());
     }
     names.reverse();
@@ -103,17 +104,18 @@ fn like(from: &Path, to: &Path) -> io::Result<()> {
         rustix::fs::getxattr(from, name, rustix::buffer::spare_capacity(&mut value))?;
         rustix::fs::setxattr(to, name, &value, rustix::fs::XattrFlags::empty())?;
     }
-    let time = Timespec {
-        tv_sec: meta.mtime(),
-        tv_nsec: meta.mtime_nsec(),
-    };
+    set_time(to, meta.mtime(), meta.mtime_nsec())
+}
+
+fn set_time(path: &Path, tv_sec: i64, tv_nsec: i64) -> io::Result<()> {
+    let time = Timespec { tv_sec, tv_nsec };
     let times = Timestamps {
         last_access: time,
         last_modification: time,
     };
     Ok(rustix::fs::utimensat(
         rustix::fs::CWD,
-        to,
+        path,
         &times,
         AtFlags::empty(),
     )?)

@@ -15,6 +15,8 @@ mod collect;
 mod folder;
 mod layers;
 mod lock;
+#[cfg(test)]
+mod tests;
 mod unpack;
 
 pub use collect::{CacheLimits, Pruned};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxCapabilitiesBuilder};
+use oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, LinuxCapabilitiesBuilder};
 
 use super::super::super::error::RuntimeError;
 use super::failed;
@@ -113,21 +113,28 @@ pub(in crate::runtime::oci) fn sets(
     names: &BTreeSet<&str>,
     root: bool,
 ) -> Result<LinuxCapabilities, RuntimeError> {
-    let set: std::collections::HashSet<Capability> = names
+    let known = |name: &&str| {
+        name.parse::<Capability>().map_err(|error| {
+            failed(oci_spec::OciSpecError::Other(format!(
+                "capability {name}: {error}"
+            )))
+        })
+    };
+    let set = names
         .iter()
-        .filter_map(|name| format!("CAP_{name}").parse().ok())
-        .collect();
+        .map(known)
+        .collect::<Result<Capabilities, _>>()?;
     let own = if root {
         set.clone()
     } else {
-        Default::default()
+        Capabilities::new()
     };
     LinuxCapabilitiesBuilder::default()
         .bounding(set)
         .effective(own.clone())
         .permitted(own)
-        .inheritable(std::collections::HashSet::new())
-        .ambient(std::collections::HashSet::new())
+        .inheritable(Capabilities::new())
+        .ambient(Capabilities::new())
         .build()
         .map_err(failed)
 }

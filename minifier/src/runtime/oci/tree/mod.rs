@@ -13,5 +13,5 @@ pub(super) use copy::copy_tree;
 pub(super) use dir::{Dir, open_beneath};
 pub(super) use remove::remove_tree;
 #[cfg(test)]
-pub(super) use walk::{Found, FoundKind, walk};
+pub(super) use walk::{FoundKind, walk};
 pub(super) use write::{Inode, TreeWriter};
