@@ -2,6 +2,7 @@
 //!
 //! Source: docker-credential-helpers, "Development" (protocol), `credentials/error.go` (what it says for "not found").
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
@@ -40,9 +41,21 @@ pub(super) async fn get(name: &str, server: &str) -> Result<Option<Credentials>,
     if !name.chars().all(plain) {
         return Err("its name is no plain name".into());
     }
-    let asked = timeout(PATIENCE, ask(name, server)).await;
-    let (success, answer) = match asked {
-        Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    ask_within(
+        PATIENCE,
+        OsStr::new(&format!("docker-credential-{name}")),
+        server,
+    )
+    .await
+}
+
+async fn ask_within(
+    patience: Duration,
+    program: &OsStr,
+    server: &str,
+) -> Result<Option<Credentials>, String> {
+    let (success, answer) = match timeout(patience, ask(program, server)).await {
+        Err(_) => return Err(format!("no answer within {} s", patience.as_secs())),
         Ok(Err(e)) if e.kind() == io::ErrorKind::NotFound => {
             return Err("there is no such program on PATH".into());
         }
@@ -52,8 +65,8 @@ pub(super) async fn get(name: &str, server: &str) -> Result<Option<Credentials>,
     read(success, &answer)
 }
 
-async fn ask(name: &str, server: &str) -> io::Result<(bool, Vec<u8>)> {
-    let mut child = Command::new(format!("docker-credential-{name}"))
+async fn ask(program: &OsStr, server: &str) -> io::Result<(bool, Vec<u8>)> {
+    let mut child = Command::new(program)
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -124,7 +137,36 @@ mod tests {
                 .unwrap_err()
                 .contains("locked")
         );
-        assert!(read(true, b"[]").is_err());
+        assert!(read(true, b"{").is_err());
+    }
+
+    async fn ask_script(script: &str) -> Result<Option<Credentials>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("helper");
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).unwrap();
+        ask_within(Duration::from_secs(1), program.as_os_str(), "r.example").await
+    }
+
+    #[tokio::test]
+    async fn a_program_is_asked_and_cannot_hold_us() {
+        let script = r#"test "$1" = get && printf '{"Username":"%s","Secret":"s"}' "$(cat)""#;
+        let found = Credentials::Password {
+            user: "r.example".into(),
+            password: "s".into(),
+        };
+        assert_eq!(ask_script(script).await, Ok(Some(found)));
+        let none = "echo credentials not found in native keychain; exit 1";
+        assert_eq!(ask_script(none).await, Ok(None));
+        assert!(
+            ask_script("exec sleep 9")
+                .await
+                .unwrap_err()
+                .contains("no answer within 1 s")
+        );
+        let endless = ask_script("exec yes").await.unwrap_err();
+        assert!(endless.contains("longer than 64 KiB"), "{endless}");
     }
 
     #[tokio::test]
