@@ -229,3 +229,29 @@ fn a_token_that_is_never_good_ends() {
     );
     assert!(tokens.asked().len() <= 2, "{:?}", tokens.asked());
 }
+
+#[test]
+fn a_proxy_is_used_for_other_machines_only() {
+    const NAME: &str = "access::a_proxy_is_used_for_other_machines_only";
+    const HERE: &str = "MINIFIER_TEST_LOCAL_REGISTRY";
+    // The environment holds for a whole process, so that this test runs itself in one of its own.
+    if let Ok(here) = std::env::var(HERE) {
+        let client = Client::new();
+        client.pull("registry.example/a:1").unwrap_err();
+        client.pull(&format!("{here}/a:1")).unwrap_err();
+        return;
+    }
+    let proxy = TinyServer::start(|_| Answer::new(502, ""));
+    let here = TinyServer::start(|_| Answer::new(404, ""));
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env("HTTPS_PROXY", format!("http://{}", proxy.host()))
+        .env("HTTP_PROXY", format!("http://{}", proxy.host()))
+        .env(HERE, here.host())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let lines: Vec<String> = proxy.asked().iter().map(Asked::line).collect();
+    assert_eq!(lines, ["CONNECT registry.example:443"]);
+    assert_eq!(here.asked().len(), 1);
+}

@@ -228,14 +228,20 @@ fn docker_registry_killed_in_the_middle_is_waited_for() {
     let client = Client::new();
     let (image, _) = stored(&[noise(13, 40_000_000)]);
     let name = format!("{}/a:1", registry.host());
-    let pushed = std::thread::scope(|scope| {
-        let pushing = scope.spawn(|| client.push(&image, &name));
-        while !registry.log().contains("blob PATCH") && !registry.log().contains("PATCH") {
-            if pushing.is_finished() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
+    let reference: ImageReference = name.parse().unwrap();
+    let (reached, half) = std::sync::mpsc::channel();
+    let sent = std::sync::atomic::AtomicU64::new(0);
+    let watch = Arc::new(move |more| {
+        if sent.fetch_add(more, std::sync::atomic::Ordering::Relaxed) > 10_000_000 {
+            // Nobody listens the second time.
+            let _ = reached.send(());
         }
+    });
+    let cancel = CancellationToken::new();
+    let pushed = std::thread::scope(|scope| {
+        let pushing = push(&image, &reference, &client.options, &cancel, Some(watch));
+        let pushing = scope.spawn(|| client.runtime.block_on(pushing));
+        half.recv().unwrap();
         registry.kill();
         registry = RegistryProcess::start(&Settings {
             storage: Some(&storage),
@@ -244,7 +250,8 @@ fn docker_registry_killed_in_the_middle_is_waited_for() {
         });
         pushing.join().unwrap()
     });
-    pushed.unwrap();
+    let pushed = pushed.unwrap();
+    assert!(pushed.bytes > 50_000_000, "{pushed:?}");
     let pulled = client.pull(&name).unwrap();
     assert_eq!(blobs_of(&pulled).unwrap(), blobs_of(&image).unwrap());
 }

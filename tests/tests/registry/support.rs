@@ -27,13 +27,19 @@ impl Client {
 
     pub(crate) fn pull(&self, name: &str) -> Result<StoredImage, RegistryError> {
         let name: ImageReference = name.parse().unwrap();
-        self.runtime.block_on(pull(&name, None, &self.options))
+        self.runtime
+            .block_on(sendable(pull(&name, None, &self.options)))
     }
 
     pub(crate) fn push(&self, image: &StoredImage, name: &str) -> Result<Pushed, RegistryError> {
         let name: ImageReference = name.parse().unwrap();
         let cancel = CancellationToken::new();
         let pushing = push(image, &name, &self.options, &cancel, None);
-        self.runtime.block_on(pushing)
+        self.runtime.block_on(sendable(pushing))
     }
+}
+
+/// What can be given to another thread, as `tokio::spawn` does.
+fn sendable<F: Future + Send>(future: F) -> F {
+    future
 }

@@ -112,8 +112,8 @@ async fn push_blobs(
     let stop = cancel.child_token();
     let _guard = stop.clone().drop_guard();
     let uploads = futures_util::stream::iter(blobs(image)).map(|blob| {
-        let source = Source::new(image, blob, watch);
-        let upload = Upload::new(session, blob, source, scope.clone(), &stop);
+        let source = Source::new(image, &blob, watch);
+        let upload = Upload::new(session, &blob, source, scope.clone(), &stop);
         let from = from.map(str::to_owned);
         async {
             let ended = tokio::spawn(upload.run(from)).await;
@@ -138,7 +138,7 @@ async fn push_blobs(
 }
 
 /// Config and layers, each once. Foreign layers stay where they are.
-fn blobs(image: &StoredImage) -> Vec<&Descriptor> {
+fn blobs(image: &StoredImage) -> Vec<Descriptor> {
     let layers = image
         .manifest
         .layers()
@@ -151,7 +151,7 @@ fn blobs(image: &StoredImage) -> Vec<&Descriptor> {
     let mut blobs: Vec<&Descriptor> = all.into_values().collect();
     // The longest first: it would otherwise be waited for alone.
     blobs.sort_by_key(|blob| (std::cmp::Reverse(blob.size), blob.digest));
-    blobs
+    blobs.into_iter().cloned().collect()
 }
 
 async fn put_manifest(session: &Session, image: &StoredImage) -> Result<(), RegistryError> {
