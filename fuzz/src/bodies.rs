@@ -12,7 +12,7 @@ use minifier::transport::check_archive;
 const MAX: usize = 1 << 20;
 
 /// A layer's tar.
-pub fn tar_reader(data: &[u8]) {
+pub(crate) fn tar_reader(data: &[u8]) {
     let data = &data[..data.len().min(MAX)];
     let mut reader = TarReader::new(StreamInput::new(data));
     let Ok(layer) = index_layer(&mut reader, 0) else {
@@ -34,7 +34,7 @@ pub fn tar_reader(data: &[u8]) {
 }
 
 /// A manifest and an index.
-pub fn manifest(data: &[u8]) {
+pub(crate) fn manifest(data: &[u8]) {
     let media_types = ["", "application/vnd.docker.distribution.manifest.v2+json"];
     for media_type in media_types {
         if let Ok(manifest) = Manifest::parse(data.to_vec(), media_type) {
@@ -46,7 +46,7 @@ pub fn manifest(data: &[u8]) {
 }
 
 /// A config.
-pub fn config(data: &[u8]) {
+pub(crate) fn config(data: &[u8]) {
     if let Ok(config) = ImageConfig::parse(data) {
         assert_eq!(config.to_bytes(), data);
         let _ = (config.platform(), config.healthcheck(), config.shell());
@@ -56,7 +56,7 @@ pub fn config(data: &[u8]) {
 }
 
 /// Layers on top of each other. The bytes are a list of entries: which layer, what kind, which of a few names.
-pub fn whiteouts(data: &[u8]) {
+pub(crate) fn whiteouts(data: &[u8]) {
     const NAMES: [&str; 8] = [
         "a",
         "b",
@@ -96,7 +96,7 @@ pub fn whiteouts(data: &[u8]) {
 }
 
 /// An image archive, checked as `minifier validate` does it.
-pub fn archive(data: &[u8]) {
+pub(crate) fn archive(data: &[u8]) {
     let mut file = tempfile::tempfile().expect("a temporary file");
     file.write_all(&data[..data.len().min(MAX)])
         .expect("room for it");

@@ -144,7 +144,7 @@ pub enum TransportError {
         /// What was asked for.
         location: String,
         /// What is wrong with it.
-        source: LayoutError,
+        source: Box<LayoutError>,
     },
     /// A layer cannot be read: its blob is not what its descriptor says, its compression is broken or it is too big.
     #[error("read layer {layer} of {location}: {source}")]

@@ -96,11 +96,11 @@ impl StoredImage {
         }
         Err(TransportError::Layout {
             location: self.reference.clone(),
-            source: LayoutError::LayerCount {
+            source: Box::new(LayoutError::LayerCount {
                 config: self.config.digest().to_string(),
                 layers,
                 diff_ids,
-            },
+            }),
         })
     }
 }

@@ -138,46 +138,30 @@ async fn docker_other_tools_read_what_is_written_and_the_other_way_round() {
         ],
     );
 
-    // skopeo reads all of them, and finds the same image.
+    // skopeo reads all of them, and finds the same image. Where it converts between Docker's types and OCI's, it
+    // encodes the config anew.
+    let layers = docker(&["image", "inspect", "-f", "{{json .RootFS.Layers}}", &image]);
+    let layers: Vec<String> = serde_json::from_str(&layers).unwrap();
     for text in ["oci:l:gzip", "oci-archive:o.tar:x"] {
         let found = tool(at, "skopeo", &["inspect", "--format", "{{.Digest}}", text]);
         assert_eq!(found, digest, "{text}");
     }
-    for (text, copy) in [
-        ("oci:l:zstd", "s1"),
-        ("oci-archive:o.tar", "s2"),
-        ("docker-archive:d.tar", "s3"),
+    let copy = |from: &str, to: &str| {
+        let args = ["copy", "--quiet", "--insecure-policy", from, to];
+        tool(at, "skopeo", &args);
+        done(at, &["validate", to]);
+    };
+    for (from, to, same_config) in [
+        ("oci:l:zstd", "oci:s1:x", true),
+        ("oci-archive:o.tar", "oci:s2:x", true),
+        ("docker-archive:d.tar", "oci:s3:x", false),
+        ("oci:l:gzip", "docker-archive:k.tar:app:k", false),
+        ("oci:l:gzip", "oci-archive:k.oci:k", true),
     ] {
-        tool(
-            at,
-            "skopeo",
-            &[
-                "copy",
-                "--quiet",
-                "--insecure-policy",
-                text,
-                &format!("oci:{copy}:x"),
-            ],
-        );
-        let copied = open(&format!("oci:{}/{copy}:x", at.display()))
-            .await
-            .unwrap();
-        assert_eq!(copied.config.digest().to_string(), id, "{text}");
-        done(at, &["validate", &format!("oci:{copy}:x")]);
-    }
-    // What skopeo writes in Docker's own formats.
-    for (form, text) in [
-        ("docker-archive:k.tar:app:k", "docker-archive:k.tar:app:k"),
-        ("oci-archive:k.oci:k", "oci-archive:k.oci:k"),
-    ] {
-        tool(
-            at,
-            "skopeo",
-            &["copy", "--quiet", "--insecure-policy", "oci:l:gzip", form],
-        );
-        done(at, &["validate", text]);
-        let copied = tool_identity(at, text).await;
-        assert_eq!(copied, id, "{form}");
+        copy(from, to);
+        let (config, diff_ids) = identity(at, to).await;
+        assert_eq!(diff_ids, layers, "{from} {to}");
+        assert!(config == id || !same_config, "{from} {to}: {config}");
     }
 
     // umoci unpacks the layout that it is given, zstd apart, which it cannot.
@@ -226,12 +210,4 @@ async fn docker_other_tools_read_what_is_written_and_the_other_way_round() {
         );
         assert_eq!(format!("sha256:{found}"), id, "{archive}");
     }
-}
-
-async fn tool_identity(at: &Path, text: &str) -> String {
-    let (transport, path) = text.split_once(':').unwrap();
-    let image = open(&format!("{transport}:{}/{path}", at.display()))
-        .await
-        .unwrap();
-    image.config.digest().to_string()
 }

@@ -60,10 +60,7 @@ async fn documents_that_are_no_images_are_refused() {
     let text = fs::read_to_string(&index).unwrap();
     fs::write(&index, text.replace("sha256:", "sha512:")).unwrap();
     let error = open_error(&format!("oci:{}", layout.path())).await;
-    assert!(
-        error.contains("does not start with \\\"sha256:\\\""),
-        "{error}"
-    );
+    assert!(error.contains("does not start with \"sha256:\""), "{error}");
 
     fs::write(&index, vec![b' '; (8 << 20) + 1]).unwrap();
     let error = open_error(&format!("oci:{}", layout.path())).await;
@@ -122,7 +119,7 @@ async fn blobs_are_files_of_the_layout_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn paths_of_a_docker_archive_are_members_and_no_files() {
+async fn paths_in_manifest_json_are_members_and_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret.json");
     fs::write(&secret, r#"{"rootfs":{"type":"layers"}}"#).unwrap();

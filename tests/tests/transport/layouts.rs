@@ -155,7 +155,7 @@ async fn a_copy_between_oci_forms_keeps_every_byte_and_other_tags() {
 }
 
 #[tokio::test]
-async fn a_copy_into_docker_archives_and_back_keeps_config_and_diff_ids() {
+async fn a_copy_into_loadable_archives_and_back_keeps_config_and_diff_ids() {
     let mut layout = Layout::new();
     let image = layout.mixed("amd64");
     layout.add(image, Some("app"));

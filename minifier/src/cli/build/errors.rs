@@ -41,7 +41,7 @@ pub(in crate::cli) fn transport(error: TransportError) -> CliError {
         TransportError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             Exit::ImageNotFound
         }
-        TransportError::Layout { source, .. } => match source {
+        TransportError::Layout { source, .. } => match &**source {
             LayoutError::NoImage { .. }
             | LayoutError::Platform { .. }
             | LayoutError::Ambiguous { .. }

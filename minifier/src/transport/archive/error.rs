@@ -70,5 +70,11 @@ pub enum ArchiveError {
     },
     /// No image can be chosen among the documents.
     #[error("read the image archive: {0}")]
-    Layout(#[from] LayoutError),
+    Layout(Box<LayoutError>),
+}
+
+impl From<LayoutError> for ArchiveError {
+    fn from(error: LayoutError) -> Self {
+        Self::Layout(Box::new(error))
+    }
 }

@@ -61,7 +61,7 @@ pub fn read_archive(
 fn layer_members(choice: &Choice, members: &Members) -> Result<Vec<ImagePath>, ArchiveError> {
     let diff_ids = choice.config.diff_ids();
     if diff_ids.len() != choice.layers.len() {
-        return Err(ArchiveError::Layout(LayoutError::LayerCount {
+        return Err(ArchiveError::from(LayoutError::LayerCount {
             config: display(&choice.config_path),
             layers: choice.layers.len(),
             diff_ids: diff_ids.len(),

@@ -119,7 +119,10 @@ fn check_documents(
     let mut checked = select.check(documented.documents());
     if let Some(source) = checked.problems.pop_if(|problem| problem.is_of_choice()) {
         let location = location.to_owned();
-        return Err(TransportError::Layout { location, source });
+        return Err(TransportError::Layout {
+            location,
+            source: Box::new(source),
+        });
     }
     let mut found: BTreeSet<Mismatch> = BTreeSet::new();
     let documents = |error: &LayoutError| Mismatch {

@@ -28,7 +28,7 @@ impl Reading<'_> {
     pub(super) fn layout_error(&self, source: LayoutError) -> TransportError {
         TransportError::Layout {
             location: self.location.to_owned(),
-            source,
+            source: Box::new(source),
         }
     }
 

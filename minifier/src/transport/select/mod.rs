@@ -5,8 +5,6 @@ mod choose;
 mod documents;
 mod error;
 mod images;
-#[cfg(test)]
-mod tests;
 
 pub use choose::{Select, Wanted};
 pub(super) use documents::{Documents, blob_path, display};

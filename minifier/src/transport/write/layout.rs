@@ -210,7 +210,7 @@ impl<'a> Layout<'a> {
     fn finish(&mut self, new: Vec<Value>) -> Result<(), TransportError> {
         let read_error = |source| TransportError::Layout {
             location: self.location.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let old = self.reader.document(&"index.json".into());
         let merged = match old.map_err(read_error)? {

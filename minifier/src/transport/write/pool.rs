@@ -21,8 +21,11 @@ struct Job {
     before: Vec<u8>,
     block: Vec<u8>,
     last: bool,
-    reply: SyncSender<io::Result<(Vec<u8>, Crc)>>,
+    reply: SyncSender<Answer>,
 }
+
+/// A compressed block, and the checksum of what it holds.
+type Answer = io::Result<(Vec<u8>, Crc)>;
 
 impl Pool {
     /// Starts the threads.
@@ -45,7 +48,7 @@ impl Pool {
     ) -> io::Result<()> {
         output.write_all(compression.header())?;
         let mut crc = Crc::new();
-        let mut waiting: VecDeque<Receiver<io::Result<(Vec<u8>, Crc)>>> = VecDeque::new();
+        let mut waiting: VecDeque<Receiver<Answer>> = VecDeque::new();
         let mut before: Vec<u8> = Vec::new();
         let mut block = read_block(&mut input, compression.block())?;
         loop {

@@ -1,1 +1,0 @@
-//! Tests of choosing among documents.
