@@ -17,6 +17,7 @@ fn write_options() -> WriteOptions {
         compression: None,
         scratch: std::env::temp_dir(),
         limits: Limits::default(),
+        registry: minifier::transport::registry::RegistryOptions::from_env(),
         control: minifier::transport::Control::none(),
     }
 }

@@ -48,6 +48,7 @@ async fn cancelling_leaves_what_was_there() {
                 compression: None,
                 scratch: folder.path().to_owned(),
                 limits: Limits::default(),
+                registry: minifier::transport::registry::RegistryOptions::from_env(),
                 control: stopping_after(bytes),
             };
             let error = write_image(&stored, &location(&text), &options)
@@ -84,6 +85,7 @@ async fn cancelling_leaves_what_was_there() {
         compression: None,
         scratch: folder.path().to_owned(),
         limits: Limits::default(),
+        registry: minifier::transport::registry::RegistryOptions::from_env(),
         control: stopping_after(4 << 20),
     };
     let target = location(&format!("oci:{}/l:x", folder.path().display()));

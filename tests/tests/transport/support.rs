@@ -29,6 +29,7 @@ pub(crate) fn options() -> OpenOptions {
         platform: None,
         scratch: std::env::temp_dir(),
         limits: Limits::default(),
+        registry: minifier::transport::registry::RegistryOptions::from_env(),
         control: Control::none(),
     }
 }
