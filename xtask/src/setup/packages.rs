@@ -44,6 +44,7 @@ const fn program(group: Group, package: &'static str, program: &'static str) -> 
 }
 
 const NEEDS: &[Need] = &[
+    program(Group::Images, "crun", "crun"),
     program(Group::Images, "docker.io", "dockerd"),
     program(Group::Images, "gcc", "gcc"),
     package(Group::Images, "busybox-static"),
