@@ -1,7 +1,7 @@
 //! Running a container of an image, unchanged, so that it can be traced and probed.
 //!
 //! Takes an image and [`RunOptions`]; gives a [`Workload`]: what the probes need to know of a running container,
-//! whoever runs it. [`DockerRuntime`] does it through the Docker API.
+//! whoever runs it. [`DockerRuntime`] does it through the Docker API, [`OciRuntime`] without a daemon.
 
 mod body;
 mod capture;

@@ -46,6 +46,7 @@ const fn program(group: Group, package: &'static str, program: &'static str) -> 
 }
 
 const NEEDS: &[Need] = &[
+    program(Group::Images, "crun", "crun"),
     program(Group::Images, "docker.io", "dockerd"),
     program(Group::Images, "gcc", "gcc"),
     program(Group::Images, "apache2-utils", "htpasswd"),

@@ -131,8 +131,9 @@ pub(super) async fn with_runtime(
     let running = live(build, creating, &source.image.config, &stage);
     // A container that is dropped is removed before this goes on.
     let outcome = build.unless_cancelled(running).await;
-    let pruned = cache.prune(&CacheLimits::default());
-    if let Err(error) = pruned {
+    let cache = cache.clone();
+    let pruning = spawn_blocking(move || cache.prune(&CacheLimits::default()));
+    if let Ok(Err(error)) = pruning.await {
         build.printer.warning(&error, error.hint());
     }
     outcome?

@@ -16,6 +16,7 @@ use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 use crate::transport::location::{Location, Place};
 use crate::transport::registry::{self, RegistryOptions};
+use crate::transport::select::check_layers;
 use crate::transport::source::{ReadMode, ReadRequest, joined};
 use crate::transport::stored::StoredImage;
 
@@ -69,7 +70,12 @@ async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage,
         }
         Place::Registry(reference) => {
             let platform = options.platform.as_ref();
-            Ok(registry::pull(reference, platform, &options.registry).await?)
+            let image = registry::pull(reference, platform, &options.registry).await?;
+            check_layers(&image.manifest).map_err(|source| TransportError::Layout {
+                location: location.to_string(),
+                source: Box::new(source),
+            })?;
+            Ok(image)
         }
         Place::DockerArchive { .. }
         | Place::OciArchive { .. }

@@ -85,7 +85,27 @@ fn layers() -> impl Strategy<Value = Vec<LayerIndex>> {
     let entry =
         (path(), meta(), kind()).prop_map(|(path, meta, kind)| LayerEntry { path, meta, kind });
     let layer = prop::collection::vec(entry, 0..10).prop_map(|entries| LayerIndex { entries });
-    prop::collection::vec(layer, 0..5)
+    let layers = prop::collection::vec(layer, 0..5);
+    (layers, prop::bool::weighted(0.2))
+        .prop_map(|(layers, wrong)| if wrong { layers } else { sound(layers) })
+}
+
+/// Without the entries that cannot be: most random layers have some, and are refused before anything is written.
+fn sound(layers: Vec<LayerIndex>) -> Vec<LayerIndex> {
+    let mut kept: Vec<LayerIndex> = Vec::new();
+    for layer in layers {
+        kept.push(LayerIndex::default());
+        for entry in layer.entries {
+            let mut with = kept.clone();
+            if let Some(last) = with.last_mut() {
+                last.entries.push(entry);
+            }
+            if RootFs::merge(with.clone()).is_ok() {
+                kept = with;
+            }
+        }
+    }
+    kept
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn privileged_thousands_of_nested_directories_are_no_trouble() {
     let (folder, cache) = cache(UnpackLimits::default());
     let mut entries = Vec::new();
     let mut path = String::new();
-    for _ in 0..3000 {
+    for _ in 0..1500 {
         path.push_str("/abc");
         entries.push(entry(&path, EntryKind::Directory));
     }
