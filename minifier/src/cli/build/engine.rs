@@ -11,7 +11,7 @@ use crate::transport::Daemon;
 /// What runs the container.
 pub(super) enum Engine {
     /// The Docker daemon.
-    Docker(Daemon),
+    Docker(Box<Daemon>),
     /// An OCI runtime, and the layers that it runs on.
     Oci {
         /// The program.
@@ -30,7 +30,7 @@ impl Engine {
             (None, Origin::Daemon { daemon, .. }) => Ok(Self::Docker(daemon.clone())),
             (Some(RuntimeChoice::Docker), _) => {
                 let daemon = Daemon::connect().await.map_err(errors::transport)?;
-                Ok(Self::Docker(daemon))
+                Ok(Self::Docker(Box::new(daemon)))
             }
             (None, Origin::Stored(_)) => match OciRuntime::find(None) {
                 Ok(runtime) => Self::with_cache(build, runtime),
@@ -40,7 +40,7 @@ impl Engine {
                         build.printer.note(format_args!(
                             "note: the Docker daemon runs the container ({why})"
                         ));
-                        Ok(Self::Docker(daemon))
+                        Ok(Self::Docker(Box::new(daemon)))
                     }
                     Err(_) => Err(errors::runtime(missing)),
                 },

@@ -22,14 +22,14 @@ pub(super) enum Origin {
     /// The Docker daemon has it.
     Daemon {
         /// The daemon.
-        daemon: Daemon,
+        daemon: Box<Daemon>,
         /// Its name there.
         reference: ImageReference,
         /// What the daemon says of it.
-        inspected: Inspected,
+        inspected: Box<Inspected>,
     },
     /// It is stored anywhere else.
-    Stored(StoredImage),
+    Stored(Box<StoredImage>),
 }
 
 impl Origin {
@@ -42,9 +42,9 @@ impl Origin {
                 let request = request(build, reference, scratch, &|_| {});
                 let inspected = daemon.inspect(&request).await.map_err(errors::transport)?;
                 Ok(Self::Daemon {
-                    daemon,
+                    daemon: Box::new(daemon),
                     reference: reference.clone(),
-                    inspected,
+                    inspected: Box::new(inspected),
                 })
             }
             _ => {
@@ -58,7 +58,7 @@ impl Origin {
                 for note in &stored.notes {
                     build.printer.note(format_args!("note: {note}"));
                 }
-                Ok(Self::Stored(stored))
+                Ok(Self::Stored(Box::new(stored)))
             }
         }
     }
@@ -98,7 +98,7 @@ impl Origin {
             Self::Stored(stored) => {
                 drop(stage);
                 let control = storage::control(build.printer, "read", &build.cancel);
-                let (stored, scratch) = (stored.clone(), scratch.to_owned());
+                let (stored, scratch) = (StoredImage::clone(stored), scratch.to_owned());
                 let limits = build.options.limits;
                 // Not dropped on cancellation: the thread watches the token.
                 let reading =
