@@ -5,6 +5,7 @@
 //! - [`Minifier`] is the program under test, built once and run with a folder of its own for
 //!   temporary files;
 //! - [`tracing`] traces containers;
+//! - [`registry`] starts registries;
 //! - [`Before`] is taken before a run and tells afterwards what it left behind.
 
 mod answers;
@@ -17,6 +18,7 @@ pub mod layers;
 mod leftovers;
 pub mod listing;
 mod program;
+pub mod registry;
 pub mod tracing;
 pub mod transport;
 pub mod traps;

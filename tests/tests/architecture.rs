@@ -9,7 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("image", &[]),
     ("rootfs", &["image"]),
     ("transport", &["image", "rootfs", "rebuild", "bollard"]),
-    ("runtime", &["image", "bollard"]),
+    ("runtime", &["image", "rootfs", "bollard"]),
     ("probe", &["image", "runtime"]),
     ("trace", &["rootfs", "aya"]),
     ("analyze", &["image", "rootfs"]),

@@ -1,18 +1,22 @@
-//! Every fixture, minified with its own workload, answers as the original does and is smaller.
+//! Every fixture, minified with its own workload, answers as the original does and is smaller; and so it is where its
+//! image lies in an OCI layout and an OCI runtime runs it.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use minifier_tests::{Before, Minifier, RootFs, SlimImage, fixture, run_checks};
-use xtask::fixtures::Check;
+use xtask::command;
+use xtask::fixtures::{Check, Recipe};
 
 /// Builds the fixture, then compares the answers of original and minified image.
 fn answers_like_the_original(name: &str) -> Result<()> {
     let recipe = fixture(name)?;
     let slim = SlimImage::of(&recipe, "answers");
-    Minifier::find()?.build(&recipe, &slim, &[])?;
+    let report = Minifier::find()?.build(&recipe, &slim, &[])?;
     let mut ways = vec![RootFs::Writable];
     ways.extend(recipe.read_only.as_ref().map(|_| RootFs::ReadOnly));
     for rootfs in ways {
@@ -30,7 +34,95 @@ fn answers_like_the_original(name: &str) -> Result<()> {
         minified <= original,
         "{name} grew from {original} to {minified} bytes"
     );
+    without_a_daemon(&recipe, &kept(&report)?)
+}
+
+/// The same from an OCI layout, run by an OCI runtime: the same keep set and the same answers.
+fn without_a_daemon(recipe: &Recipe, expected: &BTreeSet<String>) -> Result<()> {
+    let work = tempfile::tempdir()?;
+    let place = |name: &str| work.path().join(name).display().to_string();
+    let layout = format!("oci:{}:original", place("layout"));
+    let minifier = Minifier::find()?;
+    let mut copy = minifier.command(work.path());
+    command::capture(
+        copy.args(["copy", &recipe.image(), &layout])
+            .args(["--compression", "none"]),
+    )?;
+    let slim = SlimImage::of(recipe, "oci");
+    let output = format!("oci:{}:slim", place("slim"));
+    let report = work.path().join("report.json");
+    let run = minifier.run_with(recipe, |build| {
+        build.args([
+            "build",
+            "--target",
+            &layout,
+            "--output",
+            &output,
+            "--tag",
+            slim.tag(),
+        ]);
+        build
+            .args(["--cache-dir", &place("cache"), "--report"])
+            .arg(&report);
+        build.args(&recipe.run).args(&recipe.build);
+    })?;
+    ensure!(
+        run.code == 0,
+        "{}: exit code {}:\n{}",
+        recipe.name,
+        run.code,
+        run.stderr
+    );
+    ensure!(
+        run.leftovers.is_empty(),
+        "left behind: {}",
+        run.leftovers.join(", ")
+    );
+    let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&report)?)?;
+    let engine = report["image"]["engine"].as_str().unwrap_or_default();
+    ensure!(engine.starts_with("runc"), "{engine} ran it");
+    let found = kept(&report)?;
+    let only = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
+        these
+            .difference(those)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    ensure!(
+        found == *expected,
+        "{}: kept without a daemon only: {}; with Docker only: {}",
+        recipe.name,
+        only(&found, expected),
+        only(expected, &found)
+    );
+    let original = run_checks(&recipe.image(), recipe, RootFs::Writable)?;
+    let minified = run_checks(slim.tag(), recipe, RootFs::Writable)?;
+    let differences = minified.differences(&original);
+    ensure!(
+        differences.is_empty(),
+        "{}:\n{}",
+        recipe.name,
+        differences.join("\n")
+    );
+    let mut validate = minifier.command(work.path());
+    command::capture(validate.args(["validate", &output]))?;
     Ok(())
+}
+
+/// The paths that a report keeps.
+fn kept(report: &serde_json::Value) -> Result<BTreeSet<String>> {
+    let kept = report["kept"]
+        .as_array()
+        .context("a report has kept paths")?;
+    kept.iter()
+        .map(|kept| {
+            Ok(kept["path"]
+                .as_str()
+                .context("a kept path has a path")?
+                .to_owned())
+        })
+        .collect()
 }
 
 /// One test for every fixture, and one that no fixture is forgotten.

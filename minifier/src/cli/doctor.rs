@@ -7,13 +7,14 @@ use clap::Args;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
+use crate::runtime::OciRuntime;
 use crate::trace::features::{self, Check, Status};
 use crate::transport::Daemon;
 
 /// Check whether this host can run minifier
 ///
-/// Looks at the kernel, its BTF, this process's capabilities, control groups and the container engine, and says how to
-/// get what is missing. Exits with 0 where `minifier build` can work, with 4 or 7 where it cannot.
+/// Looks at the kernel, its BTF, the capabilities of this process, control groups, the Docker daemon and the OCI runtime,
+/// and says how to get what is missing. Exits with 0 where `minifier build` can work, with 4 or 7 where it cannot.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Print the checks as JSON
@@ -37,9 +38,10 @@ pub(super) async fn exec(args: &DoctorArgs, printer: &Printer) -> Result<Exit, C
         .await
         .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let can_trace = passed(&checks);
-    let engine = engine_checks().await;
-    let has_engine = passed(&engine);
-    checks.extend(engine);
+    let mut engines = engine_checks().await;
+    engines.push(runtime_check());
+    let has_engine = one_passed(&mut engines);
+    checks.extend(engines);
     let text = if args.json {
         let json = serde_json::json!({ "schema_version": 1, "checks": checks });
         format!("{json:#}\n")
@@ -54,6 +56,39 @@ pub(super) async fn exec(args: &DoctorArgs, printer: &Printer) -> Result<Exit, C
         (false, _) => Exit::CannotTrace,
         (true, false) => Exit::EngineUnavailable,
     })
+}
+
+/// One engine is enough: where there is one, another that is missing is only worth a warning.
+fn one_passed(engines: &mut [Check]) -> bool {
+    let any = engines.iter().any(|check| check.status == Status::Ok);
+    for check in engines {
+        if any && check.status == Status::Fail {
+            check.status = Status::Warn;
+        }
+    }
+    any
+}
+
+/// The first OCI runtime on the path.
+fn runtime_check() -> Check {
+    let (status, detail, hint) = match OciRuntime::find(None) {
+        Ok(runtime) => (
+            Status::Ok,
+            format!("{} at {}", runtime.version(), runtime.program().display()),
+            None,
+        ),
+        Err(error) => (
+            Status::Fail,
+            error.to_string(),
+            error.hint().map(str::to_owned),
+        ),
+    };
+    Check {
+        name: "oci runtime".into(),
+        status,
+        detail,
+        hint,
+    }
 }
 
 fn passed(checks: &[Check]) -> bool {

@@ -35,7 +35,15 @@ impl CliError {
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {:#}", self.source)?;
+        write!(f, "error: {}", self.source)?;
+        let mut told = self.source.to_string();
+        for cause in self.source.chain().skip(1).map(ToString::to_string) {
+            // Most errors of the library end with what their cause says.
+            if !told.ends_with(&cause) {
+                write!(f, ": {cause}")?;
+                told = cause;
+            }
+        }
         self.hint
             .iter()
             .try_for_each(|hint| write!(f, "\nhint: {hint}"))

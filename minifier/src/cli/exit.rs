@@ -26,6 +26,8 @@ pub(super) enum Exit {
     OutputFailed = 8,
     /// The image is damaged or cannot be understood.
     ImageInvalid = 9,
+    /// The check was made, and what was checked is not as it should be.
+    CheckFailed = 10,
     /// Ctrl-C (128 + SIGINT).
     Interrupted = 130,
     /// SIGTERM (128 + SIGTERM).
@@ -51,5 +53,6 @@ Exit codes:
     7  container engine unavailable
     8  result could not be written
     9  image damaged or not understood
+   10  a check found mismatches (`minifier validate`)
   130  interrupted (Ctrl-C)
   143  terminated (SIGTERM)";

@@ -1,12 +1,15 @@
 //! The command line: one file or folder per subcommand. Nothing else imports this module.
 
 mod build;
+mod copy;
 mod doctor;
 mod error;
 mod exit;
 mod output;
 mod printer;
 mod signals;
+mod storage;
+mod validate;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -49,7 +52,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(Box<build::BuildArgs>),
+    Copy(Box<copy::CopyArgs>),
     Doctor(doctor::DoctorArgs),
+    Validate(Box<validate::ValidateArgs>),
 }
 
 /// The command as clap sees it, for generated documentation.
@@ -92,7 +97,9 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
             let matches = matches.subcommand().map_or(matches, |(_, sub)| sub);
             build::exec(args, matches, printer, signals.token()).await
         }
+        Command::Copy(args) => copy::exec(args, printer, signals.token()).await,
         Command::Doctor(args) => doctor::exec(args, printer).await,
+        Command::Validate(args) => validate::exec(args, printer, signals.token()).await,
     };
     match (result, signals.received()) {
         (Ok(exit), None) => exit,

@@ -1,9 +1,8 @@
-//! `--output`: the form of the result on stdout, or a file to write the image to.
+//! `--output`: the form of the result on stdout, or a place to write the image to.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::image::TaggedName;
+use crate::transport::{Location, Place};
 
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,13 +11,8 @@ pub(super) enum Output {
     Text,
     /// `json`: the whole report on stdout.
     Json,
-    /// `docker-archive:FILE[:REF]` or `oci-archive:FILE[:TAG]`: one file that is both.
-    Archive {
-        /// The file.
-        file: PathBuf,
-        /// The name that the image gets in it; the tags where there is none.
-        name: Option<TaggedName>,
-    },
+    /// A place for the image.
+    Image(Location),
 }
 
 impl FromStr for Output {
@@ -30,23 +24,17 @@ impl FromStr for Output {
             "json" => return Ok(Self::Json),
             _ => {}
         }
-        let archive = text
-            .strip_prefix("docker-archive:")
-            .or_else(|| text.strip_prefix("oci-archive:"))
-            .ok_or(
-                "expected `text`, `json`, `docker-archive:FILE[:REF]` or `oci-archive:FILE[:TAG]`",
-            )?;
-        let (file, name) = match archive.split_once(':') {
-            Some((file, name)) => (file, Some(name.parse().map_err(|e| format!("{e}"))?)),
-            None => (archive, None),
-        };
-        if file.is_empty() {
-            return Err("the name of the file is empty".into());
+        let location: Location = text.parse().map_err(|e| format!("{e}"))?;
+        match location.place() {
+            Place::Plain(name) => Err(format!(
+                "expected `text`, `json` or a place with its transport; for the Docker daemon write \
+                 docker-daemon:{name} or --tag {name}"
+            )),
+            Place::Stdio => Err(
+                "the summary goes to standard output; write the image to docker-archive:/dev/stdout with --quiet".into(),
+            ),
+            _ => Ok(Self::Image(location)),
         }
-        Ok(Self::Archive {
-            file: file.into(),
-            name,
-        })
     }
 }
 
@@ -55,16 +43,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_are_forms_or_archives() {
+    fn outputs_are_forms_or_places() {
         assert_eq!("json".parse(), Ok(Output::Json));
-        assert_eq!(
-            "docker-archive:out.tar:app:slim".parse(),
-            Ok(Output::Archive {
-                file: "out.tar".into(),
-                name: "app:slim".parse().ok()
-            })
-        );
-        assert!("out.tar".parse::<Output>().is_err());
-        assert!("oci-archive::x".parse::<Output>().is_err());
+        let archive: Output = "docker-archive:out.tar:app:slim".parse().unwrap();
+        let Output::Image(location) = archive else {
+            panic!("{archive:?}")
+        };
+        assert_eq!(location.as_str(), "docker-archive:out.tar:app:slim");
+        for (text, what) in [
+            ("out", "--tag out"),
+            ("oci-archive::x", "oci-archive"),
+            ("-", "standard output"),
+        ] {
+            let error = text.parse::<Output>().unwrap_err();
+            assert!(error.contains(what), "{error}");
+        }
     }
 }

@@ -107,6 +107,13 @@ sha256_id! {
     ChainId
 }
 
+impl From<DiffId> for Digest {
+    /// The digest of a layer's blob that is stored uncompressed.
+    fn from(diff_id: DiffId) -> Self {
+        Self(diff_id.0)
+    }
+}
+
 impl ChainId {
     /// Chain IDs of a stack of layers, lowest first; the result is as long as `layers`.
     pub fn stack(layers: &[DiffId]) -> Vec<ChainId> {

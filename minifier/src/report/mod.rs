@@ -4,7 +4,7 @@ mod model;
 mod summary;
 
 pub use model::{
-    Dropped, ImageReport, KeptPath, LayerReport, Packages, Report, ResultReport, SCHEMA_VERSION,
-    Stage, Timing, TraceReport,
+    Dropped, ImageReport, KeptPath, LayerReport, OutputReport, Packages, Report, ResultReport,
+    SCHEMA_VERSION, Stage, Timing, TraceReport,
 };
 pub use summary::summary;

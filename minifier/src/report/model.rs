@@ -55,8 +55,10 @@ pub struct ImageReport {
     pub platform: Platform,
     /// Bytes of the files in its layers, overwritten and removed ones included.
     pub size: u64,
-    /// How the layers were read: `in-place` or `streamed`.
+    /// How the layers were read: `in-place`, `streamed` or `stored`.
     pub read: String,
+    /// What ran the container: `docker`, or the OCI runtime, with its version.
+    pub engine: String,
     /// Layers, lowest first.
     pub layers: Vec<LayerReport>,
     /// The config as stored.
@@ -68,18 +70,27 @@ pub struct ImageReport {
 pub struct ResultReport {
     /// Digest of its config (Docker's image ID).
     pub id: Digest,
-    /// Digest of its OCI manifest.
+    /// Digest of its OCI manifest with uncompressed layers, as the Docker daemon gets it.
     pub manifest: Digest,
     /// References it was given.
     pub tags: Vec<String>,
-    /// Archives it was written to.
-    pub archives: Vec<String>,
+    /// Other places it was written to.
+    pub outputs: Vec<OutputReport>,
     /// Bytes of the files in its layers.
     pub size: u64,
     /// Layers, lowest first.
     pub layers: Vec<LayerReport>,
     /// The config as written.
     pub config: serde_json::Value,
+}
+
+/// A place that the image was written to.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutputReport {
+    /// Where, as the user wrote it.
+    pub location: String,
+    /// Digest of the manifest there.
+    pub manifest: Digest,
 }
 
 /// One layer.

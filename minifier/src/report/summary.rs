@@ -13,11 +13,8 @@ const NAMED_PACKAGES: usize = 6;
 /// A dozen lines; `report_file` is where the whole report lies, where it was written.
 pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
     let mut out = String::new();
-    let name = report
-        .result
-        .tags
-        .first()
-        .or(report.result.archives.first());
+    let outputs = report.result.outputs.iter().map(|output| &output.location);
+    let places: Vec<&String> = report.result.tags.iter().chain(outputs).collect();
     let kept_files = report
         .result
         .layers
@@ -32,7 +29,7 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
         format!(
             "{} -> {}",
             report.image.reference,
-            name.map_or("not written", |n| n)
+            places.first().map_or("not written", |place| place)
         ),
     );
     line(
@@ -77,8 +74,14 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
     );
     line("time", times(report));
     line("id", report.result.id.to_string());
-    for tag in report.result.tags.iter().chain(&report.result.archives) {
+    for tag in &report.result.tags {
         line("written", tag.clone());
+    }
+    for output in &report.result.outputs {
+        line(
+            "written",
+            format!("{}@{}", output.location, output.manifest),
+        );
     }
     if let Some(file) = report_file {
         line("report", file.display().to_string());

@@ -1,5 +1,6 @@
 //! The merged tree of an image: what a container sees, with each entry knowing its layer.
 
+mod changes;
 mod layer;
 mod node;
 mod path;
@@ -7,6 +8,7 @@ mod resolve;
 pub mod tar;
 mod tree;
 
+pub use changes::{Change, Changes};
 pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, read_after};
 pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};
 pub use path::{ImagePath, escape_bytes};

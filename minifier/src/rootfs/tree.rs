@@ -89,7 +89,7 @@ impl RootFs {
     }
 
     /// Whiteouts hide lower layers only, so they all come before this layer's own entries, wherever they stand.
-    fn apply(&mut self, layer: usize, index: LayerIndex) -> Result<(), MergeError> {
+    pub(super) fn apply(&mut self, layer: usize, index: LayerIndex) -> Result<(), MergeError> {
         for entry in &index.entries {
             match entry.kind {
                 EntryKind::Whiteout => self.remove(&entry.path),
@@ -209,17 +209,17 @@ impl RootFs {
         dir: &ImagePath,
     ) -> Result<NodeId, MergeError> {
         let mut at = ROOT;
-        let mut walked = ImagePath::root();
-        for name in dir.components() {
-            walked = walked.join(name);
+        for (depth, name) in dir.components().enumerate() {
             let existing = self.children(at).get(name).copied();
             at = match existing {
                 Some(id) if self.node(id).is_dir() => id,
                 Some(id) if self.node(id).layer == layer => {
+                    // Put together here only: for each step of a deep path it would cost the square of its length.
+                    let walked: Vec<&[u8]> = dir.components().take(depth + 1).collect();
                     return Err(MergeError::NotADirectory {
                         layer,
                         path: path.clone(),
-                        ancestor: walked,
+                        ancestor: ImagePath::new(walked.join(&b'/')),
                     });
                 }
                 _ => {
@@ -277,6 +277,11 @@ impl RootFs {
             NodeKind::Directory { children, .. } => children,
             _ => &NONE,
         }
+    }
+
+    /// How many nodes there are, those included that are not to be seen any more.
+    pub(super) fn count(&self) -> usize {
+        self.nodes.len()
     }
 
     /// The root directory.

@@ -10,17 +10,18 @@ use bollard::container::LogOutput;
 use bollard::errors::Error as ApiError;
 use bollard::models::{ContainerInspectResponse, HealthStatusEnum};
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions,
-    WaitContainerOptionsBuilder,
+    AttachContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
+    StartContainerOptions, WaitContainerOptionsBuilder,
 };
 use futures_util::{Stream, StreamExt};
-use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::error::{RuntimeError, daemon, start_error};
+use super::error::{RuntimeError, daemon, start_error, status};
+use super::life::Life;
 use super::logs::{LogStream, Logs};
 use super::remove::Created;
+use super::stop::Signalled;
 use super::workload::{ExecOutcome, ExecRequest, ExitStatus, Health, Stopped, Workload};
 use super::{exec, process, stop};
 
@@ -37,16 +38,8 @@ pub struct Container {
     stop_timeout: Option<Duration>,
     started: AtomicBool,
     logs: Arc<Logs>,
-    state: watch::Sender<State>,
+    life: Arc<Life>,
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
-}
-
-#[derive(Debug, Clone)]
-enum State {
-    Created,
-    Running(u32),
-    Exited(ExitStatus),
-    Lost(String),
 }
 
 impl Container {
@@ -63,7 +56,7 @@ impl Container {
             stop_timeout: None,
             started: AtomicBool::new(false),
             logs: Arc::default(),
-            state: watch::Sender::new(State::Created),
+            life: Arc::default(),
             tasks: Mutex::default(),
         };
         let config = container.inspect().await?.config.unwrap_or_default();
@@ -82,18 +75,9 @@ impl Container {
         &self.id
     }
 
-    /// `STOPSIGNAL` of the image, or `SIGTERM`.
-    pub fn stop_signal(&self) -> &str {
-        &self.stop_signal
-    }
-
     /// What the container writes, to be read while it runs.
     pub fn output(&self) -> Arc<Logs> {
         self.logs.clone()
-    }
-
-    pub(super) fn stop_timeout(&self) -> Option<Duration> {
-        self.stop_timeout
     }
 
     pub(super) fn docker(&self) -> &Docker {
@@ -125,7 +109,7 @@ impl Container {
         self.spawn(watch_exit(
             self.docker.clone(),
             self.id.clone(),
-            self.state.clone(),
+            self.life.clone(),
         ));
         Ok(())
     }
@@ -144,7 +128,7 @@ impl Container {
             };
             let local = u32::try_from(pid).ok();
             if let Some(local) = local.filter(|local| process::belongs_to(*local, &self.id)) {
-                self.state.send_replace(State::Running(local));
+                self.life.running(local);
                 return Ok(());
             }
             // It has ended, and the daemon is about to notice, or it was never on this host.
@@ -186,10 +170,7 @@ impl Workload for Container {
     }
 
     fn pid(&self) -> Option<u32> {
-        match *self.state.borrow() {
-            State::Running(pid) => Some(pid),
-            _ => None,
-        }
+        self.life.pid()
     }
 
     fn logs(&self) -> &Logs {
@@ -197,26 +178,11 @@ impl Workload for Container {
     }
 
     fn exit(&self) -> Option<ExitStatus> {
-        match &*self.state.borrow() {
-            State::Exited(exit) => Some(exit.clone()),
-            _ => None,
-        }
+        self.life.exit()
     }
 
     async fn exited(&self) -> Result<ExitStatus, RuntimeError> {
-        let mut state = self.state.subscribe();
-        let ended = state
-            .wait_for(|state| matches!(state, State::Exited(_) | State::Lost(_)))
-            .await
-            .unwrap_or_else(|_| unreachable!("the sender lives as long as the container"));
-        match &*ended {
-            State::Exited(exit) => Ok(exit.clone()),
-            State::Lost(reason) => Err(RuntimeError::Lost {
-                id: self.id.clone(),
-                reason: reason.clone(),
-            }),
-            State::Created | State::Running(_) => unreachable!("these are not waited for"),
-        }
+        self.life.exited(&self.id).await
     }
 
     async fn health(&self) -> Result<Option<Health>, RuntimeError> {
@@ -235,6 +201,32 @@ impl Workload for Container {
 
     async fn stop(&self, grace: Option<Duration>) -> Result<Stopped, RuntimeError> {
         stop::stop(self, grace).await
+    }
+}
+
+impl Signalled for Container {
+    fn stop_signal(&self) -> &str {
+        &self.stop_signal
+    }
+
+    fn stop_timeout(&self) -> Option<Duration> {
+        self.stop_timeout
+    }
+
+    async fn signal(&self, signal: &str) -> Result<bool, RuntimeError> {
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        let error = match self.docker.kill_container(&self.id, Some(options)).await {
+            Ok(()) => return Ok(true),
+            Err(error) => error,
+        };
+        match status(&error) {
+            // Ended meanwhile: that is what the signal was for.
+            Some((409, _)) => Ok(true),
+            Some((_, message)) if message.to_lowercase().contains("invalid signal") => Ok(false),
+            _ => Err(daemon(format!("send {signal} to container {}", self.id))(
+                error,
+            )),
+        }
     }
 }
 
@@ -274,7 +266,7 @@ async fn pump(
 }
 
 /// Waits for the container to end and notes how.
-async fn watch_exit(docker: Docker, id: String, state: watch::Sender<State>) {
+async fn watch_exit(docker: Docker, id: String, life: Arc<Life>) {
     let options = WaitContainerOptionsBuilder::new()
         .condition("not-running")
         .build();
@@ -284,11 +276,11 @@ async fn watch_exit(docker: Docker, id: String, state: watch::Sender<State>) {
         // The client makes an error of every exit code but 0.
         Some(Err(ApiError::DockerContainerWaitError { code, .. })) => code,
         Some(Err(error)) => {
-            state.send_replace(State::Lost(error.to_string()));
+            life.lost(error.to_string());
             return;
         }
         None => {
-            state.send_replace(State::Lost("the daemon closed the connection".to_owned()));
+            life.lost("the daemon closed the connection".to_owned());
             return;
         }
     };
@@ -299,5 +291,5 @@ async fn watch_exit(docker: Docker, id: String, state: watch::Sender<State>) {
         .ok()
         .and_then(|container| container.state?.oom_killed)
         .unwrap_or(false);
-    state.send_replace(State::Exited(ExitStatus { code, oom_killed }));
+    life.ended(ExitStatus { code, oom_killed });
 }

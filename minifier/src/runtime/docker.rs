@@ -11,6 +11,7 @@ use bollard::query_parameters::CreateContainerOptionsBuilder;
 use super::body::create_body;
 use super::container::Container;
 use super::error::{RuntimeError, create_error};
+use super::oci::RunLimits;
 use super::options::RunOptions;
 use super::remove::Created;
 
@@ -24,6 +25,7 @@ pub const RUN_LABEL: &str = "org.minifier.run";
 pub struct DockerRuntime {
     docker: Docker,
     run: String,
+    limits: RunLimits,
     count: Arc<AtomicU32>,
     created: Arc<Created>,
 }
@@ -37,9 +39,17 @@ impl DockerRuntime {
         Self {
             docker,
             run,
+            limits: RunLimits::default(),
             count: Arc::default(),
             created,
         }
+    }
+
+    /// The same, for containers that may use no more than that.
+    #[must_use]
+    pub fn with_limits(mut self, limits: RunLimits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The value of [`RUN_LABEL`] on all containers of this runtime.
@@ -57,7 +67,11 @@ impl DockerRuntime {
     ) -> Result<Container, RuntimeError> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let labels = HashMap::from([(RUN_LABEL.to_owned(), self.run.clone())]);
-        let body = create_body(image, options, labels);
+        let mut body = create_body(image, options, labels);
+        if let Some(host) = &mut body.host_config {
+            host.memory = self.limits.memory;
+            host.pids_limit = self.limits.pids;
+        }
         let mut query =
             CreateContainerOptionsBuilder::new().name(&format!("minifier-{}-{number}", self.run));
         if let Some(platform) = &options.platform {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bollard::query_parameters::InspectContainerOptions;
 
+use super::stop::Signalled;
 use super::testing::{docker, image, nginx, runtime};
 use super::*;
 

@@ -2,6 +2,8 @@
 
 use bollard::errors::Error as ApiError;
 
+use crate::rootfs::{ImagePath, MergeError};
+
 /// Why a container cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -63,6 +65,83 @@ pub enum RuntimeError {
     /// It does not end, not even killed.
     #[error("stop container {0}: it is still there ten seconds after it was killed")]
     NotKilled(String),
+    /// No OCI runtime is there.
+    #[error("find an OCI runtime: {0}")]
+    NoRuntime(String),
+    /// An OCI runtime did not do what was asked of it.
+    #[error("{action}: {program} says: {message}")]
+    Program {
+        /// What was asked of it.
+        action: String,
+        /// The runtime.
+        program: String,
+        /// What it said.
+        message: String,
+    },
+    /// This process may not do what running a container takes.
+    #[error("run a container: this process lacks {0}")]
+    Privilege(&'static str),
+    /// An option that only a daemon can follow, or that does not fit the others.
+    #[error("run a container without a daemon: {option}: {reason}")]
+    Option {
+        /// The option and its value.
+        option: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Neither the image nor the options say what to run.
+    #[error("run a container: the image has no command, and none was given")]
+    NoCommand,
+    /// The host refused something.
+    #[error("{action}: {source}")]
+    Host {
+        /// What was to be done.
+        action: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder for the cache is not safe.
+    #[error("use cache folder {}: {reason}", path.display())]
+    CacheFolder {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The layers do not fit together.
+    #[error(transparent)]
+    Layers(#[from] MergeError),
+    /// The layers and the config do not match.
+    #[error("unpack the image: its config names {named} layers, and it has {given}")]
+    LayerCount {
+        /// In the config.
+        named: usize,
+        /// In the image.
+        given: usize,
+    },
+    /// An entry of a layer that cannot be written.
+    #[error("unpack layer {layer}: {path}: {source}")]
+    Unpack {
+        /// Layer, 0 is the lowest.
+        layer: usize,
+        /// The entry.
+        path: ImagePath,
+        /// What the system or the source of the image said.
+        source: std::io::Error,
+    },
+    /// More than an image may hold.
+    #[error("unpack layer {layer}: the image holds more than {limit} {what}")]
+    TooLarge {
+        /// The layer that is one too many, 0 is the lowest.
+        layer: usize,
+        /// The limit.
+        limit: u64,
+        /// `bytes` or `entries`.
+        what: &'static str,
+    },
+    /// Given up because the caller did.
+    #[error("unpack the image: interrupted")]
+    Interrupted,
     /// Containers that could not be removed.
     #[error("remove containers {ids:?}: {reason}")]
     LeftBehind {
@@ -90,7 +169,26 @@ impl RuntimeError {
                 "the daemon must run on this host and share its process ids: a remote daemon, one in a \
                  virtual machine, or running in a container without --pid=host cannot be traced"
             }
-            Self::LeftBehind { .. } => "remove them with `docker rm --force`",
+            Self::NoRuntime(_) => {
+                "install runc, crun or youki, or name one with --runtime; --runtime docker uses a daemon"
+            }
+            Self::Program { message, .. } if message.contains("hybrid") => {
+                "this crun refuses hosts with control groups of version 1 and 2 at once: use --runtime runc"
+            }
+            Self::Privilege(_) => {
+                "run as root; in a container, this takes --privileged or the capabilities named"
+            }
+            Self::Option { .. } => "leave the option out, or use --runtime docker",
+            Self::NoCommand => "give a command with --entrypoint or --cmd",
+            Self::CacheFolder { .. } => {
+                "name a folder that belongs to you alone with --cache-dir; it must not lie on overlayfs or NFS"
+            }
+            Self::Unpack { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                "the disk is full: make room, or name a folder on another one with --cache-dir"
+            }
+            Self::LeftBehind { .. } => {
+                "containers of Docker are removed with `docker rm --force`, others by the next run"
+            }
             _ => return None,
         })
     }
@@ -102,6 +200,17 @@ pub(super) fn daemon(action: impl Into<String>) -> impl FnOnce(ApiError) -> Runt
     move |source| RuntimeError::Daemon {
         action,
         source: Box::new(source),
+    }
+}
+
+/// Wraps an error of the system as the failure of `action`.
+pub(super) fn host<E: Into<std::io::Error>>(
+    action: impl Into<String>,
+) -> impl FnOnce(E) -> RuntimeError {
+    let action = action.into();
+    move |source| RuntimeError::Host {
+        action,
+        source: source.into(),
     }
 }
 
@@ -135,7 +244,7 @@ pub(super) fn start_error(id: &str, error: ApiError) -> RuntimeError {
 }
 
 /// Sorts out what a runtime (runc, crun) says about a container that does not start.
-fn start_failure(message: &str) -> RuntimeError {
+pub(super) fn start_failure(message: &str) -> RuntimeError {
     let message = message.trim().trim_end_matches(": unknown");
     // The runtimes wrap their message several times; the last part tells.
     let wrapped = [

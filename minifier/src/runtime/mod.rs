@@ -1,7 +1,7 @@
 //! Running a container of an image, unchanged, so that it can be traced and probed.
 //!
 //! Takes an image and [`RunOptions`]; gives a [`Workload`]: what the probes need to know of a running container,
-//! whoever runs it. [`DockerRuntime`] does it through the Docker API.
+//! whoever runs it. [`DockerRuntime`] does it through the Docker API, [`OciRuntime`] without a daemon.
 
 mod body;
 mod capture;
@@ -12,8 +12,10 @@ mod docker_tests;
 mod env;
 mod error;
 mod exec;
+mod life;
 mod logs;
 mod mounts;
+mod oci;
 mod options;
 mod process;
 mod remove;
@@ -32,6 +34,9 @@ pub use env::{EnvError, load_env, parse_env, parse_env_file};
 pub use error::RuntimeError;
 pub use logs::{LogChunk, LogLine, LogStream, Logs};
 pub use mounts::{Mount, MountError, MountKind, parse_mount};
+pub use oci::{
+    CacheLimits, LayerCache, OciContainer, OciRuntime, Pruned, RunLimits, UnpackLimits, Unpacked,
+};
 pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
 pub use size::{SizeError, parse_size};
 pub use volumes::{Tmpfs, Volume, parse_tmpfs, parse_volume};

@@ -1,12 +1,11 @@
 //! Stopping a container as `docker stop` does, and telling how it went.
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
-use bollard::query_parameters::KillContainerOptionsBuilder;
 use tokio::time::timeout;
 
-use super::container::Container;
-use super::error::{RuntimeError, daemon, status};
+use super::error::RuntimeError;
 use super::process;
 use super::workload::{StopOutcome, Stopped, Workload};
 
@@ -17,8 +16,21 @@ const DOUBT: Duration = Duration::from_millis(500);
 /// How long a killed container may take to be gone.
 const KILL: Duration = Duration::from_secs(10);
 
-pub(super) async fn stop(
-    container: &Container,
+/// A container that can be sent signals.
+pub(super) trait Signalled: Workload {
+    /// `STOPSIGNAL` of the image, or `SIGTERM`.
+    fn stop_signal(&self) -> &str;
+
+    /// The container's own grace period.
+    fn stop_timeout(&self) -> Option<Duration>;
+
+    /// Sends a signal to the first process, which may have ended; false where there is no such signal.
+    fn signal(&self, signal: &str) -> impl Future<Output = Result<bool, RuntimeError>> + Send;
+}
+
+/// Asks a container to stop, waits, kills it.
+pub(super) async fn stop<S: Signalled>(
+    container: &S,
     grace: Option<Duration>,
 ) -> Result<Stopped, RuntimeError> {
     let begin = Instant::now();
@@ -36,20 +48,17 @@ pub(super) async fn stop(
         (Some(pid), Some(number)) => process::discards(pid, number),
         _ => false,
     };
-    if let Err(error) = kill(container, &signal).await {
-        if !invalid_signal(&error) {
-            return Err(error);
-        }
-        // The daemon does the same with a signal that it does not know.
+    if !container.signal(&signal).await? {
+        // Docker does the same with a signal that it does not know.
         "SIGTERM".clone_into(&mut signal);
-        kill(container, &signal).await?;
+        container.signal(&signal).await?;
     }
     let full = grace.or(container.stop_timeout()).unwrap_or(GRACE);
     let grace = if discarded { full.min(DOUBT) } else { full };
     if let Ok(exit) = timeout(grace, container.exited()).await {
         return Ok(stopped(signal, StopOutcome::Exited, exit?));
     }
-    kill(container, "SIGKILL").await?;
+    container.signal("SIGKILL").await?;
     let exit = timeout(KILL, container.exited())
         .await
         .map_err(|_| RuntimeError::NotKilled(container.id().to_owned()))??;
@@ -61,31 +70,8 @@ pub(super) async fn stop(
     Ok(stopped(signal, outcome, exit))
 }
 
-async fn kill(container: &Container, signal: &str) -> Result<(), RuntimeError> {
-    let options = KillContainerOptionsBuilder::new().signal(signal).build();
-    match container
-        .docker()
-        .kill_container(container.id(), Some(options))
-        .await
-    {
-        // Ended meanwhile: that is what the signal was for.
-        Err(error) if status(&error).is_some_and(|(code, _)| code == 409) => Ok(()),
-        other => other.map_err(daemon(format!(
-            "send {signal} to container {}",
-            container.id()
-        ))),
-    }
-}
-
-fn invalid_signal(error: &RuntimeError) -> bool {
-    let RuntimeError::Daemon { source, .. } = error else {
-        return false;
-    };
-    status(source).is_some_and(|(_, message)| message.to_lowercase().contains("invalid signal"))
-}
-
 /// Number of a signal given as `SIGTERM`, `TERM`, `15` or `RTMIN+3`; the same on x86-64 and arm64.
-fn number(signal: &str) -> Option<u32> {
+pub(super) fn number(signal: &str) -> Option<u32> {
     const NAMES: [&str; 31] = [
         "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
         "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",

@@ -1,13 +1,19 @@
-//! [`TransportError`]: why an image cannot be read from or written to a daemon.
+//! [`TransportError`]: why an image cannot be read from where it is, or written to where it shall be.
 
 use std::error::Error;
 use std::io;
 
 use super::archive::ArchiveError;
+use super::limits::TooBig;
+use super::location::LocationError;
 use super::overlay2::InPlaceError;
-use crate::image::{ConfigError, ImageReference, PlatformError, ReferenceError};
+use super::registry::RegistryError;
+use super::select::LayoutError;
+use super::write::WriteError;
+use crate::image::{ConfigError, DiffId, Digest, ImageReference, PlatformError, ReferenceError};
+use crate::rootfs::tar::TarError;
 
-/// Why an image cannot be read from or written to a daemon.
+/// Why an image cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// Nobody answers at the endpoint.
@@ -23,6 +29,12 @@ pub enum TransportError {
     PermissionDenied {
         /// The endpoint's URL.
         endpoint: String,
+    },
+    /// Podman's socket is not there.
+    #[error("connect to Podman: there is no socket at {sockets}")]
+    PodmanAbsent {
+        /// Where it was looked for.
+        sockets: String,
     },
     /// The endpoint itself is wrong: an unknown scheme, a missing context, a certificate that cannot be read.
     #[error("use the Docker endpoint {endpoint}: {what}")]
@@ -75,6 +87,9 @@ pub enum TransportError {
     /// The archive cannot be read.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A registry cannot be read from or written to.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The image's config cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -94,6 +109,102 @@ pub enum TransportError {
         /// What the system said.
         source: io::Error,
     },
+    /// The location is malformed.
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    /// A location that an image cannot be read from or written to.
+    #[error("{doing} {location}: {what}")]
+    Unsupported {
+        /// `read` or `write`.
+        doing: &'static str,
+        /// What was asked for.
+        location: String,
+        /// Why not.
+        what: String,
+    },
+    /// A file or folder cannot be opened or read.
+    #[error("read {location}: {source}")]
+    Read {
+        /// What was asked for.
+        location: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An archive is no complete tar.
+    #[error("read {location}: {source}")]
+    Tar {
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: TarError,
+    },
+    /// No image can be chosen among what is stored there.
+    #[error("read {location}: {source}")]
+    Layout {
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: Box<LayoutError>,
+    },
+    /// A layer cannot be read: its blob is not what its descriptor says, its compression is broken or it is too big.
+    #[error("read layer {layer} of {location}: {source}")]
+    Layer {
+        /// Digest of the layer.
+        layer: Digest,
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// A layer is no tar.
+    #[error("read layer {layer} of {location}: {source}")]
+    LayerTar {
+        /// Digest of the layer.
+        layer: Digest,
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: TarError,
+    },
+    /// A layer's bytes are not those that the config names.
+    #[error("read layer {layer} of {location}: its diff ID is {found}, the config says {expected}")]
+    DiffId {
+        /// Digest of the layer.
+        layer: Digest,
+        /// What was asked for.
+        location: String,
+        /// What the config says.
+        expected: DiffId,
+        /// What the bytes give.
+        found: DiffId,
+    },
+    /// A temporary file cannot be written.
+    #[error("write a temporary file in {folder}: {source}")]
+    Scratch {
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The image cannot be written there.
+    #[error("write {location}: {source}")]
+    Write {
+        /// Where.
+        location: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An archive cannot be written.
+    #[error(transparent)]
+    WriteArchive(#[from] WriteError),
+    /// Somebody said so.
+    #[error("{doing} {location}: cancelled")]
+    Cancelled {
+        /// `read` or `write`.
+        doing: &'static str,
+        /// The location.
+        location: String,
+    },
     /// The daemon took the archive, but a tag points elsewhere.
     #[error("load the image: {tag} points to {found}, expected {expected}")]
     WrongImage {
@@ -107,9 +218,15 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// True where nobody answers at the daemon's endpoint.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::DaemonAbsent { .. })
+    }
+
     /// What the user can do about it, a sentence.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Registry(error) => error.hint(),
             Self::DaemonAbsent { .. } => Some(
                 "Start the daemon, or name another one by DOCKER_HOST or by a Docker context."
                     .into(),
@@ -128,9 +245,26 @@ impl TransportError {
             } => Some(format!(
                 "Get it with \"docker pull --platform {wanted} {reference}\", or leave out --platform."
             )),
+            Self::PodmanAbsent { .. } => Some(
+                "Start it with \"systemctl start podman.socket\" (rootless: \"systemctl --user start podman.socket\"), \
+                 or with \"podman system service\"; CONTAINER_HOST names another one."
+                    .into(),
+            ),
+            Self::Location(error) => Some(error.hint().to_owned()),
+            Self::Layout { source, .. } => source.hint().map(str::to_owned),
+            Self::Layer { source, .. } if is_too_big(source) => {
+                Some("Where the image is trusted, --max-uncompressed SIZE allows for more.".into())
+            }
+            Self::Scratch { .. } => Some("TMPDIR names the folder for temporary files.".into()),
             _ => None,
         }
     }
+}
+
+fn is_too_big(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.downcast_ref::<TooBig>().is_some())
 }
 
 /// A full ID; a short one cannot be told from a name.

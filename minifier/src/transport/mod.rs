@@ -1,30 +1,47 @@
-//! Where images live: the Docker daemon, and the archives that it writes and reads.
+//! Where images live: OCI layouts and archives in files of this host, the Docker daemon, Podman, registries.
 //!
-//! Reading gives a [`Source`]: the image, what each of its layers holds, and a store for the files' contents. Writing
-//! takes a [`Bundle`](crate::image::Bundle).
+//! [`open_image`] gives a [`StoredImage`] from any [`Location`], and [`write_image`] takes one to any. For the rebuild
+//! there is a [`Source`]: the image, what each of its layers holds, and a store for the files' contents; the daemon
+//! gives one directly, [`open_source`] makes one of a stored image. What the rebuild gives is a
+//! [`Bundle`](crate::image::Bundle), and [`bundle_to_stored`] makes it a stored image.
 
 mod archive;
-mod archive_check;
-mod archive_file;
-mod archive_write;
 mod body;
+mod check;
+mod control;
 mod daemon;
 mod endpoint;
 mod error;
+mod layers;
+mod limits;
 mod load;
+mod location;
 mod overlay2;
+mod parallel;
+mod podman;
+mod read;
+pub mod registry;
+mod select;
 mod source;
 mod stored;
+mod write;
 
-pub use archive::{ArchiveError, ArchiveImage, Select, read_archive};
-pub use archive_check::{Mismatch, check_archive};
-pub use archive_file::write_archive_file;
-pub use archive_write::{ArchiveInfo, Watch as ArchiveWatch, WriteError, write_archive};
+pub use archive::{ArchiveError, ArchiveImage, read_archive};
 pub use body::ArchiveBody;
+pub use check::{Mismatch, Validation, check_archive, validate};
+pub use control::{Control, Progress};
 pub use daemon::{Daemon, DaemonInfo};
 pub use endpoint::{Endpoint, Environment, Origin, TlsFiles};
 pub use error::TransportError;
+pub use limits::{Limits, TooBig};
 pub use load::Loaded;
+pub use location::{Location, LocationError, OciImage, Place};
 pub use overlay2::InPlaceError;
+pub use read::{OpenOptions, open_image, open_source};
+pub use select::{LayoutError, Select, Wanted, check_layers};
 pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};
 pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};
+pub use write::{
+    ArchiveInfo, LayerCompression, LevelError, Watch as ArchiveWatch, WriteError, WriteOptions,
+    Written, bundle_to_stored, kept_annotations, write_archive, write_archive_file, write_image,
+};

@@ -8,11 +8,12 @@ use bollard::models::ImageInspect;
 use futures_util::StreamExt;
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::archive::{ArchiveImage, Select, read_archive};
+use super::archive::{ArchiveImage, read_archive};
 use super::body::{ChunkSender, chunk_channel};
 use super::daemon::Daemon;
 use super::error::{TransportError, api_error, words};
 use super::overlay2::{InPlaceError, InPlaceImage, StoreLayout, read_in_place};
+use super::select::Select;
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Platform};
 use crate::rootfs::{ContentStore, LayerIndex};
 
@@ -37,6 +38,11 @@ pub enum ReadHow {
     Streamed {
         /// Why not in place; none where streaming was asked for.
         not_in_place: Option<String>,
+    },
+    /// From blobs that another transport than the daemon stores.
+    Stored {
+        /// Where, as the user wrote it.
+        location: String,
     },
 }
 
@@ -86,9 +92,9 @@ impl std::fmt::Debug for Source {
 }
 
 /// What the daemon says about an image before it is read.
-struct Found {
-    id: Digest,
-    repo_tags: Vec<String>,
+pub(super) struct Found {
+    pub(super) id: Digest,
+    pub(super) repo_tags: Vec<String>,
     platform: Platform,
     diff_ids: Vec<DiffId>,
     inspect: ImageInspect,
@@ -142,7 +148,8 @@ impl Daemon {
         self.open_streamed(&request, found, not_in_place).await
     }
 
-    async fn find(&self, request: &ReadRequest<'_>) -> Result<Found, TransportError> {
+    /// Asks for an image.
+    pub(super) async fn find(&self, request: &ReadRequest<'_>) -> Result<Found, TransportError> {
         let reference = request.reference;
         let doing = || format!("inspect image {reference}");
         let inspect = self
@@ -268,14 +275,7 @@ impl Daemon {
     ) -> Result<Source, TransportError> {
         let (sender, reader) = chunk_channel();
         let in_containerd = self.info().containerd_store;
-        let select = Select {
-            config: (!in_containerd).then_some(found.id),
-            reference: None,
-            platform: match request.platform {
-                Some(wanted) => Some(wanted.clone()),
-                None => in_containerd.then(|| found.platform.clone()),
-            },
-        };
+        let select = self.select(request, &found);
         let scratch = request.scratch.to_owned();
         let reading = spawn_blocking(move || read_archive(reader, &scratch, &select));
         let (archive_bytes, failed) = self.receive(request, found.id, sender).await;
@@ -306,8 +306,21 @@ impl Daemon {
         })
     }
 
+    /// Which image of an exported archive it is.
+    pub(super) fn select(&self, request: &ReadRequest<'_>, found: &Found) -> Select {
+        let in_containerd = self.info().containerd_store;
+        Select {
+            config: (!in_containerd).then_some(found.id),
+            name: None,
+            platform: match request.platform {
+                Some(wanted) => Some(wanted.clone()),
+                None => in_containerd.then(|| found.platform.clone()),
+            },
+        }
+    }
+
     /// Passes the archive of an image on; gives how many bytes there were and what went wrong with the connection.
-    async fn receive(
+    pub(super) async fn receive(
         &self,
         request: &ReadRequest<'_>,
         id: Digest,
@@ -338,7 +351,7 @@ impl Daemon {
 }
 
 /// The result of a blocking task; a panic of it goes on here.
-fn joined<T>(result: Result<T, JoinError>) -> T {
+pub(super) fn joined<T>(result: Result<T, JoinError>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => match error.try_into_panic() {

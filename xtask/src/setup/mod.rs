@@ -18,13 +18,18 @@ pub fn run() -> Result<()> {
 
 /// What images and their tests need, without the eBPF toolchain.
 pub fn run_without_ebpf() -> Result<()> {
-    packages::install_missing_for(&[packages::Group::Images])?;
+    packages::install_missing_for(&[packages::Group::Oci, packages::Group::Images])?;
     daemon::ensure_running()
 }
 
 /// What compiling for arm64 needs.
 pub fn run_for_arm64() -> Result<()> {
     packages::install_missing_for(&[packages::Group::Arm64])
+}
+
+/// What making and running an image takes where there is no container engine.
+pub fn run_without_engine() -> Result<()> {
+    packages::install_missing_for(&[packages::Group::Oci])
 }
 
 pub use linker::{ensure_installed as ensure_bpf_linker, path as bpf_linker};

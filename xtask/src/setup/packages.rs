@@ -13,7 +13,9 @@ use crate::command;
 /// What a package is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
-    /// Making and running images, and the independent tools that check rebuilt ones.
+    /// Making and running an image without a container engine.
+    Oci,
+    /// Making and running images by Docker, and the independent tools that check rebuilt ones.
     Images,
     /// Compiling the kernel side.
     Ebpf,
@@ -46,17 +48,21 @@ const fn program(group: Group, package: &'static str, program: &'static str) -> 
 }
 
 const NEEDS: &[Need] = &[
+    program(Group::Images, "crun", "crun"),
     program(Group::Images, "docker.io", "dockerd"),
     program(Group::Images, "gcc", "gcc"),
+    program(Group::Images, "apache2-utils", "htpasswd"),
     package(Group::Images, "busybox-static"),
+    program(Group::Images, "docker-registry", "docker-registry"),
     package(Group::Images, "libc6-dev"),
-    package(Group::Images, "mmdebstrap"),
+    package(Group::Oci, "mmdebstrap"),
     program(Group::Images, "npm", "npm"),
+    program(Group::Images, "openssl", "openssl"),
     program(Group::Images, "podman", "podman"),
     program(Group::Images, "python3-pip", "pip"),
-    program(Group::Images, "runc", "runc"),
+    program(Group::Oci, "runc", "runc"),
     program(Group::Images, "skopeo", "skopeo"),
-    program(Group::Images, "umoci", "umoci"),
+    program(Group::Oci, "umoci", "umoci"),
     package(Group::Ebpf, "libpolly-22-dev"),
     package(Group::Ebpf, "libstd-rust-web-dev-bpf"),
     package(Group::Ebpf, "libzstd-dev"),
@@ -71,7 +77,7 @@ const NEEDS: &[Need] = &[
 
 /// Installs what is missing of every group.
 pub(super) fn install_missing() -> Result<()> {
-    install_missing_for(&[Group::Images, Group::Ebpf])
+    install_missing_for(&[Group::Oci, Group::Images, Group::Ebpf])
 }
 
 /// Installs what is missing of `groups`.

@@ -7,8 +7,10 @@ use clap::{Args, ValueEnum};
 use regex::Regex;
 
 use crate::cli::output::Output;
-use crate::image::{ImageReference, Platform, TaggedName};
+use crate::cli::storage::StorageArgs;
+use crate::image::{Platform, TaggedName};
 use crate::probe::{ContinueAfter, ExpectedStatus, parse_duration};
+use crate::transport::Location;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,7 +23,9 @@ Examples:
           --http-probe /health --http-probe POST:/login --http-probe-file probes.json \\
           --exec 'app migrate --check' --host-exec './smoke-test.sh http://127.0.0.1:8080'
   In CI: machine-readable result, report kept as an artefact
-      minifier build --target app:$SHA --tag app:$SHA-slim --output json --report minifier.json";
+      minifier build --target app:$SHA --tag app:$SHA-slim --output json --report minifier.json
+  Without a daemon: an OCI layout in, an OCI layout out, run by runc
+      minifier build --target oci:build:app --output oci:build:slim";
 
 /// Make a smaller image that behaves the same
 ///
@@ -30,12 +34,17 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct BuildArgs {
-    /// Image to make smaller, as the Docker daemon knows it
+    /// Image to make smaller: a name in the Docker daemon, or a place with its transport
+    ///
+    /// NAME or docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
+    /// docker://REGISTRY/REPO[:TAG|@DIGEST], containers-storage:NAME (Podman), or - for an archive on standard input
     #[arg(long, value_name = "IMAGE")]
-    pub(super) target: ImageReference,
+    pub(super) target: Location,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) storage: StorageArgs,
     #[command(flatten)]
     pub(super) run: RunArgs,
     #[command(flatten)]
@@ -49,13 +58,15 @@ pub(in crate::cli) struct BuildArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Result")]
 pub(super) struct OutputArgs {
-    /// Name for the new image in the Docker daemon (repeatable)
+    /// Name for the new image in the Docker daemon, and in outputs that name none (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(super) tag: Vec<TaggedName>,
 
-    /// `json` or `text` on stdout, or an archive to write: docker-archive:FILE[:REF], oci-archive:FILE[:TAG]
-    /// (repeatable)
-    #[arg(long, value_name = "FORM|ARCHIVE")]
+    /// `json` or `text` on stdout, or where to write the image (repeatable)
+    ///
+    /// docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
+    /// docker://REGISTRY/REPO:TAG, containers-storage:NAME
+    #[arg(long, value_name = "FORM|PLACE")]
     pub(super) output: Vec<Output>,
 
     /// Write the full report (JSON) to a file
@@ -133,9 +144,36 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "VOLUME")]
     pub(super) volume: Vec<String>,
 
-    /// Network: bridge, none, host, container:NAME or a network's name
+    /// What runs the container: docker, runc, crun, youki, or the path of another OCI runtime
+    ///
+    /// The default is the Docker daemon for an image that it has, and the first of runc, crun and youki for any other.
+    #[arg(long, value_name = "RUNTIME")]
+    pub(super) runtime: Option<RuntimeChoice>,
+
+    /// Where unpacked layers are kept for the next time [default: ~/.cache/minifier]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "MINIFIER_CACHE_DIR",
+        hide_env_values = true
+    )]
+    pub(super) cache_dir: Option<PathBuf>,
+
+    /// Network: none, host; with Docker also bridge, container:NAME or a network's name; else the path of a namespace
     #[arg(long)]
     pub(super) network: Option<String>,
+
+    /// Memory that the container may use, such as 512m
+    #[arg(long, value_name = "SIZE")]
+    pub(super) memory: Option<String>,
+
+    /// Processes and threads that the container may have
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(super) pids_limit: Option<i64>,
+
+    /// How long the container may run altogether
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) timeout: Option<Duration>,
 
     /// Line for /etc/hosts: NAME:ADDRESS (repeatable)
     #[arg(long, value_name = "NAME:ADDRESS")]
@@ -160,6 +198,27 @@ pub(super) struct RunArgs {
     /// Show the container's output as it runs, on stderr
     #[arg(long)]
     pub(super) show_logs: bool,
+}
+
+/// What runs containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RuntimeChoice {
+    /// The Docker daemon.
+    Docker,
+    /// An OCI runtime, by name or path.
+    Oci(String),
+}
+
+impl std::str::FromStr for RuntimeChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Err("expected docker, runc, crun, youki or a path".into()),
+            "docker" => Ok(Self::Docker),
+            name => Ok(Self::Oci(name.to_owned())),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

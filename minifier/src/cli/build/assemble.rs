@@ -70,7 +70,9 @@ fn image(built: &Built) -> ImageReport {
         read: match built.how {
             ReadHow::InPlace => "in-place".to_owned(),
             ReadHow::Streamed { .. } => "streamed".to_owned(),
+            ReadHow::Stored { .. } => "stored".to_owned(),
         },
+        engine: built.engine.clone(),
         layers,
         config: config(&image.config),
     }
@@ -89,13 +91,9 @@ fn result(options: &Options, built: &Built) -> ResultReport {
         .collect();
     ResultReport {
         id: rebuilt.image_id,
-        manifest: built.manifest,
+        manifest: built.written.manifest,
         tags: options.tags.iter().map(ToString::to_string).collect(),
-        archives: options
-            .archives
-            .iter()
-            .map(|to| to.file.display().to_string())
-            .collect(),
+        outputs: built.written.outputs.clone(),
         size: layers.iter().map(|layer| layer.size).sum(),
         layers,
         config: config(&rebuilt.config),

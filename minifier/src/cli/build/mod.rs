@@ -1,10 +1,13 @@
-//! `minifier build`: from an image in the Docker daemon to a smaller one.
+//! `minifier build`: from an image anywhere to a smaller one.
 
 mod args;
 mod assemble;
+mod container;
 mod decide;
+mod engine;
 pub(super) mod errors;
 mod options;
+mod origin;
 mod outcome;
 mod pipeline;
 mod run;

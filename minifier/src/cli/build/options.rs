@@ -4,31 +4,44 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::ArgMatches;
 
-use super::args::{BuildArgs, KeepArgs, Layers, ProbeArgs, Read, RunArgs};
+use super::args::{
+    BuildArgs, KeepArgs, Layers, OutputArgs, ProbeArgs, Read, RunArgs, RuntimeChoice,
+};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::image::{ImageReference, Platform, TaggedName};
+use crate::image::{Platform, TaggedName};
 use crate::plan::{self, Rules, RunFacts};
 use crate::probe::{self, Crawl, ProbePlan, Step};
 use crate::rebuild::{LayerMode, RebuildOptions};
-use crate::runtime::{self, RunOptions};
+use crate::rootfs::tar::Compression;
+use crate::runtime::{self, RunLimits, RunOptions};
 use crate::trace::TraceOptions;
-use crate::transport::ReadMode;
+use crate::transport::registry::RegistryOptions;
+use crate::transport::{Control, LayerCompression, Limits, Location, OpenOptions, Place, ReadMode};
 
 /// What a build is to do.
 #[derive(Debug)]
 pub(super) struct Options {
-    pub(super) target: ImageReference,
+    pub(super) target: Location,
     pub(super) platform: Option<Platform>,
     pub(super) tags: Vec<TaggedName>,
-    pub(super) archives: Vec<ArchiveTo>,
+    /// Places for the image beside the daemon.
+    pub(super) outputs: Vec<Location>,
+    pub(super) compression: Option<LayerCompression>,
     pub(super) read: ReadMode,
+    pub(super) limits: Limits,
+    pub(super) registry: RegistryOptions,
+    pub(super) runtime: Option<RuntimeChoice>,
+    pub(super) cache_dir: Option<PathBuf>,
     pub(super) run: RunOptions,
+    pub(super) run_limits: RunLimits,
+    pub(super) timeout: Option<Duration>,
     pub(super) facts: RunFacts,
     pub(super) probe: ProbePlan,
     pub(super) rules: Rules,
@@ -38,13 +51,6 @@ pub(super) struct Options {
     pub(super) show_logs: bool,
 }
 
-/// An archive to write.
-#[derive(Debug)]
-pub(super) struct ArchiveTo {
-    pub(super) file: PathBuf,
-    pub(super) name: Option<TaggedName>,
-}
-
 fn usage(error: impl Into<anyhow::Error>) -> CliError {
     CliError::new(Exit::Usage, error)
 }
@@ -52,29 +58,37 @@ fn usage(error: impl Into<anyhow::Error>) -> CliError {
 impl Options {
     /// Reads the options; `matches` are those of the subcommand, for the order among different options.
     pub(super) fn resolve(args: &BuildArgs, matches: &ArgMatches) -> Result<Self, CliError> {
-        let archives: Vec<ArchiveTo> = args
-            .output
-            .output
-            .iter()
-            .filter_map(|output| match output {
-                Output::Archive { file, name } => Some(ArchiveTo {
-                    file: file.clone(),
-                    name: name.clone(),
-                }),
-                Output::Text | Output::Json => None,
-            })
-            .collect();
-        if args.output.tag.is_empty() && archives.is_empty() && args.output.report.is_none() {
-            return Err(usage(anyhow!("nothing to write: neither --tag nor an archive is given")).hint(
-                "add --tag NAME:TAG or --output docker-archive:FILE; with --report alone it is a dry run",
+        let (tags, outputs) = places(&args.output)?;
+        if tags.is_empty() && outputs.is_empty() && args.output.report.is_none() {
+            return Err(usage(anyhow!(
+                "nothing to write: neither --tag nor a place for the image is given"
+            ))
+            .hint(
+                "add --tag NAME:TAG or --output oci:DIR:TAG; with --report alone it is a dry run",
             ));
         }
         let run = run_options(&args.run)?;
         Ok(Self {
             target: args.target.clone(),
             platform: args.run.platform.clone(),
-            tags: args.output.tag.clone(),
-            archives,
+            tags,
+            outputs,
+            compression: args.storage.compression(Some(Compression::Gzip))?,
+            limits: args.storage.read.limits(),
+            registry: args.storage.read.registry(),
+            runtime: args.run.runtime.clone(),
+            cache_dir: args.run.cache_dir.clone(),
+            run_limits: RunLimits {
+                memory: args
+                    .run
+                    .memory
+                    .as_deref()
+                    .map(runtime::parse_size)
+                    .transpose()
+                    .map_err(usage)?,
+                pids: args.run.pids_limit,
+            },
+            timeout: args.run.timeout,
             read: match args.output.read {
                 Read::Auto => ReadMode::Auto,
                 Read::InPlace => ReadMode::InPlace,
@@ -102,6 +116,39 @@ impl Options {
             show_logs: args.run.show_logs,
         })
     }
+
+    /// How to open the image.
+    pub(super) fn open(&self, scratch: &Path, control: Control) -> OpenOptions {
+        OpenOptions {
+            platform: self.platform.clone(),
+            scratch: scratch.to_owned(),
+            limits: self.limits,
+            registry: self.registry.clone(),
+            control,
+        }
+    }
+
+    /// Time of an archive's entries, seconds since the epoch.
+    pub(super) fn mtime(&self) -> u64 {
+        let time = self.rebuild.source_date_epoch.unwrap_or(0);
+        u64::try_from(time).unwrap_or(0)
+    }
+}
+
+/// Tags for the daemon, and all other places. `docker-daemon:NAME` is another way to write a tag.
+fn places(args: &OutputArgs) -> Result<(Vec<TaggedName>, Vec<Location>), CliError> {
+    let mut tags = args.tag.clone();
+    let mut outputs = Vec::new();
+    for output in &args.output {
+        let Output::Image(location) = output else {
+            continue;
+        };
+        match location.place() {
+            Place::DockerDaemon(name) => tags.push(name.as_str().parse().map_err(usage)?),
+            _ => outputs.push(location.clone()),
+        }
+    }
+    Ok((tags, outputs))
 }
 
 fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {

@@ -2,13 +2,15 @@
 //! and running the container go on side by side as far as they can; everything after needs all of them.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bytesize::ByteSize;
 use tokio_util::sync::CancellationToken;
 
+use super::engine::Engine;
 use super::options::Options;
+use super::origin::Origin;
+use super::write::Written;
 use super::{assemble, decide, errors, run, write};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -20,7 +22,7 @@ use crate::rebuild::Rebuilt;
 use crate::report::{Report, Stage, Timing};
 use crate::rootfs::RootFs;
 use crate::trace::{Trace, Tracer};
-use crate::transport::{Daemon, ReadHow, ReadRequest, Source};
+use crate::transport::{ReadHow, Source};
 
 /// What all stages share.
 pub(super) struct Build<'a> {
@@ -36,6 +38,8 @@ pub(super) struct Built {
     pub(super) image: Image,
     pub(super) image_id: Digest,
     pub(super) how: ReadHow,
+    /// What ran the container.
+    pub(super) engine: String,
     /// Files and bytes of each original layer.
     pub(super) layer_sizes: Vec<(u64, u64)>,
     pub(super) rootfs: RootFs,
@@ -43,7 +47,7 @@ pub(super) struct Built {
     pub(super) trace: Trace,
     pub(super) plan: Plan,
     pub(super) rebuilt: Rebuilt,
-    pub(super) manifest: Digest,
+    pub(super) written: Written,
 }
 
 /// Runs a build. Whatever happens, containers and temporary files are gone afterwards.
@@ -81,43 +85,49 @@ pub(super) async fn run(
 
 impl Build<'_> {
     async fn stages(&self, scratch: &Path) -> Result<Built, CliError> {
-        let daemon = Daemon::connect().await.map_err(errors::transport)?;
-        let request = ReadRequest {
-            reference: &self.options.target,
-            platform: self.options.platform.as_ref(),
-            mode: self.options.read,
-            scratch,
-            progress: &|_| {},
-        };
-        let inspected = daemon.inspect(&request).await.map_err(errors::transport)?;
-        // Both come to their end, since the container must be removed whatever happens to the other.
-        let (read, ran) = tokio::join!(
-            self.or_stop(self.read(&daemon, request)),
-            self.or_stop(run::run(self, &daemon, &inspected)),
-        );
-        let (source, (probe, trace)) = match (read, ran) {
-            (Ok(source), Ok(ran)) => (source, ran),
-            (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
-            // One of the two only says that the other stopped it.
-            (Err(read), Err(ran)) if read.exit == Exit::Interrupted => return Err(ran),
-            (Err(read), Err(_)) => return Err(read),
+        let origin = Origin::find(self, scratch).await?;
+        let engine = Engine::choose(self, &origin).await?;
+        let (source, (probe, trace)) = match (&origin, &engine) {
+            (Origin::Daemon { inspected, .. }, Engine::Docker(daemon)) => {
+                let image = inspected.id.to_string();
+                // Both come to their end, since the container must be removed whatever happens to the other.
+                let (read, ran) = tokio::join!(
+                    self.or_stop(self.read(&origin, scratch)),
+                    self.or_stop(run::with_docker(self, daemon, &image, &inspected.config)),
+                );
+                both(read, ran)?
+            }
+            (_, Engine::Docker(daemon)) => {
+                let source = self.read(&origin, scratch).await?;
+                let ran = run::loaded(self, daemon, &origin, scratch).await?;
+                (source, ran)
+            }
+            (_, Engine::Oci { runtime, cache }) => {
+                let source = Arc::new(self.read(&origin, scratch).await?);
+                let ran = run::with_runtime(self, runtime, cache, &source).await?;
+                let source = Arc::into_inner(source)
+                    .unwrap_or_else(|| unreachable!("the container that used it is gone"));
+                (source, ran)
+            }
         };
         if !trace.is_complete() && !self.options.allow_incomplete_trace {
             return Err(errors::incomplete(&trace));
         }
         let decided = decide::decide(self, source, trace, scratch).await?;
-        let manifest = write::write(self, &daemon, &decided.rebuilt).await?;
+        let annotations = origin.annotations();
+        let written = write::write(self, &decided.rebuilt, annotations, scratch).await?;
         Ok(Built {
             image: decided.image,
-            image_id: inspected.id,
+            image_id: origin.image_id(),
             how: decided.how,
+            engine: engine.name(),
             layer_sizes: decided.layer_sizes,
             rootfs: decided.rootfs,
             probe,
             trace: decided.trace,
             plan: decided.plan,
             rebuilt: decided.rebuilt,
-            manifest,
+            written,
         })
     }
 
@@ -130,17 +140,12 @@ impl Build<'_> {
         tracer.map_err(errors::trace)
     }
 
-    async fn read(&self, daemon: &Daemon, request: ReadRequest<'_>) -> Result<Source, CliError> {
+    async fn read(&self, origin: &Origin, scratch: &Path) -> Result<Source, CliError> {
         let stage = self.printer.stage("read");
         let started = Instant::now();
-        let progress = |bytes| stage.at(format!("{}", ByteSize::b(bytes).display().si()));
-        let request = ReadRequest {
-            progress: &progress,
-            ..request
-        };
-        let source = self.unless_cancelled(daemon.open(request)).await?;
+        let source = origin.read(self, scratch, stage).await?;
         self.took(Stage::Read, started);
-        source.map_err(errors::transport)
+        Ok(source)
     }
 
     /// Where `work` fails, the other stages stop too.
@@ -176,6 +181,17 @@ impl Build<'_> {
         tracing::info!("{} took {seconds:.2} s", stage.name());
         let mut timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
         timings.push(Timing { stage, seconds });
+    }
+}
+
+/// Both results, or the error of the one that failed first.
+fn both<A, B>(read: Result<A, CliError>, ran: Result<B, CliError>) -> Result<(A, B), CliError> {
+    match (read, ran) {
+        (Ok(read), Ok(ran)) => Ok((read, ran)),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        // One of the two only says that the other stopped it.
+        (Err(read), Err(ran)) if read.exit == Exit::Interrupted => Err(ran),
+        (Err(read), Err(_)) => Err(read),
     }
 }
 

@@ -1,27 +1,50 @@
 //! The container's whole life, with tracing from before its start until after its end.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::container::Managed;
 use super::errors;
+use super::origin::Origin;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::{Printer, Stage as Shown};
+use crate::cli::storage;
+use crate::image::ImageConfig;
 use crate::probe::{self, ContinueAfter, Event, ProbePlan, ProbeReport, StepResult};
 use crate::report::Stage;
-use crate::runtime::{Container, DockerRuntime, LogStream, Logs, Workload};
+use crate::runtime::{
+    CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RuntimeError,
+};
 use crate::trace::Trace;
-use crate::transport::{Daemon, Inspected};
+use crate::transport::{Daemon, Location, Source, TransportError, WriteOptions, write_image};
 
-/// Creates, follows, starts, drives, stops and removes a container. It is removed whatever happens.
-pub(super) async fn run(
+/// Runs an image that the Docker daemon has.
+pub(super) async fn with_docker(
     build: &Build<'_>,
     daemon: &Daemon,
-    image: &Inspected,
+    image: &str,
+    config: &ImageConfig,
+) -> Result<(ProbeReport, Trace), CliError> {
+    let runtime = DockerRuntime::new(daemon.client().clone()).with_limits(build.options.run_limits);
+    in_docker(build, &runtime, image, config).await
+}
+
+/// The same by a runtime that is there.
+async fn in_docker(
+    build: &Build<'_>,
+    runtime: &DockerRuntime,
+    image: &str,
+    config: &ImageConfig,
 ) -> Result<(ProbeReport, Trace), CliError> {
     let stage = build.printer.stage("run");
-    let runtime = DockerRuntime::new(daemon.client().clone());
+    let creating = runtime.create(image, &build.options.run);
     let outcome = build
-        .unless_cancelled(live(build, &runtime, image, &stage))
+        .unless_cancelled(live(build, creating, config, &stage))
         .await;
     stage.at("removing the container");
     let swept = runtime.sweep().await;
@@ -39,24 +62,97 @@ pub(super) async fn run(
     }
 }
 
-async fn live(
+/// Runs a stored image by the Docker daemon, which gets it under a name of its own for that time.
+pub(super) async fn loaded(
     build: &Build<'_>,
-    runtime: &DockerRuntime,
-    image: &Inspected,
+    daemon: &Daemon,
+    origin: &Origin,
+    scratch: &Path,
+) -> Result<(ProbeReport, Trace), CliError> {
+    let Origin::Stored(stored) = origin else {
+        unreachable!("the daemon's own images are not loaded")
+    };
+    let runtime = DockerRuntime::new(daemon.client().clone()).with_limits(build.options.run_limits);
+    let name = format!("minifier-run:{}", runtime.run());
+    let reference = name
+        .parse()
+        .map_err(|e| errors::transport(TransportError::Reference(e)))?;
+    let location = Location::docker_daemon(reference);
+    let options = WriteOptions {
+        names: Vec::new(),
+        mtime: 0,
+        compression: None,
+        scratch: scratch.to_owned(),
+        limits: build.options.limits,
+        registry: build.options.registry.clone(),
+        control: storage::control(build.printer, "load", &build.cancel),
+    };
+    let written = write_image(stored, &location, &options).await;
+    let ran = match written {
+        Ok(_) => in_docker(build, &runtime, &name, &stored.config).await,
+        Err(error) => Err(errors::transport(error)),
+    };
+    let removed = daemon.remove_name(&name).await;
+    match (ran, removed) {
+        (Ok(_), Err(error)) => Err(errors::transport(error)),
+        (ran, removed) => {
+            if let Err(error) = removed {
+                build.printer.warning(&error, error.hint().as_deref());
+            }
+            ran
+        }
+    }
+}
+
+/// Runs an image by an OCI runtime, from unpacked layers.
+pub(super) async fn with_runtime(
+    build: &Build<'_>,
+    runtime: &OciRuntime,
+    cache: &LayerCache,
+    source: &Arc<Source>,
+) -> Result<(ProbeReport, Trace), CliError> {
+    let stage = build.printer.stage("run");
+    let creating = async {
+        stage.at("unpacking layers");
+        let (cache, cancel, image) = (cache.clone(), build.cancel.clone(), source.clone());
+        let unpacking = spawn_blocking(move || {
+            let (config, content) = (&image.image.config, &*image.content);
+            cache.unpack(config, &image.layers, content, &cancel)
+        });
+        let unpacked = match unpacking.await {
+            Ok(unpacked) => unpacked?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        stage.at("creating the container");
+        let (options, limits) = (&build.options.run, &build.options.run_limits);
+        let config = &source.image.config;
+        runtime.create(&unpacked, config, options, limits).await
+    };
+    let running = live(build, creating, &source.image.config, &stage);
+    // A container that is dropped is removed before this goes on.
+    let outcome = build.unless_cancelled(running).await;
+    let cache = cache.clone();
+    let pruning = spawn_blocking(move || cache.prune(&CacheLimits::default()));
+    if let Ok(Err(error)) = pruning.await {
+        build.printer.warning(&error, error.hint());
+    }
+    outcome?
+}
+
+/// Creates, follows, starts, drives, stops and removes a container.
+async fn live<C: Managed>(
+    build: &Build<'_>,
+    creating: impl Future<Output = Result<C, RuntimeError>>,
+    config: &ImageConfig,
     stage: &Shown,
 ) -> Result<(ProbeReport, Trace), CliError> {
-    stage.at("creating the container");
-    let id = image.id.to_string();
-    let creating = async {
-        let container = runtime.create(&id, &build.options.run).await;
-        container.map_err(errors::runtime)
-    };
+    let creating = async { creating.await.map_err(errors::runtime) };
     let (mut tracer, container) = tokio::try_join!(build.attach(), creating)?;
     let started = Instant::now();
     tracer.follow(container.id()).map_err(errors::trace)?;
     stage.at("starting the container");
     container.start().await.map_err(errors::runtime)?;
-    let of_image = ProbePlan::for_image(&image.config);
+    let of_image = ProbePlan::for_image(config);
     let plan = ProbePlan {
         exposed: of_image.exposed,
         healthcheck: of_image.healthcheck,
@@ -64,10 +160,17 @@ async fn live(
     };
     let observer = |event: Event<'_>| observe(build, stage, event);
     let driving = probe::drive(&container, &plan, &build.cancel, &observer);
-    let report = if build.options.show_logs {
-        with_logs(build.printer, &container, driving).await
-    } else {
-        driving.await
+    let driving = async {
+        match build.options.show_logs {
+            true => with_logs(build.printer, container.logs(), driving).await,
+            false => driving.await,
+        }
+    };
+    let report = match build.options.timeout {
+        None => driving.await,
+        Some(limit) => timeout(limit, driving)
+            .await
+            .map_err(|_| errors::timeout(limit))?,
     };
     let report = report.map_err(errors::probe)?;
     stage.at("collecting the trace");
@@ -118,25 +221,21 @@ fn finished(build: &Build<'_>, step: &StepResult) {
 }
 
 /// Shows the container's output while `work` goes on.
-async fn with_logs<T>(
-    printer: &Printer,
-    container: &Container,
-    work: impl Future<Output = T>,
-) -> T {
+async fn with_logs<T>(printer: &Printer, logs: &Logs, work: impl Future<Output = T>) -> T {
     let mut shown = 0;
     let result = {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
                 result = &mut work => break result,
-                chunk = container.logs().next(shown), if !ended(container.logs(), shown) => {
+                chunk = logs.next(shown), if !ended(logs, shown) => {
                     shown = chunk.next;
                     show(printer, &chunk.lines);
                 }
             }
         }
     };
-    show(printer, &container.logs().read(shown).lines);
+    show(printer, &logs.read(shown).lines);
     result
 }
 

@@ -1,101 +1,123 @@
-//! Handing the new image over: archives first, then the daemon, since only an archive can be half-written.
+//! Handing the new image over: files first, then the daemon, since only a file can be half-written.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
-use bytesize::ByteSize;
 use tokio::task::spawn_blocking;
 
 use super::errors;
-use super::pipeline::{Build, cancelled};
+use super::pipeline::Build;
 use crate::cli::error::CliError;
-use crate::image::{Bundle, Digest, TaggedName};
+use crate::cli::storage;
+use crate::image::{Bundle, Digest};
 use crate::rebuild::Rebuilt;
-use crate::report::Stage;
-use crate::transport::{ArchiveBody, Daemon, WriteError, write_archive, write_archive_file};
+use crate::report::{OutputReport, Stage};
+use crate::rootfs::tar::Compression;
+use crate::transport::{
+    ArchiveBody, Control, Daemon, LayerCompression, StoredImage, WriteOptions, bundle_to_stored,
+    write_archive, write_image,
+};
 
-/// Writes every archive and loads the image into the daemon; gives the digest of the OCI manifest.
-pub(super) async fn write(
-    build: &Build<'_>,
-    daemon: &Daemon,
-    rebuilt: &Rebuilt,
-) -> Result<Digest, CliError> {
-    let stage = Arc::new(build.printer.stage("write"));
-    let started = Instant::now();
-    let bundle = rebuilt.bundle();
-    let mtime = build.options.rebuild.source_date_epoch.unwrap_or(0);
-    let mtime = u64::try_from(mtime).unwrap_or(0);
-    let mut manifest = None;
-    for to in &build.options.archives {
-        let (bundle, file, cancel) = (bundle.clone(), to.file.clone(), build.cancel.clone());
-        let names: Vec<TaggedName> = match &to.name {
-            Some(name) => vec![name.clone()],
-            None => build.options.tags.clone(),
-        };
-        let stage = stage.clone();
-        let task = spawn_blocking(move || {
-            let mut watch = |bytes| {
-                stage.at(format!("{}", ByteSize::b(bytes).display().si()));
-                match cancel.is_cancelled() {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            };
-            write_archive_file(&bundle, &names, mtime, &file, &mut watch)
-        });
-        let info = match task.await {
-            Ok(Err(WriteError::Cancelled)) => return Err(cancelled()),
-            Ok(result) => result.map_err(errors::archive)?,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        manifest = Some(info.manifest);
-    }
-    if !build.options.tags.is_empty() {
-        manifest = Some(load(build, daemon, rebuilt, bundle.clone(), mtime).await?);
-    }
-    let manifest = match manifest {
-        Some(manifest) => manifest,
-        None => dry(bundle, mtime)?,
-    };
-    build.took(Stage::Write, started);
-    Ok(manifest)
+/// What was written.
+pub(super) struct Written {
+    /// Digest of the manifest with uncompressed layers, as the daemon gets it.
+    pub(super) manifest: Digest,
+    /// Every place, with the digest of the manifest there.
+    pub(super) outputs: Vec<OutputReport>,
 }
 
-async fn load(
+/// Writes the image to every place that was asked for, and into the daemon under its tags.
+pub(super) async fn write(
     build: &Build<'_>,
-    daemon: &Daemon,
     rebuilt: &Rebuilt,
-    bundle: Bundle,
-    mtime: u64,
-) -> Result<Digest, CliError> {
-    let tags = build.options.tags.clone();
-    let written = Arc::new(OnceLock::new());
-    let slot = written.clone();
-    let body = ArchiveBody::written_by(move |out| {
-        let info = write_archive(&bundle, &tags, mtime, out, &mut |_| {
-            ControlFlow::Continue(())
+    annotations: BTreeMap<String, String>,
+    scratch: &Path,
+) -> Result<Written, CliError> {
+    let started = Instant::now();
+    let bundle = rebuilt.bundle();
+    let stored = plain(&bundle, annotations, scratch).await?;
+    let mut written = Written {
+        manifest: stored.manifest.digest(),
+        outputs: Vec::new(),
+    };
+    for location in &build.options.outputs {
+        let options = WriteOptions {
+            names: build.options.tags.clone(),
+            mtime: build.options.mtime(),
+            compression: build.options.compression,
+            scratch: scratch.to_owned(),
+            limits: build.options.limits,
+            registry: build.options.registry.clone(),
+            control: storage::control(build.printer, "write", &build.cancel),
+        };
+        let there = write_image(&stored, location, &options)
+            .await
+            .map_err(errors::load)?;
+        for note in &there.notes {
+            build.printer.note(format_args!("note: {note}"));
+        }
+        written.outputs.push(OutputReport {
+            location: location.to_string(),
+            manifest: there.manifest,
         });
-        slot.get_or_init(|| info.as_ref().ok().map(|info| info.manifest));
-        info.map(|_| ()).map_err(io::Error::other)
+    }
+    if !build.options.tags.is_empty() {
+        tag(build, rebuilt, bundle).await?;
+    }
+    build.took(Stage::Write, started);
+    Ok(written)
+}
+
+/// The image as it was rebuilt, its layers where they are.
+async fn plain(
+    bundle: &Bundle,
+    annotations: BTreeMap<String, String>,
+    scratch: &Path,
+) -> Result<StoredImage, CliError> {
+    let none = LayerCompression::new(Compression::None, None)
+        .unwrap_or_else(|e| unreachable!("it has no levels: {e}"));
+    let (bundle, scratch) = (bundle.clone(), scratch.to_owned());
+    let making = spawn_blocking(move || {
+        bundle_to_stored(&bundle, annotations, none, &scratch, &Control::none())
+    });
+    match making.await {
+        Ok(stored) => stored.map_err(errors::load),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Loads the image into the daemon under all its tags. Where no daemon answers, the tags have served as names in the
+/// other places, if there are any.
+async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(), CliError> {
+    let stage = Arc::new(build.printer.stage("write"));
+    let daemon = match Daemon::connect().await {
+        Ok(daemon) => daemon,
+        Err(error) if !build.options.outputs.is_empty() && error.is_absent() => {
+            build.printer.warning(
+                format_args!("{error}; the tags are names in the other outputs only"),
+                None,
+            );
+            return Ok(());
+        }
+        Err(error) => return Err(errors::no_daemon_for_tags(error)),
+    };
+    stage.at("loading into the Docker daemon");
+    let (tags, mtime) = (build.options.tags.clone(), build.options.mtime());
+    let body = ArchiveBody::written_by(move |out| {
+        write_archive(&bundle, &tags, mtime, out, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .map(|_| ())
+        .map_err(io::Error::other)
     });
     let loading = daemon.load(body, &rebuilt.config, &build.options.tags);
     build
         .unless_cancelled(loading)
         .await?
         .map_err(errors::load)?;
-    let manifest = written.get().copied().flatten();
-    manifest.ok_or_else(|| {
-        let missing = anyhow::anyhow!("load the image: the daemon did not read all of it");
-        CliError::new(crate::cli::exit::Exit::OutputFailed, missing)
-    })
-}
-
-/// With nothing to write to, the manifest is still part of the report.
-fn dry(bundle: Bundle, mtime: u64) -> Result<Digest, CliError> {
-    let watch: &mut dyn FnMut(u64) -> ControlFlow<()> = &mut |_| ControlFlow::Continue(());
-    write_archive(&bundle, &[], mtime, io::sink(), watch)
-        .map(|info| info.manifest)
-        .map_err(errors::archive)
+    Ok(())
 }

@@ -1,19 +1,21 @@
 //! The members of an archive, sorted into JSON, possible layers and links, in one pass over its stream.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Cursor, Read};
 use std::path::Path;
 
 use super::error::ArchiveError;
 use super::spool::{SpoolError, Spooled, spool};
-use crate::rootfs::tar::{Compression, CompressionError, StreamInput, TarError, TarReader};
+use crate::image::MAX_DOCUMENT;
+use crate::rootfs::tar::{
+    Compression, CompressionError, StreamInput, TarError, TarReader, decompress,
+};
 use crate::rootfs::{ImagePath, escape_bytes};
+use crate::transport::select::{Documents, LayoutError, display};
 
 /// More JSON than any image has: configs, manifests and indexes are some kilobytes each.
 const MAX_JSON: usize = 64 << 20;
-
-/// One document of that. A member that is bigger is no JSON.
-const MAX_DOCUMENT: u64 = 8 << 20;
 
 /// Bytes that tell what a member is: a tar header, or the start of anything else.
 const HEAD: u64 = 512;
@@ -113,7 +115,10 @@ impl Members {
         let candidate = match Compression::detect(&head) {
             // Too short for a tar: a VERSION file.
             Ok(Compression::None) if size < HEAD => return Ok(()),
-            Ok(compression) => match spool(Cursor::new(head).chain(body), compression, scratch) {
+            Ok(compression) => match decompress(Cursor::new(head).chain(body), compression)
+                .map_err(SpoolError::Compression)
+                .and_then(|plain| spool(plain, scratch))
+            {
                 Ok(spooled) => Candidate::Spooled(spooled),
                 Err(SpoolError::Scratch(source)) => {
                     return Err(ArchiveError::Scratch {
@@ -130,18 +135,8 @@ impl Members {
     }
 
     /// The member that `path` leads to.
-    fn follow<'a>(&'a self, path: &'a ImagePath) -> Result<&'a ImagePath, ArchiveError> {
-        std::iter::successors(Some(path), |at| self.links.get(at))
-            .take(MAX_LINKS)
-            .find(|at| !self.links.contains_key(at))
-            .ok_or_else(|| ArchiveError::Link {
-                member: display(path),
-            })
-    }
-
-    /// A JSON document, if there is one of that name.
-    pub(super) fn json(&self, path: &ImagePath) -> Result<Option<&[u8]>, ArchiveError> {
-        Ok(self.json.get(self.follow(path)?).map(Vec::as_slice))
+    fn follow<'a>(&'a self, path: &'a ImagePath) -> Result<&'a ImagePath, LayoutError> {
+        follow(&self.links, path)
     }
 
     /// The layer of that name, and the path of the member itself. `wanted_by` is who names it.
@@ -184,9 +179,24 @@ impl Members {
     }
 }
 
-/// How a member is named in messages.
-pub(super) fn display(path: &ImagePath) -> String {
-    escape_bytes(path.relative())
+impl Documents for Members {
+    fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError> {
+        let bytes = self.json.get(self.follow(path)?);
+        Ok(bytes.map(|bytes| Cow::Borrowed(bytes.as_slice())))
+    }
+}
+
+/// The end of the links of an archive that start at `path`.
+pub(in crate::transport) fn follow<'a>(
+    links: &'a BTreeMap<ImagePath, ImagePath>,
+    path: &'a ImagePath,
+) -> Result<&'a ImagePath, LayoutError> {
+    std::iter::successors(Some(path), |at| links.get(at))
+        .take(MAX_LINKS)
+        .find(|at| !links.contains_key(at))
+        .ok_or_else(|| LayoutError::Link {
+            member: display(path),
+        })
 }
 
 /// A document starts with a bracket and, unlike a tar's header, holds no NUL.

@@ -5,7 +5,6 @@
 //! settled at the end.
 
 mod error;
-mod layout;
 mod members;
 mod read;
 mod spool;
@@ -14,5 +13,8 @@ mod store;
 mod tests;
 
 pub use error::ArchiveError;
-pub use layout::Select;
+pub(super) use members::follow;
+pub(super) use read::set_layer;
 pub use read::{ArchiveImage, read_archive};
+pub(super) use spool::{SpoolError, Spooled, spool};
+pub(super) use store::{SpoolStore, SpooledTar};

@@ -4,12 +4,12 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::error::ArchiveError;
-use super::layout::{Choice, Select};
-use super::members::{Members, display};
+use super::members::Members;
 use super::store::{SpoolStore, SpooledTar};
 use crate::image::{Digest, ImageConfig};
 use crate::rootfs::tar::{Compression, decompress};
 use crate::rootfs::{ContentStore, EntryKind, ImagePath, LayerIndex};
+use crate::transport::select::{Choice, LayoutError, Select, display};
 
 /// How much of a compressed archive is taken at a time.
 const CHUNK: usize = 256 << 10;
@@ -52,7 +52,7 @@ pub fn read_archive(
             Members::read(BufReader::with_capacity(CHUNK, plain), scratch)?
         }
     };
-    let choice = select.choose(&members)?;
+    let (choice, _) = select.choose(&members)?;
     let paths = layer_members(&choice, &members)?;
     assemble(choice, &paths, &mut members)
 }
@@ -61,16 +61,16 @@ pub fn read_archive(
 fn layer_members(choice: &Choice, members: &Members) -> Result<Vec<ImagePath>, ArchiveError> {
     let diff_ids = choice.config.diff_ids();
     if diff_ids.len() != choice.layers.len() {
-        return Err(ArchiveError::LayerCount {
-            config: choice.config_member.clone(),
+        return Err(ArchiveError::from(LayoutError::LayerCount {
+            config: display(&choice.config_path),
             layers: choice.layers.len(),
             diff_ids: diff_ids.len(),
-        });
+        }));
     }
     let layers = choice.layers.iter().zip(diff_ids);
     layers
         .map(|(path, &expected)| {
-            let (at, spooled) = members.layer(path, &choice.config_member)?;
+            let (at, spooled) = members.layer(path, &display(&choice.config_path))?;
             if spooled.diff_id == expected {
                 return Ok(at.clone());
             }
@@ -106,7 +106,7 @@ fn assemble(
                 .take_layer(path)
                 .ok_or_else(|| ArchiveError::Missing {
                     member: display(path),
-                    wanted_by: choice.config_member.clone(),
+                    wanted_by: display(&choice.config_path),
                 })?;
             store.layers.push(store.tars.len());
             store.tars.push(SpooledTar {
@@ -122,7 +122,7 @@ fn assemble(
     Ok(ArchiveImage {
         config: choice.config,
         config_digest: choice.config_digest,
-        repo_tags: choice.tags,
+        repo_tags: choice.names,
         layers,
         layer_bytes,
         content: Box::new(store),
@@ -130,7 +130,7 @@ fn assemble(
 }
 
 /// Which layer it is was not known when it was indexed.
-fn set_layer(index: &mut LayerIndex, layer: u32) {
+pub(in crate::transport) fn set_layer(index: &mut LayerIndex, layer: u32) {
     for entry in &mut index.entries {
         if let EntryKind::File(content) = &mut entry.kind {
             content.layer = layer;

@@ -1,29 +1,27 @@
 //! One layer of an archive on its way to a temporary file: decompressed, hashed, indexed and written in one pass.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use crate::image::{DiffId, Sha256};
-use crate::rootfs::tar::{
-    Compression, IndexedLayer, StreamInput, TarError, TarReader, decompress, index_layer,
-};
+use crate::rootfs::tar::{IndexedLayer, StreamInput, TarError, TarReader, index_layer};
 
 /// How much is read, hashed and written at a time.
 const CHUNK: usize = 256 << 10;
 
 /// A layer's uncompressed tar in an unnamed temporary file, which vanishes with it.
 #[derive(Debug)]
-pub(super) struct Spooled {
-    pub(super) file: File,
-    pub(super) diff_id: DiffId,
-    pub(super) bytes: u64,
-    pub(super) layer: IndexedLayer,
+pub(in crate::transport) struct Spooled {
+    pub(in crate::transport) file: File,
+    pub(in crate::transport) diff_id: DiffId,
+    pub(in crate::transport) bytes: u64,
+    pub(in crate::transport) layer: IndexedLayer,
 }
 
 /// Why a member was not spooled.
 #[derive(Debug)]
-pub(super) enum SpoolError {
+pub(in crate::transport) enum SpoolError {
     /// It is no layer, or a broken one. That matters only where it is needed.
     Layer(TarError),
     /// Its compression is broken.
@@ -32,14 +30,13 @@ pub(super) enum SpoolError {
     Scratch(io::Error),
 }
 
-/// Spools `member` below the folder `scratch`.
-pub(super) fn spool<R: BufRead + Send>(
-    member: R,
-    compression: Compression,
+/// Spools an uncompressed layer below the folder `scratch`. What its reader says is an error of the compression.
+pub(in crate::transport) fn spool(
+    source: impl Read,
     scratch: &Path,
 ) -> Result<Spooled, SpoolError> {
     let mut tee = Tee {
-        source: decompress(member, compression).map_err(SpoolError::Compression)?,
+        source,
         hash: Sha256::default(),
         file: tempfile::tempfile_in(scratch).map_err(SpoolError::Scratch)?,
         bytes: 0,

@@ -10,18 +10,18 @@ use crate::rootfs::{ContentRef, ContentStore, read_after};
 
 /// The spooled tar of a layer.
 #[derive(Debug)]
-pub(super) struct SpooledTar {
-    pub(super) file: File,
-    pub(super) sparse: BTreeMap<u64, SparseMap>,
+pub(in crate::transport) struct SpooledTar {
+    pub(in crate::transport) file: File,
+    pub(in crate::transport) sparse: BTreeMap<u64, SparseMap>,
 }
 
 /// Reads contents from spooled layers. `at` of a [`ContentRef`] is an offset in the layer's tar.
-#[derive(Debug)]
-pub(super) struct SpoolStore {
+#[derive(Debug, Default)]
+pub(in crate::transport) struct SpoolStore {
     /// Spools; a layer that an image has twice is one of them.
-    pub(super) tars: Vec<SpooledTar>,
+    pub(in crate::transport) tars: Vec<SpooledTar>,
     /// For each layer of the image its place in `tars`.
-    pub(super) layers: Vec<usize>,
+    pub(in crate::transport) layers: Vec<usize>,
 }
 
 impl ContentStore for SpoolStore {

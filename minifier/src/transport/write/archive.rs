@@ -1,25 +1,24 @@
-//! Writes an image as one tar that is a docker-archive and an OCI layout at once: Docker from 20.10 on, containerd,
-//! podman, skopeo and umoci all read it.
+//! Writes an image as one tar: an OCI layout, or one that is a docker-archive too, which Docker from 20.10 on,
+//! containerd, podman, skopeo and umoci all read.
 //!
-//! Takes a [`Bundle`] and the tags; gives a stream that depends on nothing else, with sorted entries. The layers
-//! are not compressed, so that the digest of each blob is the layer's diff ID.
+//! Takes the image and its names; gives a stream that depends on nothing else, with sorted entries. In a
+//! docker-archive layers are not compressed, so that the digest of each blob is the layer's diff ID.
 //!
 //! Source: OCI image spec, `image-layout.md` and `manifest.md`; Docker Image Specification v1.2 ("Combined Image
-//! JSON + Filesystem Changeset Format") for `manifest.json`; containerd's `io.containerd.image.name` annotation.
+//! JSON + Filesystem Changeset Format") for `manifest.json`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::image::{Bundle, Digest, HashingReader, LayerFile, TaggedName};
-
-const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+use super::bundle::{changed, plain};
+use super::oci::{LAYOUT, LayoutName, descriptors, index, oci_manifest};
+use crate::image::{Bundle, Descriptor, Digest, TaggedName};
+use crate::transport::error::TransportError;
+use crate::transport::stored::StoredImage;
 
 /// Called with the bytes written so far, often; `Break` ends the writing with [`WriteError::Cancelled`].
 pub type Watch<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
@@ -41,6 +40,9 @@ pub enum WriteError {
         /// The file.
         path: PathBuf,
     },
+    /// A blob cannot be read.
+    #[error(transparent)]
+    Blob(Box<TransportError>),
     /// The receiver of the stream failed.
     #[error("write the archive: {0}")]
     Write(#[source] io::Error),
@@ -70,14 +72,24 @@ pub struct ArchiveInfo {
     pub size: u64,
 }
 
+/// What an archive is, beside an OCI layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form<'a> {
+    /// Nothing else.
+    Oci,
+    /// A docker-archive with these names; no layer may be compressed.
+    DockerToo(&'a [TaggedName]),
+}
+
 /// One blob under `blobs/sha256`.
 enum Blob<'a> {
     Bytes(Vec<u8>),
-    Layer(&'a LayerFile),
+    Layer(&'a Descriptor),
 }
 
-/// Writes the archive to `out`. `mtime` is the time of its entries, seconds since the epoch (`SOURCE_DATE_EPOCH`
-/// or 0); layers keep the times inside them. Blocks; memory does not depend on the size of the layers.
+/// Writes the archive of a bundle to `out`, as docker-archive and OCI layout. `mtime` is the time of its entries,
+/// seconds since the epoch (`SOURCE_DATE_EPOCH` or 0); layers keep the times inside them. Blocks; memory does not
+/// depend on the size of the layers.
 pub fn write_archive(
     bundle: &Bundle,
     tags: &[TaggedName],
@@ -85,19 +97,55 @@ pub fn write_archive(
     out: impl Write,
     watch: Watch<'_>,
 ) -> Result<ArchiveInfo, WriteError> {
-    let config = bundle.config.to_bytes();
+    let stored = plain(bundle, BTreeMap::new());
+    let names: Vec<LayoutName> = tags.iter().map(LayoutName::from_name).collect();
+    let form = Form::DockerToo(tags);
+    write_stored(&stored, form, &names, mtime, out, watch).map_err(|error| of_file(error, bundle))
+}
+
+/// Names the file of a layer that cannot be read.
+fn of_file(error: WriteError, bundle: &Bundle) -> WriteError {
+    let WriteError::Blob(error) = error else {
+        return error;
+    };
+    let path = |digest: Digest| {
+        let mut layers = bundle.layers.iter();
+        let layer = layers.find(|layer| Digest::from(layer.diff_id) == digest);
+        layer.map(|layer| layer.path.clone())
+    };
+    match *error {
+        TransportError::Layer { layer, source, .. } => match path(layer) {
+            Some(path) if changed(&source) => WriteError::ChangedLayer { path },
+            Some(path) => WriteError::ReadLayer { path, source },
+            None => WriteError::Write(source),
+        },
+        error => WriteError::Blob(Box::new(error)),
+    }
+}
+
+/// The same of any image. `names` are those in `index.json`.
+pub(super) fn write_stored(
+    stored: &StoredImage,
+    form: Form<'_>,
+    names: &[LayoutName],
+    mtime: u64,
+    out: impl Write,
+    watch: Watch<'_>,
+) -> Result<ArchiveInfo, WriteError> {
+    let config = stored.config.to_bytes();
     let image_id = Digest::of(&config);
-    let manifest_bytes = to_json(&manifest(bundle, image_id, config.len()));
-    let manifest = Digest::of(&manifest_bytes);
-    let index_bytes = to_json(&index(bundle, manifest, manifest_bytes.len(), tags));
+    let oci = oci_manifest(&stored.manifest);
+    let manifest = oci.digest();
+    let named = descriptors(&oci, &stored.config.platform(), names);
+    let index_bytes = to_json(&index(&named));
     let index = Digest::of(&index_bytes);
 
     let mut blobs = BTreeMap::from([
-        (blob_path(&image_id.to_hex()), Blob::Bytes(config)),
-        (blob_path(&manifest.to_hex()), Blob::Bytes(manifest_bytes)),
+        (blob_path(image_id), Blob::Bytes(config)),
+        (blob_path(manifest), Blob::Bytes(oci.bytes().to_vec())),
     ]);
-    for layer in &bundle.layers {
-        blobs.insert(blob_path(&layer.diff_id.to_hex()), Blob::Layer(layer));
+    for layer in oci.layers() {
+        blobs.insert(blob_path(layer.digest), Blob::Layer(layer));
     }
 
     let mut archive = Archive {
@@ -111,15 +159,15 @@ pub fn write_archive(
     for (path, blob) in &blobs {
         match blob {
             Blob::Bytes(bytes) => archive.bytes(path, bytes)?,
-            Blob::Layer(layer) => archive.layer(path, layer)?,
+            Blob::Layer(layer) => archive.layer(path, stored, layer)?,
         }
     }
     archive.bytes("index.json", &index_bytes)?;
-    archive.bytes(
-        "manifest.json",
-        &to_json(&docker_manifest(bundle, image_id, tags)),
-    )?;
-    archive.bytes("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    if let Form::DockerToo(tags) = form {
+        let manifest = docker_manifest(image_id, oci.layers(), tags);
+        archive.bytes("manifest.json", &to_json(&manifest))?;
+    }
+    archive.bytes("oci-layout", LAYOUT)?;
     archive.put(&[0; 1024])?;
     archive.out.flush().map_err(WriteError::Write)?;
     Ok(ArchiveInfo {
@@ -130,66 +178,19 @@ pub fn write_archive(
     })
 }
 
-fn blob_path(hex: &str) -> String {
-    format!("blobs/sha256/{hex}")
+fn blob_path(digest: Digest) -> String {
+    format!("blobs/sha256/{}", digest.to_hex())
 }
 
 fn to_json(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-fn manifest(bundle: &Bundle, image_id: Digest, config_size: usize) -> Value {
-    let layers: Vec<Value> = bundle
-        .layers
-        .iter()
-        .map(|layer| json!({"mediaType": LAYER_TYPE, "digest": layer.diff_id, "size": layer.size}))
-        .collect();
-    json!({
-        "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "config": {"mediaType": CONFIG_TYPE, "digest": image_id, "size": config_size},
-        "layers": layers,
-    })
-}
-
-/// One descriptor per tag, as containerd and Docker write it; without tags one that has no name.
-fn index(bundle: &Bundle, manifest: Digest, size: usize, tags: &[TaggedName]) -> Value {
-    let descriptor = json!({
-        "mediaType": MANIFEST_TYPE,
-        "digest": manifest,
-        "size": size,
-        "platform": bundle.config.platform(),
-    });
-    let mut manifests: Vec<Value> = tags
-        .iter()
-        .map(|tag| {
-            let mut named = descriptor.clone();
-            named["annotations"] = json!({
-                "io.containerd.image.name": tag.full(),
-                "org.opencontainers.image.ref.name": tag.tag(),
-            });
-            named
-        })
-        .collect();
-    if manifests.is_empty() {
-        manifests.push(descriptor);
-    }
-    json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": manifests,
-    })
-}
-
-fn docker_manifest(bundle: &Bundle, image_id: Digest, tags: &[TaggedName]) -> Value {
+fn docker_manifest(image_id: Digest, layers: &[Descriptor], tags: &[TaggedName]) -> Value {
     let tags: Vec<&str> = tags.iter().map(TaggedName::familiar).collect();
-    let layers: Vec<String> = bundle
-        .layers
-        .iter()
-        .map(|layer| blob_path(&layer.diff_id.to_hex()))
-        .collect();
+    let layers: Vec<String> = layers.iter().map(|layer| blob_path(layer.digest)).collect();
     json!([{
-        "Config": blob_path(&image_id.to_hex()),
+        "Config": blob_path(image_id),
         "RepoTags": tags,
         "Layers": layers,
     }])
@@ -213,36 +214,27 @@ impl<W: Write> Archive<'_, W> {
         self.pad(bytes.len() as u64)
     }
 
-    fn layer(&mut self, path: &str, layer: &LayerFile) -> Result<(), WriteError> {
+    fn layer(
+        &mut self,
+        path: &str,
+        stored: &StoredImage,
+        layer: &Descriptor,
+    ) -> Result<(), WriteError> {
         self.header(path, tar::EntryType::Regular, 0o644, layer.size)?;
-        let read_error = |source| WriteError::ReadLayer {
-            path: layer.path.clone(),
-            source,
-        };
-        let file = File::open(&layer.path).map_err(read_error)?;
-        // One byte more than there should be, to notice a longer file.
-        let mut reader = HashingReader::new(file.take(layer.size + 1));
+        let blob = |error| WriteError::Blob(Box::new(error));
+        let read_error = |source| blob(stored.layer_error(layer, source));
+        let mut reader = stored.open(layer).map_err(|error| match error {
+            TransportError::Io { source, .. } => read_error(source),
+            error => blob(error),
+        })?;
         let mut buffer = vec![0; 256 * 1024];
-        let mut copied = 0;
         loop {
-            let n = match reader.read(&mut buffer) {
+            match reader.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(n) => n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(n) => self.put(&buffer[..n])?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(read_error(e)),
-            };
-            copied += n as u64;
-            if copied > layer.size {
-                break;
             }
-            self.put(&buffer[..n])?;
-        }
-        if (crate::image::DiffId::from_bytes(reader.finish().0), copied)
-            != (layer.diff_id, layer.size)
-        {
-            return Err(WriteError::ChangedLayer {
-                path: layer.path.clone(),
-            });
         }
         self.pad(layer.size)
     }

@@ -1,11 +1,11 @@
 //! Writes an archive to a file that is either there completely or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::archive_write::{ArchiveInfo, Watch, WriteError, write_archive};
+use super::archive::{ArchiveInfo, Watch, WriteError, write_archive};
 use crate::image::{Bundle, TaggedName};
 
 /// [`write_archive`] into the file `path`: written beside it under another name, synced, then renamed, so that an
@@ -18,6 +18,14 @@ pub fn write_archive_file(
     path: &Path,
     watch: Watch<'_>,
 ) -> Result<ArchiveInfo, WriteError> {
+    write_file(path, |out| write_archive(bundle, tags, mtime, out, watch))
+}
+
+/// The file `path` with what `write` writes, all of it or not at all.
+pub(super) fn write_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, WriteError>,
+) -> Result<T, WriteError> {
     let file_error = |source| WriteError::File {
         path: path.to_owned(),
         source,
@@ -31,11 +39,8 @@ pub fn write_archive_file(
             return Err(file_error(io::ErrorKind::IsADirectory.into()));
         }
         Ok(meta) if !meta.is_file() => {
-            let out = OpenOptions::new()
-                .write(true)
-                .open(path)
-                .map_err(file_error)?;
-            return write_archive(bundle, tags, mtime, out, watch).map_err(named);
+            let out = OpenOptions::new().write(true).open(path);
+            return write(&mut out.map_err(file_error)?).map_err(named);
         }
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -54,7 +59,7 @@ pub fn write_archive_file(
         .tempfile_in(folder)
         .map_err(file_error)?;
     let mut out = BufWriter::with_capacity(256 * 1024, temporary);
-    let info = write_archive(bundle, tags, mtime, &mut out, watch).map_err(named)?;
+    let info = write(&mut out).map_err(named)?;
     let temporary = out.into_inner().map_err(|e| file_error(e.into_error()))?;
     temporary.as_file().sync_all().map_err(file_error)?;
     temporary.persist(&path).map_err(|e| file_error(e.error))?;

@@ -1,0 +1,129 @@
+//! The bodies of the fuzz targets, which also run as property tests (`tests/tests/fuzz_bodies.rs`): whatever the bytes
+//! are, readers give a result or an error, and what they give keeps its promises.
+
+use std::io::Write;
+
+use minifier::image::{ImageConfig, ImageIndex, Manifest};
+use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
+use minifier::rootfs::{EntryKind, LayerIndex, RootFs};
+use minifier::transport::check_archive;
+
+/// Longest input that is looked at.
+const MAX: usize = 1 << 20;
+
+/// A layer's tar.
+pub(crate) fn tar_reader(data: &[u8]) {
+    let data = &data[..data.len().min(MAX)];
+    let mut reader = TarReader::new(StreamInput::new(data));
+    let Ok(layer) = index_layer(&mut reader, 0) else {
+        return;
+    };
+    for entry in &layer.index.entries {
+        let path = entry.path.as_bytes();
+        assert!(path.starts_with(b"/"));
+        assert!(!path.split(|&b| b == b'/').any(|part| part == b".."));
+        if let EntryKind::File(content) = &entry.kind
+            && !layer.sparse.contains_key(&content.at)
+        {
+            assert!(
+                content.at + content.size <= data.len() as u64,
+                "a file beyond the end"
+            );
+        }
+    }
+}
+
+/// A manifest and an index.
+pub(crate) fn manifest(data: &[u8]) {
+    let media_types = ["", "application/vnd.docker.distribution.manifest.v2+json"];
+    for media_type in media_types {
+        if let Ok(manifest) = Manifest::parse(data.to_vec(), media_type) {
+            assert_eq!(manifest.bytes(), data);
+            assert_eq!(manifest.descriptor().size, data.len() as u64);
+        }
+    }
+    let _ = ImageIndex::parse(data);
+}
+
+/// A config.
+pub(crate) fn config(data: &[u8]) {
+    if let Ok(config) = ImageConfig::parse(data) {
+        assert_eq!(config.to_bytes(), data);
+        let _ = (config.platform(), config.healthcheck(), config.shell());
+        let edited = config.with_layers(&[], &[], &Default::default());
+        assert!(ImageConfig::parse(&edited.to_bytes()).is_ok());
+    }
+}
+
+/// Layers on top of each other. The bytes are a list of entries: which layer, what kind, which of a few names.
+pub(crate) fn whiteouts(data: &[u8]) {
+    const NAMES: [&str; 8] = [
+        "a",
+        "b",
+        "a/b",
+        "a/b/c",
+        "a/.wh.b",
+        ".wh.a",
+        "a/.wh..wh..opq",
+        "../d",
+    ];
+    let mut layers: Vec<tar::Bytes> = Vec::new();
+    for chunk in data.chunks_exact(3).take(256) {
+        let layer = usize::from(chunk[0] % 4);
+        while layers.len() <= layer {
+            layers.push(tar::Bytes::default());
+        }
+        let name = NAMES[usize::from(chunk[1] % 8)];
+        let target = NAMES[usize::from(chunk[2] >> 4) % 8];
+        let kind = b"01256345"[usize::from(chunk[2] % 8)];
+        layers[layer].add(name, kind, target);
+    }
+    let indexed: Result<Vec<LayerIndex>, _> = (0..)
+        .zip(&layers)
+        .map(|(number, layer)| {
+            let mut reader = TarReader::new(StreamInput::new(layer.0.as_slice()));
+            index_layer(&mut reader, number).map(|layer| layer.index)
+        })
+        .collect();
+    let Ok(indexed) = indexed else { return };
+    if let Ok(tree) = RootFs::merge(indexed) {
+        for (path, _) in tree.walk() {
+            assert!(path.as_bytes().starts_with(b"/"));
+            let name = path.file_name();
+            assert!(!name.starts_with(b".wh."), "a whiteout is no file");
+        }
+    }
+}
+
+/// An image archive, checked as `minifier validate` does it.
+pub(crate) fn archive(data: &[u8]) {
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(&data[..data.len().min(MAX)])
+        .expect("room for it");
+    let _ = check_archive(file);
+}
+
+/// The least of a tar writer.
+mod tar {
+    #[derive(Default)]
+    pub(super) struct Bytes(pub(super) Vec<u8>);
+
+    impl Bytes {
+        pub(super) fn add(&mut self, name: &str, kind: u8, target: &str) {
+            let mut header = [0u8; 512];
+            header[..name.len()].copy_from_slice(name.as_bytes());
+            header[100..107].copy_from_slice(b"0000755");
+            header[108..115].copy_from_slice(b"0000000");
+            header[116..123].copy_from_slice(b"0000000");
+            header[124..135].copy_from_slice(b"00000000000");
+            header[136..147].copy_from_slice(b"00000000000");
+            header[148..156].copy_from_slice(b"        ");
+            header[156] = kind;
+            header[157..157 + target.len()].copy_from_slice(target.as_bytes());
+            header[257..265].copy_from_slice(b"ustar\x0000");
+            let sum: u32 = header.iter().map(|&b| u32::from(b)).sum();
+            header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+            self.0.extend(header);
+        }
+    }
+}

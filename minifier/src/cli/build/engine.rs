@@ -1,0 +1,81 @@
+//! [`Engine`]: what runs the container, chosen by the user or by where the image is.
+
+use super::args::RuntimeChoice;
+use super::errors;
+use super::origin::Origin;
+use super::pipeline::Build;
+use crate::cli::error::CliError;
+use crate::runtime::{LayerCache, OciRuntime, RuntimeError};
+use crate::transport::Daemon;
+
+/// What runs the container.
+pub(super) enum Engine {
+    /// The Docker daemon.
+    Docker(Box<Daemon>),
+    /// An OCI runtime, and the layers that it runs on.
+    Oci {
+        /// The program.
+        runtime: OciRuntime,
+        /// Unpacked layers.
+        cache: LayerCache,
+    },
+}
+
+impl Engine {
+    /// The one that was asked for; else the daemon for an image that it has, an OCI runtime for any other, and the
+    /// daemon where there is none.
+    pub(super) async fn choose(build: &Build<'_>, origin: &Origin) -> Result<Self, CliError> {
+        match (&build.options.runtime, origin) {
+            (Some(RuntimeChoice::Oci(name)), _) => Self::oci(build, Some(name)),
+            (None, Origin::Daemon { daemon, .. }) => Ok(Self::Docker(daemon.clone())),
+            (Some(RuntimeChoice::Docker), _) => {
+                let daemon = Daemon::connect().await.map_err(errors::transport)?;
+                Ok(Self::Docker(Box::new(daemon)))
+            }
+            (None, Origin::Stored(_)) => match OciRuntime::find(None) {
+                Ok(runtime) => Self::with_cache(build, runtime),
+                Err(missing) => match Daemon::connect().await {
+                    Ok(daemon) => {
+                        let why = missing.to_string();
+                        build.printer.note(format_args!(
+                            "note: the Docker daemon runs the container ({why})"
+                        ));
+                        Ok(Self::Docker(Box::new(daemon)))
+                    }
+                    Err(_) => Err(errors::runtime(missing)),
+                },
+            },
+        }
+    }
+
+    fn oci(build: &Build<'_>, name: Option<&str>) -> Result<Self, CliError> {
+        let runtime = OciRuntime::find(name).map_err(errors::runtime)?;
+        Self::with_cache(build, runtime)
+    }
+
+    /// Opens the cache, and removes what killed runs left in it.
+    fn with_cache(build: &Build<'_>, runtime: OciRuntime) -> Result<Self, CliError> {
+        let folder = match &build.options.cache_dir {
+            Some(folder) => folder.clone(),
+            None => LayerCache::default_folder(),
+        };
+        let open = || -> Result<LayerCache, RuntimeError> {
+            let cache = LayerCache::open(&folder)?;
+            let swept = cache.sweep()?;
+            if swept > 0 {
+                tracing::info!(swept, "removed what killed runs had left");
+            }
+            Ok(cache)
+        };
+        let cache = open().map_err(errors::runtime)?;
+        Ok(Self::Oci { runtime, cache })
+    }
+
+    /// What runs the container, for the report: `docker` or the program's name and version.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Docker(daemon) => format!("docker {}", daemon.info().server_version),
+            Self::Oci { runtime, .. } => runtime.version().to_owned(),
+        }
+    }
+}

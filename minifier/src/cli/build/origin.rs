@@ -1,0 +1,128 @@
+//! [`Origin`]: where the image comes from, and reading it from there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bytesize::ByteSize;
+use tokio::task::spawn_blocking;
+
+use super::errors;
+use super::pipeline::Build;
+use crate::cli::error::CliError;
+use crate::cli::printer::Stage as Shown;
+use crate::cli::storage;
+use crate::image::{Digest, ImageReference};
+use crate::transport::{
+    Daemon, Inspected, Place, ReadRequest, Source, StoredImage, kept_annotations, open_image,
+    open_source,
+};
+
+/// Where the image comes from; what it is is known, its layers are not read yet.
+pub(super) enum Origin {
+    /// The Docker daemon has it.
+    Daemon {
+        /// The daemon.
+        daemon: Box<Daemon>,
+        /// Its name there.
+        reference: ImageReference,
+        /// What the daemon says of it.
+        inspected: Box<Inspected>,
+    },
+    /// It is stored anywhere else.
+    Stored(Box<StoredImage>),
+}
+
+impl Origin {
+    /// Finds the image.
+    pub(super) async fn find(build: &Build<'_>, scratch: &Path) -> Result<Self, CliError> {
+        let options = build.options;
+        match options.target.place() {
+            Place::Plain(reference) | Place::DockerDaemon(reference) => {
+                let daemon = Daemon::connect().await.map_err(errors::no_daemon)?;
+                let request = request(build, reference, scratch, &|_| {});
+                let inspected = daemon.inspect(&request).await.map_err(errors::transport)?;
+                Ok(Self::Daemon {
+                    daemon: Box::new(daemon),
+                    reference: reference.clone(),
+                    inspected: Box::new(inspected),
+                })
+            }
+            _ => {
+                let control = storage::control(build.printer, "open", &build.cancel);
+                let open = options.open(scratch, control);
+                let opening = open_image(&options.target, &open);
+                let stored = build
+                    .unless_cancelled(opening)
+                    .await?
+                    .map_err(errors::transport)?;
+                for note in &stored.notes {
+                    build.printer.note(format_args!("note: {note}"));
+                }
+                Ok(Self::Stored(Box::new(stored)))
+            }
+        }
+    }
+
+    /// Digest of its config, or the daemon's ID of it.
+    pub(super) fn image_id(&self) -> Digest {
+        match self {
+            Self::Daemon { inspected, .. } => inspected.id,
+            Self::Stored(stored) => stored.config.digest(),
+        }
+    }
+
+    /// Annotations of its manifest that stay true of the new image.
+    pub(super) fn annotations(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Daemon { .. } => BTreeMap::new(),
+            Self::Stored(stored) => kept_annotations(&stored.manifest),
+        }
+    }
+
+    /// Reads what its layers hold.
+    pub(super) async fn read(
+        &self,
+        build: &Build<'_>,
+        scratch: &Path,
+        stage: Shown,
+    ) -> Result<Source, CliError> {
+        match self {
+            Self::Daemon {
+                daemon, reference, ..
+            } => {
+                let progress = |bytes| stage.at(ByteSize::b(bytes).display().si().to_string());
+                let request = request(build, reference, scratch, &progress);
+                let source = build.unless_cancelled(daemon.open(request)).await?;
+                source.map_err(errors::transport)
+            }
+            Self::Stored(stored) => {
+                drop(stage);
+                let control = storage::control(build.printer, "read", &build.cancel);
+                let (stored, scratch) = (StoredImage::clone(stored), scratch.to_owned());
+                let limits = build.options.limits;
+                // Not dropped on cancellation: the thread watches the token.
+                let reading =
+                    spawn_blocking(move || open_source(&stored, &scratch, limits, &control));
+                match reading.await {
+                    Ok(source) => source.map_err(errors::transport),
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                }
+            }
+        }
+    }
+}
+
+fn request<'a>(
+    build: &'a Build<'_>,
+    reference: &'a ImageReference,
+    scratch: &'a Path,
+    progress: &'a (dyn Fn(u64) + Send + Sync),
+) -> ReadRequest<'a> {
+    ReadRequest {
+        reference,
+        platform: build.options.platform.as_ref(),
+        mode: build.options.read,
+        scratch,
+        progress,
+    }
+}

@@ -1,0 +1,132 @@
+//! `minifier copy`: an image from any place to any other, nothing changed but how it is stored.
+
+use std::io::IsTerminal;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::build::errors;
+use super::error::CliError;
+use super::exit::Exit;
+use super::printer::Printer;
+use super::storage::{StorageArgs, control};
+use crate::image::{Platform, TaggedName};
+use crate::rootfs::tar::Compression;
+use crate::transport::{LayerCompression, Location, Place, WriteOptions, open_image, write_image};
+
+/// Copy an image from one place to another
+///
+/// Every blob is checked against its digest and size on the way. The digest of the manifest as it stands at the
+/// destination is printed on stdout. Nothing half-written is left behind, whatever happens.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct CopyArgs {
+    /// Where the image is
+    ///
+    /// A name (of the Docker daemon), docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG],
+    /// oci-archive:FILE[:TAG], docker://REGISTRY/REPO[:TAG|@DIGEST], containers-storage:REF (Podman), or - for an
+    /// archive on standard input
+    #[arg(value_name = "SRC")]
+    source: Location,
+
+    /// Where it shall be, in the same words; - writes an archive for `docker load` to standard output
+    #[arg(value_name = "DST")]
+    destination: Location,
+
+    /// The platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
+    #[arg(long)]
+    platform: Option<Platform>,
+
+    #[command(flatten)]
+    storage: StorageArgs,
+
+    /// Time of an archive's entries, seconds since 1970
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "SOURCE_DATE_EPOCH",
+        default_value_t = 0
+    )]
+    source_date_epoch: u64,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+    minifier copy app:1 oci:layout:app-1                    from the Docker daemon into an OCI layout
+    minifier copy oci:layout:app-1 docker-archive:app.tar:app:1
+    minifier copy --compression zstd oci:layout:app-1 oci-archive:app.oci.tar:1
+    docker save app:1 | minifier copy - oci:layout:app-1";
+
+pub(super) async fn exec(
+    args: &CopyArgs,
+    printer: &Printer,
+    cancel: &CancellationToken,
+) -> Result<Exit, CliError> {
+    let compression = args.compression()?;
+    let to_stdout = *args.destination.place() == Place::Stdio;
+    if to_stdout && std::io::stdout().is_terminal() {
+        let error = anyhow::anyhow!("write an archive to a terminal");
+        return Err(CliError::new(Exit::Usage, error).hint("redirect standard output"));
+    }
+    let open = args
+        .storage
+        .read
+        .open(args.platform.as_ref(), control(printer, "copy", cancel));
+    let stored = open_image(&args.source, &open)
+        .await
+        .map_err(errors::transport)?;
+    for note in &stored.notes {
+        printer.note(format_args!("note: {note}"));
+    }
+    let options = WriteOptions {
+        names: args.names(&stored.names),
+        mtime: args.source_date_epoch,
+        compression,
+        scratch: open.scratch.clone(),
+        limits: open.limits,
+        registry: open.registry.clone(),
+        control: open.control.clone(),
+    };
+    let written = write_image(&stored, &args.destination, &options)
+        .await
+        .map_err(errors::transport)?;
+    for note in &written.notes {
+        printer.note(format_args!("note: {note}"));
+    }
+    if to_stdout {
+        printer.note(written.manifest);
+        return Ok(Exit::Success);
+    }
+    printer
+        .result(&format!("{}\n", written.manifest))
+        .map_err(|e| CliError::new(Exit::OutputFailed, e))?;
+    Ok(Exit::Success)
+}
+
+impl CopyArgs {
+    /// What Docker stores uncompressed is not sent around like that.
+    fn compression(&self) -> Result<Option<LayerCompression>, CliError> {
+        let from_docker = matches!(
+            self.source.place(),
+            Place::Plain(_)
+                | Place::DockerDaemon(_)
+                | Place::DockerArchive { .. }
+                | Place::ContainersStorage(_)
+                | Place::Stdio
+        );
+        self.storage
+            .compression(from_docker.then_some(Compression::Gzip))
+    }
+
+    /// Archives for Docker keep the names that the image has.
+    fn names(&self, names: &[String]) -> Vec<TaggedName> {
+        match self.destination.place() {
+            Place::DockerArchive { .. } | Place::Stdio => names
+                .iter()
+                .filter(|name| name.contains([':', '/']))
+                .filter_map(|name| name.parse().ok())
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What several commands say about how images are stored: compression, limits of what is read, temporary files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytesize::ByteSize;
+use clap::{Args, ValueEnum};
+use tokio_util::sync::CancellationToken;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::printer::Printer;
+use crate::image::Platform;
+use crate::rootfs::tar::Compression;
+use crate::transport::registry::RegistryOptions;
+use crate::transport::{Control, LayerCompression, Limits, OpenOptions};
+
+/// How layers are stored.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Storage")]
+pub(super) struct StorageArgs {
+    /// How layers are compressed in OCI layouts, OCI archives and registries
+    #[arg(long, value_enum)]
+    pub(super) compression: Option<CompressionArg>,
+
+    /// 1 to 9 for gzip (default 6), 1 to 19 for zstd (default 3)
+    #[arg(long, value_name = "LEVEL", requires = "compression")]
+    pub(super) compression_level: Option<i32>,
+
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+}
+
+/// What is expected of an image that is read.
+#[derive(Debug, Args)]
+pub(super) struct ReadArgs {
+    /// What the layers may come to uncompressed, in place of 64 GB; lifts the limit on their ratio of compression too
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_uncompressed: Option<ByteSize>,
+
+    /// Registry to speak to over plain HTTP, or over TLS with any certificate (repeatable) [always: 127.0.0.0/8]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(super) insecure_registry: Vec<String>,
+}
+
+/// A compression, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CompressionArg {
+    Gzip,
+    Zstd,
+    None,
+}
+
+impl StorageArgs {
+    /// The compression that was asked for, else `default`.
+    pub(super) fn compression(
+        &self,
+        default: Option<Compression>,
+    ) -> Result<Option<LayerCompression>, CliError> {
+        let kind = match self.compression {
+            Some(CompressionArg::Gzip) => Some(Compression::Gzip),
+            Some(CompressionArg::Zstd) => Some(Compression::Zstd),
+            Some(CompressionArg::None) => Some(Compression::None),
+            None => default,
+        };
+        kind.map(|kind| LayerCompression::new(kind, self.compression_level))
+            .transpose()
+            .map_err(|e| CliError::new(Exit::Usage, e))
+    }
+}
+
+impl ReadArgs {
+    /// What the layers may come to.
+    pub(super) fn limits(&self) -> Limits {
+        match self.max_uncompressed {
+            None => Limits::default(),
+            Some(size) => Limits {
+                uncompressed: size.as_u64(),
+                ratio: None,
+            },
+        }
+    }
+
+    /// Credentials from where Docker and Podman have them.
+    pub(super) fn registry(&self) -> RegistryOptions {
+        RegistryOptions {
+            insecure: self.insecure_registry.clone(),
+            ..RegistryOptions::from_env()
+        }
+    }
+
+    /// How to open an image, with temporary files where the system has them.
+    pub(super) fn open(&self, platform: Option<&Platform>, control: Control) -> OpenOptions {
+        OpenOptions {
+            platform: platform.cloned(),
+            scratch: scratch(),
+            limits: self.limits(),
+            registry: self.registry(),
+            control,
+        }
+    }
+}
+
+/// The folder for temporary files.
+pub(super) fn scratch() -> PathBuf {
+    std::env::temp_dir()
+}
+
+/// Shows bytes on the way.
+pub(super) fn control(
+    printer: &Printer,
+    name: &'static str,
+    cancel: &CancellationToken,
+) -> Control {
+    let stage = printer.stage(name);
+    let progress = move |bytes| stage.at(format!("{}", ByteSize::b(bytes).display().si()));
+    Control::new(cancel.clone(), Arc::new(progress))
+}

@@ -1,0 +1,97 @@
+//! `minifier validate`: is an image what it says it is?
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::build::errors;
+use super::error::CliError;
+use super::exit::Exit;
+use super::printer::Printer;
+use super::storage::{ReadArgs, control};
+use crate::image::Platform;
+use crate::transport::{Location, Validation, validate};
+
+/// Check an image against itself: every digest, diff ID and size
+///
+/// Reads everything, recomputes it, and compares manifest, config, history, media types and layers with each other.
+/// All mismatches are reported together. Exits with 0 where there is none, with 10 where there are some, and with
+/// another code where the image could not be read at all.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ValidateArgs {
+    /// Where the image is, in the words of `minifier copy`
+    #[arg(value_name = "SRC")]
+    source: Location,
+
+    /// The platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
+    #[arg(long)]
+    platform: Option<Platform>,
+
+    #[command(flatten)]
+    read: ReadArgs,
+
+    /// What is printed on stdout
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    output: Form,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+    minifier validate oci:layout:app-1
+    minifier validate --output json docker-archive:app.tar";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+}
+
+pub(super) async fn exec(
+    args: &ValidateArgs,
+    printer: &Printer,
+    cancel: &CancellationToken,
+) -> Result<Exit, CliError> {
+    let control = control(printer, "validate", cancel);
+    let options = args.read.open(args.platform.as_ref(), control);
+    let validation = validate(&args.source, &options)
+        .await
+        .map_err(errors::transport)?;
+    let text = match args.output {
+        Form::Text => text(&validation),
+        Form::Json => {
+            let good = validation.mismatches.is_empty();
+            let json = json!({
+                "schema_version": 1,
+                "good": good,
+                "source": validation.source,
+                "manifest": validation.manifest,
+                "config": validation.config,
+                "layers": validation.layers,
+                "mismatches": validation.mismatches,
+            });
+            format!("{json:#}\n")
+        }
+    };
+    printer
+        .result(&text)
+        .map_err(|e| CliError::new(Exit::OutputFailed, e))?;
+    Ok(match validation.mismatches.is_empty() {
+        true => Exit::Success,
+        false => Exit::CheckFailed,
+    })
+}
+
+fn text(validation: &Validation) -> String {
+    let layers = validation.layers.len();
+    match (&validation.mismatches[..], validation.manifest) {
+        ([], Some(manifest)) => format!("good: {manifest}, {layers} layers\n"),
+        (mismatches, _) => {
+            let mut text = format!("bad: {} mismatches\n", mismatches.len());
+            for mismatch in mismatches {
+                text.push_str(&format!("  {mismatch}\n"));
+            }
+            text
+        }
+    }
+}

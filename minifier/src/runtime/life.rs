@@ -1,0 +1,74 @@
+//! [`Life`]: how far the first process of a container has got, for those who look and those who wait.
+
+use tokio::sync::watch;
+
+use super::error::RuntimeError;
+use super::workload::ExitStatus;
+
+/// Created, running, ended; or out of sight.
+#[derive(Debug)]
+pub(super) struct Life(watch::Sender<State>);
+
+#[derive(Debug, Clone)]
+enum State {
+    Created,
+    Running(u32),
+    Exited(ExitStatus),
+    Lost(String),
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self(watch::Sender::new(State::Created))
+    }
+}
+
+impl Life {
+    /// It runs, and this is its pid on the host.
+    pub(super) fn running(&self, pid: u32) {
+        self.0.send_replace(State::Running(pid));
+    }
+
+    /// It ended.
+    pub(super) fn ended(&self, exit: ExitStatus) {
+        self.0.send_replace(State::Exited(exit));
+    }
+
+    /// Nobody will know how it ended.
+    pub(super) fn lost(&self, reason: String) {
+        self.0.send_replace(State::Lost(reason));
+    }
+
+    /// Its pid while it runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        match *self.0.borrow() {
+            State::Running(pid) => Some(pid),
+            _ => None,
+        }
+    }
+
+    /// How it ended; none before.
+    pub(super) fn exit(&self) -> Option<ExitStatus> {
+        match &*self.0.borrow() {
+            State::Exited(exit) => Some(exit.clone()),
+            _ => None,
+        }
+    }
+
+    /// Waits for the end of container `id`.
+    pub(super) async fn exited(&self, id: &str) -> Result<ExitStatus, RuntimeError> {
+        let mut state = self.0.subscribe();
+        let ended = state
+            .wait_for(|state| matches!(state, State::Exited(_) | State::Lost(_)))
+            .await
+            .unwrap_or_else(|_| unreachable!("the sender lives as long as the container"));
+        match &*ended {
+            State::Exited(exit) => Ok(exit.clone()),
+            State::Lost(reason) => Err(RuntimeError::Lost {
+                id: id.to_owned(),
+                reason: reason.clone(),
+            }),
+            State::Created | State::Running(_) => unreachable!("these are not waited for"),
+        }
+    }
+}

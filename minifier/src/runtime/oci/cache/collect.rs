@@ -1,0 +1,143 @@
+//! Removing layers: half-unpacked ones of killed processes, and those that were not used for long.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{Dir as Entries, Mode, OFlags, RenameFlags, fstat, openat, renameat_with};
+
+use super::super::super::error::{RuntimeError, host};
+use super::super::tree::remove_tree;
+use super::layers::LayerCache;
+use super::lock::{Hold, try_lock};
+
+/// What stays in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Bytes of all layers together.
+    pub bytes: u64,
+    /// Time since the last use.
+    pub age: Duration,
+}
+
+impl Default for CacheLimits {
+    /// 10 GiB and 30 days.
+    fn default() -> Self {
+        Self {
+            bytes: 10 << 30,
+            age: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Layers.
+    pub layers: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Removes half-unpacked layers that nobody works on.
+pub(super) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
+    let folder = &cache.folders.new;
+    let doing = || format!("sweep cache folder {}", cache.folder().display());
+    let mut swept = 0;
+    for name in names(folder).map_err(host(doing()))? {
+        // The lock is held until it is gone, so that nobody starts anew in it.
+        if let Some(_lock) = try_lock(folder, &name, Hold::Alone).map_err(host(doing()))? {
+            remove_tree(folder, &name).map_err(host(doing()))?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// Removes the layers above the limits, those not used for the longest time first.
+pub(super) fn prune(cache: &LayerCache, limits: &CacheLimits) -> Result<Pruned, RuntimeError> {
+    let folder = &cache.folders.layers;
+    let doing = || {
+        format!(
+            "collect garbage in cache folder {}",
+            cache.folder().display()
+        )
+    };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let mut layers = Vec::new();
+    for name in names(folder).map_err(host(doing()))? {
+        if let Some(layer) = look(folder, name) {
+            layers.push(layer);
+        }
+    }
+    layers.sort();
+    let mut total: u64 = layers.iter().map(|layer| layer.bytes).sum();
+    let mut pruned = Pruned::default();
+    for layer in layers {
+        let old = now.saturating_sub(layer.used) > limits.age;
+        if !old && total <= limits.bytes {
+            continue;
+        }
+        let lock = try_lock(folder, &layer.name, Hold::Alone).map_err(host(doing()))?;
+        let Some(_lock) = lock else { continue };
+        // Gone under its name first: a layer that is there is whole.
+        let away = format!("{}.old", layer.name);
+        let new = &cache.folders.new;
+        remove_tree(new, &away).map_err(host(doing()))?;
+        renameat_with(
+            folder,
+            layer.name.as_str(),
+            new,
+            away.as_str(),
+            RenameFlags::NOREPLACE,
+        )
+        .map_err(host(doing()))?;
+        remove_tree(new, &away).map_err(host(doing()))?;
+        total = total.saturating_sub(layer.bytes);
+        pruned.layers += 1;
+        pruned.bytes += layer.bytes;
+    }
+    Ok(pruned)
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Layer {
+    used: Duration,
+    name: String,
+    bytes: u64,
+}
+
+/// None where it is gone meanwhile.
+fn look(folder: &OwnedFd, name: String) -> Option<Layer> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let layer = openat(folder, name.as_str(), flags, Mode::empty()).ok()?;
+    let stat = fstat(&layer).ok()?;
+    let mut text = String::new();
+    let size = openat(&layer, "size", flags, Mode::empty()).ok()?;
+    File::from(size).take(32).read_to_string(&mut text).ok()?;
+    Some(Layer {
+        used: Duration::new(
+            u64::try_from(stat.st_mtime).ok()?,
+            u32::try_from(stat.st_mtime_nsec).ok()?,
+        ),
+        name,
+        bytes: text.parse().unwrap_or(0),
+    })
+}
+
+fn names(folder: &OwnedFd) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in Entries::read_from(folder)? {
+        // Names that are not ours are left alone.
+        if let Ok(name) = entry?.file_name().to_str()
+            && !name.starts_with('.')
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}

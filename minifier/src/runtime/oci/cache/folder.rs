@@ -1,0 +1,91 @@
+//! The folder of the cache: where it is by default, and that nobody else can write to it.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use super::super::super::error::{RuntimeError, host};
+
+/// `$XDG_CACHE_HOME/minifier`, `~/.cache/minifier`, or `/var/cache/minifier` where there is no home.
+pub(super) fn default_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
+    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
+    let base = variable("XDG_CACHE_HOME").and_then(absolute).or_else(|| {
+        let home = variable("HOME").and_then(absolute)?;
+        Some(home.join(".cache"))
+    });
+    base.unwrap_or_else(|| "/var/cache".into()).join("minifier")
+}
+
+/// Makes the folder and those above it; one that others may write to is refused.
+pub(super) fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
+    let refused = |reason: &str| RuntimeError::CacheFolder {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let doing = || format!("make folder {}", path.display());
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(host(doing()))?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = openat(CWD, path, flags, Mode::empty()).map_err(host(doing()))?;
+    let found = fs::File::from(fd);
+    let meta = found.metadata().map_err(host(doing()))?;
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(refused("it belongs to someone else"));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(refused("others may write to it"));
+    }
+    Ok(found.into())
+}
+
+/// Makes a folder in the cache that nobody else can enter: what an image holds (set-user-ID programs, devices) is
+/// there.
+pub(super) fn make_private(path: &Path) -> Result<OwnedFd, RuntimeError> {
+    let fd = make(path)?;
+    rustix::fs::fchmod(&fd, Mode::RWXU).map_err(host(format!("close {}", path.display())))?;
+    Ok(fd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_follows_the_environment() {
+        let with = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<(String, PathBuf)> = pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), PathBuf::from(v)))
+                .collect();
+            default_folder(|name| {
+                let found = pairs.iter().find(|(known, _)| known == name);
+                found.map(|(_, value)| value.clone())
+            })
+        };
+        let both = [("XDG_CACHE_HOME", "/x"), ("HOME", "/h")];
+        assert_eq!(with(&both), Path::new("/x/minifier"));
+        let relative = [("XDG_CACHE_HOME", "x"), ("HOME", "/h")];
+        assert_eq!(with(&relative), Path::new("/h/.cache/minifier"));
+        assert_eq!(with(&[]), Path::new("/var/cache/minifier"));
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        make(&path).unwrap();
+        rustix::fs::chmod(&path, Mode::from_raw_mode(0o777)).unwrap();
+        let error = make(&path).unwrap_err();
+        assert!(
+            error.to_string().ends_with("others may write to it"),
+            "{error}"
+        );
+        assert!(error.hint().is_some());
+    }
+}

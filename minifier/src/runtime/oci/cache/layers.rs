@@ -1,0 +1,270 @@
+//! [`LayerCache`] and [`Unpacked`]: finding layers, and unpacking those that are missing.
+
+use std::fs;
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{
+    Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, mkdirat,
+    openat, renameat_with,
+};
+use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
+
+use super::super::super::error::{RuntimeError, host};
+use super::super::run;
+use super::super::tree::{Dir, TreeWriter, remove_tree};
+use super::collect::{CacheLimits, Pruned};
+use super::lock::{Hold, try_lock};
+use super::unpack::{Job, UnpackLimits, cost};
+use super::{collect, folder};
+use crate::image::{ChainId, ImageConfig};
+use crate::rootfs::{ContentStore, LayerIndex, RootFs};
+
+/// How often to look whether another process has finished a layer.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A cache of unpacked layers. Clones are the same cache; several processes may use one folder.
+#[derive(Debug, Clone)]
+pub struct LayerCache {
+    pub(super) folders: Arc<Folders>,
+    limits: UnpackLimits,
+}
+
+#[derive(Debug)]
+pub(super) struct Folders {
+    path: PathBuf,
+    pub(super) layers: OwnedFd,
+    pub(super) new: OwnedFd,
+    runs: OwnedFd,
+}
+
+/// An image whose layers are unpacked; they stay while this, or a clone of it, is there.
+#[derive(Debug, Clone)]
+pub struct Unpacked {
+    cache: LayerCache,
+    layers: Arc<[Held]>,
+}
+
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    _lock: OwnedFd,
+}
+
+impl Unpacked {
+    /// Folders of the layers, lowest first.
+    pub fn layers(&self) -> impl DoubleEndedIterator<Item = &Path> + ExactSizeIterator {
+        self.layers.iter().map(|layer| layer.path.as_path())
+    }
+
+    /// Where the layers are.
+    pub fn cache(&self) -> &LayerCache {
+        &self.cache
+    }
+}
+
+impl LayerCache {
+    /// The default folder: `$XDG_CACHE_HOME/minifier`, `~/.cache/minifier`, or `/var/cache/minifier` without a home.
+    pub fn default_folder() -> PathBuf {
+        folder::default_folder(|name| std::env::var_os(name).map(PathBuf::from))
+    }
+
+    /// The cache in a folder, which is made where it is missing. It must belong to this user alone.
+    pub fn open(path: &Path) -> Result<Self, RuntimeError> {
+        let path =
+            std::path::absolute(path).map_err(host(format!("find folder {}", path.display())))?;
+        folder::make(&path)?;
+        let folders = Folders {
+            layers: folder::make_private(&path.join("layers"))?,
+            new: folder::make_private(&path.join("new"))?,
+            runs: folder::make_private(&path.join("runs"))?,
+            path,
+        };
+        Ok(Self {
+            folders: Arc::new(folders),
+            limits: UnpackLimits::default(),
+        })
+    }
+
+    /// The same cache with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: UnpackLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folders.path
+    }
+
+    pub(in crate::runtime::oci) fn runs(&self) -> (BorrowedFd<'_>, PathBuf) {
+        (self.folders.runs.as_fd(), self.folders.path.join("runs"))
+    }
+
+    /// Finds the layers of an image, and unpacks those that are missing. Blocks; it gives up where `cancel` fires.
+    ///
+    /// `layers` are the image's, lowest first, as many as `config` has diff IDs, and were checked against them.
+    pub fn unpack(
+        &self,
+        config: &ImageConfig,
+        layers: &[LayerIndex],
+        content: &dyn ContentStore,
+        cancel: &CancellationToken,
+    ) -> Result<Unpacked, RuntimeError> {
+        let chain = ChainId::stack(config.diff_ids());
+        if chain.len() != layers.len() {
+            return Err(RuntimeError::LayerCount {
+                named: chain.len(),
+                given: layers.len(),
+            });
+        }
+        // Found from the top down would be enough for most, but each folder is needed.
+        let mut held: Vec<Option<Held>> = Vec::with_capacity(chain.len());
+        for id in &chain {
+            held.push(self.find(*id)?);
+        }
+        let last_missing = held.iter().rposition(Option::is_none);
+        let mut rootfs = RootFs::default();
+        let mut left = self.limits;
+        for (number, index) in layers.iter().enumerate() {
+            if last_missing.is_none_or(|last| number > last) {
+                break;
+            }
+            let changes = rootfs.apply_layer(number, index.clone())?;
+            let cost = cost(&rootfs, &changes);
+            left.spend(&self.limits, number, cost)?;
+            if held[number].is_none() {
+                let job = Job {
+                    layer: number,
+                    rootfs: &rootfs,
+                    changes: &changes,
+                    content,
+                    cancel,
+                };
+                held[number] = Some(self.make(chain[number], &job, cost.bytes)?);
+            }
+        }
+        let layers = held
+            .into_iter()
+            .map(|held| held.unwrap_or_else(|| unreachable!("missing layers were unpacked")))
+            .collect();
+        Ok(Unpacked {
+            cache: self.clone(),
+            layers,
+        })
+    }
+
+    /// Locks a layer that is there and notes its use.
+    fn find(&self, id: ChainId) -> Result<Option<Held>, RuntimeError> {
+        let name = id.to_hex();
+        let doing = || format!("open cached layer {name}");
+        let lock = try_lock(&self.folders.layers, &name, Hold::Shared).map_err(host(doing()))?;
+        let Some(lock) = lock else { return Ok(None) };
+        let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+        let now = Timestamps {
+            last_access: time(UTIME_OMIT),
+            last_modification: time(UTIME_NOW),
+        };
+        futimens(&lock, &now).map_err(host(doing()))?;
+        Ok(Some(Held {
+            path: self.folders.path.join("layers").join(&name).join("diff"),
+            _lock: lock,
+        }))
+    }
+
+    /// Unpacks a layer, or waits for another process that does.
+    fn make(&self, id: ChainId, job: &Job<'_>, bytes: u64) -> Result<Held, RuntimeError> {
+        let name = id.to_hex();
+        let doing = || {
+            format!(
+                "unpack layer {} into {}",
+                job.layer,
+                self.folders.path.display()
+            )
+        };
+        loop {
+            if let Some(held) = self.find(id)? {
+                return Ok(held);
+            }
+            if job.cancel.is_cancelled() {
+                return Err(RuntimeError::Interrupted);
+            }
+            match mkdirat(&self.folders.new, name.as_str(), Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(host(doing())(error)),
+            }
+            let lock = try_lock(&self.folders.new, &name, Hold::Alone).map_err(host(doing()))?;
+            match lock {
+                Some(lock) => {
+                    let made = self.fill(&lock, &name, job, bytes);
+                    if made.is_err() {
+                        // What cannot be removed now, the next start sweeps.
+                        if let Err(error) = remove_tree(&self.folders.new, &name) {
+                            tracing::warn!("failed to remove a half-unpacked layer: {error}");
+                        }
+                    }
+                    made?;
+                }
+                None => std::thread::sleep(LOOK),
+            }
+        }
+    }
+
+    /// Unpacks into the locked folder `name` of `new`, and moves it to its place.
+    fn fill(
+        &self,
+        folder: &OwnedFd,
+        name: &str,
+        job: &Job<'_>,
+        bytes: u64,
+    ) -> Result<(), RuntimeError> {
+        let doing = || {
+            format!(
+                "unpack layer {} into {}",
+                job.layer,
+                self.folders.path.display()
+            )
+        };
+        // Another process can have finished it between the look and the lock.
+        if rustix::fs::accessat(
+            &self.folders.layers,
+            name,
+            rustix::fs::Access::EXISTS,
+            rustix::fs::AtFlags::empty(),
+        )
+        .is_ok()
+        {
+            return remove_tree(&self.folders.new, name).map_err(host(doing()));
+        }
+        // What a killed process left of it.
+        remove_tree(folder, "diff").map_err(host(doing()))?;
+        mkdirat(folder, "diff", Mode::RWXU).map_err(host(doing()))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let diff = openat(folder, "diff", flags, Mode::empty()).map_err(host(doing()))?;
+        job.write(TreeWriter::new(Dir::new(diff)))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        let size = openat(folder, "size", flags, Mode::RUSR | Mode::WUSR);
+        let mut size = fs::File::from(size.map_err(host(doing()))?);
+        size.write_all(bytes.to_string().as_bytes())
+            .map_err(host(doing()))?;
+        let (new, layers) = (&self.folders.new, &self.folders.layers);
+        renameat_with(new, name, layers, name, RenameFlags::NOREPLACE).map_err(host(doing()))
+    }
+
+    /// Removes what killed processes left: containers with all that belongs to them, and half-unpacked layers; how many
+    /// containers. To be called at every start. Blocks.
+    pub fn sweep(&self) -> Result<usize, RuntimeError> {
+        collect::sweep(self)?;
+        run::sweep(self)
+    }
+
+    /// Removes the layers that were not used for the longest time, as far as they are above `limits` and not in use.
+    pub fn prune(&self, limits: &CacheLimits) -> Result<Pruned, RuntimeError> {
+        collect::prune(self, limits)
+    }
+}

@@ -1,0 +1,49 @@
+//! Locks on folders: held while one is used, and free again when the process that held it is gone.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fstat, openat, statat};
+use rustix::io::Errno;
+
+/// How a folder is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runtime::oci) enum Hold {
+    /// With others.
+    Shared,
+    /// Alone.
+    Alone,
+}
+
+/// Opens and locks the entry `name` of `parent` (a folder, or a file that is there); none where it is not there, or
+/// where others hold it.
+///
+/// Whoever removes an entry locks it alone before, so what is locked and still has its name stays.
+pub(in crate::runtime::oci) fn try_lock(
+    parent: impl AsFd,
+    name: &str,
+    hold: Hold,
+) -> io::Result<Option<OwnedFd>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = match openat(parent.as_fd(), name, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other?,
+    };
+    let operation = match hold {
+        Hold::Shared => FlockOperation::NonBlockingLockShared,
+        Hold::Alone => FlockOperation::NonBlockingLockExclusive,
+    };
+    match flock(&fd, operation) {
+        Err(Errno::WOULDBLOCK) => return Ok(None),
+        other => other?,
+    }
+    let same = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(now) => {
+            let held = fstat(&fd)?;
+            (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino)
+        }
+        Err(Errno::NOENT) => false,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(same.then_some(fd))
+}

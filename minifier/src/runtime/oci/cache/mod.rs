@@ -1,0 +1,25 @@
+//! [`LayerCache`]: the layers of images, unpacked once, in folders that overlayfs puts on top of each other.
+//!
+//! Takes what a transport gives of an image; gives [`Unpacked`], which holds its layers until it is dropped.
+//!
+//! | in the folder | |
+//! |---|---|
+//! | `layers/<chain ID>/diff` | a layer as overlayfs wants it |
+//! | `layers/<chain ID>/size` | its bytes, for the collection of garbage |
+//! | `new/` | layers that are being unpacked |
+//! | `runs/` | what each running container needs |
+//!
+//! A layer is locked (`flock` of its folder) while it is used; its folder's time is that of its last use.
+
+mod collect;
+mod folder;
+mod layers;
+mod lock;
+#[cfg(test)]
+mod tests;
+mod unpack;
+
+pub use collect::{CacheLimits, Pruned};
+pub use layers::{LayerCache, Unpacked};
+pub(super) use lock::{Hold, try_lock};
+pub use unpack::UnpackLimits;

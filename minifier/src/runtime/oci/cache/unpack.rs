@@ -1,0 +1,133 @@
+//! Writing what one layer changes into a folder for overlayfs.
+
+use std::collections::BTreeMap;
+
+use tokio_util::sync::CancellationToken;
+
+use super::super::super::error::RuntimeError;
+use super::super::tree::{Inode, TreeWriter};
+use crate::rootfs::{Change, Changes, ContentStore, ImagePath, NodeId, NodeKind, RootFs};
+
+/// How much an image may unpack to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnpackLimits {
+    /// Bytes of all files of all layers, holes included.
+    pub bytes: u64,
+    /// Files, directories and other entries of all layers.
+    pub entries: u64,
+}
+
+impl Default for UnpackLimits {
+    /// 64 GiB and five million entries.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 30,
+            entries: 5_000_000,
+        }
+    }
+}
+
+impl UnpackLimits {
+    /// Takes what a layer needs from what is left.
+    pub(super) fn spend(
+        &mut self,
+        of: &Self,
+        layer: usize,
+        cost: Cost,
+    ) -> Result<(), RuntimeError> {
+        let left = |left: u64, cost: u64, limit: u64, what| {
+            left.checked_sub(cost)
+                .ok_or(RuntimeError::TooLarge { layer, limit, what })
+        };
+        self.bytes = left(self.bytes, cost.bytes, of.bytes, "bytes")?;
+        self.entries = left(self.entries, cost.entries, of.entries, "entries")?;
+        Ok(())
+    }
+}
+
+/// What a layer needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Cost {
+    pub(super) bytes: u64,
+    pub(super) entries: u64,
+}
+
+/// What the changes of a layer need.
+pub(super) fn cost(rootfs: &RootFs, changes: &Changes) -> Cost {
+    let mut cost = Cost {
+        bytes: 0,
+        entries: changes.len() as u64,
+    };
+    let mut counted = std::collections::BTreeSet::new();
+    for change in changes.values() {
+        if let Change::Node(id) = change
+            && counted.insert(*id)
+        {
+            cost.bytes = cost.bytes.saturating_add(rootfs.node(*id).size());
+        }
+    }
+    cost
+}
+
+/// One layer to be written.
+pub(super) struct Job<'a> {
+    pub(super) layer: usize,
+    pub(super) rootfs: &'a RootFs,
+    pub(super) changes: &'a Changes,
+    pub(super) content: &'a dyn ContentStore,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl Job<'_> {
+    /// Writes the layer.
+    pub(super) fn write(&self, mut writer: TreeWriter) -> Result<(), RuntimeError> {
+        let mut names: BTreeMap<NodeId, &ImagePath> = BTreeMap::new();
+        let failed = |path: &ImagePath, source| RuntimeError::Unpack {
+            layer: self.layer,
+            path: path.clone(),
+            source,
+        };
+        for (path, change) in self.changes {
+            if self.cancel.is_cancelled() {
+                return Err(RuntimeError::Interrupted);
+            }
+            let done = match change {
+                Change::Hidden => writer.whiteout(path),
+                Change::Opaque(id) => self
+                    .node(&mut writer, path, *id)
+                    .and_then(|()| writer.opaque(path)),
+                Change::Node(id) => match names.get(id) {
+                    Some(first) => writer.hard_link(path, first),
+                    None => {
+                        names.insert(*id, path);
+                        self.node(&mut writer, path, *id)
+                    }
+                },
+            };
+            done.map_err(|source| failed(path, source))?;
+        }
+        writer
+            .finish()
+            .map_err(|source| failed(&ImagePath::root(), source))
+    }
+
+    fn node(&self, writer: &mut TreeWriter, path: &ImagePath, id: NodeId) -> std::io::Result<()> {
+        let node = self.rootfs.node(id);
+        let meta = &node.meta;
+        match &node.kind {
+            NodeKind::Directory { .. } => writer.directory(path, meta),
+            NodeKind::File { content } => {
+                let mut reader = self.content.open(*content)?;
+                writer.file(path, meta, &mut *reader, content.size)
+            }
+            NodeKind::Symlink { target } => writer.symlink(path, meta, target),
+            NodeKind::CharDevice { major, minor } => {
+                writer.inode(path, meta, Inode::Char(*major, *minor))
+            }
+            NodeKind::BlockDevice { major, minor } => {
+                writer.inode(path, meta, Inode::Block(*major, *minor))
+            }
+            NodeKind::Fifo => writer.inode(path, meta, Inode::Fifo),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The control groups of a container: who is in them, and their removal.
+//!
+//! Source: cgroups(7); the kernel's admin-guide/cgroup-v2 (`cgroup.kill`, `memory.events`) and cgroup-v1/memory
+//! (`memory.oom_control`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::super::process;
+
+/// How long killed processes may take to be gone.
+const ENDING: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The folders of a control group in all hierarchies where it is there.
+fn folders(cgroup: &Path) -> io::Result<Vec<PathBuf>> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let below = cgroup.strip_prefix("/").unwrap_or(cgroup);
+    let mut found: Vec<PathBuf> = mounts
+        .lines()
+        .filter_map(mount_point)
+        .map(|point| Path::new(point).join(below))
+        .filter(|folder| folder.is_dir())
+        .collect();
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// The mount point where a line of mountinfo is one of a cgroup file system.
+fn mount_point(line: &str) -> Option<&str> {
+    let (mount, of) = line.split_once(" - ")?;
+    let kind = of.split(' ').next()?;
+    let point = mount.split(' ').nth(4)?;
+    (kind == "cgroup" || kind == "cgroup2").then_some(point)
+}
+
+/// A folder and all below it, a folder before those that it holds.
+fn with_below(folder: &Path) -> Vec<PathBuf> {
+    let mut all = vec![folder.to_owned()];
+    let mut next = 0;
+    while let Some(folder) = all.get(next) {
+        let inner = fs::read_dir(folder).into_iter().flatten().flatten();
+        let inner: Vec<PathBuf> = inner
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .map(|entry| entry.path())
+            .collect();
+        all.extend(inner);
+        next += 1;
+    }
+    all
+}
+
+/// The processes in a control group and those below it.
+fn pids(folders: &[PathBuf]) -> BTreeSet<i32> {
+    let all = folders.iter().flat_map(|folder| with_below(folder));
+    let texts = all.filter_map(|folder| fs::read_to_string(folder.join("cgroup.procs")).ok());
+    texts
+        .flat_map(|text| {
+            text.lines()
+                .filter_map(|line| line.parse().ok())
+                .collect::<Vec<i32>>()
+        })
+        .collect()
+}
+
+/// Kills every process of container `id`, whose control group is `cgroup`, and waits until they are gone.
+pub(super) fn kill_all(cgroup: &Path, id: &str) -> io::Result<()> {
+    let begin = Instant::now();
+    loop {
+        let folders = folders(cgroup)?;
+        let pids = pids(&folders);
+        if pids.is_empty() {
+            return Ok(());
+        }
+        if begin.elapsed() > ENDING {
+            return Err(io::Error::other(format!("processes {pids:?} do not end")));
+        }
+        for folder in &folders {
+            // Version 2 only, from Linux 5.14 on.
+            let kill = folder.join("cgroup.kill");
+            if kill.exists() {
+                let _ = fs::write(kill, "1");
+            }
+        }
+        for pid in pids {
+            kill(pid, id);
+        }
+        sleep(LOOK);
+    }
+}
+
+/// Kills a process that belongs to container `id`; another that got its number meanwhile is left alone.
+fn kill(pid: i32, id: &str) {
+    let handle = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    if let Some(handle) = handle
+        && process::belongs_to(pid.unsigned_abs(), id)
+    {
+        // Gone meanwhile is what was wanted.
+        let _ = pidfd_send_signal(handle, Signal::KILL);
+    }
+}
+
+/// Removes an empty control group.
+pub(super) fn remove(cgroup: &Path) -> io::Result<()> {
+    for folder in folders(cgroup)? {
+        for folder in with_below(&folder).into_iter().rev() {
+            remove_one(&folder)?;
+        }
+    }
+    Ok(())
+}
+
+/// A group whose last process has just ended is busy for a moment.
+fn remove_one(folder: &Path) -> io::Result<()> {
+    let begin = Instant::now();
+    loop {
+        match fs::remove_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error)
+                if error.kind() == io::ErrorKind::ResourceBusy && begin.elapsed() < ENDING =>
+            {
+                sleep(LOOK);
+            }
+            other => return other,
+        }
+    }
+}
+
+/// True where a control group is there.
+pub(super) fn exists(cgroup: &Path) -> bool {
+    folders(cgroup).is_ok_and(|folders| !folders.is_empty())
+}
+
+/// True where the kernel killed a process because the group was out of memory.
+pub(super) fn oom_killed(cgroup: &Path) -> bool {
+    let texts = folders(cgroup)
+        .unwrap_or_default()
+        .into_iter()
+        .flat_map(|folder| {
+            ["memory.events", "memory.oom_control"]
+                .map(|name| fs::read_to_string(folder.join(name)))
+        });
+    texts.flatten().any(|text| counts_kills(&text))
+}
+
+fn counts_kills(text: &str) -> bool {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("oom_kill "))
+        .any(|count| count.trim() != "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kill_for_lack_of_memory_is_told_in_both_versions() {
+        assert!(counts_kills(
+            "low 0\nhigh 0\nmax 7\noom 1\noom_kill 1\noom_group_kill 0\n"
+        ));
+        assert!(counts_kills(
+            "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"
+        ));
+        assert!(!counts_kills(
+            "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n"
+        ));
+        assert!(!counts_kills(""));
+    }
+
+    #[test]
+    fn hierarchies_are_mounts_of_their_kind() {
+        let v1 =
+            "31 30 0:27 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory";
+        let v2 = "32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw";
+        let other = "30 20 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw";
+        assert_eq!(mount_point(v1), Some("/sys/fs/cgroup/memory"));
+        assert_eq!(mount_point(v2), Some("/sys/fs/cgroup/unified"));
+        assert_eq!(mount_point(other), None);
+    }
+}

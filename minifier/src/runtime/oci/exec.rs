@@ -1,0 +1,230 @@
+//! Running a command inside a container by the runtime's `exec`, within a time limit.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::time::{Duration, timeout};
+
+use super::super::capture::Capture;
+use super::super::error::{RuntimeError, host, start_failure};
+use super::super::process;
+use super::super::workload::{ExecOutcome, ExecRequest, Workload};
+use super::container::OciContainer;
+use super::said;
+use super::spec::{self, environment};
+
+/// How long the output may stay open after the command ended: a child of it may hold it.
+const REST: Duration = Duration::from_millis(250);
+/// How long the runtime may take to end after its command was killed.
+const ENDING: Duration = Duration::from_secs(5);
+
+pub(super) async fn exec(
+    container: &OciContainer,
+    request: &ExecRequest,
+) -> Result<ExecOutcome, RuntimeError> {
+    let not_running = || RuntimeError::NotRunning(container.id().to_owned());
+    let pid = container.pid().ok_or_else(not_running)?;
+    let session = Session::new(container, request, pid).map_err(|error| {
+        if container.exit().is_some() {
+            not_running()
+        } else {
+            error
+        }
+    })?;
+    let mut child = session.start(container)?;
+    let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let ended = {
+        let reading = async {
+            tokio::join!(collect(out, &mut stdout), collect(err, &mut stderr));
+        };
+        tokio::pin!(reading);
+        let waiting = async {
+            tokio::select! {
+                () = &mut reading => child.wait().await,
+                ended = child.wait() => {
+                    let _ = timeout(REST, &mut reading).await;
+                    ended
+                }
+            }
+        };
+        timeout(request.limit, waiting).await
+    };
+    let doing = || {
+        format!(
+            "wait for {:?} in container {}",
+            request.argv,
+            container.id()
+        )
+    };
+    let Ok(ended) = ended else {
+        session.kill(container.id());
+        // The command is gone, so is the runtime that waits for it; else it is gone with its handle.
+        let _ = timeout(ENDING, child.wait()).await;
+        return Ok(outcome(None, stdout, stderr));
+    };
+    let ended = ended.map_err(host(doing()))?;
+    if !session.begun()
+        && let Some(message) = said(&session.log)
+    {
+        if container.exit().is_some()
+            || message.contains("container not running")
+            || message.contains("cannot exec in a stopped")
+        {
+            return Err(not_running());
+        }
+        let code = match start_failure(&message) {
+            RuntimeError::CommandNotFound { .. } => 127,
+            RuntimeError::CommandNotExecutable { .. } => 126,
+            _ => {
+                return Err(RuntimeError::Program {
+                    action: format!("run {:?} in container {}", request.argv, container.id()),
+                    program: container.runtime.name(),
+                    message,
+                });
+            }
+        };
+        let mut told = Capture::default();
+        told.push(message.as_bytes());
+        return Ok(outcome(Some(code), told, Capture::default()));
+    }
+    Ok(outcome(ended.code().map(i64::from), stdout, stderr))
+}
+
+fn outcome(exit_code: Option<i64>, stdout: Capture, stderr: Capture) -> ExecOutcome {
+    ExecOutcome {
+        exit_code,
+        stdout: stdout.finish(),
+        stderr: stderr.finish(),
+    }
+}
+
+async fn collect(from: Option<impl AsyncRead + Unpin>, into: &mut Capture) {
+    let Some(mut from) = from else { return };
+    let mut buffer = vec![0; 32 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        into.push(&buffer[..count]);
+    }
+}
+
+/// The files of one command. Dropped, they are gone, and so is the command.
+struct Session {
+    process: std::path::PathBuf,
+    pid: std::path::PathBuf,
+    log: std::path::PathBuf,
+    id: String,
+}
+
+impl Session {
+    fn new(
+        container: &OciContainer,
+        request: &ExecRequest,
+        pid: u32,
+    ) -> Result<Self, RuntimeError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = container.run.path();
+        let file = |name: &str| folder.join(format!("exec{number}.{name}"));
+        let session = Self {
+            process: file("json"),
+            pid: file("pid"),
+            log: file("log"),
+            id: container.id().to_owned(),
+        };
+        let mut command = container.command.clone();
+        command.args.clone_from(&request.argv);
+        command.env = environment(command.env, &[&request.env]);
+        if let Some(user) = &request.user {
+            command.user.clone_from(user);
+        }
+        let doing = || format!("look into container {}", container.id());
+        let root = File::open(format!("/proc/{pid}/root")).map_err(host(doing()))?;
+        let ids = spec::resolve(&root, &command.user)?;
+        let process = spec::exec_process(&command, &ids, &container.plan.capabilities)?;
+        let text = serde_json::to_vec(&process)
+            .map_err(|error| host(doing())(std::io::Error::from(error)))?;
+        fs::write(&session.process, text).map_err(host(doing()))?;
+        Ok(session)
+    }
+
+    fn start(&self, container: &OciContainer) -> Result<Child, RuntimeError> {
+        let program = &container.runtime.program;
+        Command::new(program)
+            .arg("--root")
+            .arg(container.run.path().join("state"))
+            .arg("--log")
+            .arg(&self.log)
+            .args(["--log-format", "json", "exec", "--process"])
+            .arg(&self.process)
+            .arg("--pid-file")
+            .arg(&self.pid)
+            .arg(container.id())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(host(format!("run {}", program.display())))
+    }
+
+    /// True where the command was started.
+    fn begun(&self) -> bool {
+        self.running().is_some()
+    }
+
+    /// Its pid on the host.
+    fn running(&self) -> Option<i64> {
+        fs::read_to_string(&self.pid).ok()?.trim().parse().ok()
+    }
+
+    /// Kills the command with all that it started and that still has it as a parent, however far up.
+    fn kill(&self, id: &str) {
+        let Some(pid) = self.running() else { return };
+        // Again, for those that were started meanwhile; the parents go last, so that none is left without one.
+        for _ in 0..3 {
+            for pid in below(pid).into_iter().rev() {
+                process::kill(pid, id);
+            }
+        }
+        process::kill(pid, id);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.kill(&self.id);
+        for file in [&self.process, &self.pid, &self.log] {
+            // Not there where the command was not started.
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+/// A process and its descendants, parents before their children.
+fn below(pid: i64) -> Vec<i64> {
+    let mut all = vec![pid];
+    let mut seen = BTreeSet::from([pid]);
+    let mut next = 0;
+    while let Some(pid) = all.get(next) {
+        let tasks = fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"));
+        let children: Vec<i64> = tasks
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
+            .flat_map(|text| {
+                text.split_whitespace()
+                    .filter_map(|pid| pid.parse().ok())
+                    .collect::<Vec<i64>>()
+            })
+            .collect();
+        all.extend(children.into_iter().filter(|child| seen.insert(*child)));
+        next += 1;
+    }
+    all
+}

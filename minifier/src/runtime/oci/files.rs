@@ -1,0 +1,93 @@
+//! The files that a container gets instead of the image's: `/etc/hosts`, `/etc/resolv.conf`, `/etc/hostname`.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::super::error::{RuntimeError, host};
+use super::spec::Network;
+
+const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n\
+    ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
+
+/// Writes the files; the folder that holds them.
+pub(super) fn write(
+    run: &Path,
+    hostname: &str,
+    network: &Network,
+    add_host: &[String],
+) -> Result<PathBuf, RuntimeError> {
+    let folder = run.join("etc");
+    let resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let write = |name: &str, text: String| fs::write(folder.join(name), text);
+    let all = || -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o755).create(&folder)?;
+        write("hostname", format!("{hostname}\n"))?;
+        write("hosts", hosts(hostname, add_host))?;
+        write("resolv.conf", resolv_conf(&resolv, network))
+    };
+    all().map_err(host(format!("write files to {}", folder.display())))?;
+    Ok(folder)
+}
+
+/// The container's own name is that of its loopback device, since it may have no other.
+fn hosts(hostname: &str, add_host: &[String]) -> String {
+    let mut text = HOSTS.to_owned();
+    for pair in add_host {
+        if let Some((name, address)) = pair.split_once(':') {
+            let address = if address == "host-gateway" {
+                "127.0.0.1"
+            } else {
+                address
+            };
+            text.push_str(&format!("{address}\t{name}\n"));
+        }
+    }
+    text.push_str(&format!("127.0.0.1\t{hostname}\n"));
+    text
+}
+
+/// The host's, without name servers that are behind its own loopback device, which a container does not reach.
+fn resolv_conf(of_host: &str, network: &Network) -> String {
+    if *network == Network::Host {
+        return of_host.to_owned();
+    }
+    let is_local = |line: &str| {
+        let mut words = line.split_whitespace();
+        let address = words
+            .next()
+            .filter(|word| *word == "nameserver")
+            .and(words.next());
+        let address = address.and_then(|address| address.split('%').next()?.parse::<IpAddr>().ok());
+        address.is_some_and(|address| address.is_loopback())
+    };
+    let kept = of_host.lines().filter(|line| !is_local(line));
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_servers_of_the_hosts_loopback_are_left_out() {
+        let host = "# x\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 10.0.0.1\nsearch a b\n";
+        assert_eq!(
+            resolv_conf(host, &Network::Private),
+            "# x\nnameserver 10.0.0.1\nsearch a b\n"
+        );
+        assert_eq!(resolv_conf(host, &Network::Host), host);
+    }
+
+    #[test]
+    fn hosts_have_the_added_names_and_the_own_one() {
+        let text = hosts("me", &["db:10.0.0.1".into(), "v6:fe80::1".into()]);
+        assert!(text.starts_with("127.0.0.1\tlocalhost\n"));
+        assert!(
+            text.ends_with("10.0.0.1\tdb\nfe80::1\tv6\n127.0.0.1\tme\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! Running images without a daemon: layers unpacked into a cache, put together by overlayfs, run by an OCI runtime.
+//!
+//! [`LayerCache`] gives an [`Unpacked`] image; [`OciRuntime`] makes an [`OciContainer`] of it. The container's mounts are
+//! in a namespace of their own, its files in a folder of the cache that is locked while it is there.
+
+mod cache;
+mod cgroup;
+mod container;
+mod create;
+mod exec;
+mod files;
+mod limits;
+mod overlay;
+mod plan;
+mod program;
+mod run;
+mod spec;
+mod tree;
+
+pub use cache::{CacheLimits, LayerCache, Pruned, UnpackLimits, Unpacked};
+pub use container::OciContainer;
+use container::said;
+pub use limits::RunLimits;
+use limits::joined;
+pub use program::OciRuntime;

@@ -1,0 +1,122 @@
+//! What is to be run, decided from the image's config and the options before anything is made.
+
+use std::collections::BTreeSet;
+
+use super::super::error::RuntimeError;
+use super::super::options::RunOptions;
+use super::spec::{Command, Network, Place, capability_names, plan_storage};
+use super::{RunLimits, program};
+use crate::image::ImageConfig;
+
+/// Everything about a container that does not depend on its root file system.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) options: RunOptions,
+    pub(super) limits: RunLimits,
+    pub(super) network: Network,
+    pub(super) places: Vec<Place>,
+    pub(super) capabilities: BTreeSet<&'static str>,
+    pub(super) stop_signal: String,
+}
+
+impl Plan {
+    pub(super) fn new(
+        config: &ImageConfig,
+        options: &RunOptions,
+        limits: &RunLimits,
+    ) -> Result<Self, RuntimeError> {
+        program::check_privileges()?;
+        let network = Network::of(options)?;
+        check(config, options, limits, &network)?;
+        // For its errors; the names of a container come into it later.
+        Command::new(config, options, "")?;
+        Ok(Self {
+            network,
+            places: plan_storage(config, options)?,
+            capabilities: capability_names(&options.cap_add, &options.cap_drop)?,
+            stop_signal: match config.stop_signal() {
+                Some(signal) if !signal.is_empty() => signal.to_owned(),
+                _ => "SIGTERM".to_owned(),
+            },
+            options: options.clone(),
+            limits: *limits,
+        })
+    }
+
+    /// The host's name in the host's network, else the option, else the start of the id, as with Docker.
+    pub(super) fn hostname(&self, id: &str) -> String {
+        match (&self.options.hostname, &self.network) {
+            (Some(name), _) => name.clone(),
+            (None, Network::Host) => {
+                let system = rustix::system::uname();
+                system.nodename().to_string_lossy().into_owned()
+            }
+            (None, _) => id[..12].to_owned(),
+        }
+    }
+}
+
+fn check(
+    config: &ImageConfig,
+    options: &RunOptions,
+    limits: &RunLimits,
+    network: &Network,
+) -> Result<(), RuntimeError> {
+    let refuse = |option: String, reason: &str| {
+        Err(RuntimeError::Option {
+            option,
+            reason: reason.to_owned(),
+        })
+    };
+    let platform = config.platform();
+    if !runs_here(&platform.architecture) {
+        return refuse(
+            format!("an image for {}", platform.architecture),
+            "this machine has another architecture, which would have to be emulated",
+        );
+    }
+    if *network == Network::Host {
+        if let Some(key) = options.sysctls.keys().find(|key| key.starts_with("net.")) {
+            return refuse(
+                format!("--sysctl {key}"),
+                "it would change the host's network",
+            );
+        }
+    } else if let Some(host) = options
+        .add_host
+        .iter()
+        .find(|host| host.ends_with(":host-gateway"))
+    {
+        return refuse(
+            format!("--add-host {host}"),
+            "the container's network has no way to the host",
+        );
+    }
+    if let Network::Path(path) = network
+        && !std::path::Path::new(path).exists()
+    {
+        return refuse(format!("--network {path}"), "there is no such file");
+    }
+    let positive = [
+        ("--memory", limits.memory),
+        ("--pids-limit", limits.pids),
+        ("--shm-size", options.shm_size),
+    ];
+    for (option, value) in positive {
+        if let Some(value) = value.filter(|value| *value <= 0) {
+            return refuse(format!("{option} {value}"), "it must be above 0");
+        }
+    }
+    Ok(())
+}
+
+/// True for the names that the OCI image spec has for what this machine's processor runs by itself.
+fn runs_here(architecture: &str) -> bool {
+    let own: &[&str] = match std::env::consts::ARCH {
+        "x86_64" => &["amd64", "386"],
+        "aarch64" => &["arm64", "arm"],
+        other => &[other],
+    };
+    // Old images do not say.
+    architecture.is_empty() || own.contains(&architecture)
+}

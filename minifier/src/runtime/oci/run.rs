@@ -1,0 +1,233 @@
+//! [`Run`]: the folder of one container, and getting rid of everything that belongs to it, also after this process was
+//! killed.
+//!
+//! The folder `runs/<id>` of the cache is locked while its process lives. A start that finds one that is not locked
+//! cleans up: processes, the runtime's state, control groups, files. Mounts need nothing: they are in a namespace that
+//! goes with the last process.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Dir as Entries, Mode, mkdirat};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{RuntimeError, host};
+use super::cache::{Hold, LayerCache, try_lock};
+use super::cgroup;
+use super::program::OciRuntime;
+use super::tree::remove_tree;
+
+const RECORD: &str = "run.json";
+
+/// What it takes to clean up after someone else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    /// The OCI runtime.
+    program: PathBuf,
+    /// The container's control group; its last part is the container's id.
+    cgroup: PathBuf,
+    /// The group above was made for it.
+    made_parent: bool,
+}
+
+/// The folder of a container. Dropped, everything that belongs to it is gone.
+#[derive(Debug)]
+pub(super) struct Run {
+    id: String,
+    cache: LayerCache,
+    record: Record,
+    /// Handle of the first process, once there is one.
+    init: OnceLock<OwnedFd>,
+    /// None once all is gone.
+    lock: Mutex<Option<OwnedFd>>,
+}
+
+impl Run {
+    /// Makes a folder for a new container with a random id.
+    pub(super) fn new(
+        cache: &LayerCache,
+        runtime: &OciRuntime,
+        cgroup_parent: Option<&str>,
+    ) -> Result<Self, RuntimeError> {
+        let (runs, path) = cache.runs();
+        let doing = || format!("make a folder in {}", path.display());
+        let parent = Path::new("/").join(cgroup_parent.unwrap_or("/"));
+        let made_parent = parent != Path::new("/") && !cgroup::exists(&parent);
+        loop {
+            let id = random_id().map_err(host("read /dev/urandom"))?;
+            mkdirat(runs, id.as_str(), Mode::RWXU).map_err(host(doing()))?;
+            // A sweep can have come before the lock; then this one is gone.
+            let lock = try_lock(runs, &id, Hold::Alone).map_err(host(doing()))?;
+            let Some(lock) = lock else { continue };
+            let record = Record {
+                program: runtime.program.clone(),
+                cgroup: parent.join(&id),
+                made_parent,
+            };
+            let run = Self {
+                id,
+                cache: cache.clone(),
+                record,
+                init: OnceLock::new(),
+                lock: Mutex::new(Some(lock)),
+            };
+            let text = serde_json::to_vec(&run.record)
+                .map_err(|error| host(doing())(io::Error::from(error)))?;
+            fs::write(run.path().join(RECORD), text).map_err(host(doing()))?;
+            return Ok(run);
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.cache.runs().1.join(&self.id)
+    }
+
+    pub(super) fn cgroup(&self) -> &Path {
+        &self.record.cgroup
+    }
+
+    /// Takes the handle of the first process, which is a child of this one.
+    pub(super) fn set_init(&self, init: OwnedFd) -> &OwnedFd {
+        self.init.get_or_init(|| init)
+    }
+
+    pub(super) fn init(&self) -> Option<&OwnedFd> {
+        self.init.get()
+    }
+
+    /// Kills the container and removes everything of it; does nothing the second time. Blocks.
+    pub(super) fn clean(&self) -> Result<(), RuntimeError> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_some() {
+            clean(&self.cache, &self.id, &self.record)?;
+            // Free only now that the folder is gone.
+            *lock = None;
+        }
+        Ok(())
+    }
+
+    /// True once nothing is left.
+    pub(super) fn is_clean(&self) -> bool {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.is_none()
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Err(error) = self.clean() {
+            tracing::warn!("failed to {error}");
+        }
+        // Nobody waits for it any more, and a child that nobody waits for stays as a zombie.
+        if let Some(init) = self.init.get() {
+            use std::os::fd::AsFd;
+            let second = rustix::time::Timespec {
+                tv_sec: 1,
+                tv_nsec: 0,
+            };
+            let mut ended = [PollFd::new(init, PollFlags::IN)];
+            let _ = poll(&mut ended, Some(&second));
+            let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            // Not a child any more where it was waited for before.
+            let _ = waitid(WaitId::PidFd(init.as_fd()), how);
+        }
+    }
+}
+
+/// Cleans up after containers whose processes are gone; how many there were.
+pub(super) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
+    let (runs, path) = cache.runs();
+    let doing = || format!("sweep folder {}", path.display());
+    let mut ids = Vec::new();
+    for entry in Entries::read_from(runs).map_err(host(doing()))? {
+        let entry = entry.map_err(host(doing()))?;
+        if let Ok(name) = entry.file_name().to_str()
+            && is_id(name)
+        {
+            ids.push(name.to_owned());
+        }
+    }
+    ids.sort();
+    let mut swept = 0;
+    let (mut left, mut reason) = (Vec::new(), String::new());
+    for id in ids {
+        let lock = try_lock(runs, &id, Hold::Alone).map_err(host(doing()))?;
+        let Some(_lock) = lock else { continue };
+        let cleaned = match read_record(&path.join(&id), &id) {
+            Some(record) => clean(cache, &id, &record),
+            // Killed before it was written: nothing but the folder is there.
+            None => remove_tree(runs, &id).map_err(host(doing())),
+        };
+        match cleaned {
+            Ok(()) => swept += 1,
+            Err(error) => {
+                left.push(id);
+                reason = error.to_string();
+            }
+        }
+    }
+    if left.is_empty() {
+        Ok(swept)
+    } else {
+        Err(RuntimeError::LeftBehind { ids: left, reason })
+    }
+}
+
+fn read_record(folder: &Path, id: &str) -> Option<Record> {
+    let record: Record = serde_json::from_slice(&fs::read(folder.join(RECORD)).ok()?).ok()?;
+    // Whatever it says, only what bears the id is touched.
+    (record.cgroup.file_name()? == id && record.cgroup.is_absolute()).then_some(record)
+}
+
+fn clean(cache: &LayerCache, id: &str, record: &Record) -> Result<(), RuntimeError> {
+    let (runs, path) = cache.runs();
+    let doing = |what: &str| format!("{what} of container {id}");
+    cgroup::kill_all(&record.cgroup, id).map_err(host(doing("kill the processes")))?;
+    let state = path.join(id).join("state");
+    if state.join(id).exists() {
+        // Its control groups and its files are removed below anyway, so it may fail.
+        let deleted = Command::new(&record.program)
+            .arg("--root")
+            .arg(&state)
+            .args(["delete", "--force", id])
+            .output();
+        match deleted {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => tracing::debug!(
+                "{}: {}",
+                record.program.display(),
+                String::from_utf8_lossy(&output.stderr)
+            ),
+            Err(error) => tracing::debug!("{}: {error}", record.program.display()),
+        }
+    }
+    cgroup::kill_all(&record.cgroup, id).map_err(host(doing("kill the processes")))?;
+    cgroup::remove(&record.cgroup).map_err(host(doing("remove the control groups")))?;
+    if record.made_parent
+        && let Some(parent) = record.cgroup.parent()
+    {
+        // Others may have come into it meanwhile.
+        let _ = cgroup::remove(parent);
+    }
+    remove_tree(runs, id).map_err(host(doing("remove the files")))
+}
+
+fn random_id() -> io::Result<String> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(hex::encode(bytes))
+}
+
+fn is_id(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit())
+}

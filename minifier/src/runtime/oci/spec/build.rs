@@ -1,0 +1,339 @@
+//! [`build`]: the whole of `config.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::{
+    Linux, LinuxBuilder, LinuxDeviceCgroup, LinuxDeviceCgroupBuilder, LinuxDeviceType,
+    LinuxMemoryBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType,
+    LinuxPidsBuilder, LinuxResources, LinuxResourcesBuilder, Mount, MountBuilder, PosixRlimit,
+    PosixRlimitBuilder, PosixRlimitType, Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder,
+    UserBuilder,
+};
+
+use super::super::super::error::RuntimeError;
+use super::super::super::options::RunOptions;
+use super::super::RunLimits;
+use super::{Command, Ids, Network, Place, Storage, Volumes, caps, failed, seccomp};
+
+/// What [`build`] puts together.
+#[derive(Debug)]
+pub(in crate::runtime::oci) struct Request<'a> {
+    pub(in crate::runtime::oci) command: &'a Command,
+    pub(in crate::runtime::oci) ids: &'a Ids,
+    pub(in crate::runtime::oci) options: &'a RunOptions,
+    pub(in crate::runtime::oci) limits: &'a RunLimits,
+    pub(in crate::runtime::oci) capabilities: &'a BTreeSet<&'static str>,
+    pub(in crate::runtime::oci) hostname: &'a str,
+    pub(in crate::runtime::oci) network: &'a Network,
+    pub(in crate::runtime::oci) places: &'a [Place],
+    pub(in crate::runtime::oci) volumes: &'a Volumes,
+    /// Folder with the files `hosts`, `resolv.conf` and `hostname`.
+    pub(in crate::runtime::oci) files: &'a Path,
+    /// Where the image is mounted.
+    pub(in crate::runtime::oci) root: &'a Path,
+    /// The container's control group, from the root of each hierarchy.
+    pub(in crate::runtime::oci) cgroup: &'a Path,
+}
+
+/// Of a process and all it starts: files that it may have open, with Docker's limit.
+const OPEN_FILES: u64 = 1 << 20;
+const SHM: i64 = 64 << 20;
+
+const MASKED: [&str; 11] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+const READ_ONLY: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
+
+/// Makes `config.json`.
+pub(in crate::runtime::oci) fn build(request: &Request<'_>) -> Result<Spec, RuntimeError> {
+    let root = RootBuilder::default()
+        .path(request.root)
+        .readonly(request.options.read_only)
+        .build()
+        .map_err(failed)?;
+    SpecBuilder::default()
+        .version("1.0.2")
+        .root(root)
+        .mounts(mounts(request)?)
+        .process(process(request.command, request.ids, request.capabilities)?)
+        .hostname(request.hostname)
+        .linux(linux(request)?)
+        .build()
+        .map_err(failed)
+}
+
+/// A further process of the container, for `exec`.
+pub(in crate::runtime::oci) fn exec_process(
+    command: &Command,
+    ids: &Ids,
+    capabilities: &BTreeSet<&'static str>,
+) -> Result<Process, RuntimeError> {
+    process(command, ids, capabilities)
+}
+
+fn process(
+    command: &Command,
+    ids: &Ids,
+    capabilities: &BTreeSet<&'static str>,
+) -> Result<Process, RuntimeError> {
+    let user = UserBuilder::default()
+        .uid(ids.uid)
+        .gid(ids.gid)
+        .additional_gids(ids.groups.clone())
+        .build()
+        .map_err(failed)?;
+    let mut env = command.env.clone();
+    if !env.iter().any(|variable| variable.starts_with("HOME=")) {
+        env.push(format!("HOME={}", ids.home));
+    }
+    ProcessBuilder::default()
+        .terminal(false)
+        .user(user)
+        .args(command.args.clone())
+        .env(env)
+        .cwd(&command.cwd)
+        .capabilities(caps::sets(capabilities, ids.uid == 0)?)
+        .rlimits(vec![open_files()?])
+        .no_new_privileges(false)
+        .build()
+        .map_err(failed)
+}
+
+/// As many as this process may give, up to Docker's limit.
+fn open_files() -> Result<PosixRlimit, RuntimeError> {
+    let own = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let limit = own.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+    PosixRlimitBuilder::default()
+        .typ(PosixRlimitType::RlimitNofile)
+        .soft(limit)
+        .hard(limit)
+        .build()
+        .map_err(failed)
+}
+
+fn linux(request: &Request<'_>) -> Result<Linux, RuntimeError> {
+    let mut sysctls: BTreeMap<String, String> = BTreeMap::new();
+    if *request.network != Network::Host {
+        sysctls.insert("net.ipv4.ip_unprivileged_port_start".into(), "0".into());
+        sysctls.insert("net.ipv4.ping_group_range".into(), "0 2147483647".into());
+    }
+    sysctls.extend(request.options.sysctls.clone());
+    let owned = |list: &[&str]| {
+        list.iter()
+            .map(|path| (*path).to_owned())
+            .collect::<Vec<_>>()
+    };
+    LinuxBuilder::default()
+        .sysctl(
+            sysctls
+                .into_iter()
+                .collect::<std::collections::HashMap<_, _>>(),
+        )
+        .resources(resources(request.limits)?)
+        .cgroups_path(request.cgroup)
+        .namespaces(namespaces(request.network)?)
+        .seccomp(seccomp::profile(request.capabilities)?)
+        .masked_paths(owned(&MASKED))
+        .readonly_paths(owned(&READ_ONLY))
+        .build()
+        .map_err(failed)
+}
+
+fn namespaces(network: &Network) -> Result<Vec<LinuxNamespace>, RuntimeError> {
+    let mut kinds = vec![
+        LinuxNamespaceType::Mount,
+        LinuxNamespaceType::Pid,
+        LinuxNamespaceType::Ipc,
+        LinuxNamespaceType::Uts,
+    ];
+    if Path::new("/proc/self/ns/cgroup").exists() {
+        kinds.push(LinuxNamespaceType::Cgroup);
+    }
+    let new = |kind| LinuxNamespaceBuilder::default().typ(kind);
+    let mut list = Vec::new();
+    for kind in kinds {
+        list.push(new(kind).build().map_err(failed)?);
+    }
+    let own = new(LinuxNamespaceType::Network);
+    match network {
+        Network::Private => list.push(own.build().map_err(failed)?),
+        Network::Path(path) => list.push(own.path(path).build().map_err(failed)?),
+        Network::Host => {}
+    }
+    Ok(list)
+}
+
+fn resources(limits: &RunLimits) -> Result<LinuxResources, RuntimeError> {
+    // null, zero, full, random, urandom, tty, console; the runtime adds the terminals.
+    let devices = [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1)];
+    let mut rules = vec![device(false, None)?];
+    for numbers in devices {
+        rules.push(device(true, Some(numbers))?);
+    }
+    let mut resources = LinuxResourcesBuilder::default().devices(rules);
+    if let Some(bytes) = limits.memory {
+        let memory = LinuxMemoryBuilder::default().limit(bytes).build();
+        resources = resources.memory(memory.map_err(failed)?);
+    }
+    if let Some(pids) = limits.pids {
+        let pids = LinuxPidsBuilder::default().limit(pids).build();
+        resources = resources.pids(pids.map_err(failed)?);
+    }
+    resources.build().map_err(failed)
+}
+
+fn device(allow: bool, numbers: Option<(i64, i64)>) -> Result<LinuxDeviceCgroup, RuntimeError> {
+    let mut rule = LinuxDeviceCgroupBuilder::default()
+        .allow(allow)
+        .access("rwm");
+    if let Some((major, minor)) = numbers {
+        rule = rule.typ(LinuxDeviceType::C).major(major).minor(minor);
+    }
+    rule.build().map_err(failed)
+}
+
+fn mounts(request: &Request<'_>) -> Result<Vec<Mount>, RuntimeError> {
+    let shm = format!("size={}", request.options.shm_size.unwrap_or(SHM));
+    let system: [(&str, &str, &str, &[&str]); 7] = [
+        ("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
+        (
+            "/dev",
+            "tmpfs",
+            "tmpfs",
+            &["nosuid", "strictatime", "mode=755", "size=65536k"],
+        ),
+        (
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            &[
+                "nosuid",
+                "noexec",
+                "newinstance",
+                "ptmxmode=0666",
+                "mode=0620",
+                "gid=5",
+            ],
+        ),
+        (
+            "/sys",
+            "sysfs",
+            "sysfs",
+            &["nosuid", "noexec", "nodev", "ro"],
+        ),
+        (
+            "/sys/fs/cgroup",
+            "cgroup",
+            "cgroup",
+            &["ro", "nosuid", "noexec", "nodev"],
+        ),
+        (
+            "/dev/mqueue",
+            "mqueue",
+            "mqueue",
+            &["nosuid", "noexec", "nodev"],
+        ),
+        (
+            "/dev/shm",
+            "tmpfs",
+            "shm",
+            &["nosuid", "noexec", "nodev", "mode=1777", &shm],
+        ),
+    ];
+    let taken = |target: &str| {
+        request
+            .places
+            .iter()
+            .any(|place| place.target.as_bytes() == target.as_bytes())
+    };
+    let mut mounts = Vec::new();
+    for (target, kind, source, options) in system {
+        if !taken(target) {
+            let options = options.iter().map(|option| (*option).to_owned()).collect();
+            mounts.push(mount(Path::new(target), kind, Path::new(source), options)?);
+        }
+    }
+    for (number, place) in request.places.iter().enumerate() {
+        mounts.push(of_place(place, request.volumes.get(&number))?);
+    }
+    for (name, target) in [
+        ("resolv.conf", "/etc/resolv.conf"),
+        ("hostname", "/etc/hostname"),
+        ("hosts", "/etc/hosts"),
+    ] {
+        if !taken(target) {
+            let options = vec!["rbind".to_owned(), "rprivate".to_owned()];
+            mounts.push(mount(
+                Path::new(target),
+                "bind",
+                &request.files.join(name),
+                options,
+            )?);
+        }
+    }
+    Ok(mounts)
+}
+
+fn of_place(place: &Place, volume: Option<&PathBuf>) -> Result<Mount, RuntimeError> {
+    use std::os::unix::ffi::OsStrExt;
+    let target = Path::new(std::ffi::OsStr::from_bytes(place.target.as_bytes()));
+    let (kind, source, mut options) = match &place.storage {
+        Storage::Bind {
+            source,
+            recursive,
+            propagation,
+        } => {
+            let how = if *recursive { "rbind" } else { "bind" };
+            (
+                "bind",
+                PathBuf::from(source),
+                vec![how.to_owned(), propagation.clone()],
+            )
+        }
+        Storage::Volume { .. } => {
+            let folder = volume.cloned().unwrap_or_default();
+            (
+                "bind",
+                folder,
+                vec!["rbind".to_owned(), "rprivate".to_owned()],
+            )
+        }
+        Storage::Tmpfs { options } => ("tmpfs", PathBuf::from("tmpfs"), options.clone()),
+    };
+    if place.read_only {
+        options.push("ro".to_owned());
+    }
+    mount(target, kind, &source, options)
+}
+
+fn mount(
+    target: &Path,
+    kind: &str,
+    source: &Path,
+    options: Vec<String>,
+) -> Result<Mount, RuntimeError> {
+    MountBuilder::default()
+        .destination(target)
+        .typ(kind)
+        .source(source)
+        .options(options)
+        .build()
+        .map_err(failed)
+}

@@ -1,0 +1,30 @@
+//! The bundle's `config.json`: what an image's config and the options mean to an OCI runtime, as Docker would have it.
+//!
+//! Source: OCI runtime spec 1.0.2, `config.md` and `config-linux.md`; Docker's `daemon/oci_linux.go`.
+
+mod build;
+mod caps;
+mod command;
+mod mounts;
+mod seccomp;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use oci_spec::OciSpecError;
+
+use super::super::error::RuntimeError;
+
+pub(super) use build::{Request, build, exec_process};
+pub(super) use caps::names as capability_names;
+pub(super) use command::{Command, environment};
+pub(super) use mounts::{Network, Place, Storage, Volumes, plan_storage};
+pub(super) use users::{Ids, resolve};
+
+/// A spec that cannot be built.
+fn failed(error: OciSpecError) -> RuntimeError {
+    RuntimeError::Host {
+        action: "make the container's config.json".to_owned(),
+        source: std::io::Error::other(error),
+    }
+}

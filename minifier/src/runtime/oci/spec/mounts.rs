@@ -1,0 +1,230 @@
+//! Where a container's file systems come from: the image's volumes, and `--mount`, `--volume` and `--tmpfs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::super::super::error::RuntimeError;
+use super::super::super::mounts::{Mount, MountKind, is_propagation};
+use super::super::super::options::RunOptions;
+use super::super::super::volumes::Volume;
+use crate::image::ImageConfig;
+use crate::rootfs::ImagePath;
+
+/// The network that a container sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::runtime::oci) enum Network {
+    /// One of its own with a loopback device only.
+    Private,
+    /// The host's.
+    Host,
+    /// That of a namespace, by path.
+    Path(String),
+}
+
+impl Network {
+    /// Reads `--network`.
+    pub(in crate::runtime::oci) fn of(options: &RunOptions) -> Result<Self, RuntimeError> {
+        match options.network.as_deref() {
+            None | Some("none" | "private") => Ok(Self::Private),
+            Some("host") => Ok(Self::Host),
+            Some(path) if path.starts_with('/') => Ok(Self::Path(path.to_owned())),
+            Some(name) => Err(RuntimeError::Option {
+                option: format!("--network {name}"),
+                reason: "only none (the default), host and the path of a network namespace exist"
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
+/// What is mounted at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::runtime::oci) enum Storage {
+    /// A path of the host.
+    Bind {
+        source: String,
+        recursive: bool,
+        propagation: String,
+    },
+    /// A folder that lives as long as the container; those with the same name are the same.
+    Volume { name: Option<String>, copy: bool },
+    /// Memory.
+    Tmpfs { options: Vec<String> },
+}
+
+/// A mount of the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::runtime::oci) struct Place {
+    pub(in crate::runtime::oci) target: ImagePath,
+    pub(in crate::runtime::oci) read_only: bool,
+    pub(in crate::runtime::oci) storage: Storage,
+}
+
+/// Folders of volumes by their number in the list of places.
+pub(in crate::runtime::oci) type Volumes = BTreeMap<usize, std::path::PathBuf>;
+
+/// All mounts that image and options ask for, those above before those below.
+pub(in crate::runtime::oci) fn plan_storage(
+    config: &ImageConfig,
+    options: &RunOptions,
+) -> Result<Vec<Place>, RuntimeError> {
+    let mut places = Vec::new();
+    for mount in &options.mounts {
+        places.push(of_mount(mount)?);
+    }
+    for volume in &options.volumes {
+        places.push(of_volume(volume)?);
+    }
+    for tmpfs in &options.tmpfs {
+        places.push(place(&tmpfs.target, false, memory(&tmpfs.options)));
+    }
+    let mut taken = BTreeSet::new();
+    for place in &places {
+        if place.target.is_root() || !taken.insert(place.target.clone()) {
+            let reason = if place.target.is_root() {
+                "nothing can be mounted there"
+            } else {
+                "something else is to be mounted there too"
+            };
+            return Err(refused(&format!("a mount at {}", place.target), reason));
+        }
+    }
+    for target in config.volumes() {
+        let target = ImagePath::new(target);
+        if !target.is_root() && taken.insert(target.clone()) {
+            let storage = Storage::Volume {
+                name: None,
+                copy: true,
+            };
+            places.push(Place {
+                target,
+                read_only: false,
+                storage,
+            });
+        }
+    }
+    places.sort_by_key(|place| (place.target.components().count(), place.target.clone()));
+    Ok(places)
+}
+
+fn place(target: &str, read_only: bool, storage: Storage) -> Place {
+    Place {
+        target: ImagePath::new(target),
+        read_only,
+        storage,
+    }
+}
+
+fn refused(option: &str, reason: &str) -> RuntimeError {
+    RuntimeError::Option {
+        option: option.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn of_mount(mount: &Mount) -> Result<Place, RuntimeError> {
+    let storage = match &mount.kind {
+        MountKind::Bind {
+            source,
+            propagation,
+            non_recursive,
+        } => bind(source, propagation.as_deref(), !non_recursive)?,
+        MountKind::Volume {
+            driver: Some(driver),
+            ..
+        } if driver != "local" => {
+            return Err(refused(
+                &format!("a volume with driver {driver:?}"),
+                "only a daemon has volume drivers",
+            ));
+        }
+        MountKind::Volume { options, .. } if !options.is_empty() => {
+            return Err(refused(
+                &format!("a volume at {} with volume-opt", mount.target),
+                "only a daemon has volume drivers",
+            ));
+        }
+        MountKind::Volume {
+            source, no_copy, ..
+        } => Storage::Volume {
+            name: source.clone(),
+            copy: !no_copy,
+        },
+        MountKind::Tmpfs { size, mode } => {
+            let size = size.map(|size| format!("size={size}"));
+            let mode = mode.map(|mode| format!("mode={mode:o}"));
+            let options: Vec<String> = size.into_iter().chain(mode).collect();
+            memory(&options.join(","))
+        }
+    };
+    Ok(place(&mount.target, mount.read_only, storage))
+}
+
+/// `source:target[:options]`, as [`super::super::super::parse_volume`] leaves it.
+fn of_volume(volume: &Volume) -> Result<Place, RuntimeError> {
+    let text = match volume {
+        Volume::Anonymous(target) => {
+            let storage = Storage::Volume {
+                name: None,
+                copy: true,
+            };
+            return Ok(place(target, false, storage));
+        }
+        Volume::Bind(text) => text,
+    };
+    let mut fields = text.splitn(3, ':');
+    let (source, target) = (
+        fields.next().unwrap_or_default(),
+        fields.next().unwrap_or_default(),
+    );
+    let words: Vec<&str> = fields.next().map_or(Vec::new(), |o| o.split(',').collect());
+    let has = |word| words.contains(&word);
+    let storage = if source.starts_with('/') {
+        let propagation = words.iter().copied().find(|word| is_propagation(word));
+        bind(source, propagation, true)?
+    } else {
+        Storage::Volume {
+            name: Some(source.to_owned()),
+            copy: !has("nocopy"),
+        }
+    };
+    Ok(place(target, has("ro"), storage))
+}
+
+fn bind(source: &str, propagation: Option<&str>, recursive: bool) -> Result<Storage, RuntimeError> {
+    let option = || format!("a bind mount of {source}");
+    if !Path::new(source).try_exists().unwrap_or(false) {
+        return Err(refused(
+            &option(),
+            "there is no such file or folder on this host",
+        ));
+    }
+    let propagation = propagation.unwrap_or("rprivate");
+    if propagation.ends_with("shared") {
+        let reason = format!("propagation {propagation:?} would let mounts of the container out");
+        return Err(refused(&option(), &reason));
+    }
+    Ok(Storage::Bind {
+        source: source.to_owned(),
+        recursive,
+        propagation: propagation.to_owned(),
+    })
+}
+
+/// Docker's defaults, unless the options say the opposite.
+fn memory(options: &str) -> Storage {
+    let given: Vec<&str> = options
+        .split(',')
+        .filter(|option| !option.is_empty())
+        .collect();
+    let defaults = [("noexec", "exec"), ("nosuid", "suid"), ("nodev", "dev")];
+    let kept = defaults
+        .iter()
+        .filter(|(_, opposite)| !given.contains(opposite))
+        .map(|(default, _)| *default);
+    let options = kept
+        .chain(given.iter().copied())
+        .map(str::to_owned)
+        .collect();
+    Storage::Tmpfs { options }
+}

@@ -1,0 +1,124 @@
+//! [`walk`]: what a tree on disk holds.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, Dir as Entries, FileType, Mode, OFlags, Stat, lgetxattr, llistxattr, major, minor,
+    openat, readlinkat, statat,
+};
+
+use super::Dir;
+use super::write::Inode;
+use crate::rootfs::{ImagePath, Metadata, Mtime};
+
+/// The largest list of attributes and the largest attribute that the kernel gives.
+const XATTR: usize = 64 << 10;
+
+/// An entry of a tree.
+#[derive(Debug)]
+pub(in crate::runtime::oci) struct Found {
+    pub(in crate::runtime::oci) path: ImagePath,
+    pub(in crate::runtime::oci) meta: Metadata,
+    pub(in crate::runtime::oci) kind: FoundKind,
+    /// Device and number, the same for all names of a file that has several.
+    pub(in crate::runtime::oci) inode: Option<(u64, u64)>,
+}
+
+/// What it is.
+#[derive(Debug)]
+pub(in crate::runtime::oci) enum FoundKind {
+    Directory,
+    /// With its bytes, where it could be opened.
+    File(OwnedFd, u64),
+    Symlink(Vec<u8>),
+    Other(Inode),
+    Socket,
+}
+
+/// Calls `visit` with every entry of a tree, a directory before what it holds, the root first.
+pub(in crate::runtime::oci) fn walk(
+    dir: &mut Dir,
+    mut visit: impl FnMut(Found) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut todo = vec![ImagePath::root()];
+    while let Some(path) = todo.pop() {
+        let found = if path.is_root() {
+            look(dir.root(), b".", path.clone())?
+        } else {
+            look(dir.parent(&path)?, path.file_name(), path.clone())?
+        };
+        if matches!(found.kind, FoundKind::Directory) {
+            let mut names = Vec::new();
+            for entry in Entries::read_from(dir.at(&path)?)? {
+                let entry = entry?;
+                let name = entry.file_name().to_bytes();
+                if name != b"." && name != b".." {
+                    names.push(path.join(name));
+                }
+            }
+            names.sort();
+            todo.extend(names.into_iter().rev());
+        }
+        visit(found)?;
+    }
+    Ok(())
+}
+
+fn look(parent: BorrowedFd<'_>, name: &[u8], path: ImagePath) -> io::Result<Found> {
+    let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let device = || (major(stat.st_rdev), minor(stat.st_rdev));
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => FoundKind::Directory,
+        FileType::RegularFile => {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let file = openat(parent, name, flags, Mode::empty())?;
+            FoundKind::File(file, u64::try_from(stat.st_size).unwrap_or(0))
+        }
+        FileType::Symlink => FoundKind::Symlink(readlinkat(parent, name, Vec::new())?.into_bytes()),
+        FileType::CharacterDevice => FoundKind::Other(Inode::Char(device().0, device().1)),
+        FileType::BlockDevice => FoundKind::Other(Inode::Block(device().0, device().1)),
+        FileType::Fifo => FoundKind::Other(Inode::Fifo),
+        FileType::Socket => FoundKind::Socket,
+        FileType::Unknown => return Err(io::Error::other("a file of unknown kind")),
+    };
+    let linked = stat.st_nlink > 1 && !matches!(kind, FoundKind::Directory);
+    Ok(Found {
+        meta: metadata(parent, name, &stat)?,
+        kind,
+        inode: linked.then_some((stat.st_dev, stat.st_ino)),
+        path,
+    })
+}
+
+fn metadata(parent: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> io::Result<Metadata> {
+    let mut at = format!("/proc/self/fd/{}/", parent.as_raw_fd()).into_bytes();
+    at.extend_from_slice(name);
+    let mut xattrs = BTreeMap::new();
+    let mut list = Vec::with_capacity(XATTR);
+    match llistxattr(at.as_slice(), rustix::buffer::spare_capacity(&mut list)) {
+        Ok(_) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+        Err(error) => return Err(error.into()),
+    }
+    for name in list.split(|b| *b == 0).filter(|name| !name.is_empty()) {
+        let mut value = Vec::with_capacity(XATTR);
+        lgetxattr(
+            at.as_slice(),
+            name,
+            rustix::buffer::spare_capacity(&mut value),
+        )?;
+        value.shrink_to_fit();
+        xattrs.insert(name.to_vec(), value);
+    }
+    Ok(Metadata {
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mtime: Mtime {
+            secs: stat.st_mtime,
+            nanos: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+        },
+        xattrs,
+    })
+}

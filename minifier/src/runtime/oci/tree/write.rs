@@ -1,0 +1,295 @@
+//! [`TreeWriter`]: writes a tree with owners, modes, times and extended attributes, below a directory that is its own.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chownat, fchmod,
+    fchown, fsetxattr, futimens, linkat, lsetxattr, makedev, mkdirat, mknodat, openat, symlinkat,
+    utimensat,
+};
+use rustix::io::Errno;
+
+use super::Dir;
+use crate::rootfs::{ImagePath, Metadata, Mtime};
+
+/// Bytes copied at once; blocks of this size that are all zero become holes.
+const BLOCK: usize = 256 << 10;
+/// Attributes of overlayfs's own: an image must not steer how its layers are put together, and nobody sees them there.
+const OVERLAY: &[u8] = b"trusted.overlay.";
+
+/// What is neither a directory, a regular file nor a symbolic link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runtime::oci) enum Inode {
+    /// A character device, major and minor number.
+    Char(u32, u32),
+    /// A block device, major and minor number.
+    Block(u32, u32),
+    /// A named pipe.
+    Fifo,
+}
+
+/// Writes a tree. Each path is given once, after the directory that holds it.
+#[derive(Debug)]
+pub(in crate::runtime::oci) struct TreeWriter {
+    dir: Dir,
+    /// What is inside changes their times, so they are set at the end.
+    times: Vec<(ImagePath, Mtime)>,
+    buffer: Vec<u8>,
+}
+
+impl TreeWriter {
+    /// Writes below `dir`, an empty directory.
+    pub(in crate::runtime::oci) fn new(dir: Dir) -> Self {
+        Self {
+            dir,
+            times: Vec::new(),
+            buffer: vec![0; BLOCK],
+        }
+    }
+
+    /// Makes a directory, or gives the root its metadata.
+    pub(in crate::runtime::oci) fn directory(
+        &mut self,
+        path: &ImagePath,
+        meta: &Metadata,
+    ) -> io::Result<()> {
+        if !path.is_root() {
+            let parent = self.dir.parent(path)?;
+            mkdirat(parent, path.file_name(), Mode::RWXU)?;
+        }
+        set_all(self.dir.at(path)?, meta)?;
+        self.times.push((path.clone(), meta.mtime));
+        Ok(())
+    }
+
+    /// Makes a directory hide the one below it.
+    pub(in crate::runtime::oci) fn opaque(&mut self, path: &ImagePath) -> io::Result<()> {
+        let dir = self.dir.at(path)?;
+        Ok(fsetxattr(
+            dir,
+            "trusted.overlay.opaque",
+            b"y",
+            XattrFlags::empty(),
+        )?)
+    }
+
+    /// Makes a regular file of exactly `size` bytes.
+    pub(in crate::runtime::oci) fn file(
+        &mut self,
+        path: &ImagePath,
+        meta: &Metadata,
+        content: &mut dyn Read,
+        size: u64,
+    ) -> io::Result<()> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let parent = self.dir.parent(path)?;
+        let file = openat(parent, path.file_name(), flags, Mode::RUSR | Mode::WUSR)?;
+        let mut file = File::from(file);
+        copy(content, &mut file, size, &mut self.buffer)?;
+        set_all(file.as_fd(), meta)?;
+        Ok(futimens(&file, &times(meta.mtime))?)
+    }
+
+    /// Gives the file at `first` another name.
+    pub(in crate::runtime::oci) fn hard_link(
+        &mut self,
+        path: &ImagePath,
+        first: &ImagePath,
+    ) -> io::Result<()> {
+        let from = self.dir.parent(first)?.try_clone_to_owned()?;
+        let to = self.dir.parent(path)?;
+        Ok(linkat(
+            from,
+            first.file_name(),
+            to,
+            path.file_name(),
+            AtFlags::empty(),
+        )?)
+    }
+
+    /// Makes a symbolic link.
+    pub(in crate::runtime::oci) fn symlink(
+        &mut self,
+        path: &ImagePath,
+        meta: &Metadata,
+        target: &[u8],
+    ) -> io::Result<()> {
+        symlinkat(target, self.dir.parent(path)?, path.file_name())?;
+        self.set_named(path, meta)
+    }
+
+    /// Makes a device or a named pipe.
+    pub(in crate::runtime::oci) fn inode(
+        &mut self,
+        path: &ImagePath,
+        meta: &Metadata,
+        inode: Inode,
+    ) -> io::Result<()> {
+        let (kind, device) = match inode {
+            Inode::Char(major, minor) => (FileType::CharacterDevice, makedev(major, minor)),
+            Inode::Block(major, minor) => (FileType::BlockDevice, makedev(major, minor)),
+            Inode::Fifo => (FileType::Fifo, 0),
+        };
+        let parent = self.dir.parent(path)?;
+        mknodat(parent, path.file_name(), kind, Mode::RUSR, device)?;
+        self.set_named(path, meta)?;
+        // Just made here, where nobody else writes: no link can be in its place.
+        let parent = self.dir.parent(path)?;
+        rustix::fs::chmodat(parent, path.file_name(), mode(meta), AtFlags::empty())?;
+        self.set_time(path, meta.mtime)
+    }
+
+    /// Makes a whiteout of overlayfs.
+    pub(in crate::runtime::oci) fn whiteout(&mut self, path: &ImagePath) -> io::Result<()> {
+        let parent = self.dir.parent(path)?;
+        let name = path.file_name();
+        Ok(mknodat(
+            parent,
+            name,
+            FileType::CharacterDevice,
+            Mode::empty(),
+            makedev(0, 0),
+        )?)
+    }
+
+    /// Sets the times of the directories.
+    pub(in crate::runtime::oci) fn finish(mut self) -> io::Result<()> {
+        for (path, mtime) in std::mem::take(&mut self.times).into_iter().rev() {
+            futimens(self.dir.at(&path)?, &times(mtime))?;
+        }
+        Ok(())
+    }
+
+    /// Sets what cannot be set through a descriptor, because the thing cannot be opened: all but the mode.
+    fn set_named(&mut self, path: &ImagePath, meta: &Metadata) -> io::Result<()> {
+        let (uid, gid) = owner(meta)?;
+        let parent = self.dir.parent(path)?;
+        let name = path.file_name();
+        chownat(
+            parent,
+            name,
+            Some(uid),
+            Some(gid),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?;
+        if !meta.xattrs.is_empty() {
+            let mut at = format!("/proc/self/fd/{}/", parent.as_raw_fd()).into_bytes();
+            at.extend_from_slice(name);
+            set_xattrs(meta, |name, value| {
+                lsetxattr(at.as_slice(), name, value, XattrFlags::empty())
+            })?;
+        }
+        self.set_time(path, meta.mtime)
+    }
+
+    fn set_time(&mut self, path: &ImagePath, mtime: Mtime) -> io::Result<()> {
+        let parent = self.dir.parent(path)?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        Ok(utimensat(parent, path.file_name(), &times(mtime), flags)?)
+    }
+}
+
+/// Owner first: a change of owner takes set-user-ID bits and capabilities away.
+fn set_all(fd: BorrowedFd<'_>, meta: &Metadata) -> io::Result<()> {
+    let (uid, gid) = owner(meta)?;
+    fchown(fd, Some(uid), Some(gid))?;
+    fchmod(fd, mode(meta))?;
+    set_xattrs(meta, |name, value| {
+        fsetxattr(fd, name, value, XattrFlags::empty())
+    })
+}
+
+fn mode(meta: &Metadata) -> Mode {
+    Mode::from_raw_mode(meta.mode & 0o7777)
+}
+
+fn owner(meta: &Metadata) -> io::Result<(Uid, Gid)> {
+    // Means "leave it" to the kernel, and no process can have it.
+    if meta.uid == u32::MAX || meta.gid == u32::MAX {
+        let message = format!("owner {}:{} cannot exist", meta.uid, meta.gid);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok((Uid::from_raw(meta.uid), Gid::from_raw(meta.gid)))
+}
+
+fn set_xattrs(
+    meta: &Metadata,
+    set: impl Fn(&[u8], &[u8]) -> rustix::io::Result<()>,
+) -> io::Result<()> {
+    for (name, value) in &meta.xattrs {
+        if name.starts_with(OVERLAY) {
+            continue;
+        }
+        match set(name, value) {
+            Ok(()) => {}
+            // What this file system or this kind of file cannot carry; container engines pass over it too.
+            Err(Errno::OPNOTSUPP | Errno::PERM) => tracing::debug!(
+                name = %String::from_utf8_lossy(name),
+                "an extended attribute cannot be kept here"
+            ),
+            Err(error) => {
+                let name = String::from_utf8_lossy(name);
+                let message = format!(
+                    "set extended attribute {name:?}: {}",
+                    io::Error::from(error)
+                );
+                return Err(io::Error::new(io::Error::from(error).kind(), message));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn times(mtime: Mtime) -> Timestamps {
+    let time = Timespec {
+        tv_sec: mtime.secs,
+        tv_nsec: i64::from(mtime.nanos.min(999_999_999)),
+    };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
+}
+
+fn copy(from: &mut dyn Read, to: &mut File, size: u64, buffer: &mut [u8]) -> io::Result<()> {
+    let mut left = size;
+    let mut hole = false;
+    while left > 0 {
+        let want = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+        let got = fill(from, &mut buffer[..want])?;
+        if got < want {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        left -= want as u64;
+        hole = want == BLOCK && buffer.iter().all(|b| *b == 0);
+        if hole {
+            to.seek(SeekFrom::Current(BLOCK as i64))?;
+        } else {
+            to.write_all(&buffer[..want])?;
+        }
+    }
+    if from.read(&mut buffer[..1])? != 0 {
+        let message = format!("it holds more than the {size} bytes that it should");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    if hole {
+        to.set_len(size)?;
+    }
+    Ok(())
+}
+
+fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,135 @@
+//! One layer against what its descriptor and the config say of it.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use super::validate::Mismatch;
+use crate::image::media_type::LayerKind;
+use crate::image::{Descriptor, DiffId, Digest, HashingReader};
+use crate::rootfs::tar::{Compression, StreamInput, TarReader, decompress, index_layer};
+use crate::transport::control::{Control, Watched};
+use crate::transport::limits::Budget;
+use crate::transport::stored::BlobStore;
+
+/// How much is read at a time.
+const CHUNK: usize = 256 << 10;
+
+/// Reads one layer to its end, whatever is wrong with it. `diff_id` is the config's word, where there is one.
+pub(super) fn check_layer(
+    blobs: &dyn BlobStore,
+    layer: &Descriptor,
+    diff_id: Option<DiffId>,
+    budget: &Budget,
+    control: &Control,
+) -> Vec<Mismatch> {
+    let mut found = Vec::new();
+    let mut wrong = |message: String| {
+        found.push(Mismatch {
+            object: format!("layer {}", layer.digest),
+            message,
+        });
+    };
+    match LayerKind::of(&layer.media_type) {
+        LayerKind::Tar => {}
+        LayerKind::Other => wrong(format!(
+            "its media type {:?} is no layer's",
+            layer.media_type
+        )),
+        LayerKind::Foreign => wrong(format!("it is foreign ({})", layer.media_type)),
+        LayerKind::Encrypted => {
+            wrong(format!("it is encrypted ({})", layer.media_type));
+        }
+    }
+    let blob = match blobs.open(layer) {
+        Ok(blob) => blob,
+        Err(error) => {
+            wrong(error.to_string());
+            return found;
+        }
+    };
+    let mut blob = HashingReader::new(Watched::new(blob, control));
+    let contents = contents(&mut blob, layer, budget);
+    // Whatever the contents are, the blob is read to its end.
+    if let Err(error) = io::copy(&mut blob, &mut io::sink()) {
+        wrong(format!("it cannot be read: {error}"));
+        return found;
+    }
+    let (hash, size) = blob.finish();
+    let digest = Digest::from_bytes(hash);
+    if digest != layer.digest {
+        wrong(format!("its bytes have the digest {digest}"));
+    }
+    if size != layer.size {
+        wrong(format!(
+            "it has {size} bytes, the manifest says {}",
+            layer.size
+        ));
+    }
+    match contents {
+        Err(message) => wrong(message),
+        Ok(contents) => {
+            if let Some(message) = other_compression(&layer.media_type, contents.compression) {
+                wrong(message);
+            }
+            if let Some(expected) = diff_id
+                && contents.diff_id != expected
+            {
+                wrong(format!(
+                    "its diff ID is {}, the config says {expected}",
+                    contents.diff_id
+                ));
+            }
+            if let Some(message) = contents.no_tar {
+                wrong(message);
+            }
+        }
+    }
+    found
+}
+
+struct Contents {
+    compression: Compression,
+    diff_id: DiffId,
+    /// Why it is no tar.
+    no_tar: Option<String>,
+}
+
+/// Decompresses and indexes what `blob` gives.
+fn contents(
+    blob: &mut (impl Read + Send),
+    layer: &Descriptor,
+    budget: &Budget,
+) -> Result<Contents, String> {
+    let mut blob = BufReader::with_capacity(CHUNK, blob);
+    let head = blob
+        .fill_buf()
+        .map_err(|e| format!("it cannot be read: {e}"))?;
+    let compression = Compression::detect(head).map_err(|e| e.to_string())?;
+    let broken = |e: io::Error| format!("its compression ({compression}) is broken: {e}");
+    let plain = decompress(blob, compression).map_err(broken)?;
+    let mut plain = HashingReader::new(budget.bound(plain, layer.size));
+    let buffered = BufReader::with_capacity(CHUNK, &mut plain);
+    let mut reader = TarReader::new(StreamInput::new(buffered));
+    let indexed = index_layer(&mut reader, 0);
+    drop(reader);
+    io::copy(&mut plain, &mut io::sink()).map_err(broken)?;
+    Ok(Contents {
+        compression,
+        diff_id: DiffId::from_bytes(plain.finish().0),
+        no_tar: indexed.err().map(|e| e.to_string()),
+    })
+}
+
+/// What is wrong with a media type whose compression is another one.
+fn other_compression(media_type: &str, found: Compression) -> Option<String> {
+    if LayerKind::of(media_type) != LayerKind::Tar {
+        return None;
+    }
+    let said = match media_type.rsplit_once(['+', '.']) {
+        Some((_, "gzip")) => Compression::Gzip,
+        Some((_, "zstd")) => Compression::Zstd,
+        _ => Compression::None,
+    };
+    (said != found).then(|| {
+        format!("its media type {media_type:?} says compression {said}, its bytes say {found}")
+    })
+}

@@ -1,0 +1,178 @@
+//! [`validate`]: everything about the image at a location, whatever is wrong with it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use super::image::check_image;
+use crate::image::{Digest, Manifest};
+use crate::transport::control::Control;
+use crate::transport::error::TransportError;
+use crate::transport::limits::Limits;
+use crate::transport::location::Location;
+use crate::transport::read::{Documented, OpenOptions, documents, open_image};
+use crate::transport::select::{LayoutError, Select};
+use crate::transport::source::joined;
+
+/// One thing that is not as the image says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Mismatch {
+    /// What is wrong: a document by its path, a config or a layer by its digest.
+    pub object: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.object, self.message)
+    }
+}
+
+/// What was checked and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Validation {
+    /// The location as the user wrote it.
+    pub source: String,
+    /// Digest of the manifest, as its bytes are; none where there is no manifest that can be read.
+    pub manifest: Option<Digest>,
+    /// Digest of the config, as the manifest says.
+    pub config: Option<Digest>,
+    /// Digests of the layers, as the manifest says, lowest first.
+    pub layers: Vec<Digest>,
+    /// Everything that is not as it says, sorted; empty where all is.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// Checks the image at a location. Errors are about reading it at all; what is wrong with it is in the result.
+pub async fn validate(
+    location: &Location,
+    options: &OpenOptions,
+) -> Result<Validation, TransportError> {
+    let checked = tokio::select! {
+        checked = check(location, options) => checked,
+        () = options.control.cancelled() => Ok(Validation::of(location.as_str(), None)),
+    };
+    // What was interrupted looks like what is broken.
+    match options.control.is_cancelled() {
+        true => Err(TransportError::Cancelled {
+            doing: "check",
+            location: location.to_string(),
+        }),
+        false => checked,
+    }
+}
+
+async fn check(location: &Location, options: &OpenOptions) -> Result<Validation, TransportError> {
+    let (text, of_task) = (location.to_string(), options.clone());
+    let documented = {
+        let (location, options) = (location.clone(), options.clone());
+        joined(spawn_blocking(move || documents(&location, &options)).await)?
+    };
+    if let Some((documented, select)) = documented {
+        let checking = spawn_blocking(move || {
+            let OpenOptions {
+                limits, control, ..
+            } = of_task;
+            check_documents(&text, &documented, &select, limits, &control)
+        });
+        return joined(checking.await);
+    }
+    // What comes through a server has documents that are right, or cannot be opened.
+    let stored = open_image(location, options).await?;
+    let checking = spawn_blocking(move || {
+        let (manifest, config) = (&stored.manifest, Some(&stored.config));
+        let OpenOptions {
+            limits, control, ..
+        } = of_task;
+        let mut mismatches = check_image(manifest, config, &*stored.blobs, limits, &control);
+        mismatches.sort();
+        mismatches.dedup();
+        Validation {
+            mismatches,
+            ..Validation::of(&stored.reference, Some(manifest))
+        }
+    });
+    Ok(joined(checking.await))
+}
+
+/// Checks an image archive, which must hold one image.
+pub fn check_archive(file: File) -> Result<Vec<Mismatch>, TransportError> {
+    let control = Control::none();
+    let documented = Documented::archive(file, "the archive", &control)?;
+    let limits = Limits::default();
+    let select = Select::default();
+    let checked = check_documents("the archive", &documented, &select, limits, &control);
+    checked.map(|validation| validation.mismatches)
+}
+
+fn check_documents(
+    location: &str,
+    documented: &Documented,
+    select: &Select,
+    limits: Limits,
+    control: &Control,
+) -> Result<Validation, TransportError> {
+    let mut checked = select.check(documented.documents());
+    if let Some(source) = checked.problems.pop_if(|problem| problem.is_of_choice()) {
+        let location = location.to_owned();
+        return Err(TransportError::Layout {
+            location,
+            source: Box::new(source),
+        });
+    }
+    let mut found: BTreeSet<Mismatch> = BTreeSet::new();
+    let documents = |error: &LayoutError| Mismatch {
+        object: "documents".into(),
+        message: error.to_string(),
+    };
+    found.extend(checked.problems.iter().map(documents));
+    found.extend(
+        documented
+            .structure(checked.choice.as_ref())
+            .into_iter()
+            .map(|message| Mismatch {
+                object: "structure".into(),
+                message,
+            }),
+    );
+    let mut validation = Validation::of(location, None);
+    if let Some(choice) = checked.choice {
+        match documented.image(location, control, choice) {
+            Ok((manifest, config, blobs)) => {
+                validation = Validation::of(location, Some(&manifest));
+                let image = check_image(&manifest, Some(&config), &*blobs, limits, control);
+                found.extend(image);
+            }
+            Err(error) => {
+                found.insert(Mismatch {
+                    object: "documents".into(),
+                    message: error.to_string(),
+                });
+            }
+        }
+    } else if let Some(manifest) = checked.without_config {
+        validation = Validation::of(location, Some(&manifest));
+        let blobs = documented.blobs(&manifest);
+        found.extend(check_image(&manifest, None, &*blobs, limits, control));
+    }
+    validation.mismatches = found.into_iter().collect();
+    Ok(validation)
+}
+
+impl Validation {
+    fn of(source: &str, manifest: Option<&Manifest>) -> Self {
+        Self {
+            source: source.to_owned(),
+            manifest: manifest.map(Manifest::digest),
+            config: manifest.map(|manifest| manifest.config().digest),
+            layers: manifest
+                .map(|manifest| manifest.layers().iter().map(|l| l.digest).collect())
+                .unwrap_or_default(),
+            mismatches: Vec::new(),
+        }
+    }
+}

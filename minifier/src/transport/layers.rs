@@ -1,0 +1,106 @@
+//! [`LayerReader`]: a layer of a stored image uncompressed, its blob verified as it is read.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use super::control::{Control, Watched};
+use super::error::TransportError;
+use super::limits::{Bounded, Budget};
+use super::select::LayoutError;
+use super::stored::{StoredImage, VerifiedReader};
+use crate::image::{Descriptor, DiffId};
+use crate::rootfs::tar::{Compression, decompress};
+
+/// How much is read of a blob at a time.
+const CHUNK: usize = 256 << 10;
+
+/// A layer's tar. It ends well only where the blob is what its descriptor says.
+pub(super) struct LayerReader<'a>(Bounded<Box<dyn Read + Send + 'a>>);
+
+impl<'a> LayerReader<'a> {
+    /// Opens a layer. How it is compressed is told by its bytes.
+    pub(super) fn open(
+        stored: &'a StoredImage,
+        layer: &Descriptor,
+        budget: &Budget,
+        control: &Control,
+    ) -> Result<Self, TransportError> {
+        let (compression, blob) = open_blob(stored, layer, control)?;
+        let plain = decompress(blob, compression).map_err(|e| stored.layer_error(layer, e))?;
+        Ok(Self(budget.bound(plain, layer.size)))
+    }
+}
+
+impl Read for LayerReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+type Blob<'a> = BufReader<Watched<VerifiedReader<'a>>>;
+
+/// Opens the blob of a layer and looks at its first bytes.
+fn open_blob<'a>(
+    stored: &'a StoredImage,
+    layer: &Descriptor,
+    control: &Control,
+) -> Result<(Compression, Blob<'a>), TransportError> {
+    let blob = Watched::new(stored.open(layer)?, control);
+    let mut blob = BufReader::with_capacity(CHUNK, blob);
+    let compression = blob
+        .fill_buf()
+        .and_then(|head| Compression::detect(head).map_err(io::Error::other))
+        .map_err(|e| stored.layer_error(layer, e))?;
+    Ok((compression, blob))
+}
+
+impl StoredImage {
+    /// How the blob of a layer is compressed.
+    pub(super) fn compression(
+        &self,
+        layer: &Descriptor,
+        control: &Control,
+    ) -> Result<Compression, TransportError> {
+        open_blob(self, layer, control).map(|(compression, _)| compression)
+    }
+
+    pub(super) fn layer_error(&self, layer: &Descriptor, source: io::Error) -> TransportError {
+        TransportError::Layer {
+            layer: layer.digest,
+            location: self.reference.clone(),
+            source,
+        }
+    }
+
+    pub(super) fn check_diff_id(
+        &self,
+        layer: &Descriptor,
+        expected: DiffId,
+        found: DiffId,
+    ) -> Result<(), TransportError> {
+        if expected == found {
+            return Ok(());
+        }
+        Err(TransportError::DiffId {
+            layer: layer.digest,
+            location: self.reference.clone(),
+            expected,
+            found,
+        })
+    }
+
+    /// As many diff IDs as layers?
+    pub(super) fn check_layer_count(&self) -> Result<(), TransportError> {
+        let (layers, diff_ids) = (self.manifest.layers().len(), self.config.diff_ids().len());
+        if layers == diff_ids {
+            return Ok(());
+        }
+        Err(TransportError::Layout {
+            location: self.reference.clone(),
+            source: Box::new(LayoutError::LayerCount {
+                config: self.config.digest().to_string(),
+                layers,
+                diff_ids,
+            }),
+        })
+    }
+}

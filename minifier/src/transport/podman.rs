@@ -1,0 +1,65 @@
+//! Podman's socket, which speaks Docker's API: the way to `containers-storage`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::daemon::Daemon;
+use super::endpoint::{Endpoint, Origin};
+use super::error::TransportError;
+
+impl Daemon {
+    /// Connects to Podman: at `CONTAINER_HOST`, or at the socket of this user.
+    pub async fn podman() -> Result<Self, TransportError> {
+        if let Some(url) = env::var("CONTAINER_HOST").ok().filter(|v| !v.is_empty()) {
+            return Self::connect_to(Endpoint {
+                url,
+                origin: Origin::Host,
+                tls: None,
+            })
+            .await;
+        }
+        let sockets = sockets(
+            rustix::process::geteuid().is_root(),
+            env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).as_deref(),
+        );
+        let socket = sockets.iter().find(|socket| socket.exists());
+        let Some(socket) = socket else {
+            return Err(TransportError::PodmanAbsent {
+                sockets: sockets
+                    .iter()
+                    .map(|socket| socket.display().to_string())
+                    .collect::<Vec<_>>()
+                    .join(" or "),
+            });
+        };
+        Self::connect_to(Endpoint {
+            url: format!("unix://{}", socket.display()),
+            origin: Origin::Default,
+            tls: None,
+        })
+        .await
+    }
+}
+
+/// Where Podman listens by default.
+fn sockets(root: bool, runtime_dir: Option<&Path>) -> Vec<PathBuf> {
+    let own = runtime_dir.map(|dir| dir.join("podman/podman.sock"));
+    match (root, own) {
+        (false, Some(own)) => vec![own],
+        _ => vec!["/run/podman/podman.sock".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_have_a_socket_of_their_own() {
+        let dir = Path::new("/run/user/1000");
+        assert_eq!(sockets(false, Some(dir)), [dir.join("podman/podman.sock")]);
+        let system = [PathBuf::from("/run/podman/podman.sock")];
+        assert_eq!(sockets(true, Some(dir)), system);
+        assert_eq!(sockets(false, None), system);
+    }
+}

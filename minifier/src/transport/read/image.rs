@@ -1,0 +1,172 @@
+//! From a choice among documents to a [`StoredImage`].
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::blobs::{FileBlobs, FileRange};
+use super::layout_dir::LayoutDir;
+use super::tar_file::TarFile;
+use crate::image::{Descriptor, DiffId, Digest, HashingReader, Manifest, media_type};
+use crate::rootfs::ImagePath;
+use crate::rootfs::tar::Compression;
+use crate::transport::control::{Control, Watched};
+use crate::transport::error::TransportError;
+use crate::transport::parallel::{for_each, processors};
+use crate::transport::select::{Choice, LayoutError, check_layers, display};
+use crate::transport::stored::StoredImage;
+
+/// How much is read at a time.
+const CHUNK: usize = 256 << 10;
+
+/// What an image is read from: the location as the user wrote it, and who watches.
+pub(in crate::transport) struct Reading<'a> {
+    pub(in crate::transport) location: &'a str,
+    pub(in crate::transport) control: &'a Control,
+}
+
+impl Reading<'_> {
+    pub(super) fn layout_error(&self, source: LayoutError) -> TransportError {
+        TransportError::Layout {
+            location: self.location.to_owned(),
+            source: Box::new(source),
+        }
+    }
+
+    /// The image in a folder.
+    pub(super) fn of_layout(
+        &self,
+        dir: Arc<LayoutDir>,
+        choice: Choice,
+        notes: Vec<String>,
+    ) -> Result<StoredImage, TransportError> {
+        let manifest = choice.manifest.clone();
+        let manifest = manifest.ok_or_else(|| self.layout_error(LayoutError::Empty))?;
+        self.stored(choice, manifest, dir, notes)
+    }
+
+    /// The image in an archive.
+    pub(super) fn of_archive(
+        &self,
+        tar: &TarFile,
+        choice: Choice,
+        notes: Vec<String>,
+    ) -> Result<StoredImage, TransportError> {
+        self.check_count(&choice, choice.layers.len())?;
+        let ranges = choice
+            .layers
+            .iter()
+            .map(|path| self.range(tar, path, &choice))
+            .collect::<Result<Vec<FileRange>, _>>()?;
+        let config = choice.config.to_bytes();
+        let manifest = match &choice.manifest {
+            Some(manifest) => manifest.clone(),
+            None => self.made_up(&choice, &ranges)?,
+        };
+        let mut blobs = FileBlobs::default();
+        for (layer, range) in manifest.layers().iter().zip(ranges) {
+            blobs.ranges.insert(layer.digest, range);
+        }
+        blobs.documents.insert(choice.config_digest, config);
+        self.stored(choice, manifest, Arc::new(blobs), notes)
+    }
+
+    fn stored(
+        &self,
+        choice: Choice,
+        manifest: Manifest,
+        blobs: Arc<dyn crate::transport::stored::BlobStore>,
+        notes: Vec<String>,
+    ) -> Result<StoredImage, TransportError> {
+        self.check_count(&choice, manifest.layers().len())?;
+        check_layers(&manifest).map_err(|source| self.layout_error(source))?;
+        Ok(StoredImage {
+            reference: self.location.to_owned(),
+            names: choice.names,
+            manifest,
+            config: choice.config,
+            blobs,
+            notes,
+        })
+    }
+
+    fn check_count(&self, choice: &Choice, layers: usize) -> Result<(), TransportError> {
+        let diff_ids = choice.config.diff_ids().len();
+        if diff_ids == layers {
+            return Ok(());
+        }
+        Err(self.layout_error(LayoutError::LayerCount {
+            config: display(&choice.config_path),
+            layers,
+            diff_ids,
+        }))
+    }
+
+    fn range(
+        &self,
+        tar: &TarFile,
+        path: &ImagePath,
+        choice: &Choice,
+    ) -> Result<FileRange, TransportError> {
+        let range = tar
+            .range(path)
+            .map_err(|source| self.layout_error(source))?;
+        range.ok_or_else(|| {
+            self.layout_error(LayoutError::Missing {
+                member: display(path),
+                wanted_by: match &choice.manifest {
+                    Some(manifest) => format!("manifest {}", manifest.digest()),
+                    None => "manifest.json".into(),
+                },
+            })
+        })
+    }
+
+    /// A manifest for an image that is stored without one.
+    fn made_up(&self, choice: &Choice, ranges: &[FileRange]) -> Result<Manifest, TransportError> {
+        let layers: Vec<(&DiffId, &FileRange)> =
+            choice.config.diff_ids().iter().zip(ranges).collect();
+        let layers = for_each(&layers, processors(), |&(diff_id, range)| {
+            self.descriptor(*diff_id, range)
+                .map_err(|source| TransportError::Layer {
+                    layer: Digest::from(*diff_id),
+                    location: self.location.to_owned(),
+                    source,
+                })
+        })?;
+        let config = choice.config.to_bytes();
+        let config = Descriptor::new(
+            media_type::OCI_CONFIG,
+            choice.config_digest,
+            config.len() as u64,
+        );
+        Ok(Manifest::new(config, layers, Default::default()))
+    }
+
+    /// An uncompressed layer has its diff ID for a digest, which is checked when it is read. Any other is read now.
+    fn descriptor(&self, diff_id: DiffId, range: &FileRange) -> io::Result<Descriptor> {
+        let mut head = Vec::new();
+        range
+            .reader()
+            .take(Compression::HEAD as u64)
+            .read_to_end(&mut head)?;
+        let compression = Compression::detect(&head).map_err(io::Error::other)?;
+        let media_type = layer_type(compression);
+        if compression == Compression::None {
+            return Ok(Descriptor::new(media_type, diff_id.into(), range.len));
+        }
+        let mut reader = HashingReader::new(Watched::new(range.reader(), self.control));
+        let mut chunk = vec![0; CHUNK];
+        while reader.read(&mut chunk)? > 0 {}
+        let (hash, size) = reader.finish();
+        Ok(Descriptor::new(media_type, Digest::from_bytes(hash), size))
+    }
+}
+
+/// The media type of a layer that is compressed so.
+pub(in crate::transport) fn layer_type(compression: Compression) -> String {
+    match compression {
+        Compression::None => media_type::OCI_LAYER.to_owned(),
+        Compression::Gzip => format!("{}+gzip", media_type::OCI_LAYER),
+        Compression::Zstd => format!("{}+zstd", media_type::OCI_LAYER),
+    }
+}

@@ -1,0 +1,19 @@
+//! Reading images as they are stored: OCI layouts in folders, archives in files that can be sought, whatever else
+//! after it was spooled. Blobs are read later, and only those that are needed.
+
+mod blobs;
+mod documented;
+mod image;
+mod layout_dir;
+mod open;
+mod source;
+mod spool;
+mod tar_file;
+
+pub(super) use blobs::{FileBlobs, FileRange};
+pub(super) use documented::{Documented, documents};
+pub(super) use image::layer_type;
+pub(super) use layout_dir::LayoutDir;
+pub use open::{OpenOptions, open_image};
+pub use source::open_source;
+pub(super) use spool::scratch_error;

@@ -1,0 +1,119 @@
+//! [`open_source`]: the layers of a stored image opened for the rebuild: decompressed, verified, indexed.
+
+use std::collections::BTreeMap;
+use std::io::BufReader;
+use std::path::Path;
+
+use super::spool::scratch_error;
+use crate::image::{Descriptor, DiffId, Digest, Image};
+use crate::rootfs::LayerIndex;
+use crate::transport::archive::{SpoolError, SpoolStore, Spooled, SpooledTar, set_layer, spool};
+use crate::transport::control::Control;
+use crate::transport::error::TransportError;
+use crate::transport::layers::LayerReader;
+use crate::transport::limits::{Budget, Limits};
+use crate::transport::parallel::{for_each, processors};
+use crate::transport::source::{ReadHow, Source};
+use crate::transport::stored::StoredImage;
+
+/// Reads every layer of a stored image into unnamed files in the folder `scratch`: decompressed, with digest, size and
+/// diff ID checked, and indexed; several at once. Blocks.
+pub fn open_source(
+    stored: &StoredImage,
+    scratch: &Path,
+    limits: Limits,
+    control: &Control,
+) -> Result<Source, TransportError> {
+    let opened = open(stored, scratch, limits, control);
+    match opened {
+        Err(_) if control.is_cancelled() => Err(TransportError::Cancelled {
+            doing: "read",
+            location: stored.reference.clone(),
+        }),
+        opened => opened,
+    }
+}
+
+fn open(
+    stored: &StoredImage,
+    scratch: &Path,
+    limits: Limits,
+    control: &Control,
+) -> Result<Source, TransportError> {
+    let layers = stored.manifest.layers();
+    let diff_ids = stored.config.diff_ids();
+    stored.check_layer_count()?;
+    // A layer that comes twice is spooled once.
+    let mut distinct: Vec<(&Descriptor, DiffId)> = Vec::new();
+    let mut places: BTreeMap<(Digest, DiffId), usize> = BTreeMap::new();
+    for (layer, &diff_id) in layers.iter().zip(diff_ids) {
+        places.entry((layer.digest, diff_id)).or_insert_with(|| {
+            distinct.push((layer, diff_id));
+            distinct.len() - 1
+        });
+    }
+    let budget = Budget::new(limits);
+    let spooled = for_each(&distinct, processors(), |&(layer, diff_id)| {
+        spool_layer(stored, layer, diff_id, scratch, &budget, control)
+    })?;
+    let mut source = Source {
+        image: Image {
+            reference: stored.reference.clone(),
+            config: stored.config.clone(),
+        },
+        image_id: stored.config.digest(),
+        repo_tags: stored
+            .names
+            .iter()
+            .filter(|name| name.contains(['/', ':']))
+            .cloned()
+            .collect(),
+        layers: Vec::new(),
+        layer_bytes: Vec::new(),
+        content: Box::new(SpoolStore::default()),
+        how: ReadHow::Stored {
+            location: stored.reference.clone(),
+        },
+        archive_bytes: layers.iter().map(|layer| layer.size).sum(),
+    };
+    let mut store = SpoolStore::default();
+    for (number, (layer, &diff_id)) in (0u32..).zip(layers.iter().zip(diff_ids)) {
+        let place = places[&(layer.digest, diff_id)];
+        let mut index: LayerIndex = spooled[place].layer.index.clone();
+        set_layer(&mut index, number);
+        source.layers.push(index);
+        source.layer_bytes.push(spooled[place].bytes);
+        store.layers.push(place);
+    }
+    store.tars = spooled
+        .into_iter()
+        .map(|spooled| SpooledTar {
+            file: spooled.file,
+            sparse: spooled.layer.sparse,
+        })
+        .collect();
+    source.content = Box::new(store);
+    Ok(source)
+}
+
+fn spool_layer(
+    stored: &StoredImage,
+    layer: &Descriptor,
+    diff_id: DiffId,
+    scratch: &Path,
+    budget: &Budget,
+    control: &Control,
+) -> Result<Spooled, TransportError> {
+    let reader = LayerReader::open(stored, layer, budget, control)?;
+    let spooled = spool(BufReader::new(reader), scratch).map_err(|error| match error {
+        SpoolError::Compression(source) => stored.layer_error(layer, source),
+        SpoolError::Scratch(source) => scratch_error(scratch, source),
+        SpoolError::Layer(source) => TransportError::LayerTar {
+            layer: layer.digest,
+            location: stored.reference.clone(),
+            source,
+        },
+    })?;
+    stored.check_diff_id(layer, diff_id, spooled.diff_id)?;
+    Ok(spooled)
+}

@@ -1,0 +1,109 @@
+//! Archives that cannot be sought, or are compressed as a whole, on their way to an unnamed temporary file.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use super::open::OpenOptions;
+use crate::rootfs::tar::{Compression, decompress};
+use crate::transport::control::Watched;
+use crate::transport::error::TransportError;
+use crate::transport::limits::Budget;
+
+/// How much is read and written at a time.
+const CHUNK: usize = 256 << 10;
+
+/// Gives a file that is a plain tar: `file` itself, or what it holds, decompressed.
+pub(super) fn seekable(
+    file: File,
+    location: &str,
+    options: &OpenOptions,
+) -> Result<File, TransportError> {
+    let read_error = |source| TransportError::Read {
+        location: location.to_owned(),
+        source,
+    };
+    let meta = file.metadata().map_err(read_error)?;
+    if meta.is_dir() {
+        return Err(read_error(io::ErrorKind::IsADirectory.into()));
+    }
+    let (compressed, compression) = match meta.is_file() {
+        false => (u64::MAX, None),
+        true => {
+            let mut head = Vec::new();
+            (&file)
+                .take(Compression::HEAD as u64)
+                .read_to_end(&mut head)
+                .map_err(read_error)?;
+            let compression = Compression::detect(&head).map_err(io::Error::other);
+            let compression = compression.map_err(read_error)?;
+            io::Seek::rewind(&mut &file).map_err(read_error)?;
+            (meta.len(), Some(compression))
+        }
+    };
+    match compression {
+        Some(Compression::None) => Ok(file),
+        _ => spool(
+            BufReader::with_capacity(CHUNK, file),
+            compressed,
+            location,
+            options,
+        ),
+    }
+}
+
+/// What standard input holds.
+pub(super) fn standard_input(options: &OpenOptions) -> Result<File, TransportError> {
+    let file = io::stdin().as_fd().try_clone_to_owned();
+    let file = file.map_err(|source| TransportError::Read {
+        location: "-".into(),
+        source,
+    })?;
+    seekable(File::from(file), "-", options)
+}
+
+/// Writes what a stream holds, decompressed, to an unnamed file. `compressed` is its length, where that is known.
+pub(super) fn spool(
+    mut stream: impl BufRead + Send,
+    compressed: u64,
+    location: &str,
+    options: &OpenOptions,
+) -> Result<File, TransportError> {
+    let read_error = |source| TransportError::Read {
+        location: location.to_owned(),
+        source,
+    };
+    let scratch_error = |source| scratch_error(&options.scratch, source);
+    let mut head = Vec::new();
+    stream
+        .by_ref()
+        .take(Compression::HEAD as u64)
+        .read_to_end(&mut head)
+        .map_err(read_error)?;
+    let compression = Compression::detect(&head).map_err(io::Error::other);
+    let compression = compression.map_err(read_error)?;
+    let stream = io::Cursor::new(head).chain(stream);
+    let plain = decompress(stream, compression).map_err(read_error)?;
+    let mut plain = Watched::new(
+        Budget::new(options.limits).bound(plain, compressed),
+        &options.control,
+    );
+    let mut file = tempfile::tempfile_in(&options.scratch).map_err(scratch_error)?;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match plain.read(&mut chunk) {
+            Ok(0) => return Ok(file),
+            Ok(n) => file.write_all(&chunk[..n]).map_err(scratch_error)?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(read_error(e)),
+        }
+    }
+}
+
+pub(in crate::transport) fn scratch_error(folder: &Path, source: io::Error) -> TransportError {
+    TransportError::Scratch {
+        folder: folder.display().to_string(),
+        source,
+    }
+}

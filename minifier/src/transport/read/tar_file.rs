@@ -1,0 +1,161 @@
+//! [`TarFile`]: an image archive in a file that can be sought: the headers of its members are read, blobs stay ranges.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::blobs::FileRange;
+use crate::image::MAX_DOCUMENT;
+use crate::rootfs::tar::{TarError, TarInput, TarReader};
+use crate::rootfs::{ImagePath, escape_bytes};
+use crate::transport::archive::follow;
+use crate::transport::control::Control;
+use crate::transport::select::{Documents, LayoutError, display};
+
+/// Members that an archive may have. An image has a few for every layer.
+const MAX_MEMBERS: usize = 100_000;
+
+/// The members of an archive.
+pub(in crate::transport) struct TarFile {
+    file: Arc<File>,
+    members: BTreeMap<ImagePath, (u64, u64)>,
+    links: BTreeMap<ImagePath, ImagePath>,
+    /// Members that are there more than once.
+    pub(in crate::transport) repeated: Vec<ImagePath>,
+}
+
+impl TarFile {
+    /// Reads the headers.
+    pub(in crate::transport) fn scan(file: File, control: &Control) -> Result<Self, TarError> {
+        let io_error = |source| TarError::Io { offset: 0, source };
+        let len = file.metadata().map_err(io_error)?.len();
+        let file = Arc::new(file);
+        let mut scanned = Self {
+            file: file.clone(),
+            members: BTreeMap::new(),
+            links: BTreeMap::new(),
+            repeated: Vec::new(),
+        };
+        let mut reader = TarReader::new(SeekInput {
+            file: &file,
+            len,
+            at: 0,
+        });
+        while let Some(member) = reader.next_member()? {
+            control.advance(0).map_err(io_error)?;
+            let path = ImagePath::new(&member.name);
+            let error = |what: String| TarError::Member {
+                name: escape_bytes(&member.name),
+                offset: member.header_at,
+                what,
+            };
+            if scanned.members.len() + scanned.links.len() >= MAX_MEMBERS {
+                return Err(error(format!(
+                    "an image archive has no more than {MAX_MEMBERS} members"
+                )));
+            }
+            let before = scanned.members.contains_key(&path) || scanned.links.contains_key(&path);
+            match member.type_flag {
+                b'0' if member.sparse.is_some() => {
+                    return Err(error("a sparse member in an image archive".into()));
+                }
+                b'0' => {
+                    scanned.links.remove(&path);
+                    scanned
+                        .members
+                        .insert(path.clone(), (member.body_at, member.size));
+                }
+                // Engine 20.10 links layers that images share; archives packed by hand have hard links too.
+                b'1' | b'2' => {
+                    let target = match member.type_flag {
+                        b'1' => ImagePath::new(&member.link_name),
+                        _ => {
+                            let dir = path.parent().unwrap_or_else(ImagePath::root);
+                            dir.join(&member.link_name)
+                        }
+                    };
+                    scanned.members.remove(&path);
+                    scanned.links.insert(path.clone(), target);
+                }
+                _ => continue,
+            }
+            if before {
+                scanned.repeated.push(path);
+            }
+        }
+        Ok(scanned)
+    }
+
+    /// Where the member that `path` leads to is; none where there is none.
+    pub(in crate::transport) fn range(
+        &self,
+        path: &ImagePath,
+    ) -> Result<Option<FileRange>, LayoutError> {
+        let at = follow(&self.links, path)?;
+        Ok(self.members.get(at).map(|&(at, len)| FileRange {
+            file: self.file.clone(),
+            at,
+            len,
+        }))
+    }
+}
+
+impl Documents for TarFile {
+    fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError> {
+        let Some(range) = self.range(path)? else {
+            return Ok(None);
+        };
+        if range.len > MAX_DOCUMENT {
+            return Err(LayoutError::TooLong {
+                member: display(path),
+                size: range.len,
+                limit: MAX_DOCUMENT,
+            });
+        }
+        let mut bytes = Vec::new();
+        let read = range.reader().read_to_end(&mut bytes);
+        read.map_err(|source| LayoutError::Read {
+            member: display(path),
+            source,
+        })?;
+        Ok(Some(Cow::Owned(bytes)))
+    }
+}
+
+/// Passes over bodies without reading them.
+struct SeekInput<'a> {
+    file: &'a File,
+    len: u64,
+    at: u64,
+}
+
+impl TarInput for SeekInput<'_> {
+    fn fill(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match self.file.read_at(&mut buf[filled..], self.at) {
+                Ok(0) => break,
+                Ok(n) => {
+                    filled += n;
+                    self.at += n as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn skip_body(&mut self, len: u64) -> io::Result<u64> {
+        let skipped = len.min(self.len.saturating_sub(self.at));
+        self.at += skipped;
+        Ok(skipped)
+    }
+
+    fn offset(&self) -> u64 {
+        self.at
+    }
+}

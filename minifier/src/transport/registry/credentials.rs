@@ -1,0 +1,255 @@
+//! [`CredentialFiles`]: credentials as `docker login`, `podman login` and `skopeo login` leave them.
+//!
+//! Source: Docker CLI, `cli/config/configfile` and `docker login` ("Credential stores", "Credential helpers");
+//! `containers-auth.json(5)`.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+
+use super::error::RegistryError;
+use super::helper;
+use super::remote::DOCKER_HUB;
+
+/// Longest file that is read.
+const MAX_FILE: u64 = 4 << 20;
+/// How Docker names its default registry where it keeps credentials.
+const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// Padding is left out by some who write these files.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Who asks. Not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Credentials {
+    /// Name and password.
+    Password { user: String, password: String },
+    /// What a token server takes in exchange for tokens (OAuth2's refresh token).
+    Identity(String),
+    /// A token that the registry itself takes.
+    Token(String),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password { .. } => "Password(…)",
+            Self::Identity(_) => "Identity(…)",
+            Self::Token(_) => "Token(…)",
+        })
+    }
+}
+
+/// The files that hold credentials, or say which program does; the first that knows a registry counts. Missing ones
+/// are passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialFiles {
+    files: Vec<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Config {
+    auths: BTreeMap<String, Option<Entry>>,
+    #[serde(rename = "credHelpers")]
+    helpers: BTreeMap<String, String>,
+    #[serde(rename = "credsStore")]
+    store: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Entry {
+    auth: String,
+    username: String,
+    password: String,
+    identitytoken: String,
+    registrytoken: String,
+}
+
+impl CredentialFiles {
+    /// These files, in this order.
+    pub fn new(files: Vec<PathBuf>) -> Self {
+        Self { files }
+    }
+
+    /// Where the environment says: `$REGISTRY_AUTH_FILE` and nothing else where it is set; otherwise
+    /// `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`, then `$XDG_RUNTIME_DIR/containers/auth.json` and
+    /// `~/.config/containers/auth.json`.
+    pub fn from_env() -> Self {
+        let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let path = |name| variable(name).map(PathBuf::from);
+        if let Some(file) = path("REGISTRY_AUTH_FILE") {
+            return Self::new(vec![file]);
+        }
+        let home = path("HOME");
+        let in_home = |rest: &str| home.as_ref().map(|home| home.join(rest));
+        let config = path("XDG_CONFIG_HOME").or_else(|| in_home(".config"));
+        let files = [
+            path("DOCKER_CONFIG")
+                .or_else(|| in_home(".docker"))
+                .map(|folder| folder.join("config.json")),
+            path("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json")),
+            config.map(|folder| folder.join("containers/auth.json")),
+        ];
+        Self::new(files.into_iter().flatten().collect())
+    }
+
+    /// The credentials for a repository, where there are some.
+    pub(super) async fn find(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Credentials>, RegistryError> {
+        let error = |from: String, what: String| RegistryError::Credentials {
+            registry: registry.to_owned(),
+            from,
+            what,
+        };
+        for file in &self.files {
+            let name = file.display().to_string();
+            let Some(text) = read(file).map_err(|e| error(name.clone(), e.to_string()))? else {
+                continue;
+            };
+            // The parser's message could quote a secret.
+            let config: Config = serde_json::from_slice(&text).map_err(|e| {
+                let what = format!("malformed at line {}, column {}", e.line(), e.column());
+                error(name.clone(), what)
+            })?;
+            let keeper = config.helper(registry);
+            if let Some(keeper) = keeper {
+                let from = format!("docker-credential-{keeper}");
+                let found = helper::get(keeper, helper_key(registry)).await;
+                if let Some(found) = found.map_err(|what| error(from, what))? {
+                    return Ok(Some(found));
+                }
+            }
+            let entry = config.entry(registry, repository);
+            let found = entry.map(Entry::credentials).transpose();
+            if let Some(found) = found.map_err(|what| error(name, what))?.flatten() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a helper knows the registry by.
+fn helper_key(registry: &str) -> &str {
+    match registry {
+        DOCKER_HUB => DOCKER_HUB_KEY,
+        other => other,
+    }
+}
+
+/// The file's bytes; none where there is no such file.
+fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    match File::open(file) {
+        Ok(file) => file.take(MAX_FILE + 1).read_to_end(&mut bytes)?,
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(e) => return Err(e),
+    };
+    match bytes.len() as u64 > MAX_FILE {
+        true => Err(io::Error::other("it is longer than 4 MiB")),
+        false => Ok(Some(bytes)),
+    }
+}
+
+/// A registry as references name it, from what stands in a file: Docker wrote URLs.
+fn registry_of(key: &str) -> &str {
+    let key = key
+        .strip_prefix("https://")
+        .or_else(|| key.strip_prefix("http://"))
+        .unwrap_or(key)
+        .trim_end_matches('/');
+    let key = key
+        .strip_suffix("/v1")
+        .or_else(|| key.strip_suffix("/v2"))
+        .unwrap_or(key);
+    match key {
+        "index.docker.io" | "registry-1.docker.io" => DOCKER_HUB,
+        other => other,
+    }
+}
+
+impl Config {
+    /// The program that keeps this registry's credentials.
+    fn helper(&self, registry: &str) -> Option<&str> {
+        let own = self
+            .helpers
+            .iter()
+            .find(|(key, _)| registry_of(key) == registry)
+            .map(|(_, helper)| helper.as_str());
+        own.or(self.store.as_deref())
+            .filter(|name| !name.is_empty())
+    }
+
+    /// The entry that names the repository most closely.
+    fn entry(&self, registry: &str, repository: &str) -> Option<&Entry> {
+        let full = format!("{registry}/{repository}");
+        let mut name = full.as_str();
+        loop {
+            let found = self
+                .auths
+                .iter()
+                .find(|(key, entry)| registry_of(key) == name && entry.is_some());
+            if let Some((_, entry)) = found {
+                return entry.as_ref();
+            }
+            name = match name.rsplit_once('/') {
+                Some((parent, _)) => parent,
+                None => return None,
+            };
+        }
+    }
+}
+
+impl Entry {
+    /// What the entry says; none where it is empty, as beside a helper.
+    fn credentials(&self) -> Result<Option<Credentials>, String> {
+        if !self.identitytoken.is_empty() {
+            return Ok(Some(Credentials::Identity(self.identitytoken.clone())));
+        }
+        if !self.registrytoken.is_empty() {
+            return Ok(Some(Credentials::Token(self.registrytoken.clone())));
+        }
+        if self.auth.is_empty() {
+            let named = !self.username.is_empty();
+            return Ok(named.then(|| Credentials::Password {
+                user: self.username.clone(),
+                password: self.password.clone(),
+            }));
+        }
+        let wrong = || "its \"auth\" is not NAME:PASSWORD in base64".to_owned();
+        let text = BASE64.decode(self.auth.trim()).map_err(|_| wrong())?;
+        let text = String::from_utf8(text).map_err(|_| wrong())?;
+        let (user, password) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(Some(Credentials::Password {
+            user: user.to_owned(),
+            password: password.trim_end_matches('\0').to_owned(),
+        }))
+    }
+}
+
+#[cfg(test)]
+#[path = "credentials_tests.rs"]
+mod tests;

@@ -1,0 +1,47 @@
+//! [`RegistryOptions`]: what a user may choose about registries.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::credentials::CredentialFiles;
+
+/// What holds for every registry that a run talks to.
+#[derive(Debug, Clone)]
+pub struct RegistryOptions {
+    /// `HOST` or `HOST:PORT` of registries that may be spoken to over plain HTTP, or over TLS with any certificate.
+    pub insecure: Vec<String>,
+    /// Folders laid out as `/etc/docker/certs.d`: `HOST[:PORT]/*.crt` are authorities, `*.cert` with `*.key` a
+    /// certificate of ours. The first folder that has the host counts.
+    pub certificates: Vec<PathBuf>,
+    /// Where credentials are looked for.
+    pub credentials: CredentialFiles,
+    /// Time to connect, TLS included.
+    pub connect: Duration,
+    /// Time without a byte after which a connection counts as broken.
+    pub stall: Duration,
+    /// How often a request is tried that fails for a reason that may pass.
+    pub attempts: u32,
+    /// Blobs that are sent at the same time.
+    pub parallel: usize,
+    /// Longest body of an upload's request in bytes; none: a blob goes in one. Made smaller by itself where the
+    /// registry says that a body is too long for it.
+    pub upload_chunk: Option<u64>,
+}
+
+impl RegistryOptions {
+    /// The defaults, with credentials from where the environment says.
+    pub fn from_env() -> Self {
+        Self {
+            insecure: Vec::new(),
+            certificates: ["/etc/docker/certs.d", "/etc/containers/certs.d"]
+                .map(PathBuf::from)
+                .to_vec(),
+            credentials: CredentialFiles::from_env(),
+            connect: Duration::from_secs(30),
+            stall: Duration::from_secs(60),
+            attempts: 5,
+            parallel: 4,
+            upload_chunk: None,
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! [`pull`]: an image of a registry, as a [`StoredImage`]: manifest and config are read and checked, blobs wait.
+
+use std::sync::Arc;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use tokio::runtime::Handle;
+
+use super::answer;
+use super::blobs::{Download, RegistryBlobs};
+use super::error::RegistryError;
+use super::options::RegistryOptions;
+use super::platforms::{choose, is_index, note};
+use super::remote::Remote;
+use super::retry::Backoff;
+use super::session::{Call, Session};
+use super::web::{Failure, nothing_sent};
+use crate::image::{
+    Descriptor, Digest, ImageConfig, ImageIndex, ImageReference, MAX_DOCUMENT, Manifest, Platform,
+};
+use crate::transport::stored::StoredImage;
+
+/// What we can read. Without these a registry may convert to schema 1.
+const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json";
+/// Indexes in indexes.
+const MAX_DEPTH: usize = 4;
+/// Documents that are fetched on the way to one image.
+const MAX_DOCUMENTS: usize = 16;
+
+/// Finds the image that `reference` names, of an index the one for `platform` (this host's where none is given). An
+/// image that is for another platform than the one given is an error. Fetches manifest and config; the blobs are
+/// fetched as they are opened, on the tokio runtime that this is called in, which must have several threads.
+pub async fn pull(
+    reference: &ImageReference,
+    platform: Option<&Platform>,
+    options: &RegistryOptions,
+) -> Result<StoredImage, RegistryError> {
+    let remote = Remote::new(reference)?;
+    let session = Arc::new(Session::open(&remote, options).await?);
+    let host = Platform::host();
+    let mut search = Search {
+        session: &session,
+        wanted: platform.unwrap_or(&host),
+        documents: 0,
+        notes: Vec::new(),
+        platforms: Vec::new(),
+    };
+    let first = search
+        .fetch(&remote.manifest_name(), remote.digest(), None)
+        .await?;
+    let Some(manifest) = search.image(first).await? else {
+        return Err(RegistryError::Platform {
+            reference: remote.to_string(),
+            wanted: search.wanted.to_string(),
+            found: match search.platforms.is_empty() {
+                true => vec!["no platform".to_owned()],
+                false => search.platforms,
+            },
+        });
+    };
+    let notes = search.notes;
+    let config = read_config(&session, &manifest).await?;
+    if let Some(wanted) = platform
+        && !config.platform().satisfies(wanted)
+    {
+        return Err(RegistryError::Platform {
+            reference: remote.to_string(),
+            wanted: wanted.to_string(),
+            found: vec![config.platform().to_string()],
+        });
+    }
+    Ok(StoredImage {
+        reference: reference.to_string(),
+        names: vec![remote.to_string()],
+        manifest,
+        config,
+        blobs: Arc::new(RegistryBlobs::new(session.clone(), Handle::current())),
+        notes,
+    })
+}
+
+/// A manifest or an index.
+pub(super) struct Document {
+    bytes: Vec<u8>,
+    media_type: String,
+    doing: String,
+}
+
+/// The way from a name to an image.
+struct Search<'a> {
+    session: &'a Arc<Session>,
+    wanted: &'a Platform,
+    documents: usize,
+    notes: Vec<String>,
+    platforms: Vec<String>,
+}
+
+impl Search<'_> {
+    /// The image's manifest, through indexes; none where there is none for the platform.
+    async fn image(&mut self, first: Document) -> Result<Option<Manifest>, RegistryError> {
+        // What is left to look at, the next last.
+        let mut left = vec![(Next::Read(first), 0)];
+        while let Some((next, depth)) = left.pop() {
+            let document = match next {
+                Next::Read(document) => document,
+                Next::Fetch(entry) => {
+                    let name = entry.digest.to_string();
+                    let document = self.fetch(&name, Some(entry.digest), Some(&entry)).await?;
+                    // Where the index does not say what it is for, its config does.
+                    if entry.platform.is_none() && !is_index(&document.media_type) {
+                        match self.fits(document).await? {
+                            Some(manifest) => return Ok(Some(manifest)),
+                            None => continue,
+                        }
+                    }
+                    document
+                }
+            };
+            if !is_index(&document.media_type) {
+                return parse(document).map(Some);
+            }
+            if depth == MAX_DEPTH {
+                return Err(RegistryError::Protocol {
+                    doing: document.doing,
+                    what: format!("more than {MAX_DEPTH} image indexes in each other"),
+                });
+            }
+            let index =
+                ImageIndex::parse(&document.bytes).map_err(|source| RegistryError::Manifest {
+                    doing: document.doing,
+                    source,
+                })?;
+            let choice = choose(&index, self.wanted);
+            self.notes.extend(note(&choice, self.wanted));
+            self.platforms.extend(choice.platforms);
+            let entries = choice.candidates.into_iter().rev();
+            left.extend(entries.map(|entry| (Next::Fetch(entry), depth + 1)));
+        }
+        Ok(None)
+    }
+
+    /// The manifest, where its config is for the platform.
+    async fn fits(&mut self, document: Document) -> Result<Option<Manifest>, RegistryError> {
+        let manifest = parse(document)?;
+        let platform = read_config(self.session, &manifest).await?.platform();
+        if platform.satisfies(self.wanted) {
+            return Ok(Some(manifest));
+        }
+        self.platforms.push(platform.to_string());
+        Ok(None)
+    }
+
+    async fn fetch(
+        &mut self,
+        name: &str,
+        digest: Option<Digest>,
+        entry: Option<&Descriptor>,
+    ) -> Result<Document, RegistryError> {
+        let remote = self.session.remote();
+        let doing = match entry {
+            None => format!("read the manifest of {remote}"),
+            Some(entry) => format!("read the manifest {} of {remote}", entry.digest),
+        };
+        self.documents += 1;
+        if self.documents > MAX_DOCUMENTS {
+            let what = format!("more than {MAX_DOCUMENTS} manifests were looked at");
+            return Err(RegistryError::Protocol { doing, what });
+        }
+        let document = fetch_document(self.session, name, digest, doing).await?;
+        match entry {
+            Some(entry) if entry.size != document.bytes.len() as u64 => Err(RegistryError::Size {
+                doing: document.doing,
+                expected: entry.size,
+                found: document.bytes.len() as u64,
+            }),
+            _ => Ok(document),
+        }
+    }
+}
+
+/// What is looked at next.
+enum Next {
+    Read(Document),
+    Fetch(Descriptor),
+}
+
+fn parse(document: Document) -> Result<Manifest, RegistryError> {
+    let doing = document.doing;
+    Manifest::parse(document.bytes, &document.media_type)
+        .map_err(|source| RegistryError::Manifest { doing, source })
+}
+
+/// A document under `manifests/`, whose bytes are what the registry and `digest` say.
+pub(super) async fn fetch_document(
+    session: &Session,
+    name: &str,
+    digest: Option<Digest>,
+    doing: String,
+) -> Result<Document, RegistryError> {
+    let call = Call {
+        method: Method::GET,
+        url: session.url(&format!("manifests/{name}")),
+        headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(ACCEPTED))]),
+        body: None,
+        scope: session.scope("pull"),
+        doing,
+    };
+    let mut backoff = Backoff::new(session.options().attempts);
+    loop {
+        match fetch_once(session, &call, digest).await {
+            Ok(document) => return Ok(document),
+            Err(failure) => session.again(&mut backoff, &call.doing, failure).await?,
+        }
+    }
+}
+
+async fn fetch_once(
+    session: &Session,
+    call: &Call,
+    digest: Option<Digest>,
+) -> Result<Document, Failure> {
+    let stall = session.options().stall;
+    let response = session.attempt(call, None, stall, &nothing_sent()).await?;
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::NOT_FOUND => {
+            return Err(Failure::Final(RegistryError::NotFound {
+                reference: session.remote().to_string(),
+                said: answer::said(response, stall).await,
+            }));
+        }
+        _ => return Err(session.refusal(call, response).await.into()),
+    }
+    let announced = answer::content_digest(response.headers());
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
+    let too_long = || {
+        Failure::Final(RegistryError::Protocol {
+            doing: call.doing.clone(),
+            what: format!("it is longer than {} MiB", MAX_DOCUMENT >> 20),
+        })
+    };
+    let bytes = answer::body(response, MAX_DOCUMENT, stall, too_long).await?;
+    let found = Digest::of(&bytes);
+    match digest
+        .into_iter()
+        .chain(announced)
+        .find(|expected| *expected != found)
+    {
+        Some(expected) => Err(Failure::Final(RegistryError::Digest {
+            doing: call.doing.clone(),
+            expected,
+            found,
+        })),
+        None => Ok(Document {
+            media_type: media_type(&bytes, &content_type),
+            bytes,
+            doing: call.doing.clone(),
+        }),
+    }
+}
+
+/// What a document is: what it says itself, or what the registry says it is.
+fn media_type(bytes: &[u8], content_type: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Own {
+        #[serde(rename = "mediaType")]
+        media_type: Option<String>,
+    }
+    let own: Option<Own> = serde_json::from_slice(bytes).ok();
+    let said = content_type.split(';').next().unwrap_or_default().trim();
+    own.and_then(|own| own.media_type)
+        .filter(|own| !own.is_empty())
+        .unwrap_or_else(|| said.to_owned())
+}
+
+async fn read_config(
+    session: &Arc<Session>,
+    manifest: &Manifest,
+) -> Result<ImageConfig, RegistryError> {
+    let descriptor = manifest.config();
+    let doing = format!(
+        "read the config {} of {}",
+        descriptor.digest,
+        session.remote()
+    );
+    if descriptor.size > MAX_DOCUMENT {
+        return Err(RegistryError::Protocol {
+            doing,
+            what: format!("it is longer than {} MiB", MAX_DOCUMENT >> 20),
+        });
+    }
+    let bytes = Download::new(session.clone(), descriptor).bytes().await?;
+    let found = Digest::of(&bytes);
+    if found != descriptor.digest {
+        return Err(RegistryError::Digest {
+            doing,
+            expected: descriptor.digest,
+            found,
+        });
+    }
+    let config = ImageConfig::parse(&bytes).map_err(|source| RegistryError::Config {
+        doing: doing.clone(),
+        source,
+    })?;
+    let (layers, diff_ids) = (manifest.layers().len(), config.diff_ids().len());
+    match layers == diff_ids {
+        true => Ok(config),
+        false => Err(RegistryError::Protocol {
+            doing,
+            what: format!("it has {diff_ids} diff IDs for the {layers} layers of the manifest"),
+        }),
+    }
+}

@@ -1,0 +1,323 @@
+//! [`Session`]: requests to one repository of one registry: who we are, redirections and further tries are seen to.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use reqwest::{Body, Method, Response, StatusCode};
+use url::Url;
+
+use super::answer;
+use super::auth::Auth;
+use super::challenge::Challenge;
+use super::error::RegistryError;
+use super::options::RegistryOptions;
+use super::remote::Remote;
+use super::retry::{Backoff, may_pass, retry_after};
+use super::web::{Failure, Web, nothing_sent};
+
+/// Redirections that are followed.
+const REDIRECTS: usize = 10;
+
+/// A request.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    /// A body that can be sent again.
+    pub(super) body: Option<Vec<u8>>,
+    /// What a token must be for.
+    pub(super) scope: Arc<str>,
+    /// For errors: a fragment that names the object.
+    pub(super) doing: String,
+}
+
+/// One repository of one registry.
+pub(super) struct Session {
+    web: Web,
+    remote: Remote,
+    base: Url,
+    auth: Auth,
+}
+
+impl Session {
+    /// Finds out how the registry wants to be spoken to.
+    pub(super) async fn open(
+        remote: &Remote,
+        options: &RegistryOptions,
+    ) -> Result<Self, RegistryError> {
+        let web = Web::new(options.clone())?;
+        let base = |scheme: &str| {
+            let url = format!("{scheme}://{}/", remote.host());
+            url.parse::<Url>().map_err(|e| RegistryError::Reference {
+                reference: remote.to_string(),
+                what: e.to_string(),
+            })
+        };
+        let secure = base("https")?;
+        let (base, challenge) = match ping(&web, &secure).await {
+            Ok(challenge) => (secure, challenge),
+            Err(Unreached::Connection(error)) if web.is_insecure(&secure) => {
+                let plain = base("http")?;
+                match ping(&web, &plain).await {
+                    Ok(challenge) => (plain, challenge),
+                    // Something else than a web server: what TLS said tells more.
+                    Err(_) if matches!(error, RegistryError::Tls { .. }) => return Err(error),
+                    Err(unreached) => return Err(unreached.into()),
+                }
+            }
+            Err(unreached) => return Err(unreached.into()),
+        };
+        let auth = Auth::new(remote.registry(), remote.repository(), challenge);
+        Ok(Self {
+            web,
+            remote: remote.clone(),
+            base,
+            auth,
+        })
+    }
+
+    pub(super) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    pub(super) fn options(&self) -> &RegistryOptions {
+        self.web.options()
+    }
+
+    /// The URL of something in the repository: `manifests/latest`.
+    pub(super) fn url(&self, rest: &str) -> Url {
+        let mut url = self.base.clone();
+        // References hold nothing that a path would not.
+        url.set_path(&format!("/v2/{}/{rest}", self.remote.repository()));
+        url
+    }
+
+    /// The scope of a token for the repository.
+    pub(super) fn scope(&self, actions: &str) -> Arc<str> {
+        format!("repository:{}:{actions}", self.remote.repository()).into()
+    }
+
+    /// Sends a request until it is answered for good, at most as often as the options say. The answer can be an error.
+    pub(super) async fn send(&self, call: &Call) -> Result<Response, RegistryError> {
+        let mut backoff = Backoff::new(self.options().attempts);
+        loop {
+            match self
+                .attempt(call, None, self.options().stall, &nothing_sent())
+                .await
+            {
+                Ok(response) => return Ok(response),
+                Err(failure) => self.again(&mut backoff, &call.doing, failure).await?,
+            }
+        }
+    }
+
+    /// Waits before the next try, where there is one.
+    pub(super) async fn again(
+        &self,
+        backoff: &mut Backoff,
+        doing: &str,
+        failure: Failure,
+    ) -> Result<(), RegistryError> {
+        match failure {
+            Failure::Final(error) => Err(error),
+            Failure::Passing { what, after, .. } => {
+                tracing::debug!("{doing}: {what}");
+                match backoff.again(after).await {
+                    true => Ok(()),
+                    false => Err(RegistryError::Broken {
+                        doing: doing.to_owned(),
+                        what,
+                        attempts: backoff.failed(),
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Sends a request once; `stream` goes before the call's own body and cannot be sent again. Answers that may pass
+    /// are failures.
+    pub(super) async fn attempt(
+        &self,
+        call: &Call,
+        mut stream: Option<Body>,
+        patience: Duration,
+        sent: &AtomicU64,
+    ) -> Result<Response, Failure> {
+        let streamed = stream.is_some();
+        let (mut url, mut redirects, mut refused) = (call.url.clone(), 0, false);
+        loop {
+            let ours = url.origin() == self.base.origin();
+            let header = match ours {
+                true => self.auth.header(&self.web, &self.base, &call.scope).await?,
+                false => None,
+            };
+            let client = self.web.client(&url)?;
+            let mut request = client
+                .request(call.method.clone(), url.clone())
+                .headers(call.headers.clone());
+            if let Some(header) = &header {
+                request = request.header(AUTHORIZATION, header.clone());
+            }
+            if let Some(body) = stream.take().or_else(|| call.body.clone().map(Body::from)) {
+                request = request.body(body);
+            }
+            let response = self.web.exchange(&url, request, patience, sent).await?;
+            let status = response.status();
+            if status == StatusCode::UNAUTHORIZED && ours && !refused {
+                refused = true;
+                let challenge = challenge(&response);
+                let again = self.auth.refused(&call.scope, header.as_ref(), challenge);
+                match again.await {
+                    true if streamed => return Err(Failure::broken("the token ran out")),
+                    true => continue,
+                    false => return Ok(response),
+                }
+            }
+            if let Some(target) = self.redirection(call, &response)? {
+                redirects += 1;
+                if redirects > REDIRECTS {
+                    return Err(self.protocol(call, "too many redirections"));
+                }
+                url = target;
+                continue;
+            }
+            if may_pass(status) {
+                let after = retry_after(response.headers());
+                let said = answer::said(response, self.options().stall).await;
+                return Err(Failure::Passing {
+                    what: format!("the registry answered {said}"),
+                    after,
+                    connect: false,
+                });
+            }
+            return Ok(response);
+        }
+    }
+
+    /// Where the answer leads, if it does; only reading is led elsewhere.
+    fn redirection(&self, call: &Call, response: &Response) -> Result<Option<Url>, Failure> {
+        let status = response.status().as_u16();
+        let reading = matches!(call.method, Method::GET | Method::HEAD);
+        if !matches!(status, 301 | 302 | 303 | 307 | 308) || !reading {
+            return Ok(None);
+        }
+        let target = answer::location(response.url(), response.headers())
+            .ok_or_else(|| self.protocol(call, "the registry redirects to no web address"))?;
+        self.check_target(call, &target)?;
+        Ok(Some(target))
+    }
+
+    /// Refuses to go from a secure connection to one that is not.
+    pub(super) fn check_target(&self, call: &Call, target: &Url) -> Result<(), RegistryError> {
+        match target.scheme() == "https" || self.base.scheme() == "http" {
+            true => Ok(()),
+            false => Err(RegistryError::Protocol {
+                doing: call.doing.clone(),
+                what: format!(
+                    "the registry leads to {} over plain HTTP",
+                    super::web::host(target)
+                ),
+            }),
+        }
+    }
+
+    fn protocol(&self, call: &Call, what: &str) -> Failure {
+        Failure::Final(RegistryError::Protocol {
+            doing: call.doing.clone(),
+            what: what.to_owned(),
+        })
+    }
+
+    /// The error that an answer means which the request is not for.
+    pub(super) async fn refusal(&self, call: &Call, response: Response) -> RegistryError {
+        let status = response.status();
+        let said = answer::said(response, self.options().stall).await;
+        let (doing, registry) = (call.doing.clone(), self.remote.registry().to_owned());
+        let known = self.auth.is_known();
+        match status {
+            StatusCode::UNAUTHORIZED => RegistryError::Unauthorized {
+                doing,
+                registry,
+                said,
+                known,
+            },
+            StatusCode::FORBIDDEN => RegistryError::Denied {
+                doing,
+                registry,
+                said,
+                known,
+            },
+            _ => RegistryError::Answer { doing, said },
+        }
+    }
+}
+
+/// What the answer asks for.
+fn challenge(response: &Response) -> Option<Challenge> {
+    let fields = response.headers().get_all(WWW_AUTHENTICATE);
+    Challenge::choose(fields.iter().filter_map(|field| field.to_str().ok()))
+}
+
+/// Why a registry does not answer at one of its addresses.
+enum Unreached {
+    /// No connection of that kind.
+    Connection(RegistryError),
+    /// It answered something else.
+    Other(RegistryError),
+}
+
+impl From<Unreached> for RegistryError {
+    fn from(unreached: Unreached) -> Self {
+        match unreached {
+            Unreached::Connection(error) | Unreached::Other(error) => error,
+        }
+    }
+}
+
+/// Asks whether there is a registry, and what it wants to know about us.
+async fn ping(web: &Web, base: &Url) -> Result<Option<Challenge>, Unreached> {
+    let host = super::web::host(base);
+    let doing = format!("ask the registry at {host} for its version");
+    let mut url = base.clone();
+    url.set_path("/v2/");
+    let patience = web.options().stall;
+    let mut backoff = Backoff::new(web.options().attempts);
+    loop {
+        let client = web.client(&url).map_err(Unreached::Other)?;
+        let nothing = nothing_sent();
+        let answer = web.exchange(&url, client.get(url.clone()), patience, &nothing);
+        let (what, after) = match answer.await {
+            Ok(response) => match response.status() {
+                StatusCode::OK => return Ok(None),
+                StatusCode::UNAUTHORIZED => return Ok(challenge(&response)),
+                status => {
+                    let after = retry_after(response.headers());
+                    let said = answer::said(response, patience).await;
+                    if !may_pass(status) {
+                        return Err(Unreached::Other(RegistryError::Answer { doing, said }));
+                    }
+                    (format!("the registry answered {said}"), after)
+                }
+            },
+            Err(Failure::Final(error)) => return Err(Unreached::Connection(error)),
+            Err(Failure::Passing {
+                what,
+                connect: true,
+                ..
+            }) => {
+                return Err(Unreached::Connection(RegistryError::Connect { host, what }));
+            }
+            Err(Failure::Passing { what, after, .. }) => (what, after),
+        };
+        if !backoff.again(after).await {
+            return Err(Unreached::Other(RegistryError::Broken {
+                doing,
+                what,
+                attempts: backoff.failed(),
+            }));
+        }
+    }
+}

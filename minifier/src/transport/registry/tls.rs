@@ -1,0 +1,199 @@
+//! TLS towards registries: the system's authorities and those of `certs.d`, or any certificate where the user said so.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use super::error::RegistryError;
+
+/// Longest file of `certs.d` that is read.
+const MAX_FILE: u64 = 4 << 20;
+
+/// The system's authorities. Empty where there are none: then no certificate is trusted.
+pub(super) fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// A configuration that trusts `roots` and the authorities in `folder`, and shows the certificate that is there.
+pub(super) fn verifying(
+    mut roots: RootCertStore,
+    folder: Option<&Path>,
+) -> Result<ClientConfig, RegistryError> {
+    let files = folder.map(Files::list).transpose()?.unwrap_or_default();
+    for file in &files.authorities {
+        for certificate in certificates(file)? {
+            roots.add(certificate).map_err(|e| refuse(file, e))?;
+        }
+    }
+    let builder = builder()?.with_root_certificates(roots);
+    let config = match &files.own {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let parsed = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|e| refuse(key, e))?;
+            builder
+                .with_client_auth_cert(certificates(certificate)?, parsed)
+                .map_err(|e| refuse(key, e))?
+        }
+    };
+    Ok(negotiating(config))
+}
+
+/// A configuration that takes any certificate.
+pub(super) fn trusting_all() -> Result<ClientConfig, RegistryError> {
+    let verifier = AnyCertificate(Arc::new(ring::default_provider()));
+    let config = builder()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(negotiating(config))
+}
+
+fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, RegistryError> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| RegistryError::Tls {
+            host: "any registry".into(),
+            what: e.to_string(),
+        })
+}
+
+fn negotiating(mut config: ClientConfig) -> ClientConfig {
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+/// What a folder of `certs.d` holds for one host.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Files {
+    authorities: Vec<PathBuf>,
+    own: Option<(PathBuf, PathBuf)>,
+}
+
+impl Files {
+    fn list(folder: &Path) -> Result<Self, RegistryError> {
+        let mut files = Self::default();
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = entries.map_err(|e| refuse(folder, e))?;
+        let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+        paths.sort();
+        for path in paths {
+            let extension = path.extension().unwrap_or_default();
+            if extension == "crt" {
+                files.authorities.push(path);
+            } else if extension == "cert" && files.own.is_none() {
+                let key = path.with_extension("key");
+                if !key.is_file() {
+                    return Err(refuse(&path, "its key is missing beside it"));
+                }
+                files.own = Some((path, key));
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, RegistryError> {
+    let text = read(file)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let certificates = certificates.map_err(|e| refuse(file, e))?;
+    match certificates.is_empty() {
+        true => Err(refuse(file, "there is no certificate in it")),
+        false => Ok(certificates),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, RegistryError> {
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file).map_err(|e| refuse(file, e))?;
+    let read = opened.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    read.map_err(|e| refuse(file, e))?;
+    match bytes.len() as u64 > MAX_FILE {
+        true => Err(refuse(file, "it is longer than 4 MiB")),
+        false => Ok(bytes),
+    }
+}
+
+fn refuse(path: &Path, what: impl ToString) -> RegistryError {
+    RegistryError::Certificates {
+        path: path.to_owned(),
+        what: what.to_string(),
+    }
+}
+
+/// Takes every certificate; that the other side has its key is still checked.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_as_docker_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["b.crt", "a.crt", "client.cert", "client.key", "README"] {
+            fs::write(path(name), "").unwrap();
+        }
+        let files = Files::list(folder.path()).unwrap();
+        assert_eq!(files.authorities, [path("a.crt"), path("b.crt")]);
+        assert_eq!(files.own, Some((path("client.cert"), path("client.key"))));
+        fs::remove_file(path("client.key")).unwrap();
+        let error = Files::list(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("client.cert"), "{error}");
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ca.crt"), "nothing").unwrap();
+        let error = verifying(RootCertStore::empty(), Some(folder.path())).unwrap_err();
+        assert!(error.to_string().contains("ca.crt"), "{error}");
+    }
+}

@@ -1,0 +1,244 @@
+//! [`Web`]: HTTP clients, one for each host since trust differs, and single exchanges that cannot hang.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use rustls::RootCertStore;
+use url::Url;
+
+use super::error::RegistryError;
+use super::options::RegistryOptions;
+use super::{insecure, tls};
+
+/// What registries write into their logs.
+const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));
+
+/// Why an exchange gave nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Another try may do.
+    Passing {
+        what: String,
+        /// What the registry asks to wait.
+        after: Option<Duration>,
+        /// Nobody was reached.
+        connect: bool,
+    },
+    /// It will not pass.
+    Final(RegistryError),
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Failure {
+    /// The connection broke.
+    pub(super) fn broken(what: impl Into<String>) -> Self {
+        Self::Passing {
+            what: what.into(),
+            after: None,
+            connect: false,
+        }
+    }
+}
+
+/// Clients by host and port.
+pub(super) struct Web {
+    options: RegistryOptions,
+    clients: Mutex<BTreeMap<String, Client>>,
+    roots: OnceLock<RootCertStore>,
+}
+
+impl Web {
+    pub(super) fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
+        insecure::check(&options.insecure)?;
+        Ok(Self {
+            options,
+            clients: Mutex::default(),
+            roots: OnceLock::new(),
+        })
+    }
+
+    pub(super) fn options(&self) -> &RegistryOptions {
+        &self.options
+    }
+
+    /// True where the host of `url` may be spoken to without verified TLS: the user said so, or it is this machine and
+    /// has no certificates in `certs.d`.
+    pub(super) fn is_insecure(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let declared = &self.options.insecure;
+        insecure::is_declared(declared, host, url.port_or_known_default())
+            || (insecure::is_loopback(host) && self.folder(url).is_none())
+    }
+
+    /// The folder of `certs.d` for the host of `url`.
+    fn folder(&self, url: &Url) -> Option<PathBuf> {
+        let host = match url.host_str()? {
+            // Docker names the folder as references name the registry.
+            "registry-1.docker.io" => super::remote::DOCKER_HUB,
+            host => host,
+        };
+        let names = [
+            url.port_or_known_default()
+                .map(|port| format!("{host}:{port}")),
+            Some(host.to_owned()),
+        ];
+        let folders = &self.options.certificates;
+        folders
+            .iter()
+            .flat_map(|folder| names.iter().flatten().map(|name| folder.join(name)))
+            .find(|folder| folder.is_dir())
+    }
+
+    /// The client for the host of `url`.
+    pub(super) fn client(&self, url: &Url) -> Result<Client, RegistryError> {
+        let key = host(url);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let config = match self.is_insecure(url) {
+            true => tls::trusting_all()?,
+            false => {
+                let roots = self.roots.get_or_init(tls::system_roots).clone();
+                tls::verifying(roots, self.folder(url).as_deref())?
+            }
+        };
+        let mut builder = Client::builder()
+            .user_agent(USER_AGENT)
+            .referer(false)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(self.options.connect)
+            .tls_backend_preconfigured(config);
+        if insecure::is_loopback(url.host_str().unwrap_or_default()) {
+            // No proxy leads back to this machine.
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|e| RegistryError::Connect {
+            host: key.clone(),
+            what: words(&e),
+        })?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+
+    /// Sends a request and waits for the head of the answer. `sent` counts the bytes of the body that were taken; the
+    /// exchange fails when it stands still for `patience` and nothing is answered.
+    pub(super) async fn exchange(
+        &self,
+        url: &Url,
+        request: RequestBuilder,
+        patience: Duration,
+        sent: &AtomicU64,
+    ) -> Result<Response, Failure> {
+        let answer = request.send();
+        let stalled = async {
+            let mut before = sent.load(Ordering::Relaxed);
+            loop {
+                tokio::time::sleep(patience).await;
+                let now = sent.load(Ordering::Relaxed);
+                if now == before {
+                    return;
+                }
+                before = now;
+            }
+        };
+        tokio::select! {
+            answer = answer => answer.map_err(|e| failure(url, &e)),
+            () = stalled => Err(Failure::broken(format!(
+                "{} did not answer within {} s", host(url), patience.as_secs()
+            ))),
+        }
+    }
+}
+
+/// A count for requests without a body.
+pub(super) fn nothing_sent() -> Arc<AtomicU64> {
+    Arc::new(AtomicU64::new(0))
+}
+
+/// Host and port as one writes them.
+pub(super) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Sorts what the client says.
+pub(super) fn failure(url: &Url, error: &reqwest::Error) -> Failure {
+    if error.is_connect()
+        && let Some(what) = tls_error(error)
+    {
+        return Failure::Final(RegistryError::Tls {
+            host: host(url),
+            what,
+        });
+    }
+    let what = match error.is_timeout() {
+        true => format!("{} did not answer in time", host(url)),
+        false => words(error),
+    };
+    Failure::Passing {
+        what,
+        after: None,
+        connect: error.is_connect(),
+    }
+}
+
+/// What rustls says, where it is the reason.
+fn tls_error(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls.to_string());
+        }
+        // An input/output error hides the one it wraps from `source`.
+        let inner = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(|error| error.get_ref());
+        next = match inner {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// The text of the last error of a chain: the outer ones repeat the URL, which may hold a signature.
+fn words(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_insecure_unless_it_has_certificates() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("127.0.0.1:5001")).unwrap();
+        let mut options = RegistryOptions::from_env();
+        options.certificates = vec![folder.path().to_owned()];
+        options.insecure = vec!["r.example:5000".into()];
+        let web = Web::new(options).unwrap();
+        for (url, insecure) in [
+            ("https://127.0.0.1:5000/", true),
+            ("https://127.0.0.1:5001/", false),
+            ("https://r.example:5000/", true),
+            ("https://r.example/", false),
+        ] {
+            assert_eq!(web.is_insecure(&url.parse().unwrap()), insecure, "{url}");
+        }
+    }
+}

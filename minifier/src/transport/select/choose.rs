@@ -1,0 +1,202 @@
+//! [`Select`]: what is wanted, and the one image that fits it.
+
+use super::documents::Documents;
+use super::error::LayoutError;
+use super::images::{Choice, Images, annotated};
+use crate::image::{Descriptor, Digest, ImageReference, Manifest, Platform};
+
+/// A name that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A tag or a full name.
+    Name(String),
+    /// The digest of a manifest, or of an index that leads to it.
+    Manifest(Digest),
+}
+
+/// Which image is wanted. Everything empty takes the only one, or the host's platform of several.
+#[derive(Debug, Clone, Default)]
+pub struct Select {
+    /// The one with this config (the image ID of a Docker engine that uses its own store).
+    pub config: Option<Digest>,
+    /// The one with this name.
+    pub name: Option<Wanted>,
+    /// The one for this platform.
+    pub platform: Option<Platform>,
+}
+
+/// What a check found.
+pub(in crate::transport) struct Checked {
+    /// The image.
+    pub(in crate::transport) choice: Option<Choice>,
+    /// Its manifest, where the config cannot be read.
+    pub(in crate::transport) without_config: Option<Manifest>,
+    /// What is wrong with the documents.
+    pub(in crate::transport) problems: Vec<LayoutError>,
+}
+
+impl Wanted {
+    fn is(&self, image: &Choice) -> bool {
+        match self {
+            Self::Name(wanted) => image.aliases.iter().any(|name| same_name(name, wanted)),
+            // By the index that leads to it: others were not looked at.
+            Self::Manifest(digest) => {
+                let manifest = image.manifest.as_ref();
+                manifest.is_some_and(|manifest| manifest.digest() == *digest)
+            }
+        }
+    }
+
+    fn wants(&self, descriptor: &Descriptor) -> bool {
+        match self {
+            Self::Name(wanted) => annotated(descriptor)
+                .iter()
+                .any(|name| same_name(name, wanted)),
+            Self::Manifest(digest) => descriptor.digest == *digest,
+        }
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Manifest(digest) => write!(f, "@{digest}"),
+        }
+    }
+}
+
+/// True for the same text, and for two spellings of the same full name. A bare tag is no spelling of a name.
+fn same_name(name: &str, wanted: &str) -> bool {
+    let full = |text: &str| {
+        let reference: Result<ImageReference, _> = text.parse();
+        reference
+            .ok()
+            .filter(|r| r.id().is_none())
+            .map(|r| r.full())
+    };
+    name == wanted
+        || name.contains(['/', ':'])
+            && full(name).is_some_and(|name| full(wanted).as_ref() == Some(&name))
+}
+
+impl Select {
+    /// Finds the image, and says what was passed over on the way.
+    pub(in crate::transport) fn choose(
+        &self,
+        documents: &dyn Documents,
+    ) -> Result<(Choice, Vec<String>), LayoutError> {
+        let found = self.find(documents, false)?;
+        self.one_of(documents, found)
+    }
+
+    /// The same for a check, which goes on as long as anything can be read.
+    pub(in crate::transport) fn check(&self, documents: &dyn Documents) -> Checked {
+        let mut found = match self.find(documents, true) {
+            Ok(found) => found,
+            Err(error) => {
+                return Checked {
+                    choice: None,
+                    without_config: None,
+                    problems: vec![error],
+                };
+            }
+        };
+        let mut problems = found.problems.take().unwrap_or_default();
+        let without_config = found.without_config.pop();
+        let choice = match self.one_of(documents, found) {
+            Ok((choice, _)) => Some(choice),
+            // What kept it from being read was said already.
+            Err(LayoutError::Empty) if !problems.is_empty() => None,
+            Err(error) => {
+                problems.push(error);
+                None
+            }
+        };
+        Checked {
+            without_config: without_config.filter(|_| choice.is_none()),
+            choice,
+            problems,
+        }
+    }
+
+    fn find(&self, documents: &dyn Documents, collect: bool) -> Result<Images, LayoutError> {
+        let wants =
+            |descriptor: &Descriptor| self.name.as_ref().is_none_or(|name| name.wants(descriptor));
+        Images::of(documents, &wants, collect)
+    }
+
+    fn one_of(
+        &self,
+        documents: &dyn Documents,
+        found: Images,
+    ) -> Result<(Choice, Vec<String>), LayoutError> {
+        let (all, mut notes) = (found.images, found.passed_over);
+        if all.is_empty() {
+            return Err(LayoutError::Empty);
+        }
+        let mut fitting: Vec<&Choice> = all.iter().collect();
+        let none = |wanted: &dyn std::fmt::Display| LayoutError::NoImage {
+            wanted: wanted.to_string(),
+            found: describe(&all),
+        };
+        if let Some(config) = self.config {
+            fitting.retain(|image| image.config_digest == config);
+            // Differently compressed perhaps, but the same image.
+            fitting.truncate(1);
+            if fitting.is_empty() {
+                return Err(none(&config));
+            }
+        }
+        if let Some(name) = &self.name {
+            let by_index =
+                matches!(name, Wanted::Manifest(_)) && !fitting.iter().any(|image| name.is(image));
+            let led_to = by_index && leads(documents, name)?;
+            fitting.retain(|image| led_to || name.is(image));
+            if fitting.is_empty() {
+                return Err(none(name));
+            }
+        }
+        let host = Platform::host();
+        let native = |image: &&Choice| image.config.platform().satisfies(&host);
+        let before = fitting.clone();
+        if let Some(wanted) = &self.platform {
+            fitting.retain(|image| image.config.platform().satisfies(wanted));
+            if fitting.is_empty() {
+                return Err(LayoutError::Platform {
+                    wanted: wanted.clone(),
+                    found: describe(&all),
+                });
+            }
+        } else if fitting.len() > 1 && fitting.iter().any(native) {
+            fitting.retain(native);
+        }
+        for other in before {
+            if !fitting.contains(&other) {
+                notes.push(format!("{} was passed over", other.describe()));
+            }
+        }
+        match fitting[..] {
+            [choice] => Ok((choice.clone(), notes)),
+            _ => Err(LayoutError::Ambiguous {
+                found: fitting
+                    .iter()
+                    .map(|i| i.describe())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        }
+    }
+}
+
+/// True where the index names that digest itself, so that only what it leads to was looked at.
+fn leads(documents: &dyn Documents, name: &Wanted) -> Result<bool, LayoutError> {
+    let index = documents.document(&"index.json".into())?;
+    let index = index.and_then(|bytes| crate::image::ImageIndex::parse(&bytes).ok());
+    Ok(index.is_some_and(|index| index.manifests.iter().any(|d| name.wants(d))))
+}
+
+fn describe(images: &[Choice]) -> String {
+    let names: Vec<String> = images.iter().map(Choice::describe).collect();
+    names.join(", ")
+}

@@ -1,0 +1,438 @@
+//! The images that stored documents describe, each with its manifest, its config and where its layers are.
+//!
+//! Source: OCI image spec, `image-layout.md`, `image-index.md`, `manifest.md`; Docker Image Specification v1.2.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::documents::{Documents, blob_path, check_digest, display, missing, parse};
+use super::error::LayoutError;
+use crate::image::media_type::{DocumentKind, LayerKind};
+use crate::image::{Descriptor, Digest, ImageConfig, ImageIndex, Manifest, ManifestError};
+use crate::rootfs::ImagePath;
+
+/// Indexes that may lead from one to the next.
+const MAX_DEPTH: usize = 8;
+
+/// Descriptors that are looked at: a hostile index could name itself over and over.
+const MAX_VISITS: usize = 10_000;
+
+/// Bytes of documents that are looked at.
+const MAX_JSON: usize = 64 << 20;
+
+/// The names that containerd and the OCI spec put into annotations.
+const NAMES: [&str; 2] = [
+    "io.containerd.image.name",
+    "org.opencontainers.image.ref.name",
+];
+
+/// An image among the documents: its config and where its layers are, lowest first.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::transport) struct Choice {
+    pub(in crate::transport) config_path: ImagePath,
+    pub(in crate::transport) config: ImageConfig,
+    pub(in crate::transport) config_digest: Digest,
+    pub(in crate::transport) layers: Vec<ImagePath>,
+    /// The manifest, where it has one.
+    pub(in crate::transport) manifest: Option<Manifest>,
+    /// Where `manifest.json` says that the layers are, where there is a manifest too.
+    pub(in crate::transport) docker_layers: Vec<ImagePath>,
+    /// Its names, the best of each place first.
+    pub(in crate::transport) names: Vec<String>,
+    /// Everything it can be asked for by.
+    pub(super) aliases: Vec<String>,
+}
+
+impl Choice {
+    /// How it is listed.
+    pub(super) fn describe(&self) -> String {
+        let platform = self.config.platform();
+        match (self.names.first(), &self.manifest) {
+            (Some(name), _) => format!("{name} ({platform})"),
+            (None, Some(manifest)) => format!("@{} ({platform})", manifest.digest()),
+            (None, None) => format!("{} ({platform})", self.config_digest),
+        }
+    }
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    pub(super) images: Vec<Choice>,
+    /// What was passed over: the digest of its manifest and why, a sentence.
+    pub(super) passed_over: Vec<String>,
+    visits: usize,
+    bytes: usize,
+    /// In a check, what is wrong is collected here as long as reading can go on.
+    pub(super) problems: Option<Vec<LayoutError>>,
+    /// In a check, manifests whose config cannot be read.
+    pub(super) without_config: Vec<Manifest>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerManifest {
+    config: String,
+    repo_tags: Option<Vec<String>>,
+    layers: Option<Vec<String>>,
+}
+
+/// What tells a manifest from an index: its media type need not be given.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outline {
+    #[serde(default)]
+    schema_version: u32,
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<serde::de::IgnoredAny>,
+    manifests: Option<serde::de::IgnoredAny>,
+}
+
+impl Images {
+    /// Every image. One that both formats describe has the layers and the manifest that OCI names, and all names.
+    pub(super) fn of(
+        documents: &dyn Documents,
+        wants: &dyn Fn(&Descriptor) -> bool,
+        collect: bool,
+    ) -> Result<Self, LayoutError> {
+        let mut found = Self {
+            problems: collect.then(Vec::new),
+            ..Self::default()
+        };
+        let docker = ImagePath::from("manifest.json");
+        let oci = ImagePath::from("index.json");
+        let index = found.read(documents, &oci)?;
+        let manifests = found.read(documents, &docker)?;
+        if index.is_none() && manifests.is_none() {
+            return Err(LayoutError::NoManifest);
+        }
+        if let Some(bytes) = index {
+            let index = ImageIndex::parse(&bytes).map_err(|source| LayoutError::Manifest {
+                member: display(&oci),
+                source,
+            })?;
+            // Filtered here, so that one image of a layout of thousands is found at once. Where none fits, all are
+            // looked at, since they have to be listed.
+            let some = index.manifests.iter().any(wants);
+            for descriptor in index.manifests.iter().filter(|d| !some || wants(d)) {
+                let result = found.walk(documents, &oci, descriptor, MAX_DEPTH);
+                found.problem(result)?;
+            }
+        }
+        if let Some(bytes) = manifests {
+            let manifests: Vec<DockerManifest> = parse(&docker, &bytes)?;
+            for manifest in manifests {
+                let result = found.docker(documents, &docker, manifest);
+                found.problem(result)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Goes on after an error where errors are collected.
+    fn problem(&mut self, result: Result<(), LayoutError>) -> Result<(), LayoutError> {
+        match (result, &mut self.problems) {
+            (Err(error), Some(problems)) => {
+                problems.push(error);
+                Ok(())
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn read<'d>(
+        &mut self,
+        documents: &'d dyn Documents,
+        path: &ImagePath,
+    ) -> Result<Option<Cow<'d, [u8]>>, LayoutError> {
+        let bytes = documents.document(path)?;
+        self.bytes += bytes.as_ref().map_or(0, |bytes| bytes.len());
+        if self.bytes > MAX_JSON {
+            return Err(LayoutError::TooMuchJson { limit: MAX_JSON });
+        }
+        Ok(bytes)
+    }
+
+    fn docker(
+        &mut self,
+        documents: &dyn Documents,
+        docker: &ImagePath,
+        manifest: DockerManifest,
+    ) -> Result<(), LayoutError> {
+        let config_path = ImagePath::new(&manifest.config);
+        let names = manifest.repo_tags.unwrap_or_default();
+        let layers = manifest.layers.unwrap_or_default();
+        let image = self.choice(documents, docker, &config_path, None)?;
+        self.add(Choice {
+            layers: layers.iter().map(ImagePath::new).collect(),
+            aliases: names.clone(),
+            names,
+            ..image
+        });
+        Ok(())
+    }
+
+    fn add(&mut self, image: Choice) {
+        let same = |known: &&mut Choice| {
+            known.config_digest == image.config_digest
+                && (known.manifest == image.manifest || image.manifest.is_none())
+        };
+        match self.images.iter_mut().find(same) {
+            // Docker's names are the ones that people know; containerd's are the same ones in full.
+            Some(known) if image.manifest.is_none() => {
+                known.aliases.extend(image.aliases);
+                if known.manifest.is_some() {
+                    known.docker_layers = image.layers;
+                }
+                if !image.names.is_empty() {
+                    known.names = image.names;
+                }
+            }
+            Some(known) => {
+                known.names.extend(image.names);
+                known.aliases.extend(image.aliases);
+            }
+            None => self.images.push(image),
+        }
+    }
+
+    /// The image that a descriptor names, or those of the index that it names.
+    fn walk(
+        &mut self,
+        documents: &dyn Documents,
+        wanted_by: &ImagePath,
+        descriptor: &Descriptor,
+        depth: usize,
+    ) -> Result<(), LayoutError> {
+        self.visits += 1;
+        if self.visits > MAX_VISITS {
+            return Err(LayoutError::TooMany { limit: MAX_VISITS });
+        }
+        let path = blob_path(descriptor.digest);
+        // A layout of one platform may still have the index of all of them.
+        let Some(bytes) = self.read(documents, &path)? else {
+            if depth == MAX_DEPTH {
+                return Err(missing(&path, wanted_by));
+            }
+            self.pass_over(descriptor, "its manifest is not stored here");
+            return Ok(());
+        };
+        let checked = check_digest(&path, &bytes).map(drop);
+        self.problem(checked)?;
+        let checked = check_size(&path, wanted_by, descriptor, &bytes);
+        self.problem(checked)?;
+        let manifest_error = |source| LayoutError::Manifest {
+            member: display(&path),
+            source,
+        };
+        let outline: Outline = parse(&path, &bytes)?;
+        let media_type = outline.media_type.as_deref().filter(|t| !t.is_empty());
+        let kind = DocumentKind::of(media_type.unwrap_or(&descriptor.media_type));
+        if kind == DocumentKind::Schema1 || outline.schema_version == 1 {
+            return Err(manifest_error(ManifestError::Schema1));
+        }
+        let is_index = outline.config.is_none() && outline.manifests.is_some();
+        if kind == DocumentKind::Index || is_index {
+            let index = ImageIndex::parse(&bytes).map_err(manifest_error)?;
+            if depth == 0 {
+                self.pass_over(descriptor, "indexes are nested too deeply");
+                return Ok(());
+            }
+            for child in &index.manifests {
+                let mut child = child.clone();
+                child.annotations.extend(descriptor.annotations.clone());
+                let result = self.walk(documents, &path, &child, depth - 1);
+                self.problem(result)?;
+            }
+            return Ok(());
+        }
+        if kind == DocumentKind::Other && media_type.is_some() || outline.config.is_none() {
+            let kind = outline.artifact_type.as_deref().or(media_type);
+            self.pass_over(
+                descriptor,
+                &format!("it is {}, no image", kind.unwrap_or("unknown")),
+            );
+            return Ok(());
+        }
+        // A layout's descriptor may have a type that says nothing.
+        let declared = match DocumentKind::of(&descriptor.media_type) {
+            DocumentKind::Manifest => &*descriptor.media_type,
+            _ => "",
+        };
+        if let (Some(problems), Some(own)) = (&mut self.problems, media_type)
+            && !descriptor.media_type.is_empty()
+            && own != descriptor.media_type
+        {
+            problems.push(LayoutError::MediaType {
+                member: display(&path),
+                wanted_by: display(wanted_by),
+                expected: descriptor.media_type.clone(),
+                found: own.to_owned(),
+            });
+        }
+        let manifest = Manifest::parse(bytes.into_owned(), declared).map_err(manifest_error)?;
+        self.image(documents, &path, descriptor, manifest)
+    }
+
+    fn image(
+        &mut self,
+        documents: &dyn Documents,
+        path: &ImagePath,
+        descriptor: &Descriptor,
+        manifest: Manifest,
+    ) -> Result<(), LayoutError> {
+        // Attestations, signatures and other artifacts have manifests too; their config is no image's.
+        let config_path = blob_path(manifest.config().digest);
+        let is_attestation = descriptor
+            .annotations
+            .contains_key("vnd.docker.reference.type")
+            || descriptor
+                .platform
+                .as_ref()
+                .is_some_and(|p| p.os == "unknown");
+        if is_attestation {
+            self.pass_over(descriptor, "it is an attestation");
+            return Ok(());
+        }
+        let media_type = &manifest.config().media_type;
+        let says_image = media_type.contains(".image.") && media_type.ends_with("config.v1+json")
+            || media_type.contains(".container.image.");
+        let config = Some(manifest.config());
+        let image = match self.choice(documents, path, &config_path, config) {
+            Err(LayoutError::Config { .. } | LayoutError::Missing { .. }) if !says_image => {
+                self.pass_over(
+                    descriptor,
+                    &format!("its config is {media_type:?}, no image"),
+                );
+                return Ok(());
+            }
+            Err(error) => {
+                self.without_config.push(manifest);
+                return Err(error);
+            }
+            Ok(image) => image,
+        };
+        let (names, aliases) = names(&descriptor.annotations);
+        self.add(Choice {
+            layers: manifest
+                .layers()
+                .iter()
+                .map(|l| blob_path(l.digest))
+                .collect(),
+            manifest: Some(manifest),
+            names,
+            aliases,
+            ..image
+        });
+        Ok(())
+    }
+
+    /// A choice with its config only.
+    fn choice(
+        &mut self,
+        documents: &dyn Documents,
+        wanted_by: &ImagePath,
+        config_path: &ImagePath,
+        descriptor: Option<&Descriptor>,
+    ) -> Result<Choice, LayoutError> {
+        let bytes = self
+            .read(documents, config_path)?
+            .ok_or_else(|| missing(config_path, wanted_by))?;
+        let checked = check_digest(config_path, &bytes).map(drop);
+        self.problem(checked)?;
+        if let Some(descriptor) = descriptor {
+            let checked = check_size(config_path, wanted_by, descriptor, &bytes);
+            self.problem(checked)?;
+        }
+        let config = ImageConfig::parse(&bytes).map_err(|source| LayoutError::Config {
+            member: display(config_path),
+            source,
+        })?;
+        Ok(Choice {
+            config_path: config_path.clone(),
+            config,
+            config_digest: Digest::of(&bytes),
+            layers: Vec::new(),
+            manifest: None,
+            docker_layers: Vec::new(),
+            names: Vec::new(),
+            aliases: Vec::new(),
+        })
+    }
+
+    fn pass_over(&mut self, descriptor: &Descriptor, why: &str) {
+        let platform = descriptor.platform.as_ref();
+        let platform = platform
+            .filter(|p| p.os != "unknown")
+            .map(|p| format!(" for {p}"))
+            .unwrap_or_default();
+        self.passed_over.push(format!(
+            "{}{platform} was passed over: {why}",
+            descriptor.digest
+        ));
+    }
+}
+
+fn check_size(
+    path: &ImagePath,
+    wanted_by: &ImagePath,
+    descriptor: &Descriptor,
+    bytes: &[u8],
+) -> Result<(), LayoutError> {
+    let found = bytes.len() as u64;
+    if found == descriptor.size {
+        return Ok(());
+    }
+    Err(LayoutError::Size {
+        member: display(path),
+        wanted_by: display(wanted_by),
+        expected: descriptor.size,
+        found,
+    })
+}
+
+/// The best name of each descriptor, and everything it can be asked for by.
+fn names(annotations: &BTreeMap<String, String>) -> (Vec<String>, Vec<String>) {
+    let all: Vec<String> = NAMES
+        .iter()
+        .filter_map(|key| annotations.get(*key))
+        .cloned()
+        .collect();
+    (all.first().cloned().into_iter().collect(), all)
+}
+
+/// The names in the annotations of a descriptor.
+pub(super) fn annotated(descriptor: &Descriptor) -> Vec<String> {
+    names(&descriptor.annotations).1
+}
+
+/// Refuses a manifest with a layer whose bytes nobody can read.
+pub fn check_layers(manifest: &Manifest) -> Result<(), LayoutError> {
+    let count = manifest.layers().len();
+    for (number, layer) in (1..).zip(manifest.layers()) {
+        let (digest, media_type) = (layer.digest, layer.media_type.clone());
+        match LayerKind::of(&layer.media_type) {
+            LayerKind::Tar | LayerKind::Other => {}
+            LayerKind::Foreign => {
+                return Err(LayoutError::ForeignLayer {
+                    number,
+                    count,
+                    digest,
+                    media_type,
+                });
+            }
+            LayerKind::Encrypted => {
+                return Err(LayoutError::EncryptedLayer {
+                    number,
+                    count,
+                    digest,
+                    media_type,
+                });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Which image of an OCI layout or of a docker-archive is wanted: from `index.json` (OCI) and `manifest.json` (Docker),
+//! wherever their documents come from. Every reader of stored images chooses here.
+
+mod choose;
+mod documents;
+mod error;
+mod images;
+
+pub use choose::{Select, Wanted};
+pub(super) use documents::{Documents, blob_path, display};
+pub use error::LayoutError;
+pub(super) use images::Choice;
+pub use images::check_layers;

@@ -1,0 +1,390 @@
+//! [`write_layout`]: an image into an OCI layout in a folder, beside what is there.
+//!
+//! Every file is written under another name, synced and renamed; `index.json` comes last, so that a tag never points
+//! to an image that is not complete. The folder is locked against other writers of this program. After an error or a
+//! cancellation the new blobs are removed again; what a killed writer left is removed by the next one.
+//!
+//! Source: OCI image spec, `image-layout.md`.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use serde_json::Value;
+
+use super::oci::{LAYOUT, LayoutName, descriptors, index, merge, oci_manifest};
+use crate::image::{Descriptor, Digest, HashingReader};
+use crate::transport::control::Control;
+use crate::transport::error::TransportError;
+use crate::transport::read::LayoutDir;
+use crate::transport::select::{Documents, LayoutError, blob_path};
+use crate::transport::stored::StoredImage;
+
+/// How much is copied at a time.
+const CHUNK: usize = 256 << 10;
+
+/// How often a locked folder is tried again.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// Start of the names of files that are not complete.
+const TEMPORARY: &str = ".minifier-";
+
+/// What was written.
+pub(super) struct LayoutInfo {
+    pub(super) manifest: Digest,
+    /// Bytes that were not there before.
+    pub(super) bytes: u64,
+    /// Blobs that were there already.
+    pub(super) reused: usize,
+}
+
+/// Writes the image into the layout in `dir`, which is made where there is none. Blocks.
+pub(super) fn write_layout(
+    stored: &StoredImage,
+    dir: &Path,
+    names: &[LayoutName],
+    location: &str,
+    control: &Control,
+) -> Result<LayoutInfo, TransportError> {
+    let mut layout = Layout::open(dir, location, control)?;
+    let manifest = oci_manifest(&stored.manifest);
+    let mut reused = 0;
+    let config = stored.config.to_bytes();
+    for layer in manifest.layers() {
+        reused += usize::from(layout.layer(stored, layer)?);
+    }
+    layout.document(manifest.config().digest, &config)?;
+    layout.document(manifest.digest(), manifest.bytes())?;
+    let descriptors = descriptors(&manifest, &stored.config.platform(), names);
+    layout.finish(descriptors)?;
+    Ok(LayoutInfo {
+        manifest: manifest.digest(),
+        bytes: layout.bytes,
+        reused,
+    })
+}
+
+/// A layout that is being written to.
+struct Layout<'a> {
+    dir: OwnedFd,
+    blobs: OwnedFd,
+    reader: LayoutDir,
+    location: &'a str,
+    control: &'a Control,
+    bytes: u64,
+    /// Blobs of this writer, removed where it does not finish.
+    added: Vec<String>,
+    /// Folders of this writer, outermost first.
+    made: Vec<PathBuf>,
+    finished: bool,
+}
+
+impl<'a> Layout<'a> {
+    fn open(path: &Path, location: &'a str, control: &'a Control) -> Result<Self, TransportError> {
+        let error = |source| TransportError::Write {
+            location: location.to_owned(),
+            source,
+        };
+        let made = make_dirs(path).map_err(error)?;
+        // Folders that were made go again where the rest fails.
+        let made = MadeDirs(made);
+        let dir = open_dir(rustix::fs::CWD, path, OFlags::empty()).map_err(error)?;
+        lock(&dir, control).map_err(error)?;
+        if !is_layout(&dir, path).map_err(error)? {
+            return Err(error(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "the folder holds other things and no OCI layout",
+            )));
+        }
+        sweep(&dir, path).map_err(error)?;
+        let make = |parent: &OwnedFd, name: &str| -> io::Result<OwnedFd> {
+            match rustix::fs::mkdirat(parent, name, Mode::from(0o777)) {
+                // A link in its place would lead elsewhere.
+                Ok(()) | Err(Errno::EXIST) => open_dir(parent, Path::new(name), OFlags::NOFOLLOW),
+                Err(e) => Err(e.into()),
+            }
+        };
+        let blobs = make(&dir, "blobs")
+            .and_then(|blobs| make(&blobs, "sha256"))
+            .map_err(error)?;
+        let reader = dir.try_clone().map(LayoutDir::new).map_err(error)?;
+        Ok(Self {
+            dir,
+            blobs,
+            reader,
+            location,
+            control,
+            bytes: 0,
+            added: Vec::new(),
+            made: made.keep(),
+            finished: false,
+        })
+    }
+
+    fn error(&self, source: io::Error) -> TransportError {
+        TransportError::Write {
+            location: self.location.to_owned(),
+            source,
+        }
+    }
+
+    /// True where the blob is there and is what it should be.
+    fn has(&self, digest: Digest, size: u64) -> io::Result<bool> {
+        // What cannot be opened as a blob is replaced.
+        let Ok(Some(file)) = self.reader.file(&blob_path(digest)) else {
+            return Ok(false);
+        };
+        if file.metadata()?.len() != size {
+            return Ok(false);
+        }
+        let mut reader = HashingReader::new(file);
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => self.control.advance(n as u64)?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Ok(false),
+            }
+        }
+        let (hash, read) = reader.finish();
+        Ok((Digest::from_bytes(hash), read) == (digest, size))
+    }
+
+    /// True where it was there already.
+    fn layer(&mut self, stored: &StoredImage, layer: &Descriptor) -> Result<bool, TransportError> {
+        if self
+            .has(layer.digest, layer.size)
+            .map_err(|e| self.error(e))?
+        {
+            return Ok(true);
+        }
+        let mut reader = stored.open(layer)?;
+        let mut temporary = Temporary::new(&self.dir).map_err(|e| self.error(e))?;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => {
+                    self.control
+                        .advance(n as u64)
+                        .and_then(|()| temporary.file.write_all(&chunk[..n]))
+                        .map_err(|e| self.error(e))?;
+                    self.bytes += n as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(stored.layer_error(layer, e)),
+            }
+        }
+        self.put_blob(temporary, layer.digest)?;
+        Ok(false)
+    }
+
+    fn document(&mut self, digest: Digest, bytes: &[u8]) -> Result<(), TransportError> {
+        if self
+            .has(digest, bytes.len() as u64)
+            .map_err(|e| self.error(e))?
+        {
+            return Ok(());
+        }
+        let mut temporary = Temporary::new(&self.dir).map_err(|e| self.error(e))?;
+        let written = temporary.file.write_all(bytes);
+        written.map_err(|e| self.error(e))?;
+        self.bytes += bytes.len() as u64;
+        self.put_blob(temporary, digest)
+    }
+
+    fn put_blob(&mut self, temporary: Temporary, digest: Digest) -> Result<(), TransportError> {
+        let name = digest.to_hex();
+        let put = temporary.put(&self.blobs, &name);
+        put.map_err(|e| self.error(e))?;
+        self.added.push(name);
+        Ok(())
+    }
+
+    /// Makes the image part of the layout.
+    fn finish(&mut self, new: Vec<Value>) -> Result<(), TransportError> {
+        let read_error = |source| TransportError::Layout {
+            location: self.location.to_owned(),
+            source: Box::new(source),
+        };
+        let old = self.reader.document(&"index.json".into());
+        let merged = match old.map_err(read_error)? {
+            None => index(&new),
+            Some(bytes) => {
+                let mut merged: Value = serde_json::from_slice(&bytes).map_err(|source| {
+                    read_error(LayoutError::Json {
+                        member: "index.json".into(),
+                        source,
+                    })
+                })?;
+                merge(&mut merged, new)
+                    .map_err(|what| self.error(io::Error::other(format!("index.json: {what}"))))?;
+                merged
+            }
+        };
+        let merged = merged.to_string().into_bytes();
+        self.control.advance(0).map_err(|e| self.error(e))?;
+        self.put_files(&merged).map_err(|e| self.error(e))?;
+        self.finished = true;
+        // The names are durable only when the folder is.
+        let synced = rustix::fs::fsync(&self.dir);
+        synced.map_err(|e| self.error(e.into()))
+    }
+
+    fn put_files(&self, index: &[u8]) -> io::Result<()> {
+        rustix::fs::fsync(&self.blobs)?;
+        let put = |name: &str, bytes: &[u8]| {
+            let mut temporary = Temporary::new(&self.dir)?;
+            temporary.file.write_all(bytes)?;
+            temporary.put(&self.dir, name)
+        };
+        put("oci-layout", LAYOUT)?;
+        put("index.json", index)
+    }
+}
+
+impl Drop for Layout<'_> {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        // As far as possible: the error that led here is told.
+        for name in &self.added {
+            let _ = rustix::fs::unlinkat(&self.blobs, name, AtFlags::empty());
+        }
+        if !self.made.is_empty() {
+            let _ = rustix::fs::unlinkat(&self.dir, "blobs/sha256", AtFlags::REMOVEDIR);
+            let _ = rustix::fs::unlinkat(&self.dir, "blobs", AtFlags::REMOVEDIR);
+            let _ = rustix::fs::unlinkat(&self.dir, "oci-layout", AtFlags::empty());
+            drop(MadeDirs(std::mem::take(&mut self.made)));
+        }
+    }
+}
+
+/// Folders that are removed again, where they are empty.
+struct MadeDirs(Vec<PathBuf>);
+
+impl MadeDirs {
+    fn keep(mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for MadeDirs {
+    fn drop(&mut self) {
+        for dir in self.0.iter().rev() {
+            let _ = std::fs::remove_dir(dir);
+        }
+    }
+}
+
+/// Makes a folder and those above it; gives the ones that were not there, outermost first.
+fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut missing: Vec<PathBuf> = path
+        .ancestors()
+        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
+        .map(Path::to_owned)
+        .collect();
+    missing.reverse();
+    std::fs::create_dir_all(path)?;
+    Ok(missing)
+}
+
+fn open_dir(at: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(at, path, flags, Mode::empty())?)
+}
+
+/// Waits until nobody else writes.
+fn lock(dir: &OwnedFd, control: &Control) -> io::Result<()> {
+    loop {
+        match rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => {
+                control.advance(0)?;
+                std::thread::sleep(LOCK_POLL);
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// True for a layout, and for a folder in which nothing else is.
+fn is_layout(dir: &OwnedFd, path: &Path) -> io::Result<bool> {
+    match rustix::fs::statat(dir, "oci-layout", AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => return Ok(true),
+        Err(Errno::NOENT) => {}
+        Err(e) => return Err(e.into()),
+    }
+    // One that a killed writer began has blobs only.
+    let mut others = std::fs::read_dir(path)?.filter_map(|entry| {
+        let name = entry.ok()?.file_name();
+        let own = name == "blobs" || name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
+        (!own).then_some(())
+    });
+    Ok(others.next().is_none())
+}
+
+/// Removes what killed writers left. The lock is held, so that nobody is at work on it.
+fn sweep(dir: &OwnedFd, path: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(path)? {
+        let name = entry?.file_name();
+        if name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+            match rustix::fs::unlinkat(dir, &name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A file that is not complete; removed unless it is put in its place.
+struct Temporary {
+    dir: OwnedFd,
+    name: String,
+    file: File,
+    put: bool,
+}
+
+impl Temporary {
+    fn new(dir: &OwnedFd) -> io::Result<Self> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut number = 0u32;
+        loop {
+            let name = format!("{TEMPORARY}{}-{number}", std::process::id());
+            match rustix::fs::openat(dir, &name, flags, Mode::from(0o666)) {
+                Ok(file) => {
+                    return Ok(Self {
+                        dir: dir.try_clone()?,
+                        name,
+                        file: file.into(),
+                        put: false,
+                    });
+                }
+                Err(Errno::EXIST) => number += 1,
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    fn put(mut self, dir: &OwnedFd, name: &str) -> io::Result<()> {
+        self.file.sync_all()?;
+        rustix::fs::renameat(&self.dir, &self.name, dir, name)?;
+        self.put = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.put {
+            let _ = rustix::fs::unlinkat(&self.dir, &self.name, AtFlags::empty());
+        }
+    }
+}

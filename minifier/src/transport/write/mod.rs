@@ -1,0 +1,18 @@
+//! Writing images: OCI layouts in folders, archives, daemons; layers compressed on the way where that is asked for.
+
+mod archive;
+mod archive_file;
+mod blocks;
+mod bundle;
+mod image;
+mod layout;
+mod oci;
+mod pool;
+mod recompress;
+
+pub use archive::{ArchiveInfo, Watch, WriteError, write_archive};
+pub use archive_file::write_archive_file;
+pub use blocks::{LayerCompression, LevelError};
+pub use bundle::bundle_to_stored;
+pub use image::{WriteOptions, Written, write_image};
+pub use oci::kept_annotations;

@@ -1,0 +1,184 @@
+//! [`Pool`]: threads that compress the blocks of all layers of an image; each layer gets its blocks back in order.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
+
+use flate2::Crc;
+
+use super::blocks::LayerCompression;
+
+/// Compresses blocks. Its threads end when the pool and everything that was given to it are gone.
+pub(super) struct Pool {
+    jobs: SyncSender<Job>,
+    threads: usize,
+}
+
+struct Job {
+    compression: LayerCompression,
+    before: Vec<u8>,
+    block: Vec<u8>,
+    last: bool,
+    reply: SyncSender<Answer>,
+}
+
+/// A compressed block, and the checksum of what it holds.
+type Answer = io::Result<(Vec<u8>, Crc)>;
+
+impl Pool {
+    /// Starts the threads.
+    pub(super) fn start<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize) -> Self {
+        let (jobs, queue) = sync_channel::<Job>(threads);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let queue = queue.clone();
+            scope.spawn(move || work(&queue));
+        }
+        Self { jobs, threads }
+    }
+
+    /// Compresses what `input` gives; memory depends on the number of threads only.
+    pub(super) fn compress(
+        &self,
+        compression: LayerCompression,
+        mut input: impl Read,
+        mut output: impl Write,
+    ) -> io::Result<()> {
+        output.write_all(compression.header())?;
+        let mut crc = Crc::new();
+        let mut waiting: VecDeque<Receiver<Answer>> = VecDeque::new();
+        let mut before: Vec<u8> = Vec::new();
+        let mut block = read_block(&mut input, compression.block())?;
+        loop {
+            // Only the next block tells which one is the last.
+            let next = match block.len() < compression.block() {
+                true => Vec::new(),
+                false => read_block(&mut input, compression.block())?,
+            };
+            let last = next.is_empty();
+            let window = block.len().saturating_sub(compression.window());
+            let after = block[window..].to_vec();
+            let (reply, answer) = sync_channel(1);
+            let job = Job {
+                compression,
+                before: std::mem::replace(&mut before, after),
+                block,
+                last,
+                reply,
+            };
+            let gone = || io::Error::other("the threads that compress are gone");
+            self.jobs.send(job).map_err(|_| gone())?;
+            waiting.push_back(answer);
+            while waiting.len() > if last { 0 } else { self.threads } {
+                let Some(answer) = waiting.pop_front() else {
+                    break;
+                };
+                let (bytes, part) = answer.recv().map_err(|_| gone())??;
+                crc.combine(&part);
+                output.write_all(&bytes)?;
+            }
+            if last {
+                return output.write_all(&compression.trailer(&crc));
+            }
+            block = next;
+        }
+    }
+}
+
+fn work(queue: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        let compressed = job.compression.compress(&job.before, &job.block, job.last);
+        let answer = compressed.map(|bytes| {
+            let mut crc = Crc::new();
+            crc.update(&job.block);
+            (bytes, crc)
+        });
+        // A layer that failed does not wait for its blocks.
+        let _ = job.reply.send(answer);
+    }
+}
+
+/// A whole block, or what is left.
+fn read_block(input: &mut impl Read, len: usize) -> io::Result<Vec<u8>> {
+    let mut block = Vec::with_capacity(len);
+    input.take(len as u64).read_to_end(&mut block)?;
+    Ok(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::tar::{Compression, decompress};
+
+    /// Neither constant nor random.
+    fn sample(len: usize) -> Vec<u8> {
+        let mut state = 1u64;
+        (0..len)
+            .map(|i| {
+                if i % 7 == 0 {
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
+                }
+                (state >> 60) as u8 + b'a'
+            })
+            .collect()
+    }
+
+    fn compress(bytes: &[u8], compression: LayerCompression, threads: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        std::thread::scope(|scope| {
+            let pool = Pool::start(scope, threads);
+            pool.compress(compression, bytes, &mut out).unwrap();
+        });
+        out
+    }
+
+    #[test]
+    fn the_bytes_do_not_depend_on_the_number_of_threads_and_read_back() {
+        for kind in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let compression = LayerCompression::new(kind, None).unwrap();
+            let block = compression.block();
+            for len in [0, 1, block - 1, block, block + 1, 2 * block, 3 * block + 7] {
+                let bytes = sample(len);
+                let one = compress(&bytes, compression, 1);
+                for threads in [2, 8] {
+                    assert_eq!(compress(&bytes, compression, threads), one, "{kind} {len}");
+                }
+                assert_eq!(Compression::detect(&one).unwrap(), kind, "{len}");
+                let mut back = Vec::new();
+                decompress(&one[..], kind)
+                    .unwrap()
+                    .read_to_end(&mut back)
+                    .unwrap();
+                assert!(back == bytes, "{kind} {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_input_is_the_error_and_ends_the_threads() {
+        struct Broken(usize);
+        impl Read for Broken {
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                self.0 = self
+                    .0
+                    .checked_sub(buf.len())
+                    .ok_or_else(|| io::Error::other("broken"))?;
+                Ok(buf.len())
+            }
+        }
+        let compression = LayerCompression::new(Compression::Gzip, None).unwrap();
+        std::thread::scope(|scope| {
+            let pool = Pool::start(scope, 4);
+            let error = pool
+                .compress(compression, Broken(10 << 20), io::sink())
+                .unwrap_err();
+            assert_eq!(error.to_string(), "broken");
+        });
+    }
+}

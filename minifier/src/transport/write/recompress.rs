@@ -1,0 +1,204 @@
+//! [`recompress`]: the same image with its layers compressed in another way.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::blocks::LayerCompression;
+use super::pool::Pool;
+use crate::image::{Descriptor, DiffId, Digest, HashingReader, Manifest, Sha256, media_type};
+use crate::rootfs::tar::Compression;
+use crate::transport::control::Control;
+use crate::transport::error::TransportError;
+use crate::transport::layers::LayerReader;
+use crate::transport::limits::{Budget, Limits};
+use crate::transport::parallel::{for_each, processors};
+use crate::transport::read::{FileBlobs, FileRange, layer_type, scratch_error};
+use crate::transport::stored::StoredImage;
+
+/// How much is written at a time.
+const CHUNK: usize = 256 << 10;
+
+/// Layers that are read and written at once where one pool compresses them all.
+const LAYERS_AT_ONCE: usize = 2;
+
+/// Compresses every layer that is not compressed so already; diff IDs are checked on the way. New blobs are unnamed
+/// files in `scratch`. Where nothing has to be done the image is the same, manifest and all; otherwise its manifest is
+/// a new OCI one with the old annotations. Blocks.
+pub(super) fn recompress(
+    stored: &StoredImage,
+    compression: LayerCompression,
+    scratch: &Path,
+    limits: Limits,
+    control: &Control,
+) -> Result<StoredImage, TransportError> {
+    recompress_on(processors(), stored, compression, scratch, limits, control)
+}
+
+/// The same on a given number of threads.
+pub(super) fn recompress_on(
+    threads: usize,
+    stored: &StoredImage,
+    compression: LayerCompression,
+    scratch: &Path,
+    limits: Limits,
+    control: &Control,
+) -> Result<StoredImage, TransportError> {
+    stored.check_layer_count()?;
+    let mut others: BTreeMap<Digest, (&Descriptor, DiffId)> = BTreeMap::new();
+    let layers = stored.manifest.layers();
+    for (layer, &diff_id) in layers.iter().zip(stored.config.diff_ids()) {
+        let kind = stored.compression(layer, control)?;
+        if kind != compression.kind() {
+            others.insert(layer.digest, (layer, diff_id));
+        } else if kind == Compression::None {
+            // Its blob is checked when it is written; its diff ID is the digest of that.
+            let found = layer.digest.to_string().parse();
+            stored.check_diff_id(layer, diff_id, found.unwrap_or(diff_id))?;
+        }
+    }
+    if others.is_empty() {
+        return Ok(stored.clone());
+    }
+    let budget = Budget::new(limits);
+    let others: Vec<(&Descriptor, DiffId)> = others.into_values().collect();
+    let work = Work {
+        stored,
+        compression,
+        scratch,
+        budget: &budget,
+        control,
+    };
+    let made = match compression.kind() {
+        // Decompressing cannot be divided: layers go side by side.
+        Compression::None => for_each(&others, threads, |&(layer, diff_id)| {
+            work.layer(layer, diff_id, |input, output| {
+                io::copy(input, output).map(drop)
+            })
+        })?,
+        _ => std::thread::scope(|scope| {
+            let pool = Pool::start(scope, threads);
+            for_each(&others, LAYERS_AT_ONCE, |&(layer, diff_id)| {
+                work.layer(layer, diff_id, |input, output| {
+                    pool.compress(compression, input, output)
+                })
+            })
+        })?,
+    };
+    let mut blobs = FileBlobs {
+        others: Some(stored.blobs.clone()),
+        ..FileBlobs::default()
+    };
+    let mut new: BTreeMap<Digest, Descriptor> = BTreeMap::new();
+    for ((old, _), (descriptor, file)) in others.iter().zip(made) {
+        let range = FileRange {
+            file: Arc::new(file),
+            at: 0,
+            len: descriptor.size,
+        };
+        blobs.ranges.insert(descriptor.digest, range);
+        new.insert(old.digest, descriptor);
+    }
+    let layers = layers
+        .iter()
+        .map(|layer| match new.get(&layer.digest) {
+            Some(new) => new.clone(),
+            None => oci_layer(layer, compression.kind()),
+        })
+        .collect();
+    let mut config = stored.manifest.config().clone();
+    config.media_type = media_type::OCI_CONFIG.to_owned();
+    let annotations = stored.manifest.annotations().clone();
+    Ok(StoredImage {
+        manifest: Manifest::new(config, layers, annotations),
+        blobs: Arc::new(blobs),
+        ..stored.clone()
+    })
+}
+
+/// A layer that is kept beside new ones gets OCI's type, as told by its bytes.
+fn oci_layer(layer: &Descriptor, compression: Compression) -> Descriptor {
+    Descriptor {
+        media_type: layer_type(compression),
+        ..layer.clone()
+    }
+}
+
+struct Work<'a> {
+    stored: &'a StoredImage,
+    compression: LayerCompression,
+    scratch: &'a Path,
+    budget: &'a Budget,
+    control: &'a Control,
+}
+
+impl Work<'_> {
+    /// One layer through `encode` into a file.
+    fn layer(
+        &self,
+        layer: &Descriptor,
+        diff_id: DiffId,
+        encode: impl Fn(&mut dyn Read, &mut dyn Write) -> io::Result<()>,
+    ) -> Result<(Descriptor, File), TransportError> {
+        let scratch = |source| scratch_error(self.scratch, source);
+        let reader = LayerReader::open(self.stored, layer, self.budget, self.control)?;
+        let mut reader = HashingReader::new(reader);
+        let file = tempfile::tempfile_in(self.scratch).map_err(scratch)?;
+        let mut out = Output {
+            file: BufWriter::with_capacity(CHUNK, file),
+            hash: Sha256::default(),
+            written: 0,
+            failure: None,
+        };
+        let encoded = encode(&mut reader, &mut out).and_then(|()| out.flush());
+        if let Some(failure) = out.failure {
+            return Err(scratch(failure));
+        }
+        encoded.map_err(|source| self.stored.layer_error(layer, source))?;
+        let (hash, _) = reader.finish();
+        self.stored
+            .check_diff_id(layer, diff_id, DiffId::from_bytes(hash))?;
+        let file = out
+            .file
+            .into_inner()
+            .map_err(|error| scratch(error.into_error()))?;
+        let digest = Digest::from_bytes(out.hash.finish());
+        let media_type = layer_type(self.compression.kind());
+        Ok((Descriptor::new(media_type, digest, out.written), file))
+    }
+}
+
+/// Hashes and counts what is written, and keeps the file's errors apart from the layer's.
+struct Output {
+    file: BufWriter<File>,
+    hash: Sha256,
+    written: u64,
+    failure: Option<io::Error>,
+}
+
+impl Output {
+    fn keep<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let copy = io::Error::new(error.kind(), error.to_string());
+            self.failure.get_or_insert(error);
+            copy
+        })
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let result = self.file.write_all(buf);
+        self.keep(result)?;
+        self.hash.update(buf);
+        self.written += buf.len() as u64;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.file.flush();
+        self.keep(result)
+    }
+}

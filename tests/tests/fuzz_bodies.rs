@@ -1,0 +1,73 @@
+//! The fuzz targets' bodies as property tests, on bytes that are nearly right: what a fuzzer needs hours to find, and
+//! what needs no nightly toolchain.
+
+use minifier_tests::transport::{base_layer, small_archive};
+use proptest::prelude::*;
+
+#[path = "../../fuzz/src/bodies.rs"]
+mod bodies;
+
+const MANIFEST: &[u8] = include_bytes!("../../fuzz/corpus/manifest/oci");
+const CONFIG: &[u8] = include_bytes!("../../fuzz/corpus/config/docker");
+
+/// `seed` with some bytes replaced, and cut or lengthened.
+fn damaged(seed: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let edits = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
+    (edits, any::<prop::sample::Index>(), 0..4u8).prop_map(move |(edits, at, how)| {
+        let mut bytes = seed.clone();
+        for (at, value) in edits {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        match how {
+            0 => bytes.truncate(at.index(bytes.len())),
+            1 => bytes.extend_from_within(..at.index(bytes.len())),
+            _ => {}
+        }
+        bytes
+    })
+}
+
+#[test]
+fn seeds_are_read() {
+    assert!(minifier::image::Manifest::parse(MANIFEST.to_vec(), "").is_ok());
+    assert!(minifier::image::ImageConfig::parse(CONFIG).is_ok());
+    bodies::tar_reader(&base_layer());
+    bodies::archive(&small_archive(b"x", &["app:1"]).0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn tar_readers_keep_their_promises(bytes in damaged(base_layer())) {
+        bodies::tar_reader(&bytes);
+    }
+
+    #[test]
+    fn headers_of_any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..2048)) {
+        bodies::tar_reader(&bytes);
+        bodies::manifest(&bytes);
+        bodies::config(&bytes);
+    }
+
+    #[test]
+    fn manifests_keep_their_bytes(bytes in damaged(MANIFEST.to_vec())) {
+        bodies::manifest(&bytes);
+    }
+
+    #[test]
+    fn configs_keep_their_bytes(bytes in damaged(CONFIG.to_vec())) {
+        bodies::config(&bytes);
+    }
+
+    #[test]
+    fn whiteouts_never_show_up_as_files(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        bodies::whiteouts(&bytes);
+    }
+
+    #[test]
+    fn archives_are_checked_or_refused(bytes in damaged(small_archive(b"x", &["app:1"]).0)) {
+        bodies::archive(&bytes);
+    }
+}

@@ -1,0 +1,6 @@
+//! Running images without a daemon. Needs root, eBPF, runc, and the images of the fixtures in a daemon, which they are
+//! read from.
+
+mod fixtures;
+mod leftovers;
+mod support;

@@ -1,0 +1,9 @@
+//! Images from every transport to every other, whole and broken, and what other tools make of them.
+
+mod checks;
+mod docker;
+mod hostile;
+mod layouts;
+mod stop;
+mod support;
+mod tools;
