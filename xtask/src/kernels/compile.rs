@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::Arch;
 use super::apt::{Apt, system_suites};
@@ -16,7 +16,6 @@ use crate::{cache, command, setup};
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// Debian's package with the standard library.
 const LIBRARY: &str = "libstd-rust-web-dev";
-const CROSS_LIBRARIES: &str = "/usr/aarch64-linux-gnu/lib";
 const CROSS_LINKER: &str = "aarch64-linux-gnu-gcc";
 
 /// Programs for one machine.
@@ -93,38 +92,6 @@ impl Compiler {
         };
         let mut strip = Command::new(strip);
         command::capture(strip.arg("--strip-debug").arg("-o").args([to, from])).map(drop)
-    }
-
-    /// The libraries of a program that was compiled here and their loader: where they are, and where they belong.
-    pub(super) fn libraries(&self, program: &Path) -> Result<Vec<(PathBuf, String)>> {
-        if self.sysroot.is_some() {
-            let names = [
-                "ld-linux-aarch64.so.1",
-                "libc.so.6",
-                "libm.so.6",
-                "libgcc_s.so.1",
-            ];
-            let library = |name: &str| {
-                (
-                    Path::new(CROSS_LIBRARIES).join(name),
-                    format!("/lib/{name}"),
-                )
-            };
-            return Ok(names.map(library).to_vec());
-        }
-        let printed = command::capture(Command::new("ldd").arg(program))?;
-        let words = printed
-            .split_whitespace()
-            .filter(|word| word.starts_with('/'));
-        let libraries: Vec<_> = words
-            .map(|word| (PathBuf::from(word), word.to_owned()))
-            .collect();
-        ensure!(
-            !libraries.is_empty(),
-            "{} needs no libraries?",
-            program.display()
-        );
-        Ok(libraries)
     }
 }
 

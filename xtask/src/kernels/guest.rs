@@ -1,10 +1,13 @@
-//! What runs in the machine: the tests' `guest` as its first process, `minifier`, the programs that are traced.
+//! What runs in the machine: the tests' `guest` as its first process, `minifier`, the programs that are traced,
+//! what they need of Debian, and an image.
 
 use anyhow::Result;
 
 use super::Arch;
 use super::compile::Compiler;
 use super::initramfs::Initramfs;
+use super::layout;
+use super::system::System;
 use crate::cache;
 
 /// Programs that are traced, and their sources below tests/programs.
@@ -24,9 +27,11 @@ pub(super) fn build(arch: Arch) -> Result<Initramfs> {
         compiler.strip(&built.join(name), &stripped)?;
         archive.file(&stripped, to)?;
     }
-    for (library, to) in compiler.libraries(&built.join("guest"))? {
-        archive.file(&library, &to)?;
-    }
+    let system = System::get(arch)?;
+    system.install(&mut archive)?;
+    let layout = folder.path().join("layout");
+    layout::write(arch, &system.image(), &layout)?;
+    archive.tree(&layout, "/images/layout")?;
     for (name, source) in PROGRAMS {
         let source = cache::workspace_root().join("tests/programs").join(source);
         let program = folder.path().join(name);

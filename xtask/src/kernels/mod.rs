@@ -13,7 +13,9 @@ mod emulator;
 mod guest;
 mod initramfs;
 mod kernel;
+mod layout;
 mod run;
+mod system;
 mod table;
 
 pub use arch::Arch;

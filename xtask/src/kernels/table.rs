@@ -12,12 +12,13 @@ use crate::cache;
 use crate::table::insert_between;
 
 /// Rows in their order.
-const ROWS: [&str; 7] = [
+const ROWS: [&str; 8] = [
     "doctor",
     "conformance",
     "sources",
     "storm",
     "scope",
+    "build",
     "no-btf",
     "lockdown",
 ];

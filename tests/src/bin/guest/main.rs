@@ -4,6 +4,7 @@
 //!
 //! The same program is the entry into a container (`guest enter`, `guest join`), as an OCI runtime would be.
 
+mod build;
 mod conformance;
 mod container;
 mod host;
@@ -56,12 +57,13 @@ fn init() {
 type Row = fn() -> Result<String>;
 
 fn rows(report: &Report) {
-    let all: [(&str, Row); 7] = [
+    let all: [(&str, Row); 8] = [
         ("doctor", host::doctor),
         ("conformance", || block_on(conformance::run())),
         ("sources", conformance::sources),
         ("storm", || block_on(storm::run())),
         ("scope", || block_on(scope::run())),
+        ("build", build::run),
         ("no-btf", || block_on(refusals::without_btf())),
         ("lockdown", || block_on(refusals::locked_down())),
     ];
