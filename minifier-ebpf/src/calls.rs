@@ -43,7 +43,9 @@ pub fn exit(slot: u32, registers: Address, result: i64) {
     // SAFETY: the argument is a typed pointer, which the verifier lets be loaded from directly.
     let register =
         |which: usize| unsafe { read_volatile(registers.add(offset(which)).cast::<u64>()) };
-    let mut number = register(at::REGS_NUMBER) as u32;
+    // Four bytes: on arm64 the member has no more.
+    // SAFETY: as above.
+    let mut number = unsafe { read_volatile(registers.add(offset(at::REGS_NUMBER)).cast::<u32>()) };
     if number == u32::MAX {
         // The frame that rt_sigreturn restored has no number.
         number = number_of_sigreturn();
