@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 pub(crate) fn doctor() -> Result<String> {
     let output = Command::new("/bin/minifier")
         .args(["doctor", "--json"])
+        .env("PATH", "/usr/sbin:/bin")
         .output()?;
     let json: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let checks = json["checks"].as_array().cloned().unwrap_or_default();
