@@ -31,14 +31,15 @@ enum Link {
     Security(LsmLinkId),
 }
 
+type Attempt = fn(&mut Ebpf, &Btf) -> Result<Opens, String>;
+
 impl Opens {
     /// Attaches whichever program the kernel grants and runs; otherwise why it runs none.
     pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf) -> Result<Self, String> {
         let mut own: Array<MapData, u32> =
             map(ebpf, "OPENED_PROBE").map_err(|error| error.to_string())?;
         let mut reasons = Vec::new();
-        let attempts: [fn(&mut Ebpf, &Btf) -> Result<Self, String>; 2] = [function, security];
-        for attempt in attempts {
+        for attempt in [function as Attempt, security] {
             match attempt(ebpf, btf) {
                 Ok(opens) if fires(&mut own) => return Ok(opens),
                 Ok(mut opens) => {

@@ -75,7 +75,7 @@ impl Initramfs {
         for (end, _) in path.match_indices('/').skip(1) {
             let folder = &path[..end];
             if self.folders.insert(folder.to_owned()) {
-                self.entry(&folder.to_owned(), DIRECTORY, b"");
+                self.entry(folder, DIRECTORY, b"");
             }
         }
     }

@@ -10,7 +10,7 @@ use minifier::trace::{Operation, Trace, TraceOptions, Tracer};
 use crate::container::Container;
 
 const PROCESSES: usize = 4;
-const OPENS: usize = 8_000;
+const OPENS: usize = 4_000;
 
 pub(crate) async fn run() -> Result<String> {
     let image = Path::new("/run/images/storm");
