@@ -1,8 +1,8 @@
 //! `cargo xtask kernels`: the tracer on the kernels that people run, each in an emulated machine.
 //!
-//! [`kernel`] gets the kernels from Debian's packages ([`apt`], a private root: the system's own is not touched),
-//! [`guest`] builds what runs inside, [`initramfs`] packs it, [`machine`] starts QEMU, [`console`] reads what the guest
-//! told, [`table`] shows it.
+//! `kernel` gets the kernels from Debian's packages (`apt`: a private root, the system's own is not touched), `compile`
+//! and `system` make and fetch what runs inside, `guest` puts it together, `initramfs` packs it, `emulator` is QEMU,
+//! `boot` starts it, `console` reads what the guest told, `table` shows it.
 
 mod apt;
 mod arch;
