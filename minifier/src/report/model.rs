@@ -169,6 +169,12 @@ pub enum Stage {
     Attach,
     /// Reading what the layers hold.
     Read,
+    /// Unpacking layers that are not in the cache.
+    Unpack,
+    /// Creating the container.
+    Create,
+    /// Starting it.
+    Start,
     /// The container's life: start, probes, stop, removal.
     Run,
     /// Deciding what stays.
@@ -187,6 +193,9 @@ impl Stage {
         match self {
             Self::Attach => "attach",
             Self::Read => "read",
+            Self::Unpack => "unpack",
+            Self::Create => "create",
+            Self::Start => "start",
             Self::Run => "run",
             Self::Plan => "plan",
             Self::Rebuild => "rebuild",

@@ -5,10 +5,15 @@ mod archives;
 mod layers;
 mod tar;
 
+use std::fs;
 use std::io::Cursor;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use minifier::rootfs::{NodeKind, RootFs};
-use minifier::transport::{Select, read_archive};
+use minifier::runtime::LayerCache;
+use minifier::transport::{ArchiveImage, Select, read_archive};
+use tokio_util::sync::CancellationToken;
 
 /// What becomes of an archive.
 pub(crate) enum Outcome {
@@ -53,11 +58,14 @@ fn kinds() -> Vec<Kind> {
     kinds
 }
 
+fn read(bytes: &[u8]) -> Result<ArchiveImage, String> {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    read_archive(Cursor::new(bytes), scratch.path(), &Select::default()).map_err(|e| e.to_string())
+}
+
 /// Reads and merges.
 fn merged(bytes: &[u8]) -> Result<RootFs, String> {
-    let scratch = tempfile::tempdir().expect("a temporary folder");
-    let image = read_archive(Cursor::new(bytes), scratch.path(), &Select::default())
-        .map_err(|e| e.to_string())?;
+    let image = read(bytes)?;
     let rootfs = RootFs::merge(image.layers).map_err(|e| e.to_string())?;
     // Whatever stays must be readable to its last byte, or fail.
     for (path, id) in rootfs.walk() {
@@ -164,6 +172,61 @@ fn table() -> String {
         text.push_str(&line);
     }
     text
+}
+
+/// What the traps aim at.
+fn targets() -> Vec<(PathBuf, Option<(u64, i64)>)> {
+    [
+        "/etc/passwd",
+        "/etc/shadow",
+        "/etc/hostname",
+        "/etc/cron.d/x",
+        "/x",
+        "/b",
+        "/sda",
+        "/mem",
+    ]
+    .into_iter()
+    .map(|path| {
+        let meta = fs::symlink_metadata(path).ok();
+        (path.into(), meta.map(|meta| (meta.len(), meta.ctime())))
+    })
+    .collect()
+}
+
+#[test]
+fn privileged_every_hostile_image_is_unpacked_inside_the_cache_or_refused() {
+    let before = targets();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = LayerCache::open(&folder.path().join("cache")).expect("a cache");
+    for kind in kinds() {
+        let (Ok(image), Outcome::Tree(expected)) = (read(&kind.bytes), &kind.outcome) else {
+            continue;
+        };
+        let cancel = CancellationToken::new();
+        let unpacked = cache.unpack(&image.config, &image.layers, &*image.content, &cancel);
+        match unpacked {
+            Ok(unpacked) => {
+                let layers = unpacked.layers().len();
+                assert_eq!(layers, image.layers.len(), "{}: {expected:?}", kind.name);
+            }
+            // No kernel makes such a link.
+            Err(error) => assert_eq!(
+                (
+                    kind.name,
+                    error.to_string().starts_with("unpack layer 0: /empty")
+                ),
+                ("a link without a target", true),
+                "{error}"
+            ),
+        }
+    }
+    let beside: Vec<_> = fs::read_dir(folder.path())
+        .expect("the folder is there")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(beside, ["cache"], "something was written beside the cache");
+    assert_eq!(targets(), before, "something of this host was touched");
 }
 
 #[test]

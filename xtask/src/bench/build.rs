@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Row;
 use super::image::with_bytes;
-use super::measure::{build, median, ratio};
+use super::measure::{Pairs, build};
 use crate::docker::docker;
 use crate::fixtures::image_name;
 
@@ -34,22 +34,17 @@ pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
             "stream",
         ),
     ] {
-        let mut pairs = Vec::new();
+        let mut pairs = Pairs::default();
         for _ in 0..PAIRS {
             let built = build(program, image.name(), &["--read", read, "--tag", &tag])?;
             let own = built.report.seconds("total") - built.report.seconds("run");
-            pairs.push((own, save(image.name())?));
+            pairs.add(own, save(image.name())?);
         }
         rows.push(Row {
             what,
-            value: format!("{:.2}", ratio(&pairs)),
+            value: pairs.ratio(),
             aim,
-            from: format!(
-                "{:.2} s / {:.2} s, {} pairs, image of {MEGABYTES} MB and its base",
-                median(&pairs.iter().map(|pair| pair.0).collect::<Vec<_>>()),
-                median(&pairs.iter().map(|pair| pair.1).collect::<Vec<_>>()),
-                pairs.len()
-            ),
+            from: pairs.seconds(&format!("image of {MEGABYTES} MB and its base")),
         });
     }
     crate::command::succeeds(docker().args(["image", "rm", "--force", &tag]));

@@ -21,6 +21,53 @@ pub(super) struct Report {
 #[derive(Debug, Deserialize)]
 pub(super) struct Probe {
     pub(super) logs_tail: Vec<String>,
+    readiness: Readiness,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Readiness {
+    after_ms: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    duration_ms: f64,
+}
+
+impl Probe {
+    /// Seconds from the start to the first answer.
+    pub(super) fn first_answer(&self) -> f64 {
+        let first = self.steps.first().map_or(0.0, |step| step.duration_ms);
+        (self.readiness.after_ms + first) / 1000.0
+    }
+}
+
+/// Two things measured in turn, in seconds.
+#[derive(Debug, Default)]
+pub(super) struct Pairs(Vec<(f64, f64)>);
+
+impl Pairs {
+    pub(super) fn add(&mut self, measured: f64, against: f64) {
+        self.0.push((measured, against));
+    }
+
+    /// Median of the ratios, as a row has it.
+    pub(super) fn ratio(&self) -> String {
+        format!("{:.2}", ratio(&self.0))
+    }
+
+    /// The medians of both, and of what.
+    pub(super) fn seconds(&self, what: &str) -> String {
+        let of =
+            |pick: fn(&(f64, f64)) -> f64| median(&self.0.iter().map(pick).collect::<Vec<_>>());
+        format!(
+            "{:.2} s / {:.2} s, {} pairs, {what}",
+            of(|pair| pair.0),
+            of(|pair| pair.1),
+            self.0.len()
+        )
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,6 +5,7 @@ mod build;
 mod image;
 mod measure;
 mod memory;
+mod nodaemon;
 mod storm;
 
 use anyhow::Result;
@@ -34,13 +35,15 @@ pub enum Part {
     Build,
     /// Peak memory for a small and a large image.
     Memory,
+    /// Copying, unpacking and starting without a daemon.
+    Nodaemon,
 }
 
 /// Measures those parts, or all where none is named, and prints a Markdown table.
 pub fn run(parts: &[Part]) -> Result<()> {
     setup::run_without_ebpf()?;
     fixtures::ensure_all(
-        &fixtures::select(&["nginx".into(), "static".into()])?,
+        &fixtures::select(&["nginx", "node-express", "static"].map(str::to_owned))?,
         false,
     )?;
     let program = program(Profile::Release)?;
@@ -51,6 +54,7 @@ pub fn run(parts: &[Part]) -> Result<()> {
                 Part::Storm => storm::measure(&program)?,
                 Part::Build => build::measure(&program)?,
                 Part::Memory => memory::measure(&program)?,
+                Part::Nodaemon => nodaemon::measure(&program)?,
             });
         }
     }

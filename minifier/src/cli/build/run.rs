@@ -42,7 +42,12 @@ async fn in_docker(
     config: &ImageConfig,
 ) -> Result<(ProbeReport, Trace), CliError> {
     let stage = build.printer.stage("run");
-    let creating = runtime.create(image, &build.options.run);
+    let creating = async {
+        let started = Instant::now();
+        let container = runtime.create(image, &build.options.run).await;
+        build.took(Stage::Create, started);
+        container
+    };
     let outcome = build
         .unless_cancelled(live(build, creating, config, &stage))
         .await;
@@ -114,6 +119,7 @@ pub(super) async fn with_runtime(
     let stage = build.printer.stage("run");
     let creating = async {
         stage.at("unpacking layers");
+        let started = Instant::now();
         let (cache, cancel, image) = (cache.clone(), build.cancel.clone(), source.clone());
         let unpacking = spawn_blocking(move || {
             let (config, content) = (&image.image.config, &*image.content);
@@ -123,10 +129,14 @@ pub(super) async fn with_runtime(
             Ok(unpacked) => unpacked?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
+        build.took(Stage::Unpack, started);
         stage.at("creating the container");
         let (options, limits) = (&build.options.run, &build.options.run_limits);
         let config = &source.image.config;
-        runtime.create(&unpacked, config, options, limits).await
+        let started = Instant::now();
+        let container = runtime.create(&unpacked, config, options, limits).await;
+        build.took(Stage::Create, started);
+        container
     };
     let running = live(build, creating, &source.image.config, &stage);
     // A container that is dropped is removed before this goes on.
@@ -152,6 +162,7 @@ async fn live<C: Managed>(
     tracer.follow(container.id()).map_err(errors::trace)?;
     stage.at("starting the container");
     container.start().await.map_err(errors::runtime)?;
+    build.took(Stage::Start, started);
     let of_image = ProbePlan::for_image(config);
     let plan = ProbePlan {
         exposed: of_image.exposed,
