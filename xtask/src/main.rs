@@ -62,11 +62,14 @@ enum Task {
         /// Only these rows of the table.
         #[arg(long, value_delimiter = ',')]
         rows: Vec<String>,
+        /// Leave the longest row, a whole build, to the oldest and the newest of the kernels.
+        #[arg(long, conflicts_with = "rows")]
+        quick: bool,
         /// Look for newer kernels than those in the cache.
         #[arg(long)]
         refresh: bool,
         /// Put the table between its markers in docs/kernels.md.
-        #[arg(long, conflicts_with_all = ["versions", "rows"])]
+        #[arg(long, conflicts_with_all = ["versions", "rows", "quick"])]
         write: bool,
     },
     /// Make a real image smaller and show that it still answers.
@@ -117,6 +120,7 @@ fn run(task: Task) -> Result<()> {
             arch,
             jobs,
             rows,
+            quick,
             refresh,
             write,
         } => kernels::run(&kernels::Options {
@@ -124,6 +128,7 @@ fn run(task: Task) -> Result<()> {
             versions,
             jobs,
             rows,
+            quick,
             refresh,
             write,
         }),

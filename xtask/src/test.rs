@@ -117,6 +117,7 @@ fn kernels(phases: &mut Phases) -> Result<Vec<String>> {
             versions,
             jobs: 2,
             rows: Vec::new(),
+            quick: true,
             refresh: false,
             write: false,
         };
