@@ -12,6 +12,7 @@ pub mod container;
 pub mod demo;
 pub mod docker;
 pub mod fixtures;
+pub mod fuzz;
 pub mod http;
 pub mod kernels;
 pub mod setup;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, build_ebpf, demo, fixtures, kernels, setup, table, test};
+use xtask::{bench, build_ebpf, demo, fixtures, fuzz, kernels, setup, table, test};
 
 /// Set-up, fixtures, tests and demo of minifier.
 #[derive(Parser)]
@@ -72,6 +72,17 @@ enum Task {
         #[arg(long, conflicts_with_all = ["versions", "rows", "quick"])]
         write: bool,
     },
+    /// Feed everything that reads an image with what a fuzzer thinks of.
+    Fuzz {
+        /// Which targets of fuzz/fuzz_targets; all when none is named.
+        targets: Vec<String>,
+        /// How long each runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// How many run at a time.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+    },
     /// Make a real image smaller and show that it still answers.
     Demo,
     /// Make every fixture smaller and print a Markdown table of sizes and times.
@@ -109,6 +120,11 @@ fn run(task: Task) -> Result<()> {
             setup::run_without_ebpf()?;
             fixtures::ensure_all(&recipes, force)
         }
+        Task::Fuzz {
+            targets,
+            seconds,
+            jobs,
+        } => fuzz::run(&targets, seconds, jobs),
         Task::Demo => demo::run(),
         Task::Table {
             names,

@@ -11,7 +11,10 @@ use clap::ValueEnum;
 use crate::cargo::{Profile, cargo, program};
 use crate::kernels::{self, Arch};
 use crate::tally::Tally;
-use crate::{build_ebpf, command, fixtures, setup};
+use crate::{build_ebpf, command, fixtures, fuzz, setup};
+
+/// How long each fuzz target runs.
+const FUZZ_SECONDS: u32 = 60;
 
 /// A kind of test, told by the first word of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -25,10 +28,18 @@ pub enum Tier {
     /// Not told by names: the kernels that people run (`cargo xtask kernels`), the usual ones of x86-64 and the newest
     /// of arm64.
     Kernels,
+    /// Not told by names: the targets of `cargo xtask fuzz`, a minute each.
+    Fuzz,
 }
 
 impl Tier {
-    const ALL: [Self; 4] = [Self::Unit, Self::Privileged, Self::Docker, Self::Kernels];
+    const ALL: [Self; 5] = [
+        Self::Unit,
+        Self::Privileged,
+        Self::Docker,
+        Self::Kernels,
+        Self::Fuzz,
+    ];
 
     /// The tier of a test by its full name, such as `trace::scope::tests::privileged_fork`.
     fn of(test: &str) -> Self {
@@ -48,6 +59,7 @@ impl Tier {
             Self::Privileged => "privileged",
             Self::Docker => "docker",
             Self::Kernels => "kernels",
+            Self::Fuzz => "fuzz",
         }
     }
 }
@@ -56,8 +68,16 @@ impl Tier {
 pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     let tiers = tier.map_or(Tier::ALL.to_vec(), |tier| vec![tier]);
     let mut phases = Phases::default();
-    if tiers == [Tier::Kernels] {
-        return kernels(&mut phases).and_then(|failed| report(&phases, None, failed));
+    match tiers[..] {
+        [Tier::Kernels] => {
+            let failed = kernels(&mut phases)?;
+            return report(&phases, None, failed);
+        }
+        [Tier::Fuzz] => {
+            let failed = fuzz(&mut phases)?;
+            return report(&phases, None, failed.into_iter().collect());
+        }
+        _ => {}
     }
     if tiers != [Tier::Unit] {
         phases.run("set-up", setup::run)?;
@@ -101,6 +121,9 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     if tiers.contains(&Tier::Kernels) && filter.is_none() {
         failed.extend(kernels(&mut phases)?);
     }
+    if tiers.contains(&Tier::Fuzz) && filter.is_none() {
+        failed.extend(fuzz(&mut phases)?);
+    }
     report(&phases, Some(&tally), failed)
 }
 
@@ -121,18 +144,14 @@ fn kernels(phases: &mut Phases) -> Result<Vec<String>> {
             refresh: false,
             write: false,
         };
-        let passed = phases.run_test(&name, || match kernels::run(&options) {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                eprintln!("{name}: {error:#}");
-                Ok(false)
-            }
-        })?;
-        if !passed {
-            failed.push(name);
-        }
+        failed.extend(phases.run_task(&name, || kernels::run(&options))?);
     }
     Ok(failed)
+}
+
+/// Runs the fuzz targets; what failed.
+fn fuzz(phases: &mut Phases) -> Result<Option<String>> {
+    phases.run_task("fuzz targets", || fuzz::run(&[], FUZZ_SECONDS, 2))
 }
 
 /// Prints what was done; an error where something failed or no test ran.
@@ -203,6 +222,22 @@ impl Phases {
             last.2 = passed;
         }
         Ok(passed)
+    }
+
+    /// Like [`Self::run`], and goes on where the phase fails: then it gives its name.
+    fn run_task(
+        &mut self,
+        name: &str,
+        phase: impl FnOnce() -> Result<()>,
+    ) -> Result<Option<String>> {
+        let passed = self.run_test(name, || match phase() {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                Ok(false)
+            }
+        })?;
+        Ok((!passed).then(|| name.to_owned()))
     }
 
     fn print(&self) {

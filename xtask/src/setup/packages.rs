@@ -53,6 +53,7 @@ const NEEDS: &[Need] = &[
     program(Group::Images, "gcc", "gcc"),
     program(Group::Images, "apache2-utils", "htpasswd"),
     package(Group::Images, "busybox-static"),
+    program(Group::Images, "g++", "g++"),
     program(Group::Images, "docker-registry", "docker-registry"),
     package(Group::Images, "libc6-dev"),
     package(Group::Oci, "mmdebstrap"),

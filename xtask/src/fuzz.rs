@@ -1,0 +1,193 @@
+//! `cargo xtask fuzz`: the fuzz targets of `fuzz/`, for so many seconds each. It needs neither `cargo-fuzz` nor a nightly
+//! toolchain: coverage is an option of the code generator that the stable compiler has too. What found new code is
+//! kept in the cache, so that the next run goes on from there; what failed is kept in `fuzz/artifacts`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cargo::{cargo, target_dir};
+use crate::{cache, command};
+
+/// What libFuzzer looks at to see whether an input did something new, and the checks that a release build leaves out.
+/// The same as cargo-fuzz sets (<https://github.com/rust-fuzz/cargo-fuzz>).
+const FLAGS: &[&str] = &[
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
+    "-Cdebug-assertions",
+    "-Coverflow-checks",
+    "--cfg=fuzzing",
+];
+
+/// An input that takes longer than this many seconds is a failure.
+const TIMEOUT: u32 = 10;
+
+/// Memory that an input may take, MiB. Inputs are 1 MiB at most.
+const MEMORY: u32 = 1024;
+
+/// Runs `targets`, or all, for `seconds` each, `jobs` at a time.
+pub fn run(targets: &[String], seconds: u32, jobs: usize) -> Result<()> {
+    let known = known()?;
+    for target in targets {
+        ensure!(
+            known.contains(target),
+            "{target} is no fuzz target; there are {}",
+            known.join(", ")
+        );
+    }
+    let targets = if targets.is_empty() { &known } else { targets };
+    let programs = build()?;
+    let next = Mutex::new(targets.iter());
+    let failed = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..jobs.clamp(1, targets.len()) {
+            scope.spawn(|| {
+                while let Some(target) = next.lock().ok().and_then(|mut next| next.next()) {
+                    match fuzz(&programs, target, seconds) {
+                        Ok(summary) => println!("fuzz {target:<12} {summary}"),
+                        Err(error) => {
+                            eprintln!("fuzz {target}: {error:#}");
+                            if let Ok(mut failed) = failed.lock() {
+                                failed.push(target.as_str());
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_default();
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+fn folder() -> PathBuf {
+    cache::workspace_root().join("fuzz")
+}
+
+/// The names of the targets, in order.
+fn known() -> Result<Vec<String>> {
+    let folder = folder().join("fuzz_targets");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))? {
+        let path = entry?.path();
+        names.extend(
+            path.file_stem()
+                .map(|name| name.to_string_lossy().into_owned()),
+        );
+    }
+    names.sort();
+    ensure!(!names.is_empty(), "no target in {}", folder.display());
+    Ok(names)
+}
+
+/// Compiles all targets; the folder they are in.
+fn build() -> Result<PathBuf> {
+    let target = target_dir()?.join("fuzz");
+    let machine = machine()?;
+    let mut cargo = cargo(&["build", "--release", "--bins", "--manifest-path"]);
+    cargo.arg(folder().join("Cargo.toml"));
+    // Named, so that the flags are not those of build scripts and macros too.
+    cargo.args(["--target", &machine]);
+    cargo.env("CARGO_TARGET_DIR", &target);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"));
+    command::run(&mut cargo)?;
+    Ok(target.join(machine).join("release"))
+}
+
+/// The machine that the compiler compiles for where none is named.
+fn machine() -> Result<String> {
+    let printed = command::capture(Command::new("rustc").arg("-vV"))?;
+    let machine = printed.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(machine.context("rustc does not say its host")?.to_owned())
+}
+
+/// Runs one target; gives what it says at its end.
+fn fuzz(programs: &Path, target: &str, seconds: u32) -> Result<String> {
+    let found = cache::subdir("fuzz")?.join(target);
+    let failures = folder().join("artifacts").join(target);
+    for folder in [&found, &failures] {
+        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    }
+    let mut fuzzer = Command::new(programs.join(target));
+    fuzzer
+        .arg(&found)
+        .arg(folder().join("corpus").join(target))
+        .arg(format!("-artifact_prefix={}/", failures.display()))
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-timeout={TIMEOUT}"))
+        .arg(format!("-rss_limit_mb={MEMORY}"))
+        .args(["-max_len=65536", "-print_final_stats=1"]);
+    let output = fuzzer
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("start {}", command::describe(&fuzzer)))?;
+    let printed = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!(
+            "ended with {}; the input is in {}:\n{}",
+            output.status,
+            failures.display(),
+            command::tail(&printed, 40)
+        );
+    }
+    summary(&printed).with_context(|| format!("no statistics in:\n{}", command::tail(&printed, 10)))
+}
+
+/// What matters of libFuzzer's last lines.
+fn summary(printed: &str) -> Option<String> {
+    let stat = |name: &str| -> Option<u64> {
+        let line = printed
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("stat::")?.strip_prefix(name));
+        line?.trim_start_matches(':').trim().parse().ok()
+    };
+    let coverage = printed
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once(" cov: ")?.1.split(' ').next());
+    Some(format!(
+        "{} inputs, {} of them new, {} MiB at most, {} edges covered",
+        stat("number_of_executed_units")?,
+        stat("new_units_added")?,
+        stat("peak_rss_mb")?,
+        coverage?
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summary_of_what_libfuzzer_prints() {
+        let printed = "#2\tINITED cov: 5 ft: 6 corp: 1/1b\n#99\tDONE   cov: 812 ft: 2 corp: 3/9b\nDone 99 runs\n\
+                       stat::number_of_executed_units: 99\nstat::average_exec_per_sec:     9\n\
+                       stat::new_units_added:          12\nstat::slowest_unit_time_sec:    0\nstat::peak_rss_mb:    41\n";
+        let expected = "99 inputs, 12 of them new, 41 MiB at most, 812 edges covered";
+        assert_eq!(summary(printed).as_deref(), Some(expected));
+        assert_eq!(summary("Killed"), None);
+    }
+
+    #[test]
+    fn every_target_has_a_corpus() -> Result<()> {
+        for target in known()? {
+            let corpus = folder().join("corpus").join(&target);
+            ensure!(
+                fs::read_dir(&corpus)?.next().is_some(),
+                "{} is empty",
+                corpus.display()
+            );
+        }
+        Ok(())
+    }
+}
