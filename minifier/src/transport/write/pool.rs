@@ -6,8 +6,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 
-use flate2::Crc;
-
 use super::blocks::LayerCompression;
 
 /// Compresses blocks. Its threads end when the pool and everything that was given to it are gone.
@@ -18,14 +16,12 @@ pub(super) struct Pool {
 
 struct Job {
     compression: LayerCompression,
-    before: Vec<u8>,
     block: Vec<u8>,
-    last: bool,
     reply: SyncSender<Answer>,
 }
 
-/// A compressed block, and the checksum of what it holds.
-type Answer = io::Result<(Vec<u8>, Crc)>;
+/// A compressed block.
+type Answer = io::Result<Vec<u8>>;
 
 impl Pool {
     /// Starts the threads.
@@ -46,10 +42,7 @@ impl Pool {
         mut input: impl Read,
         mut output: impl Write,
     ) -> io::Result<()> {
-        output.write_all(compression.header())?;
-        let mut crc = Crc::new();
         let mut waiting: VecDeque<Receiver<Answer>> = VecDeque::new();
-        let mut before: Vec<u8> = Vec::new();
         let mut block = read_block(&mut input, compression.block())?;
         loop {
             // Only the next block tells which one is the last.
@@ -58,14 +51,10 @@ impl Pool {
                 false => read_block(&mut input, compression.block())?,
             };
             let last = next.is_empty();
-            let window = block.len().saturating_sub(compression.window());
-            let after = block[window..].to_vec();
             let (reply, answer) = sync_channel(1);
             let job = Job {
                 compression,
-                before: std::mem::replace(&mut before, after),
                 block,
-                last,
                 reply,
             };
             let gone = || io::Error::other("the threads that compress are gone");
@@ -75,12 +64,11 @@ impl Pool {
                 let Some(answer) = waiting.pop_front() else {
                     break;
                 };
-                let (bytes, part) = answer.recv().map_err(|_| gone())??;
-                crc.combine(&part);
+                let bytes = answer.recv().map_err(|_| gone())??;
                 output.write_all(&bytes)?;
             }
             if last {
-                return output.write_all(&compression.trailer(&crc));
+                return Ok(());
             }
             block = next;
         }
@@ -91,12 +79,7 @@ fn work(queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let compressed = job.compression.compress(&job.before, &job.block, job.last);
-        let answer = compressed.map(|bytes| {
-            let mut crc = Crc::new();
-            crc.update(&job.block);
-            (bytes, crc)
-        });
+        let answer = job.compression.compress(&job.block);
         // A layer that failed does not wait for its blocks.
         let _ = job.reply.send(answer);
     }
