@@ -159,22 +159,12 @@ fn locate() -> Result<PathBuf> {
     let Some(target) = profile.parent() else {
         bail!("find the target folder")
     };
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args([
-        "build",
-        "--quiet",
-        "--package",
-        "minifier",
-        "--bin",
-        "minifier",
-    ]);
+    // Without `--package`: that would compile dependencies again, with fewer features.
+    let mut cargo = xtask::cargo::cargo(&["build", "--quiet", "--bin", "minifier"]);
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    cargo
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(xtask::cache::workspace_root());
+    cargo.arg("--target-dir").arg(target);
     command::capture(&mut cargo)?;
     Ok(profile.join("minifier"))
 }

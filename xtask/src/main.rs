@@ -62,14 +62,19 @@ enum Task {
         /// Only these rows of the table.
         #[arg(long, value_delimiter = ',')]
         rows: Vec<String>,
-        /// Leave the longest row, a whole build, to the oldest and the newest of the kernels.
+        /// Leave the longest row, a whole build, to the oldest and the newest of the kernels, a few fixtures to the newest.
         #[arg(long, conflicts_with = "rows")]
         quick: bool,
+        /// Instead of all that: build these fixtures (all where none is named), each in a machine of its own, and compare
+        /// the two sources of the trace.
+        #[arg(long, value_name = "NAME,…", num_args = 0.., require_equals = true, value_delimiter = ',')]
+        #[arg(conflicts_with_all = ["rows", "quick"])]
+        fixtures: Option<Vec<String>>,
         /// Look for newer kernels than those in the cache.
         #[arg(long)]
         refresh: bool,
         /// Put the table between its markers in docs/kernels.md.
-        #[arg(long, conflicts_with_all = ["versions", "rows", "quick"])]
+        #[arg(long, conflicts_with_all = ["rows", "quick"])]
         write: bool,
     },
     /// Feed everything that reads an image with what a fuzzer thinks of.
@@ -137,6 +142,7 @@ fn run(task: Task) -> Result<()> {
             jobs,
             rows,
             quick,
+            fixtures,
             refresh,
             write,
         } => kernels::run(&kernels::Options {
@@ -145,6 +151,7 @@ fn run(task: Task) -> Result<()> {
             jobs,
             rows,
             quick,
+            fixtures,
             refresh,
             write,
         }),

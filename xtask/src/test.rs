@@ -141,6 +141,7 @@ fn kernels(phases: &mut Phases) -> Result<Vec<String>> {
             jobs: 2,
             rows: Vec::new(),
             quick: true,
+            fixtures: None,
             refresh: false,
             write: false,
         };

@@ -118,6 +118,8 @@ pub struct SecondSource {
     pub hook: Option<String>,
     /// Why there is none.
     pub reason: Option<String>,
+    /// How many files both saw opened.
+    pub both: usize,
     /// Files that it alone saw opened; they are among the accesses.
     pub alone: BTreeSet<ImagePath>,
     /// Files that a system call opened and it did not see.

@@ -28,11 +28,12 @@ pub(super) struct Outcome {
     pub(super) log: PathBuf,
 }
 
-/// Starts `kernel` with that initramfs and further words on its command line.
+/// Starts `kernel` with that initramfs, so many MiB of memory, and further words on its command line.
 pub(super) fn boot(
     emulator: &Emulator,
     kernel: &Kernel,
     initramfs: &[u8],
+    memory: u64,
     words: &str,
 ) -> Result<Outcome> {
     let folder = tempfile::tempdir_in(cache::subdir("kernels")?)?;
@@ -42,8 +43,9 @@ pub(super) fn boot(
     let log = cache::subdir("kernels/console")?.join(name);
     let nonce = nonce()?;
     let mut command = emulator.command();
+    let memory = memory.to_string();
     command.args([
-        "-accel", "tcg", "-m", "1536", "-smp", "2", "-display", "none",
+        "-accel", "tcg", "-m", &memory, "-smp", "2", "-display", "none",
     ]);
     command.args(["-monitor", "none", "-nic", "none", "-no-reboot"]);
     command

@@ -1,8 +1,9 @@
 //! `cargo xtask kernels`: the tracer on the kernels that people run, each in an emulated machine.
 //!
 //! `kernel` gets the kernels from Debian's packages (`apt`: a private root, the system's own is not touched), `compile`
-//! and `system` make and fetch what runs inside, `guest` puts it together, `initramfs` packs it, `emulator` is QEMU,
-//! `boot` starts it, `console` reads what the guest told, `table` shows it.
+//! and `system` make and fetch what runs inside, `guest` puts it together, `fixture` adds a fixture's image,
+//! `initramfs` packs it, `emulator` is QEMU, `boot` starts it, `console` reads what the guest told, `machine` is one such
+//! run, `run` makes several of them, `table` shows what came of them.
 
 mod apt;
 mod arch;
@@ -10,10 +11,12 @@ mod boot;
 mod compile;
 mod console;
 mod emulator;
+mod fixture;
 mod guest;
 mod initramfs;
 mod kernel;
 mod layout;
+mod machine;
 mod run;
 mod system;
 mod table;

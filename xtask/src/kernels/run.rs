@@ -1,14 +1,17 @@
-//! The command itself: kernels, guests, at most so many at a time, the table.
+//! The command itself: kernels, guests, at most so many machines at a time, the tables.
 
 use std::sync::Mutex;
 use std::thread;
 
 use anyhow::{Result, bail, ensure};
 
-use super::boot::{Outcome, boot};
 use super::emulator::Emulator;
 use super::kernel::{self, Kernel};
-use super::{Arch, guest, table};
+use super::machine::Machine;
+use super::table::{self, Table};
+use super::{Arch, fixture, guest};
+use crate::cargo::{Profile, program};
+use crate::fixtures::Recipe;
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -21,17 +24,27 @@ pub struct Options {
     pub jobs: usize,
     /// Only these rows.
     pub rows: Vec<String>,
-    /// Leave the longest row, a whole build, to the oldest and the newest of the kernels.
+    /// Leave the longest row, a whole build, to the oldest and the newest of the kernels; a few fixtures to the newest.
     pub quick: bool,
+    /// Instead of the rows, the fixtures of these names, or all where none is named, each in a machine of its own.
+    pub fixtures: Option<Vec<String>>,
     /// Look for newer kernels than those in the cache.
     pub refresh: bool,
     /// Put the table into docs/kernels.md.
     pub write: bool,
 }
 
-/// Runs the guests and prints the table; an error where a cell is not as it should be, or no kernel could be had.
+/// Runs the guests and prints the tables; an error where a cell is not as it should be, or no kernel could be had.
 pub fn run(options: &Options) -> Result<()> {
     let arch = options.arch;
+    let partial = match &options.fixtures {
+        None => !options.versions.is_empty(),
+        Some(names) => !names.is_empty(),
+    };
+    ensure!(
+        !(options.write && partial),
+        "a part of the table would replace the whole one"
+    );
     let mut series = options.versions.clone();
     if series.is_empty() {
         series = arch.series().iter().map(|one| (*one).to_owned()).collect();
@@ -39,73 +52,81 @@ pub fn run(options: &Options) -> Result<()> {
     series
         .iter()
         .try_for_each(|one| kernel::check_series(one))?;
+    let recipes = recipes(options)?;
     let emulator = Emulator::get(arch)?;
     let kernels = kernel::get(arch, &series, options.refresh)?;
     let found: Vec<Kernel> = kernels
-        .iter()
-        .filter_map(|(_, kernel)| kernel.clone())
+        .into_iter()
+        .filter_map(|(_, kernel)| kernel)
         .collect();
     ensure!(!found.is_empty(), "no kernel could be had");
     let base = guest::build(arch)?;
-    let ends = [found.first(), found.last()].map(|kernel| kernel.map(|kernel| &kernel.release));
-    let words = |kernel: &Kernel| {
-        let mut rows = options.rows.clone();
-        if options.quick && !ends.contains(&Some(&kernel.release)) {
-            rows = table::ROWS.map(str::to_owned).to_vec();
-            rows.retain(|row| row != "build");
-        }
-        match rows.is_empty() {
-            true => String::new(),
-            false => format!("minifier.rows={}", rows.join(",")),
-        }
-    };
-    let outcomes = in_parallel(options.jobs, &found, |kernel| {
-        let mut archive = base.clone();
-        for module in kernel.modules()? {
-            let name = module
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            archive.file(&module, &format!("/modules/{name}"))?;
-        }
-        eprintln!("kernels: starting {}", kernel.release);
-        let outcome = boot(&emulator, kernel, &archive.finish(), &words(kernel))?;
-        tell(kernel, &outcome);
-        Ok(outcome)
+    let minifier = program(Profile::Dev)?;
+    let mut machines = machines(options, &found, &recipes);
+    machines.sort_by_key(|machine| !machine.is_long());
+    let outcomes = in_parallel(options.jobs, &machines, |machine| {
+        machine.run(&emulator, &base, &minifier)
     })?;
-    let columns: Vec<_> = found.into_iter().zip(outcomes).collect();
-    let text = table::render(&columns);
-    print!("{text}");
+    let outcomes: Vec<_> = machines.into_iter().zip(outcomes).collect();
+    let table = Table::new(&found, &outcomes);
+    let (kernels, fixtures) = (table.kernels(), table.fixtures(&recipes));
+    print!("{kernels}\n{fixtures}");
     if options.write {
-        table::write(arch, &text)?;
+        table::write(arch, &kernels, &fixtures)?;
     }
-    let failed = table::failures(&columns);
+    let failed = table.failures();
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
     Ok(())
 }
 
-fn tell(kernel: &Kernel, outcome: &Outcome) {
-    let seconds = outcome.took.as_secs_f64();
-    eprintln!(
-        "kernels: {} took {seconds:.0} s, log in {}",
-        kernel.release,
-        outcome.log.display()
-    );
-    match &outcome.rows {
-        Ok(rows) => {
-            for row in rows {
-                let verdict = if row.passed { "ok" } else { "FAILED" };
-                eprintln!(
-                    "  {:<12} {verdict:<6} {:>5.1} s  {}",
-                    row.name, row.seconds, row.text
-                );
-            }
+/// The fixtures that are built.
+fn recipes(options: &Options) -> Result<Vec<Recipe>> {
+    match &options.fixtures {
+        Some(names) => fixture::get(options.arch, names),
+        None if options.quick && options.arch == Arch::Amd64 => {
+            fixture::get(options.arch, &fixture::FEW.map(str::to_owned))
         }
-        Err(error) => eprintln!("  FAILED {error:#}"),
+        None => Ok(Vec::new()),
     }
+}
+
+/// What is started: each kernel once, or once for each fixture. Where time is short, the oldest and the newest kernel
+/// alone have the row that takes longest, and the newest alone the fixtures.
+fn machines<'a>(
+    options: &Options,
+    kernels: &'a [Kernel],
+    recipes: &'a [Recipe],
+) -> Vec<Machine<'a>> {
+    let with_fixtures = |kernel: &'a Kernel| {
+        recipes
+            .iter()
+            .map(|recipe| Machine::with_fixture(kernel, recipe))
+            .collect::<Vec<_>>()
+    };
+    if options.fixtures.is_some() {
+        return kernels.iter().flat_map(with_fixtures).collect();
+    }
+    let ends = [kernels.first(), kernels.last()].map(|kernel| kernel.map(|one| &one.release));
+    let rows = |kernel: &Kernel| {
+        let mut rows = options.rows.clone();
+        if options.quick && !ends.contains(&Some(&kernel.release)) {
+            rows = table::ROWS.map(str::to_owned).to_vec();
+            rows.retain(|row| row != "build");
+        }
+        rows
+    };
+    let mut machines: Vec<Machine<'_>> = kernels
+        .iter()
+        .map(|kernel| Machine {
+            kernel,
+            fixture: None,
+            rows: rows(kernel),
+        })
+        .collect();
+    machines.extend(kernels.last().into_iter().flat_map(with_fixtures));
+    machines
 }
 
 /// Does `work` on every item with so many threads; the results in the items' order.

@@ -43,6 +43,7 @@ impl Assembler {
             .iter()
             .filter_map(|one| one.resolved.as_ref())
             .collect();
+        let both = by_call.intersection(&opened).count();
         let missed = by_call
             .difference(&opened)
             .map(|path| (*path).clone())
@@ -65,6 +66,7 @@ impl Assembler {
         SecondSource {
             hook: None,
             reason: None,
+            both,
             alone,
             missed,
         }

@@ -256,6 +256,7 @@ fn only_what_the_second_source_alone_saw_is_added_by_it() {
     let sources = assembler.join_sources();
     assert_eq!(sources.alone, BTreeSet::from(["/alone".into()]));
     assert_eq!(sources.missed, BTreeSet::from(["/unseen".into()]));
+    assert_eq!(sources.both, 1);
     let added = &assembler.accesses[before..];
     assert_eq!(added.len(), 1);
     assert_eq!(added[0].resolved, Some("/alone".into()));

@@ -7,6 +7,7 @@
 mod build;
 mod conformance;
 mod container;
+mod fixture;
 mod host;
 mod refusals;
 mod report;
@@ -54,21 +55,37 @@ fn init() {
     system::power_off();
 }
 
-type Row = fn() -> Result<String>;
+type Row = Box<dyn Fn() -> Result<String>>;
 
 fn rows(report: &Report) {
-    let all: [(&str, Row); 8] = [
-        ("doctor", host::doctor),
-        ("conformance", || block_on(conformance::run())),
-        ("sources", conformance::sources),
-        ("storm", || block_on(storm::run())),
-        ("scope", || block_on(scope::run())),
-        ("build", build::run),
-        ("no-btf", || block_on(refusals::without_btf())),
-        ("lockdown", || block_on(refusals::locked_down())),
+    let mut all: Vec<(String, Row)> = vec![
+        ("doctor".into(), Box::new(host::doctor)),
+        (
+            "conformance".into(),
+            Box::new(|| block_on(conformance::run())),
+        ),
+        ("sources".into(), Box::new(conformance::sources)),
+        ("storm".into(), Box::new(|| block_on(storm::run()))),
+        ("scope".into(), Box::new(|| block_on(scope::run()))),
+        ("build".into(), Box::new(build::run)),
     ];
+    for name in fixture::names() {
+        all.push((
+            format!("fixture:{name}"),
+            Box::new(move || fixture::run(&name)),
+        ));
+    }
+    all.push((
+        "no-btf".into(),
+        Box::new(|| block_on(refusals::without_btf())),
+    ));
+    // The last one: there is no way back.
+    all.push((
+        "lockdown".into(),
+        Box::new(|| block_on(refusals::locked_down())),
+    ));
     for (name, row) in all {
-        if !report.wants(name) {
+        if !report.wants(&name) {
             continue;
         }
         let started = Instant::now();
@@ -76,7 +93,7 @@ fn rows(report: &Report) {
             let words = panic.downcast_ref::<String>().cloned();
             Err(anyhow!("panicked: {}", words.unwrap_or_default()))
         });
-        report.row(name, started.elapsed(), &outcome);
+        report.row(&name, started.elapsed(), &outcome);
     }
 }
 
