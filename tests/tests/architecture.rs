@@ -17,8 +17,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rebuild", &["image", "rootfs", "plan"]),
     (
         "report",
-        &["analyze", "image", "plan", "probe", "rootfs", "trace"],
+        &[
+            "analyze", "image", "plan", "probe", "rootfs", "trace", "xray",
+        ],
     ),
+    ("xray", &["analyze", "image", "rootfs", "transport"]),
 ];
 
 const WATCHED_CRATES: [&str; 3] = ["bollard", "aya", "indicatif"];
