@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::merged::{LayerChanges, Merged};
-use super::model::{Efficiency, LayerInfo, WastedPath};
+use super::model::{DockerfileStep, Efficiency, LayerInfo, WastedPath};
 use super::scan::Scan;
 use crate::rootfs::ImagePath;
 use crate::transport::StoredImage;
@@ -16,12 +16,12 @@ use crate::transport::StoredImage;
 /// Paths that are listed.
 const MAX_PATHS: usize = 100;
 
-/// The layers of an image. `steps` says for each layer its instruction and whether it belongs to the base image.
+/// The layers of an image; `steps` says which instruction made each.
 pub(crate) fn layers(
     image: &StoredImage,
     scan: &Scan,
     merged: &Merged,
-    steps: &[(String, bool)],
+    steps: &[DockerfileStep],
 ) -> Vec<LayerInfo> {
     let mut hidden = vec![0u64; merged.layers.len()];
     for body in merged.bodies.iter().filter(|body| !body.visible) {
@@ -34,7 +34,7 @@ pub(crate) fn layers(
         .map(|(index, blob)| {
             let (changes, scanned) = (&merged.layers[index], &scan.layers[index]);
             let compression = scanned.compression.map(|c| c.to_string());
-            let (instruction, base) = steps.get(index).cloned().unwrap_or_default();
+            let step = steps.iter().find(|step| step.layer == Some(index));
             LayerInfo {
                 index,
                 digest: Some(blob.digest.to_string()),
@@ -50,13 +50,13 @@ pub(crate) fn layers(
                 stored_size: blob.size,
                 tar_size: scanned.tar_size,
                 size: changes.size,
-                instruction,
+                instruction: step.map(|step| step.instruction.clone()).unwrap_or_default(),
                 added: changes.added,
                 changed: changes.changed,
                 removed: changes.removed,
                 hidden_size: hidden[index],
                 hides_size: changes.hides,
-                base,
+                base: step.is_some_and(|step| step.base),
             }
         })
         .collect()

@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use super::scan::{Extra, Scan};
 use crate::rootfs::{ContentRef, ContentStore};
 
-/// Gives kept documents whole, and of programs the ranges that reading them took.
+/// Gives kept documents whole, and of programs the ranges that reading them took: [`ContentStore::open`] gives these
+/// one after the other, which is enough for whoever looks for a name in a program's strings.
 pub(crate) struct KeptStore<'a>(pub(crate) &'a Scan);
 
 impl KeptStore<'_> {

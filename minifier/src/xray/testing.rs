@@ -8,8 +8,8 @@ use super::{Analysis, XrayOptions, xray};
 use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest, media_type};
 use crate::transport::{BlobStore, StoredImage, TransportError};
 
-/// A time for certificates: 2026-01-01.
-pub(crate) const NOW: i64 = 1_767_225_600;
+/// A time for certificates: 2027-01-01.
+pub(crate) const NOW: i64 = 1_798_761_600;
 
 struct Memory(BTreeMap<Digest, Vec<u8>>);
 

@@ -25,6 +25,7 @@ const MAX_GO: u64 = 4 << 20;
 /// Where there are no sections, the build info is at the start of the data segment.
 const GO_SEARCH: u64 = 512 << 10;
 const MAX_AUDIT: u64 = 8 << 20;
+const MAX_COMMENT: u64 = 64 << 10;
 
 /// Reads what was compiled into a program; none where nothing says so. The error says what is malformed.
 pub(crate) fn build_info(file: &impl ReadAt) -> Result<Option<BuildInfo>, String> {
@@ -54,6 +55,16 @@ pub(crate) fn build_info(file: &impl ReadAt) -> Result<Option<BuildInfo>, String
         Some(chunk) => Ok(go(&bytes[chunk * GO_ALIGN..])),
         None => Ok(None),
     }
+}
+
+/// True where the comment section names the Rust compiler.
+pub(crate) fn is_rust(file: &impl ReadAt) -> bool {
+    let comment = header(file).and_then(|(header, ctx)| {
+        let sections = Sections::read(file, &header, ctx)?;
+        let (offset, size) = sections.find(b".comment").unwrap_or_default();
+        file.read_at(offset, size.min(MAX_COMMENT)).map_err(|e| e.to_string())
+    });
+    comment.is_ok_and(|comment| memchr::memmem::find(&comment, b"rustc version").is_some())
 }
 
 /// Go's build info from its magic on; none for the format before Go 1.18, whose strings are elsewhere.

@@ -2,7 +2,9 @@
 //! they need of each other (once the tree is merged).
 
 mod buildinfo;
+mod needs;
 mod protection;
 
-pub(crate) use buildinfo::build_info;
+pub(crate) use buildinfo::{build_info, is_rust};
+pub(crate) use needs::binaries;
 pub(crate) use protection::{Protection, protection};

@@ -1,6 +1,6 @@
 //! [`Found`]: the packages while they are being found; [`Owners`]: whose each file is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::rootfs::{NodeId, RootFs};
 use crate::xray::model::{PackageInfo, PackageKind};
@@ -69,7 +69,7 @@ pub(super) fn package(kind: PackageKind, id: String, name: &str, version: &str) 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Owners {
     by_node: HashMap<NodeId, usize>,
-    ids: BTreeMap<usize, (String, PackageKind)>,
+    ids: Vec<String>,
 }
 
 impl Owners {
@@ -80,22 +80,14 @@ impl Owners {
             for &node in &package.files {
                 owners.by_node.entry(node).or_insert(index);
             }
-            let id = (package.info.id.clone(), package.info.kind);
-            owners.ids.insert(index, id);
+            owners.ids.push(package.info.id.clone());
         }
         owners
     }
 
     /// The identifier of the package.
     pub(crate) fn id(&self, node: NodeId) -> Option<String> {
-        let (id, _) = self.ids.get(self.by_node.get(&node)?)?;
-        Some(id.clone())
-    }
-
-    /// The kind of the package.
-    pub(crate) fn kind(&self, node: NodeId) -> Option<PackageKind> {
-        let (_, kind) = self.ids.get(self.by_node.get(&node)?)?;
-        Some(*kind)
+        self.ids.get(*self.by_node.get(&node)?).cloned()
     }
 
     /// True where it belongs to any.

@@ -11,5 +11,5 @@ mod purl;
 mod python;
 mod read;
 
-pub(crate) use found::{Owners, PackageFiles};
+pub(crate) use found::Owners;
 pub(crate) use read::{Read, read};

@@ -14,7 +14,7 @@ use super::wanted::{Wanted, wanted};
 use crate::analyze::{ElfFile, ReadAt};
 use crate::image::Sha256;
 use crate::rootfs::ImagePath;
-use crate::xray::binaries::{build_info, protection};
+use crate::xray::binaries::{build_info, is_rust, protection};
 use crate::xray::model::FileKind;
 use crate::xray::security::{der_certificate, der_private_key, pem_certificates, secrets};
 
@@ -235,6 +235,7 @@ impl<'a> Examiner<'a> {
         };
         Ok(ElfFacts {
             elf,
+            rust: is_rust(file),
             protection,
             built,
             ranges,

@@ -56,6 +56,8 @@ pub(crate) struct ElfFacts {
     pub(crate) protection: Protection,
     /// What is compiled into it.
     pub(crate) built: Option<BuildInfo>,
+    /// Made by the Rust compiler, as its comment section says.
+    pub(crate) rust: bool,
     /// The ranges that reading it took, for whoever reads it again.
     pub(crate) ranges: Vec<(u64, Vec<u8>)>,
 }

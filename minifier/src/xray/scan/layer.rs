@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::ahead::read_ahead;
 use super::body::Examiner;
 use super::facts::Facts;
 use super::input::SeekInput;
@@ -68,7 +69,7 @@ pub(super) fn scan_stream(
     layer: u32,
     stored: impl Read + Send,
     shared: &Shared,
-    mut examiner: Option<&mut Examiner<'_>>,
+    examiner: Option<&mut Examiner<'_>>,
 ) -> ScannedLayer {
     let mut scanned = ScannedLayer::default();
     let stored = BufReader::with_capacity(BUFFER, stored);
@@ -81,6 +82,18 @@ pub(super) fn scan_stream(
         }
     };
     scanned.compression = Some(compression);
+    std::thread::scope(|scope| {
+        read_stream(layer, read_ahead(scope, stream), shared, examiner, scanned)
+    })
+}
+
+fn read_stream(
+    layer: u32,
+    stream: impl BufRead,
+    shared: &Shared,
+    mut examiner: Option<&mut Examiner<'_>>,
+    mut scanned: ScannedLayer,
+) -> ScannedLayer {
     let mut reader = TarReader::new(StreamInput::new(stream));
     let mut last = ImagePath::root();
     loop {

@@ -4,6 +4,7 @@
 //! file body, [`Facts`]. Nothing is unpacked; what is held in memory grows with the number of files, not with their
 //! bytes: contents are looked at as they pass, and kept only where [`wanted`] says so and budgets allow.
 
+mod ahead;
 mod archive;
 mod body;
 mod capture;
@@ -16,7 +17,7 @@ mod run;
 mod text;
 mod wanted;
 
-pub(crate) use facts::{Archive, BuildInfo, Extra, Facts};
+pub(crate) use facts::{Archive, BuildInfo, Extra};
 pub(crate) use kind::kind_by_name;
 pub use limits::{Limits, ScanOptions};
 pub(crate) use run::{Scan, scan};
