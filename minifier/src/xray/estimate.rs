@@ -24,7 +24,10 @@ pub(crate) fn estimate(
     let Some(main) = started.last() else {
         return Ok(None);
     };
-    let runtime = runtimes.iter().find(|runtime| runtime.entrypoint).map(|runtime| runtime.kind);
+    let runtime = runtimes
+        .iter()
+        .find(|runtime| runtime.entrypoint)
+        .map(|runtime| runtime.kind);
     let confidence = match runtime {
         Some(RuntimeKind::Go | RuntimeKind::Rust | RuntimeKind::StaticNative) => Confidence::High,
         None | Some(RuntimeKind::DynamicNative) => Confidence::Medium,
@@ -32,7 +35,8 @@ pub(crate) fn estimate(
     };
     let rules = Rules {
         // What an interpreter runs is most likely there.
-        include_workdir: confidence == Confidence::Low && !matches!(image.config.working_dir(), "" | "/"),
+        include_workdir: confidence == Confidence::Low
+            && !matches!(image.config.working_dir(), "" | "/"),
         ..Rules::default()
     };
     let plain = Image {
@@ -41,12 +45,28 @@ pub(crate) fn estimate(
     };
     let store = KeptStore(scan);
     let run = RunFacts::default();
-    let planned = plan(&plain, &merged.rootfs, &store, &Trace::default(), &rules, &run)
-        .map_err(|e| format!("estimate what a build would keep: {e}"))?;
+    let planned = plan(
+        &plain,
+        &merged.rootfs,
+        &store,
+        &Trace::default(),
+        &rules,
+        &run,
+    )
+    .map_err(|e| format!("estimate what a build would keep: {e}"))?;
     let basis = match confidence {
-        Confidence::High => format!("{} needs no other file to start; data that it opens is not known", main.path),
-        Confidence::Medium => format!("the libraries that {} needs by name; what it opens by itself is not known", main.path),
-        Confidence::Low => format!("{} and the working directory; which modules it loads only a run can show, so that the result will be larger", main.path),
+        Confidence::High => format!(
+            "{} needs no other file to start; data that it opens is not known",
+            main.path
+        ),
+        Confidence::Medium => format!(
+            "the libraries that {} needs by name; what it opens by itself is not known",
+            main.path
+        ),
+        Confidence::Low => format!(
+            "{} and the working directory; which modules it loads only a run can show, so that the result will be larger",
+            main.path
+        ),
     };
     Ok(Some(Estimate {
         bytes: planned.kept.bytes,
