@@ -248,7 +248,6 @@ impl Grounds<'_> {
             RuntimeKind::Rust | RuntimeKind::DynamicNative => &[
                 bases::DISTROLESS_CC,
                 bases::DISTROLESS_BASE,
-                bases::ALPINE,
                 bases::DEBIAN_SLIM,
             ],
             RuntimeKind::Python => &[bases::DISTROLESS_PYTHON, bases::PYTHON_SLIM],

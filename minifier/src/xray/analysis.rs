@@ -135,9 +135,9 @@ pub fn xray(
     Ok(Analysis { xray, scan, merged })
 }
 
-/// What the transport passed over and what layers could not give.
+/// What layers could not give.
 fn problems(image: &StoredImage, scan: &Scan) -> Vec<String> {
-    let mut problems = image.notes.clone();
+    let mut problems = Vec::new();
     let (blobs, diff_ids) = (image.manifest.layers().len(), image.config.diff_ids().len());
     if blobs != diff_ids {
         problems.push(format!(

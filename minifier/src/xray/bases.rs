@@ -52,7 +52,6 @@ pub(crate) const DISTROLESS_JAVA: Base = base(
     226,
     "a headless JRE 17; no shell",
 );
-pub(crate) const ALPINE: Base = base("alpine:3.21", 8, "musl, busybox and apk");
 pub(crate) const DEBIAN_SLIM: Base =
     base("debian:bookworm-slim", 75, "Debian without documentation");
 pub(crate) const PYTHON_SLIM: Base =

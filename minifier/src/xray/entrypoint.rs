@@ -76,8 +76,7 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
             let script = words
                 .iter()
                 .skip(1)
-                .skip_while(|word| word.starts_with('-'))
-                .next()
+                .find(|word| !word.starts_with('-'))
                 .cloned();
             let inline = words
                 .get(1)

@@ -267,6 +267,7 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         .binaries
         .broken
         .iter()
+        .filter(|need| !is_plugin(evidence, &need.path))
         .map(|need| Finding {
             kind: FindingKind::BrokenBinary,
             severity: Severity::Warning,
@@ -310,6 +311,19 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// True for a library of a package: distributions ship plug-ins for what need not be installed.
+fn is_plugin(evidence: &Evidence<'_>, path: &str) -> bool {
+    let rootfs = &evidence.merged.rootfs;
+    let owned = rootfs
+        .lookup(&path.into())
+        .is_some_and(|id| evidence.owners.owns(id));
+    let files = &evidence.binaries.files;
+    owned
+        && files
+            .iter()
+            .any(|binary| binary.path == path && binary.linkage == Linkage::Library)
 }
 
 /// Certificates that are no authorities of the distribution, with those that have expired wherever they are.

@@ -48,7 +48,8 @@ fn too_many_entries_are_refused_by_name() {
             ..XrayOptions::default()
         };
         // 60 files, but each implies two directories.
-        let error = xray(&image(&[tar.clone()], json!({})), &options, &|_, _| {}).unwrap_err();
+        let stored = image(std::slice::from_ref(&tar), json!({}));
+        let error = xray(&stored, &options, &|_, _| {}).unwrap_err();
         assert!(
             error.to_string().contains("more than 100 entries"),
             "{error}"
