@@ -251,6 +251,35 @@ fn docker_fixtures_have_no_noise_and_the_right_runtime() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Docker's own client is a Go program, too large to be held whole.
+#[test]
+fn docker_the_client_is_known_as_a_go_program() {
+    let client = std::fs::read("/usr/bin/docker").unwrap();
+    assert!(client.len() > 32 << 20, "{}", client.len());
+    let tar = crate::rootfs::tar::testing::Tar::new()
+        .file("docker", &client)
+        .bytes();
+    let config = serde_json::json!({"config": {"Entrypoint": ["/docker"]}});
+    let xray = analyse(&super::testing::image(&[tar], config)).xray;
+    assert_eq!(xray.problems, [""; 0]);
+    let runtime = &xray.image.runtimes[0];
+    assert_eq!(runtime.kind, RuntimeKind::Go);
+    assert!(
+        runtime.version.as_deref().unwrap().starts_with("1."),
+        "{runtime:?}"
+    );
+    let library = &xray
+        .packages
+        .packages
+        .iter()
+        .find(|p| p.name == "stdlib")
+        .unwrap();
+    assert_eq!(
+        library.id,
+        format!("pkg:golang/stdlib@{}", runtime.version.as_deref().unwrap())
+    );
+}
+
 const DOCKERFILE: &str = "\
 FROM minifier-fixture/debian
 ARG VERSION=3
