@@ -5,6 +5,7 @@
 //! - [`Minifier`] is the program under test, built once and run with a folder of its own for
 //!   temporary files;
 //! - [`tracing`] traces containers;
+//! - [`xray_sample`] is an analysis for renderers;
 //! - [`Before`] is taken before a run and tells afterwards what it left behind.
 
 mod answers;
@@ -20,6 +21,7 @@ pub mod tracing;
 pub mod transport;
 pub mod traps;
 pub mod ustar;
+pub mod xray_sample;
 
 pub use answers::Answers;
 pub use checks::{RootFs, run_checks};

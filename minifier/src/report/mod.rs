@@ -2,6 +2,7 @@
 
 mod model;
 mod summary;
+pub mod xray;
 
 pub use model::{
     Dropped, ImageReport, KeptPath, LayerReport, Packages, Report, ResultReport, SCHEMA_VERSION,

@@ -1,0 +1,12 @@
+//! Renderers of `minifier xray`: functions from an [`Xray`](crate::xray::model::Xray) or a
+//! [`Comparison`](crate::xray::model::Comparison) to text. Nothing is read or written here, and what a renderer gives
+//! depends on nothing but what it takes.
+
+mod json;
+mod names;
+mod terminal;
+mod text;
+mod totals;
+
+pub use json::{comparison_json, comparison_schema, xray_json, xray_schema};
+pub use terminal::{DEFAULT_WIDTH, Details, terminal, terminal_comparison};
