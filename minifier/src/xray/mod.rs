@@ -2,6 +2,7 @@
 //!
 //! Takes an image as a transport stores it; gives an [`Xray`], which the renderers of [`report`](crate::report) share.
 
+pub mod gate;
 pub mod model;
 
 pub use model::Xray;

@@ -1,4 +1,5 @@
-//! The renderers of `minifier xray` on a made-up image with everything that can go wrong in it.
+//! The gate and the renderers of `minifier xray` on a made-up image with everything that can go wrong in it.
 
+mod gate;
 mod schema;
 mod terminal;

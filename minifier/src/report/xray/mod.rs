@@ -3,10 +3,16 @@
 //! depends on nothing but what it takes.
 
 mod json;
+mod markdown;
 mod names;
+mod sarif;
+mod sbom;
 mod terminal;
 mod text;
 mod totals;
 
 pub use json::{comparison_json, comparison_schema, xray_json, xray_schema};
+pub use markdown::{LIMIT as MARKDOWN_LIMIT, markdown, markdown_comparison};
+pub use sarif::sarif;
+pub use sbom::{SbomTimeError, cyclonedx, sbom_time, spdx};
 pub use terminal::{DEFAULT_WIDTH, Details, terminal, terminal_comparison};
