@@ -1,5 +1,7 @@
 //! The gate and the renderers of `minifier xray` on a made-up image with everything that can go wrong in it.
 
+mod formats;
 mod gate;
+mod markdown;
 mod schema;
 mod terminal;

@@ -107,7 +107,7 @@ pub(super) fn problems(document: &mut Document, problems: &[String]) {
     if problems.is_empty() {
         return;
     }
-    document.paragraph("> ⚠️ **Not everything could be analysed:**");
+    document.push("> ⚠️ **Not everything could be analysed:**\n>\n");
     for problem in problems {
         document.push(&format!("> - {}\n", text(problem)));
     }

@@ -73,7 +73,7 @@ mod tests {
                 "GPL-3.0-or-later WITH GCC-exception-3.1",
                 expression("GPL-3.0-or-later WITH GCC-exception-3.1"),
             ),
-            ("GPL-2.0+", expression("GPL-2.0+")),
+            ("GPL-2.0+", expression("GPL-2.0-or-later")),
             ("LicenseRef-mine", free("LicenseRef-mine")),
             ("SEE LICENSE IN x", free("SEE LICENSE IN x")),
             ("MIT\nreally", free("MIT\\x0areally")),

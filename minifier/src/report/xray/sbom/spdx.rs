@@ -28,7 +28,7 @@ pub fn spdx(xray: &Xray, created: Timestamp) -> String {
             "summary": plain(&distribution.name),
             "downloadLocation": NOTHING,
             "filesAnalyzed": false,
-            "primaryPackagePurpose": "OPERATING-SYSTEM",
+            "primaryPackagePurpose": "OPERATING_SYSTEM",
         }));
         relationships.push(relationship(IMAGE, "CONTAINS", DISTRIBUTION));
     }
