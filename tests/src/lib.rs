@@ -5,10 +5,12 @@
 //! - [`Minifier`] is the program under test, built once and run with a folder of its own for
 //!   temporary files;
 //! - [`tracing`] traces containers;
+//! - [`browser`] is a headless Chromium;
 //! - [`xray_sample`] is an analysis for renderers;
 //! - [`Before`] is taken before a run and tells afterwards what it left behind.
 
 mod answers;
+pub mod browser;
 mod checks;
 pub mod command;
 pub mod expected;

@@ -22,4 +22,9 @@ pub fn run_without_ebpf() -> Result<()> {
     daemon::ensure_running()
 }
 
+/// What the tests of reports need.
+pub fn run_for_reports() -> Result<()> {
+    packages::install_missing_for(&[packages::Group::Reports])
+}
+
 pub use linker::{ensure_installed as ensure_bpf_linker, path as bpf_linker};

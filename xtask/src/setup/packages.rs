@@ -17,6 +17,8 @@ pub(super) enum Group {
     Images,
     /// Compiling the kernel side.
     Ebpf,
+    /// Looking at reports as people do.
+    Reports,
 }
 
 /// A package and how to see that nothing is to be done.
@@ -61,11 +63,12 @@ const NEEDS: &[Need] = &[
     package(Group::Ebpf, "llvm-22-dev"),
     package(Group::Ebpf, "rustc-web"),
     package(Group::Ebpf, "zlib1g-dev"),
+    program(Group::Reports, "chromium", "chromium"),
 ];
 
 /// Installs what is missing of every group.
 pub(super) fn install_missing() -> Result<()> {
-    install_missing_for(&[Group::Images, Group::Ebpf])
+    install_missing_for(&[Group::Images, Group::Ebpf, Group::Reports])
 }
 
 /// Installs what is missing of `groups`.

@@ -32,7 +32,7 @@ function setUpSearch(tree, files, packages, security) {
   function jump(id, table, text) {
     table.setFilter(text);
     byId(id).scrollIntoView();
-    byId(id).querySelector("input, .scroll").focus({ preventScroll: true });
+    byId(id).querySelector(".scroll").focus({ preventScroll: true });
   }
 
   function close() {
