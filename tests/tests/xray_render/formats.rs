@@ -22,11 +22,14 @@ pub(crate) fn vendored(name: &str) -> Value {
     let mut schema = json(&fs::read_to_string(file).expect("the schema is there"));
     if name.starts_with("sarif") {
         // Not a regular expression: it has a bracket too many. Nothing here has a language.
-        let language = schema.pointer_mut("/definitions/run/properties/language");
-        let language = language
-            .and_then(Value::as_object_mut)
-            .expect("it is still there");
-        language.remove("pattern");
+        for object in ["run", "toolComponent"] {
+            let language =
+                schema.pointer_mut(&format!("/definitions/{object}/properties/language"));
+            let language = language
+                .and_then(Value::as_object_mut)
+                .expect("it is still there");
+            language.remove("pattern");
+        }
     }
     schema
 }

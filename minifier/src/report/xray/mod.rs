@@ -2,6 +2,7 @@
 //! [`Comparison`](crate::xray::model::Comparison) to text. Nothing is read or written here, and what a renderer gives
 //! depends on nothing but what it takes.
 
+mod form;
 mod html;
 mod json;
 mod markdown;
@@ -12,6 +13,7 @@ mod terminal;
 mod text;
 mod totals;
 
+pub use form::{Form, NotForComparisons, Settings};
 pub use html::{html, html_comparison};
 pub use json::{comparison_json, comparison_schema, xray_json, xray_schema};
 pub use markdown::{LIMIT as MARKDOWN_LIMIT, markdown, markdown_comparison};

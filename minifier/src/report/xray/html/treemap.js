@@ -144,7 +144,7 @@ function label(context, box, tree, directory, style) {
   context.rect(box.x + 2, box.y, box.width - 6, box.height);
   context.clip();
   context.fillStyle = directory ? style("--text") : style("--on-colour");
-  const line = directory ? box.y + TITLE / 2 + 0.5 : box.y + Math.min(box.height / 2, 10);
+  const line = directory ? box.y + TITLE / 2 + 1.5 : box.y + Math.min(box.height / 2, 10);
   context.fillText(directory ? text + "  " + bytes(tree.size(box.node)) : text, box.x + 5, line);
   if (!directory && box.height > 34) {
     context.globalAlpha = 0.8;
