@@ -21,7 +21,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "analyze", "image", "plan", "probe", "rootfs", "trace", "xray",
         ],
     ),
-    ("xray", &["analyze", "image", "rootfs", "transport"]),
+    (
+        "xray",
+        &["analyze", "image", "plan", "rootfs", "trace", "transport"],
+    ),
 ];
 
 const WATCHED_CRATES: [&str; 3] = ["bollard", "aya", "indicatif"];

@@ -27,4 +27,4 @@ pub use error::TransportError;
 pub use load::Loaded;
 pub use overlay2::InPlaceError;
 pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};
-pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};
+pub use stored::{BlobMismatch, BlobRange, BlobStore, StoredImage, VerifiedReader};

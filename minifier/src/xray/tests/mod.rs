@@ -1,0 +1,5 @@
+//! Whole analyses of images made here.
+
+mod efficiency;
+mod hostile;
+mod planted;
