@@ -3,8 +3,8 @@
 use super::bases::{self, Base};
 use super::entrypoint::Started;
 use super::model::{
-    DockerfileStep, Finding, FindingKind, ImageInfo, Packages, Recommendation, Runtime, RuntimeKind, Security,
-    Waste, WasteKind,
+    DockerfileStep, Finding, FindingKind, ImageInfo, Packages, Recommendation, Runtime,
+    RuntimeKind, Security, Waste, WasteKind,
 };
 use crate::image::ImageConfig;
 
@@ -43,7 +43,13 @@ pub(crate) fn recommendations(grounds: &Grounds<'_>) -> Vec<Recommendation> {
     all
 }
 
-fn recommendation(id: &str, title: &str, saves: u64, evidence: Vec<String>, change: &str) -> Recommendation {
+fn recommendation(
+    id: &str,
+    title: &str,
+    saves: u64,
+    evidence: Vec<String>,
+    change: &str,
+) -> Recommendation {
     Recommendation {
         id: id.to_owned(),
         title: title.to_owned(),
@@ -71,11 +77,18 @@ impl Grounds<'_> {
         let Some(waste) = self.of(kind) else {
             return Vec::new();
         };
-        waste.paths.iter().take(5).map(|place| format!("{} has {}", place.path, megabytes(place.bytes))).collect()
+        waste
+            .paths
+            .iter()
+            .take(5)
+            .map(|place| format!("{} has {}", place.path, megabytes(place.bytes)))
+            .collect()
     }
 
     fn step_with(&self, words: &[&str]) -> Option<usize> {
-        self.steps.iter().position(|step| words.iter().any(|word| step.instruction.contains(word)))
+        self.steps
+            .iter()
+            .position(|step| words.iter().any(|word| step.instruction.contains(word)))
     }
 
     /// The step that made the layer which most of a kind of waste is in.
@@ -85,7 +98,13 @@ impl Grounds<'_> {
     }
 
     /// One that is about a kind of waste.
-    fn about(&self, kind: WasteKind, id: &str, title: &str, change: &str) -> Option<Recommendation> {
+    fn about(
+        &self,
+        kind: WasteKind,
+        id: &str,
+        title: &str,
+        change: &str,
+    ) -> Option<Recommendation> {
         let bytes = self.bytes(kind);
         (bytes >= WORTH_IT).then(|| Recommendation {
             step: self.step_of(kind),
@@ -107,7 +126,12 @@ impl Grounds<'_> {
             "Remove apt's caches in the step that fills them",
             "RUN apt-get update \\\n && apt-get install -y --no-install-recommends PACKAGES \\\n && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*",
         ));
-        all.extend(self.about(WasteKind::ApkCache, "apk-no-cache", "Install with apk without a cache", "RUN apk add --no-cache PACKAGES"));
+        all.extend(self.about(
+            WasteKind::ApkCache,
+            "apk-no-cache",
+            "Install with apk without a cache",
+            "RUN apk add --no-cache PACKAGES",
+        ));
         let recommends = self.steps.iter().enumerate().find(|(_, step)| {
             let text = &step.instruction;
             (text.contains("apt-get install") || text.contains("apt install"))
@@ -121,7 +145,10 @@ impl Grounds<'_> {
                     "no-install-recommends",
                     "Install without recommended packages",
                     0,
-                    vec![format!("step {step} installs what packages only recommend: {}", shortened(&found.instruction))],
+                    vec![format!(
+                        "step {step} installs what packages only recommend: {}",
+                        shortened(&found.instruction)
+                    )],
                     "RUN apt-get install -y --no-install-recommends PACKAGES",
                 )
             });
@@ -131,19 +158,44 @@ impl Grounds<'_> {
 
     fn caches_of_languages(&self) -> Vec<Recommendation> {
         let mut all = Vec::new();
-        all.extend(self.about(WasteKind::PipCache, "pip-no-cache-dir", "Install with pip without its cache", "RUN pip install --no-cache-dir -r requirements.txt"));
-        all.extend(self.about(WasteKind::NpmCache, "clean-npm-cache", "Keep npm's cache out of the image", "RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev"));
+        all.extend(self.about(
+            WasteKind::PipCache,
+            "pip-no-cache-dir",
+            "Install with pip without its cache",
+            "RUN pip install --no-cache-dir -r requirements.txt",
+        ));
+        all.extend(self.about(
+            WasteKind::NpmCache,
+            "clean-npm-cache",
+            "Keep npm's cache out of the image",
+            "RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev",
+        ));
         all.extend(self.about(WasteKind::YarnCache, "clean-yarn-cache", "Keep Yarn's cache out of the image", "RUN --mount=type=cache,target=/usr/local/share/.cache/yarn yarn install --frozen-lockfile --production"));
         all.extend(self.about(WasteKind::CargoCache, "build-rust-in-a-stage", "Build in a stage of its own, so that Cargo's registry stays behind", "FROM rust AS build\nWORKDIR /src\nCOPY . .\nRUN cargo build --release\nFROM gcr.io/distroless/cc-debian12:nonroot\nCOPY --from=build /src/target/release/PROGRAM /PROGRAM"));
         all.extend(self.about(WasteKind::GoCache, "build-go-in-a-stage", "Build in a stage of its own, so that Go's caches stay behind", "FROM golang AS build\nWORKDIR /src\nCOPY . .\nRUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /program .\nFROM gcr.io/distroless/static-debian12:nonroot\nCOPY --from=build /program /program"));
         let development = self.packages.packages.iter().filter(|package| package.dev);
-        let names: Vec<&str> = development.map(|package| package.name.as_str()).take(5).collect();
+        let names: Vec<&str> = development
+            .map(|package| package.name.as_str())
+            .take(5)
+            .collect();
         if !names.is_empty() {
             let mut evidence = self.evidence(WasteKind::DevDependencies);
-            evidence.insert(0, format!("npm's record says that these are for development only: {}", names.join(", ")));
+            evidence.insert(
+                0,
+                format!(
+                    "npm's record says that these are for development only: {}",
+                    names.join(", ")
+                ),
+            );
             all.push(Recommendation {
                 step: self.step_with(&["npm install", "npm ci", "yarn", "node_modules"]),
-                ..recommendation("npm-omit-dev", "Leave out dependencies for development", self.bytes(WasteKind::DevDependencies), evidence, "RUN npm ci --omit=dev")
+                ..recommendation(
+                    "npm-omit-dev",
+                    "Leave out dependencies for development",
+                    self.bytes(WasteKind::DevDependencies),
+                    evidence,
+                    "RUN npm ci --omit=dev",
+                )
             });
         }
         all.extend(self.about(WasteKind::Tests, "remove-tests", "Leave out the tests of packages", "RUN find /usr/local/lib -depth -type d \\( -name test -o -name tests \\) -exec rm -rf {} +"));
@@ -151,11 +203,23 @@ impl Grounds<'_> {
     }
 
     fn build_stage(&self) -> Option<Recommendation> {
-        let kinds = [WasteKind::BuildTools, WasteKind::Headers, WasteKind::StaticLibraries];
+        let kinds = [
+            WasteKind::BuildTools,
+            WasteKind::Headers,
+            WasteKind::StaticLibraries,
+        ];
         let bytes: u64 = kinds.iter().map(|&kind| self.bytes(kind)).sum();
         let evidence: Vec<String> = kinds.iter().flat_map(|&kind| self.evidence(kind)).collect();
         (bytes >= 10 * WORTH_IT).then(|| Recommendation {
-            step: self.step_with(&["build-essential", "gcc", "make ", "go build", "cargo build", "mvn ", "gradle"]),
+            step: self.step_with(&[
+                "build-essential",
+                "gcc",
+                "make ",
+                "go build",
+                "cargo build",
+                "mvn ",
+                "gradle",
+            ]),
             ..recommendation(
                 "multi-stage",
                 "Build in a stage of its own and copy only the result",
@@ -167,11 +231,25 @@ impl Grounds<'_> {
     }
 
     fn smaller_base(&self) -> Option<Recommendation> {
-        let runtime: &Runtime = self.image.runtimes.iter().find(|runtime| runtime.entrypoint)?;
-        let native = self.started.last().map(|main| main.path.to_string()).unwrap_or_default();
+        let runtime: &Runtime = self
+            .image
+            .runtimes
+            .iter()
+            .find(|runtime| runtime.entrypoint)?;
+        let native = self
+            .started
+            .last()
+            .map(|main| main.path.to_string())
+            .unwrap_or_default();
         let choices: &[Base] = match runtime.kind {
-            RuntimeKind::Go | RuntimeKind::StaticNative => &[bases::DISTROLESS_STATIC, bases::SCRATCH],
-            RuntimeKind::Rust | RuntimeKind::DynamicNative => &[bases::DISTROLESS_CC, bases::DISTROLESS_BASE, bases::ALPINE, bases::DEBIAN_SLIM],
+            RuntimeKind::Go | RuntimeKind::StaticNative => {
+                &[bases::DISTROLESS_STATIC, bases::SCRATCH]
+            }
+            RuntimeKind::Rust | RuntimeKind::DynamicNative => &[
+                bases::DISTROLESS_CC,
+                bases::DISTROLESS_BASE,
+                bases::DEBIAN_SLIM,
+            ],
             RuntimeKind::Python => &[bases::DISTROLESS_PYTHON, bases::PYTHON_SLIM],
             RuntimeKind::Node => &[bases::DISTROLESS_NODE, bases::NODE_ALPINE, bases::NODE_SLIM],
             RuntimeKind::Java => &[bases::DISTROLESS_JAVA, bases::JRE_ALPINE],
@@ -181,26 +259,53 @@ impl Grounds<'_> {
         };
         // The runtime itself may be in layers above the base: it is what the choices have, too.
         let now = match runtime.kind {
-            RuntimeKind::Go | RuntimeKind::Rust | RuntimeKind::StaticNative | RuntimeKind::DynamicNative => self.base_size,
+            RuntimeKind::Go
+            | RuntimeKind::Rust
+            | RuntimeKind::StaticNative
+            | RuntimeKind::DynamicNative => self.base_size,
             _ => self.base_size.max(self.system_size()),
         };
-        let best = choices.iter().filter(|base| base.size < now).min_by_key(|base| base.size)?;
+        let best = choices
+            .iter()
+            .filter(|base| base.size < now)
+            .min_by_key(|base| base.size)?;
         let saves = now - best.size;
         if saves < 20 * WORTH_IT {
             return None;
         }
-        let mut evidence = vec![format!("{} runs on {} of a distribution and its runtime", native, megabytes(now))];
-        evidence.extend(choices.iter().map(|base| format!("{}: about {} ({})", base.name, megabytes(base.size), base.what)));
+        let mut evidence = vec![format!(
+            "{} runs on {} of a distribution and its runtime",
+            native,
+            megabytes(now)
+        )];
+        evidence.extend(choices.iter().map(|base| {
+            format!(
+                "{}: about {} ({})",
+                base.name,
+                megabytes(base.size),
+                base.what
+            )
+        }));
         Some(Recommendation {
             step: self.steps.iter().position(|step| step.base),
-            ..recommendation("smaller-base", "Start from a smaller base image", saves, evidence, &format!("FROM {}", best.name))
+            ..recommendation(
+                "smaller-base",
+                "Start from a smaller base image",
+                saves,
+                evidence,
+                &format!("FROM {}", best.name),
+            )
         })
     }
 
     /// Bytes of the distribution's packages.
     fn system_size(&self) -> u64 {
         use super::model::PackageKind::{Apk, Deb};
-        let system = self.packages.packages.iter().filter(|p| matches!(p.kind, Deb | Apk));
+        let system = self
+            .packages
+            .packages
+            .iter()
+            .filter(|p| matches!(p.kind, Deb | Apk));
         system.fold(0, |sum: u64, package| sum.saturating_add(package.size))
     }
 
@@ -248,14 +353,35 @@ impl Grounds<'_> {
 
     /// `COPY . .` before the dependencies are installed: each change of the source installs them again.
     fn order_of_layers(&self) -> Option<Recommendation> {
-        let own: Vec<(usize, &DockerfileStep)> = self.steps.iter().enumerate().filter(|(_, step)| !step.base).collect();
+        let own: Vec<(usize, &DockerfileStep)> = self
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| !step.base)
+            .collect();
         let copies_all = |step: &DockerfileStep| {
             let words: Vec<&str> = step.instruction.split_whitespace().collect();
-            matches!(words.as_slice(), ["COPY" | "ADD", "." | "./" | "/", _]) || words.first() == Some(&"COPY") && words.get(1).is_some_and(|word| word.starts_with("dir:"))
+            matches!(words.as_slice(), ["COPY" | "ADD", "." | "./" | "/", _])
+                || words.first() == Some(&"COPY")
+                    && words.get(1).is_some_and(|word| word.starts_with("dir:"))
         };
         let installs = |step: &DockerfileStep| {
-            let commands = ["npm ci", "npm install", "yarn install", "pip install", "pip3 install", "bundle install", "composer install", "go mod download", "apt-get install", "apk add", "poetry install"];
-            step.instruction.starts_with("RUN ") && commands.iter().any(|c| step.instruction.contains(c)) && step.size > LARGE_LAYER
+            let commands = [
+                "npm ci",
+                "npm install",
+                "yarn install",
+                "pip install",
+                "pip3 install",
+                "bundle install",
+                "composer install",
+                "go mod download",
+                "apt-get install",
+                "apk add",
+                "poetry install",
+            ];
+            step.instruction.starts_with("RUN ")
+                && commands.iter().any(|c| step.instruction.contains(c))
+                && step.size > LARGE_LAYER
         };
         let (copy, _) = own.iter().find(|(_, step)| copies_all(step))?;
         let (install, step) = own.iter().find(|(at, step)| at > copy && installs(step))?;
@@ -265,7 +391,10 @@ impl Grounds<'_> {
                 "order-layers",
                 "Install dependencies before the source is copied",
                 0,
-                vec![format!("step {copy} copies everything, so that any change makes step {install} ({}) run again", megabytes(step.size))],
+                vec![format!(
+                    "step {copy} copies everything, so that any change makes step {install} ({}) run again",
+                    megabytes(step.size)
+                )],
                 "COPY package.json package-lock.json ./\nRUN npm ci --omit=dev\nCOPY . .",
             )
         })
@@ -278,18 +407,47 @@ impl Grounds<'_> {
                 "" => "the config names no user".to_owned(),
                 user => format!("the config names the user {user}"),
             };
-            all.push(recommendation("non-root-user", "Run as a user other than root", 0, vec![user], "RUN useradd --system --uid 10001 app\nUSER 10001"));
+            all.push(recommendation(
+                "non-root-user",
+                "Run as a user other than root",
+                0,
+                vec![user],
+                "RUN useradd --system --uid 10001 app\nUSER 10001",
+            ));
         }
-        let lacks = |kind| self.security.findings.iter().find(|finding: &&Finding| finding.kind == kind);
+        let lacks = |kind| {
+            self.security
+                .findings
+                .iter()
+                .find(|finding: &&Finding| finding.kind == kind)
+        };
         if let Some(finding) = lacks(FindingKind::NoHealthcheck) {
-            all.push(recommendation("healthcheck", "Say how to tell that it works", 0, vec![finding.message.clone()], "HEALTHCHECK --interval=30s --timeout=3s CMD [\"/PROGRAM\", \"--health\"]"));
+            all.push(recommendation(
+                "healthcheck",
+                "Say how to tell that it works",
+                0,
+                vec![finding.message.clone()],
+                "HEALTHCHECK --interval=30s --timeout=3s CMD [\"/PROGRAM\", \"--health\"]",
+            ));
         }
         let shell = self.started.first().filter(|first| {
-            matches!(first.word.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash")) || first.path.file_name().ends_with(b".sh")
+            matches!(
+                first.word.rsplit('/').next(),
+                Some("sh" | "bash" | "ash" | "dash")
+            ) || first.path.file_name().ends_with(b".sh")
         });
         let inits = ["tini", "dumb-init", "catatonit", "docker-init"];
-        let has_init = self.started.iter().any(|s| inits.iter().any(|init| s.path.file_name() == init.as_bytes()));
-        let inline = self.config.entrypoint().iter().chain(self.config.cmd()).any(|word| word == "-c");
+        let has_init = self.started.iter().any(|s| {
+            inits
+                .iter()
+                .any(|init| s.path.file_name() == init.as_bytes())
+        });
+        let inline = self
+            .config
+            .entrypoint()
+            .iter()
+            .chain(self.config.cmd())
+            .any(|word| word == "-c");
         if let Some(first) = shell.filter(|_| !has_init && inline) {
             all.push(recommendation(
                 "tini",
@@ -304,9 +462,22 @@ impl Grounds<'_> {
 
     fn secrets(&self) -> Option<Recommendation> {
         let is_secret = |finding: &&Finding| {
-            matches!(finding.kind, FindingKind::PrivateKey | FindingKind::Credential | FindingKind::SecretInEnvironment | FindingKind::SecretInHistory)
+            matches!(
+                finding.kind,
+                FindingKind::PrivateKey
+                    | FindingKind::Credential
+                    | FindingKind::SecretInEnvironment
+                    | FindingKind::SecretInHistory
+            )
         };
-        let evidence: Vec<String> = self.security.findings.iter().filter(is_secret).take(5).map(|f| f.message.clone()).collect();
+        let evidence: Vec<String> = self
+            .security
+            .findings
+            .iter()
+            .filter(is_secret)
+            .take(5)
+            .map(|f| f.message.clone())
+            .collect();
         (!evidence.is_empty()).then(|| {
             recommendation(
                 "mount-secrets",

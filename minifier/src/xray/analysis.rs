@@ -100,7 +100,11 @@ pub fn xray(
     });
     let image = image_info(image, &scan, &merged, runtimes, distribution);
     let packages = read.model(&merged);
-    let base_size = layers.iter().filter(|layer| layer.base).map(|layer| layer.size).sum();
+    let base_size = layers
+        .iter()
+        .filter(|layer| layer.base)
+        .map(|layer| layer.size)
+        .sum();
     let recommendations = recommendations(&Grounds {
         config,
         image: &image,
@@ -131,13 +135,19 @@ pub fn xray(
     Ok(Analysis { xray, scan, merged })
 }
 
-/// What the transport passed over and what layers could not give.
+/// What layers could not give.
 fn problems(image: &StoredImage, scan: &Scan) -> Vec<String> {
-    let mut problems = image.notes.clone();
+    let mut problems = Vec::new();
     let (blobs, diff_ids) = (image.manifest.layers().len(), image.config.diff_ids().len());
     if blobs != diff_ids {
-        problems.push(format!("the manifest names {blobs} layers, the config {diff_ids}"));
+        problems.push(format!(
+            "the manifest names {blobs} layers, the config {diff_ids}"
+        ));
     }
-    problems.extend(scan.layers.iter().flat_map(|layer| layer.problems.iter().cloned()));
+    problems.extend(
+        scan.layers
+            .iter()
+            .flat_map(|layer| layer.problems.iter().cloned()),
+    );
     problems
 }

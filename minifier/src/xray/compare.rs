@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::Analysis;
 use super::model::{
-    Change, Comparison, FileChange, PackageChange, PackageInfo, SCHEMA_VERSION, SideSummary, ValueChange,
+    Change, Comparison, FileChange, PackageChange, PackageInfo, SCHEMA_VERSION, SideSummary,
+    ValueChange,
 };
 use crate::rootfs::{ImagePath, Metadata, NodeId, NodeKind};
 
@@ -16,8 +17,17 @@ pub fn compare(from: &Analysis, to: &Analysis) -> Comparison {
         let name = move |problem: &String| format!("{reference}: {problem}");
         analysis.xray.problems.iter().map(name).collect::<Vec<_>>()
     };
-    let of_to: BTreeSet<&str> = to.xray.layers.iter().map(|layer| layer.diff_id.as_str()).collect();
-    let common = from.xray.layers.iter().filter(|layer| of_to.contains(layer.diff_id.as_str()));
+    let of_to: BTreeSet<&str> = to
+        .xray
+        .layers
+        .iter()
+        .map(|layer| layer.diff_id.as_str())
+        .collect();
+    let common = from
+        .xray
+        .layers
+        .iter()
+        .filter(|layer| of_to.contains(layer.diff_id.as_str()));
     Comparison {
         schema_version: SCHEMA_VERSION,
         minifier: env!("CARGO_PKG_VERSION").into(),
@@ -49,12 +59,17 @@ fn side(analysis: &Analysis) -> SideSummary {
 /// Entries that are no directories, by path: what `find -type f` and links would list.
 fn entries(analysis: &Analysis) -> BTreeMap<ImagePath, NodeId> {
     let rootfs = &analysis.merged.rootfs;
-    rootfs.walk().filter(|(_, id)| !rootfs.node(*id).is_dir()).collect()
+    rootfs
+        .walk()
+        .filter(|(_, id)| !rootfs.node(*id).is_dir())
+        .collect()
 }
 
 fn files(from: &Analysis, to: &Analysis) -> (Vec<FileChange>, u64) {
     let (old, new) = (entries(from), entries(to));
-    let size = |analysis: &Analysis, id: Option<&NodeId>| id.map_or(0, |&id| analysis.merged.rootfs.node(id).size());
+    let size = |analysis: &Analysis, id: Option<&NodeId>| {
+        id.map_or(0, |&id| analysis.merged.rootfs.node(id).size())
+    };
     let (mut changes, mut unchanged) = (Vec::new(), 0);
     let paths: BTreeSet<&ImagePath> = old.keys().chain(new.keys()).collect();
     for path in paths {
@@ -76,13 +91,18 @@ fn files(from: &Analysis, to: &Analysis) -> (Vec<FileChange>, u64) {
     }
     changes.sort_by(|a, b| {
         let difference = |change: &FileChange| change.from_size.abs_diff(change.to_size);
-        difference(b).cmp(&difference(a)).then_with(|| a.path.cmp(&b.path))
+        difference(b)
+            .cmp(&difference(a))
+            .then_with(|| a.path.cmp(&b.path))
     });
     (changes, unchanged)
 }
 
 fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Option<Change> {
-    let (old, new) = (from.merged.rootfs.node(before), to.merged.rootfs.node(after));
+    let (old, new) = (
+        from.merged.rootfs.node(before),
+        to.merged.rootfs.node(after),
+    );
     let digest = |analysis: &Analysis, id: NodeId| {
         let content = analysis.merged.rootfs.node(id).content()?;
         analysis.scan.facts(content)?.sha256
@@ -109,9 +129,16 @@ fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Opt
 /// another place, that is a change too.
 fn packages(from: &Analysis, to: &Analysis) -> Vec<PackageChange> {
     let list = |analysis: &Analysis| {
-        let mut by_name: BTreeMap<(super::model::PackageKind, String, Option<String>), Vec<PackageInfo>> = BTreeMap::new();
+        let mut by_name: BTreeMap<
+            (super::model::PackageKind, String, Option<String>),
+            Vec<PackageInfo>,
+        > = BTreeMap::new();
         for package in &analysis.xray.packages.packages {
-            let key = (package.kind, package.name.clone(), package.architecture.clone());
+            let key = (
+                package.kind,
+                package.name.clone(),
+                package.architecture.clone(),
+            );
             by_name.entry(key).or_default().push(package.clone());
         }
         by_name
@@ -120,10 +147,15 @@ fn packages(from: &Analysis, to: &Analysis) -> Vec<PackageChange> {
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).cloned().collect();
     let mut changes = Vec::new();
     for key in keys {
-        let (mut before, mut after) = (old.remove(&key).unwrap_or_default(), new.remove(&key).unwrap_or_default());
+        let (mut before, mut after) = (
+            old.remove(&key).unwrap_or_default(),
+            new.remove(&key).unwrap_or_default(),
+        );
         // What both have in the same version.
         before.retain(|package| {
-            let same = after.iter().position(|other| other.version == package.version);
+            let same = after
+                .iter()
+                .position(|other| other.version == package.version);
             same.map(|index| after.remove(index)).is_none()
         });
         let pairs = before.len().max(after.len());
@@ -141,12 +173,21 @@ fn config(from: &Analysis, to: &Analysis) -> Vec<ValueChange> {
         let image = &analysis.xray.image;
         let mut fields: BTreeMap<String, String> = BTreeMap::new();
         let mut set = |name: &str, value: String| fields.insert(name.to_owned(), value);
-        let words = |words: &[String]| if words.is_empty() { String::new() } else { serde_json::json!(words).to_string() };
+        let words = |words: &[String]| {
+            if words.is_empty() {
+                String::new()
+            } else {
+                serde_json::json!(words).to_string()
+            }
+        };
         set("Architecture", image.platform.clone());
         set("Cmd", words(&image.cmd));
         set("Entrypoint", words(&image.entrypoint));
         set("ExposedPorts", image.ports.join(" "));
-        set("Healthcheck", words(image.healthcheck.as_deref().unwrap_or_default()));
+        set(
+            "Healthcheck",
+            words(image.healthcheck.as_deref().unwrap_or_default()),
+        );
         set("StopSignal", image.stop_signal.clone().unwrap_or_default());
         set("User", image.user.clone());
         set("Volumes", image.volumes.join(" "));
@@ -162,7 +203,9 @@ fn config(from: &Analysis, to: &Analysis) -> Vec<ValueChange> {
     };
     let (old, new) = (fields(from), fields(to));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let value = |fields: &BTreeMap<String, String>, name: &String| fields.get(name).cloned().unwrap_or_default();
+    let value = |fields: &BTreeMap<String, String>, name: &String| {
+        fields.get(name).cloned().unwrap_or_default()
+    };
     names
         .into_iter()
         .filter(|name| old.get(*name) != new.get(*name))

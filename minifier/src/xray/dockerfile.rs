@@ -66,7 +66,10 @@ fn instruction(entry: &History, config: &ImageConfig, shell: &mut String) -> Str
     match word {
         "RUN" => run(text[3..].trim(), shell),
         _ if is_instruction(word) => metadata(text, config, shell),
-        _ if text.starts_with('|') || text.starts_with(shell.as_str()) || text.starts_with("/bin/sh -c ") => {
+        _ if text.starts_with('|')
+            || text.starts_with(shell.as_str())
+            || text.starts_with("/bin/sh -c ") =>
+        {
             run(text, shell)
         }
         // buildah, kaniko, jib, bazel and others have words of their own.
@@ -81,8 +84,22 @@ fn one_line(text: &str) -> String {
 fn is_instruction(word: &str) -> bool {
     matches!(
         word,
-        "ADD" | "ARG" | "CMD" | "COPY" | "ENTRYPOINT" | "ENV" | "EXPOSE" | "HEALTHCHECK" | "LABEL"
-            | "MAINTAINER" | "ONBUILD" | "SHELL" | "STOPSIGNAL" | "USER" | "VOLUME" | "WORKDIR"
+        "ADD"
+            | "ARG"
+            | "CMD"
+            | "COPY"
+            | "ENTRYPOINT"
+            | "ENV"
+            | "EXPOSE"
+            | "HEALTHCHECK"
+            | "LABEL"
+            | "MAINTAINER"
+            | "ONBUILD"
+            | "SHELL"
+            | "STOPSIGNAL"
+            | "USER"
+            | "VOLUME"
+            | "WORKDIR"
     )
 }
 
@@ -97,7 +114,10 @@ fn run(text: &str, shell: &str) -> String {
         command = after.unwrap_or(text);
     }
     for shell in [shell, "/bin/sh -c"] {
-        if let Some(rest) = command.strip_prefix(shell).and_then(|rest| rest.strip_prefix(' ')) {
+        if let Some(rest) = command
+            .strip_prefix(shell)
+            .and_then(|rest| rest.strip_prefix(' '))
+        {
             command = rest;
             break;
         }
@@ -124,16 +144,27 @@ fn metadata(text: &str, config: &ImageConfig, shell: &mut String) -> String {
         }
         "EXPOSE" => {
             let ports = rest.trim_start_matches("map").trim_matches(['[', ']']);
-            let ports: Vec<&str> = ports.split_whitespace().map(|port| port.trim_end_matches(":{}")).collect();
+            let ports: Vec<&str> = ports
+                .split_whitespace()
+                .map(|port| port.trim_end_matches(":{}"))
+                .collect();
             format!("EXPOSE {}", ports.join(" "))
         }
-        "HEALTHCHECK" if rest.starts_with('&') => healthcheck(rest).unwrap_or_else(|| text.to_owned()),
+        "HEALTHCHECK" if rest.starts_with('&') => {
+            healthcheck(rest).unwrap_or_else(|| text.to_owned())
+        }
         "ENV" => {
-            let known = config.env().iter().filter_map(|entry| entry.split_once('='));
+            let known = config
+                .env()
+                .iter()
+                .filter_map(|entry| entry.split_once('='));
             format!("ENV {}", assignments(rest, &known.collect()))
         }
         "LABEL" => {
-            let labels = config.labels().iter().map(|(k, v)| (k.as_str(), v.as_str()));
+            let labels = config
+                .labels()
+                .iter()
+                .map(|(k, v)| (k.as_str(), v.as_str()));
             format!("LABEL {}", assignments(rest, &labels.collect()))
         }
         // `COPY file:HASH in /path`, `COPY multi:HASH in /path/`: the old builder does not say what it was.
@@ -157,14 +188,16 @@ fn assignments(text: &str, known: &BTreeMap<&str, &str>) -> String {
     while let Some((key, tail)) = rest.split_once('=') {
         let key = key.trim();
         let configured = known.get(key).filter(|value| {
-            tail.strip_prefix(**value).is_some_and(|after| after.is_empty() || after.starts_with(' '))
+            tail.strip_prefix(**value)
+                .is_some_and(|after| after.is_empty() || after.starts_with(' '))
         });
         let length = match configured {
             Some(value) => value.len(),
             None => next_assignment(tail),
         };
         let value = tail[..length].trim_end();
-        let blank = value.is_empty() || value.contains(char::is_whitespace) && !value.starts_with('"');
+        let blank =
+            value.is_empty() || value.contains(char::is_whitespace) && !value.starts_with('"');
         out.push(match blank {
             true => format!("{key}={value:?}"),
             false => format!("{key}={value}"),
@@ -180,7 +213,10 @@ fn assignments(text: &str, known: &BTreeMap<&str, &str>) -> String {
 fn next_assignment(text: &str) -> usize {
     let name = |word: &str| {
         word.split_once('=').is_some_and(|(name, _)| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
         })
     };
     let blanks = text.match_indices(' ').map(|(at, _)| at);
@@ -222,7 +258,10 @@ fn healthcheck(text: &str) -> Option<String> {
 /// A number as Go's `%q` shows it: a character literal.
 fn rune(text: &str) -> Option<u32> {
     let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
-    if let Some(hex) = inner.strip_prefix("\\x").or_else(|| inner.strip_prefix("\\u")) {
+    if let Some(hex) = inner
+        .strip_prefix("\\x")
+        .or_else(|| inner.strip_prefix("\\u"))
+    {
         return u32::from_str_radix(hex, 16).ok();
     }
     Some(match inner {
@@ -243,11 +282,17 @@ fn rune(text: &str) -> Option<u32> {
 /// there is none, the base is the first layer, if it is a whole file system; times that lie a day apart say it where
 /// the first step is neither.
 fn base_end(history: &[History], steps: &[DockerfileStep]) -> usize {
-    let last_layer = steps.iter().rposition(|step| step.layer.is_some()).unwrap_or(0);
+    let last_layer = steps
+        .iter()
+        .rposition(|step| step.layer.is_some())
+        .unwrap_or(0);
     let ends = |step: &DockerfileStep| {
         step.instruction.starts_with("CMD ") || step.instruction.starts_with("ENTRYPOINT ")
     };
-    let mut end = steps[..last_layer].iter().rposition(ends).map_or(0, |at| at + 1);
+    let mut end = steps[..last_layer]
+        .iter()
+        .rposition(ends)
+        .map_or(0, |at| at + 1);
     // A base image's last words come together.
     while end > 0 && end < last_layer && steps[end].layer.is_none() && ends(&steps[end]) {
         end += 1;
@@ -267,8 +312,12 @@ fn base_end(history: &[History], steps: &[DockerfileStep]) -> usize {
 
 fn is_filesystem(step: &DockerfileStep, entry: Option<&History>) -> bool {
     let text = &step.instruction;
-    let comment = entry.and_then(|entry| entry.comment.as_deref()).unwrap_or_default();
-    let added = text.strip_prefix("ADD ").or_else(|| text.strip_prefix("COPY "));
+    let comment = entry
+        .and_then(|entry| entry.comment.as_deref())
+        .unwrap_or_default();
+    let added = text
+        .strip_prefix("ADD ")
+        .or_else(|| text.strip_prefix("COPY "));
     added.is_some_and(|rest| rest.ends_with(" /") && !text.contains("--from"))
         || text.starts_with("# debian.sh")
         || comment.starts_with("Imported from")
@@ -305,14 +354,46 @@ mod tests {
     #[test]
     fn both_builders_forms_become_the_same_instructions() {
         for (buildkit, old, expected) in [
-            ("RUN /bin/sh -c make all # buildkit", "/bin/sh -c make all", "RUN make all"),
-            ("RUN |1 V=1 /bin/sh -c make $V # buildkit", "|1 V=1 /bin/sh -c make $V", "RUN make $V"),
-            ("CMD [\"nginx\" \"-g\" \"daemon off;\"]", "/bin/sh -c #(nop)  CMD [\"nginx\" \"-g\" \"daemon off;\"]", "CMD [\"nginx\", \"-g\", \"daemon off;\"]"),
-            ("EXPOSE map[443/tcp:{} 80/tcp:{}]", "/bin/sh -c #(nop)  EXPOSE 443/tcp 80/tcp", "EXPOSE 443/tcp 80/tcp"),
-            ("VOLUME [/data]", "/bin/sh -c #(nop)  VOLUME [/data]", "VOLUME [\"/data\"]"),
-            ("ENV A=b c D=e", "/bin/sh -c #(nop)  ENV A=b c D=e", "ENV A=\"b c\" D=e"),
-            ("LABEL what=two words", "/bin/sh -c #(nop)  LABEL what=two words", "LABEL what=\"two words\""),
-            ("WORKDIR /app", "/bin/sh -c #(nop) WORKDIR /app", "WORKDIR /app"),
+            (
+                "RUN /bin/sh -c make all # buildkit",
+                "/bin/sh -c make all",
+                "RUN make all",
+            ),
+            (
+                "RUN |1 V=1 /bin/sh -c make $V # buildkit",
+                "|1 V=1 /bin/sh -c make $V",
+                "RUN make $V",
+            ),
+            (
+                "CMD [\"nginx\" \"-g\" \"daemon off;\"]",
+                "/bin/sh -c #(nop)  CMD [\"nginx\" \"-g\" \"daemon off;\"]",
+                "CMD [\"nginx\", \"-g\", \"daemon off;\"]",
+            ),
+            (
+                "EXPOSE map[443/tcp:{} 80/tcp:{}]",
+                "/bin/sh -c #(nop)  EXPOSE 443/tcp 80/tcp",
+                "EXPOSE 443/tcp 80/tcp",
+            ),
+            (
+                "VOLUME [/data]",
+                "/bin/sh -c #(nop)  VOLUME [/data]",
+                "VOLUME [\"/data\"]",
+            ),
+            (
+                "ENV A=b c D=e",
+                "/bin/sh -c #(nop)  ENV A=b c D=e",
+                "ENV A=\"b c\" D=e",
+            ),
+            (
+                "LABEL what=two words",
+                "/bin/sh -c #(nop)  LABEL what=two words",
+                "LABEL what=\"two words\"",
+            ),
+            (
+                "WORKDIR /app",
+                "/bin/sh -c #(nop) WORKDIR /app",
+                "WORKDIR /app",
+            ),
             ("USER app", "/bin/sh -c #(nop)  USER app", "USER app"),
             (
                 "HEALTHCHECK &{[\"CMD-SHELL\" \"curl -f x\"] \"30s\" \"5s\" \"0s\" \"0s\" '\\x03'}",
@@ -324,8 +405,14 @@ mod tests {
             assert_eq!(of(old), expected);
         }
         assert_eq!(of("COPY a b /c/ # buildkit"), "COPY a b /c/");
-        assert_eq!(of("/bin/sh -c #(nop) COPY file:0123456789abcdef in /c "), "COPY file:0123456789ab /c");
-        assert_eq!(of("# debian.sh --arch 'amd64' out/"), "# debian.sh --arch 'amd64' out/");
+        assert_eq!(
+            of("/bin/sh -c #(nop) COPY file:0123456789abcdef in /c "),
+            "COPY file:0123456789ab /c"
+        );
+        assert_eq!(
+            of("# debian.sh --arch 'amd64' out/"),
+            "# debian.sh --arch 'amd64' out/"
+        );
         assert_eq!(of("bazel build ..."), "# bazel build ...");
     }
 }

@@ -50,7 +50,9 @@ pub(crate) fn layers(
                 stored_size: blob.size,
                 tar_size: scanned.tar_size,
                 size: changes.size,
-                instruction: step.map(|step| step.instruction.clone()).unwrap_or_default(),
+                instruction: step
+                    .map(|step| step.instruction.clone())
+                    .unwrap_or_default(),
                 added: changes.added,
                 changed: changes.changed,
                 removed: changes.removed,

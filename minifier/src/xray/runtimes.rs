@@ -32,15 +32,27 @@ const VERSION_VARIABLES: [(RuntimeKind, &str); 6] = [
 ];
 
 /// The runtimes, that of the entrypoint first.
-pub(crate) fn runtimes(config: &ImageConfig, scan: &Scan, merged: &Merged, read: &Read, started: &[Started]) -> Vec<Runtime> {
+pub(crate) fn runtimes(
+    config: &ImageConfig,
+    scan: &Scan,
+    merged: &Merged,
+    read: &Read,
+    started: &[Started],
+) -> Vec<Runtime> {
     let mut found: BTreeMap<RuntimeKind, Runtime> = BTreeMap::new();
     for file in merged.first_files() {
         let executable = merged.rootfs.node(file.node).meta.mode & 0o111 != 0;
-        let in_bin = file.path.parent().is_some_and(|dir| matches!(dir.file_name(), b"bin" | b"sbin" | b"dotnet"));
+        let in_bin = file
+            .path
+            .parent()
+            .is_some_and(|dir| matches!(dir.file_name(), b"bin" | b"sbin" | b"dotnet"));
         let Some(kind) = interpreter(&file.path).filter(|_| executable && in_bin) else {
             continue;
         };
-        let variable = VERSION_VARIABLES.iter().find(|(k, _)| *k == kind).and_then(|(_, name)| config.env_var(name));
+        let variable = VERSION_VARIABLES
+            .iter()
+            .find(|(k, _)| *k == kind)
+            .and_then(|(_, name)| config.env_var(name));
         let package = read.owners.id(file.node).and_then(|id| {
             let package = read.packages.iter().find(|package| package.info.id == id)?;
             Some(upstream(&package.info.version))
@@ -53,7 +65,11 @@ pub(crate) fn runtimes(config: &ImageConfig, scan: &Scan, merged: &Merged, read:
         });
     }
     // The innermost program that is no shell decides.
-    let main = started.iter().rev().find(|started| !is_shell(&started.path)).or(started.last());
+    let main = started
+        .iter()
+        .rev()
+        .find(|started| !is_shell(&started.path))
+        .or(started.last());
     if let Some(main) = main {
         let (kind, version) = kind_of(scan, merged, &main.path);
         let runtime = found.entry(kind).or_insert_with(|| Runtime {
@@ -70,7 +86,10 @@ pub(crate) fn runtimes(config: &ImageConfig, scan: &Scan, merged: &Merged, read:
 }
 
 fn is_shell(path: &ImagePath) -> bool {
-    matches!(path.file_name(), b"sh" | b"bash" | b"dash" | b"ash" | b"zsh" | b"busybox")
+    matches!(
+        path.file_name(),
+        b"sh" | b"bash" | b"dash" | b"ash" | b"zsh" | b"busybox"
+    )
 }
 
 /// `python3.11`, `php-fpm8.2`, `java`
@@ -111,7 +130,9 @@ fn kind_of(scan: &Scan, merged: &Merged, path: &ImagePath) -> (RuntimeKind, Opti
 
 /// `1:18.13.0+dfsg1-1` is version 18.13.0.
 fn upstream(version: &str) -> String {
-    let version = version.split_once(':').map_or(version, |(_, version)| version);
+    let version = version
+        .split_once(':')
+        .map_or(version, |(_, version)| version);
     let end = version.find(['-', '+', '~']).unwrap_or(version.len());
     version[..end].to_owned()
 }

@@ -21,10 +21,16 @@ impl KeptStore<'_> {
 
 impl ContentStore for KeptStore<'_> {
     fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
-        let document = self
-            .extra(content)
-            .and_then(|extra| extra.document.as_deref());
-        Ok(Box::new(document.ok_or_else(Self::not_kept)?))
+        let extra = self.extra(content).ok_or_else(Self::not_kept)?;
+        match (&extra.document, &extra.elf) {
+            (Some(document), _) => Ok(Box::new(document.as_slice())),
+            (None, Some(Ok(elf))) => {
+                let ranges = elf.ranges.iter().map(|(_, bytes)| bytes.as_slice());
+                let ranges: Vec<&[u8]> = ranges.collect();
+                Ok(Box::new(io::Cursor::new(ranges.concat())))
+            }
+            _ => Err(Self::not_kept()),
+        }
     }
 
     /// Of files that are neither kept nor a program nor a script, nothing but their length is known, and that they

@@ -62,7 +62,8 @@ pub(crate) fn is_rust(file: &impl ReadAt) -> bool {
     let comment = header(file).and_then(|(header, ctx)| {
         let sections = Sections::read(file, &header, ctx)?;
         let (offset, size) = sections.find(b".comment").unwrap_or_default();
-        file.read_at(offset, size.min(MAX_COMMENT)).map_err(|e| e.to_string())
+        file.read_at(offset, size.min(MAX_COMMENT))
+            .map_err(|e| e.to_string())
     });
     comment.is_ok_and(|comment| memchr::memmem::find(&comment, b"rustc version").is_some())
 }

@@ -11,7 +11,13 @@ use crate::xray::packages::Owners;
 use crate::xray::scan::Scan;
 
 /// Libraries that the C library opens by itself, by the start of their names.
-const OPENED_BY_LIBC: [&[u8]; 5] = [b"libnss_", b"libgcc_s.so", b"ld-linux", b"ld-musl", b"libmemusage"];
+const OPENED_BY_LIBC: [&[u8]; 5] = [
+    b"libnss_",
+    b"libgcc_s.so",
+    b"ld-linux",
+    b"ld-musl",
+    b"libmemusage",
+];
 const MAX_LISTED: usize = 500;
 
 /// A program or library that could be read.
@@ -26,7 +32,9 @@ pub(crate) fn binaries(scan: &Scan, merged: &Merged, owners: &Owners) -> (Binari
     let mut problems = Vec::new();
     let mut objects = Vec::new();
     for file in merged.first_files() {
-        let extra = scan.facts(file.content).and_then(|facts| facts.extra.as_deref());
+        let extra = scan
+            .facts(file.content)
+            .and_then(|facts| facts.extra.as_deref());
         match extra.and_then(|extra| extra.elf.as_ref()) {
             Some(Ok(facts)) if facts.elf.kind == ElfKind::Loadable => objects.push(Object {
                 file,
@@ -37,7 +45,9 @@ pub(crate) fn binaries(scan: &Scan, merged: &Merged, owners: &Owners) -> (Binari
             _ => {}
         }
     }
-    let debug_bytes = objects.iter().fold(0, |sum: u64, o| sum.saturating_add(o.protection.debug_bytes));
+    let debug_bytes = objects.iter().fold(0, |sum: u64, o| {
+        sum.saturating_add(o.protection.debug_bytes)
+    });
     let names = Names::new(merged, &objects);
     let binaries = Binaries {
         broken: broken(merged, &objects, &names),
@@ -87,9 +97,22 @@ impl<'a> Names<'a> {
         let mut by_node = BTreeMap::new();
         for object in objects {
             by_node.insert(object.file.node, object.elf.abi);
-            provided.extend(object.elf.soname.as_deref().map(|name| (object.elf.abi, name)));
+            provided.extend(
+                object
+                    .elf
+                    .soname
+                    .as_deref()
+                    .map(|name| (object.elf.abi, name)),
+            );
             needed.extend(object.elf.needed.iter().map(Vec::as_slice));
-            needed.extend(object.elf.dlopen.iter().flat_map(|d| &d.soname).map(String::as_bytes));
+            needed.extend(
+                object
+                    .elf
+                    .dlopen
+                    .iter()
+                    .flat_map(|d| &d.soname)
+                    .map(String::as_bytes),
+            );
         }
         for file in &merged.files {
             if let Some(&abi) = by_node.get(&file.node) {
@@ -104,8 +127,14 @@ impl<'a> Names<'a> {
                 continue;
             }
             let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
-            if let Some((_, end)) = resolution.found().filter(|(_, end)| by_node.contains_key(end)) {
-                links.entry(end).or_default().insert(path.file_name().to_vec());
+            if let Some((_, end)) = resolution
+                .found()
+                .filter(|(_, end)| by_node.contains_key(end))
+            {
+                links
+                    .entry(end)
+                    .or_default()
+                    .insert(path.file_name().to_vec());
             }
         }
         Self {
@@ -118,7 +147,8 @@ impl<'a> Names<'a> {
     fn provides(&self, abi: Abi, name: &[u8]) -> bool {
         // A name with a slash is a path; what stands there decides, and it may be made at run time.
         let name = name.rsplit(|&b| b == b'/').next().unwrap_or(name);
-        self.provided.contains(&(abi, name)) || self.links.values().any(|links| links.contains(name))
+        self.provided.contains(&(abi, name))
+            || self.links.values().any(|links| links.contains(name))
     }
 }
 
@@ -127,20 +157,29 @@ impl<'a> Names<'a> {
 fn broken(merged: &Merged, objects: &[Object<'_>], names: &Names<'_>) -> Vec<BrokenNeed> {
     let mut broken = Vec::new();
     let main = main_machine(objects);
-    for object in objects.iter().filter(|object| Some(object.elf.abi.machine) == main) {
+    for object in objects
+        .iter()
+        .filter(|object| Some(object.elf.abi.machine) == main)
+    {
         let path = || object.file.path.to_string();
         if let Some(interpreter) = &object.elf.interpreter {
             let resolution = merged.rootfs.resolve(&ImagePath::root(), interpreter, true);
             // Libraries that can be executed name one too, for show.
             if resolution.found().is_none() && object.protection.linkage == Linkage::Dynamic {
                 let needs = crate::rootfs::escape_bytes(interpreter);
-                broken.push(BrokenNeed { path: path(), needs });
+                broken.push(BrokenNeed {
+                    path: path(),
+                    needs,
+                });
             }
         }
         for name in &object.elf.needed {
             if !names.provides(object.elf.abi, name) {
                 let needs = crate::rootfs::escape_bytes(name);
-                broken.push(BrokenNeed { path: path(), needs });
+                broken.push(BrokenNeed {
+                    path: path(),
+                    needs,
+                });
             }
         }
     }
@@ -151,8 +190,13 @@ fn broken(merged: &Merged, objects: &[Object<'_>], names: &Names<'_>) -> Vec<Bro
 /// What most programs run on: prebuilt files for other machines are data.
 fn main_machine(objects: &[Object<'_>]) -> Option<u16> {
     let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
-    objects.iter().for_each(|o| *counts.entry(o.elf.abi.machine).or_default() += 1);
-    counts.into_iter().max_by_key(|&(_, count)| count).map(|(machine, _)| machine)
+    objects
+        .iter()
+        .for_each(|o| *counts.entry(o.elf.abi.machine).or_default() += 1);
+    counts
+        .into_iter()
+        .max_by_key(|&(_, count)| count)
+        .map(|(machine, _)| machine)
 }
 
 /// Libraries in a directory that the dynamic linker searches, which nothing needs by any of their names.
@@ -160,7 +204,12 @@ fn unused(objects: &[Object<'_>], names: &Names<'_>, owners: &Owners) -> Vec<Unu
     let mut unused = Vec::new();
     for object in objects {
         let path = &object.file.path;
-        let Some(soname) = object.elf.soname.as_deref().filter(|name| name.starts_with(b"lib")) else {
+        let Some(soname) = object
+            .elf
+            .soname
+            .as_deref()
+            .filter(|name| name.starts_with(b"lib"))
+        else {
             continue;
         };
         let libc = OPENED_BY_LIBC.iter().any(|start| soname.starts_with(start));

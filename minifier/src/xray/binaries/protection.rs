@@ -62,7 +62,9 @@ impl Sections {
         if table.len() < count * entry {
             return Err("section headers would end beyond the end of the file".into());
         }
-        let headers = SectionHeader::parse(&table, 0, count, ctx).map_err(|e| e.to_string())?;
+        // To goblin, offset 0 means that there are none.
+        let table = [&[0][..], &table].concat();
+        let headers = SectionHeader::parse(&table, 1, count, ctx).map_err(|e| e.to_string())?;
         let names = match headers.get(usize::from(header.e_shstrndx)) {
             Some(names) => file
                 .read_at(names.sh_offset, names.sh_size.min(MAX_NAMES))

@@ -24,7 +24,8 @@ pub struct ImageInfo {
     pub stored_size: u64,
     /// Bytes of its layers' tars, uncompressed.
     pub tar_size: u64,
-    /// Bytes of the files in its layers, hidden ones included: what Docker shows as the size.
+    /// Bytes of the files in its layers, hidden ones included: what Docker shows as the size,
+    /// but for the lengths of symbolic links, which it counts.
     pub size: u64,
     /// Bytes of the files that are to be seen in the merged tree.
     pub visible_size: u64,

@@ -34,7 +34,11 @@ fn pump(mut stream: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
             Err(_) => true,
         };
         // What was read before an error is still good.
-        let sent = if chunk.is_empty() { Ok(()) } else { sender.send(Ok(chunk)) };
+        let sent = if chunk.is_empty() {
+            Ok(())
+        } else {
+            sender.send(Ok(chunk))
+        };
         if let Err(e) = read {
             let _ = sender.send(Err(e));
         }
@@ -96,14 +100,23 @@ mod tests {
                 let n = self.0.min(buf.len());
                 self.0 -= n;
                 buf[..n].fill(b'x');
-                if n == 0 { Err(io::Error::other("the end")) } else { Ok(n) }
+                if n == 0 {
+                    Err(io::Error::other("the end"))
+                } else {
+                    Ok(n)
+                }
             }
         }
         std::thread::scope(|scope| {
             let failing = io::BufReader::new(Failing(3_000_001));
             let mut out = Vec::new();
-            let error = read_ahead(scope, Box::new(failing)).read_to_end(&mut out).unwrap_err();
-            assert_eq!((out.len(), error.to_string().as_str()), (3_000_001, "the end"));
+            let error = read_ahead(scope, Box::new(failing))
+                .read_to_end(&mut out)
+                .unwrap_err();
+            assert_eq!(
+                (out.len(), error.to_string().as_str()),
+                (3_000_001, "the end")
+            );
         });
     }
 

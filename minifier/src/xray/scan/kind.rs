@@ -46,6 +46,7 @@ const DATA: &[&str] = &[
     "plist",
     "proto",
 ];
+const DOCUMENTATION: &[&str] = &["md", "rst", "adoc", "chm", "pdf", "texi"];
 const LOCALE_DIRS: &[&[u8]] = &[
     b"/usr/share/locale/",
     b"/usr/lib/locale/",
@@ -142,12 +143,7 @@ fn by_name(path: &ImagePath) -> Option<FileKind> {
     let documents = |name: &[u8]| DOCUMENT_NAMES.iter().any(|d| name.eq_ignore_ascii_case(d));
     if matches!(&*extension, b"mo" | b"po" | b"qm" | b"gmo") {
         Some(FileKind::Locale)
-    } else if matches!(
-        &*extension,
-        b"md" | b"rst" | b"adoc" | b"chm" | b"pdf" | b"texi"
-    ) {
-        Some(FileKind::Documentation)
-    } else if matches!(&*extension, b"" | b"txt") && documents(stem) {
+    } else if one_of(DOCUMENTATION) || matches!(&*extension, b"" | b"txt") && documents(stem) {
         Some(FileKind::Documentation)
     } else if one_of(CODE) {
         Some(FileKind::Code)

@@ -4,11 +4,46 @@
 
 /// Names in the order of their numbers.
 const NAMES: [&str; 41] = [
-    "chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
-    "linux_immutable", "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner",
-    "sys_module", "sys_rawio", "sys_chroot", "sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice",
-    "sys_resource", "sys_time", "sys_tty_config", "mknod", "lease", "audit_write", "audit_control", "setfcap",
-    "mac_override", "mac_admin", "syslog", "wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf",
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
     "checkpoint_restore",
 ];
 /// Those that are as good as root.
@@ -44,12 +79,23 @@ pub(super) fn capabilities(attribute: &[u8]) -> Option<Capabilities> {
     let (permitted, inheritable) = sets;
     // One clause for each combination of flags, as libcap writes them.
     let both = permitted & inheritable;
-    let clauses = [(both, true, true), (permitted & !both, true, false), (inheritable & !both, false, true)];
+    let clauses = [
+        (both, true, true),
+        (permitted & !both, true, false),
+        (inheritable & !both, false, true),
+    ];
     let mut texts = Vec::new();
     for (set, p, i) in clauses.into_iter().filter(|(set, ..)| *set != 0) {
-        let names: Vec<String> = (0..64).filter(|bit| set >> bit & 1 != 0).map(name).collect();
+        let names: Vec<String> = (0..64)
+            .filter(|bit| set >> bit & 1 != 0)
+            .map(name)
+            .collect();
         let e = effective && p;
-        let flags: String = [(e, 'e'), (i, 'i'), (p, 'p')].into_iter().filter(|(on, _)| *on).map(|(_, c)| c).collect();
+        let flags: String = [(e, 'e'), (i, 'i'), (p, 'p')]
+            .into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, c)| c)
+            .collect();
         texts.push(format!("{}={flags}", names.join(",")));
     }
     if texts.is_empty() {
@@ -74,7 +120,11 @@ mod tests {
     use super::*;
 
     fn attribute(magic: u32, words: &[u32]) -> Vec<u8> {
-        [&[magic], words].concat().iter().flat_map(|word| word.to_le_bytes()).collect()
+        [&[magic], words]
+            .concat()
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect()
     }
 
     #[test]
@@ -83,9 +133,15 @@ mod tests {
         assert_eq!(capabilities(&bind).unwrap().text, "cap_net_bind_service=ep");
         assert!(!capabilities(&bind).unwrap().like_root);
         let two = attribute(0x0200_0000, &[1 << 12 | 1 << 13, 0, 1 << (38 - 32), 0]);
-        assert_eq!(capabilities(&two).unwrap().text, "cap_net_admin,cap_net_raw,cap_perfmon=p");
+        assert_eq!(
+            capabilities(&two).unwrap().text,
+            "cap_net_admin,cap_net_raw,cap_perfmon=p"
+        );
         let mixed = attribute(0x0300_0001, &[1 << 21, 1 << 13, 0, 0, 0]);
-        assert_eq!(capabilities(&mixed).unwrap().text, "cap_sys_admin=ep cap_net_raw=i");
+        assert_eq!(
+            capabilities(&mixed).unwrap().text,
+            "cap_sys_admin=ep cap_net_raw=i"
+        );
         assert!(capabilities(&mixed).unwrap().like_root);
         assert_eq!(capabilities(b"short"), None);
         assert_eq!(capabilities(&attribute(0x0200_0001, &[0, 0])), None);

@@ -33,7 +33,14 @@ const AUTHORITIES: [&[u8]; 8] = [
 ];
 /// Trees that others publish: keys and passwords in them are examples and tests.
 const PUBLISHED: [&[u8]; 8] = [
-    b"/site-packages/", b"/dist-packages/", b"/node_modules/", b"/gems/", b"/usr/share/", b"/usr/lib/python3", b"/pkg/mod/", b"/.cargo/registry/",
+    b"/site-packages/",
+    b"/dist-packages/",
+    b"/node_modules/",
+    b"/gems/",
+    b"/usr/share/",
+    b"/usr/lib/python3",
+    b"/pkg/mod/",
+    b"/.cargo/registry/",
 ];
 
 /// What the analysis has found so far.
@@ -58,7 +65,10 @@ pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
     findings.extend(expired);
     findings.sort_by(|a, b| {
         let key = |f: &Finding| (std::cmp::Reverse(f.severity), f.kind);
-        key(a).cmp(&key(b)).then_with(|| a.location.cmp(&b.location)).then_with(|| a.detail.cmp(&b.detail))
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| a.location.cmp(&b.location))
+            .then_with(|| a.detail.cmp(&b.detail))
     });
     findings.dedup();
     Security {
@@ -80,7 +90,10 @@ fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
         *count <= MAX_FINDINGS_OF_A_KIND
     };
     let mut keep = keep;
-    findings.into_iter().filter(|finding| keep(finding)).collect()
+    findings
+        .into_iter()
+        .filter(|finding| keep(finding))
+        .collect()
 }
 
 /// True where the config names no user, or root.
@@ -93,8 +106,14 @@ fn runs_as_root(config: &ImageConfig) -> bool {
 fn secret_files(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for body in &evidence.merged.bodies {
-        let extra = evidence.scan.facts(body.content).and_then(|facts| facts.extra.as_deref());
-        for secret in extra.map(|extra| extra.secrets.as_slice()).unwrap_or_default() {
+        let extra = evidence
+            .scan
+            .facts(body.content)
+            .and_then(|facts| facts.extra.as_deref());
+        for secret in extra
+            .map(|extra| extra.secrets.as_slice())
+            .unwrap_or_default()
+        {
             if secret.confidence == Confidence::High || !is_published(evidence, body) {
                 findings.push(secret_finding(body, secret));
             }
@@ -106,20 +125,35 @@ fn secret_files(evidence: &Evidence<'_>) -> Vec<Finding> {
 /// True where a file comes from a package or a tree of packages, so that its secrets are everybody's.
 fn is_published(evidence: &Evidence<'_>, body: &Body) -> bool {
     let path = body.path.as_bytes();
-    let local = [&b"/etc/"[..], b"/root/", b"/home/"].iter().any(|dir| path.starts_with(dir));
-    let owned = evidence.merged.rootfs.lookup(&body.path).is_some_and(|id| evidence.owners.owns(id));
-    owned && !local || PUBLISHED.iter().any(|part| memchr::memmem::find(path, part).is_some())
+    let local = [&b"/etc/"[..], b"/root/", b"/home/"]
+        .iter()
+        .any(|dir| path.starts_with(dir));
+    let owned = evidence
+        .merged
+        .rootfs
+        .lookup(&body.path)
+        .is_some_and(|id| evidence.owners.owns(id));
+    owned && !local
+        || PUBLISHED
+            .iter()
+            .any(|part| memchr::memmem::find(path, part).is_some())
 }
 
 fn secret_finding(body: &Body, secret: &SecretMatch) -> Finding {
     let snake_oil = body.path.as_bytes().ends_with(b"/ssl-cert-snakeoil.key");
     let (kind, severity) = match secret.kind {
-        SecretKind::PrivateKey { encrypted } if encrypted || snake_oil => (FindingKind::PrivateKey, Severity::Warning),
+        SecretKind::PrivateKey { encrypted } if encrypted || snake_oil => {
+            (FindingKind::PrivateKey, Severity::Warning)
+        }
         SecretKind::PrivateKey { .. } => (FindingKind::PrivateKey, Severity::Error),
         SecretKind::Credential => (FindingKind::Credential, Severity::Error),
     };
     let encrypted = matches!(secret.kind, SecretKind::PrivateKey { encrypted: true });
-    let article = if secret.what.starts_with(['A', 'E', 'O', 'R', 'a', 'e', 'o']) { "an" } else { "a" };
+    let article = if secret.what.starts_with(['A', 'E', 'O', 'R', 'a', 'e', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
     let mut message = format!("{} holds {article} {}", body.path, secret.what);
     if encrypted {
         message.push_str(" that a passphrase protects");
@@ -150,15 +184,25 @@ fn secret_finding(body: &Body, secret: &SecretMatch) -> Finding {
 fn config_findings(config: &ImageConfig) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut finding = |kind, severity, message: String, location, detail: &str| {
-        findings.push(Finding { kind, severity, message, location, detail: detail.to_owned() });
+        findings.push(Finding {
+            kind,
+            severity,
+            message,
+            location,
+            detail: detail.to_owned(),
+        });
     };
-    let field = |name: &str| Location::Config { field: name.to_owned() };
+    let field = |name: &str| Location::Config {
+        field: name.to_owned(),
+    };
     for entry in config.env() {
         if let (Some(rule), Some((name, _))) = (env_secret(entry), entry.split_once('=')) {
             finding(
                 FindingKind::SecretInEnvironment,
                 Severity::Error,
-                format!("the environment variable {name} holds a secret that everybody who has the image can read"),
+                format!(
+                    "the environment variable {name} holds a secret that everybody who has the image can read"
+                ),
                 field("Env"),
                 rule,
             );
@@ -176,13 +220,30 @@ fn config_findings(config: &ImageConfig) -> Vec<Finding> {
         }
     }
     if runs_as_root(config) {
-        finding(FindingKind::RunsAsRoot, Severity::Warning, "the container runs as root".into(), field("User"), "");
+        finding(
+            FindingKind::RunsAsRoot,
+            Severity::Warning,
+            "the container runs as root".into(),
+            field("User"),
+            "",
+        );
     }
-    let checked = config.healthcheck().is_some_and(|check| !check.test.is_empty());
+    let checked = config
+        .healthcheck()
+        .is_some_and(|check| !check.test.is_empty());
     let ports: Vec<&str> = config.exposed_ports().collect();
     if !checked && !ports.is_empty() {
-        let message = format!("the image exposes {} and has no HEALTHCHECK", ports.join(", "));
-        finding(FindingKind::NoHealthcheck, Severity::Note, message, field("Healthcheck"), "");
+        let message = format!(
+            "the image exposes {} and has no HEALTHCHECK",
+            ports.join(", ")
+        );
+        finding(
+            FindingKind::NoHealthcheck,
+            Severity::Note,
+            message,
+            field("Healthcheck"),
+            "",
+        );
     }
     findings
 }
@@ -196,23 +257,32 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         visible: true,
     };
     let layer_of = |path: &str| {
-        let found = evidence.binaries.files.binary_search_by(|b| ImagePath::from(b.path.as_str()).cmp(&path.into()));
+        let found = evidence
+            .binaries
+            .files
+            .binary_search_by(|b| ImagePath::from(b.path.as_str()).cmp(&path.into()));
         found.map_or(0, |index| evidence.binaries.files[index].layer)
     };
     let mut findings: Vec<Finding> = evidence
         .binaries
         .broken
         .iter()
+        .filter(|need| !is_plugin(evidence, &need.path))
         .map(|need| Finding {
             kind: FindingKind::BrokenBinary,
             severity: Severity::Warning,
-            message: format!("{} needs {}, which the image does not have", need.path, need.needs),
+            message: format!(
+                "{} needs {}, which the image does not have",
+                need.path, need.needs
+            ),
             location: location(&need.path, layer_of(&need.path)),
             detail: String::new(),
         })
         .collect();
     for binary in &evidence.binaries.files {
-        let owned = rootfs.lookup(&binary.path.as_str().into()).is_some_and(|id| evidence.owners.owns(id));
+        let owned = rootfs
+            .lookup(&binary.path.as_str().into())
+            .is_some_and(|id| evidence.owners.owns(id));
         let hardening = &binary.hardening;
         let mut lacks = Vec::new();
         if !hardening.nx {
@@ -226,7 +296,11 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
             lacks.push("read-only relocations");
         }
         if !lacks.is_empty() && !owned {
-            let severity = if hardening.nx { Severity::Note } else { Severity::Warning };
+            let severity = if hardening.nx {
+                Severity::Note
+            } else {
+                Severity::Warning
+            };
             findings.push(Finding {
                 kind: FindingKind::WeakBinary,
                 severity,
@@ -239,20 +313,47 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings
 }
 
+/// True for a library of a package: distributions ship plug-ins for what need not be installed.
+fn is_plugin(evidence: &Evidence<'_>, path: &str) -> bool {
+    let rootfs = &evidence.merged.rootfs;
+    let owned = rootfs
+        .lookup(&path.into())
+        .is_some_and(|id| evidence.owners.owns(id));
+    let files = &evidence.binaries.files;
+    owned
+        && files
+            .iter()
+            .any(|binary| binary.path == path && binary.linkage == Linkage::Library)
+}
+
 /// Certificates that are no authorities of the distribution, with those that have expired wherever they are.
 fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>) {
     let now = evidence.now.as_second();
     let (mut infos, mut findings) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for body in evidence.merged.bodies.iter().filter(|body| body.visible) {
-        let extra = evidence.scan.facts(body.content).and_then(|facts| facts.extra.as_deref());
-        let certificates = extra.map(|extra| extra.certificates.as_slice()).unwrap_or_default();
+        let extra = evidence
+            .scan
+            .facts(body.content)
+            .and_then(|facts| facts.extra.as_deref());
+        let certificates = extra
+            .map(|extra| extra.certificates.as_slice())
+            .unwrap_or_default();
         let public = is_published(evidence, body)
-            || AUTHORITIES.iter().any(|dir| body.path.as_bytes().starts_with(dir)) && !body.path.as_bytes().starts_with(b"/etc/pki/tls/private");
+            || AUTHORITIES
+                .iter()
+                .any(|dir| body.path.as_bytes().starts_with(dir))
+                && !body.path.as_bytes().starts_with(b"/etc/pki/tls/private");
         for certificate in certificates {
             let expired = certificate.not_after < now;
             let own = !public || certificate.path_is_snake_oil(&body.path);
-            if !(own || expired) || !seen.insert((body.path.clone(), certificate.subject.clone(), certificate.not_after)) {
+            if !(own || expired)
+                || !seen.insert((
+                    body.path.clone(),
+                    certificate.subject.clone(),
+                    certificate.not_after,
+                ))
+            {
                 continue;
             }
             infos.push(CertificateInfo {
@@ -267,13 +368,22 @@ fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>)
             let soon = !expired && certificate.not_after < now + SOON;
             if own && (expired || soon) {
                 let (kind, severity, word) = match expired {
-                    true => (FindingKind::ExpiredCertificate, Severity::Warning, "expired"),
+                    true => (
+                        FindingKind::ExpiredCertificate,
+                        Severity::Warning,
+                        "expired",
+                    ),
                     false => (FindingKind::ExpiringCertificate, Severity::Note, "expires"),
                 };
                 findings.push(Finding {
                     kind,
                     severity,
-                    message: format!("the certificate {} in {} {word} on {}", certificate.subject, body.path, time(certificate.not_after)),
+                    message: format!(
+                        "the certificate {} in {} {word} on {}",
+                        certificate.subject,
+                        body.path,
+                        time(certificate.not_after)
+                    ),
                     location: Location::File {
                         path: body.path.to_string(),
                         layer: body.content.layer as usize,

@@ -13,13 +13,25 @@ const OTHERS_WRITE: u32 = 0o002;
 /// Mounted over, or meant to be written by everybody.
 const MOUNTED: [&[u8]; 4] = [b"/dev", b"/proc", b"/sys", b"/run/lock"];
 
-const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "csh", "tcsh"];
+const SHELLS: [&str; 9] = [
+    "sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "csh", "tcsh",
+];
 const MANAGERS: [&str; 15] = [
-    "apt", "apt-get", "dpkg", "apk", "yum", "dnf", "microdnf", "rpm", "zypper", "pacman", "pip", "pip3", "npm", "yarn", "gem",
+    "apt", "apt-get", "dpkg", "apk", "yum", "dnf", "microdnf", "rpm", "zypper", "pacman", "pip",
+    "pip3", "npm", "yarn", "gem",
 ];
 /// Those that install a distribution's packages.
-const DISTRIBUTION: [&str; 10] = ["apt", "apt-get", "dpkg", "apk", "yum", "dnf", "microdnf", "rpm", "zypper", "pacman"];
-const PROGRAM_DIRS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const DISTRIBUTION: [&str; 10] = [
+    "apt", "apt-get", "dpkg", "apk", "yum", "dnf", "microdnf", "rpm", "zypper", "pacman",
+];
+const PROGRAM_DIRS: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
 
 /// Files with setuid, setgid or capabilities, and what is to be said about permissions.
 pub(super) fn privileges(merged: &Merged, owners: &Owners) -> (Vec<PrivilegedFile>, Vec<Finding>) {
@@ -48,17 +60,42 @@ pub(super) fn privileges(merged: &Merged, owners: &Owners) -> (Vec<PrivilegedFil
         };
         let is_file = matches!(node.kind, NodeKind::File { .. });
         let executable = meta.mode & 0o111 != 0;
-        let granted = meta.xattrs.get(&b"security.capability"[..]).and_then(|a| capabilities(a));
+        let granted = meta
+            .xattrs
+            .get(&b"security.capability"[..])
+            .and_then(|a| capabilities(a));
         if is_file && (meta.mode & (SETUID | SETGID) != 0 || granted.is_some()) {
             if meta.mode & SETUID != 0 && executable && !owned {
-                finding(FindingKind::Setuid, Severity::Warning, format!("{path} runs as user {} whoever starts it, and belongs to no package", meta.uid));
+                finding(
+                    FindingKind::Setuid,
+                    Severity::Warning,
+                    format!(
+                        "{path} runs as user {} whoever starts it, and belongs to no package",
+                        meta.uid
+                    ),
+                );
             }
             if meta.mode & SETGID != 0 && meta.mode & 0o010 != 0 && !owned {
-                finding(FindingKind::Setgid, Severity::Warning, format!("{path} runs as group {} whoever starts it, and belongs to no package", meta.gid));
+                finding(
+                    FindingKind::Setgid,
+                    Severity::Warning,
+                    format!(
+                        "{path} runs as group {} whoever starts it, and belongs to no package",
+                        meta.gid
+                    ),
+                );
             }
             if let Some(granted) = &granted {
-                let severity = if granted.like_root { Severity::Warning } else { Severity::Note };
-                finding(FindingKind::FileCapabilities, severity, format!("{path} has the capabilities {}", granted.text));
+                let severity = if granted.like_root {
+                    Severity::Warning
+                } else {
+                    Severity::Note
+                };
+                finding(
+                    FindingKind::FileCapabilities,
+                    severity,
+                    format!("{path} has the capabilities {}", granted.text),
+                );
             }
             files.push(PrivilegedFile {
                 path: path.to_string(),
@@ -69,15 +106,25 @@ pub(super) fn privileges(merged: &Merged, owners: &Owners) -> (Vec<PrivilegedFil
                 package: owners.id(id),
             });
         }
-        let below_mount = MOUNTED.iter().any(|mount| path.starts_with(&ImagePath::new(mount)));
+        let below_mount = MOUNTED
+            .iter()
+            .any(|mount| path.starts_with(&ImagePath::new(mount)));
         let implied = matches!(node.kind, NodeKind::Directory { implied: true, .. });
         let open = meta.mode & OTHERS_WRITE != 0 && !below_mount && !implied;
         match &node.kind {
             NodeKind::Directory { .. } if open && meta.mode & STICKY == 0 => {
-                finding(FindingKind::WorldWritable, Severity::Warning, format!("everybody may write to and delete from the directory {path}"));
+                finding(
+                    FindingKind::WorldWritable,
+                    Severity::Warning,
+                    format!("everybody may write to and delete from the directory {path}"),
+                );
             }
             NodeKind::File { .. } if open => {
-                finding(FindingKind::WorldWritable, Severity::Warning, format!("everybody may write to {path}"));
+                finding(
+                    FindingKind::WorldWritable,
+                    Severity::Warning,
+                    format!("everybody may write to {path}"),
+                );
             }
             _ => {}
         }
@@ -91,13 +138,19 @@ fn programs(rootfs: &RootFs, names: &[&str]) -> Vec<String> {
     for dir in PROGRAM_DIRS {
         // `/bin` is often a link to `/usr/bin`: the same programs again.
         let real = rootfs.resolve(&ImagePath::root(), dir.as_bytes(), true);
-        if real.found().is_none_or(|(path, _)| *path != ImagePath::from(dir)) {
+        if real
+            .found()
+            .is_none_or(|(path, _)| *path != ImagePath::from(dir))
+        {
             continue;
         }
         for name in names {
             let path = ImagePath::from(dir).join(name);
             let end = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
-            if end.found().is_some_and(|(_, id)| rootfs.node(id).content().is_some()) {
+            if end
+                .found()
+                .is_some_and(|(_, id)| rootfs.node(id).content().is_some())
+            {
                 found.push(path.to_string());
             }
         }
@@ -116,12 +169,20 @@ pub(super) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>
     let all = programs(rootfs, &MANAGERS);
     let of_distribution = programs(rootfs, &DISTRIBUTION);
     let finding = of_distribution.first().map(|path| {
-        let names: Vec<&str> = of_distribution.iter().filter_map(|path| path.rsplit('/').next()).collect();
-        let layer = rootfs.get(&path.as_str().into()).map_or(0, |node| node.layer);
+        let names: Vec<&str> = of_distribution
+            .iter()
+            .filter_map(|path| path.rsplit('/').next())
+            .collect();
+        let layer = rootfs
+            .get(&path.as_str().into())
+            .map_or(0, |node| node.layer);
         Finding {
             kind: FindingKind::PackageManager,
             severity: Severity::Note,
-            message: format!("the image can install packages: it has {}", names.join(", ")),
+            message: format!(
+                "the image can install packages: it has {}",
+                names.join(", ")
+            ),
             location: Location::File {
                 path: path.clone(),
                 layer,

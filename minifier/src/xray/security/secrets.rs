@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use regex::bytes::Regex;
 
+use super::config::is_secret_variable;
 use super::keys::private_key;
 use super::patterns::{Confidence, Hit, SecretKind, SecretMatch, hits, is_placeholder, masked};
 use crate::rootfs::ImagePath;
@@ -48,6 +49,10 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
     for rule in by_name(path) {
         let room = MAX_FINDINGS.saturating_sub(found.secrets.len());
         found.secrets.extend(rule.find(text).take(room));
+    }
+    if is_env(path.file_name()) {
+        let room = MAX_FINDINGS.saturating_sub(found.secrets.len());
+        found.secrets.extend(env_file(text).take(room));
     }
     found.secrets.sort();
     found.secrets.dedup();
@@ -191,12 +196,12 @@ fn by_name(path: &ImagePath) -> Vec<NamedRule> {
         b".npmrc" => rule(
             "npmrc",
             "token of an .npmrc",
-            r"(?m)^[^#;\n]*(?:_authToken|_auth|_password)\s*=\s*(\S{8,})",
+            r"(?m)^[^#;\n]*(?:_authToken|_auth|_password)[ \t]*=[ \t]*(\S{8,})",
         ),
         b".pypirc" => rule(
             "pypirc",
             "password of a .pypirc",
-            r"(?m)^\s*password\s*[=:]\s*(\S{4,})",
+            r"(?m)^[ \t]*password[ \t]*[=:][ \t]*(\S{4,})",
         ),
         b"config.json" if bytes.ends_with(b"/.docker/config.json") => rule(
             "docker-config",
@@ -211,20 +216,36 @@ fn by_name(path: &ImagePath) -> Vec<NamedRule> {
         b"credentials" if bytes.ends_with(b"/.aws/credentials") => rule(
             "aws-credentials",
             "secret key of an AWS credentials file",
-            r"(?m)^\s*aws_secret_access_key\s*=\s*(\S{20,})",
+            r"(?m)^[ \t]*aws_secret_access_key[ \t]*=[ \t]*(\S{20,})",
         ),
         b".htpasswd" => rule(
             "htpasswd",
             "password hash of an .htpasswd",
             r"(?m)^[^:#\s]+:(\$apr1\$\S+|\$2[aby]\$\S+|\{SHA\}\S+)",
         ),
-        _ if is_env(name) => rule("env-secret", "secret of an environment file", ASSIGNMENT),
         _ => Vec::new(),
     }
 }
 
-/// `API_TOKEN=…` with at least 12 characters that have letters and digits.
-const ASSIGNMENT: &str = r#"(?m)^\s*(?:export\s+)?[A-Za-z0-9_]*(?:(?i:SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY))[A-Za-z0-9_]*\s*=\s*["']?([^\s"'$#/:][^\s"'$]{7,})"#;
+/// Assignments of an environment file whose name says that the value is a secret.
+fn env_file(text: &[u8]) -> impl Iterator<Item = SecretMatch> + '_ {
+    let lines = text.split(|&b| b == b'\n').zip(1u64..);
+    lines.filter_map(|(line, number)| {
+        let line = std::str::from_utf8(line).ok()?.trim();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let (name, value) = line.split_once('=')?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        let secret = !name.starts_with('#') && is_secret_variable(name.trim(), value);
+        (secret && value.len() >= 8 && !is_placeholder(value.as_bytes())).then(|| SecretMatch {
+            rule: "env-secret",
+            kind: SecretKind::Credential,
+            confidence: Confidence::High,
+            line: Some(number),
+            what: "secret of an environment file",
+            masked: masked(value.as_bytes(), 0),
+        })
+    })
+}
 
 #[cfg(test)]
 mod tests {

@@ -64,7 +64,10 @@ fn layer(reference: &mut Reference, number: usize, acts: &[Act]) -> Vec<u8> {
     for (name, act) in NAMES.iter().zip(acts) {
         flat.push(((*name).to_owned(), act.clone()));
         if let Act::Directory(_, children) = act {
-            let children = NAMES.iter().zip(children).map(|(child, act)| (format!("{name}/{child}"), act.clone()));
+            let children = NAMES
+                .iter()
+                .zip(children)
+                .map(|(child, act)| (format!("{name}/{child}"), act.clone()));
             flat.extend(children);
         }
     }
@@ -90,15 +93,25 @@ fn layer(reference: &mut Reference, number: usize, acts: &[Act]) -> Vec<u8> {
             Act::File(size) => {
                 reference.remove(path);
                 reference.bodies.push((u64::from(*size), number));
-                reference.tree.insert(path.clone(), Some(reference.bodies.len() - 1));
+                reference
+                    .tree
+                    .insert(path.clone(), Some(reference.bodies.len() - 1));
                 tar = tar.file(path, &vec![b'x'; usize::from(*size)]);
             }
             Act::Link => {
                 // Of the names that this layer does not touch, so that the order in the layer does not matter.
-                let untouched = |p: &String| !flat.iter().any(|(q, act)| {
-                    !matches!(act, Act::Nothing) && (q == p || p.starts_with(&format!("{q}/")) && !matches!(act, Act::Directory(..)))
-                });
-                let target = reference.tree.iter().find(|(p, body)| body.is_some() && untouched(p) && *p != path);
+                let untouched = |p: &String| {
+                    !flat.iter().any(|(q, act)| {
+                        !matches!(act, Act::Nothing)
+                            && (q == p
+                                || p.starts_with(&format!("{q}/"))
+                                    && !matches!(act, Act::Directory(..)))
+                    })
+                };
+                let target = reference
+                    .tree
+                    .iter()
+                    .find(|(p, body)| body.is_some() && untouched(p) && *p != path);
                 if let Some((target, &body)) = target {
                     let target = target.clone();
                     reference.remove(path);
@@ -125,23 +138,49 @@ fn check(xray: &Xray, reference: &Reference, hides: &[u64]) {
     let visible = reference.visible();
     let hidden = |layers: &dyn Fn(usize) -> bool| -> u64 {
         let bodies = reference.bodies.iter().enumerate();
-        bodies.filter(|(id, (_, layer))| !visible.contains(id) && layers(*layer)).map(|(_, (size, _))| size).sum()
+        bodies
+            .filter(|(id, (_, layer))| !visible.contains(id) && layers(*layer))
+            .map(|(_, (size, _))| size)
+            .sum()
     };
     let total: u64 = reference.bodies.iter().map(|(size, _)| size).sum();
-    let user: u64 = reference.bodies.iter().filter(|(_, layer)| *layer > 0).map(|(size, _)| size).sum();
+    let user: u64 = reference
+        .bodies
+        .iter()
+        .filter(|(_, layer)| *layer > 0)
+        .map(|(size, _)| size)
+        .sum();
     let wasted = hidden(&|_| true);
     assert_eq!(xray.problems, [""; 0]);
     assert_eq!(xray.efficiency.wasted_bytes, wasted);
     assert_eq!(xray.image.size, total);
     assert_eq!(xray.image.visible_size, total - wasted);
-    let part = |part: u64, whole: u64, none: f64| if whole == 0 { none } else { part as f64 / whole as f64 };
+    let part = |part: u64, whole: u64, none: f64| {
+        if whole == 0 {
+            none
+        } else {
+            part as f64 / whole as f64
+        }
+    };
     assert_eq!(xray.efficiency.score, part(total - wasted, total, 1.0));
-    assert_eq!(xray.efficiency.user_wasted_percent, part(hidden(&|layer| layer > 0), user, 0.0));
+    assert_eq!(
+        xray.efficiency.user_wasted_percent,
+        part(hidden(&|layer| layer > 0), user, 0.0)
+    );
     for (index, layer) in xray.layers.iter().enumerate() {
-        assert_eq!(layer.hidden_size, hidden(&|l| l == index), "hidden of layer {index}");
+        assert_eq!(
+            layer.hidden_size,
+            hidden(&|l| l == index),
+            "hidden of layer {index}"
+        );
         assert_eq!(layer.hides_size, hides[index], "hidden by layer {index}");
     }
-    let listed: u64 = xray.efficiency.wasted_paths.iter().map(|path| path.bytes).sum();
+    let listed: u64 = xray
+        .efficiency
+        .wasted_paths
+        .iter()
+        .map(|path| path.bytes)
+        .sum();
     assert_eq!(listed, wasted);
 }
 
@@ -170,7 +209,11 @@ fn an_overwrite_wastes_its_size_once() {
     let megabyte = vec![b'x'; 1_000_000];
     let lower = Tar::new().file("f", &megabyte).bytes();
     let upper = Tar::new().file("f", &megabyte).bytes();
-    let xray = analyse(&image(&[lower.clone(), upper.clone()], serde_json::json!({}))).xray;
+    let xray = analyse(&image(
+        &[lower.clone(), upper.clone()],
+        serde_json::json!({}),
+    ))
+    .xray;
     assert_eq!(xray.efficiency.wasted_bytes, 1_000_000);
     // Where both versions have the same size dive is right.
     assert_eq!(xray.efficiency.score, 0.5);
@@ -180,6 +223,9 @@ fn an_overwrite_wastes_its_size_once() {
     assert_eq!(xray.efficiency.score, 0.0);
     assert_eq!(xray.efficiency.user_wasted_percent, 1.0);
     let path = &xray.efficiency.wasted_paths[0];
-    assert_eq!((path.bytes, path.layers.as_slice(), path.removed), (2_000_000, &[0, 1, 2][..], true));
+    assert_eq!(
+        (path.bytes, path.layers.as_slice(), path.removed),
+        (2_000_000, &[0, 1, 2][..], true)
+    );
     assert_eq!((xray.layers[1].changed, xray.layers[2].removed), (1, 1));
 }
