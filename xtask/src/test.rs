@@ -19,18 +19,22 @@ pub enum Tier {
     Unit,
     /// `privileged_*`: root and eBPF.
     Privileged,
+    /// `browser_*`: Chromium.
+    Browser,
     /// `docker_*`: a Docker daemon and the fixtures' images.
     Docker,
 }
 
 impl Tier {
-    const ALL: [Self; 3] = [Self::Unit, Self::Privileged, Self::Docker];
+    const ALL: [Self; 4] = [Self::Unit, Self::Privileged, Self::Browser, Self::Docker];
 
     /// The tier of a test by its full name, such as `trace::scope::tests::privileged_fork`.
     fn of(test: &str) -> Self {
         let name = test.rsplit("::").next().unwrap_or(test);
         if name.starts_with("privileged_") {
             Self::Privileged
+        } else if name.starts_with("browser_") {
+            Self::Browser
         } else if name.starts_with("docker_") {
             Self::Docker
         } else {
@@ -42,6 +46,7 @@ impl Tier {
         match self {
             Self::Unit => "unit",
             Self::Privileged => "privileged",
+            Self::Browser => "browser",
             Self::Docker => "docker",
         }
     }
@@ -51,7 +56,9 @@ impl Tier {
 pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     let tiers = tier.map_or(Tier::ALL.to_vec(), |tier| vec![tier]);
     let mut phases = Phases::default();
-    if tiers != [Tier::Unit] {
+    if tiers == [Tier::Browser] {
+        phases.run("set-up", setup::run_for_reports)?;
+    } else if tiers != [Tier::Unit] {
         phases.run("set-up", setup::run)?;
         // What is tested is what the sources give.
         phases.run("build-ebpf", || build_ebpf::run(false))?;
@@ -179,6 +186,7 @@ mod tests {
             Tier::of("trace::tests::privileged_follows_forks"),
             Tier::Privileged
         );
+        assert_eq!(Tier::of("browser_page_loads"), Tier::Browser);
         assert_eq!(Tier::of("docker_nginx_answers"), Tier::Docker);
     }
 

@@ -16,6 +16,7 @@ mod dockerfile;
 mod entrypoint;
 mod error;
 mod estimate;
+pub mod gate;
 mod gostring;
 mod image;
 mod layers;

@@ -27,4 +27,9 @@ pub fn run_without_engine() -> Result<()> {
     packages::install_missing_for(&[packages::Group::Oci])
 }
 
+/// What the tests of reports need.
+pub fn run_for_reports() -> Result<()> {
+    packages::install_missing_for(&[packages::Group::Reports])
+}
+
 pub use linker::{ensure_installed as ensure_bpf_linker, path as bpf_linker};

@@ -19,6 +19,8 @@ pub(super) enum Group {
     Images,
     /// Compiling the kernel side.
     Ebpf,
+    /// Looking at reports as people do.
+    Reports,
 }
 
 /// A package and how to see that nothing is to be done.
@@ -67,11 +69,12 @@ const NEEDS: &[Need] = &[
     package(Group::Ebpf, "llvm-22-dev"),
     package(Group::Ebpf, "rustc-web"),
     package(Group::Ebpf, "zlib1g-dev"),
+    program(Group::Reports, "chromium", "chromium"),
 ];
 
 /// Installs what is missing of every group.
 pub(super) fn install_missing() -> Result<()> {
-    install_missing_for(&[Group::Oci, Group::Images, Group::Ebpf])
+    install_missing_for(&[Group::Oci, Group::Images, Group::Ebpf, Group::Reports])
 }
 
 /// Installs what is missing of `groups`.
