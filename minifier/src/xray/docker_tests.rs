@@ -268,7 +268,7 @@ fn docker_the_client_is_known_as_a_go_program() {
         runtime.version.as_deref().unwrap().starts_with("1."),
         "{runtime:?}"
     );
-    let library = &xray
+    let library = xray
         .packages
         .packages
         .iter()
