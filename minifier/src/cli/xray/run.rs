@@ -54,7 +54,9 @@ pub(in crate::cli) async fn exec(
         analysis.xray.gate = Some(evaluate(&analysis.xray, &rules));
     }
     let settings = settings(args, &analysis.xray)?;
-    write(&outputs, printer, |form| Ok(form.render(&analysis.xray, &settings)))?;
+    write(&outputs, printer, |form| {
+        Ok(form.render(&analysis.xray, &settings))
+    })?;
     Ok(match &analysis.xray.gate {
         Some(gate) if !gate.passed => Exit::CheckFailed,
         _ => Exit::Success,
@@ -66,7 +68,9 @@ fn outputs(args: &XrayArgs) -> Result<Vec<Output>, CliError> {
     let to_stdout = args.output.iter().filter(|output| output.file.is_none());
     if to_stdout.count() > 1 {
         let error = anyhow!("write two forms to standard output");
-        return Err(CliError::new(Exit::Usage, error).hint("give all but one a file: --output json=FILE"));
+        return Err(
+            CliError::new(Exit::Usage, error).hint("give all but one a file: --output json=FILE")
+        );
     }
     let mut outputs = args.output.clone();
     if outputs.is_empty() {
