@@ -59,11 +59,12 @@ pub(crate) fn findings(findings: &[Finding]) -> String {
     }
 }
 
-/// Bytes that all recommendations save.
-pub(crate) fn savings(recommendations: &[Recommendation]) -> u64 {
+/// Bytes that all recommendations save at most: what two of them save may be the same.
+pub(crate) fn savings(image: &ImageInfo, recommendations: &[Recommendation]) -> u64 {
     recommendations
         .iter()
         .fold(0, |sum, r| r.saves.saturating_add(sum))
+        .min(image.size)
 }
 
 /// Packages and their bytes by kind.

@@ -274,7 +274,10 @@ fn complete_analysis(xray: &Xray, level: Level) -> RuleResult {
     levelled(
         "completeAnalysis",
         level,
-        format!("{number} problems"),
+        match number {
+            1 => "1 problem".to_owned(),
+            number => format!("{number} problems"),
+        },
         problem,
     )
 }

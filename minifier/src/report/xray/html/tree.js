@@ -9,6 +9,7 @@ function makeTree(columns) {
   const parent = new Int32Array(total).fill(-1);
   const end = new Int32Array(total);
   const open = [];
+  const paths = [];
   for (let node = 0; node < total; node += 1) {
     if (open.length) parent[node] = open[open.length - 1].node;
     open.push({ node, left: columns.children[node] });
@@ -59,9 +60,15 @@ function makeTree(columns) {
       const wanted = text.toLowerCase();
       const whole = wanted.includes("/");
       const found = [];
+      if (whole && !paths.length) {
+        // Parents come first, so that every path is that of its parent with a name more.
+        for (let node = 0; node < total; node += 1) {
+          paths.push(node ? paths[parent[node]] + "/" + columns.names[node].toLowerCase() : "");
+        }
+      }
       for (let node = 1; node < total; node += 1) {
         if (columns.kinds[node] === REST) continue;
-        const has = whole ? this.path(node).toLowerCase() : columns.names[node].toLowerCase();
+        const has = whole ? paths[node] : columns.names[node].toLowerCase();
         if (has.includes(wanted)) found.push(node);
       }
       found.sort((a, b) => columns.sizes[b] - columns.sizes[a]);

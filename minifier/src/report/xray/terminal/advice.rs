@@ -26,8 +26,15 @@ pub(super) fn recommendations(page: &mut Page, xray: &Xray) {
         if page.details == Details::Brief {
             continue;
         }
-        for evidence in &item.evidence {
+        let shown = page.details.limit(3);
+        for evidence in item.evidence.iter().take(shown) {
             page.hanging("     because ", evidence);
+        }
+        if item.evidence.len() > shown {
+            page.line(&format!(
+                "     and {} more (--details)",
+                item.evidence.len() - shown
+            ));
         }
         for line in plain_lines(&item.change) {
             // To be copied as it is: never broken, whatever the width.

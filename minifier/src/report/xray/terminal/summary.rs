@@ -24,7 +24,7 @@ pub(super) fn summary(page: &mut Page, xray: &Xray) {
     );
     page.field("efficiency", &totals::efficiency(&xray.efficiency));
     page.field("findings", &totals::findings(&xray.security.findings));
-    let saves = totals::savings(&xray.recommendations);
+    let saves = totals::savings(&xray.image, &xray.recommendations);
     if saves > 0 {
         page.field(
             "fixable",
