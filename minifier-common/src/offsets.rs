@@ -115,6 +115,8 @@ offsets! {
     REGS_ARGUMENT_4 = "" "" required;
     /// Sixth argument.
     REGS_ARGUMENT_5 = "" "" required;
+    /// Flags that a file was opened with.
+    FILE_FLAGS = "file" "f_flags" optional;
     /// Where a task in a 32-bit system call is marked.
     TASK_COMPAT = "" "" optional;
     /// Kernel copy of a path.

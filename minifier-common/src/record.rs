@@ -66,6 +66,12 @@ pub mod kind {
     pub const SYSCALL: u8 = 6;
     /// A path given to an io_uring request.
     pub const URING: u8 = 7;
+    /// A file that was opened, whoever asked: seen inside the kernel. The path is its place alone; the system call is
+    /// [`UNKNOWN_CALL`] where the kernel does not tell.
+    pub const OPENED: u8 = 8;
+
+    /// In place of a system call number.
+    pub const UNKNOWN_CALL: u16 = u16::MAX;
 }
 
 /// [`Header::flags`].
@@ -98,8 +104,30 @@ pub mod hook {
     pub const EXIT: u32 = 3;
     /// `io_uring_submit_req`
     pub const URING: u32 = 4;
+    /// `security_file_open` or `file_open`
+    pub const OPENED: u32 = 5;
     /// Number of hooks.
-    pub const COUNT: u32 = 5;
+    pub const COUNT: u32 = 6;
+}
+
+/// Programs, each with room of its own to build a record in: on some kernels one may be preempted by another.
+pub mod slot {
+    /// How many copies of the program at `sys_exit` there are, see the kernel side's `turns`.
+    pub const COPIES: u32 = 4;
+    /// `sys_exit`: this and the next ones, one per copy.
+    pub const SYS_EXIT: u32 = 0;
+    /// `sched_process_fork`
+    pub const FORK: u32 = COPIES;
+    /// `sched_process_exec`
+    pub const EXEC: u32 = COPIES + 1;
+    /// `sched_process_exit`
+    pub const EXIT: u32 = COPIES + 2;
+    /// `io_uring_submit_req`
+    pub const URING: u32 = COPIES + 3;
+    /// `security_file_open` or `file_open`
+    pub const OPENED: u32 = COPIES + 4;
+    /// Number of slots.
+    pub const COUNT: u32 = COPIES + 5;
 }
 
 /// Indices into the counters (a per-CPU array).
@@ -118,8 +146,20 @@ pub mod counter {
     pub const FOREIGN: u32 = PATH_LOST + 2;
     /// io_uring requests that take a path which could not be read.
     pub const URING_LOST: u32 = PATH_LOST + 3;
+    /// Returns of system calls for which every copy of the program may have been busy.
+    pub const CROWDED: u32 = PATH_LOST + 4;
     /// Number of counters.
-    pub const COUNT: u32 = PATH_LOST + 4;
+    pub const COUNT: u32 = PATH_LOST + 5;
+}
+
+/// Elements of the map `OPENED_PROBE`, by which the user side finds out whether the second source fires.
+pub mod probe {
+    /// Thread id whose opens are only counted.
+    pub const THREAD: u32 = 0;
+    /// How many there were.
+    pub const FIRED: u32 = 1;
+    /// Number of elements.
+    pub const COUNT: u32 = 2;
 }
 
 /// How many bytes a control group's name may have to be compared (the key of the map `LEAVES`, padded with zeros).

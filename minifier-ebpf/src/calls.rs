@@ -14,7 +14,7 @@ use minifier_common::record::{PATH_MAX, counter, flag, hook, kind};
 
 use crate::dedup::{hash, is_known, remember};
 use crate::globals::{class, number_of_sigreturn, offset, set_class};
-use crate::record::{Scratch, begin, count, hand_over, number_seen, scratch};
+use crate::record::{Scratch, begin, count, hand_over, number_seen, own_scratch};
 use crate::scope;
 use crate::task::{
     Address, current, in_compat_call, load, place_of_descriptor, root, working_directory,
@@ -37,13 +37,15 @@ pub const LOST: u32 = u32::MAX;
 /// In place of a length: the call was given none.
 pub const NO_PATH: u32 = u32::MAX - 1;
 
-/// A system call returned `result`.
+/// A system call returned `result`; `slot` is the program's.
 #[inline(always)]
-pub fn exit(registers: Address, result: i64) {
+pub fn exit(slot: u32, registers: Address, result: i64) {
     // SAFETY: the argument is a typed pointer, which the verifier lets be loaded from directly.
     let register =
         |which: usize| unsafe { read_volatile(registers.add(offset(which)).cast::<u64>()) };
-    let mut number = register(at::REGS_NUMBER) as u32;
+    // Four bytes: on arm64 the member has no more.
+    // SAFETY: as above.
+    let mut number = unsafe { read_volatile(registers.add(offset(at::REGS_NUMBER)).cast::<u32>()) };
     if number == u32::MAX {
         // The frame that rt_sigreturn restored has no number.
         number = number_of_sigreturn();
@@ -52,7 +54,9 @@ pub fn exit(registers: Address, result: i64) {
     if class.0 == 0 && (number as usize) < TABLE {
         return;
     }
-    let Some(scratch) = scratch() else { return };
+    let Some(scratch) = own_scratch(slot) else {
+        return;
+    };
     let task = current();
     if !scope::contains_current(scratch, task) {
         return;
@@ -185,7 +189,7 @@ fn record(scratch: *mut Scratch, task: Address, class: u32) {
             hand_over(scratch, task, hook::SYS_EXIT);
             return;
         }
-        let hash = hash();
+        let hash = hash((*scratch).slot);
         if !is_known(hash) && hand_over(scratch, task, hook::SYS_EXIT) {
             remember(hash);
         }

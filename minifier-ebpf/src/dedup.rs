@@ -28,14 +28,16 @@ pub fn mix(hash: u64, word: u64) -> u64 {
     mixed ^ mixed >> 32
 }
 
-/// The hash of the record under construction, never 0: of its kind, system call, flags, outcome, path and places, but
+/// The hash of the record under construction in the scratch of that slot, never 0: of its kind, system call, flags, outcome, path and places, but
 /// not of the process and the time.
 ///
 /// A global function, as [`walk`](crate::walk::walk).
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn hash() -> u64 {
-    let Some(scratch) = scratch() else { return 0 };
+pub extern "C" fn hash(slot: u32) -> u64 {
+    let Some(scratch) = scratch(slot) else {
+        return 0;
+    };
     // SAFETY: a map value of this CPU.
     unsafe {
         let header = &(*scratch).header;

@@ -1,7 +1,8 @@
 //! The kernel side of minifier: BTF tracepoints that record which files the tasks of one container touch.
 //!
-//! `sys_exit` sees every system call return ([`calls`]); `sched_process_*` follow the container's tasks
+//! `sys_exit` sees every system call return ([`calls`], on some kernels by [`turns`]); `sched_process_*` follow the container's tasks
 //! ([`process`], [`scope`]); `io_uring_submit_req` sees the requests that are no system calls ([`uring`]).
+//! `security_file_open` sees every file opened, whoever asked ([`opens`]), where the kernel grants such a program.
 //! What they find is de-duplicated ([`dedup`]), written out with its directories ([`walk`]) and put into a ring buffer
 //! ([`record`]). No offset of a kernel structure is compiled in ([`globals`]).
 #![no_std]
@@ -11,21 +12,39 @@
 mod calls;
 mod dedup;
 mod globals;
+mod opens;
 mod process;
 mod record;
 mod scope;
 mod task;
+mod turns;
 mod uring;
 mod walk;
 
-use aya_ebpf::macros::btf_tracepoint;
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::macros::{btf_tracepoint, fentry, lsm};
+use aya_ebpf::programs::{BtfTracePointContext, FEntryContext, LsmContext};
+use minifier_common::record::slot;
 
-/// `sys_exit(struct pt_regs *regs, long ret)`
-#[btf_tracepoint(function = "sys_exit")]
-pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
-    calls::exit(ctx.arg(0), ctx.arg(1));
-    0
+macro_rules! sys_exit {
+    ($($(#[$doc:meta])* $name:ident = $copy:literal;)*) => {$(
+        $(#[$doc])*
+        #[btf_tracepoint(function = "sys_exit")]
+        pub fn $name(ctx: BtfTracePointContext) -> i32 {
+            turns::take($copy, || calls::exit(slot::SYS_EXIT + $copy, ctx.arg(0), ctx.arg(1)));
+            0
+        }
+    )*};
+}
+
+sys_exit! {
+    /// `sys_exit(struct pt_regs *regs, long ret)`
+    sys_exit = 0;
+    /// For when the first was preempted.
+    sys_exit_2 = 1;
+    /// For when both were.
+    sys_exit_3 = 2;
+    /// For when all three were.
+    sys_exit_4 = 3;
 }
 
 /// `sched_process_fork(struct task_struct *parent, struct task_struct *child)`
@@ -53,6 +72,20 @@ pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "io_uring_submit_req")]
 pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
     uring::submit(ctx.arg(0));
+    0
+}
+
+/// `security_file_open(struct file *file)`
+#[fentry(function = "security_file_open")]
+pub fn security_file_open(ctx: FEntryContext) -> i32 {
+    opens::opened(ctx.arg(0));
+    0
+}
+
+/// The same where programs of the security module are granted and those at functions are not.
+#[lsm(hook = "file_open")]
+pub fn file_open(ctx: LsmContext) -> i32 {
+    opens::opened(ctx.arg(0));
     0
 }
 

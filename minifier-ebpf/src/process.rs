@@ -8,14 +8,14 @@ use aya_ebpf::helpers::generated::{
 };
 use minifier_common::class::Class;
 use minifier_common::offsets as at;
-use minifier_common::record::{LEAF_MAX, PATH_MAX, counter, flag, hook, kind};
+use minifier_common::record::{LEAF_MAX, PATH_MAX, counter, flag, hook, kind, slot};
 
 use crate::calls::{AT_FDCWD, LOST, base, starts_at_root};
 use crate::globals::{
     class, number_of_execve, number_of_exit, number_of_exit_group, offset, set_class,
     task_registers,
 };
-use crate::record::{Scratch, begin, count, hand_over, hand_over_bare, number_seen, scratch};
+use crate::record::{Scratch, begin, count, hand_over, hand_over_bare, number_seen, own_scratch};
 use crate::scope;
 use crate::task::{Address, load, place_of_file, probe, working_directory};
 
@@ -36,7 +36,9 @@ pub fn fork(parent: Address, child: Address) {
     if tgid == forked {
         return;
     }
-    let Some(scratch) = scratch() else { return };
+    let Some(scratch) = own_scratch(slot::FORK) else {
+        return;
+    };
     begin(scratch, tgid, kind::FORK, 0);
     // SAFETY: a map value of this CPU.
     unsafe { (*scratch).header.extra = forked };
@@ -48,7 +50,9 @@ pub fn fork(parent: Address, child: Address) {
 pub fn exec(task: Address, old_tid: u32, bprm: Address) {
     let tid: u32 = load(task, at::TASK_PID);
     let tgid: u32 = load(task, at::TASK_TGID);
-    let Some(scratch) = scratch() else { return };
+    let Some(scratch) = own_scratch(slot::EXEC) else {
+        return;
+    };
     if scope::contains(old_tid) {
         if tid != old_tid {
             // A thread that was not the first takes the first one's id.
@@ -143,7 +147,9 @@ pub fn exit(task: Address) {
     if (number == number_of_exit() || number == number_of_exit_group())
         && known & Class::UNSEEN != 0
     {
-        let Some(scratch) = scratch() else { return };
+        let Some(scratch) = own_scratch(slot::EXIT) else {
+            return;
+        };
         if number_seen(scratch, task, tgid, number, hook::EXIT) {
             set_class(number, known & !Class::UNSEEN);
         }

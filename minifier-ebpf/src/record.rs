@@ -1,6 +1,7 @@
 //! Building a record in a per-CPU scratch and handing it over, and the counters.
 //!
-//! The hooks run with preemption off and never inside one another, so that each CPU needs one scratch.
+//! Each program has a scratch of its own: where programs can be preempted, another may run on the same CPU meanwhile,
+//! but never the same one.
 
 use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
 
@@ -9,7 +10,7 @@ use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_ringbuf_output};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{PerCpuArray, RingBuf};
 use minifier_common::record::{
-    COMPONENTS_MAX, HEADER, Header, LEAF_MAX, PATH_MAX, counter, flag, kind,
+    COMPONENTS_MAX, HEADER, Header, LEAF_MAX, PATH_MAX, counter, flag, kind, slot,
 };
 
 use crate::scope::Answer;
@@ -38,6 +39,8 @@ pub struct Scratch {
     pub cursor: u32,
     /// Bytes of the requested path.
     pub length: u32,
+    /// Which scratch this is (see [`slot`]).
+    pub slot: u32,
     /// Start of the record. The system call, its result, its flags and the process are kept here from the start.
     pub header: Header,
     /// The rest of it: the requested path first. Last but for what is rarely used, so that a short record and all
@@ -48,7 +51,7 @@ pub struct Scratch {
 }
 
 #[map]
-static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(slot::COUNT, 0);
 
 #[map]
 static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::COUNT, 0);
@@ -56,10 +59,19 @@ static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::COUNT
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 23, 0);
 
-/// This CPU's scratch.
+/// This CPU's scratch of the program with that [`slot`].
 #[inline(always)]
-pub fn scratch() -> Option<*mut Scratch> {
-    SCRATCH.get_ptr_mut(0)
+pub fn scratch(slot: u32) -> Option<*mut Scratch> {
+    SCRATCH.get_ptr_mut(slot)
+}
+
+/// The same, at the start of a program.
+#[inline(always)]
+pub fn own_scratch(slot: u32) -> Option<*mut Scratch> {
+    let scratch = scratch(slot)?;
+    // SAFETY: a map value of this CPU.
+    unsafe { (*scratch).slot = slot };
+    Some(scratch)
 }
 
 /// Adds one to a counter.
@@ -136,7 +148,7 @@ fn write_place(scratch: *mut Scratch, which: u32) -> u16 {
         }
         let cursor = addr_of_mut!((*scratch).cursor);
         let start = read_volatile(cursor);
-        let outcome = walk(which);
+        let outcome = walk((*scratch).slot, which);
         if outcome == walk::WHOLE {
             return (read_volatile(cursor) - start) as u16;
         }

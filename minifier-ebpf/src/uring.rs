@@ -7,13 +7,13 @@ use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use minifier_common::offsets::{
     self as at, MISSING, URING_FLAGS, URING_SOCKET, URING_TABLE, URING_UNREADABLE,
 };
-use minifier_common::record::{PATH_MAX, counter, flag, hook, kind};
+use minifier_common::record::{PATH_MAX, counter, flag, hook, kind, slot};
 
 use crate::calls::{AT_FDCWD, LOST, NO_PATH, base, socket_path, starts_at_root};
 use crate::dedup::{hash, is_known, remember};
 use crate::globals::{offset, uring_operation};
 use crate::process::kernel_path;
-use crate::record::{Scratch, begin, count, hand_over, scratch};
+use crate::record::{Scratch, begin, count, hand_over, own_scratch};
 use crate::scope;
 use crate::task::{Address, current, probe};
 
@@ -42,7 +42,9 @@ pub fn submit(request: Address) {
     if uring_operation(opcode, 0) == URING_UNREADABLE {
         return count(counter::URING_LOST);
     }
-    let Some(scratch) = scratch() else { return };
+    let Some(scratch) = own_scratch(slot::URING) else {
+        return;
+    };
     let task = current();
     let arguments = request + offset(at::KIOCB_CMD) as u64;
     let flags = uring_operation(opcode, URING_FLAGS);
@@ -101,7 +103,8 @@ fn record(scratch: *mut Scratch, task: Address, length: u32, descriptor: u32) {
         (*scratch).header.flags = flag::BASE;
     }
     base(scratch, task, starts_at_root(scratch), descriptor);
-    let hash = hash();
+    // SAFETY: a map value of this CPU.
+    let hash = hash(unsafe { (*scratch).slot });
     if !is_known(hash) && hand_over(scratch, task, hook::URING) {
         remember(hash);
     }

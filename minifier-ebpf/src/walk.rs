@@ -27,13 +27,13 @@ const ANONYMOUS_NAMESPACE: u32 = 0xefff_fff7;
 /// The middle of `struct mount`: parent, mount point, root of the mounted tree.
 type Mount = [u64; 3];
 
-/// Appends the components of the scratch's base (0) or resolved place (1) to the record, leaf first.
+/// Appends the components of the base (0) or resolved place (1) in the scratch of that slot to the record, leaf first.
 ///
 /// A global function with numbers as its arguments: the verifier reads it once per program and not at every call.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn walk(which: u32) -> u32 {
-    let Some(scratch) = scratch() else {
+pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
+    let Some(scratch) = scratch(slot) else {
         return LOST;
     };
     // SAFETY: a map value of this CPU.

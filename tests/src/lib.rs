@@ -14,6 +14,7 @@ mod answers;
 pub mod browser;
 mod checks;
 pub mod command;
+pub mod conformance;
 pub mod expected;
 mod fixture;
 pub mod layers;

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod docker;
 pub mod fixtures;
 pub mod http;
+pub mod kernels;
 pub mod setup;
 pub mod table;
 mod tally;

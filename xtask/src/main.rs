@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, build_ebpf, demo, fixtures, setup, table, test};
+use xtask::{bench, build_ebpf, demo, fixtures, kernels, setup, table, test};
 
 /// Set-up, fixtures, tests and demo of minifier.
 #[derive(Parser)]
@@ -48,6 +48,29 @@ enum Task {
         tier: Option<test::Tier>,
         /// Only the tests whose name contains this.
         filter: Option<String>,
+    },
+    /// Show that tracing works on the kernels that people run, each in an emulated machine.
+    Kernels {
+        /// Kernel versions such as 6.1, of which the newest is taken; the usual ones when none is named.
+        versions: Vec<String>,
+        /// The emulated machine.
+        #[arg(long, value_enum, default_value = "amd64")]
+        arch: kernels::Arch,
+        /// How many machines run at a time.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// Only these rows of the table.
+        #[arg(long, value_delimiter = ',')]
+        rows: Vec<String>,
+        /// Leave the longest row, a whole build, to the oldest and the newest of the kernels.
+        #[arg(long, conflicts_with = "rows")]
+        quick: bool,
+        /// Look for newer kernels than those in the cache.
+        #[arg(long)]
+        refresh: bool,
+        /// Put the table between its markers in docs/kernels.md.
+        #[arg(long, conflicts_with_all = ["versions", "rows", "quick"])]
+        write: bool,
     },
     /// Make a real image smaller and show that it still answers.
     Demo,
@@ -92,6 +115,23 @@ fn run(task: Task) -> Result<()> {
             write,
             program,
         } => table::run(&fixtures::select(&names)?, program, write),
+        Task::Kernels {
+            versions,
+            arch,
+            jobs,
+            rows,
+            quick,
+            refresh,
+            write,
+        } => kernels::run(&kernels::Options {
+            arch,
+            versions,
+            jobs,
+            rows,
+            quick,
+            refresh,
+            write,
+        }),
         Task::Bench { parts } => bench::run(&parts),
         Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }

@@ -12,8 +12,8 @@ use crate::docker::docker;
 use crate::fixtures::{self, Recipe};
 use crate::{cache, command, setup};
 
-const START: &str = "<!-- table:begin -->";
-const END: &str = "<!-- table:end -->";
+/// Names the table's place in README.md.
+const MARKER: &str = "table";
 
 /// What the table needs of a build's report (`minifier build --report`).
 #[derive(Debug, Deserialize)]
@@ -63,7 +63,7 @@ pub fn run(recipes: &[Recipe], given: Option<PathBuf>, write: bool) -> Result<()
     if write {
         let readme = cache::workspace_root().join("README.md");
         let text = fs::read_to_string(&readme).context("read README.md")?;
-        fs::write(&readme, insert(&text, &table)?).context("write README.md")?;
+        fs::write(&readme, insert_between(&text, MARKER, &table)?).context("write README.md")?;
     }
     Ok(())
 }
@@ -109,15 +109,16 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// `text` with what is between the markers replaced by `table`.
-fn insert(text: &str, table: &str) -> Result<String> {
-    let Some((before, rest)) = text.split_once(START) else {
-        bail!("README.md has no line {START}");
+/// `text` with what is between `<!-- MARKER:begin -->` and `<!-- MARKER:end -->` replaced by `table`.
+pub(crate) fn insert_between(text: &str, marker: &str, table: &str) -> Result<String> {
+    let [start, end] = ["begin", "end"].map(|which| format!("<!-- {marker}:{which} -->"));
+    let Some((before, rest)) = text.split_once(&start) else {
+        bail!("there is no line {start}");
     };
-    let Some((_, after)) = rest.split_once(END) else {
-        bail!("README.md has no line {END}");
+    let Some((_, after)) = rest.split_once(&end) else {
+        bail!("there is no line {end}");
     };
-    Ok(format!("{before}{START}\n\n{table}\n{END}{after}"))
+    Ok(format!("{before}{start}\n\n{table}\n{end}{after}"))
 }
 
 #[cfg(test)]
@@ -138,10 +139,11 @@ mod tests {
 
     #[test]
     fn table_replaces_the_old_one() {
-        let readme = format!("before\n{START}\nold\n{END}\nafter\n");
-        let written = insert(&readme, "new\n").unwrap();
-        assert_eq!(written, format!("before\n{START}\n\nnew\n\n{END}\nafter\n"));
-        assert_eq!(insert(&written, "new\n").unwrap(), written);
-        assert!(insert("no markers", "new").is_err());
+        let [start, end] = ["<!-- table:begin -->", "<!-- table:end -->"];
+        let readme = format!("before\n{start}\nold\n{end}\nafter\n");
+        let written = insert_between(&readme, MARKER, "new\n").unwrap();
+        assert_eq!(written, format!("before\n{start}\n\nnew\n\n{end}\nafter\n"));
+        assert_eq!(insert_between(&written, MARKER, "new\n").unwrap(), written);
+        assert!(insert_between("no markers", MARKER, "new").is_err());
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::cargo::{Profile, cargo, program};
+use crate::kernels::{self, Arch};
 use crate::tally::Tally;
 use crate::{build_ebpf, command, fixtures, setup};
 
@@ -23,10 +24,19 @@ pub enum Tier {
     Browser,
     /// `docker_*`: a Docker daemon and the fixtures' images.
     Docker,
+    /// Not told by names: the kernels that people run (`cargo xtask kernels`), the usual ones of x86-64 and the newest
+    /// of arm64.
+    Kernels,
 }
 
 impl Tier {
-    const ALL: [Self; 4] = [Self::Unit, Self::Privileged, Self::Browser, Self::Docker];
+    const ALL: [Self; 5] = [
+        Self::Unit,
+        Self::Privileged,
+        Self::Browser,
+        Self::Docker,
+        Self::Kernels,
+    ];
 
     /// The tier of a test by its full name, such as `trace::scope::tests::privileged_fork`.
     fn of(test: &str) -> Self {
@@ -48,6 +58,7 @@ impl Tier {
             Self::Privileged => "privileged",
             Self::Browser => "browser",
             Self::Docker => "docker",
+            Self::Kernels => "kernels",
         }
     }
 }
@@ -56,6 +67,9 @@ impl Tier {
 pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     let tiers = tier.map_or(Tier::ALL.to_vec(), |tier| vec![tier]);
     let mut phases = Phases::default();
+    if tiers == [Tier::Kernels] {
+        return kernels(&mut phases).and_then(|failed| report(&phases, None, failed));
+    }
     if tiers == [Tier::Browser] {
         phases.run("set-up", setup::run_for_reports)?;
     } else if tiers != [Tier::Unit] {
@@ -86,8 +100,8 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
             cargo.args(filter),
         )?;
     }
-    for tier in tiers {
-        let Some(names) = tests.get(&tier) else {
+    for tier in &tiers {
+        let Some(names) = tests.get(tier) else {
             continue;
         };
         let mut cargo = cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests", "--"]);
@@ -97,12 +111,53 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
             .args(names);
         test(&mut phases, format!("{} tests", tier.name()), &mut cargo)?;
     }
+    if tiers.contains(&Tier::Kernels) && filter.is_none() {
+        failed.extend(kernels(&mut phases)?);
+    }
+    report(&phases, Some(&tally), failed)
+}
+
+/// Runs the guests; what failed.
+fn kernels(phases: &mut Phases) -> Result<Vec<String>> {
+    let mut failed = Vec::new();
+    for (arch, versions) in [
+        (Arch::Amd64, vec![]),
+        (Arch::Arm64, vec!["6.12".to_owned()]),
+    ] {
+        let name = format!("kernels ({arch:?})");
+        let options = kernels::Options {
+            arch,
+            versions,
+            jobs: 2,
+            rows: Vec::new(),
+            quick: true,
+            refresh: false,
+            write: false,
+        };
+        let passed = phases.run_test(&name, || match kernels::run(&options) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                Ok(false)
+            }
+        })?;
+        if !passed {
+            failed.push(name);
+        }
+    }
+    Ok(failed)
+}
+
+/// Prints what was done; an error where something failed or no test ran.
+fn report(phases: &Phases, tally: Option<&Tally>, failed: Vec<String>) -> Result<()> {
     phases.print();
-    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if let Some(tally) = tally {
+        println!("{} passed, {} failed", tally.passed, tally.failed);
+    }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
-    if tally.passed == 0 {
+    if tally.is_some_and(|tally| tally.passed == 0) {
         bail!("no test ran");
     }
     Ok(())

@@ -13,6 +13,8 @@ pub(super) struct CliError {
     pub(super) source: anyhow::Error,
     /// What to do about it.
     pub(super) hint: Option<String>,
+    /// Outputs that were there already when it went wrong, and stay.
+    pub(super) written: Vec<String>,
 }
 
 impl CliError {
@@ -22,6 +24,7 @@ impl CliError {
             exit,
             source: source.into(),
             hint: None,
+            written: Vec::new(),
         }
     }
 
@@ -44,14 +47,41 @@ impl fmt::Display for CliError {
                 told = cause;
             }
         }
-        self.hint
-            .iter()
-            .try_for_each(|hint| write!(f, "\nhint: {hint}"))
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        match self.written.is_empty() {
+            true => Ok(()),
+            false => write!(
+                f,
+                "\nnote: written before that: {}",
+                self.written.join(", ")
+            ),
+        }
     }
 }
 
 impl From<anyhow::Error> for CliError {
     fn from(source: anyhow::Error) -> Self {
         Self::new(Exit::Failure, source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_before_is_told() {
+        let error = CliError::new(Exit::OutputFailed, anyhow::anyhow!("push x"));
+        assert_eq!(error.to_string(), "error: push x");
+        let error = CliError {
+            written: vec!["oci:a".into(), "docker-archive:b".into()],
+            ..error.hint("try again")
+        };
+        assert_eq!(
+            error.to_string(),
+            "error: push x\nhint: try again\nnote: written before that: oci:a, docker-archive:b"
+        );
     }
 }

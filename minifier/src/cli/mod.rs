@@ -108,14 +108,20 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
     match (result, signals.received()) {
         (Ok(exit), None) => exit,
         (Ok(Exit::Success), Some(_)) => Exit::Success,
-        (_, Some(exit)) => {
+        (result, Some(exit)) => {
             let name = if exit == Exit::Interrupted {
                 "interrupted"
             } else {
                 "terminated"
             };
+            let written = match result.err().map(|error| error.written) {
+                Some(outputs) if !outputs.is_empty() => {
+                    format!("written before that: {}", outputs.join(", "))
+                }
+                _ => "nothing was written".to_owned(),
+            };
             printer.stderr(format_args!(
-                "error: {name}; nothing was written, nothing is left behind"
+                "error: {name}; {written}, nothing is left behind"
             ));
             exit
         }

@@ -10,7 +10,7 @@ use crate::image::{DiffId, Digest, Platform};
 use crate::plan::{Reason, Totals, Warning};
 use crate::probe::ProbeReport;
 use crate::rootfs::ImagePath;
-use crate::trace::{HookStatus, Process};
+use crate::trace::{HookStatus, Process, SecondSource};
 
 /// Version of the layout of [`Report`].
 pub const SCHEMA_VERSION: u32 = 1;
@@ -113,6 +113,8 @@ pub struct TraceReport {
     pub gaps: Vec<String>,
     /// Hooks with their counts of events seen and lost.
     pub hooks: Vec<HookStatus>,
+    /// The second source of opens, or why there was none.
+    pub second_source: SecondSource,
     /// Distinct accesses recorded.
     pub accesses: usize,
     /// Numbers of the system calls made, in the native table of the image's architecture.

@@ -30,9 +30,14 @@ impl RootFs {
         let older = self.count();
         let mut before: BTreeMap<ImagePath, Option<NodeId>> = BTreeMap::new();
         let mut cleared = BTreeSet::new();
+        let mut linked = BTreeSet::new();
         before.insert(ImagePath::root(), Some(self.root()));
         for entry in &index.entries {
             self.note(&mut before, &entry.path);
+            // Its owner, mode and times change, even where a later entry takes the place of the new name.
+            if let EntryKind::HardLink { target } = &entry.kind {
+                linked.extend(self.lookup(target));
+            }
             if entry.kind == EntryKind::OpaqueWhiteout
                 && let Some(id) = self.lookup(&entry.path)
                 && self.node(id).is_dir()
@@ -48,7 +53,7 @@ impl RootFs {
             }
         }
         self.apply(layer, index, Err)?;
-        self.note_links(&mut before, older);
+        self.note_links(&mut before, older, linked);
         let mut changes = Changes::new();
         for (path, old) in before {
             let change = match (self.lookup(&path), old) {
@@ -85,13 +90,15 @@ impl RootFs {
         }
     }
 
-    /// Notes every name of the files that were there before and got a new one.
-    fn note_links(&self, before: &mut BTreeMap<ImagePath, Option<NodeId>>, older: usize) {
-        let linked: BTreeSet<NodeId> = before
-            .keys()
-            .filter_map(|path| self.lookup(path))
-            .filter(|id| (id.0 as usize) < older && !self.node(*id).is_dir())
-            .collect();
+    /// Notes every name of the files that were there before and got a new one, and of those that are `linked` to.
+    fn note_links(
+        &self,
+        before: &mut BTreeMap<ImagePath, Option<NodeId>>,
+        older: usize,
+        mut linked: BTreeSet<NodeId>,
+    ) {
+        linked.extend(before.keys().filter_map(|path| self.lookup(path)));
+        linked.retain(|id| (id.0 as usize) < older && !self.node(*id).is_dir());
         if linked.is_empty() {
             return;
         }
@@ -202,6 +209,12 @@ mod tests {
         let found = changes(&[
             &[("/x/f", file()), ("/y/g", link("/x/f"))],
             &[("/l", link("/x/f"))],
+        ]);
+        assert_eq!(found, ["/", "/l", "/x", "/x/f", "/y", "/y/g"]);
+        // The new name is gone again, what it did to the file's metadata stays.
+        let found = changes(&[
+            &[("/x/f", file()), ("/y/g", link("/x/f"))],
+            &[("/l", link("/x/f")), ("/l", file())],
         ]);
         assert_eq!(found, ["/", "/l", "/x", "/x/f", "/y", "/y/g"]);
     }

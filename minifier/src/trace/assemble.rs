@@ -29,6 +29,8 @@ pub(super) struct Assembler {
     pub(super) undecodable: u64,
     /// The container's first process was seen.
     pub(super) seeded: bool,
+    /// Files that the second source saw opened, in the order of arrival.
+    opened: Vec<Access>,
     working_directories: HashMap<u32, ImagePath>,
     /// Indices of accesses by their hash, for repetitions.
     known: HashMap<u64, Vec<u32>>,
@@ -46,6 +48,7 @@ impl Assembler {
             syscalls: BTreeSet::new(),
             undecodable: 0,
             seeded: false,
+            opened: Vec::new(),
             working_directories: HashMap::new(),
             known: HashMap::new(),
             paths: HashSet::new(),
@@ -68,6 +71,7 @@ impl Assembler {
             kind::EXECUTE | kind::INTERPRETER => self.execute(&record),
             kind::ACCESS => self.access(&record),
             kind::URING => self.uring(&record),
+            kind::OPENED => self.opened(&record),
             _ => self.undecodable += 1,
         }
     }
@@ -255,5 +259,6 @@ fn hash(access: &Access) -> u64 {
     hasher.finish()
 }
 
+mod sources;
 #[cfg(test)]
 mod tests;

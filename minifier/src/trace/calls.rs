@@ -95,6 +95,16 @@ pub fn open_operation(flags: u32) -> Operation {
     }
 }
 
+/// What the kernel opened a file for, by the flags that it noted (`f_flags`).
+pub(super) fn kernel_open_operation(flags: u32) -> Operation {
+    /// `FMODE_EXEC`
+    const EXECUTE: u32 = 0x20;
+    if flags & EXECUTE != 0 {
+        return Operation::Execute;
+    }
+    open_operation(flags)
+}
+
 /// The call with that number on this machine.
 pub fn call(number: u16) -> Option<&'static Call> {
     CALLS.iter().find(|call| call.number() == Some(number))

@@ -97,7 +97,7 @@ impl Backlog {
     }
 }
 
-fn trace(kernel: &mut Kernel, assembler: Assembler) -> Result<Trace, TraceError> {
+fn trace(kernel: &mut Kernel, mut assembler: Assembler) -> Result<Trace, TraceError> {
     let total = |kernel: &Kernel, index: u32| -> Result<u64, TraceError> {
         kernel
             .counters
@@ -110,22 +110,50 @@ fn trace(kernel: &mut Kernel, assembler: Assembler) -> Result<Trace, TraceError>
     };
     let mut hooks = Vec::new();
     let mut gaps = Vec::new();
+    let crowded = total(kernel, counter::CROWDED)?;
     for index in 0..kernel.hooks.len() {
-        let skipped = kernel.skipped(index);
+        let skipped = kernel.skipped(index, crowded);
         let hook = &kernel.hooks[index];
         let seen = total(kernel, counter::SEEN + hook.counter)?;
-        let lost = total(kernel, counter::LOST + hook.counter)? + skipped;
-        if lost > 0 {
+        let unwritten = total(kernel, counter::LOST + hook.counter)?;
+        if unwritten > 0 {
             gaps.push(format!(
-                "{lost} records of {} were lost because the buffer was full; trace with a larger one",
+                "{unwritten} records of {} were lost because the buffer was full; trace with a larger one",
                 hook.name
             ));
         }
+        if skipped > 0 {
+            gaps.push(format!(
+                "up to {skipped} events of {} were lost because the kernel was busy with others; trace on a host with \
+                 less load",
+                hook.name
+            ));
+        }
+        let lost = unwritten + skipped;
         hooks.push(HookStatus {
             name: hook.name.to_owned(),
             seen,
             lost,
         });
+    }
+    let mut second_source = assembler.join_sources();
+    match &kernel.opens {
+        Ok(opens) => {
+            second_source.hook = Some(opens.hook.to_owned());
+            let lost = total(kernel, counter::LOST + hook::OPENED)?;
+            if lost > 0 {
+                gaps.push(format!(
+                    "{lost} records of {} were lost because the buffer was full; trace with a larger one",
+                    opens.hook
+                ));
+            }
+            hooks.push(HookStatus {
+                name: opens.hook.to_owned(),
+                seen: total(kernel, counter::SEEN + hook::OPENED)?,
+                lost,
+            });
+        }
+        Err(reason) => second_source.reason = Some(reason.clone()),
     }
     let uring_hook = kernel.hooks.iter().any(|one| one.counter == hook::URING);
     let uring_used = calls::number("io_uring_setup")
@@ -175,6 +203,7 @@ fn trace(kernel: &mut Kernel, assembler: Assembler) -> Result<Trace, TraceError>
         processes: assembler.processes,
         syscalls: assembler.syscalls,
         hooks,
+        second_source,
         gaps,
     })
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::layout::{HOOKS, Layout};
 use super::load::{Kernel, TraceOptions};
 use super::types::Types;
-use super::{TraceError, privileges};
+use super::{TraceError, fallbacks, privileges};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,7 +50,7 @@ pub fn host_checks(btf: &Path) -> Vec<Check> {
     let may_load = checks.iter().all(|check| check.status != Status::Fail);
     if may_load {
         checks.push(ring_buffer());
-        checks.push(programs(btf));
+        checks.extend(programs(btf));
     }
     checks.push(control_groups());
     checks.push(tracefs());
@@ -131,7 +131,14 @@ fn structures(types: &Types) -> Vec<Check> {
             ),
         },
     };
-    vec![ok("structures", "all offsets found"), uring]
+    let taken: Vec<String> = fallbacks::taken(&layout)
+        .map(|row| format!("{} ({})", row.what, row.instead))
+        .collect();
+    let fallbacks = match taken.is_empty() {
+        true => ok("fallbacks", "none: this kernel has all that is made use of"),
+        false => ok("fallbacks", taken.join("; ")),
+    };
+    vec![ok("structures", "all offsets found"), uring, fallbacks]
 }
 
 fn hook(types: &Types, name: &'static str) -> Check {
@@ -168,22 +175,36 @@ fn ring_buffer() -> Check {
     }
 }
 
-fn programs(btf: &Path) -> Check {
+fn programs(btf: &Path) -> Vec<Check> {
     let started = Instant::now();
     let options = TraceOptions {
         btf: btf.into(),
         ..TraceOptions::default()
     };
     match Kernel::attach(&options) {
-        Ok(kernel) => ok(
-            "ebpf programs",
-            format!(
+        Ok(kernel) => {
+            let attached = format!(
                 "{} attached in {} ms",
-                kernel.hooks.len(),
+                kernel.hooks.len() + kernel.copies.len() + usize::from(kernel.opens.is_ok()),
                 started.elapsed().as_millis()
-            ),
+            );
+            vec![ok("ebpf programs", attached), second_source(&kernel)]
+        }
+        Err(error) => vec![failed("ebpf programs", &error)],
+    }
+}
+
+/// Never a reason to refuse: the system calls tell what a container opens, this tells it once more.
+fn second_source(kernel: &Kernel) -> Check {
+    match &kernel.opens {
+        Ok(opens) => ok(
+            "second source",
+            format!("opens are seen by {} too", opens.hook),
         ),
-        Err(error) => failed("ebpf programs", &error),
+        Err(reason) => ok(
+            "second source",
+            format!("not granted here ({reason}); system calls are the only source of opens"),
+        ),
     }
 }
 

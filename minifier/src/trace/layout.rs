@@ -26,6 +26,8 @@ pub(super) struct Layout {
     pub(super) typed_task: bool,
     /// `bpf_task_pt_regs` exists.
     pub(super) task_registers: bool,
+    /// Programs at `sys_exit` can be preempted, so that the kernel skips them for other tasks on the same CPU.
+    pub(super) preemptible: bool,
     /// Tracepoint at which io_uring requests can be seen.
     pub(super) uring_hook: Option<&'static str>,
 }
@@ -221,6 +223,7 @@ impl Layout {
             controllers,
             typed_task: helpers.contains_key("BPF_FUNC_get_current_task_btf"),
             task_registers: helpers.contains_key("BPF_FUNC_task_pt_regs"),
+            preemptible: types.has_function("trace_call_bpf_faultable"),
             uring_hook: URING_HOOKS
                 .into_iter()
                 .find(|hook| readable && types.first_argument(hook).as_deref() == Some("io_kiocb")),

@@ -10,9 +10,10 @@ use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel};
 use minifier_common::class::TABLE;
-use minifier_common::record::{LEAF_MAX, hook};
+use minifier_common::record::{LEAF_MAX, hook, slot};
 
 use super::layout::{HOOKS, Layout};
+use super::opens::Opens;
 use super::{TraceError, calls, privileges};
 
 /// The kernel side, built by `cargo xtask build-ebpf`.
@@ -56,6 +57,10 @@ pub(super) struct Hook {
 pub(super) struct Kernel {
     ebpf: Ebpf,
     pub(super) hooks: Vec<Hook>,
+    /// Further copies of the program at `sys_exit`, where it may be preempted.
+    pub(super) copies: Vec<Hook>,
+    /// The second source, or why there is none.
+    pub(super) opens: Result<Opens, String>,
     pub(super) events: RingBuf<MapData>,
     pub(super) counters: PerCpuArray<MapData, u64>,
     /// Taken by whoever says which container to follow.
@@ -64,13 +69,15 @@ pub(super) struct Kernel {
     pub(super) start: u64,
 }
 
-/// Programs by name, with the index of their counters; the io_uring one goes to whichever hook there is.
-const PROGRAMS: [(&str, u32); 4] = [
-    (HOOKS[0], hook::SYS_EXIT),
-    (HOOKS[1], hook::FORK),
-    (HOOKS[2], hook::EXEC),
-    (HOOKS[3], hook::EXIT),
+/// Programs by name, with their hook and the index of its counters; the io_uring one goes to whichever hook there is.
+const PROGRAMS: [(&str, &str, u32); 4] = [
+    ("sys_exit", HOOKS[0], hook::SYS_EXIT),
+    ("sched_process_fork", HOOKS[1], hook::FORK),
+    ("sched_process_exec", HOOKS[2], hook::EXEC),
+    ("sched_process_exit", HOOKS[3], hook::EXIT),
 ];
+/// Further copies of the first, for kernels that may preempt it. Attached in this order.
+const COPIES: [&str; slot::COPIES as usize - 1] = ["sys_exit_2", "sys_exit_3", "sys_exit_4"];
 const URING_PROGRAM: &str = "io_uring_submit_req";
 
 impl Kernel {
@@ -97,8 +104,14 @@ impl Kernel {
         }
         let mut ebpf = load(options, &layout, &btf)?;
         let mut hooks = Vec::new();
-        for (name, counter) in PROGRAMS {
-            hooks.push(attach(&mut ebpf, name, name, counter, &btf)?);
+        for (program, hook, counter) in PROGRAMS {
+            hooks.push(attach(&mut ebpf, program, hook, counter, &btf)?);
+        }
+        let mut copies = Vec::new();
+        if layout.preemptible {
+            for program in COPIES {
+                copies.push(attach(&mut ebpf, program, HOOKS[0], hook::SYS_EXIT, &btf)?);
+            }
         }
         if let Some(name) = layout.uring_hook {
             match attach(&mut ebpf, URING_PROGRAM, name, hook::URING, &btf) {
@@ -107,6 +120,7 @@ impl Kernel {
                 Err(error) => tracing::debug!(?error, "io_uring requests are not traced"),
             }
         }
+        let opens = Opens::attach(&mut ebpf, &btf);
         let start = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         Ok(Self {
             events: map(&mut ebpf, "EVENTS")?,
@@ -114,13 +128,15 @@ impl Kernel {
             leaves: Some(map(&mut ebpf, "LEAVES")?),
             ebpf,
             hooks,
+            copies,
+            opens,
             start: start.tv_sec.cast_unsigned() * 1_000_000_000 + start.tv_nsec.cast_unsigned(),
         })
     }
 
     /// Takes the hooks away; what they recorded stays readable.
     pub(super) fn detach(&mut self) {
-        for hook in &mut self.hooks {
+        for hook in self.hooks.iter_mut().chain(&mut self.copies) {
             if let (Some(link), Some(program)) =
                 (hook.link.take(), program(&mut self.ebpf, hook.program))
                 && let Err(error) = program.detach(link)
@@ -128,25 +144,42 @@ impl Kernel {
                 tracing::warn!(%error, hook = hook.name, "cannot detach");
             }
         }
+        if let Ok(opens) = &mut self.opens {
+            opens.detach(&mut self.ebpf);
+        }
     }
 
-    /// How often the kernel skipped the hook's program because it ran already on that CPU (kernels from 5.12 on tell).
-    pub(super) fn skipped(&mut self, index: usize) -> u64 {
+    /// For how many events at most the kernel skipped the hook's program because it ran already on that CPU, and every
+    /// copy of it. `crowded`: how often all copies may have been under way.
+    pub(super) fn skipped(&mut self, index: usize, crowded: u64) -> u64 {
         let Some(hook) = self.hooks.get(index) else {
             return 0;
         };
-        program(&mut self.ebpf, hook.program)
-            .and_then(|program| program.fd().ok())
-            .and_then(|fd| {
-                std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd()))
-                    .ok()
-            })
-            .and_then(|info| {
-                info.lines()
-                    .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
-            })
-            .unwrap_or(0)
+        let skipped = skipped(&mut self.ebpf, hook.program);
+        if hook.counter != hook::SYS_EXIT || self.copies.is_empty() {
+            return skipped;
+        }
+        if crowded == 0 {
+            return 0;
+        }
+        let copies = self.copies.iter();
+        let copies = copies.map(|copy| self::skipped(&mut self.ebpf, copy.program));
+        copies.fold(skipped, u64::min)
     }
+}
+
+/// How often the kernel skipped a program (kernels from 5.12 on tell).
+fn skipped(ebpf: &mut Ebpf, name: &str) -> u64 {
+    program(ebpf, name)
+        .and_then(|program| program.fd().ok())
+        .and_then(|fd| {
+            std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok()
+        })
+        .and_then(|info| {
+            info.lines()
+                .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
+        })
+        .unwrap_or(0)
 }
 
 fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, TraceError> {
@@ -160,6 +193,7 @@ fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, Trac
     let seed = RandomState::new().hash_one(layout.offsets);
     let classes: [u32; TABLE] = calls::classes();
     let uring = layout.uring.as_flattened();
+    let copies = if layout.preemptible { slot::COPIES } else { 1 };
     let page = rustix::param::page_size() as u32;
     let buffer = options
         .buffer_bytes
@@ -175,6 +209,7 @@ fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, Trac
         .override_global("URING_OPERATIONS", uring, true)
         .override_global("TYPED_TASK", &u32::from(layout.typed_task), true)
         .override_global("TASK_REGISTERS", &u32::from(layout.task_registers), true)
+        .override_global("SYS_EXIT_COPIES", &copies, true)
         .override_global("COMPAT_MASK", &layout.compat_mask, true)
         .override_global("CONTROLLERS", &layout.controllers, true)
         .override_global("HOST_NAMESPACES", &namespaces[..], true)
@@ -238,7 +273,7 @@ fn refused(hook: &'static str, error: ProgramError) -> TraceError {
     }
 }
 
-fn map<T: TryFrom<Map, Error = MapError>>(
+pub(super) fn map<T: TryFrom<Map, Error = MapError>>(
     ebpf: &mut Ebpf,
     name: &'static str,
 ) -> Result<T, TraceError> {

@@ -8,15 +8,17 @@ mod call_table;
 pub mod calls;
 mod collect;
 mod error;
+pub mod fallbacks;
 pub mod features;
 mod layout;
 mod load;
 mod model;
+mod opens;
 mod privileges;
 mod tracer;
 mod types;
 
 pub use error::TraceError;
 pub use load::{TraceOptions, default_btf};
-pub use model::{Access, HookStatus, Operation, Process, Trace};
+pub use model::{Access, HookStatus, Operation, Process, SecondSource, Trace, UNKNOWN_CALL};
 pub use tracer::Tracer;

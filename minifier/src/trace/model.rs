@@ -18,6 +18,8 @@ pub struct Trace {
     pub syscalls: BTreeSet<u32>,
     /// What was attached, with counts; in a fixed order.
     pub hooks: Vec<HookStatus>,
+    /// What another look at the container's opens said.
+    pub second_source: SecondSource,
     /// Why something may be missing; empty for a complete trace. Each is a sentence for a person.
     pub gaps: Vec<String>,
 }
@@ -41,7 +43,8 @@ pub struct Access {
     pub time: Duration,
     /// Process (thread group id in the host's pid namespace); its [`Process`] is in the trace.
     pub pid: u32,
-    /// System call number in the machine's native table.
+    /// System call number in the machine's native table; [`UNKNOWN_CALL`] where the kernel opened a file and did not tell
+    /// for which call.
     pub syscall: u32,
     /// What was done with the path.
     pub operation: Operation,
@@ -102,6 +105,23 @@ pub struct Process {
     pub parent: u32,
     /// Executables in the order they were executed; the path is seen from the root of the mount namespace.
     pub executables: Vec<ImagePath>,
+}
+
+/// In place of a system call number.
+pub const UNKNOWN_CALL: u32 = minifier_common::record::kind::UNKNOWN_CALL as u32;
+
+/// The second source of opens, inside the kernel: it sees those that no path of a system call made (io_uring, file
+/// handles, what the kernel loads). A trace is complete without it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SecondSource {
+    /// What it was attached to (`fentry security_file_open`, `lsm file_open`); none where the kernel grants none.
+    pub hook: Option<String>,
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// Files that it alone saw opened; they are among the accesses.
+    pub alone: BTreeSet<ImagePath>,
+    /// Files that a system call opened and it did not see.
+    pub missed: BTreeSet<ImagePath>,
 }
 
 /// One hook of the kernel side.

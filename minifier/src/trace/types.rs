@@ -29,6 +29,11 @@ impl Types {
         self.tracepoint(name).is_some()
     }
 
+    /// True where the kernel has a function of that name.
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        self.named(name).any(|found| matches!(found, Type::Func(_)))
+    }
+
     fn named(&self, name: &str) -> impl Iterator<Item = Type> {
         self.0
             .resolve_types_by_name(name)
@@ -71,10 +76,16 @@ impl Types {
         self.member(structure, members).map(|(offset, _)| offset)
     }
 
-    /// Offset of a member that is a pointer.
+    /// Offset of a member that is a pointer, or a structure that holds nothing but one (`struct delayed_filename`).
     pub(super) fn pointer_offset(&self, structure: &str, member: &str) -> Option<u32> {
         match self.member(structure, member)? {
             (offset, Type::Ptr(_)) => Some(offset),
+            (offset, Type::Struct(around)) => {
+                let [only] = &around.members[..] else {
+                    return None;
+                };
+                matches!(self.plain(only)?, Type::Ptr(_)).then_some(offset)
+            }
             _ => None,
         }
     }

@@ -3,8 +3,9 @@
 use bollard::errors::Error as Api;
 use bollard::query_parameters::ImportImageOptionsBuilder;
 use futures_util::TryStreamExt;
+use tokio_util::sync::CancellationToken;
 
-use super::body::ArchiveBody;
+use super::body::{ArchiveBody, Handover};
 use super::daemon::Daemon;
 use super::error::{TransportError, api_error};
 use crate::image::{Digest, ImageConfig, TaggedName};
@@ -20,8 +21,29 @@ pub struct Loaded {
 
 impl Daemon {
     /// Loads an archive that holds one image with this `config`, and these `tags` in its `RepoTags`. Checks afterwards
-    /// that each tag points to that image.
+    /// that each tag points to that image. None where `cancel` was cancelled before the daemon had all of the archive;
+    /// from then on the daemon keeps it, so that its answer is waited for.
     pub async fn load(
+        &self,
+        archive: ArchiveBody,
+        config: &ImageConfig,
+        tags: &[TaggedName],
+        cancel: &CancellationToken,
+    ) -> Result<Option<Loaded>, TransportError> {
+        let handover = Handover::default();
+        let loading = self.load_whole(archive.through(handover.clone()), config, tags);
+        tokio::pin!(loading);
+        tokio::select! {
+            loaded = &mut loading => return loaded.map(Some),
+            () = cancel.cancelled() => {}
+        }
+        match handover.call_off() {
+            true => Ok(None),
+            false => loading.await.map(Some),
+        }
+    }
+
+    async fn load_whole(
         &self,
         archive: ArchiveBody,
         config: &ImageConfig,

@@ -1,7 +1,9 @@
-//! System calls by number, and the lines that say what must be traced.
+//! System calls by their number on x86-64, and the lines that say what must be traced.
 
 use std::ffi::{CStr, c_long};
 use std::io::Write;
+
+use crate::machine;
 
 pub const AT_FDCWD: i64 = -100;
 pub const AT_SYMLINK_NOFOLLOW: i64 = 0x100;
@@ -9,8 +11,7 @@ pub const AT_SYMLINK_FOLLOW: i64 = 0x400;
 pub const AT_EMPTY_PATH: i64 = 0x1000;
 pub const O_WRONLY: i64 = 1;
 pub const O_RDWR: i64 = 2;
-pub const O_DIRECTORY: i64 = 0o200_000;
-pub const O_NOFOLLOW: i64 = 0o400_000;
+pub use crate::machine::{O_DIRECTORY, O_NOFOLLOW};
 pub const O_PATH: i64 = 0o10_000_000;
 pub const O_TMPFILE: i64 = 0o20_000_000 | O_DIRECTORY;
 
@@ -52,6 +53,7 @@ pub fn call(number: i64, arguments: &[&dyn Argument]) -> i64 {
     for (word, argument) in words.iter_mut().zip(arguments) {
         *word = argument.word();
     }
+    let (number, words) = machine::call(number, words);
     // SAFETY: every pointer among the words is to something that lives until the call returns.
     unsafe {
         let result = syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
@@ -69,6 +71,7 @@ pub fn close(descriptor: i64) {
 
 /// The next call must be in the trace like this.
 pub fn expect(name: &str, operation: &str, requested: &[u8], base: &str, resolved: &str, result: &str) {
+    let name = machine::name(name);
     let mut line = format!("expect\t{name}\t{operation}\t");
     for &byte in requested {
         if byte.is_ascii_graphic() && byte != b'\\' {

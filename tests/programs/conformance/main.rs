@@ -6,7 +6,7 @@
 //! `-` stands for none, `*` for anything, `ok` for a success. Bytes outside printable ASCII are written `\xNN`.
 //!
 //! `conformance all` runs the cases (`calls`: those without io_uring) and then waits for /tmp/stop; `conformance open PATH` opens a file (for `docker exec`
-//! and the like); `conformance stop` makes /tmp/stop. Compiled by the tests, statically, for x86-64.
+//! and the like); `conformance stop` makes /tmp/stop. Compiled by the tests, statically.
 
 use std::ffi::CString;
 use std::fs;
@@ -15,6 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 
 mod calls;
 mod cases;
+mod machine;
 mod uring;
 
 fn main() {

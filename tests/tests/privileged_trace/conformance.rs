@@ -1,64 +1,17 @@
 //! A program calls every system call in each awkward way and says what must be in the trace.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use minifier::trace::{Trace, TraceOptions, Tracer, calls};
+use minifier_tests::conformance::make_data;
 use minifier_tests::expected::assert_traced;
 use minifier_tests::tracing::{Container, docker, docker_output};
 
 use crate::support::{assert_complete, import, program};
-
-/// The tree that the program expects.
-fn make_tree(root: &Path) -> Result<()> {
-    program("conformance/main.rs", root)?;
-    let data = root.join("data");
-    for folder in ["dir", "jail", "bound", "paths", "untouched"] {
-        fs::create_dir_all(data.join(folder))?;
-    }
-    fs::create_dir_all(root.join("tmp"))?;
-    let plain = [
-        "file",
-        "only",
-        "dir/inner",
-        "jail/inside",
-        "thread",
-        "grandchild",
-        "from-thread",
-        "ring",
-        "new\nline",
-    ];
-    for file in plain.into_iter().chain(["by-exec", "by-nsenter"]) {
-        File::create(data.join(file))?;
-    }
-    File::create(data.join(OsStr::from_bytes(b"\xff\x80")))?;
-    for (link, target) in [
-        ("link", "file"),
-        ("dirlink", "dir"),
-        ("abs", "/data/dir/inner"),
-        ("loop", "loop"),
-        ("program", "/conformance"),
-    ] {
-        symlink(target, data.join(link))?;
-    }
-    fs::write(data.join("script"), "#!/conformance nothing\n")?;
-    fs::set_permissions(data.join("script"), fs::Permissions::from_mode(0o755))?;
-    for index in 0..8 {
-        File::create(data.join(format!("untouched/{index}")))?;
-        let mut page = format!("/data/untouched/{index}").into_bytes();
-        page.resize(4096, 0);
-        fs::write(data.join(format!("paths/{index}")), page)?;
-    }
-    Ok(())
-}
 
 fn output_of(output: &Output) -> Result<String> {
     ensure!(
@@ -93,7 +46,8 @@ fn wait_ready(container: &Container) -> Result<()> {
 #[tokio::test]
 async fn privileged_every_call_is_traced_and_resolved() -> Result<()> {
     let root = tempfile::tempdir()?;
-    make_tree(root.path())?;
+    program("conformance/main.rs", root.path())?;
+    make_data(root.path())?;
     let image = import("conformance", root.path())?;
     let mut tracer = Tracer::attach(TraceOptions::default()).await?;
     let container = Container::create(&[

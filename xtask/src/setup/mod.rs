@@ -22,6 +22,11 @@ pub fn run_without_ebpf() -> Result<()> {
     daemon::ensure_running()
 }
 
+/// What compiling for arm64 needs.
+pub fn run_for_arm64() -> Result<()> {
+    packages::install_missing_for(&[packages::Group::Arm64])
+}
+
 /// What making and running an image takes where there is no container engine.
 pub fn run_without_engine() -> Result<()> {
     packages::install_missing_for(&[packages::Group::Oci])

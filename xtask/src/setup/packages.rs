@@ -21,6 +21,8 @@ pub(super) enum Group {
     Ebpf,
     /// Looking at reports as people do.
     Reports,
+    /// Compiling for arm64.
+    Arm64,
 }
 
 /// A package and how to see that nothing is to be done.
@@ -70,6 +72,10 @@ const NEEDS: &[Need] = &[
     package(Group::Ebpf, "rustc-web"),
     package(Group::Ebpf, "zlib1g-dev"),
     program(Group::Reports, "chromium", "chromium"),
+    package(Group::Arm64, "gcc-aarch64-linux-gnu"),
+    package(Group::Arm64, "libc6-dev-arm64-cross"),
+    package(Group::Arm64, "libstd-rust-web-dev"),
+    package(Group::Arm64, "rustc-web"),
 ];
 
 /// Installs what is missing of every group.

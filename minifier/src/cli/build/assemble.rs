@@ -34,6 +34,7 @@ pub(super) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> R
             complete: built.trace.is_complete(),
             gaps: built.trace.gaps,
             hooks: built.trace.hooks,
+            second_source: built.trace.second_source,
             accesses: built.trace.accesses.len(),
             syscalls: built.trace.syscalls,
             processes: built.trace.processes,

@@ -17,9 +17,8 @@ use crate::transport::{LayoutError, TransportError};
 /// Sets the hint where there is one.
 fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<String>>) -> CliError {
     CliError {
-        exit,
-        source: source.into(),
         hint: hint.map(Into::into),
+        ..CliError::new(exit, source)
     }
 }
 

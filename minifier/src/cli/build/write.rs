@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio::task::spawn_blocking;
 
 use super::errors;
-use super::pipeline::Build;
+use super::pipeline::{Build, cancelled};
 use crate::cli::error::CliError;
 use crate::cli::storage;
 use crate::image::{Bundle, Digest};
@@ -44,6 +44,36 @@ pub(super) async fn write(
         manifest: stored.manifest.digest(),
         outputs: Vec::new(),
     };
+    let result = hand_over(
+        build,
+        rebuilt,
+        &stored,
+        bundle,
+        scratch,
+        &mut written.outputs,
+    )
+    .await;
+    result.map_err(|error| CliError {
+        written: written
+            .outputs
+            .iter()
+            .map(|output| output.location.clone())
+            .collect(),
+        ..error
+    })?;
+    build.took(Stage::Write, started);
+    Ok(written)
+}
+
+/// Writes to one place after the other, and notes each in `outputs` when it is complete.
+async fn hand_over(
+    build: &Build<'_>,
+    rebuilt: &Rebuilt,
+    stored: &StoredImage,
+    bundle: Bundle,
+    scratch: &Path,
+    outputs: &mut Vec<OutputReport>,
+) -> Result<(), CliError> {
     for location in &build.options.outputs {
         let options = WriteOptions {
             names: build.options.tags.clone(),
@@ -54,22 +84,21 @@ pub(super) async fn write(
             registry: build.options.registry.clone(),
             control: storage::control(build.printer, "write", &build.cancel),
         };
-        let there = write_image(&stored, location, &options)
+        let there = write_image(stored, location, &options)
             .await
             .map_err(errors::load)?;
         for note in &there.notes {
             build.printer.note(format_args!("note: {note}"));
         }
-        written.outputs.push(OutputReport {
+        outputs.push(OutputReport {
             location: location.to_string(),
             manifest: there.manifest,
         });
     }
-    if !build.options.tags.is_empty() {
-        tag(build, rebuilt, bundle).await?;
+    match build.options.tags.is_empty() {
+        true => Ok(()),
+        false => tag(build, rebuilt, bundle).await,
     }
-    build.took(Stage::Write, started);
-    Ok(written)
 }
 
 /// The image as it was rebuilt, its layers where they are.
@@ -114,10 +143,10 @@ async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(),
         .map(|_| ())
         .map_err(io::Error::other)
     });
-    let loading = daemon.load(body, &rebuilt.config, &build.options.tags);
-    build
-        .unless_cancelled(loading)
-        .await?
-        .map_err(errors::load)?;
+    daemon
+        .load(body, &rebuilt.config, &build.options.tags, &build.cancel)
+        .await
+        .map_err(errors::load)?
+        .ok_or_else(cancelled)?;
     Ok(())
 }

@@ -133,8 +133,11 @@ async fn docker_only_the_requests_of_the_user_are_sent() {
 #[tokio::test]
 async fn docker_a_server_that_starts_slowly_is_asked_again() {
     let reply = "HTTP/1.0 503 Wait\\r\\n\\r\\n";
+    // Whoever still answers a request holds the port a moment longer: 0x1f90 is 8080, 0A is listening.
     let script = format!(
-        "nc -ll -p 8080 -e sh -c 'read line; printf \"{reply}\"' & sleep 2; kill $!; exec httpd -f -p 8080 -h /www"
+        "nc -ll -p 8080 -e sh -c 'read line; printf \"{reply}\"' & sleep 2; kill $!; \
+         while grep -q ':1F90 0*:0000 0A' /proc/net/tcp /proc/net/tcp6; do sleep 0.1; done; \
+         exec httpd -f -p 8080 -h /www"
     );
     let report = drive_script(&script, "EXPOSE 8080", |_| {}).await.unwrap();
     assert_eq!(answers(&report)[0], "GET http://127.0.0.1:8080/ 200");

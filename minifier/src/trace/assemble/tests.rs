@@ -4,6 +4,7 @@ use minifier_common::decode::encode_header;
 use minifier_common::record::Header;
 
 use super::*;
+use crate::trace::SecondSource;
 
 const OPEN: u16 = 0;
 const BOTH: u16 = flag::BASE | flag::RESOLVED;
@@ -228,4 +229,55 @@ fn strange_records_are_counted() {
     assembler.push(&record(event(kind::URING, 1, 63), b"/file", "/", ""));
     assert_eq!(assembler.undecodable, 4);
     assert_eq!(assembler.accesses, []);
+}
+
+fn opened(tgid: u32, flags: u16) -> Header {
+    Header {
+        kind: kind::OPENED,
+        syscall: kind::UNKNOWN_CALL,
+        tgid,
+        flags,
+        ..Header::default()
+    }
+}
+
+#[test]
+fn only_what_the_second_source_alone_saw_is_added_by_it() {
+    let run = event(kind::EXECUTE, 7, 1);
+    let mut assembler = assembled(&[
+        record(run, b"/run", "/", "/run"),
+        record(access("openat", 7, BOTH), b"seen", "/", "/seen"),
+        record(access("openat", 7, BOTH), b"unseen", "/", "/unseen"),
+        record(opened(7, flag::RESOLVED), b"", "", "/run"),
+        record(opened(7, flag::RESOLVED), b"", "", "/seen"),
+        record(opened(7, flag::RESOLVED), b"", "", "/alone"),
+    ]);
+    let before = assembler.accesses.len();
+    let sources = assembler.join_sources();
+    assert_eq!(sources.alone, BTreeSet::from(["/alone".into()]));
+    assert_eq!(sources.missed, BTreeSet::from(["/unseen".into()]));
+    let added = &assembler.accesses[before..];
+    assert_eq!(added.len(), 1);
+    assert_eq!(added[0].resolved, Some("/alone".into()));
+    assert_eq!(added[0].requested, b"/alone");
+    assert_eq!(added[0].operation, Operation::Open);
+    assert_eq!(added[0].syscall, crate::trace::UNKNOWN_CALL);
+}
+
+#[test]
+fn the_file_behind_an_overlay_is_left_out() {
+    let behind = flag::RESOLVED | flag::RESOLVED_DETACHED;
+    let mut assembler = assembled(&[record(opened(7, behind), b"", "", "")]);
+    assert_eq!(assembler.join_sources(), SecondSource::default());
+    assert!(assembler.accesses.is_empty());
+}
+
+#[test]
+fn what_was_asked_for_with_o_path_is_not_missed() {
+    let header = Header {
+        detail: rustix::fs::OFlags::PATH.bits(),
+        ..access("openat", 7, BOTH)
+    };
+    let mut assembler = assembled(&[record(header, b"x", "/", "/x")]);
+    assert!(assembler.join_sources().missed.is_empty());
 }

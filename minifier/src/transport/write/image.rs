@@ -292,11 +292,10 @@ async fn loaded(
             text.map_or(Ok(()), |text| Err(io::Error::other(text)))
         })
     };
-    let loading = daemon.load(body, &image.config, &tags);
-    let loaded = tokio::select! {
-        loaded = loading => loaded,
-        () = options.control.cancelled() => Err(cancelled(location)),
-    };
+    let loaded = daemon
+        .load(body, &image.config, &tags, options.control.token())
+        .await
+        .and_then(|loaded| loaded.ok_or_else(|| cancelled(location)));
     let written = Arc::into_inner(written).and_then(OnceLock::into_inner);
     match (loaded, written) {
         // The daemon's words are but the echo of what kept the archive from being complete.

@@ -1,0 +1,82 @@
+//! `security_file_open`: files as the kernel opens them, a second source beside the system calls.
+//!
+//! It sees what no path of a call leads to: opens by io_uring and by file handle, what the kernel itself loads. An open
+//! on an overlay comes here twice, for the overlay's file and for the one behind it. The second lies on a mount of
+//! the overlay's own, in no mount namespace (or, before Linux 6.5, has the path of the first): the walk finds it detached,
+//! and the user side leaves it out.
+
+use core::ptr::addr_of_mut;
+
+use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_task_pt_regs};
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::Array;
+use minifier_common::offsets as at;
+use minifier_common::record::{counter, flag, hook, kind, probe as own, slot};
+
+use crate::dedup::{hash, is_known, remember};
+use crate::globals::{offset, task_registers};
+use crate::record::{begin, count, hand_over, own_scratch};
+use crate::scope;
+use crate::task::{Address, current, place_of_file, probe};
+
+/// See [`own`].
+#[map]
+static OPENED_PROBE: Array<u32> = Array::with_max_entries(own::COUNT, 0);
+
+/// A file (`struct file *`) is about to be opened; its path is known.
+#[inline(always)]
+pub fn opened(file: Address) {
+    // SAFETY: a helper without conditions.
+    let ids = unsafe { bpf_get_current_pid_tgid() };
+    let (tid, tgid) = (ids as u32, (ids >> 32) as u32);
+    if probed(tid) {
+        return;
+    }
+    // Requests of io_uring are worked on by threads that the kernel makes, without a fork event.
+    if !scope::contains(tid) && !scope::contains(tgid) {
+        return;
+    }
+    let Some(scratch) = own_scratch(slot::OPENED) else {
+        return;
+    };
+    count(counter::SEEN + hook::OPENED);
+    let task = current();
+    begin(scratch, tgid, kind::OPENED, call(task));
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        (*scratch).header.flags = flag::RESOLVED;
+        let flags = file as u64 + offset(at::FILE_FLAGS) as u64;
+        (*scratch).header.detail = probe::<u32>(flags).unwrap_or(0);
+        addr_of_mut!((*scratch).resolved).write_volatile(place_of_file(file as u64));
+    }
+    let hash = hash(slot::OPENED);
+    if !is_known(hash) && hand_over(scratch, task, hook::OPENED) {
+        remember(hash);
+    }
+}
+
+/// True for the user side's own open, by which it finds out whether this program runs at all.
+#[inline(always)]
+fn probed(tid: u32) -> bool {
+    if OPENED_PROBE.get(own::THREAD).copied() != Some(tid) {
+        return false;
+    }
+    if let Some(fired) = OPENED_PROBE.get_ptr_mut(own::FIRED) {
+        // SAFETY: a map value; one thread alone gets here.
+        unsafe { *fired += 1 };
+    }
+    true
+}
+
+/// Number of the system call that is under way.
+#[inline(always)]
+fn call(task: Address) -> u32 {
+    if task_registers() == 0 {
+        return u32::from(kind::UNKNOWN_CALL);
+    }
+    // SAFETY: the task is a typed pointer, and so is the result.
+    unsafe {
+        let registers = bpf_task_pt_regs(task as *mut _) as Address;
+        core::ptr::read_volatile(registers.add(offset(at::REGS_NUMBER)).cast::<u32>())
+    }
+}

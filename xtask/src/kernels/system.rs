@@ -1,0 +1,101 @@
+//! [`System`]: Debian's packages for the emulated machine, unpacked into the cache: the C library and the container
+//! runtime that run in it, and what the image that is built there is made of.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::Arch;
+use super::apt::{Apt, system_suites};
+use super::initramfs::Initramfs;
+use crate::cache;
+
+/// For the machine itself.
+const MACHINE: [&str; 4] = ["libc6", "libgcc-s1", "libseccomp2", "runc"];
+/// For the image.
+const IMAGE: [&str; 4] = ["base-files", "busybox", "libc6", "libgcc-s1"];
+/// Libraries that `guest`, `minifier` and runc need, by the start of their names.
+const LIBRARIES: [&str; 5] = [
+    "ld-linux",
+    "libc.so.6",
+    "libm.so.6",
+    "libgcc_s.so",
+    "libseccomp.so",
+];
+
+/// See the module.
+pub(super) struct System {
+    root: PathBuf,
+}
+
+impl System {
+    /// Fetches it once.
+    pub(super) fn get(arch: Arch) -> Result<Self> {
+        let suites = system_suites()?;
+        let key = format!("{}-{}", arch.debian(), suites[0]);
+        let root = cache::filled("kernels/system", &key, |folder| {
+            eprintln!(
+                "kernels: fetching {} and {}",
+                MACHINE.join(" "),
+                IMAGE.join(" ")
+            );
+            let apt = Apt::new("system", arch.debian(), &suites)?;
+            for (packages, place) in [(MACHINE, "machine"), (IMAGE, "image")] {
+                apt.unpack(&packages.map(str::to_owned), &folder.join(place))?;
+            }
+            Ok(())
+        })?;
+        Ok(Self { root })
+    }
+
+    /// The tree of the image.
+    pub(super) fn image(&self) -> PathBuf {
+        self.root.join("image")
+    }
+
+    /// Puts the libraries and the runtime into a machine.
+    pub(super) fn install(&self, archive: &mut Initramfs) -> Result<()> {
+        let machine = self.root.join("machine");
+        archive.file(&machine.join("usr/sbin/runc"), "/usr/sbin/runc")?;
+        let mut found = 0;
+        for folder in ["lib", "lib64", "usr/lib"] {
+            found += libraries(&machine.join(folder), &format!("/{folder}"), archive)?;
+        }
+        ensure!(
+            found >= LIBRARIES.len(),
+            "only {found} libraries in {}",
+            machine.display()
+        );
+        Ok(())
+    }
+}
+
+/// Adds the libraries in a folder and those right below it; how many there were.
+fn libraries(from: &Path, to: &str, archive: &mut Initramfs) -> Result<usize> {
+    let mut found = 0;
+    let Ok(entries) = fs::read_dir(from) else {
+        return Ok(0);
+    };
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .context("a name")?;
+        let to = format!("{to}/{name}");
+        if path.is_dir() && !path.is_symlink() {
+            if name.ends_with("-linux-gnu") {
+                found += libraries(&path, &to, archive)?;
+            }
+        } else if LIBRARIES.iter().any(|library| name.starts_with(library)) {
+            match fs::read_link(&path) {
+                Ok(target) => archive.link(target.to_str().context("a target")?, &to),
+                Err(_) => archive.file(&path, &to)?,
+            }
+            found += 1;
+        }
+    }
+    Ok(found)
+}
