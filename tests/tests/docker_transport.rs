@@ -16,6 +16,7 @@ use minifier::transport::{
 use minifier_tests::transport::{
     DOCKER, Names, append, base_layer, contents, docker, import, small_archive, trap_image,
 };
+use tokio_util::sync::CancellationToken;
 
 async fn open(name: &str, mode: ReadMode) -> Result<Source, TransportError> {
     let scratch = tempfile::tempdir().unwrap();
@@ -213,9 +214,15 @@ async fn docker_an_image_is_opened_by_id_and_by_name_without_tag() {
     let daemon = Daemon::connect().await.unwrap();
     let body = ArchiveBody::written_by(move |writer| writer.write_all(&archive));
     let loaded = daemon
-        .load(body, &config, &[name.parse().unwrap()])
+        .load(
+            body,
+            &config,
+            &[name.parse().unwrap()],
+            &CancellationToken::new(),
+        )
         .await
-        .unwrap();
+        .unwrap()
+        .expect("nobody called it off");
     assert_eq!(loaded.image_id, config.digest());
     let id = loaded.image_id.to_string();
     for reference in [&id, &id["sha256:".len()..], &id["sha256:".len()..][..12]] {
