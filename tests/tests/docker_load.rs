@@ -2,9 +2,21 @@
 
 use std::fs;
 
-use minifier::image::TaggedName;
-use minifier::transport::{ArchiveBody, Daemon};
+use minifier::image::{ImageConfig, TaggedName};
+use minifier::transport::{ArchiveBody, Daemon, Loaded, TransportError};
 use minifier_tests::transport::{Names, docker, small_archive};
+use tokio_util::sync::CancellationToken;
+
+/// Loads with nobody to call it off.
+async fn load(
+    daemon: &Daemon,
+    body: ArchiveBody,
+    config: &ImageConfig,
+    tags: &[TaggedName],
+) -> Result<Loaded, TransportError> {
+    let loaded = daemon.load(body, config, tags, &CancellationToken::new());
+    Ok(loaded.await?.expect("nobody called it off"))
+}
 
 #[tokio::test]
 async fn docker_every_tag_of_a_loaded_archive_is_checked() {
@@ -18,7 +30,7 @@ async fn docker_every_tag_of_a_loaded_archive_is_checked() {
     let (archive, config) = small_archive(b"1", &[&tags[0], &tags[1]]);
     fs::write(&file, &archive).unwrap();
     let body = ArchiveBody::open(&file).await.unwrap();
-    let loaded = daemon.load(body, &config, &references).await.unwrap();
+    let loaded = load(&daemon, body, &config, &references).await.unwrap();
     assert_eq!(loaded.tags, tags);
     for tag in &tags {
         let id = docker(&["image", "inspect", "-f", "{{.Id}}", tag]);
@@ -28,8 +40,7 @@ async fn docker_every_tag_of_a_loaded_archive_is_checked() {
     // The second tag still points to the first image.
     let (archive, config) = small_archive(b"2", &[&tags[0]]);
     let body = ArchiveBody::written_by(move |writer| writer.write_all(&archive));
-    let error = daemon
-        .load(body, &config, &references)
+    let error = load(&daemon, body, &config, &references)
         .await
         .unwrap_err()
         .to_string();
@@ -42,8 +53,7 @@ async fn docker_every_tag_of_a_loaded_archive_is_checked() {
     let missing = ["mflayers-nothing:1".parse().unwrap()];
     let (archive, config) = small_archive(b"2", &[&tags[0]]);
     let body = ArchiveBody::written_by(move |writer| writer.write_all(&archive));
-    let error = daemon
-        .load(body, &config, &missing)
+    let error = load(&daemon, body, &config, &missing)
         .await
         .unwrap_err()
         .to_string();
@@ -60,8 +70,7 @@ async fn docker_archives_that_cannot_be_loaded_are_errors_with_the_daemons_words
     let cut = archive[..1000].to_vec();
     let tags = ["mflayers-broken:1".parse().unwrap()];
     let body = ArchiveBody::written_by(move |writer| writer.write_all(&cut));
-    let error = daemon
-        .load(body, &config, &tags)
+    let error = load(&daemon, body, &config, &tags)
         .await
         .unwrap_err()
         .to_string();
@@ -74,10 +83,30 @@ async fn docker_archives_that_cannot_be_loaded_are_errors_with_the_daemons_words
         writer.write_all(&archive[..1000])?;
         Err(std::io::Error::other("the disk is full"))
     });
-    let error = daemon
-        .load(body, &config, &tags)
+    let error = load(&daemon, body, &config, &tags)
         .await
         .unwrap_err()
         .to_string();
     assert!(error.contains("the disk is full"), "{error}");
+}
+
+#[tokio::test]
+async fn docker_an_archive_that_is_called_off_before_its_end_is_not_loaded() {
+    let mut names = Names::new();
+    let name = names.add("called-off");
+    let daemon = Daemon::connect().await.unwrap();
+    let (archive, config) = small_archive(&[7; 1 << 20], &[&name]);
+    let cancel = CancellationToken::new();
+    let token = cancel.clone();
+    let body = ArchiveBody::written_by(move |writer| {
+        let (first, rest) = archive.split_at(archive.len() / 2);
+        writer.write_all(first)?;
+        token.cancel();
+        writer.write_all(rest)
+    });
+    let tags = [name.parse().unwrap()];
+    let loaded = daemon.load(body, &config, &tags, &cancel).await.unwrap();
+    // Either side may have been first, but the daemon and the answer agree.
+    let there = docker(&["image", "ls", "-q", &name]);
+    assert_eq!(there.is_empty(), loaded.is_none(), "{there:?} {loaded:?}");
 }
