@@ -14,8 +14,9 @@ async fn load(
     config: &ImageConfig,
     tags: &[TaggedName],
 ) -> Result<Loaded, TransportError> {
-    let loaded = daemon.load(body, config, tags, &CancellationToken::new());
-    Ok(loaded.await?.expect("nobody called it off"))
+    let nobody = CancellationToken::new();
+    let loaded = daemon.load(body, config, tags, &nobody).await?;
+    Ok(loaded.expect("nobody called it off"))
 }
 
 #[tokio::test]
