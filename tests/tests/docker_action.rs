@@ -72,7 +72,6 @@ fn run(name: &str, folder: &Path, inputs: &BTreeMap<&str, &str>) -> i32 {
 }
 
 #[test]
-#[ignore = "`minifier xray` is not on the command line yet"]
 fn docker_action_gates_writes_the_summary_and_the_findings() {
     let recipe = fixture("nginx").expect("the fixture is there");
     let image = recipe.image();

@@ -171,8 +171,8 @@ impl Grounds<'_> {
             "RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev",
         ));
         all.extend(self.about(WasteKind::YarnCache, "clean-yarn-cache", "Keep Yarn's cache out of the image", "RUN --mount=type=cache,target=/usr/local/share/.cache/yarn yarn install --frozen-lockfile --production"));
-        all.extend(self.about(WasteKind::CargoCache, "build-rust-in-a-stage", "Build in a stage of its own, so that Cargo's registry stays behind", "FROM rust AS build\nWORKDIR /src\nCOPY . .\nRUN cargo build --release\nFROM gcr.io/distroless/cc-debian12:nonroot\nCOPY --from=build /src/target/release/PROGRAM /PROGRAM"));
-        all.extend(self.about(WasteKind::GoCache, "build-go-in-a-stage", "Build in a stage of its own, so that Go's caches stay behind", "FROM golang AS build\nWORKDIR /src\nCOPY . .\nRUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /program .\nFROM gcr.io/distroless/static-debian12:nonroot\nCOPY --from=build /program /program"));
+        all.extend(self.about(WasteKind::CargoCache, "build-rust-in-a-stage", "Build in a stage of its own, so that Cargo's registry stays behind", "FROM rust AS build\nWORKDIR /src\nCOPY . .\nRUN cargo build --release\nFROM debian:bookworm-slim\nCOPY --from=build /src/target/release/PROGRAM /PROGRAM"));
+        all.extend(self.about(WasteKind::GoCache, "build-go-in-a-stage", "Build in a stage of its own, so that Go's caches stay behind", "FROM golang AS build\nWORKDIR /src\nCOPY . .\nRUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /program .\nFROM scratch\nCOPY --from=build /program /program"));
         let development = self.packages.packages.iter().filter(|package| package.dev);
         let names: Vec<&str> = development
             .map(|package| package.name.as_str())
@@ -243,19 +243,15 @@ impl Grounds<'_> {
             .unwrap_or_default();
         let choices: &[Base] = match runtime.kind {
             RuntimeKind::Go | RuntimeKind::StaticNative => {
-                &[bases::DISTROLESS_STATIC, bases::SCRATCH]
+                &[bases::SCRATCH, bases::DISTROLESS_STATIC]
             }
-            RuntimeKind::Rust | RuntimeKind::DynamicNative => &[
-                bases::DISTROLESS_CC,
-                bases::DISTROLESS_BASE,
-                bases::DEBIAN_SLIM,
-            ],
-            RuntimeKind::Python => &[bases::DISTROLESS_PYTHON, bases::PYTHON_SLIM],
-            RuntimeKind::Node => &[bases::DISTROLESS_NODE, bases::NODE_ALPINE, bases::NODE_SLIM],
-            RuntimeKind::Java => &[bases::DISTROLESS_JAVA, bases::JRE_ALPINE],
+            RuntimeKind::Rust | RuntimeKind::DynamicNative => &[bases::DEBIAN_SLIM],
+            RuntimeKind::Python => &[bases::PYTHON_SLIM],
+            RuntimeKind::Node => &[bases::NODE_SLIM],
+            RuntimeKind::Java => &[bases::JRE_ALPINE],
             RuntimeKind::Ruby => &[bases::RUBY_SLIM],
-            RuntimeKind::Php => &[bases::PHP_ALPINE],
-            RuntimeKind::Dotnet => &[bases::DOTNET_CHISELED],
+            // No figure that could be told is known.
+            RuntimeKind::Php | RuntimeKind::Dotnet => &[],
         };
         // The runtime itself may be in layers above the base: it is what the choices have, too.
         let now = match runtime.kind {
