@@ -31,6 +31,8 @@ mod store;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unpacked_tests;
 mod waste;
 
 pub use analysis::{Analysis, XrayOptions, xray};

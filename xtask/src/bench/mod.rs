@@ -7,6 +7,7 @@ mod measure;
 mod memory;
 mod nodaemon;
 mod storm;
+mod xray;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -37,13 +38,15 @@ pub enum Part {
     Memory,
     /// Copying, unpacking and starting without a daemon.
     Nodaemon,
+    /// Analysing archives.
+    Xray,
 }
 
 /// Measures those parts, or all where none is named, and prints a Markdown table.
 pub fn run(parts: &[Part]) -> Result<()> {
     setup::run_without_ebpf()?;
     fixtures::ensure_all(
-        &fixtures::select(&["nginx", "node-express", "static"].map(str::to_owned))?,
+        &fixtures::select(&["java", "nginx", "node-express", "static"].map(str::to_owned))?,
         false,
     )?;
     let program = program(Profile::Release)?;
@@ -55,6 +58,7 @@ pub fn run(parts: &[Part]) -> Result<()> {
                 Part::Build => build::measure(&program)?,
                 Part::Memory => memory::measure(&program)?,
                 Part::Nodaemon => nodaemon::measure(&program)?,
+                Part::Xray => xray::measure(&program)?,
             });
         }
     }

@@ -3,6 +3,7 @@
 //! Asks first and installs only what is missing, so it is quick when all is there.
 
 mod daemon;
+mod dive;
 mod linker;
 mod packages;
 
@@ -37,4 +38,5 @@ pub fn run_for_reports() -> Result<()> {
     packages::install_missing_for(&[packages::Group::Reports])
 }
 
+pub use dive::ensure_dive;
 pub use linker::{ensure_installed as ensure_bpf_linker, path as bpf_linker};
