@@ -1,10 +1,12 @@
 //! What to do about it: each with the bytes that it saves on this image, the evidence, and the change to make.
 
+use bytesize::ByteSize;
+
 use super::bases::{self, Base};
 use super::entrypoint::Started;
 use super::model::{
-    DockerfileStep, Finding, FindingKind, ImageInfo, Packages, Recommendation, Runtime,
-    RuntimeKind, Security, Waste, WasteKind,
+    DockerfileStep, ImageInfo, Packages, Recommendation, Runtime, RuntimeKind, Security, Waste,
+    WasteKind,
 };
 use crate::image::ImageConfig;
 
@@ -43,7 +45,7 @@ pub(crate) fn recommendations(grounds: &Grounds<'_>) -> Vec<Recommendation> {
     all
 }
 
-fn recommendation(
+pub(super) fn recommendation(
     id: &str,
     title: &str,
     saves: u64,
@@ -60,8 +62,8 @@ fn recommendation(
     }
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().si().to_string()
 }
 
 impl Grounds<'_> {
@@ -81,8 +83,19 @@ impl Grounds<'_> {
             .paths
             .iter()
             .take(5)
-            .map(|place| format!("{} has {}", place.path, megabytes(place.bytes)))
+            .map(|place| format!("{} has {}", place.path, size(place.bytes)))
             .collect()
+    }
+
+    /// The largest places of a kind of waste, as words of a command.
+    fn words(&self, kind: WasteKind) -> String {
+        let places = self.of(kind).map_or(&[][..], |waste| &waste.paths);
+        let words: Vec<String> = places
+            .iter()
+            .take(5)
+            .map(|place| shell_words::quote(&place.path).into_owned())
+            .collect();
+        words.join(" ")
     }
 
     fn step_with(&self, words: &[&str]) -> Option<usize> {
@@ -198,7 +211,13 @@ impl Grounds<'_> {
                 )
             });
         }
-        all.extend(self.about(WasteKind::Tests, "remove-tests", "Leave out the tests of packages", "RUN find /usr/local/lib -depth -type d \\( -name test -o -name tests \\) -exec rm -rf {} +"));
+        let remove = format!("RUN rm -rf {}", self.words(WasteKind::Tests));
+        all.extend(self.about(
+            WasteKind::Tests,
+            "remove-tests",
+            "Leave out the tests of packages, in the step that installs them",
+            &remove,
+        ));
         all
     }
 
@@ -272,16 +291,13 @@ impl Grounds<'_> {
         let mut evidence = vec![format!(
             "{} runs on {} of a distribution and its runtime",
             native,
-            megabytes(now)
+            size(now)
         )];
-        evidence.extend(choices.iter().map(|base| {
-            format!(
-                "{}: about {} ({})",
-                base.name,
-                megabytes(base.size),
-                base.what
-            )
-        }));
+        evidence.extend(
+            choices
+                .iter()
+                .map(|base| format!("{}: about {} ({})", base.name, size(base.size), base.what)),
+        );
         Some(Recommendation {
             step: self.steps.iter().position(|step| step.base),
             ..recommendation(
@@ -320,7 +336,16 @@ impl Grounds<'_> {
     }
 
     fn strip(&self) -> Option<Recommendation> {
-        self.about(WasteKind::DebugInformation, "strip", "Strip debug information from programs and libraries", "RUN find /usr/local -type f -exec sh -c 'strip --strip-unneeded \"$1\" 2>/dev/null || true' _ {} \\;")
+        let strip = format!(
+            "RUN strip --strip-unneeded {}",
+            self.words(WasteKind::DebugInformation)
+        );
+        self.about(
+            WasteKind::DebugInformation,
+            "strip",
+            "Strip debug information from programs and libraries, in the step that brings them",
+            &strip,
+        )
     }
 
     fn hidden(&self) -> Option<Recommendation> {
@@ -389,98 +414,9 @@ impl Grounds<'_> {
                 0,
                 vec![format!(
                     "step {copy} copies everything, so that any change makes step {install} ({}) run again",
-                    megabytes(step.size)
+                    size(step.size)
                 )],
                 "COPY package.json package-lock.json ./\nRUN npm ci --omit=dev\nCOPY . .",
-            )
-        })
-    }
-
-    fn behaviour(&self) -> Vec<Recommendation> {
-        let mut all = Vec::new();
-        if self.security.runs_as_root {
-            let user = match self.config.user() {
-                "" => "the config names no user".to_owned(),
-                user => format!("the config names the user {user}"),
-            };
-            all.push(recommendation(
-                "non-root-user",
-                "Run as a user other than root",
-                0,
-                vec![user],
-                "RUN useradd --system --uid 10001 app\nUSER 10001",
-            ));
-        }
-        let lacks = |kind| {
-            self.security
-                .findings
-                .iter()
-                .find(|finding: &&Finding| finding.kind == kind)
-        };
-        if let Some(finding) = lacks(FindingKind::NoHealthcheck) {
-            all.push(recommendation(
-                "healthcheck",
-                "Say how to tell that it works",
-                0,
-                vec![finding.message.clone()],
-                "HEALTHCHECK --interval=30s --timeout=3s CMD [\"/PROGRAM\", \"--health\"]",
-            ));
-        }
-        let shell = self.started.first().filter(|first| {
-            matches!(
-                first.word.rsplit('/').next(),
-                Some("sh" | "bash" | "ash" | "dash")
-            ) || first.path.file_name().ends_with(b".sh")
-        });
-        let inits = ["tini", "dumb-init", "catatonit", "docker-init"];
-        let has_init = self.started.iter().any(|s| {
-            inits
-                .iter()
-                .any(|init| s.path.file_name() == init.as_bytes())
-        });
-        let inline = self
-            .config
-            .entrypoint()
-            .iter()
-            .chain(self.config.cmd())
-            .any(|word| word == "-c");
-        if let Some(first) = shell.filter(|_| !has_init && inline) {
-            all.push(recommendation(
-                "tini",
-                "Let an init program be process 1, or start the program without a shell",
-                0,
-                vec![format!("{} is process 1: it passes no signal on and reaps no orphan that it does not know", first.word)],
-                "RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*\nENTRYPOINT [\"tini\", \"--\"]\nCMD [\"PROGRAM\"]",
-            ));
-        }
-        all
-    }
-
-    fn secrets(&self) -> Option<Recommendation> {
-        let is_secret = |finding: &&Finding| {
-            matches!(
-                finding.kind,
-                FindingKind::PrivateKey
-                    | FindingKind::Credential
-                    | FindingKind::SecretInEnvironment
-                    | FindingKind::SecretInHistory
-            )
-        };
-        let evidence: Vec<String> = self
-            .security
-            .findings
-            .iter()
-            .filter(is_secret)
-            .take(5)
-            .map(|f| f.message.clone())
-            .collect();
-        (!evidence.is_empty()).then(|| {
-            recommendation(
-                "mount-secrets",
-                "Take secrets from mounts, and change those that have shipped",
-                0,
-                evidence,
-                "RUN --mount=type=secret,id=token TOKEN=$(cat /run/secrets/token) ./fetch",
             )
         })
     }

@@ -5,6 +5,7 @@
 //! else is made from these two. Nothing here prints, runs anything or reaches a network but through the transport.
 
 mod advice;
+mod advice_running;
 mod analysis;
 mod bases;
 mod binaries;

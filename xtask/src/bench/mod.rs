@@ -9,10 +9,12 @@ mod nodaemon;
 mod storm;
 mod xray;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::cargo::{Profile, program};
+use crate::cargo::{self, Profile};
 use crate::{fixtures, setup};
 
 /// One line of the result.
@@ -42,14 +44,18 @@ pub enum Part {
     Xray,
 }
 
-/// Measures those parts, or all where none is named, and prints a Markdown table.
-pub fn run(parts: &[Part]) -> Result<()> {
+/// Measures those parts, or all where none is named, of that program or of the release build, and prints a Markdown
+/// table.
+pub fn run(parts: &[Part], program: Option<PathBuf>) -> Result<()> {
     setup::run_without_ebpf()?;
     fixtures::ensure_all(
         &fixtures::select(&["java", "nginx", "node-express", "static"].map(str::to_owned))?,
         false,
     )?;
-    let program = program(Profile::Release)?;
+    let program = match program {
+        Some(program) => program,
+        None => cargo::program(Profile::Release)?,
+    };
     let mut rows = Vec::new();
     for part in Part::value_variants() {
         if parts.is_empty() || parts.contains(part) {

@@ -118,6 +118,8 @@ async fn analyse(
     let stored = open_image(location, &open)
         .await
         .map_err(errors::transport)?;
+    // Its line of progress gives way to that of the analysis.
+    drop(open);
     for note in &stored.notes {
         printer.note(format_args!("note: {note}"));
     }

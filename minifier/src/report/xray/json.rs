@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::xray::model::{Comparison, Xray};
 
-/// An analysis as one JSON object, indented, with a newline at its end.
+/// An analysis as one JSON object in one line: the tree of a large image would be twice as long with indentation.
 pub fn xray_json(xray: &Xray) -> String {
-    text(xray)
+    line(xray)
 }
 
-/// A comparison as one JSON object, indented, with a newline at its end.
+/// A comparison as one JSON object in one line.
 pub fn comparison_json(comparison: &Comparison) -> String {
-    text(comparison)
+    line(comparison)
 }
 
 /// JSON Schema (2020-12) of [`xray_json`].
@@ -37,9 +37,18 @@ fn schema<T: JsonSchema>(title: &str) -> String {
     text(&schema)
 }
 
+/// Indented, with a newline at its end.
 pub(super) fn text(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value)
-        .unwrap_or_else(|e| unreachable!("data of strings, numbers and lists serializes: {e}"));
+    ended(serde_json::to_string_pretty(value))
+}
+
+fn line(value: &impl Serialize) -> String {
+    ended(serde_json::to_string(value))
+}
+
+fn ended(text: serde_json::Result<String>) -> String {
+    let mut text =
+        text.unwrap_or_else(|e| unreachable!("data of strings, numbers and lists serializes: {e}"));
     text.push('\n');
     text
 }

@@ -43,7 +43,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            entries: 5_000_000,
+            entries: 2_000_000,
             // PATH_MAX of Linux.
             path: 4096,
             names: 1 << 30,
