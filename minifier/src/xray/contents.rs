@@ -64,7 +64,8 @@ impl Totals {
             } else if !std::mem::replace(&mut seen[id.index()], true)
                 && let Some(parent) = parent
             {
-                let own = (rootfs.node(id).size(), 1);
+                let node = rootfs.node(id);
+                let own = (node.size(), u64::from(node.content().is_some()));
                 totals[id.index()] = own;
                 add(&mut totals[parent.index()], own);
             }

@@ -8,7 +8,9 @@ use super::Analysis;
 use super::model::{FindingKind, PackageKind, RuntimeKind, Severity, Xray};
 use super::testing::{analyse, docker_image, docker_run};
 
-const FIXTURES: [&str; 8] = [
+/// Those with a distribution: `static` and `traps` have no package.
+const FIXTURES: [&str; 9] = [
+    "healthcheck",
     "nginx",
     "node-express",
     "python-gunicorn",

@@ -122,6 +122,7 @@ fn docker_trees_of_all_fixtures_are_those_that_umoci_unpacks_and_find_lists() {
         let inodes = String::from_utf8_lossy(&inodes);
         let files: BTreeSet<&str> = inodes.lines().collect();
         assert_eq!(xray.image.files, files.len() as u64, "{name}");
+        assert_eq!(xray.contents.tree.files, xray.image.files, "{name}");
         // `du` counts a file with several names once, as the analysis does.
         let du = capture(
             Command::new("du")

@@ -265,6 +265,7 @@ fn duplicates_count_all_but_one_and_no_hard_links() {
         .file("three", &[b'x'; 5000])
         .add(tar::EntryType::Link, "four", "one", b"")
         .file("other", &[b'y'; 5000])
+        .symlink("no-file", "other")
         .bytes();
     let xray = analyse(&image(&[tar], json!({}))).xray;
     let group = &xray.contents.duplicates[0];
