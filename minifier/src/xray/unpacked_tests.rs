@@ -32,8 +32,17 @@ struct Unpacked {
 
 fn unpacked(fixture: &str) -> Unpacked {
     let (dir, stored) = docker_image(&format!("minifier-fixture/{fixture}:latest"));
+    // umoci reads layers that are compressed only.
+    let from = format!("oci:{}:latest", dir.path().display());
+    let packed = dir.path().join("packed");
+    let to = format!("oci:{}:latest", packed.display());
+    capture(
+        Command::new("skopeo")
+            .args(["copy", "--quiet", "--dest-compress-format=gzip"])
+            .args(["--dest-compress-level=1", &from, &to]),
+    );
     let bundle = dir.path().join("bundle");
-    let image = format!("{}:latest", dir.path().display());
+    let image = format!("{}:latest", packed.display());
     capture(
         Command::new("umoci")
             .args(["unpack", "--image", &image])

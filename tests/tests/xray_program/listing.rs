@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use minifier_tests::Minifier;
 
@@ -42,7 +42,6 @@ fn a_listing_of_ten_million_entries_is_refused_in_bounded_memory() {
     let archive = archive(folder.path(), &[layer], &[id]);
     for options in [&[][..], &["--no-contents"]] {
         let minifier = Minifier::find().expect("the program is there");
-        let start = Instant::now();
         let mut child = minifier
             .command(folder.path())
             .args(["xray", "--quiet", "--target"])
@@ -67,11 +66,6 @@ fn a_listing_of_ten_million_entries_is_refused_in_bounded_memory() {
         assert_eq!(status.code(), Some(9), "{message}");
         assert!(message.contains("entries"), "{message}");
         assert!(peak > 0 && peak < MEMORY, "{peak} bytes");
-        assert!(
-            start.elapsed() < Duration::from_secs(120),
-            "{:?}",
-            start.elapsed()
-        );
     }
 }
 

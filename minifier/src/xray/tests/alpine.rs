@@ -85,8 +85,8 @@ fn packages_of_alpine_have_their_files_licences_sources_and_layers() {
     assert_eq!(
         found,
         [
-            "pkg:apk/alpine/busybox-binsh@1.36.1-r28?arch=x86_64 GPL-2.0-only busybox 8 1 1",
-            "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64 MIT - 600 1 0",
+            "pkg:apk/alpine/busybox-binsh@1.36.1-r28?arch=x86_64 GPL-2.0-only busybox 8 2 1",
+            "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64 MIT - 600 2 0",
         ]
     );
     assert_eq!(xray.image.distribution.unwrap().id, "alpine");
