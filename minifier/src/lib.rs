@@ -15,3 +15,4 @@ pub mod rootfs;
 pub mod runtime;
 pub mod trace;
 pub mod transport;
+pub mod xray;

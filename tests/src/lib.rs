@@ -6,9 +6,12 @@
 //!   temporary files;
 //! - [`tracing`] traces containers;
 //! - [`registry`] starts registries;
+//! - [`browser`] is a headless Chromium;
+//! - [`xray_sample`] is an analysis for renderers;
 //! - [`Before`] is taken before a run and tells afterwards what it left behind.
 
 mod answers;
+pub mod browser;
 mod checks;
 pub mod command;
 pub mod conformance;
@@ -23,6 +26,7 @@ pub mod tracing;
 pub mod transport;
 pub mod traps;
 pub mod ustar;
+pub mod xray_sample;
 
 pub use answers::Answers;
 pub use checks::{RootFs, run_checks};

@@ -17,7 +17,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rebuild", &["image", "rootfs", "plan"]),
     (
         "report",
-        &["analyze", "image", "plan", "probe", "rootfs", "trace"],
+        &[
+            "analyze", "image", "plan", "probe", "rootfs", "trace", "xray",
+        ],
+    ),
+    (
+        "xray",
+        &["analyze", "image", "plan", "rootfs", "trace", "transport"],
     ),
 ];
 

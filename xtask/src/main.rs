@@ -40,6 +40,9 @@ enum Task {
     Bench {
         /// Which parts; all when none is named.
         parts: Vec<bench::Part>,
+        /// Another build of minifier than the release build of this source tree.
+        #[arg(long)]
+        program: Option<PathBuf>,
     },
     /// Set everything up and run the tests, tier by tier.
     Test {
@@ -155,7 +158,7 @@ fn run(task: Task) -> Result<()> {
             refresh,
             write,
         }),
-        Task::Bench { parts } => bench::run(&parts),
+        Task::Bench { parts, program } => bench::run(&parts, program),
         Task::Test { tier, filter } => test::run(tier, filter.as_deref()),
     }
 }

@@ -23,6 +23,8 @@ pub enum Tier {
     Unit,
     /// `privileged_*`: root and eBPF.
     Privileged,
+    /// `browser_*`: Chromium.
+    Browser,
     /// `docker_*`: a Docker daemon and the fixtures' images.
     Docker,
     /// Not told by names: the kernels that people run (`cargo xtask kernels`), the usual ones of x86-64 and the newest
@@ -36,6 +38,7 @@ impl Tier {
     const ALL: [Self; 5] = [
         Self::Unit,
         Self::Privileged,
+        Self::Browser,
         Self::Docker,
         Self::Kernels,
         Self::Fuzz,
@@ -46,6 +49,8 @@ impl Tier {
         let name = test.rsplit("::").next().unwrap_or(test);
         if name.starts_with("privileged_") {
             Self::Privileged
+        } else if name.starts_with("browser_") {
+            Self::Browser
         } else if name.starts_with("docker_") {
             Self::Docker
         } else {
@@ -57,6 +62,7 @@ impl Tier {
         match self {
             Self::Unit => "unit",
             Self::Privileged => "privileged",
+            Self::Browser => "browser",
             Self::Docker => "docker",
             Self::Kernels => "kernels",
             Self::Fuzz => "fuzz",
@@ -79,7 +85,9 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
         }
         _ => {}
     }
-    if tiers != [Tier::Unit] {
+    if tiers == [Tier::Browser] {
+        phases.run("set-up", setup::run_for_reports)?;
+    } else if tiers != [Tier::Unit] {
         phases.run("set-up", setup::run)?;
         // What is tested is what the sources give.
         phases.run("build-ebpf", || build_ebpf::run(false))?;
@@ -264,6 +272,7 @@ mod tests {
             Tier::of("trace::tests::privileged_follows_forks"),
             Tier::Privileged
         );
+        assert_eq!(Tier::of("browser_page_loads"), Tier::Browser);
         assert_eq!(Tier::of("docker_nginx_answers"), Tier::Docker);
     }
 

@@ -53,6 +53,6 @@ Exit codes:
     7  container engine unavailable
     8  result could not be written
     9  image damaged or not understood
-   10  a check found mismatches (`minifier validate`)
+   10  a check failed: a rule of `xray --ci`, a mismatch of `validate`
   130  interrupted (Ctrl-C)
   143  terminated (SIGTERM)";

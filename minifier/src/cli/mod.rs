@@ -5,11 +5,13 @@ mod copy;
 mod doctor;
 mod error;
 mod exit;
+mod files;
 mod output;
 mod printer;
 mod signals;
 mod storage;
 mod validate;
+mod xray;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -54,6 +56,7 @@ enum Command {
     Build(Box<build::BuildArgs>),
     Copy(Box<copy::CopyArgs>),
     Doctor(doctor::DoctorArgs),
+    Xray(Box<xray::XrayArgs>),
     Validate(Box<validate::ValidateArgs>),
 }
 
@@ -99,6 +102,7 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
         }
         Command::Copy(args) => copy::exec(args, printer, signals.token()).await,
         Command::Doctor(args) => doctor::exec(args, printer).await,
+        Command::Xray(args) => xray::exec(args, printer, signals.token()).await,
         Command::Validate(args) => validate::exec(args, printer, signals.token()).await,
     };
     match (result, signals.received()) {

@@ -2,6 +2,7 @@
 
 mod model;
 mod summary;
+pub mod xray;
 
 pub use model::{
     Dropped, ImageReport, KeptPath, LayerReport, OutputReport, Packages, Report, ResultReport,

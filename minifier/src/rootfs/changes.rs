@@ -52,7 +52,7 @@ impl RootFs {
                 }
             }
         }
-        self.apply(layer, index)?;
+        self.apply(layer, index, Err)?;
         self.note_links(&mut before, older, linked);
         let mut changes = Changes::new();
         for (path, old) in before {

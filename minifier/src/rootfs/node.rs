@@ -8,6 +8,18 @@ use super::ContentRef;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub(super) u32);
 
+impl NodeId {
+    /// Its place among the nodes of its tree, from 0.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The node at a place. Places that [`super::RootFs::len`] does not cover panic when the node is asked for.
+    pub fn from_index(index: usize) -> Self {
+        Self(index as u32)
+    }
+}
+
 /// Time of last change, as tar carries it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mtime {

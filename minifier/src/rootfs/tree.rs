@@ -83,13 +83,20 @@ impl RootFs {
     pub fn merge(layers: impl IntoIterator<Item = LayerIndex>) -> Result<Self, MergeError> {
         let mut rootfs = Self::default();
         for (layer, index) in layers.into_iter().enumerate() {
-            rootfs.apply(layer, index)?;
+            rootfs.apply(layer, index, Err)?;
         }
         Ok(rootfs)
     }
 
+    /// Puts a layer on top of what is there. `on_error` says whether an entry that cannot be is passed over (`Ok`).
+    ///
     /// Whiteouts hide lower layers only, so they all come before this layer's own entries, wherever they stand.
-    pub(super) fn apply(&mut self, layer: usize, index: LayerIndex) -> Result<(), MergeError> {
+    pub fn apply(
+        &mut self,
+        layer: usize,
+        index: LayerIndex,
+        mut on_error: impl FnMut(MergeError) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
         for entry in &index.entries {
             match entry.kind {
                 EntryKind::Whiteout => self.remove(&entry.path),
@@ -104,12 +111,12 @@ impl RootFs {
                 EntryKind::HardLink { target } if self.lookup(target).is_none() => {
                     deferred.push(entry);
                 }
-                _ => self.add(layer, entry)?,
+                _ => self.add(layer, entry).or_else(&mut on_error)?,
             }
         }
         deferred
             .into_iter()
-            .try_for_each(|entry| self.add(layer, entry))
+            .try_for_each(|entry| self.add(layer, entry).or_else(&mut on_error))
     }
 
     fn add(&mut self, layer: usize, entry: LayerEntry) -> Result<(), MergeError> {
@@ -287,6 +294,12 @@ impl RootFs {
     /// The root directory.
     pub fn root(&self) -> NodeId {
         ROOT
+    }
+
+    /// How many nodes there have been, those that a later layer hides too.
+    #[expect(clippy::len_without_is_empty, reason = "there is always the root")]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     /// A node of this tree. Ids of another tree panic or give another node.

@@ -40,7 +40,7 @@ pub use overlay2::InPlaceError;
 pub use read::{OpenOptions, open_image, open_source};
 pub use select::{LayoutError, Select, Wanted, check_layers};
 pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};
-pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};
+pub use stored::{BlobMismatch, BlobRange, BlobStore, StoredImage, VerifiedReader};
 pub use write::{
     ArchiveInfo, LayerCompression, LevelError, Watch as ArchiveWatch, WriteError, WriteOptions,
     Written, bundle_to_stored, kept_annotations, write_archive, write_archive_file, write_image,

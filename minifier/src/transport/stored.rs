@@ -17,6 +17,23 @@ pub trait BlobStore: Send + Sync {
     fn repository(&self) -> Option<(&str, &str)> {
         None
     }
+
+    /// The range of a file that holds the blob as stored, where it lies in one: for readers that pass over most of
+    /// it. What is read there is not checked against the digest.
+    fn range(&self, _blob: &Descriptor) -> Option<BlobRange> {
+        None
+    }
+}
+
+/// A blob in a file.
+#[derive(Debug)]
+pub struct BlobRange {
+    /// The file.
+    pub file: std::fs::File,
+    /// Where the blob starts, in bytes.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub size: u64,
 }
 
 /// An image as it is stored somewhere.

@@ -102,11 +102,20 @@ pub(super) fn build(program: &Path, image: &str, options: &[&str]) -> Result<Bui
         .args(["build", "--quiet", "--target", image, "--report"])
         .arg(&file)
         .args(options);
-    let mut child = build
+    let peak = peak(&mut build)?;
+    let text = fs::read_to_string(&file).context("read the report")?;
+    fs::remove_file(&file).context("remove the report")?;
+    let report = serde_json::from_str(&text).context("understand the report")?;
+    Ok(Built { report, peak })
+}
+
+/// Runs a command without its output; gives its largest resident set, bytes.
+pub(super) fn peak(command: &mut Command) -> Result<u64> {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
-        .with_context(|| command::describe(&build))?;
+        .with_context(|| command::describe(command))?;
     let mut peak = 0;
     let status = loop {
         // The kernel keeps the peak: only what grows after the last look is missed.
@@ -117,12 +126,9 @@ pub(super) fn build(program: &Path, image: &str, options: &[&str]) -> Result<Bui
         thread::sleep(Duration::from_millis(5));
     };
     if !status.success() {
-        bail!("{} ended with {status}", command::describe(&build));
+        bail!("{} ended with {status}", command::describe(command));
     }
-    let text = fs::read_to_string(&file).context("read the report")?;
-    fs::remove_file(&file).context("remove the report")?;
-    let report = serde_json::from_str(&text).context("understand the report")?;
-    Ok(Built { report, peak })
+    Ok(peak)
 }
 
 /// `VmHWM` of a process, bytes.

@@ -7,11 +7,14 @@ mod measure;
 mod memory;
 mod nodaemon;
 mod storm;
+mod xray;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::cargo::{Profile, program};
+use crate::cargo::{self, Profile};
 use crate::{fixtures, setup};
 
 /// One line of the result.
@@ -37,16 +40,22 @@ pub enum Part {
     Memory,
     /// Copying, unpacking and starting without a daemon.
     Nodaemon,
+    /// Analysing archives.
+    Xray,
 }
 
-/// Measures those parts, or all where none is named, and prints a Markdown table.
-pub fn run(parts: &[Part]) -> Result<()> {
+/// Measures those parts, or all where none is named, of that program or of the release build, and prints a Markdown
+/// table.
+pub fn run(parts: &[Part], program: Option<PathBuf>) -> Result<()> {
     setup::run_without_ebpf()?;
     fixtures::ensure_all(
-        &fixtures::select(&["nginx", "node-express", "static"].map(str::to_owned))?,
+        &fixtures::select(&["java", "nginx", "node-express", "static"].map(str::to_owned))?,
         false,
     )?;
-    let program = program(Profile::Release)?;
+    let program = match program {
+        Some(program) => program,
+        None => cargo::program(Profile::Release)?,
+    };
     let mut rows = Vec::new();
     for part in Part::value_variants() {
         if parts.is_empty() || parts.contains(part) {
@@ -55,6 +64,7 @@ pub fn run(parts: &[Part]) -> Result<()> {
                 Part::Build => build::measure(&program)?,
                 Part::Memory => memory::measure(&program)?,
                 Part::Nodaemon => nodaemon::measure(&program)?,
+                Part::Xray => xray::measure(&program)?,
             });
         }
     }

@@ -3,6 +3,7 @@
 //! Asks first and installs only what is missing, so it is quick when all is there.
 
 mod daemon;
+mod dive;
 mod linker;
 mod packages;
 
@@ -32,4 +33,10 @@ pub fn run_without_engine() -> Result<()> {
     packages::install_missing_for(&[packages::Group::Oci])
 }
 
+/// What the tests of reports need.
+pub fn run_for_reports() -> Result<()> {
+    packages::install_missing_for(&[packages::Group::Reports])
+}
+
+pub use dive::ensure_dive;
 pub use linker::{ensure_installed as ensure_bpf_linker, path as bpf_linker};

@@ -19,6 +19,8 @@ pub(super) enum Group {
     Images,
     /// Compiling the kernel side.
     Ebpf,
+    /// Looking at reports as people do.
+    Reports,
     /// Compiling for arm64.
     Arm64,
 }
@@ -70,6 +72,7 @@ const NEEDS: &[Need] = &[
     package(Group::Ebpf, "llvm-22-dev"),
     package(Group::Ebpf, "rustc-web"),
     package(Group::Ebpf, "zlib1g-dev"),
+    program(Group::Reports, "chromium", "chromium"),
     package(Group::Arm64, "gcc-aarch64-linux-gnu"),
     package(Group::Arm64, "libc6-dev-arm64-cross"),
     package(Group::Arm64, "libstd-rust-web-dev"),
@@ -78,7 +81,7 @@ const NEEDS: &[Need] = &[
 
 /// Installs what is missing of every group.
 pub(super) fn install_missing() -> Result<()> {
-    install_missing_for(&[Group::Oci, Group::Images, Group::Ebpf])
+    install_missing_for(&[Group::Oci, Group::Images, Group::Ebpf, Group::Reports])
 }
 
 /// Installs what is missing of `groups`.

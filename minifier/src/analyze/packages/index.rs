@@ -82,14 +82,15 @@ pub fn read_packages(files: &Files<'_>) -> Result<PackageIndex, ReadError> {
 }
 
 /// Finds files by the names that databases have for them: often from before `/bin` became a link to `/usr/bin`.
-pub(super) struct Finder<'a> {
+pub struct Finder<'a> {
     pub(super) files: Files<'a>,
     /// Directory as named, to the node of the directory that it is.
     dirs: BTreeMap<Vec<u8>, Option<NodeId>>,
 }
 
 impl<'a> Finder<'a> {
-    pub(super) fn new(files: Files<'a>) -> Self {
+    /// Finds files in this tree.
+    pub fn new(files: Files<'a>) -> Self {
         Self {
             files,
             dirs: BTreeMap::new(),
@@ -97,7 +98,7 @@ impl<'a> Finder<'a> {
     }
 
     /// The file at `path` (absolute, as a database names it), unless it is missing, a directory or a link to one.
-    pub(super) fn file(&mut self, path: &[u8]) -> Option<NodeId> {
+    pub fn file(&mut self, path: &[u8]) -> Option<NodeId> {
         let cut = path.iter().rposition(|&b| b == b'/')?;
         let (dir, name) = (&path[..cut], &path[cut + 1..]);
         let rootfs = self.files.rootfs;

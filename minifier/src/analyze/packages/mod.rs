@@ -9,4 +9,4 @@ mod dpkg;
 mod index;
 mod language;
 
-pub use index::{Package, PackageIndex, PackageManager, read_packages};
+pub use index::{Finder, Package, PackageIndex, PackageManager, read_packages};

@@ -31,10 +31,11 @@ pub fn index_layer<I: TarInput>(
 ) -> Result<IndexedLayer, TarError> {
     let mut indexed = IndexedLayer::default();
     while let Some(member) = reader.next_member()? {
-        let (at, offset) = (member.body_at, member.header_at);
-        let (name, sparse) = (member.name.clone(), member.sparse.clone());
-        let entry = entry(member, layer).map_err(|what| TarError::member(offset, &name, what))?;
-        let Some(entry) = entry else { continue };
+        let at = member.body_at;
+        let sparse = member.sparse.clone();
+        let Some(entry) = layer_entry(member, layer)? else {
+            continue;
+        };
         if let (EntryKind::File(_), Some(map)) = (&entry.kind, sparse) {
             indexed.sparse.insert(at, map);
         }
@@ -43,7 +44,12 @@ pub fn index_layer<I: TarInput>(
     Ok(indexed)
 }
 
-/// What a member says about the tree; nothing for AUFS metadata.
+/// What a member of a layer's tar says about the tree; nothing for AUFS metadata.
+pub fn layer_entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, TarError> {
+    let (offset, name) = (member.header_at, member.name.clone());
+    entry(member, layer).map_err(|what| TarError::member(offset, &name, what))
+}
+
 fn entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, String> {
     if member
         .name

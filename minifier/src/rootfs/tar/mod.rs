@@ -19,7 +19,7 @@ mod tests;
 
 pub use compression::{Compression, CompressionError, decompress};
 pub use error::TarError;
-pub use index::{IndexedLayer, index_layer};
+pub use index::{IndexedLayer, index_layer, layer_entry};
 pub use input::{StreamInput, TarInput};
 pub use member::Member;
 pub use reader::{MemberBody, TarReader};

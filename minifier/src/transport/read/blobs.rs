@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::image::{Descriptor, Digest};
 use crate::transport::error::TransportError;
-use crate::transport::stored::BlobStore;
+use crate::transport::stored::{BlobRange, BlobStore};
 
 /// A range of an open file.
 #[derive(Debug, Clone)]
@@ -71,6 +71,18 @@ impl BlobStore for FileBlobs {
                 doing: format!("open blob {}", blob.digest),
                 source: io::ErrorKind::NotFound.into(),
             }),
+        }
+    }
+
+    fn range(&self, blob: &Descriptor) -> Option<BlobRange> {
+        match (self.ranges.get(&blob.digest), &self.others) {
+            (Some(range), _) => Some(BlobRange {
+                file: range.file.try_clone().ok()?,
+                offset: range.at,
+                size: range.len,
+            }),
+            (None, Some(others)) => others.range(blob),
+            (None, None) => None,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::image::{Descriptor, MAX_DOCUMENT};
 use crate::rootfs::ImagePath;
 use crate::transport::error::TransportError;
 use crate::transport::select::{Documents, LayoutError, blob_path, display};
-use crate::transport::stored::BlobStore;
+use crate::transport::stored::{BlobRange, BlobStore};
 
 /// A folder with an OCI layout.
 pub(in crate::transport) struct LayoutDir {
@@ -105,5 +105,15 @@ impl BlobStore for LayoutDir {
             Some(file) => Ok(Box::new(file)),
             None => Err(io_error(io::ErrorKind::NotFound.into())),
         }
+    }
+
+    fn range(&self, blob: &Descriptor) -> Option<BlobRange> {
+        let file = self.file(&blob_path(blob.digest)).ok()??;
+        let size = file.metadata().ok()?.len();
+        Some(BlobRange {
+            file,
+            offset: 0,
+            size,
+        })
     }
 }

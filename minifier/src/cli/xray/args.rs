@@ -1,0 +1,139 @@
+//! The options of `minifier xray`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+
+use crate::cli::storage::ReadArgs;
+use crate::image::Platform;
+use crate::report::xray::Form;
+use crate::transport::Location;
+use crate::xray::gate::{Budget, Level, parse_size};
+
+const EXAMPLES: &str = "\
+Examples:
+  What is in an image, and what to do about it
+      minifier xray --target app:latest
+      minifier xray --target oci:build:app --output html=app.html
+  A gate in CI, with a summary for the job and findings for code scanning
+      minifier xray --target app:$SHA --ci --max-size 150MB --output text \\
+          --output markdown=summary.md --output sarif=app.sarif
+  What changed
+      minifier xray --compare app:latest app:slim
+  A bill of materials
+      minifier xray --target app:latest --output spdx=app.spdx.json";
+
+/// Analyse an image: what is in it, what it costs, and what to do about it
+///
+/// Nothing is run or built. The image may lie anywhere that `minifier build --target` takes it from. With --ci every
+/// rule of the gate is evaluated and shown, and the exit code is 10 where one fails.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(in crate::cli) struct XrayArgs {
+    /// Image to analyse: a name in the Docker daemon, or a place with its transport
+    #[arg(long, value_name = "IMAGE", required_unless_present = "compare")]
+    pub(super) target: Option<Location>,
+
+    /// Tell what changed from the first image to the second
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with_all = ["target", "ci"])]
+    pub(super) compare: Option<Vec<Location>>,
+
+    /// Form of the report, on stdout or in a file (repeatable): text, json, markdown, sarif, spdx, cyclonedx, html
+    /// [default: text]
+    #[arg(long, value_name = "FORM[=FILE]")]
+    pub(super) output: Vec<Output>,
+
+    /// Show every item of every section in text
+    #[arg(long, conflicts_with = "brief")]
+    pub(super) details: bool,
+
+    /// Show the summary, the gate and what to do only in text
+    #[arg(long)]
+    pub(super) brief: bool,
+
+    /// Platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
+    #[arg(long)]
+    pub(super) platform: Option<Platform>,
+
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Gate for CI")]
+pub(super) struct GateArgs {
+    /// Evaluate the rules; exit with 10 where one fails
+    #[arg(long)]
+    pub(super) ci: bool,
+
+    /// File of rules in the form of dive's .dive-ci [default: .dive-ci where it is there]
+    #[arg(long, value_name = "FILE", requires = "ci")]
+    pub(super) ci_config: Option<PathBuf>,
+
+    /// Largest size, such as 100MB
+    #[arg(long, value_name = "SIZE", requires = "ci", value_parser = parse_size)]
+    pub(super) max_size: Option<u64>,
+
+    /// Budget by language: auto, go, rust, python, node or java, with limits of its own as in go=15MB/25MB
+    #[arg(long, value_name = "LANGUAGE[=TARGET/MAX]", requires = "ci")]
+    pub(super) budget: Option<Budget>,
+
+    /// Keys and credentials: off, warn or fail
+    #[arg(long, value_name = "LEVEL", requires = "ci")]
+    pub(super) secrets: Option<Level>,
+
+    /// A container that runs as root: off, warn or fail
+    #[arg(long, value_name = "LEVEL", requires = "ci")]
+    pub(super) root_user: Option<Level>,
+
+    /// Fail where the recommendations would save that many bytes
+    #[arg(long, value_name = "SIZE", requires = "ci", value_parser = parse_size)]
+    pub(super) fixable_waste: Option<u64>,
+
+    /// Look at sizes and names only, which is quick: no packages, secrets or programs
+    #[arg(long)]
+    pub(super) no_contents: bool,
+}
+
+/// One value of `--output`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Output {
+    /// The form.
+    pub(super) form: Form,
+    /// Where; none for stdout.
+    pub(super) file: Option<PathBuf>,
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (form, file) = match text.split_once('=') {
+            Some((_, "")) => return Err("the name of the file is empty".into()),
+            Some((form, file)) => (form, Some(file.into())),
+            None => (text, None),
+        };
+        Ok(Self {
+            form: form.parse()?,
+            file,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_are_forms_with_or_without_a_file() {
+        let html: Output = "html=a=b.html".parse().unwrap();
+        assert_eq!(html.file.as_deref(), Some("a=b.html".as_ref()));
+        let text: Output = "text".parse().unwrap();
+        assert_eq!((text.form, text.file), (Form::Text, None));
+        assert!("pdf".parse::<Output>().is_err());
+        assert!("json=".parse::<Output>().is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! Reading, analysing, evaluating the gate, and writing the forms that were asked for.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use bytesize::ByteSize;
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{GateArgs, Output, XrayArgs};
+use crate::cli::build::errors;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::files::write_whole;
+use crate::cli::printer::Printer;
+use crate::cli::storage::control;
+use crate::report::xray::{DEFAULT_WIDTH, Details, Form, Settings, sbom_time};
+use crate::transport::{Location, open_image};
+use crate::xray::gate::{GateConfig, evaluate};
+use crate::xray::{Analysis, ScanOptions, Xray, XrayError, XrayOptions, compare, xray};
+
+/// The file of rules that is read where none is named.
+const DEFAULT_RULES: &str = ".dive-ci";
+
+pub(in crate::cli) async fn exec(
+    args: &XrayArgs,
+    printer: &Printer,
+    cancel: &CancellationToken,
+) -> Result<Exit, CliError> {
+    let outputs = outputs(args)?;
+    let rules = match args.gate.ci {
+        true => Some(rules(&args.gate)?),
+        false => None,
+    };
+    if let Some([from, to]) = args.compare.as_deref() {
+        let from = analyse(args, from, printer, cancel).await?;
+        let to = analyse(args, to, printer, cancel).await?;
+        let comparison = compare(&from, &to);
+        let settings = settings(args, &to.xray)?;
+        return write(&outputs, printer, |form| {
+            form.render_comparison(&comparison, &settings)
+                .map_err(|e| CliError::new(Exit::Usage, e))
+        });
+    }
+    let target = args
+        .target
+        .as_ref()
+        .ok_or_else(|| CliError::new(Exit::Usage, anyhow!("no image is given")))?;
+    let mut analysis = analyse(args, target, printer, cancel).await?;
+    if let Some(rules) = rules {
+        analysis.xray.gate = Some(evaluate(&analysis.xray, &rules));
+    }
+    let settings = settings(args, &analysis.xray)?;
+    write(&outputs, printer, |form| {
+        Ok(form.render(&analysis.xray, &settings))
+    })?;
+    Ok(match &analysis.xray.gate {
+        Some(gate) if !gate.passed => Exit::CheckFailed,
+        _ => Exit::Success,
+    })
+}
+
+/// The forms, of which at most one goes to stdout.
+fn outputs(args: &XrayArgs) -> Result<Vec<Output>, CliError> {
+    let to_stdout = args.output.iter().filter(|output| output.file.is_none());
+    if to_stdout.count() > 1 {
+        let error = anyhow!("write two forms to standard output");
+        return Err(
+            CliError::new(Exit::Usage, error).hint("give all but one a file: --output json=FILE")
+        );
+    }
+    let mut outputs = args.output.clone();
+    if outputs.is_empty() {
+        outputs.push(Output {
+            form: Form::Text,
+            file: None,
+        });
+    }
+    Ok(outputs)
+}
+
+/// dive's file, where it is there, and what the options say on top.
+fn rules(args: &GateArgs) -> Result<GateConfig, CliError> {
+    let usage = |error: anyhow::Error| CliError::new(Exit::Usage, error);
+    let file = args.ci_config.as_deref();
+    let path = file.unwrap_or(Path::new(DEFAULT_RULES));
+    let doing = || format!("read the rules {}", path.display());
+    let mut rules = match fs::read_to_string(path) {
+        Ok(text) => GateConfig::from_dive_ci(&text)
+            .with_context(doing)
+            .map_err(usage)?,
+        Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            GateConfig::default()
+        }
+        Err(error) => return Err(usage(anyhow::Error::new(error).context(doing()))),
+    };
+    rules.max_size = args.max_size.or(rules.max_size);
+    rules.budget = args.budget.or(rules.budget);
+    rules.secrets = args.secrets.unwrap_or(rules.secrets);
+    rules.root_user = args.root_user.unwrap_or(rules.root_user);
+    rules.fixable_waste = args.fixable_waste.or(rules.fixable_waste);
+    Ok(rules)
+}
+
+/// Reads and analyses one image.
+async fn analyse(
+    args: &XrayArgs,
+    location: &Location,
+    printer: &Printer,
+    cancel: &CancellationToken,
+) -> Result<Analysis, CliError> {
+    let open = args
+        .read
+        .open(args.platform.as_ref(), control(printer, "open", cancel));
+    let stored = open_image(location, &open)
+        .await
+        .map_err(errors::transport)?;
+    // Its line of progress gives way to that of the analysis.
+    drop(open);
+    for note in &stored.notes {
+        printer.note(format_args!("note: {note}"));
+    }
+    let options = XrayOptions {
+        scan: ScanOptions {
+            contents: !args.gate.no_contents,
+            ..ScanOptions::default()
+        },
+        now: Timestamp::now(),
+    };
+    let stage = printer.stage("analyse");
+    let watch = move |read: u64, of: u64| {
+        let bytes = |bytes| ByteSize::b(bytes).display().si().to_string();
+        stage.at(format!("{} of {}", bytes(read), bytes(of)));
+    };
+    // It changes nothing anywhere, so that nobody has to wait for it when the user gives up.
+    let analysing = spawn_blocking(move || xray(&stored, &options, &watch));
+    let analysed = cancel
+        .run_until_cancelled(analysing)
+        .await
+        .ok_or_else(|| CliError::new(Exit::Interrupted, anyhow!("interrupted")))?;
+    match analysed {
+        Ok(analysis) => analysis.map_err(|error| match error {
+            XrayError::TooManyEntries { .. } => CliError::new(Exit::ImageInvalid, error),
+        }),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn settings(args: &XrayArgs, xray: &Xray) -> Result<Settings, CliError> {
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let columns = || {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        (size.ws_col > 0).then(|| usize::from(size.ws_col))
+    };
+    Ok(Settings {
+        width: match io::stdout().is_terminal() {
+            true => columns().unwrap_or(DEFAULT_WIDTH),
+            false => DEFAULT_WIDTH,
+        },
+        details: match (args.brief, args.details) {
+            (true, _) => Details::Brief,
+            (_, true) => Details::Full,
+            _ => Details::Normal,
+        },
+        created: sbom_time(xray, epoch.as_deref()).map_err(|e| CliError::new(Exit::Usage, e))?,
+    })
+}
+
+/// Renders every form first, so that nothing is written where one cannot be.
+fn write(
+    outputs: &[Output],
+    printer: &Printer,
+    render: impl Fn(Form) -> Result<String, CliError>,
+) -> Result<Exit, CliError> {
+    let rendered = outputs
+        .iter()
+        .map(|output| Ok((output, render(output.form)?)))
+        .collect::<Result<Vec<_>, CliError>>()?;
+    for (output, text) in rendered {
+        match &output.file {
+            Some(file) => write_whole(file, &text)
+                .with_context(|| format!("write the report to {}", file.display()))
+                .map_err(|e| CliError::new(Exit::OutputFailed, e))?,
+            None => printer
+                .result(&text)
+                .map_err(|e| CliError::new(Exit::OutputFailed, e))?,
+        }
+    }
+    Ok(Exit::Success)
+}

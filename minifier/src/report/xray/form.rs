@@ -1,0 +1,125 @@
+//! [`Form`]: the forms that a report has, and which renderer gives which.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::xray::model::{Comparison, Xray};
+
+use super::{
+    Details, comparison_json, cyclonedx, html, html_comparison, markdown, markdown_comparison,
+    sarif, spdx, terminal, terminal_comparison, xray_json,
+};
+
+/// A form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// For a terminal.
+    Text,
+    /// The data model.
+    Json,
+    /// For the summary of a job.
+    Markdown,
+    /// Findings for code scanning.
+    Sarif,
+    /// SPDX 2.3.
+    Spdx,
+    /// CycloneDX 1.5.
+    Cyclonedx,
+    /// One self-contained page.
+    Html,
+}
+
+/// What a renderer has to know besides the data.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Columns of the terminal, or [`DEFAULT_WIDTH`](super::DEFAULT_WIDTH).
+    pub width: usize,
+    /// How much [`Form::Text`] shows.
+    pub details: Details,
+    /// The time that bills of materials bear, see [`sbom_time`](super::sbom_time).
+    pub created: Timestamp,
+}
+
+/// A form that a comparison does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "write a comparison as {0}: that form describes one image; compare as `text`, `json`, `markdown` or `html`, or \
+     write one for each image"
+)]
+pub struct NotForComparisons(Form);
+
+impl Form {
+    /// All of them, with their names.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("text", Self::Text),
+        ("json", Self::Json),
+        ("markdown", Self::Markdown),
+        ("sarif", Self::Sarif),
+        ("spdx", Self::Spdx),
+        ("cyclonedx", Self::Cyclonedx),
+        ("html", Self::Html),
+    ];
+
+    /// An analysis in this form.
+    pub fn render(self, xray: &Xray, settings: &Settings) -> String {
+        match self {
+            Self::Text => terminal(xray, settings.width, settings.details),
+            Self::Json => xray_json(xray),
+            Self::Markdown => markdown(xray),
+            Self::Sarif => sarif(xray),
+            Self::Spdx => spdx(xray, settings.created),
+            Self::Cyclonedx => cyclonedx(xray, settings.created),
+            Self::Html => html(xray),
+        }
+    }
+
+    /// A comparison in this form.
+    ///
+    /// # Errors
+    ///
+    /// Where the form describes one image: SARIF, SPDX and CycloneDX.
+    pub fn render_comparison(
+        self,
+        comparison: &Comparison,
+        settings: &Settings,
+    ) -> Result<String, NotForComparisons> {
+        match self {
+            Self::Text => Ok(terminal_comparison(
+                comparison,
+                settings.width,
+                settings.details,
+            )),
+            Self::Json => Ok(comparison_json(comparison)),
+            Self::Markdown => Ok(markdown_comparison(comparison)),
+            Self::Html => Ok(html_comparison(comparison)),
+            Self::Sarif | Self::Spdx | Self::Cyclonedx => Err(NotForComparisons(self)),
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(_, form)| form == self);
+        f.write_str(name.map_or("", |(name, _)| name))
+    }
+}
+
+impl FromStr for Form {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|&(_, form)| form)
+            .ok_or_else(|| {
+                format!(
+                    "expected one of `{}`",
+                    Self::ALL.map(|(name, _)| name).join("`, `")
+                )
+            })
+    }
+}

@@ -1,0 +1,130 @@
+//! What the page's script works on: the data model with the tree in columns, and names for its kinds.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::super::names;
+use super::super::text::identifier;
+use super::super::totals;
+use super::tree::{FILE_KINDS, TreeColumns};
+use crate::xray::model::{
+    Binaries, BrokenNeed, Comparison, Directory, DockerfileStep, DuplicateGroup, Efficiency,
+    Estimate, GateReport, ImageInfo, KindTotal, LargeFile, LayerInfo, PackageKind, Packages,
+    Recommendation, Security, UnusedLibrary, Waste, Xray,
+};
+
+/// An [`Xray`] for the page.
+#[derive(Debug, Serialize)]
+pub(super) struct PageData<'a> {
+    minifier: &'a str,
+    character: String,
+    efficiency_text: String,
+    findings_text: String,
+    savings: u64,
+    image: &'a ImageInfo,
+    layers: &'a [LayerInfo],
+    efficiency: &'a Efficiency,
+    dockerfile: &'a [DockerfileStep],
+    tree: TreeColumns<'a>,
+    largest_files: &'a [LargeFile],
+    largest_directories: &'a [Directory],
+    kinds: &'a [KindTotal],
+    duplicates: &'a [DuplicateGroup],
+    duplicate_bytes: u64,
+    packages: &'a Packages,
+    broken: &'a [BrokenNeed],
+    unused: &'a [UnusedLibrary],
+    waste: &'a [Waste],
+    security: &'a Security,
+    recommendations: &'a [Recommendation],
+    estimate: &'a Option<Estimate>,
+    problems: &'a [String],
+    gate: &'a Option<GateReport>,
+    names: Names,
+}
+
+impl<'a> PageData<'a> {
+    pub(super) fn new(xray: &'a Xray) -> Self {
+        let Binaries { broken, unused, .. } = &xray.binaries;
+        let contents = &xray.contents;
+        Self {
+            minifier: &xray.minifier,
+            character: totals::character(&xray.image),
+            efficiency_text: totals::efficiency(&xray.efficiency),
+            findings_text: totals::findings(&xray.security.findings),
+            savings: totals::savings(&xray.image, &xray.recommendations),
+            image: &xray.image,
+            layers: &xray.layers,
+            efficiency: &xray.efficiency,
+            dockerfile: &xray.dockerfile,
+            tree: TreeColumns::new(&contents.tree),
+            largest_files: &contents.largest_files,
+            largest_directories: &contents.largest_directories,
+            kinds: &contents.kinds,
+            duplicates: &contents.duplicates,
+            duplicate_bytes: contents.duplicate_bytes,
+            packages: &xray.packages,
+            broken,
+            unused,
+            waste: &xray.waste,
+            security: &xray.security,
+            recommendations: &xray.recommendations,
+            estimate: &xray.estimate,
+            problems: &xray.problems,
+            gate: &xray.gate,
+            names: Names::new(xray),
+        }
+    }
+}
+
+/// What kinds are called.
+#[derive(Debug, Serialize)]
+struct Names {
+    packages: BTreeMap<String, &'static str>,
+    waste: BTreeMap<String, &'static str>,
+    file_kinds: BTreeMap<String, &'static str>,
+}
+
+impl Names {
+    fn new(xray: &Xray) -> Self {
+        Self {
+            packages: package_names(xray.packages.packages.iter().map(|p| p.kind)),
+            waste: xray
+                .waste
+                .iter()
+                .map(|w| (identifier(&w.kind), names::waste(w.kind)))
+                .collect(),
+            file_kinds: FILE_KINDS
+                .iter()
+                .map(|&kind| (identifier(&kind), names::files(kind)))
+                .collect(),
+        }
+    }
+}
+
+fn package_names(kinds: impl Iterator<Item = PackageKind>) -> BTreeMap<String, &'static str> {
+    kinds
+        .map(|kind| (identifier(&kind), names::packages(kind)))
+        .collect()
+}
+
+/// A [`Comparison`] for its page.
+#[derive(Debug, Serialize)]
+pub(super) struct ComparisonData<'a> {
+    comparison: &'a Comparison,
+    names: BTreeMap<String, &'static str>,
+}
+
+impl<'a> ComparisonData<'a> {
+    pub(super) fn new(comparison: &'a Comparison) -> Self {
+        let packages = comparison
+            .packages
+            .iter()
+            .flat_map(|change| change.from.iter().chain(&change.to));
+        Self {
+            comparison,
+            names: package_names(packages.map(|package| package.kind)),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+"use strict";
+
+// Text, numbers and elements. Nothing of an image ever becomes markup: all of it goes through textContent.
+
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+// Text without anything invisible or that changes the direction of writing.
+function shown(text) {
+  return String(text).replace(UNSAFE, (c) => {
+    const code = c.charCodeAt(0);
+    return code < 0x100 ? "\\x" + code.toString(16).padStart(2, "0") : "\\u{" + code.toString(16) + "}";
+  });
+}
+
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+function bytes(number) {
+  let value = number;
+  let unit = 0;
+  while (value >= 999.95 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return unit === 0 ? number + " B" : value.toFixed(1) + " " + UNITS[unit];
+}
+
+function percent(share) {
+  const value = share * 100;
+  return (share < 1 && value >= 99.95 ? 99.9 : value).toFixed(1) + " %";
+}
+
+function count(number, noun) {
+  return number.toLocaleString("en") + " " + noun + (number === 1 ? "" : "s");
+}
+
+function difference(from, to) {
+  if (from === to) return "±0";
+  return to > from ? "+" + bytes(to - from) : "−" + bytes(from - to);
+}
+
+// An element with properties (`class`, `text`, `on…` listeners, attributes) and children.
+function element(tag, properties, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "class") made.className = value;
+    else if (name === "text") made.textContent = shown(value);
+    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat()) {
+    if (child === null || child === undefined) continue;
+    made.append(child instanceof Node ? child : document.createTextNode(shown(child)));
+  }
+  return made;
+}
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+// The name of a path or program: never hyphenated, breaks anywhere.
+function name(text) {
+  return element("code", { class: "name", text });
+}
+
+function severity(level) {
+  return element("span", { class: "tag " + level, text: level });
+}
+
+const DATA = JSON.parse(byId("data").textContent);

@@ -1,0 +1,111 @@
+//! A comparison as Markdown.
+
+use crate::xray::model::Comparison;
+
+use super::super::names;
+use super::super::text::{count, difference, percent, size};
+use super::document::{Document, LIMIT};
+use super::escape::{code, text};
+use super::page::problems;
+
+/// The comparison as Markdown, at most [`LIMIT`] bytes.
+pub fn markdown_comparison(comparison: &Comparison) -> String {
+    let mut document = Document::new(LIMIT);
+    let (from, to) = (&comparison.from, &comparison.to);
+    document.paragraph(&format!(
+        "## {} → {}: {}",
+        code(&from.reference),
+        code(&to.reference),
+        difference(from.size, to.size)
+    ));
+    let bytes =
+        |name: &str, from, to| [name.to_owned(), size(from), size(to), difference(from, to)];
+    let number = |name: &str, from: u64, to: u64| {
+        let sign = if to >= from { "+" } else { "-" };
+        [
+            name.to_owned(),
+            from.to_string(),
+            to.to_string(),
+            format!("{sign}{}", to.abs_diff(from)),
+        ]
+    };
+    document.table(
+        ["", "From:", "To:", "Difference:"],
+        [
+            bytes("Size", from.size, to.size),
+            bytes("As stored", from.stored_size, to.stored_size),
+            number("Files", from.files, to.files),
+            number("Layers", from.layers as u64, to.layers as u64),
+            number("Packages", from.packages as u64, to.packages as u64),
+            [
+                "Efficiency".to_owned(),
+                percent(from.efficiency),
+                percent(to.efficiency),
+                format!("{:+.1}", (to.efficiency - from.efficiency) * 100.0),
+            ],
+        ],
+    );
+    problems(&mut document, &comparison.problems);
+    config(&mut document, comparison);
+    packages(&mut document, comparison);
+    let title = format!(
+        "{} changed, {} did not",
+        count(comparison.files.len() as u64, "file"),
+        comparison.unchanged_files
+    );
+    document.details(&title, |document| {
+        document.table(
+            ["Difference:", "How", "File"],
+            comparison.files.iter().map(|file| {
+                [
+                    difference(file.from_size, file.to_size),
+                    names::change(file.change).to_owned(),
+                    code(&file.path),
+                ]
+            }),
+        );
+    });
+    document.finish()
+}
+
+fn config(document: &mut Document, comparison: &Comparison) {
+    if comparison.config.is_empty() {
+        return;
+    }
+    document.paragraph("### Config");
+    document.table(
+        ["Field", "From", "To"],
+        comparison
+            .config
+            .iter()
+            .map(|value| [text(&value.field), code(&value.from), code(&value.to)]),
+    );
+}
+
+fn packages(document: &mut Document, comparison: &Comparison) {
+    if comparison.packages.is_empty() {
+        return;
+    }
+    let title = format!(
+        "{} changed",
+        count(comparison.packages.len() as u64, "package")
+    );
+    document.details(&title, |document| {
+        document.table(
+            ["Kind", "Package", "From", "To"],
+            comparison.packages.iter().filter_map(|change| {
+                let either = change.to.as_ref().or(change.from.as_ref())?;
+                let version = |side: &Option<crate::xray::model::PackageInfo>| {
+                    side.as_ref()
+                        .map_or_else(|| "—".to_owned(), |package| text(&package.version))
+                };
+                Some([
+                    names::packages(either.kind).to_owned(),
+                    code(&either.name),
+                    version(&change.from),
+                    version(&change.to),
+                ])
+            }),
+        );
+    });
+}

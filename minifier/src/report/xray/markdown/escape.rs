@@ -1,0 +1,61 @@
+//! Text of an image inside Markdown.
+
+use super::super::text::plain;
+
+/// `text` as it is, whatever is in it, inside a paragraph or a cell of a table: what Markdown or HTML could act on is
+/// written as an entity, which both know in both places.
+pub(super) fn text(text: &str) -> String {
+    let text = plain(text);
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' | '<' | '>' | '"' | '\'' | '|' | '`' | '*' | '_' | '~' | '[' | ']' | '\\' | '#'
+            | '!' | '@' | '$' => {
+                out.push_str(&format!("&#{};", c as u32));
+            }
+            // So that no address becomes a link.
+            ':' if out.ends_with("http") || out.ends_with("https") => out.push_str("&#58;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// `text` as it is, in the type of code. An element, since a code span cannot hold a `|` in a table.
+pub(super) fn code(name: &str) -> String {
+    format!("<code>{}</code>", text(name))
+}
+
+/// A block of code whose fence is longer than any in it.
+pub(super) fn block(language: &str, lines: &str) -> String {
+    let longest = lines
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    let fence = "`".repeat(longest.max(2) + 1);
+    let mut out = format!("{fence}{language}\n");
+    for line in super::super::text::plain_lines(lines) {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out.push_str(&fence);
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_is_text() {
+        assert_eq!(text("a|<b>&\n"), "a&#124;&#60;b&#62;&#38;&#92;x0a");
+        assert_eq!(text("https://x"), "https&#58;//x");
+    }
+
+    #[test]
+    fn fences_cannot_be_closed_from_inside() {
+        assert_eq!(block("sh", "a\n````\nb"), "`````sh\na\n````\nb\n`````\n");
+    }
+}

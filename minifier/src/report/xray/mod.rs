@@ -1,0 +1,22 @@
+//! Renderers of `minifier xray`: functions from an [`Xray`](crate::xray::model::Xray) or a
+//! [`Comparison`](crate::xray::model::Comparison) to text. Nothing is read or written here, and what a renderer gives
+//! depends on nothing but what it takes.
+
+mod form;
+mod html;
+mod json;
+mod markdown;
+mod names;
+mod sarif;
+mod sbom;
+mod terminal;
+mod text;
+mod totals;
+
+pub use form::{Form, NotForComparisons, Settings};
+pub use html::{html, html_comparison};
+pub use json::{comparison_json, comparison_schema, xray_json, xray_schema};
+pub use markdown::{LIMIT as MARKDOWN_LIMIT, markdown, markdown_comparison};
+pub use sarif::sarif;
+pub use sbom::{SbomTimeError, cyclonedx, sbom_time, spdx};
+pub use terminal::{DEFAULT_WIDTH, Details, terminal, terminal_comparison};

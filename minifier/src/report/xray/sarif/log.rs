@@ -1,0 +1,156 @@
+//! The log: one run, with every rule and every finding.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::super::json;
+use super::super::text::{identifier, plain};
+use super::rules::{KINDS, rules};
+use super::uri::relative;
+use crate::xray::model::{Finding, Location, Severity, Xray};
+
+/// The findings as a SARIF log.
+pub fn sarif(xray: &Xray) -> String {
+    let mut seen = BTreeMap::new();
+    let results: Vec<Value> = xray
+        .security
+        .findings
+        .iter()
+        .map(|finding| result(xray, finding, &mut seen))
+        .collect();
+    let notifications: Vec<Value> = xray
+        .problems
+        .iter()
+        .map(|problem| json!({ "level": "warning", "message": message(problem) }))
+        .collect();
+    json::text(&json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {
+                "driver": {
+                    "name": "minifier",
+                    "version": xray.minifier,
+                    "semanticVersion": xray.minifier,
+                    "rules": rules(),
+                }
+            },
+            // The same image in the next run replaces these results, another image's stay.
+            "automationDetails": { "id": format!("minifier-xray/{}/", relative(&xray.image.reference)) },
+            "invocations": [{
+                "executionSuccessful": true,
+                "toolExecutionNotifications": notifications,
+            }],
+            "originalUriBaseIds": {
+                "ROOTFS": { "description": { "text": "the root directory of the container" } },
+                "IMAGE": { "description": { "text": "the image as stored: its config" } },
+            },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+            "properties": {
+                "image": xray.image.reference,
+                "imageId": xray.image.id,
+                "manifest": xray.image.manifest,
+                "platform": xray.image.platform,
+            },
+        }]
+    }))
+}
+
+fn result(xray: &Xray, finding: &Finding, seen: &mut BTreeMap<String, u32>) -> Value {
+    let rule = KINDS.iter().position(|&kind| kind == finding.kind);
+    let fingerprint = fingerprint(finding);
+    let number = seen.entry(fingerprint.clone()).or_default();
+    *number += 1;
+    json!({
+        "ruleId": identifier(&finding.kind),
+        "ruleIndex": rule,
+        "level": level(finding.severity),
+        "message": message(&finding.message),
+        "locations": [location(&finding.location)],
+        // The one that GitHub follows a finding by; it would take lines of the source tree otherwise.
+        "partialFingerprints": { "primaryLocationLineHash": format!("{fingerprint}:{number}") },
+        "properties": properties(xray, finding),
+    })
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    }
+}
+
+/// A message as plain text: brackets would make links (SARIF 3.11.6).
+fn message(text: &str) -> Value {
+    let mut escaped = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        if matches!(c, '[' | ']' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    json!({ "text": escaped })
+}
+
+fn location(location: &Location) -> Value {
+    // GitHub refuses a place without a line.
+    let place = |uri: String, base: &str, line: u64| {
+        json!({
+            "artifactLocation": { "uri": uri, "uriBaseId": base },
+            "region": { "startLine": line.max(1) },
+        })
+    };
+    match location {
+        Location::File { path, line, .. } => {
+            json!({ "physicalLocation": place(relative(path), "ROOTFS", line.unwrap_or(1)) })
+        }
+        Location::Config { field } => json!({
+            "physicalLocation": place("config.json".to_owned(), "IMAGE", 1),
+            "logicalLocations": [{ "name": field, "fullyQualifiedName": format!("config.{field}"), "kind": "member" }],
+        }),
+        Location::History { step } => json!({
+            "physicalLocation": place("config.json".to_owned(), "IMAGE", 1),
+            "logicalLocations": [{
+                "name": step.to_string(),
+                "fullyQualifiedName": format!("history[{step}]"),
+                "kind": "element",
+            }],
+        }),
+    }
+}
+
+fn properties(xray: &Xray, finding: &Finding) -> Value {
+    let mut properties = json!({});
+    if let Location::File { layer, visible, .. } = &finding.location {
+        properties["layer"] = (*layer).into();
+        properties["visible"] = (*visible).into();
+        if let Some(info) = xray.layers.get(*layer) {
+            properties["layerDiffId"] = info.diff_id.as_str().into();
+            properties["layerInstruction"] = plain(&info.instruction).into();
+        }
+    }
+    if !finding.detail.is_empty() {
+        properties["rule"] = plain(&finding.detail).into();
+    }
+    properties
+}
+
+/// What stays the same when the image is built again: kind, rule and place, without lines and layers.
+fn fingerprint(finding: &Finding) -> String {
+    let place = match &finding.location {
+        Location::File { path, .. } => format!("file\0{path}"),
+        Location::Config { field } => format!("config\0{field}"),
+        Location::History { .. } => format!("history\0{}", finding.message),
+    };
+    let mut hash = Sha256::new();
+    hash.update(identifier(&finding.kind));
+    hash.update([0]);
+    hash.update(&finding.detail);
+    hash.update([0]);
+    hash.update(place);
+    hex::encode(&hash.finalize()[..8])
+}

@@ -1,0 +1,139 @@
+//! CycloneDX 1.5 (JSON): the image as the described component, its packages as components.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::super::json;
+use super::super::text::plain;
+use super::licence::{Licence, licence};
+use super::{identity, time};
+use crate::xray::model::{PackageInfo, PackageKind, Xray};
+
+/// The packages of an image as a CycloneDX document of the time `created`.
+pub fn cyclonedx(xray: &Xray, created: Timestamp) -> String {
+    let mut components = Vec::new();
+    let mut references = Vec::new();
+    if let Some(distribution) = &xray.image.distribution {
+        references.push("distribution".to_owned());
+        components.push(json!({
+            "bom-ref": "distribution",
+            "type": "operating-system",
+            "name": plain(&distribution.id),
+            "version": plain(&distribution.version),
+            "description": plain(&distribution.name),
+        }));
+    }
+    for (index, info) in xray.packages.packages.iter().enumerate() {
+        let reference = format!("package-{}", identity::of_package(info, index));
+        components.push(component(xray, info, &reference));
+        references.push(reference);
+    }
+    let aggregate = if xray.is_partial() {
+        "incomplete"
+    } else {
+        "unknown"
+    };
+    json::text(&json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "serialNumber": format!("urn:uuid:{}", identity::uuid(xray, "cyclonedx")),
+        "version": 1,
+        "metadata": {
+            "timestamp": time::text(created),
+            "tools": {
+                "components": [{ "type": "application", "name": "minifier", "version": xray.minifier }],
+            },
+            "component": image(xray),
+        },
+        "components": components,
+        "dependencies": [{ "ref": "image", "dependsOn": references }],
+        "compositions": [{ "aggregate": aggregate, "assemblies": ["image"] }],
+    }))
+}
+
+fn property(name: &str, value: &str) -> Value {
+    json!({ "name": format!("minifier:{name}"), "value": plain(value) })
+}
+
+fn image(xray: &Xray) -> Value {
+    let image = &xray.image;
+    let mut properties = vec![
+        property("image:id", &image.id),
+        property("image:platform", &image.platform),
+        property("image:size", &image.size.to_string()),
+    ];
+    properties.extend(
+        xray.layers
+            .iter()
+            .map(|layer| property(&format!("layer:{}:diffId", layer.index), &layer.diff_id)),
+    );
+    properties.extend(
+        xray.problems
+            .iter()
+            .map(|problem| property("problem", problem)),
+    );
+    let mut value = json!({
+        "bom-ref": "image",
+        "type": "container",
+        "name": plain(&image.reference),
+        "version": image.manifest.as_deref().unwrap_or(&image.id),
+    });
+    if let Some(purl) = identity::image_purl(xray) {
+        value["purl"] = purl.into();
+    }
+    value["properties"] = properties.into();
+    value
+}
+
+fn component(xray: &Xray, info: &PackageInfo, reference: &str) -> Value {
+    let (group, name) = group(info);
+    let mut value = json!({ "bom-ref": reference, "type": "library" });
+    if let Some(group) = group {
+        value["group"] = plain(group).into();
+    }
+    value["name"] = plain(name).into();
+    if !info.version.is_empty() {
+        value["version"] = plain(&info.version).into();
+    }
+    if info.dev {
+        value["scope"] = "optional".into();
+    }
+    match licence(info.licence.as_deref()) {
+        None => {}
+        Some(Licence::Expression(expression)) => {
+            value["licenses"] = json!([{ "expression": expression }]);
+        }
+        Some(Licence::Text(text)) => value["licenses"] = json!([{ "license": { "name": text } }]),
+    }
+    value["purl"] = plain(&info.id).into();
+    let mut properties = vec![
+        property("location", &info.location),
+        property("layer:index", &info.layer.to_string()),
+    ];
+    if let Some(layer) = xray.layers.get(info.layer) {
+        properties.push(property("layer:diffId", &layer.diff_id));
+    }
+    if let Some(source) = &info.source {
+        properties.push(property("source", source));
+    }
+    if info.dev {
+        properties.push(property("development", "true"));
+    }
+    properties.push(property("size", &info.size.to_string()));
+    value["properties"] = properties.into();
+    value
+}
+
+/// The group that an ecosystem writes into the name.
+fn group(info: &PackageInfo) -> (Option<&str>, &str) {
+    let split = match info.kind {
+        PackageKind::Java => info.name.split_once(':'),
+        PackageKind::Npm if info.name.starts_with('@') => info.name.split_once('/'),
+        _ => None,
+    };
+    match split {
+        Some((group, name)) => (Some(group), name),
+        None => (None, &info.name),
+    }
+}

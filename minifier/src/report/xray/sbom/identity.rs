@@ -1,0 +1,54 @@
+//! Identifiers of documents and of what is in them.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::image::TaggedName;
+use crate::xray::model::{PackageInfo, Xray};
+
+/// A UUID (version 8, RFC 9562) of the image, the program and the `format`.
+pub(super) fn uuid(xray: &Xray, format: &str) -> String {
+    let hash = hash(&[
+        format,
+        &xray.minifier,
+        &xray.image.id,
+        &xray.image.reference,
+    ]);
+    let (third, fourth) = (&hash[13..16], &hash[17..20]);
+    format!(
+        "{}-{}-8{third}-8{fourth}-{}",
+        &hash[..8],
+        &hash[8..12],
+        &hash[20..32]
+    )
+}
+
+/// Hexadecimal digits that tell a package from others of the same image; `index` tells apart what nothing else does.
+pub(super) fn of_package(package: &PackageInfo, index: usize) -> String {
+    hash(&[&package.id, &package.location, &index.to_string()])[..16].to_owned()
+}
+
+/// The image as a package URL (type `oci`), where it has a manifest's digest and a name.
+pub(super) fn image_purl(xray: &Xray) -> Option<String> {
+    let digest = xray.image.manifest.as_deref()?;
+    let reference = &xray.image.reference;
+    let _: TaggedName = reference.parse().ok()?;
+    let (repository, tag) = match reference.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+        _ => (reference.as_str(), None),
+    };
+    let name = repository.rsplit('/').next()?.to_ascii_lowercase();
+    let tag = tag.map(|tag| format!("&tag={tag}")).unwrap_or_default();
+    Some(format!(
+        "pkg:oci/{name}@{}?repository_url={repository}{tag}",
+        digest.replace(':', "%3A")
+    ))
+}
+
+pub(super) fn hash(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
+}

@@ -1,0 +1,137 @@
+//! What to do, what should not ship, what is hidden, and what matters to security.
+
+use crate::xray::model::{Severity, Xray};
+
+use super::super::text::{plain_lines, size};
+use super::super::{names, totals};
+use super::page::{Details, Page};
+use super::summary::mark;
+use super::table::{Column, table};
+
+/// Recommendations, each with its evidence and the change to make.
+pub(super) fn recommendations(page: &mut Page, xray: &Xray) {
+    if xray.recommendations.is_empty() {
+        return;
+    }
+    page.heading("what to do");
+    for (number, item) in xray.recommendations.iter().enumerate() {
+        let saves = match item.saves {
+            0 => String::new(),
+            saves => format!(": saves {}", size(saves)),
+        };
+        page.hanging(
+            &format!(" {:>2}. ", number + 1),
+            &format!("{}{saves}", item.title),
+        );
+        if page.details == Details::Brief {
+            continue;
+        }
+        let shown = page.details.limit(3);
+        for evidence in item.evidence.iter().take(shown) {
+            page.hanging("     because ", evidence);
+        }
+        if item.evidence.len() > shown {
+            page.line(&format!(
+                "     and {} more (--details)",
+                item.evidence.len() - shown
+            ));
+        }
+        for line in plain_lines(&item.change) {
+            // To be copied as it is: never broken, whatever the width.
+            page.line(&format!("       {line}"));
+        }
+    }
+}
+
+/// What should not ship.
+pub(super) fn waste(page: &mut Page, xray: &Xray) {
+    if xray.waste.is_empty() {
+        return;
+    }
+    page.heading("what should not ship");
+    table(
+        page,
+        [
+            ("bytes", Column::Right),
+            ("files", Column::Right),
+            ("what", Column::Left),
+            ("layers", Column::Left),
+            ("largest", Column::Path),
+        ],
+        xray.waste.iter().map(|waste| {
+            [
+                size(waste.bytes),
+                waste.files.to_string(),
+                names::waste(waste.kind).to_owned(),
+                numbers(&waste.layers),
+                waste
+                    .paths
+                    .first()
+                    .map(|p| p.path.clone())
+                    .unwrap_or_default(),
+            ]
+        }),
+    );
+}
+
+/// Paths of which bytes are hidden.
+pub(super) fn wasted_paths(page: &mut Page, xray: &Xray) {
+    let paths = &xray.efficiency.wasted_paths;
+    if paths.is_empty() {
+        return;
+    }
+    page.heading("hidden, and shipped nevertheless");
+    let shown = page.details.limit(10);
+    table(
+        page,
+        [
+            ("bytes", Column::Right),
+            ("layers", Column::Left),
+            ("", Column::Left),
+            ("path", Column::Path),
+        ],
+        paths.iter().take(shown).map(|path| {
+            [
+                size(path.bytes),
+                numbers(&path.layers),
+                if path.removed {
+                    "removed"
+                } else {
+                    "overwritten"
+                }
+                .to_owned(),
+                path.path.clone(),
+            ]
+        }),
+    );
+    page.more(shown, paths.len(), "paths");
+}
+
+/// Findings, most severe first; notes only with all details.
+pub(super) fn findings(page: &mut Page, xray: &Xray) {
+    let findings = &xray.security.findings;
+    if findings.is_empty() {
+        return;
+    }
+    page.heading("security");
+    let shown = page.details.limit(15);
+    for finding in findings.iter().take(shown) {
+        page.hanging(
+            &format!("  {:<8} ", mark(finding.severity)),
+            &finding.message,
+        );
+        if page.details == Details::Full || finding.severity == Severity::Error {
+            page.hanging(
+                &format!("  {:<8} at ", ""),
+                &totals::location(&finding.location),
+            );
+        }
+    }
+    page.more(shown, findings.len(), "findings");
+}
+
+/// `1, 2`
+pub(super) fn numbers(layers: &[usize]) -> String {
+    let numbers: Vec<String> = layers.iter().map(usize::to_string).collect();
+    numbers.join(", ")
+}

@@ -1,0 +1,68 @@
+//! Layers, and the steps that made them.
+
+use crate::xray::model::Xray;
+
+use super::super::text::size;
+use super::page::{Details, Page};
+use super::table::{Column, table};
+
+/// Each layer with what it brings and wastes.
+pub(super) fn layers(page: &mut Page, xray: &Xray) {
+    page.heading("layers");
+    table(
+        page,
+        [
+            ("", Column::Right),
+            ("size", Column::Right),
+            ("hidden", Column::Right),
+            ("+files", Column::Right),
+            ("~", Column::Right),
+            ("-", Column::Right),
+            ("instruction", Column::Text),
+        ],
+        xray.layers.iter().map(|layer| {
+            let instruction = match (layer.instruction.as_str(), layer.base) {
+                ("", true) => "(base image)",
+                ("", false) => "(not in the history)",
+                (instruction, _) => instruction,
+            };
+            [
+                layer.index.to_string(),
+                size(layer.size),
+                match layer.hidden_size {
+                    0 => String::new(),
+                    hidden => size(hidden),
+                },
+                layer.added.to_string(),
+                layer.changed.to_string(),
+                layer.removed.to_string(),
+                instruction.to_owned(),
+            ]
+        }),
+    );
+    if page.details == Details::Full {
+        for layer in &xray.layers {
+            let digest = layer.digest.as_deref().unwrap_or("stored without a digest");
+            page.hanging(&format!("  {}: ", layer.index), &layer.media_type);
+            page.hanging("     digest  ", digest);
+            page.hanging("     diff ID ", &layer.diff_id);
+        }
+    }
+}
+
+/// The Dockerfile as far as the history tells it.
+pub(super) fn dockerfile(page: &mut Page, xray: &Xray) {
+    if xray.dockerfile.is_empty() {
+        return;
+    }
+    page.heading("dockerfile, from the history");
+    let mut base = true;
+    for step in &xray.dockerfile {
+        if base && !step.base {
+            page.line("  # the application begins here");
+        }
+        base = step.base;
+        let size = step.layer.map(|_| size(step.size)).unwrap_or_default();
+        page.hanging(&format!("{size:>10}  "), &step.instruction);
+    }
+}

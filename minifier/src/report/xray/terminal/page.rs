@@ -1,0 +1,110 @@
+//! The order of the sections, and how much of each.
+
+use crate::xray::model::Xray;
+
+use super::super::text::{plain, wrap};
+use super::{advice, contents, layers, summary};
+
+/// Columns where nobody knows how wide the terminal is.
+pub const DEFAULT_WIDTH: usize = 80;
+
+/// Tables are unreadable in less; a narrower terminal breaks the lines itself.
+const LEAST_WIDTH: usize = 60;
+
+/// Wider lines are hard to read.
+const MOST_WIDTH: usize = 160;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Details {
+    /// The summary, the gate, and what to do in a line each.
+    Brief,
+    /// All sections, the largest items of each.
+    Normal,
+    /// Every item of every section.
+    Full,
+}
+
+impl Details {
+    /// How many of `some` items [`Self::Normal`] shows; all of them with [`Self::Full`].
+    pub(super) fn limit(self, some: usize) -> usize {
+        if self == Self::Full { usize::MAX } else { some }
+    }
+}
+
+/// The whole report for a terminal of `width` columns.
+pub fn terminal(xray: &Xray, width: usize, details: Details) -> String {
+    let mut page = Page::new(width, details);
+    summary::summary(&mut page, xray);
+    summary::gate(&mut page, xray);
+    advice::recommendations(&mut page, xray);
+    if details > Details::Brief {
+        advice::waste(&mut page, xray);
+        advice::wasted_paths(&mut page, xray);
+        advice::findings(&mut page, xray);
+        layers::layers(&mut page, xray);
+        contents::packages(&mut page, xray);
+        contents::files(&mut page, xray);
+    }
+    if details == Details::Full {
+        layers::dockerfile(&mut page, xray);
+        contents::every_package(&mut page, xray);
+        contents::binaries(&mut page, xray);
+    }
+    summary::problems(&mut page, xray);
+    page.out
+}
+
+/// A page that is being written.
+pub(super) struct Page {
+    pub(super) out: String,
+    pub(super) width: usize,
+    pub(super) details: Details,
+}
+
+impl Page {
+    pub(super) fn new(width: usize, details: Details) -> Self {
+        Self {
+            out: String::new(),
+            width: width.clamp(LEAST_WIDTH, MOST_WIDTH),
+            details,
+        }
+    }
+
+    /// One line; `text` must be safe.
+    pub(super) fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    /// An empty line and the name of a section.
+    pub(super) fn heading(&mut self, text: &str) {
+        self.out.push('\n');
+        self.line(&text.to_uppercase());
+    }
+
+    /// A name and a value, which goes on below itself where it is long.
+    pub(super) fn field(&mut self, name: &str, value: &str) {
+        self.hanging(&format!("{name:<11}"), value);
+    }
+
+    /// `text` after `first`; further lines are indented as far as `first` is wide.
+    pub(super) fn hanging(&mut self, first: &str, text: &str) {
+        let indent = first.chars().count();
+        let lines = wrap(&plain(text), self.width.saturating_sub(indent));
+        for (number, line) in lines.iter().enumerate() {
+            if number == 0 {
+                self.line(&format!("{first}{line}"));
+            } else {
+                self.line(&format!("{:indent$}{line}", ""));
+            }
+        }
+    }
+
+    /// Says that there is more than was shown.
+    pub(super) fn more(&mut self, shown: usize, all: usize, noun: &str) {
+        if all > shown {
+            self.line(&format!("  and {} more {noun} (--details)", all - shown));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What everybody wants to know, the gate, and what could not be analysed.
+
+use crate::xray::model::{RuleOutcome, Severity, Xray};
+
+use super::super::text::{count, percent, plain, size};
+use super::super::{names, totals};
+use super::page::Page;
+use super::table::{Column, table};
+
+/// A dozen lines that say it all.
+pub(super) fn summary(page: &mut Page, xray: &Xray) {
+    let image = &xray.image;
+    page.field("image", &image.reference);
+    page.field("", &totals::character(image));
+    page.field(
+        "size",
+        &format!(
+            "{} in {} ({} as stored), {}",
+            size(image.size),
+            count(xray.layers.len() as u64, "layer"),
+            size(image.stored_size),
+            count(image.files, "file"),
+        ),
+    );
+    page.field("efficiency", &totals::efficiency(&xray.efficiency));
+    page.field("findings", &totals::findings(&xray.security.findings));
+    let saves = totals::savings(&xray.image, &xray.recommendations);
+    if saves > 0 {
+        page.field(
+            "fixable",
+            &format!(
+                "up to {} ({} of the size), see what to do",
+                size(saves),
+                percent(saves as f64 / image.size.max(1) as f64)
+            ),
+        );
+    }
+    if let Some(estimate) = &xray.estimate {
+        page.field(
+            "build",
+            &format!(
+                "`minifier build` would reach about {} (an estimate, confidence {}: {})",
+                size(estimate.bytes),
+                names::confidence(estimate.confidence),
+                estimate.basis,
+            ),
+        );
+    }
+    if xray.is_partial() {
+        page.field(
+            "PARTIAL",
+            &format!(
+                "{}, at the end: what is shown is not everything",
+                count(xray.problems.len() as u64, "problem")
+            ),
+        );
+    }
+}
+
+/// Every rule with what came of it.
+pub(super) fn gate(page: &mut Page, xray: &Xray) {
+    let Some(gate) = &xray.gate else { return };
+    let failed = gate
+        .rules
+        .iter()
+        .filter(|rule| rule.outcome == RuleOutcome::Fail)
+        .count();
+    page.heading(&if gate.passed {
+        "gate: passed".to_owned()
+    } else {
+        format!("gate: {failed} of {} rules failed", gate.rules.len())
+    });
+    table(
+        page,
+        [
+            ("result", Column::Left),
+            ("rule", Column::Left),
+            ("limit", Column::Text),
+            ("actual", Column::Text),
+        ],
+        gate.rules.iter().map(|rule| {
+            [
+                names::outcome(rule.outcome).to_owned(),
+                rule.rule.clone(),
+                rule.limit.clone(),
+                rule.actual.clone(),
+            ]
+        }),
+    );
+    for rule in &gate.rules {
+        if matches!(rule.outcome, RuleOutcome::Fail | RuleOutcome::Warn) {
+            page.hanging("  ", &format!("{}: {}", rule.rule, rule.message));
+        }
+    }
+}
+
+/// What could not be analysed.
+pub(super) fn problems(page: &mut Page, xray: &Xray) {
+    if !xray.is_partial() {
+        return;
+    }
+    page.heading("not analysed");
+    for problem in &xray.problems {
+        page.hanging("  - ", &plain(problem));
+    }
+}
+
+/// A mark for a severity that needs no colour.
+pub(super) fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "ERROR",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    }
+}

@@ -1,0 +1,190 @@
+//! What the renderers for people share: sizes and shares as text, and text that cannot move a cursor.
+
+use std::borrow::Cow;
+
+use bytesize::ByteSize;
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+/// Bytes as people read them, in units of ten: `21.4 MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().si().to_string()
+}
+
+/// A difference of sizes with its sign: `-193.3 MB`.
+pub(crate) fn difference(from: u64, to: u64) -> String {
+    match to.checked_sub(from) {
+        Some(0) => "±0".to_owned(),
+        Some(more) => format!("+{}", size(more)),
+        None => format!("-{}", size(from - to)),
+    }
+}
+
+/// A share of 0 to 1 as percent: `90.6 %`. One of less than all never reads as 100.0.
+pub(crate) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let rounded = if share < 1.0 && percent >= 99.95 {
+        99.9
+    } else {
+        percent
+    };
+    format!("{rounded:.1} %")
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// `text` on one line, without anything that a terminal acts on or that changes the direction of writing: such
+/// characters are written `\xNN` or `\u{NNNN}`.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if !is_unsafe(c) {
+            out.push(c);
+        } else if (c as u32) < 0x100 {
+            out.push_str(&format!("\\x{:02x}", c as u32));
+        } else {
+            out.push_str(&format!("\\u{{{:x}}}", c as u32));
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Like [`plain`] for text of several lines, which stay lines.
+pub(crate) fn plain_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    text.lines().map(plain)
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+}
+
+/// `text` cut in its middle to `width` columns, so that a file name at the end stays to be seen.
+pub(crate) fn shorten(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return Cow::Borrowed(text);
+    }
+    let keep = width.saturating_sub(1);
+    let (front, back) = (keep / 3, keep - keep / 3);
+    let head: String = take_width(text.chars(), front);
+    let tail: String = take_width(text.chars().rev(), back).chars().rev().collect();
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
+/// `text` cut at its end to `width` columns.
+pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!(
+        "{}…",
+        take_width(text.chars(), width.saturating_sub(1))
+    ))
+}
+
+fn take_width(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut left = width;
+    let mut out = String::new();
+    for c in chars {
+        let mut buffer = [0; 4];
+        let wide = (*c.encode_utf8(&mut buffer)).width();
+        if wide > left {
+            break;
+        }
+        left -= wide;
+        out.push(c);
+    }
+    out
+}
+
+/// `text` broken at spaces into lines of at most `width` columns; a longer word is broken anywhere.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(8);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let mut word = word.to_owned();
+        let gap = usize::from(!line.is_empty());
+        if line.width() + gap + word.width() > width && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        while word.width() > width {
+            let head = take_width(word.chars(), width);
+            word.drain(..head.len());
+            lines.push(head);
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&word);
+    }
+    lines.push(line);
+    lines
+}
+
+/// The name of a value of an enum in JSON: its identifier everywhere.
+pub(crate) fn identifier(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        other => unreachable!("an enum without fields serializes to its name, not {other:?}"),
+    }
+}
+
+/// The first `digits` hexadecimal digits of a digest, with its algorithm.
+pub(crate) fn short_digest(digest: &str) -> &str {
+    let start = digest.find(':').map_or(0, |colon| colon + 1);
+    digest.get(..start + 12).unwrap_or(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_is_left() {
+        assert_eq!(
+            plain("a\u{1b}[31m\r\nb\u{9b}\u{202e}c"),
+            "a\\x1b[31m\\x0d\\x0ab\\x9b\\u{202e}c"
+        );
+        assert!(matches!(plain("日本 é"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn long_paths_keep_their_end() {
+        assert_eq!(
+            shorten("/usr/lib/python3/dist-packages/module.py", 20),
+            "/usr/l…ages/module.py".replace("/usr/l…ages", "/usr/l…ges")
+        );
+        assert_eq!(shorten("/a", 2), "/a");
+        for width in 0..12 {
+            assert!(shorten("日本語のファイル名.txt", width).width() <= width.max(1));
+            assert!(cut("日本語のファイル名.txt", width).width() <= width.max(1));
+        }
+    }
+
+    #[test]
+    fn lines_are_no_wider_than_asked_for_and_lose_nothing() {
+        let text = "a sentence with averyveryverylongword-in-it and more";
+        let lines = wrap(text, 12);
+        assert!(lines.iter().all(|line| line.width() <= 12), "{lines:?}");
+        assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+    }
+
+    #[test]
+    fn less_than_all_never_reads_as_all() {
+        assert_eq!(percent(0.999_99), "99.9 %");
+        assert_eq!(percent(1.0), "100.0 %");
+        assert_eq!(difference(10, 3), "-7 B");
+    }
+}

@@ -1,0 +1,101 @@
+//! Sums and sentences over an analysis that several renderers show.
+
+use std::collections::BTreeMap;
+
+use crate::xray::model::{
+    Efficiency, Finding, ImageInfo, Location, PackageInfo, PackageKind, Recommendation, Severity,
+};
+
+use super::names;
+use super::text::{count, percent, size};
+
+/// Distribution, platform, languages and time of creation.
+pub(crate) fn character(image: &ImageInfo) -> String {
+    let mut parts = Vec::new();
+    parts.push(match &image.distribution {
+        Some(distribution) => distribution.name.clone(),
+        None => "no distribution".to_owned(),
+    });
+    parts.push(image.platform.clone());
+    parts.extend(image.runtimes.iter().map(|runtime| {
+        let name = names::runtime(runtime.kind);
+        match &runtime.version {
+            Some(version) => format!("{name} {version}"),
+            None => name.to_owned(),
+        }
+    }));
+    if let Some(created) = &image.created {
+        let day = created.get(..10).unwrap_or(created);
+        parts.push(format!("made {day}"));
+    }
+    parts.join(", ")
+}
+
+/// The efficiency as a sentence.
+pub(crate) fn efficiency(efficiency: &Efficiency) -> String {
+    if efficiency.wasted_bytes == 0 {
+        return format!("{}; nothing is hidden", percent(efficiency.score));
+    }
+    format!(
+        "{}; {} ship and are hidden ({} of what the layers above the lowest add)",
+        percent(efficiency.score),
+        size(efficiency.wasted_bytes),
+        percent(efficiency.user_wasted_percent),
+    )
+}
+
+/// How many findings of each severity.
+pub(crate) fn findings(findings: &[Finding]) -> String {
+    let of = |severity| findings.iter().filter(|f| f.severity == severity).count() as u64;
+    let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
+        .into_iter()
+        .filter(|&severity| of(severity) > 0)
+        .map(|severity| count(of(severity), names::severity(severity)))
+        .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+/// Bytes that all recommendations save at most: what two of them save may be the same.
+pub(crate) fn savings(image: &ImageInfo, recommendations: &[Recommendation]) -> u64 {
+    recommendations
+        .iter()
+        .fold(0, |sum, r| r.saves.saturating_add(sum))
+        .min(image.size)
+}
+
+/// Packages and their bytes by kind.
+pub(crate) fn packages(packages: &[PackageInfo]) -> BTreeMap<PackageKind, (u64, u64)> {
+    let mut kinds = BTreeMap::new();
+    for package in packages {
+        let (number, bytes): &mut (u64, u64) = kinds.entry(package.kind).or_default();
+        *number += 1;
+        *bytes = bytes.saturating_add(package.size);
+    }
+    kinds
+}
+
+/// A place in words.
+pub(crate) fn location(location: &Location) -> String {
+    match location {
+        Location::File {
+            path,
+            layer,
+            line,
+            visible,
+        } => {
+            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+            let hidden = if *visible {
+                ""
+            } else {
+                ", hidden by a later layer"
+            };
+            format!("{path}{line} (layer {layer}{hidden})")
+        }
+        Location::Config { field } => format!("config, {field}"),
+        Location::History { step } => format!("history, step {step}"),
+    }
+}

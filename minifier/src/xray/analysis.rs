@@ -1,0 +1,153 @@
+//! [`xray`]: the stages in their order.
+
+use jiff::Timestamp;
+
+use super::advice::{Grounds, recommendations};
+use super::binaries::binaries;
+use super::contents::contents;
+use super::dockerfile::dockerfile;
+use super::entrypoint::started;
+use super::error::XrayError;
+use super::estimate::estimate;
+use super::image::{distribution, image_info};
+use super::layers::{efficiency, layers};
+use super::merged::Merged;
+use super::model::{SCHEMA_VERSION, Xray};
+use super::packages;
+use super::runtimes::runtimes;
+use super::scan::{Scan, ScanOptions, scan};
+use super::security::{Evidence, security};
+use super::waste::{Sources, waste};
+use crate::transport::StoredImage;
+
+/// How to analyse an image.
+#[derive(Debug, Clone)]
+pub struct XrayOptions {
+    /// How to read it.
+    pub scan: ScanOptions,
+    /// The time that certificates are compared with.
+    pub now: Timestamp,
+}
+
+impl Default for XrayOptions {
+    fn default() -> Self {
+        Self {
+            scan: ScanOptions::default(),
+            now: Timestamp::now(),
+        }
+    }
+}
+
+/// An image, analysed: the report, and what a comparison with another image needs beyond it.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The report; `gate` is none.
+    pub xray: Xray,
+    pub(super) scan: Scan,
+    pub(super) merged: Merged,
+}
+
+/// Analyses an image. Blocks; `watch` is told how many stored bytes have been read, of how many, from any thread.
+///
+/// Fails only where there is nothing to report; what cannot be read is in [`Xray::problems`].
+pub fn xray(
+    image: &StoredImage,
+    options: &XrayOptions,
+    watch: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Analysis, XrayError> {
+    let config = &image.config;
+    let mut scan = scan(image, &options.scan, options.now, watch)?;
+    let merged = Merged::new(&mut scan);
+    let distribution = distribution(&scan, &merged);
+    let read = packages::read(&scan, &merged, distribution.as_ref());
+    let dockerfile = dockerfile(config, &merged);
+    let layers = layers(image, &scan, &merged, &dockerfile);
+    let efficiency = efficiency(&merged);
+    let contents = contents(&scan, &merged, &read.owners);
+    let (binaries, broken) = binaries(&scan, &merged, &read.owners);
+    let waste = waste(&Sources {
+        scan: &scan,
+        merged: &merged,
+        read: &read,
+        binaries: &binaries,
+        contents: &contents,
+        efficiency: &efficiency,
+    });
+    let security = security(&Evidence {
+        config,
+        scan: &scan,
+        merged: &merged,
+        owners: &read.owners,
+        binaries: &binaries,
+        now: options.now,
+    });
+    let started = started(config, &scan, &merged.rootfs);
+    let runtimes = match options.scan.contents {
+        true => runtimes(config, &scan, &merged, &read, &started),
+        false => Vec::new(),
+    };
+    let estimate = match options.scan.contents {
+        true => estimate(image, &scan, &merged, &started, &runtimes),
+        false => Ok(None),
+    };
+    let mut problems = problems(image, &scan);
+    problems.extend(merged.problems.iter().cloned());
+    problems.extend(read.problems.iter().cloned());
+    problems.extend(broken);
+    let estimate = estimate.unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    let image = image_info(image, &scan, &merged, runtimes, distribution);
+    let packages = read.model(&merged);
+    let base_size = layers
+        .iter()
+        .filter(|layer| layer.base)
+        .map(|layer| layer.size)
+        .sum();
+    let recommendations = recommendations(&Grounds {
+        config,
+        image: &image,
+        steps: &dockerfile,
+        waste: &waste,
+        packages: &packages,
+        security: &security,
+        started: &started,
+        base_size,
+    });
+    let xray = Xray {
+        schema_version: SCHEMA_VERSION,
+        minifier: env!("CARGO_PKG_VERSION").into(),
+        image,
+        layers,
+        efficiency,
+        dockerfile,
+        contents,
+        packages,
+        binaries,
+        waste,
+        security,
+        recommendations,
+        estimate,
+        problems,
+        gate: None,
+    };
+    Ok(Analysis { xray, scan, merged })
+}
+
+/// What layers could not give.
+fn problems(image: &StoredImage, scan: &Scan) -> Vec<String> {
+    let mut problems = Vec::new();
+    let (blobs, diff_ids) = (image.manifest.layers().len(), image.config.diff_ids().len());
+    if blobs != diff_ids {
+        problems.push(format!(
+            "the manifest names {blobs} layers, the config {diff_ids}"
+        ));
+    }
+    problems.extend(
+        scan.layers
+            .iter()
+            .flat_map(|layer| layer.problems.iter().cloned()),
+    );
+    problems
+}

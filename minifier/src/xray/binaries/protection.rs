@@ -1,0 +1,314 @@
+//! [`Protection`]: what protects a program or library, and what `strip` would take from it.
+//!
+//! Source: `elf(5)`; the checks are those of `checksec.sh`.
+
+use goblin::container::{Container, Ctx};
+use goblin::elf::dynamic::{DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1};
+use goblin::elf::header::{
+    EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64, ET_DYN,
+};
+use goblin::elf::program_header::{PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP};
+use goblin::elf::section_header::{SHT_NOBITS, SHT_STRTAB, SHT_SYMTAB};
+use goblin::elf::{Elf, Header, ProgramHeader, SectionHeader};
+use memchr::memmem;
+
+use crate::analyze::ReadAt;
+use crate::xray::model::{Hardening, Linkage, Relro};
+
+const MAX_HEADERS: usize = 8192;
+const MAX_DYNAMIC: u64 = 1 << 20;
+const MAX_NAMES: u64 = 1 << 20;
+const MAX_STRINGS: u64 = 64 << 20;
+
+/// What the headers of an ELF file say beyond what it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Protection {
+    pub(crate) machine: String,
+    pub(crate) linkage: Linkage,
+    pub(crate) hardening: Hardening,
+    /// Bytes of sections with debug information.
+    pub(crate) debug_bytes: u64,
+    /// True where it has a table of symbols.
+    pub(crate) symbols: bool,
+}
+
+/// Sections by name, for [`super::build_info`] too.
+pub(super) struct Sections {
+    headers: Vec<SectionHeader>,
+    names: Vec<u8>,
+}
+
+impl Sections {
+    /// Reads the section headers; none where the file has none.
+    pub(super) fn read(file: &impl ReadAt, header: &Header, ctx: Ctx) -> Result<Self, String> {
+        let none = Self {
+            headers: Vec::new(),
+            names: Vec::new(),
+        };
+        let count = usize::from(header.e_shnum).min(MAX_HEADERS);
+        let entry = SectionHeader::size(ctx);
+        if header.e_shoff == 0 || count == 0 {
+            return Ok(none);
+        }
+        if usize::from(header.e_shentsize) != entry {
+            return Err(format!(
+                "a section header has {} bytes, not {entry}",
+                header.e_shentsize
+            ));
+        }
+        let table = file
+            .read_at(header.e_shoff, (count * entry) as u64)
+            .map_err(|e| e.to_string())?;
+        if table.len() < count * entry {
+            return Err("section headers would end beyond the end of the file".into());
+        }
+        // To goblin, offset 0 means that there are none.
+        let table = [&[0][..], &table].concat();
+        let headers = SectionHeader::parse(&table, 1, count, ctx).map_err(|e| e.to_string())?;
+        let names = match headers.get(usize::from(header.e_shstrndx)) {
+            Some(names) => file
+                .read_at(names.sh_offset, names.sh_size.min(MAX_NAMES))
+                .map_err(|e| e.to_string())?,
+            None => Vec::new(),
+        };
+        Ok(Self { headers, names })
+    }
+
+    fn name(&self, section: &SectionHeader) -> &[u8] {
+        let tail = self.names.get(section.sh_name..).unwrap_or_default();
+        let end = tail.iter().position(|&b| b == 0).unwrap_or(tail.len());
+        &tail[..end]
+    }
+
+    /// Offset and size of the section of that name.
+    pub(super) fn find(&self, name: &[u8]) -> Option<(u64, u64)> {
+        let section = self.headers.iter().find(|s| self.name(s) == name)?;
+        (section.sh_type != SHT_NOBITS).then_some((section.sh_offset, section.sh_size))
+    }
+
+    fn debug_bytes(&self) -> u64 {
+        let is_debug = |name: &[u8]| {
+            name.starts_with(b".debug_") || name.starts_with(b".zdebug_") || name == b".gdb_index"
+        };
+        self.headers
+            .iter()
+            .filter(|s| s.sh_type != SHT_NOBITS && is_debug(self.name(s)))
+            .fold(0, |sum: u64, s| sum.saturating_add(s.sh_size))
+    }
+}
+
+/// Header and context of an ELF file.
+pub(super) fn header(file: &impl ReadAt) -> Result<(Header, Ctx), String> {
+    let head = file.read_at(0, 64).map_err(|e| e.to_string())?;
+    let header = Elf::parse_header(&head).map_err(|e| e.to_string())?;
+    let container = header.container().map_err(|e| e.to_string())?;
+    let endianness = header.endianness().map_err(|e| e.to_string())?;
+    Ok((header, Ctx::new(container, endianness)))
+}
+
+/// Program headers of an ELF file.
+pub(super) fn segments(
+    file: &impl ReadAt,
+    header: &Header,
+    ctx: Ctx,
+) -> Result<Vec<ProgramHeader>, String> {
+    let count = usize::from(header.e_phnum).min(MAX_HEADERS);
+    let entry = ProgramHeader::size(ctx);
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if usize::from(header.e_phentsize) != entry {
+        return Err(format!(
+            "a program header has {} bytes, not {entry}",
+            header.e_phentsize
+        ));
+    }
+    let table = file
+        .read_at(header.e_phoff, (count * entry) as u64)
+        .map_err(|e| e.to_string())?;
+    if table.len() < count * entry {
+        return Err("program headers would end beyond the end of the file".into());
+    }
+    ProgramHeader::parse(&table, 0, count, ctx).map_err(|e| e.to_string())
+}
+
+/// Reads what protects a file. `library` says whether its name is that of a library.
+pub(crate) fn protection(file: &impl ReadAt, library: bool) -> Result<Protection, String> {
+    let (header, ctx) = header(file)?;
+    let segments = segments(file, &header, ctx)?;
+    let sections = Sections::read(file, &header, ctx)?;
+    let find = |kind| segments.iter().find(|s| s.p_type == kind);
+    let dynamic = match find(PT_DYNAMIC) {
+        Some(segment) => dynamic_entries(file, segment, ctx)?,
+        None => Vec::new(),
+    };
+    let value = |tag: u64| dynamic.iter().find(|e| e.0 == tag).map(|e| e.1);
+    let flags_1 = value(DT_FLAGS_1).unwrap_or(0);
+    let now = value(DT_BIND_NOW).is_some()
+        || value(DT_FLAGS).unwrap_or(0) & DF_BIND_NOW != 0
+        || flags_1 & DF_1_NOW != 0;
+    let interpreter = find(PT_INTERP).is_some();
+    let is_dyn = header.e_type == ET_DYN;
+    let linkage = if interpreter && !library {
+        Linkage::Dynamic
+    } else if is_dyn && !library && flags_1 & DF_1_PIE != 0 {
+        Linkage::StaticPie
+    } else if is_dyn {
+        Linkage::Library
+    } else {
+        Linkage::Static
+    };
+    let stack = find(PT_GNU_STACK);
+    let strings = strings(file, &sections, linkage)?;
+    let (symbols, names) = strings;
+    let has = |needle: &[u8]| {
+        names
+            .as_deref()
+            .map(|names| memmem::find(names, needle).is_some())
+    };
+    Ok(Protection {
+        machine: machine(header.e_machine),
+        linkage,
+        hardening: Hardening {
+            pie: is_dyn,
+            relro: match find(PT_GNU_RELRO) {
+                None => Relro::None,
+                Some(_) if now => Relro::Full,
+                Some(_) => Relro::Partial,
+            },
+            // Without the header the kernel makes the stack executable on x86 only.
+            nx: stack.map_or(!matches!(header.e_machine, EM_386 | EM_X86_64), |s| {
+                s.p_flags & PF_X == 0
+            }),
+            stack_protector: has(b"__stack_chk_"),
+            fortify: names.as_deref().map(calls_checked_functions),
+        },
+        debug_bytes: sections.debug_bytes(),
+        symbols,
+    })
+}
+
+/// True where the file has a table of symbols that `strip` takes, and the names of its symbols, where any are left.
+fn strings(
+    file: &impl ReadAt,
+    sections: &Sections,
+    linkage: Linkage,
+) -> Result<(bool, Option<Vec<u8>>), String> {
+    let symbols = sections.headers.iter().any(|s| s.sh_type == SHT_SYMTAB);
+    let dynamic = matches!(linkage, Linkage::Dynamic | Linkage::Library);
+    let wanted: &[u8] = if dynamic { b".dynstr" } else { b".strtab" };
+    let table = sections
+        .headers
+        .iter()
+        .find(|s| s.sh_type == SHT_STRTAB && sections.name(s) == wanted);
+    let Some(table) = table else {
+        return Ok((symbols, None));
+    };
+    // Symbols of a static program that is too large to be kept are not looked at.
+    match file.read_at(table.sh_offset, table.sh_size.min(MAX_STRINGS)) {
+        Ok(names) => Ok((symbols, Some(names))),
+        Err(_) if !dynamic => Ok((symbols, None)),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// `__memcpy_chk` and its like.
+fn calls_checked_functions(names: &[u8]) -> bool {
+    memmem::find_iter(names, b"_chk\0").any(|at| {
+        let start = names[..at]
+            .iter()
+            .rposition(|&b| b == 0)
+            .map_or(0, |nul| nul + 1);
+        names[start..].starts_with(b"__") && at > start + 2
+    })
+}
+
+fn dynamic_entries(
+    file: &impl ReadAt,
+    segment: &ProgramHeader,
+    ctx: Ctx,
+) -> Result<Vec<(u64, u64)>, String> {
+    let bytes = file
+        .read_at(segment.p_offset, segment.p_filesz.min(MAX_DYNAMIC))
+        .map_err(|e| e.to_string())?;
+    let little = ctx.le.is_little();
+    let word = |bytes: &[u8]| {
+        let fold = |value: u64, &b: &u8| value << 8 | u64::from(b);
+        if little {
+            bytes.iter().rev().fold(0, fold)
+        } else {
+            bytes.iter().fold(0, fold)
+        }
+    };
+    let size = match ctx.container {
+        Container::Little => 4,
+        Container::Big => 8,
+    };
+    Ok(bytes
+        .chunks_exact(2 * size)
+        .map(|entry| (word(&entry[..size]), word(&entry[size..])))
+        .take_while(|&(tag, _)| tag != 0)
+        .collect())
+}
+
+fn machine(number: u16) -> String {
+    match number {
+        EM_X86_64 => "x86_64".into(),
+        EM_AARCH64 => "aarch64".into(),
+        EM_386 => "i386".into(),
+        EM_ARM => "arm".into(),
+        EM_PPC64 => "ppc64".into(),
+        EM_S390 => "s390x".into(),
+        EM_RISCV => "riscv".into(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str) -> Protection {
+        let bytes = std::fs::read(path).unwrap();
+        protection(&bytes.as_slice(), false).unwrap()
+    }
+
+    #[test]
+    fn a_program_of_the_distribution_is_hardened() {
+        let bash = of("/bin/bash");
+        assert_eq!(bash.machine, std::env::consts::ARCH);
+        assert_eq!(bash.linkage, Linkage::Dynamic);
+        assert!(bash.hardening.pie && bash.hardening.nx);
+        assert_ne!(bash.hardening.relro, Relro::None);
+        assert_eq!(bash.hardening.stack_protector, Some(true));
+        assert_eq!(bash.hardening.fortify, Some(true));
+        assert_eq!((bash.debug_bytes, bash.symbols), (0, false));
+    }
+
+    #[test]
+    fn this_very_test_has_debug_information_and_symbols() {
+        let own = of("/proc/self/exe");
+        assert!(own.debug_bytes > 1 << 20, "{own:?}");
+        assert!(own.symbols);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn mutated_real_files_never_panic(
+            edits in proptest::collection::vec((0usize..1024, proptest::prelude::any::<u8>()), 1..40),
+            cut in 0usize..40_000,
+        ) {
+            let mut bytes = std::fs::read("/bin/true").unwrap();
+            let sections = bytes.len().saturating_sub(2048);
+            for (i, (at, value)) in edits.iter().enumerate() {
+                let at = if i % 2 == 0 { *at } else { sections + at };
+                bytes[at] = *value;
+            }
+            let _ = protection(&bytes.as_slice(), false);
+            let _ = super::super::build_info(&bytes.as_slice());
+            bytes.truncate(cut);
+            let _ = protection(&bytes.as_slice(), false);
+            let _ = super::super::build_info(&bytes.as_slice());
+        }
+    }
+}

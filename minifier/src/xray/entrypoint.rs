@@ -1,0 +1,148 @@
+//! What the entrypoint and the command start in the end: the program behind init programs, shells and `env`.
+
+use super::scan::Scan;
+use crate::analyze::{env_command, parse_shebang};
+use crate::image::ImageConfig;
+use crate::rootfs::{ImagePath, RootFs};
+
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Programs that start the one after them.
+const WRAPPERS: [&str; 11] = [
+    "tini",
+    "dumb-init",
+    "catatonit",
+    "docker-init",
+    "gosu",
+    "su-exec",
+    "setpriv",
+    "env",
+    "nice",
+    "exec",
+    "sudo",
+];
+const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ash", "zsh"];
+const MAX_STEPS: usize = 16;
+
+/// A program that is started, free of links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Started {
+    /// As the config or a script names it.
+    pub(crate) word: String,
+    pub(crate) path: ImagePath,
+}
+
+/// The programs that are started one after the other, outermost first.
+pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec<Started> {
+    let mut words: Vec<String> = config
+        .entrypoint()
+        .iter()
+        .chain(config.cmd())
+        .cloned()
+        .collect();
+    let mut found = Vec::new();
+    for _ in 0..MAX_STEPS {
+        let Some(first) = words.first().cloned() else {
+            break;
+        };
+        let name = first.rsplit('/').next().unwrap_or_default();
+        if let Some(path) = locate(config, rootfs, &first) {
+            found.push(Started {
+                word: first.clone(),
+                path: path.clone(),
+            });
+            if let Some(interpreter) = interpreter(scan, rootfs, &path) {
+                // A script: its interpreter runs it; a shell script starts what follows on the command line.
+                let base = interpreter
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                if let Some(path) = locate(config, rootfs, &interpreter) {
+                    found.push(Started {
+                        word: interpreter,
+                        path,
+                    });
+                }
+                if !SHELLS.contains(&base.as_str()) {
+                    break;
+                }
+                words.remove(0);
+                continue;
+            }
+        }
+        let name_is = |list: &[&str]| list.contains(&name);
+        if name_is(&SHELLS) {
+            // `sh -c "exec node server.js"`
+            let script = words
+                .iter()
+                .skip(1)
+                .find(|word| !word.starts_with('-'))
+                .cloned();
+            let inline = words
+                .get(1)
+                .is_some_and(|flag| flag.starts_with('-') && flag.contains('c'));
+            let Some(script) = script else { break };
+            words = match inline {
+                true => command_of(&script),
+                false => vec![script],
+            };
+        } else if name_is(&WRAPPERS) {
+            words.remove(0);
+            let skip = words
+                .iter()
+                .take_while(|word| word.starts_with('-') || word.contains('='))
+                .count();
+            words.drain(..skip);
+            // `gosu USER program`
+            if matches!(name, "gosu" | "su-exec") && !words.is_empty() {
+                words.remove(0);
+            }
+        } else {
+            break;
+        }
+    }
+    found
+}
+
+/// The last command of a line of shell, without `exec` and assignments.
+fn command_of(line: &str) -> Vec<String> {
+    let last = line
+        .rsplit(['&', ';', '|'])
+        .find(|part| !part.trim().is_empty())
+        .unwrap_or(line);
+    let words = shell_words::split(last.trim())
+        .unwrap_or_else(|_| last.split_whitespace().map(str::to_owned).collect());
+    words
+        .into_iter()
+        .skip_while(|word| word == "exec" || word.contains('='))
+        .collect()
+}
+
+fn locate(config: &ImageConfig, rootfs: &RootFs, word: &str) -> Option<ImagePath> {
+    let cwd = ImagePath::new(config.working_dir());
+    let file = |path: &[u8]| {
+        let resolution = rootfs.resolve(&cwd, path, true);
+        let (path, id) = resolution.found()?;
+        rootfs.node(id).content().map(|_| path.clone())
+    };
+    if word.contains('/') {
+        return file(word.as_bytes());
+    }
+    let path = config.env_var("PATH").unwrap_or(DEFAULT_PATH);
+    path.split(':')
+        .find_map(|dir| file(format!("{dir}/{word}").as_bytes()))
+}
+
+/// The program that runs a script.
+fn interpreter(scan: &Scan, rootfs: &RootFs, path: &ImagePath) -> Option<String> {
+    let content = rootfs.get(path)?.content()?;
+    let head = &scan.facts(content)?.extra.as_deref()?.head;
+    let shebang = parse_shebang(head)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if shebang.interpreter.ends_with(b"/env")
+        && let Some(command) = shebang.argument.as_deref().and_then(env_command)
+    {
+        return Some(text(&command.program));
+    }
+    Some(text(&shebang.interpreter))
+}

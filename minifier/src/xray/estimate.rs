@@ -1,0 +1,111 @@
+//! What `minifier build` would reach, from static evidence alone.
+//!
+//! The closure is that of `plan`, with an empty trace: the same rules, the same ends, so that the two do not disagree
+//! about anything but what only a run can show.
+
+use super::entrypoint::Started;
+use super::merged::Merged;
+use super::model::{Confidence, Estimate, Runtime, RuntimeKind};
+use super::scan::Scan;
+use super::store::KeptStore;
+use crate::image::Image;
+use crate::plan::{Rules, RunFacts, plan};
+use crate::rootfs::{ImagePath, RootFs};
+use crate::trace::Trace;
+use crate::transport::StoredImage;
+
+/// The estimate; none where the image starts nothing that is there. The error is a sentence.
+pub(crate) fn estimate(
+    image: &StoredImage,
+    scan: &Scan,
+    merged: &Merged,
+    started: &[Started],
+    runtimes: &[Runtime],
+) -> Result<Option<Estimate>, String> {
+    let Some(main) = started.last() else {
+        return Ok(None);
+    };
+    let runtime = runtimes
+        .iter()
+        .find(|runtime| runtime.entrypoint)
+        .map(|runtime| runtime.kind);
+    let confidence = match runtime {
+        Some(RuntimeKind::Go | RuntimeKind::Rust | RuntimeKind::StaticNative) => Confidence::High,
+        None | Some(RuntimeKind::DynamicNative) => Confidence::Medium,
+        Some(_) => Confidence::Low,
+    };
+    let rules = Rules {
+        // What an interpreter runs is most likely there.
+        include_workdir: confidence == Confidence::Low
+            && !matches!(image.config.working_dir(), "" | "/"),
+        include_paths: runtime.map_or(Vec::new(), |kind| modules(kind, &main.path, &merged.rootfs)),
+        ..Rules::default()
+    };
+    let plain = Image {
+        reference: image.reference.clone(),
+        config: image.config.clone(),
+    };
+    let store = KeptStore(scan);
+    let run = RunFacts::default();
+    let planned = plan(
+        &plain,
+        &merged.rootfs,
+        &store,
+        &Trace::default(),
+        &rules,
+        &run,
+    )
+    .map_err(|e| format!("estimate what a build would keep: {e}"))?;
+    let basis = match confidence {
+        Confidence::High => format!(
+            "{} needs no other file to start; data that it opens is not known",
+            main.path
+        ),
+        Confidence::Medium => format!(
+            "the libraries that {} needs by name; what it opens by itself is not known",
+            main.path
+        ),
+        Confidence::Low => format!(
+            "{}, all modules of its runtime and the working directory; which of them are loaded only a run can show, and \
+             that is usually far less",
+            main.path
+        ),
+    };
+    Ok(Some(Estimate {
+        bytes: planned.kept.bytes,
+        files: planned.kept.files,
+        confidence,
+        basis,
+    }))
+}
+
+/// Where a runtime has the modules that programs load by name.
+fn modules(kind: RuntimeKind, program: &ImagePath, rootfs: &RootFs) -> Vec<String> {
+    let home = program.parent().and_then(|bin| bin.parent());
+    let named: &[&str] = match kind {
+        RuntimeKind::Ruby => &[
+            "/usr/lib/ruby",
+            "/usr/local/lib/ruby",
+            "/usr/local/bundle",
+            "/var/lib/gems",
+        ],
+        RuntimeKind::Php => &["/usr/lib/php", "/usr/local/lib/php"],
+        RuntimeKind::Dotnet => &["/usr/share/dotnet/shared", "/usr/lib/dotnet/shared"],
+        _ => &[],
+    };
+    let mut paths: Vec<ImagePath> = named.iter().map(|path| ImagePath::from(*path)).collect();
+    match kind {
+        RuntimeKind::Java => paths.extend(home.map(|home| home.join("lib"))),
+        RuntimeKind::Python => {
+            for dir in ["/usr/lib", "/usr/local/lib"].map(ImagePath::from) {
+                let children = rootfs.lookup(&dir).map(|id| rootfs.children(id));
+                let names = children.into_iter().flat_map(|children| children.keys());
+                let python = names.filter(|name| name.starts_with(b"python3"));
+                paths.extend(python.map(|name| dir.join(name)));
+            }
+        }
+        _ => {}
+    }
+    paths.retain(|path| rootfs.get(path).is_some_and(|node| node.is_dir()));
+    paths.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,283 @@
+//! Evaluating the rules.
+
+use bytesize::ByteSize;
+
+use crate::xray::model::{
+    FindingKind, GateReport, RuleOutcome, RuleResult, RuntimeKind, Severity, Xray,
+};
+
+use super::{Budget, GateConfig, Level};
+
+/// Every rule with what came of it, dive's first.
+pub fn evaluate(xray: &Xray, config: &GateConfig) -> GateReport {
+    let rules = vec![
+        lowest_efficiency(xray, config.lowest_efficiency),
+        highest_wasted_bytes(xray, config.highest_wasted_bytes),
+        highest_user_wasted_percent(xray, config.highest_user_wasted_percent),
+        max_size(xray, config.max_size),
+        budget(xray, config.budget),
+        secrets(xray, config.secrets),
+        root_user(xray, config.root_user),
+        fixable_waste(xray, config.fixable_waste),
+        complete_analysis(xray, config.complete_analysis),
+    ];
+    GateReport {
+        passed: rules.iter().all(|rule| rule.outcome != RuleOutcome::Fail),
+        rules,
+    }
+}
+
+fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().si().to_string()
+}
+
+/// A rule with a limit: `holds` tells by the limit, `message` says what is wrong where it does not hold.
+fn limited<L: Copy>(
+    rule: &str,
+    limit: Option<L>,
+    actual: String,
+    show: impl Fn(L) -> String,
+    holds: impl Fn(L) -> bool,
+    message: impl Fn(L) -> String,
+) -> RuleResult {
+    let (outcome, limit, message) = match limit {
+        None => (
+            RuleOutcome::Skip,
+            "disabled".to_owned(),
+            "switched off".to_owned(),
+        ),
+        Some(limit) if holds(limit) => (RuleOutcome::Pass, show(limit), "holds".to_owned()),
+        Some(limit) => (RuleOutcome::Fail, show(limit), message(limit)),
+    };
+    RuleResult {
+        rule: rule.to_owned(),
+        outcome,
+        limit,
+        actual,
+        message,
+    }
+}
+
+/// A rule without a number: it holds where `problem` is none.
+fn levelled(rule: &str, level: Level, actual: String, problem: Option<String>) -> RuleResult {
+    let (outcome, limit, message) = match (level, problem) {
+        (Level::Off, _) => (RuleOutcome::Skip, "off", "switched off".to_owned()),
+        (Level::Warn, None) => (RuleOutcome::Pass, "warn", "holds".to_owned()),
+        (Level::Fail, None) => (RuleOutcome::Pass, "fail", "holds".to_owned()),
+        (Level::Warn, Some(problem)) => (RuleOutcome::Warn, "warn", problem),
+        (Level::Fail, Some(problem)) => (RuleOutcome::Fail, "fail", problem),
+    };
+    RuleResult {
+        rule: rule.to_owned(),
+        outcome,
+        limit: limit.to_owned(),
+        actual,
+        message,
+    }
+}
+
+/// A ratio with as many digits as tell it from a limit of any sense.
+fn ratio(ratio: f64) -> String {
+    format!("{ratio:.4}")
+}
+
+fn lowest_efficiency(xray: &Xray, limit: Option<f64>) -> RuleResult {
+    let score = xray.efficiency.score;
+    limited(
+        "lowestEfficiency",
+        limit,
+        ratio(score),
+        |limit| limit.to_string(),
+        |limit| score >= limit,
+        |limit| format!("the efficiency of {} is below {limit}", ratio(score)),
+    )
+}
+
+fn highest_wasted_bytes(xray: &Xray, limit: Option<u64>) -> RuleResult {
+    let wasted = xray.efficiency.wasted_bytes;
+    limited(
+        "highestWastedBytes",
+        limit,
+        size(wasted),
+        size,
+        |limit| wasted <= limit,
+        |limit| {
+            format!(
+                "{} are hidden and ship nevertheless, {} more than allowed",
+                size(wasted),
+                size(wasted - limit)
+            )
+        },
+    )
+}
+
+fn highest_user_wasted_percent(xray: &Xray, limit: Option<f64>) -> RuleResult {
+    let wasted = xray.efficiency.user_wasted_percent;
+    limited(
+        "highestUserWastedPercent",
+        limit,
+        ratio(wasted),
+        |limit| limit.to_string(),
+        |limit| wasted <= limit,
+        |limit| {
+            format!(
+                "{} of what the layers above the lowest add is hidden, more than {limit}",
+                ratio(wasted)
+            )
+        },
+    )
+}
+
+fn max_size(xray: &Xray, limit: Option<u64>) -> RuleResult {
+    let actual = xray.image.size;
+    limited(
+        "maxSize",
+        limit,
+        size(actual),
+        size,
+        |limit| actual <= limit,
+        |limit| format!("the image is {} larger than allowed", size(actual - limit)),
+    )
+}
+
+fn budget(xray: &Xray, budget: Option<Budget>) -> RuleResult {
+    let actual = xray.image.size;
+    let result = |outcome, limit: String, message: String| RuleResult {
+        rule: "budget".to_owned(),
+        outcome,
+        limit,
+        actual: size(actual),
+        message,
+    };
+    let Some(budget) = budget else {
+        return result(
+            RuleOutcome::Skip,
+            "disabled".to_owned(),
+            "switched off".to_owned(),
+        );
+    };
+    let Some((language, limits)) = budget.resolve(&xray.image.runtimes) else {
+        // It was asked for, so that it must not pass by unnoticed.
+        return result(
+            RuleOutcome::Warn,
+            "auto".to_owned(),
+            format!(
+                "there is no budget for {}; give one as `auto=TARGET/MAX`",
+                entrypoint(xray)
+            ),
+        );
+    };
+    let limit = format!(
+        "{language}: {}, at most {}",
+        size(limits.target),
+        size(limits.max)
+    );
+    if actual > limits.max {
+        let more = size(actual - limits.max);
+        result(
+            RuleOutcome::Fail,
+            limit,
+            format!("the image is {more} above the maximum"),
+        )
+    } else if actual > limits.target {
+        let more = size(actual - limits.target);
+        result(
+            RuleOutcome::Warn,
+            limit,
+            format!("the image is {more} above the target, and within the maximum"),
+        )
+    } else {
+        result(RuleOutcome::Pass, limit, "holds".to_owned())
+    }
+}
+
+/// What the entrypoint runs on, in words.
+fn entrypoint(xray: &Xray) -> &'static str {
+    match xray
+        .image
+        .runtimes
+        .iter()
+        .find(|r| r.entrypoint)
+        .map(|r| r.kind)
+    {
+        Some(RuntimeKind::Ruby) => "Ruby",
+        Some(RuntimeKind::Php) => "PHP",
+        Some(RuntimeKind::Dotnet) => ".NET",
+        Some(RuntimeKind::StaticNative | RuntimeKind::DynamicNative) => {
+            "a program of a language that left no mark"
+        }
+        _ => "an entrypoint of unknown language",
+    }
+}
+
+fn secrets(xray: &Xray, level: Level) -> RuleResult {
+    let found = xray
+        .security
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .filter(|finding| {
+            matches!(
+                finding.kind,
+                FindingKind::PrivateKey
+                    | FindingKind::Credential
+                    | FindingKind::SecretInEnvironment
+                    | FindingKind::SecretInHistory
+            )
+        });
+    let mut found = found.map(|finding| finding.message.as_str());
+    let first = found.next();
+    let others = found.count();
+    let problem = first.map(|message| match others {
+        0 => message.to_owned(),
+        others => format!("{message}; and {others} more"),
+    });
+    let number = usize::from(first.is_some()) + others;
+    levelled("secrets", level, format!("{number} found"), problem)
+}
+
+fn root_user(xray: &Xray, level: Level) -> RuleResult {
+    let root = xray.security.runs_as_root;
+    let user = match xray.image.user.as_str() {
+        "" => "none set (root)".to_owned(),
+        user => user.to_owned(),
+    };
+    levelled(
+        "rootUser",
+        level,
+        user,
+        root.then(|| "the container runs as root; set USER".to_owned()),
+    )
+}
+
+fn fixable_waste(xray: &Xray, limit: Option<u64>) -> RuleResult {
+    let saves = xray
+        .recommendations
+        .iter()
+        .fold(0_u64, |sum, item| sum.saturating_add(item.saves));
+    limited(
+        "fixableWaste",
+        limit,
+        size(saves),
+        |limit| format!("less than {}", size(limit)),
+        |limit| saves < limit,
+        |_| format!("the recommendations save {}", size(saves)),
+    )
+}
+
+fn complete_analysis(xray: &Xray, level: Level) -> RuleResult {
+    let number = xray.problems.len();
+    let problem = xray.problems.first().map(|first| match number - 1 {
+        0 => format!("not analysed: {first}"),
+        others => format!("not analysed: {first}; and {others} more"),
+    });
+    levelled(
+        "completeAnalysis",
+        level,
+        match number {
+            1 => "1 problem".to_owned(),
+            number => format!("{number} problems"),
+        },
+        problem,
+    )
+}

@@ -1,0 +1,14 @@
+//! The gate for CI: rules over an [`Xray`](super::Xray), every one evaluated and shown. dive's rules keep their names,
+//! their defaults and their file (`.dive-ci`); an image passes where no rule fails.
+
+mod budget;
+mod config;
+mod evaluate;
+mod file;
+mod size;
+
+pub use budget::{Budget, Language, Limits};
+pub use config::{GateConfig, Level};
+pub use evaluate::evaluate;
+pub use file::GateFileError;
+pub use size::{SizeError, parse_size};

@@ -1,0 +1,228 @@
+//! [`Merged`]: the layers merged, and what each did to the ones below it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::scan::Scan;
+use crate::rootfs::{ContentRef, EntryKind, ImagePath, LayerIndex, NodeId, RootFs};
+
+/// Problems of one layer's entries that are told one by one.
+const MAX_PROBLEMS: usize = 20;
+
+/// The merged tree, the files of all layers and the files that are to be seen.
+#[derive(Debug, Default)]
+pub(crate) struct Merged {
+    pub(crate) rootfs: RootFs,
+    /// What each layer did, lowest first.
+    pub(crate) layers: Vec<LayerChanges>,
+    /// Every file body of every layer, by path, then by layer.
+    pub(crate) bodies: Vec<Body>,
+    /// Every path of a regular file in the merged tree, in order.
+    pub(crate) files: Vec<VisibleFile>,
+    /// Entries that could not be merged.
+    pub(crate) problems: Vec<String>,
+}
+
+/// What a layer did to the ones below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LayerChanges {
+    /// Bytes of its files.
+    pub(crate) size: u64,
+    /// Files that no lower layer had.
+    pub(crate) added: u64,
+    /// Files that replace one.
+    pub(crate) changed: u64,
+    /// Paths of lower layers that its whiteouts hide.
+    pub(crate) removed: u64,
+    /// Bytes of lower layers that it hides.
+    pub(crate) hides: u64,
+    /// Paths that its whiteouts hide.
+    pub(crate) whiteouts: BTreeSet<ImagePath>,
+    /// Directories of which it hides what lower layers have in them.
+    pub(crate) opaque: BTreeSet<ImagePath>,
+}
+
+/// A file body of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Body {
+    pub(crate) path: ImagePath,
+    pub(crate) content: ContentRef,
+    /// True where the merged tree shows it, under this name or another one.
+    pub(crate) visible: bool,
+}
+
+/// A path of a regular file in the merged tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VisibleFile {
+    pub(crate) path: ImagePath,
+    pub(crate) node: NodeId,
+    pub(crate) content: ContentRef,
+    /// True for the first of the names that a file has: sums go over these.
+    pub(crate) first: bool,
+}
+
+impl Merged {
+    /// Merges the layers of a scan, whose entries it takes.
+    pub(crate) fn new(scan: &mut Scan) -> Self {
+        let mut merged = Self::default();
+        let mut alive = vec![true];
+        for (layer, scanned) in scan.layers.iter_mut().enumerate() {
+            let index = std::mem::take(&mut scanned.index);
+            merged.apply(layer, index, &mut alive);
+        }
+        merged.list_files();
+        merged
+    }
+
+    fn apply(&mut self, layer: usize, index: LayerIndex, alive: &mut Vec<bool>) {
+        let (mut changes, hides) = self.changes(&index);
+        for entry in &index.entries {
+            if let EntryKind::File(content) = entry.kind {
+                self.bodies.push(Body {
+                    path: entry.path.clone(),
+                    content,
+                    visible: false,
+                });
+            }
+        }
+        let mut problems = Vec::new();
+        let applied = self.rootfs.apply(layer, index, |error| {
+            if problems.len() < MAX_PROBLEMS {
+                problems.push(error.to_string());
+            }
+            Ok(())
+        });
+        problems.extend(applied.err().map(|error| error.to_string()));
+        self.problems.append(&mut problems);
+        if hides {
+            let now = reachable(&self.rootfs);
+            for (id, _) in now.iter().enumerate().filter(|(_, now)| !**now) {
+                if alive.get(id).copied().unwrap_or(false) {
+                    let node = self.rootfs.node(NodeId::from_index(id));
+                    changes.hides = changes.hides.saturating_add(node.size());
+                }
+            }
+            *alive = now;
+        } else {
+            alive.resize(self.rootfs.len(), true);
+        }
+        self.layers.push(changes);
+    }
+
+    /// What a layer does to the tree so far, and whether it can hide anything.
+    fn changes(&self, index: &LayerIndex) -> (LayerChanges, bool) {
+        let mut changes = LayerChanges::default();
+        let mut hides = false;
+        let mut seen = HashSet::new();
+        for entry in &index.entries {
+            let (existing, below_a_file) = find(&self.rootfs, &entry.path);
+            // A file of a lower layer becomes a directory where something lies below it.
+            hides |= below_a_file;
+            match &entry.kind {
+                EntryKind::Whiteout => {
+                    hides |= existing.is_some();
+                    changes.whiteouts.insert(entry.path.clone());
+                }
+                EntryKind::OpaqueWhiteout => {
+                    hides |= existing.is_some();
+                    changes.opaque.insert(entry.path.clone());
+                }
+                EntryKind::Directory => {
+                    hides |= existing.is_some_and(|id| !self.rootfs.node(id).is_dir());
+                }
+                kind => {
+                    hides |= existing.is_some();
+                    if let EntryKind::File(content) = kind {
+                        changes.size = changes.size.saturating_add(content.size);
+                    }
+                    if seen.insert(&entry.path) {
+                        match existing {
+                            Some(_) => changes.changed += 1,
+                            None => changes.added += 1,
+                        }
+                    } else {
+                        hides = true;
+                    }
+                }
+            }
+        }
+        let hidden_above = |path: &ImagePath| {
+            path.ancestors()
+                .any(|dir| changes.whiteouts.contains(&dir) || changes.opaque.contains(&dir))
+        };
+        for path in &changes.whiteouts {
+            if !hidden_above(path) {
+                changes.removed += self.rootfs.walk_below(path).count() as u64;
+            }
+        }
+        for path in &changes.opaque {
+            if !hidden_above(path) && !changes.whiteouts.contains(path) {
+                let below = self.rootfs.walk_below(path).count() as u64;
+                changes.removed += below.saturating_sub(1);
+            }
+        }
+        (changes, hides)
+    }
+
+    fn list_files(&mut self) {
+        let mut seen = vec![false; self.rootfs.len()];
+        let mut visible: HashSet<(u32, u64)> = HashSet::new();
+        for (path, node) in self.rootfs.walk() {
+            if let Some(content) = self.rootfs.node(node).content() {
+                let first = !std::mem::replace(&mut seen[node.index()], true);
+                visible.insert((content.layer, content.at));
+                self.files.push(VisibleFile {
+                    path,
+                    node,
+                    content,
+                    first,
+                });
+            }
+        }
+        for body in &mut self.bodies {
+            body.visible = visible.contains(&(body.content.layer, body.content.at));
+        }
+        self.bodies
+            .sort_by(|a, b| (&a.path, a.content).cmp(&(&b.path, b.content)));
+    }
+
+    /// The bodies that layers have at a path, lowest layer first.
+    pub(crate) fn bodies_at(&self, path: &ImagePath) -> &[Body] {
+        let start = self.bodies.partition_point(|body| body.path < *path);
+        let length = self.bodies[start..].partition_point(|body| body.path == *path);
+        &self.bodies[start..start + length]
+    }
+
+    /// Files that are to be seen, each once.
+    pub(crate) fn first_files(&self) -> impl Iterator<Item = &VisibleFile> {
+        self.files.iter().filter(|file| file.first)
+    }
+
+    /// Bytes of the files that are to be seen.
+    pub(crate) fn visible_size(&self) -> u64 {
+        self.first_files()
+            .fold(0, |sum: u64, file| sum.saturating_add(file.content.size))
+    }
+}
+
+/// What stands at a path, and whether something on the way to it is no directory.
+fn find(rootfs: &RootFs, path: &ImagePath) -> (Option<NodeId>, bool) {
+    let mut at = rootfs.root();
+    for name in path.components() {
+        match rootfs.children(at).get(name) {
+            Some(&child) => at = child,
+            None => return (None, !rootfs.node(at).is_dir()),
+        }
+    }
+    (Some(at), false)
+}
+
+/// Which nodes can be reached from the root.
+fn reachable(rootfs: &RootFs) -> Vec<bool> {
+    let mut reached = vec![false; rootfs.len()];
+    let mut stack = vec![rootfs.root()];
+    while let Some(id) = stack.pop() {
+        reached[id.index()] = true;
+        stack.extend(rootfs.children(id).values());
+    }
+    reached
+}

@@ -1,0 +1,43 @@
+//! What is in an image, what it costs and what to do about it, without running or building anything.
+//!
+//! Takes an image as a transport stores it; gives an [`Xray`], which the renderers of [`report`](crate::report) share.
+//! One pass over the layers ([`scan`]) says what each file is; merging ([`merged`]) says which are to be seen; all
+//! else is made from these two. Nothing here prints, runs anything or reaches a network but through the transport.
+
+mod advice;
+mod advice_running;
+mod analysis;
+mod bases;
+mod binaries;
+mod compare;
+mod contents;
+#[cfg(test)]
+mod docker_tests;
+mod dockerfile;
+mod entrypoint;
+mod error;
+mod estimate;
+pub mod gate;
+mod gostring;
+mod image;
+mod layers;
+mod merged;
+pub mod model;
+mod packages;
+mod runtimes;
+mod scan;
+mod security;
+mod store;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod unpacked_tests;
+mod waste;
+
+pub use analysis::{Analysis, XrayOptions, xray};
+pub use compare::compare;
+pub use error::XrayError;
+pub use model::Xray;
+pub use scan::{Limits, ScanOptions};

@@ -1,0 +1,151 @@
+//! What matters to security.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What matters to security.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Security {
+    /// Findings, most severe first, then by kind and place.
+    pub findings: Vec<Finding>,
+    /// Files with setuid, setgid or capabilities, by path.
+    pub privileged: Vec<PrivilegedFile>,
+    /// Certificates that are not a distribution's authorities, and any that have expired, by path.
+    pub certificates: Vec<CertificateInfo>,
+    /// Shells that the image has.
+    pub shells: Vec<String>,
+    /// Package managers that the image has.
+    pub package_managers: Vec<String>,
+    /// True where the config names no user, or root.
+    pub runs_as_root: bool,
+}
+
+/// How bad a finding is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// To know.
+    Note,
+    /// Should be mended.
+    Warning,
+    /// Must be mended.
+    Error,
+}
+
+/// Kinds of findings; the identifier of a rule is its name in kebab case.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingKind {
+    /// A private key.
+    PrivateKey,
+    /// A password, token or other credential in a file.
+    Credential,
+    /// A secret in the environment of the config.
+    SecretInEnvironment,
+    /// A secret in the history.
+    SecretInHistory,
+    /// A file with the setuid bit.
+    Setuid,
+    /// A file with the setgid bit.
+    Setgid,
+    /// A file with capabilities.
+    FileCapabilities,
+    /// A file or directory (without the sticky bit) that everybody may write.
+    WorldWritable,
+    /// A certificate that has expired.
+    ExpiredCertificate,
+    /// A certificate that expires within 30 days.
+    ExpiringCertificate,
+    /// The container runs as root.
+    RunsAsRoot,
+    /// No HEALTHCHECK although ports are exposed.
+    NoHealthcheck,
+    /// A package manager is left in.
+    PackageManager,
+    /// A program needs a library that is not there.
+    BrokenBinary,
+    /// A program without position independence, NX or RELRO.
+    WeakBinary,
+}
+
+/// Where a finding is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "in")]
+pub enum Location {
+    /// A file of a layer.
+    File {
+        /// Its path.
+        path: String,
+        /// The layer, 0 is the lowest.
+        layer: usize,
+        /// Line of the text, from 1.
+        line: Option<u64>,
+        /// False where a later layer hides it; it ships nevertheless.
+        visible: bool,
+    },
+    /// The config.
+    Config {
+        /// The field: `Env`, `User`, `Healthcheck`.
+        field: String,
+    },
+    /// A step of the history.
+    History {
+        /// Number of the entry, from 0.
+        step: usize,
+    },
+}
+
+/// Something to know or to mend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// What kind.
+    pub kind: FindingKind,
+    /// How bad.
+    pub severity: Severity,
+    /// One sentence that names the object; never a secret itself.
+    pub message: String,
+    /// Where.
+    pub location: Location,
+    /// The rule that matched, for credentials: `aws-access-key`; empty for others.
+    pub detail: String,
+}
+
+/// A file that gives privileges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PrivilegedFile {
+    /// Its path.
+    pub path: String,
+    /// Permission bits, octal: `4755`.
+    pub mode: String,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Capabilities in the words of `getcap`: `cap_net_bind_service=ep`.
+    pub capabilities: Option<String>,
+    /// The package that it belongs to.
+    pub package: Option<String>,
+}
+
+/// A certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CertificateInfo {
+    /// The file.
+    pub path: String,
+    /// The layer that it comes from.
+    pub layer: usize,
+    /// Subject.
+    pub subject: String,
+    /// Issuer.
+    pub issuer: String,
+    /// RFC 3339 time from which it is valid.
+    pub not_before: String,
+    /// RFC 3339 time to which it is valid.
+    pub not_after: String,
+    /// True where that has passed.
+    pub expired: bool,
+}

@@ -1,0 +1,15 @@
+//! Packages of distributions and languages, the files of each, and the files of none.
+
+mod apk;
+mod compiled;
+mod dpkg;
+mod found;
+mod gems;
+mod java;
+mod npm;
+mod purl;
+mod python;
+mod read;
+
+pub(crate) use found::Owners;
+pub(crate) use read::{Read, read};

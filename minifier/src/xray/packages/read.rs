@@ -1,0 +1,170 @@
+//! [`read`]: all databases and metadata files of an image.
+
+use super::found::{Found, Owners, PackageFiles};
+use super::{apk, compiled, dpkg, gems, java, npm, python};
+use crate::analyze::{Files, Finder};
+use crate::rootfs::{ImagePath, NodeId};
+use crate::xray::merged::{Merged, VisibleFile};
+use crate::xray::model::{DistributionInfo, Packages, UnreadDatabase};
+use crate::xray::scan::{Extra, Scan};
+use crate::xray::store::KeptStore;
+
+/// Where the databases of package managers are that are not read.
+const UNREAD: &[(&str, &str)] = &[
+    (
+        "/var/lib/rpm/rpmdb.sqlite",
+        "rpm databases are not read yet",
+    ),
+    ("/var/lib/rpm/Packages", "rpm databases are not read yet"),
+    ("/var/lib/rpm/Packages.db", "rpm databases are not read yet"),
+    (
+        "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+        "rpm databases are not read yet",
+    ),
+    (
+        "/usr/lib/sysimage/rpm/Packages.db",
+        "rpm databases are not read yet",
+    ),
+    (
+        "/var/lib/rpmmanifest/container-manifest-2",
+        "rpm manifests of distroless images are not read yet",
+    ),
+    ("/var/lib/pacman/local", "pacman databases are not read yet"),
+    ("/var/lib/opkg/status", "opkg databases are not read yet"),
+    ("/usr/lib/opkg/status", "opkg databases are not read yet"),
+    ("/var/db/pkg", "Portage databases are not read yet"),
+];
+
+/// What was read.
+pub(crate) struct Read {
+    pub(crate) packages: Vec<PackageFiles>,
+    pub(crate) owners: Owners,
+    pub(crate) unread: Vec<UnreadDatabase>,
+    pub(crate) problems: Vec<String>,
+}
+
+/// What the readers of databases see, and what they find.
+pub(super) struct Reader<'a> {
+    pub(super) scan: &'a Scan,
+    pub(super) merged: &'a Merged,
+    pub(super) finder: Finder<'a>,
+    pub(super) distribution: Option<&'a DistributionInfo>,
+    pub(super) found: Found,
+    pub(super) problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// What was kept of a file, by its node.
+    pub(super) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
+        let content = self.merged.rootfs.node(node).content()?;
+        self.scan.facts(content)?.extra.as_deref()
+    }
+
+    /// The kept content of the file that a path leads to.
+    pub(super) fn document(&self, path: &ImagePath) -> Option<&'a [u8]> {
+        let resolution = self
+            .merged
+            .rootfs
+            .resolve(&ImagePath::root(), path.as_bytes(), true);
+        self.extra(resolution.found()?.1)?.document.as_deref()
+    }
+
+    /// The kept contents that each layer has at exactly this path, lowest first.
+    pub(super) fn documents_of_layers(&self, path: &ImagePath) -> Vec<(usize, &'a [u8])> {
+        let bodies = self.merged.bodies_at(path).iter();
+        bodies
+            .filter_map(|body| {
+                let extra = self.scan.facts(body.content)?.extra.as_deref()?;
+                Some((body.content.layer as usize, extra.document.as_deref()?))
+            })
+            .collect()
+    }
+
+    /// The lowest layer that has a file at this path.
+    pub(super) fn lowest_layer(&self, path: &ImagePath) -> Option<usize> {
+        let body = self.merged.bodies_at(path).first()?;
+        Some(body.content.layer as usize)
+    }
+
+    /// Files that are to be seen.
+    pub(super) fn files(&self) -> &'a [VisibleFile] {
+        &self.merged.files
+    }
+
+    /// Every node below a directory that is no directory; `skip` names directories that are left out.
+    pub(super) fn files_below(&self, dir: NodeId, skip: Option<&[u8]>) -> Vec<NodeId> {
+        let rootfs = &self.merged.rootfs;
+        let mut files = Vec::new();
+        let mut stack = vec![dir];
+        while let Some(dir) = stack.pop() {
+            for (name, &child) in rootfs.children(dir) {
+                if !rootfs.node(child).is_dir() {
+                    files.push(child);
+                } else if skip != Some(&**name) {
+                    stack.push(child);
+                }
+            }
+        }
+        files
+    }
+}
+
+/// Reads all packages.
+pub(crate) fn read(scan: &Scan, merged: &Merged, distribution: Option<&DistributionInfo>) -> Read {
+    let store = KeptStore(scan);
+    let files = Files {
+        rootfs: &merged.rootfs,
+        store: &store,
+    };
+    let mut reader = Reader {
+        scan,
+        merged,
+        finder: Finder::new(files),
+        distribution,
+        found: Found::default(),
+        problems: Vec::new(),
+    };
+    dpkg::read(&mut reader);
+    apk::read(&mut reader);
+    python::read(&mut reader);
+    npm::read(&mut reader);
+    gems::read(&mut reader);
+    java::read(&mut reader);
+    compiled::read(&mut reader);
+    let problems = std::mem::take(&mut reader.problems);
+    let packages = reader.found.finish(&merged.rootfs);
+    let unread = UNREAD
+        .iter()
+        .filter(|(path, _)| merged.rootfs.lookup(&(*path).into()).is_some())
+        .map(|(path, reason)| UnreadDatabase {
+            path: (*path).into(),
+            reason: (*reason).into(),
+        });
+    Read {
+        owners: Owners::new(&packages),
+        packages,
+        unread: unread.collect(),
+        problems,
+    }
+}
+
+impl Read {
+    /// The part of the report.
+    pub(crate) fn model(&self, merged: &Merged) -> Packages {
+        let unowned = || {
+            merged
+                .first_files()
+                .filter(|file| !self.owners.owns(file.node))
+        };
+        Packages {
+            packages: self
+                .packages
+                .iter()
+                .map(|package| package.info.clone())
+                .collect(),
+            unread: self.unread.clone(),
+            unowned_files: unowned().count() as u64,
+            unowned_size: unowned().fold(0, |sum: u64, file| sum.saturating_add(file.content.size)),
+        }
+    }
+}

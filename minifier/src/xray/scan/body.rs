@@ -1,0 +1,268 @@
+//! [`Examiner`]: looks at the content of one file as it passes by.
+
+use std::io::{self, BufRead, Read};
+
+use jiff::Timestamp;
+
+use super::archive::{is_java_archive, java_archives};
+use super::capture::{Recorder, Windows};
+use super::facts::{ElfFacts, Extra, Facts, Metadata};
+use super::kind::{is_text, kind_of};
+use super::limits::Budget;
+use super::text;
+use super::wanted::{Wanted, wanted};
+use crate::analyze::{ElfFile, ReadAt};
+use crate::image::Sha256;
+use crate::rootfs::ImagePath;
+use crate::xray::binaries::{build_info, is_rust, protection};
+use crate::xray::model::FileKind;
+use crate::xray::security::{der_certificate, der_private_key, pem_certificates, secrets};
+
+/// First bytes that are held before it is decided what a file is.
+const FIRST: u64 = 64 << 10;
+/// Text is looked through up to this size.
+const MAX_TEXT: u64 = 1 << 20;
+/// ELF files are held whole up to this size; of larger ones windows are.
+const MAX_ELF: u64 = 32 << 20;
+/// Java archives are held whole up to this size: their directory is at the end.
+const MAX_ARCHIVE: u64 = 256 << 20;
+const MAX_METADATA: u64 = 2 << 20;
+/// As much as the kernel reads of a file to execute it.
+const HEAD: usize = 256;
+/// Bundles with more certificates are a list of authorities.
+const BUNDLE: usize = 20;
+
+/// Looks at files; one for each thread.
+pub(super) struct Examiner<'a> {
+    /// What is left of the bytes that may be kept.
+    documents: &'a Budget,
+    /// When a certificate counts as expired.
+    now: Timestamp,
+    /// Base names of what the config names: scripts of that name are kept.
+    entrypoints: &'a [Vec<u8>],
+    buffer: Vec<u8>,
+}
+
+impl<'a> Examiner<'a> {
+    pub(super) fn new(documents: &'a Budget, now: Timestamp, entrypoints: &'a [Vec<u8>]) -> Self {
+        Self {
+            documents,
+            now,
+            entrypoints,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Reads all of `body`, which is the content of `path` with `size` bytes. Problems are sentences.
+    pub(super) fn examine(
+        &mut self,
+        path: &ImagePath,
+        size: u64,
+        executable: bool,
+        body: &mut dyn BufRead,
+        problems: &mut Vec<String>,
+    ) -> io::Result<Facts> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let facts = self.look(path, size, executable, body, &mut buffer, problems);
+        // One large file must not cost its size for ever.
+        buffer.shrink_to(4 << 20);
+        self.buffer = buffer;
+        facts
+    }
+
+    fn look(
+        &self,
+        path: &ImagePath,
+        size: u64,
+        executable: bool,
+        body: &mut dyn BufRead,
+        buffer: &mut Vec<u8>,
+        problems: &mut Vec<String>,
+    ) -> io::Result<Facts> {
+        (&mut *body).take(FIRST).read_to_end(buffer)?;
+        let kind = kind_of(path, buffer, size);
+        let wanted = wanted(path);
+        let elf = ElfFile::is_elf(buffer);
+        let java = is_java_archive(path.file_name());
+        let text = is_text(buffer);
+        let hold = match wanted {
+            Wanted::Document(limit) => limit,
+            Wanted::Nothing if elf => MAX_ELF,
+            Wanted::Nothing if java => MAX_ARCHIVE,
+            Wanted::Nothing if text => MAX_TEXT,
+            Wanted::Nothing => 0,
+            _ => MAX_METADATA,
+        };
+        let mut hash = Sha256::default();
+        let mut windows = None;
+        if size <= hold {
+            body.read_to_end(buffer)?;
+            hash.update(buffer);
+        } else {
+            hash.update(buffer);
+            if elf {
+                let mut kept = Windows::new(buffer, size);
+                kept.feed(buffer);
+                windows = Some(kept);
+            }
+            stream(body, &mut hash, windows.as_mut())?;
+        }
+        let whole = size <= hold || size <= FIRST;
+        let mut extra = Extra::default();
+        match (&windows, elf) {
+            (Some(windows), _) => extra.elf = Some(self.elf(path, windows, buffer, problems)),
+            (None, true) => extra.elf = Some(self.elf(path, &buffer.as_slice(), buffer, problems)),
+            (None, false) if whole => {
+                self.document(path, wanted, buffer, &mut extra, problems);
+                self.content(path, kind, text, java, buffer, &mut extra);
+            }
+            (None, false) if wanted != Wanted::Nothing || java => {
+                problems.push(format!(
+                    "read {path}: it has {size} bytes, which is more than is read of such a file"
+                ));
+            }
+            (None, false) => {}
+        }
+        if elf || buffer.starts_with(b"#!") {
+            extra.head = buffer[..buffer.len().min(HEAD)].to_vec();
+        }
+        let named = || self.entrypoints.iter().any(|name| name == path.file_name());
+        if executable && buffer.starts_with(b"#!") && whole && named() && extra.document.is_none() {
+            self.keep(path, buffer, &mut extra, problems);
+        }
+        Ok(Facts {
+            sha256: Some(hash.finish()),
+            kind,
+            extra: (!extra.is_empty()).then(|| Box::new(extra)),
+        })
+    }
+
+    fn keep(&self, path: &ImagePath, bytes: &[u8], extra: &mut Extra, problems: &mut Vec<String>) {
+        if self.documents.take(bytes.len() as u64) {
+            extra.document = Some(bytes.to_vec());
+        } else {
+            problems.push(format!(
+                "read {path}: the image has more package databases than can be kept"
+            ));
+        }
+    }
+
+    /// Documents and metadata of packages.
+    fn document(
+        &self,
+        path: &ImagePath,
+        wanted: Wanted,
+        bytes: &[u8],
+        extra: &mut Extra,
+        problems: &mut Vec<String>,
+    ) {
+        let parse: fn(&[u8]) -> Option<Metadata> = match wanted {
+            Wanted::Nothing => return,
+            Wanted::Document(_) => return self.keep(path, bytes, extra, problems),
+            Wanted::PythonMetadata => text::python_metadata,
+            Wanted::PackageJson => text::package_json,
+            Wanted::Gemspec => text::gemspec,
+            Wanted::Copyright => text::copyright,
+        };
+        extra.metadata = parse(bytes);
+    }
+
+    /// Secrets, certificates, archives.
+    fn content(
+        &self,
+        path: &ImagePath,
+        kind: FileKind,
+        is_text: bool,
+        java: bool,
+        bytes: &[u8],
+        extra: &mut Extra,
+    ) {
+        let name = path.file_name();
+        let unlikely = matches!(
+            kind,
+            FileKind::Documentation | FileKind::Locale | FileKind::PackageManager
+        );
+        if java && kind == FileKind::Archive {
+            extra.archives = java_archives(bytes);
+        } else if is_text && !unlikely && bytes.len() as u64 <= MAX_TEXT {
+            let found = secrets(path, bytes);
+            extra.secrets = found.secrets;
+            if found.certificates {
+                extra.certificates = pem_certificates(bytes);
+                if extra.certificates.len() > BUNDLE {
+                    let now = self.now.as_second();
+                    extra.certificates.retain(|c| c.not_after < now);
+                }
+            }
+        } else if !is_text && bytes.len() < 64 << 10 && bytes.starts_with(&[0x30]) {
+            let suffix = |list: &[&[u8]]| list.iter().any(|suffix| name.ends_with(suffix));
+            if suffix(&[b".crt", b".cer", b".der", b".cert"]) {
+                extra.certificates.extend(der_certificate(bytes));
+            }
+            if suffix(&[b".key", b".der", b".pk8", b".p8"]) {
+                extra.secrets.extend(der_private_key(bytes));
+            }
+        }
+    }
+
+    fn elf(
+        &self,
+        path: &ImagePath,
+        file: &impl ReadAt,
+        head: &[u8],
+        problems: &mut Vec<String>,
+    ) -> Result<ElfFacts, String> {
+        let name = path.file_name();
+        let library = name.ends_with(b".so") || memchr::memmem::find(name, b".so.").is_some();
+        let recorder = Recorder::new(file);
+        let elf = ElfFile::parse(&recorder).map_err(|e| e.to_string())?;
+        let ranges = recorder.into_ranges();
+        let kept = ranges.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        let ranges = if self.documents.take(kept) {
+            ranges
+        } else {
+            problems.push(format!(
+                "read {path}: the image has more programs than can be kept for the estimate"
+            ));
+            Vec::new()
+        };
+        let protection = protection(file, library)?;
+        // Libraries are not built by Go or Cargo, but for the few that are and do not say so.
+        let built = match elf.kind {
+            crate::analyze::ElfKind::Loadable if !head.is_empty() => build_info(file)?,
+            _ => None,
+        };
+        Ok(ElfFacts {
+            elf,
+            rust: is_rust(file),
+            protection,
+            built,
+            ranges,
+        })
+    }
+}
+
+/// Hashes what is left of a body.
+fn stream(
+    body: &mut dyn BufRead,
+    hash: &mut Sha256,
+    mut windows: Option<&mut Windows>,
+) -> io::Result<()> {
+    loop {
+        let bytes = match body.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        hash.update(bytes);
+        if let Some(windows) = &mut windows {
+            windows.feed(bytes);
+        }
+        let length = bytes.len();
+        body.consume(length);
+    }
+}

@@ -1,0 +1,23 @@
+//! One streaming pass over the layers: what every file is, and the few contents that the analysis wants to see.
+//!
+//! Takes a [`StoredImage`](crate::transport::StoredImage); gives a [`Scan`]: for each layer its entries and, for each
+//! file body, [`Facts`]. Nothing is unpacked; what is held in memory grows with the number of files, not with their
+//! bytes: contents are looked at as they pass, and kept only where [`wanted`] says so and budgets allow.
+
+mod ahead;
+mod archive;
+mod body;
+mod capture;
+mod facts;
+mod input;
+mod kind;
+mod layer;
+mod limits;
+mod run;
+mod text;
+mod wanted;
+
+pub(crate) use facts::{Archive, BuildInfo, Extra};
+pub(crate) use kind::kind_by_name;
+pub use limits::{Limits, ScanOptions};
+pub(crate) use run::{Scan, scan};

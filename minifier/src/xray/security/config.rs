@@ -1,0 +1,206 @@
+//! Secrets in the config's environment and in the history.
+
+use super::patterns::{Hit, hits, is_placeholder};
+use super::secrets::secrets;
+use crate::rootfs::ImagePath;
+
+/// Words of variable names whose values are secrets.
+const SECRET_WORDS: [&str; 12] = [
+    "PASSWORD",
+    "PASSWD",
+    "SECRET",
+    "TOKEN",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "ACCESSKEY",
+    "PRIVATE_KEY",
+    "CREDENTIAL",
+    "ENCRYPTION_KEY",
+    "AUTH_KEY",
+];
+/// Ends of variable names whose values only say where a secret is, or something about it.
+const NO_SECRETS: [&str; 14] = [
+    "_FILE",
+    "_PATH",
+    "_DIR",
+    "_URL",
+    "_URI",
+    "_HOST",
+    "_NAME",
+    "_LENGTH",
+    "_TTL",
+    "_EXPIRY",
+    "_ID",
+    "_ENDPOINT",
+    "_TYPE",
+    "_SCRIPT",
+];
+const MASK: &str = "********";
+
+/// True where a variable's name says that its value is a secret, and the value is one.
+pub(crate) fn is_secret_variable(name: &str, value: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let named = SECRET_WORDS.iter().any(|word| upper.contains(word))
+        && !NO_SECRETS.iter().any(|end| upper.ends_with(end));
+    let reference = value.starts_with(['/', '$', '<', '{']) || value.contains("://");
+    let switch = matches!(
+        value.to_ascii_lowercase().as_str(),
+        "true" | "false" | "yes" | "no" | "none" | "null"
+    ) || value.parse::<u32>().is_ok_and(|n| n < 10_000);
+    named && value.len() >= 4 && !reference && !switch
+}
+
+/// What kind of secret an entry `NAME=value` holds, and none where it holds none.
+pub(crate) fn env_secret(entry: &str) -> Option<&'static str> {
+    let (name, value) = entry.split_once('=')?;
+    for hit in hits(value.as_bytes()) {
+        if let Hit::Credential(pattern, ..) = hit {
+            return Some(pattern.rule);
+        }
+    }
+    if is_secret_variable(name, value) && !is_reference(value) {
+        return Some("named-variable");
+    }
+    url_secret(value)
+}
+
+/// A placeholder that no program takes for a value.
+fn is_reference(value: &str) -> bool {
+    let angle = value.starts_with('<') && value.ends_with('>');
+    angle || value.contains("${") || value.to_ascii_lowercase().contains("changeme")
+}
+
+fn url_secret(value: &str) -> Option<&'static str> {
+    let found = secrets(&ImagePath::from("/.env"), format!("URL={value}").as_bytes());
+    found
+        .secrets
+        .iter()
+        .any(|s| s.rule == "url-password")
+        .then_some("url-password")
+}
+
+/// The entry with a secret value masked.
+pub(crate) fn masked_env(entry: &str) -> String {
+    match (env_secret(entry), entry.split_once('=')) {
+        (Some(_), Some((name, _))) => format!("{name}={MASK}"),
+        _ => entry.to_owned(),
+    }
+}
+
+/// Secrets of a step of the history: rules and the variables that hold them.
+pub(crate) fn step_secrets(text: &str) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    for hit in hits(text.as_bytes()) {
+        if let Hit::Credential(pattern, ..) = hit {
+            found.push((pattern.rule, pattern.what.to_owned()));
+        }
+    }
+    for word in words(text) {
+        if let Some((name, value)) = word.split_once('=') {
+            let name = name.trim_start_matches("--");
+            let plain = !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+            if plain
+                && is_secret_variable(&name.replace('-', "_"), value)
+                && !is_placeholder_reference(value)
+            {
+                found.push(("named-variable", format!("value of {name}")));
+            }
+        }
+        if url_secret(word).is_some() {
+            found.push(("url-password", "password in an URL".to_owned()));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn is_placeholder_reference(value: &str) -> bool {
+    is_reference(value)
+        || value.starts_with('$')
+        || value.starts_with('`')
+        || is_placeholder(value.as_bytes()) && value.contains(['{', '<', '%'])
+}
+
+/// Words without their quotes.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| {
+        c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '|' | '&' | '(' | ')' | ',')
+    })
+    .filter(|word| !word.is_empty())
+}
+
+/// A step with its secrets masked.
+pub(crate) fn masked_step(text: &str) -> String {
+    let mut out = text.to_owned();
+    for word in words(text) {
+        let masked = match word.split_once('=') {
+            Some((name, value))
+                if step_secrets(word)
+                    .iter()
+                    .any(|(rule, _)| *rule != "url-password") =>
+            {
+                if value.is_empty() {
+                    continue;
+                }
+                format!("{name}={MASK}")
+            }
+            _ if !step_secrets(word).is_empty() => MASK.to_owned(),
+            _ => continue,
+        };
+        out = out.replace(word, &masked);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_secret_by_name_and_value() {
+        for entry in [
+            "POSTGRES_PASSWORD=hunter2",
+            "API_TOKEN=8f3a9c",
+            "DATABASE_URL=postgres://me:s3cr3t9x@db/x",
+        ] {
+            assert!(env_secret(entry).is_some(), "{entry}");
+            assert!(masked_env(entry).ends_with("=********"));
+        }
+        for entry in [
+            "PATH=/usr/bin",
+            "POSTGRES_PASSWORD_FILE=/run/secrets/p",
+            "GPG_KEY=A035C8C19219BA821ECEA86B64E628F8D684696D",
+            "PASSWORD=",
+            "TOKEN_TTL=3600",
+            "PYTHON_SHA256=cfa8",
+            "ALLOW_EMPTY_PASSWORD=yes",
+            "HOME=/root",
+            "SECRET=$OTHER",
+        ] {
+            assert_eq!(env_secret(entry), None, "{entry}");
+            assert_eq!(masked_env(entry), entry);
+        }
+    }
+
+    #[test]
+    fn steps_show_no_secret() {
+        let step = "RUN /bin/sh -c TOKEN=8f3a9c77 ./fetch && curl https://me:s3cr3t9x@host/x";
+        assert_eq!(step_secrets(step).len(), 2);
+        assert_eq!(
+            masked_step(step),
+            "RUN /bin/sh -c TOKEN=******** ./fetch && curl ********"
+        );
+        let clean = "RUN /bin/sh -c apt-get install -y curl && echo $TOKEN && A=b make";
+        assert_eq!(masked_step(clean), clean);
+        let argument = "|1 NPM_TOKEN=abcd1234efgh /bin/sh -c npm ci";
+        assert_eq!(
+            masked_step(argument),
+            "|1 NPM_TOKEN=******** /bin/sh -c npm ci"
+        );
+    }
+}

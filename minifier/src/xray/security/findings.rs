@@ -1,0 +1,411 @@
+//! [`security`]: everything that matters to security, in one list.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::config::{env_secret, step_secrets};
+use super::patterns::{Confidence, SecretKind, SecretMatch};
+use super::privileges::{package_managers, privileges, shells};
+use crate::image::ImageConfig;
+use crate::rootfs::ImagePath;
+use crate::xray::merged::{Body, Merged};
+use crate::xray::model::{
+    Binaries, CertificateInfo, Finding, FindingKind, Linkage, Location, Relro, Security, Severity,
+};
+use crate::xray::packages::Owners;
+use crate::xray::scan::Scan;
+
+/// A certificate that expires within this time is told.
+const SOON: i64 = 30 * 86_400;
+const MAX_FINDINGS_OF_A_KIND: usize = 200;
+
+/// Where distributions and runtimes keep the authorities that they trust.
+const AUTHORITIES: [&[u8]; 8] = [
+    b"/etc/ssl/certs/",
+    b"/usr/share/ca-certificates/",
+    b"/usr/local/share/ca-certificates/",
+    b"/etc/pki/",
+    b"/usr/share/pki/",
+    b"/etc/ca-certificates/",
+    b"/usr/lib/ssl/",
+    b"/etc/ssl/cert.pem",
+];
+/// Trees that others publish: keys and passwords in them are examples and tests.
+const PUBLISHED: [&[u8]; 8] = [
+    b"/site-packages/",
+    b"/dist-packages/",
+    b"/node_modules/",
+    b"/gems/",
+    b"/usr/share/",
+    b"/usr/lib/python3",
+    b"/pkg/mod/",
+    b"/.cargo/registry/",
+];
+
+/// What the analysis has found so far.
+pub(crate) struct Evidence<'a> {
+    pub(crate) config: &'a ImageConfig,
+    pub(crate) scan: &'a Scan,
+    pub(crate) merged: &'a Merged,
+    pub(crate) owners: &'a Owners,
+    pub(crate) binaries: &'a Binaries,
+    pub(crate) now: Timestamp,
+}
+
+/// Everything that matters to security.
+pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
+    let (privileged, mut findings) = privileges(evidence.merged, evidence.owners);
+    let (package_managers, manager) = package_managers(&evidence.merged.rootfs);
+    findings.extend(manager);
+    findings.extend(secret_files(evidence));
+    findings.extend(config_findings(evidence.config));
+    findings.extend(binary_findings(evidence));
+    let (certificates, expired) = certificates(evidence);
+    findings.extend(expired);
+    findings.sort_by(|a, b| {
+        let key = |f: &Finding| (std::cmp::Reverse(f.severity), f.kind);
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| a.location.cmp(&b.location))
+            .then_with(|| a.detail.cmp(&b.detail))
+    });
+    findings.dedup();
+    Security {
+        findings: bounded(findings),
+        privileged,
+        certificates,
+        shells: shells(&evidence.merged.rootfs),
+        package_managers,
+        runs_as_root: runs_as_root(evidence.config),
+    }
+}
+
+/// The first of each kind; a made-up image could have millions.
+fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut counts = std::collections::BTreeMap::new();
+    let keep = |finding: &Finding| {
+        let count = counts.entry(finding.kind).or_insert(0usize);
+        *count += 1;
+        *count <= MAX_FINDINGS_OF_A_KIND
+    };
+    let mut keep = keep;
+    findings
+        .into_iter()
+        .filter(|finding| keep(finding))
+        .collect()
+}
+
+/// True where the config names no user, or root.
+fn runs_as_root(config: &ImageConfig) -> bool {
+    let user = config.user().split(':').next().unwrap_or_default();
+    user.is_empty() || user == "root" || user.parse() == Ok(0u32)
+}
+
+/// Secrets in the files of all layers, hidden ones too.
+fn secret_files(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for body in &evidence.merged.bodies {
+        let extra = evidence
+            .scan
+            .facts(body.content)
+            .and_then(|facts| facts.extra.as_deref());
+        for secret in extra
+            .map(|extra| extra.secrets.as_slice())
+            .unwrap_or_default()
+        {
+            if secret.confidence == Confidence::High || !is_published(evidence, body) {
+                findings.push(secret_finding(body, secret));
+            }
+        }
+    }
+    findings
+}
+
+/// True where a file comes from a package or a tree of packages, so that its secrets are everybody's.
+fn is_published(evidence: &Evidence<'_>, body: &Body) -> bool {
+    let path = body.path.as_bytes();
+    let local = [&b"/etc/"[..], b"/root/", b"/home/"]
+        .iter()
+        .any(|dir| path.starts_with(dir));
+    let owned = evidence
+        .merged
+        .rootfs
+        .lookup(&body.path)
+        .is_some_and(|id| evidence.owners.owns(id));
+    owned && !local
+        || PUBLISHED
+            .iter()
+            .any(|part| memchr::memmem::find(path, part).is_some())
+}
+
+fn secret_finding(body: &Body, secret: &SecretMatch) -> Finding {
+    let snake_oil = body.path.as_bytes().ends_with(b"/ssl-cert-snakeoil.key");
+    let (kind, severity) = match secret.kind {
+        SecretKind::PrivateKey { encrypted } if encrypted || snake_oil => {
+            (FindingKind::PrivateKey, Severity::Warning)
+        }
+        SecretKind::PrivateKey { .. } => (FindingKind::PrivateKey, Severity::Error),
+        SecretKind::Credential => (FindingKind::Credential, Severity::Error),
+    };
+    let encrypted = matches!(secret.kind, SecretKind::PrivateKey { encrypted: true });
+    let article = if secret.what.starts_with(['A', 'E', 'O', 'R', 'a', 'e', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    let mut message = format!("{} holds {article} {}", body.path, secret.what);
+    if encrypted {
+        message.push_str(" that a passphrase protects");
+    }
+    if snake_oil {
+        message.push_str(", the same in every container of this image");
+    }
+    if !secret.masked.is_empty() {
+        message.push_str(&format!(": {}", secret.masked));
+    }
+    if !body.visible {
+        message.push_str("; a later layer hides the file, but it ships in its layer");
+    }
+    Finding {
+        kind,
+        severity,
+        message,
+        location: Location::File {
+            path: body.path.to_string(),
+            layer: body.content.layer as usize,
+            line: secret.line,
+            visible: body.visible,
+        },
+        detail: secret.rule.to_owned(),
+    }
+}
+
+fn config_findings(config: &ImageConfig) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut finding = |kind, severity, message: String, location, detail: &str| {
+        findings.push(Finding {
+            kind,
+            severity,
+            message,
+            location,
+            detail: detail.to_owned(),
+        });
+    };
+    let field = |name: &str| Location::Config {
+        field: name.to_owned(),
+    };
+    for entry in config.env() {
+        if let (Some(rule), Some((name, _))) = (env_secret(entry), entry.split_once('=')) {
+            finding(
+                FindingKind::SecretInEnvironment,
+                Severity::Error,
+                format!(
+                    "the environment variable {name} holds a secret that everybody who has the image can read"
+                ),
+                field("Env"),
+                rule,
+            );
+        }
+    }
+    for (step, entry) in config.history().iter().enumerate() {
+        for (rule, what) in step_secrets(entry.created_by.as_deref().unwrap_or_default()) {
+            finding(
+                FindingKind::SecretInHistory,
+                Severity::Error,
+                format!("step {step} of the history shows a secret ({what})"),
+                Location::History { step },
+                rule,
+            );
+        }
+    }
+    if runs_as_root(config) {
+        finding(
+            FindingKind::RunsAsRoot,
+            Severity::Warning,
+            "the container runs as root".into(),
+            field("User"),
+            "",
+        );
+    }
+    let checked = config
+        .healthcheck()
+        .is_some_and(|check| !check.test.is_empty());
+    let ports: Vec<&str> = config.exposed_ports().collect();
+    if !checked && !ports.is_empty() {
+        let message = format!(
+            "the image exposes {} and has no HEALTHCHECK",
+            ports.join(", ")
+        );
+        finding(
+            FindingKind::NoHealthcheck,
+            Severity::Note,
+            message,
+            field("Healthcheck"),
+            "",
+        );
+    }
+    findings
+}
+
+fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let rootfs = &evidence.merged.rootfs;
+    let location = |path: &str, layer| Location::File {
+        path: path.to_owned(),
+        layer,
+        line: None,
+        visible: true,
+    };
+    let layer_of = |path: &str| {
+        let found = evidence
+            .binaries
+            .files
+            .binary_search_by(|b| ImagePath::from(b.path.as_str()).cmp(&path.into()));
+        found.map_or(0, |index| evidence.binaries.files[index].layer)
+    };
+    let mut findings: Vec<Finding> = evidence
+        .binaries
+        .broken
+        .iter()
+        .filter(|need| !is_plugin(evidence, &need.path))
+        .map(|need| Finding {
+            kind: FindingKind::BrokenBinary,
+            severity: Severity::Warning,
+            message: format!(
+                "{} needs {}, which the image does not have",
+                need.path, need.needs
+            ),
+            location: location(&need.path, layer_of(&need.path)),
+            detail: String::new(),
+        })
+        .collect();
+    for binary in &evidence.binaries.files {
+        let owned = rootfs
+            .lookup(&binary.path.as_str().into())
+            .is_some_and(|id| evidence.owners.owns(id));
+        let hardening = &binary.hardening;
+        let mut lacks = Vec::new();
+        if !hardening.nx {
+            lacks.push("a stack that cannot be executed");
+        }
+        // Static programs of Go and others are linked at a fixed address by default.
+        if binary.linkage == Linkage::Dynamic && !hardening.pie {
+            lacks.push("position independence");
+        }
+        if binary.linkage == Linkage::Dynamic && hardening.relro == Relro::None {
+            lacks.push("read-only relocations");
+        }
+        if !lacks.is_empty() && !owned {
+            let severity = if hardening.nx {
+                Severity::Note
+            } else {
+                Severity::Warning
+            };
+            findings.push(Finding {
+                kind: FindingKind::WeakBinary,
+                severity,
+                message: format!("{} lacks {}", binary.path, lacks.join(" and ")),
+                location: location(&binary.path, binary.layer),
+                detail: String::new(),
+            });
+        }
+    }
+    findings
+}
+
+/// True for a library of a package: distributions ship plug-ins for what need not be installed.
+fn is_plugin(evidence: &Evidence<'_>, path: &str) -> bool {
+    let rootfs = &evidence.merged.rootfs;
+    let owned = rootfs
+        .lookup(&path.into())
+        .is_some_and(|id| evidence.owners.owns(id));
+    let files = &evidence.binaries.files;
+    owned
+        && files
+            .iter()
+            .any(|binary| binary.path == path && binary.linkage == Linkage::Library)
+}
+
+/// Certificates that are no authorities of the distribution, with those that have expired wherever they are.
+fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>) {
+    let now = evidence.now.as_second();
+    let (mut infos, mut findings) = (Vec::new(), Vec::new());
+    let mut seen = BTreeSet::new();
+    for body in evidence.merged.bodies.iter().filter(|body| body.visible) {
+        let extra = evidence
+            .scan
+            .facts(body.content)
+            .and_then(|facts| facts.extra.as_deref());
+        let certificates = extra
+            .map(|extra| extra.certificates.as_slice())
+            .unwrap_or_default();
+        let public = is_published(evidence, body)
+            || AUTHORITIES
+                .iter()
+                .any(|dir| body.path.as_bytes().starts_with(dir))
+                && !body.path.as_bytes().starts_with(b"/etc/pki/tls/private");
+        for certificate in certificates {
+            let expired = certificate.not_after < now;
+            let own = !public || certificate.path_is_snake_oil(&body.path);
+            if !(own || expired)
+                || !seen.insert((
+                    body.path.clone(),
+                    certificate.subject.clone(),
+                    certificate.not_after,
+                ))
+            {
+                continue;
+            }
+            infos.push(CertificateInfo {
+                path: body.path.to_string(),
+                layer: body.content.layer as usize,
+                subject: certificate.subject.clone(),
+                issuer: certificate.issuer.clone(),
+                not_before: time(certificate.not_before),
+                not_after: time(certificate.not_after),
+                expired,
+            });
+            let soon = !expired && certificate.not_after < now + SOON;
+            if own && (expired || soon) {
+                let (kind, severity, word) = match expired {
+                    true => (
+                        FindingKind::ExpiredCertificate,
+                        Severity::Warning,
+                        "expired",
+                    ),
+                    false => (FindingKind::ExpiringCertificate, Severity::Note, "expires"),
+                };
+                findings.push(Finding {
+                    kind,
+                    severity,
+                    message: format!(
+                        "the certificate {} in {} {word} on {}",
+                        certificate.subject,
+                        body.path,
+                        time(certificate.not_after)
+                    ),
+                    location: Location::File {
+                        path: body.path.to_string(),
+                        layer: body.content.layer as usize,
+                        line: None,
+                        visible: true,
+                    },
+                    detail: String::new(),
+                });
+            }
+        }
+    }
+    (infos, findings)
+}
+
+impl super::Certificate {
+    /// Debian's self-signed certificate, made when a package is installed.
+    fn path_is_snake_oil(&self, path: &ImagePath) -> bool {
+        path.as_bytes().ends_with(b"/ssl-cert-snakeoil.pem")
+    }
+}
+
+/// RFC 3339, or the number where the calendar ends before.
+fn time(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}

@@ -1,0 +1,380 @@
+//! Credentials that their form gives away, and what is only a placeholder of one.
+
+use std::sync::OnceLock;
+
+use aho_corasick::AhoCorasick;
+use regex::bytes::Regex;
+
+/// A secret that was found; never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SecretMatch {
+    /// The rule: `aws-access-key`.
+    pub(crate) rule: &'static str,
+    pub(crate) kind: SecretKind,
+    pub(crate) confidence: Confidence,
+    /// Line of the text, from 1; none in a binary file.
+    pub(crate) line: Option<u64>,
+    /// What it is, for people.
+    pub(crate) what: &'static str,
+    /// Its first characters where these say nothing but what it is, and its length.
+    pub(crate) masked: String,
+}
+
+/// What a secret opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SecretKind {
+    /// A private key; `encrypted` where a passphrase protects it.
+    PrivateKey { encrypted: bool },
+    /// Anything else.
+    Credential,
+}
+
+/// How sure it is that a secret is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Confidence {
+    /// Could be an example, where a public package has it.
+    Medium,
+    /// Nothing else looks like it.
+    High,
+}
+
+/// A credential with a form of its own.
+pub(super) struct Pattern {
+    pub(super) rule: &'static str,
+    pub(super) what: &'static str,
+    /// What it starts with.
+    literal: &'static str,
+    /// All of it, anchored at the literal.
+    form: &'static str,
+}
+
+const fn pattern(
+    rule: &'static str,
+    what: &'static str,
+    literal: &'static str,
+    form: &'static str,
+) -> Pattern {
+    Pattern {
+        rule,
+        what,
+        literal,
+        form,
+    }
+}
+
+/// Sources: the vendors' documents on the formats of their tokens.
+const PATTERNS: &[Pattern] = &[
+    pattern(
+        "aws-access-key",
+        "AWS access key",
+        "AKIA",
+        r"^AKIA[A-Z2-7]{16}\b",
+    ),
+    pattern(
+        "aws-access-key",
+        "temporary AWS access key",
+        "ASIA",
+        r"^ASIA[A-Z2-7]{16}\b",
+    ),
+    pattern(
+        "github-token",
+        "GitHub token",
+        "ghp_",
+        r"^ghp_[A-Za-z0-9]{36,255}\b",
+    ),
+    pattern(
+        "github-token",
+        "GitHub OAuth token",
+        "gho_",
+        r"^gho_[A-Za-z0-9]{36,255}\b",
+    ),
+    pattern(
+        "github-token",
+        "GitHub user token",
+        "ghu_",
+        r"^ghu_[A-Za-z0-9]{36,255}\b",
+    ),
+    pattern(
+        "github-token",
+        "GitHub server token",
+        "ghs_",
+        r"^ghs_[A-Za-z0-9]{36,255}\b",
+    ),
+    pattern(
+        "github-token",
+        "GitHub refresh token",
+        "ghr_",
+        r"^ghr_[A-Za-z0-9]{36,255}\b",
+    ),
+    pattern(
+        "github-token",
+        "GitHub fine-grained token",
+        "github_pat_",
+        r"^github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b",
+    ),
+    pattern(
+        "gitlab-token",
+        "GitLab token",
+        "glpat-",
+        r"^glpat-[A-Za-z0-9_-]{20,300}",
+    ),
+    pattern(
+        "slack-token",
+        "Slack token",
+        "xoxb-",
+        r"^xoxb-[0-9]{8,}-[0-9A-Za-z-]{12,}",
+    ),
+    pattern(
+        "slack-token",
+        "Slack token",
+        "xoxp-",
+        r"^xoxp-[0-9]{8,}-[0-9A-Za-z-]{12,}",
+    ),
+    pattern(
+        "slack-token",
+        "Slack app token",
+        "xapp-",
+        r"^xapp-[0-9]-[A-Z0-9]{8,}-[0-9]{8,}-[0-9a-f]{32,}",
+    ),
+    pattern(
+        "slack-webhook",
+        "Slack webhook",
+        "hooks.slack.com/services/",
+        r"^hooks\.slack\.com/services/T[A-Z0-9]{6,}/B[A-Z0-9]{6,}/[A-Za-z0-9]{20,}",
+    ),
+    pattern(
+        "stripe-key",
+        "Stripe live key",
+        "sk_live_",
+        r"^sk_live_[0-9A-Za-z]{20,247}\b",
+    ),
+    pattern(
+        "stripe-key",
+        "Stripe restricted live key",
+        "rk_live_",
+        r"^rk_live_[0-9A-Za-z]{20,247}\b",
+    ),
+    pattern("npm-token", "npm token", "npm_", r"^npm_[A-Za-z0-9]{36}\b"),
+    pattern(
+        "pypi-token",
+        "PyPI token",
+        "pypi-AgE",
+        r"^pypi-AgE[A-Za-z0-9_-]{50,}",
+    ),
+    pattern(
+        "google-api-key",
+        "Google API key",
+        "AIza",
+        r"^AIza[0-9A-Za-z_-]{35}(?:[^0-9A-Za-z_-]|$)",
+    ),
+    pattern(
+        "sendgrid-key",
+        "SendGrid key",
+        "SG.",
+        r"^SG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}\b",
+    ),
+    pattern(
+        "anthropic-key",
+        "Anthropic key",
+        "sk-ant-",
+        r"^sk-ant-[a-z0-9]{3,}-[0-9A-Za-z_-]{40,}",
+    ),
+    pattern(
+        "openai-key",
+        "OpenAI key",
+        "sk-proj-",
+        r"^sk-proj-[0-9A-Za-z_-]{40,}",
+    ),
+    pattern(
+        "age-key",
+        "age secret key",
+        "AGE-SECRET-KEY-1",
+        r"^AGE-SECRET-KEY-1[0-9A-Z]{58}\b",
+    ),
+    pattern(
+        "docker-token",
+        "Docker Hub token",
+        "dckr_pat_",
+        r"^dckr_pat_[0-9A-Za-z_-]{20,}",
+    ),
+];
+
+/// Longest credential that is looked at.
+const MAX_FORM: usize = 512;
+/// Marks that are looked for in the same pass.
+pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY-----";
+pub(super) const CERTIFICATE: &str = "CERTIFICATE-----";
+pub(super) const URL: &str = "://";
+
+struct Compiled {
+    /// The literals of [`PATTERNS`], then the marks.
+    literals: AhoCorasick,
+    forms: Vec<Regex>,
+}
+
+fn compiled() -> &'static Compiled {
+    static COMPILED: OnceLock<Compiled> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        let marks = [PRIVATE_KEY, CERTIFICATE, URL];
+        let literals = PATTERNS.iter().map(|p| p.literal).chain(marks);
+        let forms = PATTERNS.iter().map(|p| {
+            Regex::new(&format!("(?-u){}", p.form))
+                .unwrap_or_else(|e| unreachable!("the form of {} is a pattern: {e}", p.rule))
+        });
+        Compiled {
+            literals: AhoCorasick::new(literals)
+                .unwrap_or_else(|e| unreachable!("a few literals compile: {e}")),
+            forms: forms.collect(),
+        }
+    })
+}
+
+/// Something in a text that is worth a closer look.
+pub(super) enum Hit {
+    /// A credential; where, and its length.
+    Credential(&'static Pattern, usize, usize),
+    /// [`PRIVATE_KEY`]
+    PrivateKey(usize),
+    /// [`CERTIFICATE`]
+    Certificate,
+    /// [`URL`]
+    Url(usize),
+}
+
+/// Goes through a text once.
+pub(super) fn hits(text: &[u8]) -> impl Iterator<Item = Hit> + '_ {
+    let compiled = compiled();
+    compiled.literals.find_iter(text).filter_map(move |found| {
+        let (index, at) = (found.pattern().as_usize(), found.start());
+        match index.checked_sub(PATTERNS.len()) {
+            Some(0) => Some(Hit::PrivateKey(at)),
+            Some(1) => Some(Hit::Certificate),
+            Some(_) => Some(Hit::Url(at)),
+            None => {
+                let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+                if at > 0 && word(text[at - 1]) {
+                    return None;
+                }
+                let tail = &text[at..text.len().min(at + MAX_FORM)];
+                let form = compiled.forms[index].find(tail)?;
+                (!is_placeholder(form.as_bytes())).then_some(Hit::Credential(
+                    &PATTERNS[index],
+                    at,
+                    form.len(),
+                ))
+            }
+        }
+    })
+}
+
+/// Words that stand where a secret goes.
+const PLACEHOLDERS: &[&[u8]] = &[
+    b"example",
+    b"placeholder",
+    b"changeme",
+    b"change_me",
+    b"change-me",
+    b"xxxx",
+    b"your",
+    b"dummy",
+    b"redacted",
+    b"insert",
+    b"password",
+    b"passwd",
+    b"secret",
+    b"foobar",
+    b"12345678",
+    b"abcdef",
+    b"....",
+    b"****",
+];
+
+/// True for what stands in documentation and tests in place of a secret.
+pub(super) fn is_placeholder(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let variable =
+        value.first() == Some(&b'$') || memchr::memchr3(b'{', b'<', b'%', value).is_some();
+    let mut distinct = [false; 256];
+    lower.iter().for_each(|&b| distinct[usize::from(b)] = true);
+    let distinct = distinct.iter().filter(|&&seen| seen).count();
+    variable
+        || PLACEHOLDERS
+            .iter()
+            .any(|word| memchr::memmem::find(&lower, word).is_some())
+        || distinct < value.len().min(32) / 4 + 1
+}
+
+/// The start of a token that only says what it is, and its length.
+pub(super) fn masked(value: &[u8], shown: usize) -> String {
+    let head = String::from_utf8_lossy(&value[..shown.min(value.len() / 4)]).into_owned();
+    format!("{head}… ({} characters)", value.len())
+}
+
+impl Pattern {
+    /// How many characters may be shown.
+    pub(super) fn shown(&self) -> usize {
+        self.literal.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(text: &str) -> Vec<&'static str> {
+        hits(text.as_bytes())
+            .filter_map(|hit| match hit {
+                Hit::Credential(pattern, ..) => Some(pattern.rule),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Made here, so that no scanner of this very repository finds a token.
+    fn random(length: usize) -> String {
+        let alphabet = b"Q7wE2rT9yU4iO1pAsDf5GhJ8kLzX3cVbN6mK0";
+        (0..length)
+            .map(|i| char::from(alphabet[(i * 7 + i / 5) % alphabet.len()]))
+            .collect()
+    }
+
+    #[test]
+    fn tokens_are_found_by_their_form() {
+        for (text, rule) in [
+            (
+                format!("key = AKIA{}", "Z3QW5TY2U7PLKJ4H"),
+                "aws-access-key",
+            ),
+            (format!("ghp_{}", random(36)), "github-token"),
+            (format!("\"glpat-{}\"", random(20)), "gitlab-token"),
+            (
+                format!("xoxb-{}-{}", "123498765123", random(24)),
+                "slack-token",
+            ),
+            (format!("sk_live_{}", random(24)), "stripe-key"),
+            (format!("npm_{}", random(36)), "npm-token"),
+            (format!("pypi-AgEIcHlwaS5vcmc{}", random(70)), "pypi-token"),
+        ] {
+            assert_eq!(rules(&text), [rule], "{text}");
+        }
+    }
+
+    #[test]
+    fn examples_and_fragments_are_no_tokens() {
+        for text in [
+            "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            format!("xghp_{}", random(36)),
+            "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx".to_owned(),
+            "npm_config_registry".to_owned(),
+            "glpat-short".to_owned(),
+        ] {
+            assert!(rules(&text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mask_shows_the_kind_and_no_secret() {
+        assert_eq!(masked(b"ghp_abcdefghijklmnop", 4), "ghp_… (20 characters)");
+        assert_eq!(masked(b"abcd", 4), "a… (4 characters)");
+    }
+}

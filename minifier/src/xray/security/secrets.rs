@@ -1,0 +1,316 @@
+//! Secrets in a text: tokens by their form, private keys, and what files with well-known names hold.
+
+use std::sync::OnceLock;
+
+use regex::bytes::Regex;
+
+use super::config::is_secret_variable;
+use super::keys::private_key;
+use super::patterns::{Confidence, Hit, SecretKind, SecretMatch, hits, is_placeholder, masked};
+use crate::rootfs::ImagePath;
+
+/// Findings of one file that are kept.
+const MAX_FINDINGS: usize = 100;
+
+/// What a text holds.
+#[derive(Debug, Default)]
+pub(crate) struct TextFindings {
+    pub(crate) secrets: Vec<SecretMatch>,
+    /// True where it holds a certificate in PEM.
+    pub(crate) certificates: bool,
+}
+
+/// Looks for secrets in the text of a file.
+pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
+    let mut found = TextFindings::default();
+    let mut lines = Lines::new(text);
+    let configuration = is_configuration(path);
+    for hit in hits(text) {
+        if found.secrets.len() >= MAX_FINDINGS {
+            break;
+        }
+        match hit {
+            Hit::Certificate => found.certificates = true,
+            Hit::PrivateKey(at) => found.secrets.extend(private_key(text, at, lines.at(at))),
+            Hit::Url(at) if configuration => {
+                found.secrets.extend(url_password(text, at, lines.at(at)));
+            }
+            Hit::Url(_) => {}
+            Hit::Credential(pattern, at, length) => found.secrets.push(SecretMatch {
+                rule: pattern.rule,
+                kind: SecretKind::Credential,
+                confidence: Confidence::High,
+                line: Some(lines.at(at)),
+                what: pattern.what,
+                masked: masked(&text[at..at + length], pattern.shown()),
+            }),
+        }
+    }
+    for rule in by_name(path) {
+        let room = MAX_FINDINGS.saturating_sub(found.secrets.len());
+        found.secrets.extend(rule.find(text).take(room));
+    }
+    if is_env(path.file_name()) {
+        let room = MAX_FINDINGS.saturating_sub(found.secrets.len());
+        found.secrets.extend(env_file(text).take(room));
+    }
+    found.secrets.sort();
+    found.secrets.dedup();
+    found
+}
+
+/// Counts lines as offsets grow.
+struct Lines<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    fn at(&mut self, offset: usize) -> u64 {
+        if offset > self.at {
+            self.line += memchr::memchr_iter(b'\n', &self.text[self.at..offset]).count() as u64;
+            self.at = offset;
+        }
+        self.line
+    }
+}
+
+/// Files in which an URL with a password is one that is used.
+fn is_configuration(path: &ImagePath) -> bool {
+    let name = path.file_name();
+    let extension = name.rsplit(|&b| b == b'.').next().unwrap_or_default();
+    let known = matches!(
+        extension,
+        b"env"
+            | b"ini"
+            | b"yaml"
+            | b"yml"
+            | b"json"
+            | b"toml"
+            | b"cfg"
+            | b"conf"
+            | b"properties"
+            | b"sh"
+            | b"list"
+    );
+    known
+        || is_env(name)
+        || matches!(
+            name,
+            b".git-credentials" | b".pypirc" | b"pip.conf" | b"config" | b".yarnrc"
+        )
+}
+
+/// `.env`, `.env.production`, `app.env`
+fn is_env(name: &[u8]) -> bool {
+    name == b".env" || name.starts_with(b".env.") || name.ends_with(b".env")
+}
+
+/// `scheme://user:password@host`, where `://` stands at `at`.
+fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
+    static FORM: OnceLock<Regex> = OnceLock::new();
+    let form = FORM.get_or_init(|| {
+        Regex::new(r#"(?-u)^://[^\s:@/'"<>(){}\\]{0,64}:([^\s@/'"<>(){}\\]{4,128})@([A-Za-z0-9.\[][A-Za-z0-9.:_\]-]*)"#)
+            .unwrap_or_else(|e| unreachable!("the form of an URL is a pattern: {e}"))
+    });
+    let scheme = text[..at]
+        .iter()
+        .rev()
+        .take(20)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'+')
+        .count();
+    let window = &text[at..text.len().min(at + 512)];
+    let groups = form.captures(window)?;
+    let (password, host) = (groups.get(1)?.as_bytes(), groups.get(2)?.as_bytes());
+    let example = memchr::memmem::find(host, b"example").is_some();
+    let plain = |word: &[u8]| password.eq_ignore_ascii_case(word);
+    if scheme < 3
+        || example
+        || is_placeholder(password)
+        || plain(b"pass")
+        || plain(b"user")
+        || plain(b"test")
+    {
+        return None;
+    }
+    Some(SecretMatch {
+        rule: "url-password",
+        kind: SecretKind::Credential,
+        confidence: Confidence::Medium,
+        line: Some(line),
+        what: "password in an URL",
+        masked: masked(password, 0),
+    })
+}
+
+/// What a file with a well-known name holds, in the first group.
+struct NamedRule {
+    rule: &'static str,
+    what: &'static str,
+    form: &'static str,
+}
+
+impl NamedRule {
+    fn find(&self, text: &[u8]) -> impl Iterator<Item = SecretMatch> {
+        let form = Regex::new(&format!("(?-u){}", self.form))
+            .unwrap_or_else(|e| unreachable!("the form of {} is a pattern: {e}", self.rule));
+        let mut lines = Lines::new(text);
+        let mut found = Vec::new();
+        for groups in form.captures_iter(text).take(MAX_FINDINGS) {
+            let Some(value) = groups.get(1) else { continue };
+            if !is_placeholder(value.as_bytes()) {
+                found.push(SecretMatch {
+                    rule: self.rule,
+                    kind: SecretKind::Credential,
+                    confidence: Confidence::High,
+                    line: Some(lines.at(value.start())),
+                    what: self.what,
+                    masked: masked(value.as_bytes(), 0),
+                });
+            }
+        }
+        found.into_iter()
+    }
+}
+
+fn by_name(path: &ImagePath) -> Vec<NamedRule> {
+    let name = path.file_name();
+    let bytes = path.as_bytes();
+    let rule = |rule, what, form| vec![NamedRule { rule, what, form }];
+    match name {
+        b".netrc" | b"_netrc" => rule("netrc", "password of a .netrc", r"\bpassword\s+(\S{3,})"),
+        b".pgpass" | b"pgpass.conf" => rule(
+            "pgpass",
+            "password of a .pgpass",
+            r"(?m)^[^#:\n]+:[^:\n]*:[^:\n]*:[^:\n]*:(\S{3,})",
+        ),
+        b".npmrc" => rule(
+            "npmrc",
+            "token of an .npmrc",
+            r"(?m)^[^#;\n]*(?:_authToken|_auth|_password)[ \t]*=[ \t]*(\S{8,})",
+        ),
+        b".pypirc" => rule(
+            "pypirc",
+            "password of a .pypirc",
+            r"(?m)^[ \t]*password[ \t]*[=:][ \t]*(\S{4,})",
+        ),
+        b"config.json" if bytes.ends_with(b"/.docker/config.json") => rule(
+            "docker-config",
+            "registry login of a Docker config",
+            r#""(?:auth|identitytoken|registrytoken)"\s*:\s*"([^"\s]{4,})""#,
+        ),
+        b".dockercfg" | b".dockerconfigjson" => rule(
+            "docker-config",
+            "registry login of a Docker config",
+            r#""auth"\s*:\s*"([^"\s]{4,})""#,
+        ),
+        b"credentials" if bytes.ends_with(b"/.aws/credentials") => rule(
+            "aws-credentials",
+            "secret key of an AWS credentials file",
+            r"(?m)^[ \t]*aws_secret_access_key[ \t]*=[ \t]*(\S{20,})",
+        ),
+        b".htpasswd" => rule(
+            "htpasswd",
+            "password hash of an .htpasswd",
+            r"(?m)^[^:#\s]+:(\$apr1\$\S+|\$2[aby]\$\S+|\{SHA\}\S+)",
+        ),
+        _ => Vec::new(),
+    }
+}
+
+/// Assignments of an environment file whose name says that the value is a secret.
+fn env_file(text: &[u8]) -> impl Iterator<Item = SecretMatch> + '_ {
+    let lines = text.split(|&b| b == b'\n').zip(1u64..);
+    lines.filter_map(|(line, number)| {
+        let line = std::str::from_utf8(line).ok()?.trim();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let (name, value) = line.split_once('=')?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        let secret = !name.starts_with('#') && is_secret_variable(name.trim(), value);
+        (secret && value.len() >= 8 && !is_placeholder(value.as_bytes())).then(|| SecretMatch {
+            rule: "env-secret",
+            kind: SecretKind::Credential,
+            confidence: Confidence::High,
+            line: Some(number),
+            what: "secret of an environment file",
+            masked: masked(value.as_bytes(), 0),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(path: &str, text: &str) -> Vec<String> {
+        let found = secrets(&path.into(), text.as_bytes()).secrets;
+        found
+            .iter()
+            .map(|s| format!("{}:{}", s.rule, s.line.unwrap_or(0)))
+            .collect()
+    }
+
+    #[test]
+    fn files_with_well_known_names_hold_logins() {
+        for (path, text, expected) in [
+            (
+                "/root/.netrc",
+                "machine a\nlogin b password hunter2hunter\n",
+                "netrc:2",
+            ),
+            ("/root/.pgpass", "db:5432:*:me:Tr0ub4dor\n", "pgpass:1"),
+            (
+                "/root/.npmrc",
+                "# x\n//r.org/:_authToken=8c1f-44aa-b5e2\n",
+                "npmrc:2",
+            ),
+            (
+                "/root/.docker/config.json",
+                "{\"auths\":{\"r\":{\"auth\":\"bWU6aHVudGVyMg==\"}}}",
+                "docker-config:1",
+            ),
+            ("/app/.env", "A=1\nDB_PASSWORD=t7Gh2kLp9\n", "env-secret:2"),
+            (
+                "/app/config.yaml",
+                "db: postgres://me:s3cr3t9x@db/x\n",
+                "url-password:1",
+            ),
+        ] {
+            assert_eq!(find(path, text), [expected], "{path}");
+        }
+    }
+
+    #[test]
+    fn references_and_placeholders_are_no_secrets() {
+        for (path, text) in [
+            ("/root/.npmrc", "//r.org/:_authToken=${NPM_TOKEN}\n"),
+            (
+                "/app/.env",
+                "DB_PASSWORD=\nTOKEN_URL=https://a/b\nSECRET_KEY=$OTHER\nPASSWORD=changeme\n",
+            ),
+            (
+                "/app/config.yaml",
+                "db: postgres://user:password@host/x\nx: http://${U}:${P}@h\n",
+            ),
+            ("/app/lib.py", "url = 'http://me:s3cr3t9x@db/x'\n"),
+            ("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
+        ] {
+            assert!(find(path, text).is_empty(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let found = secrets(&"/app/.env".into(), b"DB_PASSWORD=t7Gh2kLp9\n").secrets;
+        assert_eq!(found[0].masked, "… (9 characters)");
+    }
+}

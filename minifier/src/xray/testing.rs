@@ -1,0 +1,206 @@
+//! Images in memory, for tests.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use super::{Analysis, XrayOptions, xray};
+use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest, media_type};
+use crate::transport::{BlobStore, StoredImage, TransportError};
+
+/// A time for certificates: 2027-01-01.
+pub(crate) const NOW: i64 = 1_798_761_600;
+
+struct Memory(BTreeMap<Digest, Vec<u8>>);
+
+impl BlobStore for Memory {
+    fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError> {
+        Ok(Box::new(self.0[&blob.digest].as_slice()))
+    }
+}
+
+/// An image of these uncompressed layers; `config` has the fields of the config and of its `config`.
+pub(crate) fn image(layers: &[Vec<u8>], config: serde_json::Value) -> StoredImage {
+    let diff_ids: Vec<DiffId> = layers.iter().map(|tar| DiffId::of(tar)).collect();
+    let mut all = serde_json::json!({
+        "os": "linux",
+        "architecture": "amd64",
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    });
+    if let (Some(all), Some(more)) = (all.as_object_mut(), config.as_object()) {
+        all.extend(more.clone());
+    }
+    let config = ImageConfig::parse(all.to_string().as_bytes()).unwrap();
+    let mut blobs = BTreeMap::new();
+    let mut descriptors = Vec::new();
+    for tar in layers {
+        let digest = Digest::of(tar);
+        blobs.insert(digest, tar.clone());
+        descriptors.push(Descriptor::new(
+            media_type::OCI_LAYER,
+            digest,
+            tar.len() as u64,
+        ));
+    }
+    let bytes = config.to_bytes();
+    let descriptor = Descriptor::new(media_type::OCI_CONFIG, config.digest(), bytes.len() as u64);
+    StoredImage {
+        reference: "test:latest".into(),
+        names: Vec::new(),
+        manifest: Manifest::new(descriptor, descriptors, BTreeMap::new()),
+        config,
+        blobs: Arc::new(Memory(blobs)),
+        notes: Vec::new(),
+    }
+}
+
+/// Analyses it, at [`NOW`].
+pub(crate) fn analyse(image: &StoredImage) -> Analysis {
+    let options = XrayOptions {
+        now: jiff::Timestamp::from_second(NOW).unwrap(),
+        ..XrayOptions::default()
+    };
+    xray(image, &options, &|_, _| {}).unwrap()
+}
+
+/// A zip of stored and deflated entries in turn.
+pub(crate) fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for (i, (name, content)) in entries.iter().enumerate() {
+        let packed = if i % 2 == 0 {
+            let mut encoder =
+                flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(content).unwrap();
+            encoder.finish().unwrap()
+        } else {
+            content.to_vec()
+        };
+        let method: u16 = if i % 2 == 0 { 8 } else { 0 };
+        let mut common = Vec::new();
+        common.extend(20u16.to_le_bytes());
+        common.extend(0u16.to_le_bytes());
+        common.extend(method.to_le_bytes());
+        common.extend([0; 8]);
+        common.extend((packed.len() as u32).to_le_bytes());
+        common.extend((content.len() as u32).to_le_bytes());
+        common.extend((name.len() as u16).to_le_bytes());
+        common.extend(0u16.to_le_bytes());
+        let at = out.len() as u32;
+        out.extend(b"PK\x03\x04");
+        out.extend(&common);
+        out.extend(name.as_bytes());
+        out.extend(&packed);
+        directory.extend(b"PK\x01\x02\x14\0");
+        directory.extend(&common);
+        directory.extend([0; 10]);
+        directory.extend(at.to_le_bytes());
+        directory.extend(name.as_bytes());
+    }
+    let (at, count) = (out.len() as u32, entries.len() as u16);
+    let size = directory.len() as u32;
+    out.extend(directory);
+    out.extend(b"PK\x05\x06\0\0\0\0");
+    out.extend(count.to_le_bytes());
+    out.extend(count.to_le_bytes());
+    out.extend(size.to_le_bytes());
+    out.extend(at.to_le_bytes());
+    out.extend([0, 0]);
+    out
+}
+
+/// Blobs of an OCI image layout.
+struct Layout(std::path::PathBuf);
+
+impl Layout {
+    fn path(&self, digest: &Digest) -> std::path::PathBuf {
+        self.0.join("blobs/sha256").join(digest.to_hex())
+    }
+}
+
+impl BlobStore for Layout {
+    fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError> {
+        let path = self.path(&blob.digest);
+        Ok(Box::new(
+            std::fs::File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())),
+        ))
+    }
+
+    fn range(&self, blob: &Descriptor) -> Option<crate::transport::BlobRange> {
+        Some(crate::transport::BlobRange {
+            file: std::fs::File::open(self.path(&blob.digest)).ok()?,
+            offset: 0,
+            size: blob.size,
+        })
+    }
+}
+
+/// The image of an OCI image layout that has one.
+pub(crate) fn layout(dir: &std::path::Path) -> StoredImage {
+    let read = |path: std::path::PathBuf| {
+        std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    let index = crate::image::ImageIndex::parse(&read(dir.join("index.json"))).unwrap();
+    let store = Layout(dir.to_owned());
+    let manifest = Manifest::parse(read(store.path(&index.manifests[0].digest)), "").unwrap();
+    let config = ImageConfig::parse(&read(store.path(&manifest.config().digest))).unwrap();
+    StoredImage {
+        reference: dir.display().to_string(),
+        names: Vec::new(),
+        manifest,
+        config,
+        blobs: Arc::new(store),
+        notes: Vec::new(),
+    }
+}
+
+/// An image of the Docker daemon, copied into a layout that lives as long as the first of the pair.
+pub(crate) fn docker_image(name: &str) -> (tempfile::TempDir, StoredImage) {
+    let dir = tempfile::tempdir().unwrap();
+    let to = format!("oci:{}:latest", dir.path().display());
+    let from = format!("docker-daemon:{name}");
+    let out = std::process::Command::new("skopeo")
+        .args([
+            "copy",
+            "-q",
+            "--dest-oci-accept-uncompressed-layers",
+            &from,
+            &to,
+        ])
+        .output()
+        .unwrap_or_else(|e| panic!("run skopeo: {e}"));
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let image = layout(dir.path());
+    (dir, image)
+}
+
+/// What a command prints in a container of an image, its lines sorted.
+pub(crate) fn docker_run(image: &str, command: &[&str]) -> Vec<String> {
+    let out = std::process::Command::new("/usr/bin/docker")
+        .args([
+            "run",
+            "--rm",
+            "--network=none",
+            "--user=0",
+            "--entrypoint",
+            command[0],
+            image,
+        ])
+        .args(&command[1..])
+        .output()
+        .unwrap_or_else(|e| panic!("run docker: {e}"));
+    assert!(
+        out.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let mut lines: Vec<String> = String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    lines.sort();
+    lines
+}

@@ -1,0 +1,345 @@
+//! What should not ship, by kind. Each file counts for one kind, but hidden and duplicate ones, which are told on top.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::contents::kind;
+use super::merged::{Merged, VisibleFile};
+use super::model::{
+    Binaries, Contents, Efficiency, FileKind, PackageKind, Saving, Waste, WasteKind,
+};
+use super::packages::Read;
+use super::scan::Scan;
+use crate::rootfs::{ImagePath, NodeId};
+
+/// Places that are listed for each kind.
+const MAX_PLACES: usize = 30;
+/// A tool for building by its Debian or Alpine package.
+const BUILD_PACKAGES: [&str; 32] = [
+    "gcc",
+    "g++",
+    "cpp",
+    "make",
+    "cmake",
+    "ninja-build",
+    "binutils",
+    "build-essential",
+    "dpkg-dev",
+    "autoconf",
+    "automake",
+    "libtool",
+    "bison",
+    "flex",
+    "gdb",
+    "clang",
+    "llvm",
+    "golang",
+    "golang-go",
+    "rustc",
+    "cargo",
+    "maven",
+    "gradle",
+    "ant",
+    "musl-dev",
+    "build-base",
+    "git",
+    "mercurial",
+    "subversion",
+    "patch",
+    "m4",
+    "pkg-config",
+];
+/// The same with a version after the name: `gcc-12`, `llvm-14`, `openjdk-17-jdk-headless`.
+const VERSIONED: [&str; 9] = [
+    "gcc-",
+    "g++-",
+    "cpp-",
+    "clang-",
+    "llvm-",
+    "golang-1",
+    "libgcc-12-dev",
+    "binutils-",
+    "cmake-",
+];
+
+/// What the finders of waste look at.
+pub(crate) struct Sources<'a> {
+    pub(crate) scan: &'a Scan,
+    pub(crate) merged: &'a Merged,
+    pub(crate) read: &'a Read,
+    pub(crate) binaries: &'a Binaries,
+    pub(crate) contents: &'a Contents,
+    pub(crate) efficiency: &'a Efficiency,
+}
+
+#[derive(Default)]
+struct Sum {
+    bytes: u64,
+    files: u64,
+    layers: BTreeSet<usize>,
+    places: BTreeMap<String, u64>,
+}
+
+impl Sum {
+    fn add(&mut self, place: String, bytes: u64, layer: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.files += 1;
+        self.layers.insert(layer);
+        let place = self.places.entry(place).or_default();
+        *place = place.saturating_add(bytes);
+    }
+
+    fn waste(self, kind: WasteKind) -> Waste {
+        let mut paths: Vec<Saving> = self
+            .places
+            .into_iter()
+            .map(|(path, bytes)| Saving { path, bytes })
+            .collect();
+        paths.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
+        paths.truncate(MAX_PLACES);
+        Waste {
+            kind,
+            bytes: self.bytes,
+            files: self.files,
+            layers: self.layers.into_iter().collect(),
+            paths,
+        }
+    }
+}
+
+/// All kinds of which there are any bytes, largest first.
+pub(crate) fn waste(sources: &Sources<'_>) -> Vec<Waste> {
+    let mut sums: BTreeMap<WasteKind, Sum> = BTreeMap::new();
+    let tools = package_files(sources.read, is_build_tool);
+    let development = package_files(sources.read, |info| info.dev);
+    for file in sources
+        .merged
+        .first_files()
+        .filter(|file| file.content.size > 0)
+    {
+        let found = if let Some(place) = development.get(&file.node) {
+            Some((WasteKind::DevDependencies, place.clone()))
+        } else if let Some((kind, place)) = by_path(sources.scan, file) {
+            Some((kind, place))
+        } else {
+            tools
+                .get(&file.node)
+                .map(|place| (WasteKind::BuildTools, place.clone()))
+        };
+        if let Some((kind, place)) = found {
+            let layer = file.content.layer as usize;
+            sums.entry(kind)
+                .or_default()
+                .add(place, file.content.size, layer);
+        }
+    }
+    for binary in sources
+        .binaries
+        .files
+        .iter()
+        .filter(|binary| binary.debug_bytes > 0)
+    {
+        let sum = sums.entry(WasteKind::DebugInformation).or_default();
+        sum.add(
+            binary.path.clone(),
+            binary.debug_bytes.min(binary.size),
+            binary.layer,
+        );
+    }
+    for body in sources
+        .merged
+        .bodies
+        .iter()
+        .filter(|body| !body.visible && body.content.size > 0)
+    {
+        let sum = sums.entry(WasteKind::Hidden).or_default();
+        sum.bytes = sum.bytes.saturating_add(body.content.size);
+        sum.files += 1;
+        sum.layers.insert(body.content.layer as usize);
+    }
+    if let Some(hidden) = sums.get_mut(&WasteKind::Hidden) {
+        let paths = sources.efficiency.wasted_paths.iter().take(MAX_PLACES);
+        hidden.places = paths.map(|path| (path.path.clone(), path.bytes)).collect();
+    }
+    let duplicates = &sources.contents.duplicates;
+    if sources.contents.duplicate_bytes > 0 {
+        let sum = sums.entry(WasteKind::Duplicates).or_default();
+        sum.bytes = sources.contents.duplicate_bytes;
+        sum.files = duplicates.iter().map(|group| group.count - 1).sum();
+        for group in duplicates.iter().take(MAX_PLACES) {
+            let place = group
+                .paths
+                .get(1)
+                .or(group.paths.first())
+                .cloned()
+                .unwrap_or_default();
+            sum.places.insert(place, group.wasted);
+        }
+        let layers = duplicates
+            .iter()
+            .flat_map(|group| group.paths.iter().skip(1));
+        let layer = |path: &String| {
+            sources
+                .merged
+                .rootfs
+                .get(&path.as_str().into())
+                .map(|node| node.layer)
+        };
+        sum.layers = layers.filter_map(layer).collect();
+    }
+    let mut all: Vec<Waste> = sums
+        .into_iter()
+        .map(|(kind, sum)| sum.waste(kind))
+        .collect();
+    all.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.kind.cmp(&b.kind)));
+    all
+}
+
+/// Files of the packages that `wanted` picks, with the name of the package.
+fn package_files(
+    read: &Read,
+    wanted: impl Fn(&super::model::PackageInfo) -> bool,
+) -> BTreeMap<NodeId, String> {
+    let packages = read.packages.iter().filter(|package| wanted(&package.info));
+    packages
+        .flat_map(|package| {
+            let place = match package.info.kind {
+                PackageKind::Npm => package
+                    .info
+                    .location
+                    .trim_end_matches("/package.json")
+                    .to_owned(),
+                _ => package.info.name.clone(),
+            };
+            package.files.iter().map(move |&node| (node, place.clone()))
+        })
+        .collect()
+}
+
+fn is_build_tool(info: &super::model::PackageInfo) -> bool {
+    let system = matches!(info.kind, PackageKind::Deb | PackageKind::Apk);
+    let name = info.name.as_str();
+    let jdk = name.starts_with("openjdk-") && name.contains("-jdk");
+    // What `binutils` and the compilers are split into; `gcc-12-base` is but a copyright file.
+    system
+        && !name.ends_with("-base")
+        && (BUILD_PACKAGES.contains(&name)
+            || VERSIONED.iter().any(|start| name.starts_with(start))
+            || jdk)
+}
+
+/// What the path of a file says, and the place that it is counted under.
+fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
+    use WasteKind::*;
+    let bytes = file.path.as_bytes();
+    let prefix = |kind, dir: &str| {
+        let below = bytes.strip_prefix(dir.as_bytes())?;
+        below.starts_with(b"/").then(|| (kind, dir.to_owned()))
+    };
+    // The part of the path up to and with these components.
+    let inside = |kind, dir: &str| {
+        let needle = format!("/{dir}/");
+        let at = memchr::memmem::find(bytes, needle.as_bytes())?;
+        let place = &bytes[..at + needle.len() - 1];
+        Some((kind, crate::rootfs::escape_bytes(place)))
+    };
+    let name = file.path.file_name();
+    let own = |kind| Some((kind, file.path.to_string()));
+    let dir = |kind| {
+        Some((
+            kind,
+            file.path
+                .parent()
+                .map(|dir| dir.to_string())
+                .unwrap_or_default(),
+        ))
+    };
+    let is = kind(scan, file);
+    prefix(AptLists, "/var/lib/apt/lists")
+        .or_else(|| prefix(AptArchives, "/var/cache/apt"))
+        .or_else(|| prefix(ApkCache, "/var/cache/apk"))
+        .or_else(|| prefix(ApkCache, "/etc/apk/cache"))
+        .or_else(|| inside(PipCache, ".cache/pip"))
+        .or_else(|| inside(NpmCache, ".npm/_cacache"))
+        .or_else(|| inside(NpmCache, ".npm/_logs"))
+        .or_else(|| inside(YarnCache, ".cache/yarn"))
+        .or_else(|| inside(CargoCache, ".cargo/registry"))
+        .or_else(|| prefix(CargoCache, "/usr/local/cargo/registry"))
+        .or_else(|| inside(GoCache, "go/pkg/mod"))
+        .or_else(|| inside(GoCache, ".cache/go-build"))
+        .or_else(|| {
+            [".git", ".hg", ".svn"]
+                .into_iter()
+                .find_map(|dir| inside(VersionControl, dir))
+        })
+        .or_else(|| (is == FileKind::Object && is_core(name)).then(|| own(CoreDumps))?)
+        .or_else(|| prefix(TemporaryFiles, "/tmp"))
+        .or_else(|| prefix(TemporaryFiles, "/var/tmp"))
+        .or_else(|| prefix(Logs, "/var/log"))
+        .or_else(|| documentation(&file.path))
+        .or_else(|| prefix(Locales, "/usr/share/locale"))
+        .or_else(|| prefix(Locales, "/usr/share/i18n"))
+        .or_else(|| {
+            (inside(PythonBytecode, "__pycache__").is_some() || name.ends_with(b".pyc"))
+                .then(|| dir(PythonBytecode))?
+        })
+        .or_else(|| tests(&file.path))
+        .or_else(|| prefix(Headers, "/usr/include"))
+        .or_else(|| prefix(Headers, "/usr/local/include"))
+        .or_else(|| {
+            (is == FileKind::Object && name.ends_with(b".a")).then(|| own(StaticLibraries))?
+        })
+}
+
+/// `core`, `core.1234`
+fn is_core(name: &[u8]) -> bool {
+    name == b"core"
+        || name
+            .strip_prefix(b"core.")
+            .is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+}
+
+/// Copyright files stay: licences ask for them.
+fn documentation(path: &ImagePath) -> Option<(WasteKind, String)> {
+    const DIRS: [&str; 8] = [
+        "/usr/share/doc",
+        "/usr/share/man",
+        "/usr/share/info",
+        "/usr/share/gtk-doc",
+        "/usr/local/share/doc",
+        "/usr/local/share/man",
+        "/usr/local/man",
+        "/usr/share/doc-base",
+    ];
+    let dir = DIRS
+        .iter()
+        .find(|dir| path.starts_with(&ImagePath::from(**dir)))?;
+    (path.file_name() != b"copyright").then(|| (WasteKind::Documentation, (*dir).to_owned()))
+}
+
+/// Tests of packages of languages: `…/site-packages/numpy/tests`.
+fn tests(path: &ImagePath) -> Option<(WasteKind, String)> {
+    const TREES: [&[u8]; 5] = [
+        b"site-packages",
+        b"dist-packages",
+        b"node_modules",
+        b"gems",
+        b"python3",
+    ];
+    let parts: Vec<&[u8]> = path.components().collect();
+    let tree = parts
+        .iter()
+        .position(|part| TREES.contains(part) || part.starts_with(b"python3."))?;
+    let within = parts[tree + 1..]
+        .iter()
+        .take(parts.len().saturating_sub(tree + 2));
+    let depth = within
+        .clone()
+        .position(|part| matches!(*part, b"test" | b"tests" | b"__tests__"))?;
+    // `tests` right below the tree could be a package of that name.
+    let place: Vec<u8> = parts[..=tree + 1 + depth]
+        .iter()
+        .flat_map(|part| [b"/", *part].concat())
+        .collect();
+    let in_package = depth > 0 || parts[tree].starts_with(b"python3.");
+    in_package.then(|| (WasteKind::Tests, crate::rootfs::escape_bytes(&place)))
+}
