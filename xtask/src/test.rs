@@ -35,7 +35,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Unit,
         Self::Privileged,
         Self::Browser,
