@@ -7,7 +7,7 @@ use minifier_common::decode::Record;
 
 use super::Assembler;
 use crate::rootfs::ImagePath;
-use crate::trace::{Access, Operation, SecondSource, calls};
+use crate::trace::{Access, Operation, SecondSource, UNKNOWN_CALL, calls};
 
 impl Assembler {
     /// Keeps what the second source saw until both are compared.
@@ -48,10 +48,12 @@ impl Assembler {
             .difference(&opened)
             .map(|path| (*path).clone())
             .collect();
-        let alone: BTreeSet<ImagePath> = opened
-            .into_iter()
-            .filter(|path| !by_call.contains(path) && !executed.contains(path))
-            .cloned()
+        let by_none = |path: &ImagePath| !by_call.contains(path) && !executed.contains(path);
+        let alone: BTreeSet<ImagePath> = self
+            .opened
+            .iter()
+            .filter(|one| one.resolved.as_ref().is_some_and(by_none) && !self.was_refused(one))
+            .filter_map(|one| one.resolved.clone())
             .collect();
         let is_alone = |access: &Access| {
             access
@@ -71,13 +73,36 @@ impl Assembler {
             missed,
         }
     }
+
+    /// True for a file that a call asked for and did not get: the second source runs before a device or a pipe itself
+    /// refuses, as /dev/tty does without a terminal.
+    fn was_refused(&self, opened: &Access) -> bool {
+        self.accesses.iter().any(|access| {
+            let same_call = opened.syscall == UNKNOWN_CALL || opened.syscall == access.syscall;
+            same_call
+                && access.pid == opened.pid
+                && is_open(access)
+                && !access.succeeded()
+                && place(access) == opened.resolved
+        })
+    }
+}
+
+/// Where the path that was asked for leads to if no link is on the way.
+fn place(access: &Access) -> Option<ImagePath> {
+    let start = access.requested.iter().position(|byte| *byte != b'/');
+    let below = access.requested.get(start?..)?;
+    access.base.as_ref().map(|base| base.join(below))
+}
+
+fn is_open(access: &Access) -> bool {
+    matches!(access.operation, Operation::Open | Operation::OpenWrite)
 }
 
 /// The file that a system call opened. Only its place was asked for with `O_PATH`, which opens nothing.
 fn opened_by_call(access: &Access) -> Option<&ImagePath> {
-    let opened = matches!(access.operation, Operation::Open | Operation::OpenWrite);
     access
         .resolved
         .as_ref()
-        .filter(|_| opened && access.succeeded())
+        .filter(|_| is_open(access) && access.succeeded())
 }

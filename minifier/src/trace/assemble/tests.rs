@@ -266,6 +266,38 @@ fn only_what_the_second_source_alone_saw_is_added_by_it() {
 }
 
 #[test]
+fn a_file_that_refused_to_be_opened_was_not_opened() {
+    let refused = |path: &[u8], base| {
+        let header = Header {
+            result: -6,
+            ..access("openat", 7, flag::BASE)
+        };
+        record(header, path, base, "")
+    };
+    let seen_in = |call: u16, path| {
+        let header = Header {
+            syscall: call,
+            ..opened(7, flag::RESOLVED)
+        };
+        record(header, b"", "", path)
+    };
+    const IO_URING_ENTER: u16 = 426;
+    let openat = calls::number("openat").expect("a call");
+    let mut assembler = assembled(&[
+        refused(b"/dev/tty", "/"),
+        refused(b"../fifo", "/run/app"),
+        seen_in(openat, "/dev/tty"),
+        seen_in(kind::UNKNOWN_CALL, "/run/fifo"),
+        // Another call opened it after all.
+        refused(b"/later", "/"),
+        seen_in(IO_URING_ENTER, "/later"),
+    ]);
+    let sources = assembler.join_sources();
+    assert_eq!(sources.alone, BTreeSet::from(["/later".into()]));
+    assert!(sources.missed.is_empty());
+}
+
+#[test]
 fn the_file_behind_an_overlay_is_left_out() {
     let behind = flag::RESOLVED | flag::RESOLVED_DETACHED;
     let mut assembler = assembled(&[record(opened(7, behind), b"", "", "")]);
