@@ -1,7 +1,7 @@
 //! What is in an image, what it costs and what to do about it, without running or building anything.
 //!
 //! Takes an image as a transport stores it; gives an [`Xray`], which the renderers of [`report`](crate::report) share.
-//! One pass over the layers ([`scan`]) says what each file is; merging ([`merged`]) says which are to be seen; all
+//! One pass over the layers (`scan`) says what each file is; merging (`merged`) says which are to be seen; all
 //! else is made from these two. Nothing here prints, runs anything or reaches a network but through the transport.
 
 mod advice;
