@@ -1,8 +1,10 @@
 //! `cargo xtask test`: everything the tests need, then the tests, tier by tier.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +17,8 @@ use crate::{build_ebpf, command, fixtures, fuzz, setup};
 
 /// How long each fuzz target runs.
 const FUZZ_SECONDS: u32 = 60;
+/// How many fuzz targets run at a time.
+const FUZZ_JOBS: usize = 5;
 
 /// A kind of test, told by the first word of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -77,7 +81,7 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     match tiers[..] {
         [Tier::Kernels] => {
             let failed = kernels(&mut phases)?;
-            return report(&phases, None, failed);
+            return report(&phases, None, failed.into_iter().collect());
         }
         [Tier::Fuzz] => {
             let failed = fuzz(&mut phases)?;
@@ -135,32 +139,36 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     report(&phases, Some(&tally), failed)
 }
 
-/// Runs the guests; what failed.
-fn kernels(phases: &mut Phases) -> Result<Vec<String>> {
-    let mut failed = Vec::new();
-    for (arch, versions) in [
-        (Arch::Amd64, vec![]),
-        (Arch::Arm64, vec!["6.12".to_owned()]),
-    ] {
-        let name = format!("kernels ({arch:?})");
-        let options = kernels::Options {
+/// Runs the guests of both machines side by side: the last of one kind would leave a processor idle.
+fn kernels(phases: &mut Phases) -> Result<Option<String>> {
+    let run = |arch, versions: &[&str]| {
+        kernels::run(&kernels::Options {
             arch,
-            versions,
+            versions: versions.iter().map(ToString::to_string).collect(),
             jobs: 2,
             rows: Vec::new(),
             quick: true,
             fixtures: None,
             refresh: false,
             write: false,
-        };
-        failed.extend(phases.run_task(&name, || kernels::run(&options))?);
-    }
-    Ok(failed)
+        })
+    };
+    phases.run_task("kernels", || {
+        thread::scope(|scope| {
+            let arm64 = scope.spawn(|| run(Arch::Arm64, &["6.12"]).context("arm64"));
+            let amd64 = run(Arch::Amd64, &[]).context("amd64");
+            let arm64 = arm64.join().unwrap_or_else(|panic| resume_unwind(panic));
+            match (amd64, arm64) {
+                (Err(amd64), Err(arm64)) => bail!("{amd64:#}; {arm64:#}"),
+                (amd64, arm64) => amd64.and(arm64),
+            }
+        })
+    })
 }
 
 /// Runs the fuzz targets; what failed.
 fn fuzz(phases: &mut Phases) -> Result<Option<String>> {
-    phases.run_task("fuzz targets", || fuzz::run(&[], FUZZ_SECONDS, 2))
+    phases.run_task("fuzz targets", || fuzz::run(&[], FUZZ_SECONDS, FUZZ_JOBS))
 }
 
 /// Prints what was done; an error where something failed or no test ran.
