@@ -1,6 +1,7 @@
 //! Images of the fixtures, against what other tools say of the tree that umoci unpacks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,36 +24,102 @@ const FIXTURES: [&str; 11] = [
     "traps",
 ];
 
-/// An analysis, and the same image as umoci unpacks it.
+/// Where pip finds packages.
+const PYTHON: [&str; 2] = [
+    "usr/lib/python3/dist-packages",
+    "usr/local/lib/python3.11/dist-packages",
+];
+
+/// An analysis, and what other tools printed about the same image as umoci unpacks it.
 struct Unpacked {
     analysis: Analysis,
-    _dir: tempfile::TempDir,
-    rootfs: PathBuf,
+    printed: PathBuf,
 }
 
-fn unpacked(fixture: &str) -> Unpacked {
-    let (dir, stored) = docker_image(&format!("minifier-fixture/{fixture}:latest"));
+impl Unpacked {
+    fn of(fixture: &str) -> Self {
+        let (dir, stored) = docker_image(&format!("minifier-fixture/{fixture}:latest"));
+        Self {
+            printed: printed(dir.path(), &stored.config.digest().to_hex()),
+            analysis: analyse(&stored),
+        }
+    }
+
+    fn bytes(&self, tool: &str) -> Vec<u8> {
+        let file = self.printed.join(tool);
+        fs::read(&file).unwrap_or_else(|e| panic!("read {}: {e}", file.display()))
+    }
+
+    fn text(&self, tool: &str) -> String {
+        String::from_utf8_lossy(&self.bytes(tool)).into_owned()
+    }
+}
+
+/// A folder with what the tools print about the image in the layout `dir`. It is made once for each image and kept in
+/// the user's cache, since unpacking takes longer than all else.
+fn printed(dir: &Path, id: &str) -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache");
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
+    let cache = cache.join("minifier/unpacked");
+    let done = cache.join(id);
+    if done.is_dir() {
+        return done;
+    }
+    fs::create_dir_all(&cache).unwrap();
+    let making = tempfile::tempdir_in(&cache).unwrap();
+    let rootfs = unpack(dir);
+    let save = |tool: &str, command: &mut Command| {
+        fs::write(making.path().join(tool), capture(command)).unwrap();
+    };
+    let find = |arguments: &[&str]| {
+        let mut find = Command::new("find");
+        find.arg(&rootfs).args(arguments);
+        find
+    };
+    let tree = ["-mindepth", "1", "-printf", "/%P\\0%y\\0%s\\0%l\\0"];
+    save("tree", &mut find(&tree));
+    save("inodes", &mut find(&["-type", "f", "-printf", "%i\\n"]));
+    let others = [
+        "(", "-type", "d", "-o", "-type", "l", ")", "-printf", "%s\\n",
+    ];
+    save("others", &mut find(&others));
+    let mut du = Command::new("du");
+    du.args(["--apparent-size", "--bytes", "--summarize"]);
+    save("du", du.arg(&rootfs));
+    // The images have no pip of their own: that of the host reads their folders.
+    for (number, folder) in PYTHON.iter().enumerate() {
+        let mut pip = Command::new("pip");
+        pip.args(["list", "--format=json", "--disable-pip-version-check"]);
+        pip.arg("--path").arg(rootfs.join(folder));
+        save(&format!("pip-{number}"), &mut pip);
+    }
+    // Another test run may have been quicker; it has the same.
+    match fs::rename(making.path(), &done) {
+        Ok(()) => drop(making.keep()),
+        Err(e) => assert!(done.is_dir(), "keep {}: {e}", done.display()),
+    }
+    done
+}
+
+/// Unpacks the image in the layout `dir` below that folder.
+fn unpack(dir: &Path) -> PathBuf {
     // umoci reads layers that are compressed only.
-    let from = format!("oci:{}:latest", dir.path().display());
-    let packed = dir.path().join("packed");
+    let from = format!("oci:{}:latest", dir.display());
+    let packed = dir.join("packed");
     let to = format!("oci:{}:latest", packed.display());
     capture(
         Command::new("skopeo")
             .args(["copy", "--quiet", "--dest-compress-format=gzip"])
             .args(["--dest-compress-level=1", &from, &to]),
     );
-    let bundle = dir.path().join("bundle");
+    let bundle = dir.join("bundle");
     let image = format!("{}:latest", packed.display());
     capture(
         Command::new("umoci")
             .args(["unpack", "--image", &image])
             .arg(&bundle),
     );
-    Unpacked {
-        analysis: analyse(&stored),
-        _dir: dir,
-        rootfs: bundle.join("rootfs"),
-    }
+    bundle.join("rootfs")
 }
 
 fn capture(command: &mut Command) -> Vec<u8> {
@@ -70,9 +137,8 @@ fn capture(command: &mut Command) -> Vec<u8> {
 /// Path to type, size of a file, target of a link.
 type Tree = BTreeMap<ImagePath, String>;
 
-fn found(rootfs: &Path) -> Tree {
-    let format = ["-mindepth", "1", "-printf", "/%P\\0%y\\0%s\\0%l\\0"];
-    let out = capture(Command::new("find").arg(rootfs).args(format));
+/// From what `find` printed.
+fn found(out: &[u8]) -> Tree {
     let fields: Vec<&[u8]> = out.split(|&b| b == 0).collect();
     fields
         .as_chunks()
@@ -113,7 +179,7 @@ fn analysed(analysis: &Analysis) -> Tree {
 fn docker_fixtures_are_what_umoci_unpacks_find_lists_and_pip_knows() {
     let mut distributions = 0;
     for name in FIXTURES {
-        let unpacked = unpacked(name);
+        let unpacked = Unpacked::of(name);
         distributions += check_python(name, &unpacked);
         check_tree(name, &unpacked);
     }
@@ -121,7 +187,7 @@ fn docker_fixtures_are_what_umoci_unpacks_find_lists_and_pip_knows() {
 }
 
 fn check_tree(name: &str, unpacked: &Unpacked) {
-    let (found, analysed) = (found(&unpacked.rootfs), analysed(&unpacked.analysis));
+    let (found, analysed) = (found(&unpacked.bytes("tree")), analysed(&unpacked.analysis));
     let differs: Vec<String> = found
         .keys()
         .chain(analysed.keys())
@@ -131,32 +197,21 @@ fn check_tree(name: &str, unpacked: &Unpacked) {
         .collect();
     assert!(differs.is_empty(), "{name}: {differs:#?}");
     let xray = &unpacked.analysis.xray;
-    let inodes = capture(
-        Command::new("find")
-            .arg(&unpacked.rootfs)
-            .args(["-type", "f", "-printf", "%i\\n"]),
-    );
-    let inodes = String::from_utf8_lossy(&inodes);
+    let inodes = unpacked.text("inodes");
     let files: BTreeSet<&str> = inodes.lines().collect();
     assert_eq!(xray.image.files, files.len() as u64, "{name}");
     assert_eq!(xray.contents.tree.files, xray.image.files, "{name}");
     // `du` counts a file with several names once, as the analysis does.
-    let du = capture(
-        Command::new("du")
-            .args(["--apparent-size", "--bytes", "--summarize"])
-            .arg(&unpacked.rootfs),
-    );
-    let total: u64 = String::from_utf8_lossy(&du)
+    let total: u64 = unpacked
+        .text("du")
         .split_whitespace()
         .next()
         .unwrap()
         .parse()
         .unwrap();
     // It counts directories and links, too.
-    let others = capture(Command::new("find").arg(&unpacked.rootfs).args([
-        "(", "-type", "d", "-o", "-type", "l", ")", "-printf", "%s\n",
-    ]));
-    let others: u64 = String::from_utf8_lossy(&others)
+    let others: u64 = unpacked
+        .text("others")
         .lines()
         .map(|size| size.parse::<u64>().unwrap())
         .sum();
@@ -174,24 +229,11 @@ fn names(xray: &Xray, kind: PackageKind) -> Vec<String> {
     names
 }
 
-/// The images have no pip of their own: that of the host reads their folders. Gives how many it knows.
+/// Gives how many packages pip knows.
 fn check_python(name: &str, unpacked: &Unpacked) -> usize {
-    let folders = [
-        "usr/lib/python3/dist-packages",
-        "usr/local/lib/python3.11/dist-packages",
-    ];
     let mut expected = Vec::new();
-    for folder in folders {
-        let list = capture(
-            Command::new("pip")
-                .args([
-                    "list",
-                    "--format=json",
-                    "--disable-pip-version-check",
-                    "--path",
-                ])
-                .arg(unpacked.rootfs.join(folder)),
-        );
+    for number in 0..PYTHON.len() {
+        let list = unpacked.bytes(&format!("pip-{number}"));
         let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
         let packages = list.as_array().unwrap().iter();
