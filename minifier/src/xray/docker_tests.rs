@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use super::Analysis;
 use super::model::{FindingKind, PackageKind, RuntimeKind, Severity, Xray};
-use super::testing::{analyse, docker_image, docker_run};
+use super::testing::{analyse, docker_image, docker_run, fixture};
 
 /// Those with a distribution: `static` and `traps` have no package.
 const FIXTURES: [&str; 9] = [
@@ -21,13 +20,6 @@ const FIXTURES: [&str; 9] = [
     "tini",
 ];
 
-fn fixture(name: &str) -> (String, Analysis) {
-    let image = format!("minifier-fixture/{name}:latest");
-    let (_dir, stored) = docker_image(&image);
-    let analysis = analyse(&stored);
-    (image, analysis)
-}
-
 fn packages(xray: &Xray, kind: PackageKind) -> Vec<String> {
     let of_kind = xray.packages.packages.iter().filter(|p| p.kind == kind);
     let mut names: Vec<String> = of_kind
@@ -41,15 +33,16 @@ fn packages(xray: &Xray, kind: PackageKind) -> Vec<String> {
 #[test]
 fn docker_dpkg_packages_are_those_of_dpkg_query() {
     for name in FIXTURES {
-        let (image, analysis) = fixture(name);
-        let xray = analysis.xray;
+        let made = fixture(name);
+        let (image, analysis) = (&made.image, &made.analysis);
+        let xray = &analysis.xray;
         let query = [
             "dpkg-query",
             "-W",
             "-f",
             "${db:Status-Status} ${Package} ${Version} ${Architecture} ${source:Package}\n",
         ];
-        let expected: Vec<String> = docker_run(&image, &query)
+        let expected: Vec<String> = docker_run(image, &query)
             .iter()
             .filter_map(|line| line.strip_prefix("installed "))
             .map(str::to_owned)
@@ -80,7 +73,8 @@ fn docker_dpkg_packages_are_those_of_dpkg_query() {
 #[test]
 fn docker_files_are_those_of_find() {
     for name in ["nginx", "python-gunicorn"] {
-        let (image, analysis) = fixture(name);
+        let made = fixture(name);
+        let (image, analysis) = (&made.image, &made.analysis);
         let mounted = |path: &str| {
             matches!(
                 path,
@@ -88,7 +82,7 @@ fn docker_files_are_those_of_find() {
             )
         };
         let find = ["find", "/", "-xdev", "-type", "f", "-printf", "%s %p\\n"];
-        let expected: BTreeMap<String, u64> = docker_run(&image, &find)
+        let expected: BTreeMap<String, u64> = docker_run(image, &find)
             .iter()
             .filter_map(|line| line.split_once(' '))
             .map(|(size, path)| (path.to_owned(), size.parse().unwrap()))
@@ -121,10 +115,11 @@ fn docker_files_are_those_of_find() {
 
 #[test]
 fn docker_python_packages_are_those_of_importlib() {
-    let (image, analysis) = fixture("python-gunicorn");
+    let made = fixture("python-gunicorn");
+    let (image, analysis) = (&made.image, &made.analysis);
     // What `pip list` shows; the image has no pip.
     let list = "import importlib.metadata as m\nfor d in m.distributions(): print(d.metadata['Name'], d.version)";
-    let expected = docker_run(&image, &["python3", "-c", list]);
+    let expected = docker_run(image, &["python3", "-c", list]);
     assert!(
         expected.iter().any(|line| line.starts_with("gunicorn ")),
         "{expected:?}"
@@ -134,9 +129,10 @@ fn docker_python_packages_are_those_of_importlib() {
 
 #[test]
 fn docker_npm_packages_are_those_of_npm_ls() {
-    let (image, analysis) = fixture("node-express");
+    let made = fixture("node-express");
+    let (image, analysis) = (&made.image, &made.analysis);
     let dir = tempfile::tempdir().unwrap();
-    copy_out(&image, "/srv/notes", dir.path());
+    copy_out(image, "/srv/notes", dir.path());
     let out = Command::new("npm")
         .args(["ls", "--all", "--json"])
         .current_dir(dir.path().join("notes"))
@@ -156,7 +152,7 @@ fn docker_npm_packages_are_those_of_npm_ls() {
     expected.sort();
     expected.dedup();
     assert!(expected.len() > 20, "{expected:?}");
-    let xray = analysis.xray;
+    let xray = &analysis.xray;
     let app = xray
         .packages
         .packages
@@ -170,10 +166,11 @@ fn docker_npm_packages_are_those_of_npm_ls() {
 
 #[test]
 fn docker_gems_are_those_of_gem_list() {
-    let (image, analysis) = fixture("tini");
+    let made = fixture("tini");
+    let (image, analysis) = (&made.image, &made.analysis);
     // `json (2.7.1, default: 2.6.1)`
     let mut expected = Vec::new();
-    for line in docker_run(&image, &["gem", "list", "--local"]) {
+    for line in docker_run(image, &["gem", "list", "--local"]) {
         let (name, versions) = line.trim_end_matches(')').split_once(" (").unwrap();
         for version in versions.split(", ") {
             let version = version
@@ -220,15 +217,9 @@ fn docker_fixtures_have_no_noise_and_the_right_runtime() {
     ];
     let mut wrong = Vec::new();
     for (name, kind) in expected {
-        let (_, analysis) = fixture(name);
+        let made = fixture(name);
+        let analysis = &made.analysis;
         let xray = &analysis.xray;
-        if let Ok(dir) = std::env::var("XRAY_DUMP") {
-            std::fs::write(
-                format!("{dir}/{name}.json"),
-                serde_json::to_vec_pretty(xray).unwrap(),
-            )
-            .unwrap();
-        }
         // To know: a capability that was set on purpose, apt, no health check. The fixture's own choice: root.
         let serious = xray
             .security

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::{Analysis, XrayOptions, xray};
 use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest, media_type};
@@ -175,6 +175,36 @@ pub(crate) fn docker_image(name: &str) -> (tempfile::TempDir, StoredImage) {
     );
     let image = layout(dir.path());
     (dir, image)
+}
+
+/// A fixture's image.
+pub(crate) struct Fixture {
+    /// Its name in the Docker daemon.
+    pub(crate) image: String,
+    /// Digest of its config, hexadecimal.
+    pub(crate) id: String,
+    pub(crate) analysis: Analysis,
+}
+
+/// A fixture's image, analysed once for all tests of a run.
+pub(crate) fn fixture(name: &str) -> Arc<Fixture> {
+    static DONE: Mutex<BTreeMap<String, Arc<OnceLock<Arc<Fixture>>>>> = Mutex::new(BTreeMap::new());
+    let slot = DONE
+        .lock()
+        .unwrap()
+        .entry(name.to_owned())
+        .or_default()
+        .clone();
+    let make = || {
+        let image = format!("minifier-fixture/{name}:latest");
+        let (_dir, stored) = docker_image(&image);
+        Arc::new(Fixture {
+            image,
+            id: stored.config.digest().to_hex(),
+            analysis: analyse(&stored),
+        })
+    };
+    slot.get_or_init(make).clone()
 }
 
 /// What a command prints in a container of an image, its lines sorted.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use super::Analysis;
 use super::model::{PackageKind, Xray};
-use super::testing::{analyse, docker_image};
+use super::testing::{Fixture, docker_image, fixture};
 use crate::rootfs::{ImagePath, NodeKind};
 
 const FIXTURES: [&str; 11] = [
@@ -32,16 +33,16 @@ const PYTHON: [&str; 2] = [
 
 /// An analysis, and what other tools printed about the same image as umoci unpacks it.
 struct Unpacked {
-    analysis: Analysis,
+    fixture: Arc<Fixture>,
     printed: PathBuf,
 }
 
 impl Unpacked {
-    fn of(fixture: &str) -> Self {
-        let (dir, stored) = docker_image(&format!("minifier-fixture/{fixture}:latest"));
+    fn of(name: &str) -> Self {
+        let fixture = fixture(name);
         Self {
-            printed: printed(dir.path(), &stored.config.digest().to_hex()),
-            analysis: analyse(&stored),
+            printed: printed(&fixture),
+            fixture,
         }
     }
 
@@ -55,19 +56,20 @@ impl Unpacked {
     }
 }
 
-/// A folder with what the tools print about the image in the layout `dir`. It is made once for each image and kept in
-/// the user's cache, since unpacking takes longer than all else.
-fn printed(dir: &Path, id: &str) -> PathBuf {
+/// A folder with what the tools print about an image. It is made once for each and kept in the user's cache, since
+/// unpacking takes longer than all else.
+fn printed(fixture: &Fixture) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache");
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
     let cache = cache.join("minifier/unpacked");
-    let done = cache.join(id);
+    let done = cache.join(&fixture.id);
     if done.is_dir() {
         return done;
     }
     fs::create_dir_all(&cache).unwrap();
     let making = tempfile::tempdir_in(&cache).unwrap();
-    let rootfs = unpack(dir);
+    let (dir, _) = docker_image(&fixture.image);
+    let rootfs = unpack(dir.path());
     let save = |tool: &str, command: &mut Command| {
         fs::write(making.path().join(tool), capture(command)).unwrap();
     };
@@ -187,7 +189,10 @@ fn docker_fixtures_are_what_umoci_unpacks_find_lists_and_pip_knows() {
 }
 
 fn check_tree(name: &str, unpacked: &Unpacked) {
-    let (found, analysed) = (found(&unpacked.bytes("tree")), analysed(&unpacked.analysis));
+    let (found, analysed) = (
+        found(&unpacked.bytes("tree")),
+        analysed(&unpacked.fixture.analysis),
+    );
     let differs: Vec<String> = found
         .keys()
         .chain(analysed.keys())
@@ -196,7 +201,7 @@ fn check_tree(name: &str, unpacked: &Unpacked) {
         .take(20)
         .collect();
     assert!(differs.is_empty(), "{name}: {differs:#?}");
-    let xray = &unpacked.analysis.xray;
+    let xray = &unpacked.fixture.analysis.xray;
     let inodes = unpacked.text("inodes");
     let files: BTreeSet<&str> = inodes.lines().collect();
     assert_eq!(xray.image.files, files.len() as u64, "{name}");
@@ -241,7 +246,7 @@ fn check_python(name: &str, unpacked: &Unpacked) -> usize {
     }
     expected.sort();
     assert_eq!(
-        names(&unpacked.analysis.xray, PackageKind::Python),
+        names(&unpacked.fixture.analysis.xray, PackageKind::Python),
         expected,
         "{name}"
     );
