@@ -46,8 +46,8 @@ struct Totals(Vec<(u64, u64)>);
 
 impl Totals {
     fn new(rootfs: &RootFs) -> Self {
-        let mut totals = vec![(0u64, 0u64); rootfs.len()];
-        let mut seen = vec![false; rootfs.len()];
+        let mut totals = vec![(0u64, 0u64); rootfs.count()];
+        let mut seen = vec![false; rootfs.count()];
         // Directories in the order in which they are met: what holds comes before what is held.
         let mut order: Vec<(NodeId, Option<NodeId>)> = Vec::new();
         let mut stack = vec![(rootfs.root(), None)];
@@ -119,7 +119,7 @@ impl<'a> Tree<'a> {
             owners,
             totals,
             threshold,
-            seen: vec![false; rootfs.len()],
+            seen: vec![false; rootfs.count()],
         }
     }
 

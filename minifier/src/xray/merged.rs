@@ -103,7 +103,7 @@ impl Merged {
             }
             *alive = now;
         } else {
-            alive.resize(self.rootfs.len(), true);
+            alive.resize(self.rootfs.count(), true);
         }
         self.layers.push(changes);
     }
@@ -164,7 +164,7 @@ impl Merged {
     }
 
     fn list_files(&mut self) {
-        let mut seen = vec![false; self.rootfs.len()];
+        let mut seen = vec![false; self.rootfs.count()];
         let mut visible: HashSet<(u32, u64)> = HashSet::new();
         for (path, node) in self.rootfs.walk() {
             if let Some(content) = self.rootfs.node(node).content() {
@@ -218,7 +218,7 @@ fn find(rootfs: &RootFs, path: &ImagePath) -> (Option<NodeId>, bool) {
 
 /// Which nodes can be reached from the root.
 fn reachable(rootfs: &RootFs) -> Vec<bool> {
-    let mut reached = vec![false; rootfs.len()];
+    let mut reached = vec![false; rootfs.count()];
     let mut stack = vec![rootfs.root()];
     while let Some(id) = stack.pop() {
         reached[id.index()] = true;

@@ -37,7 +37,7 @@ const PROGRAM_DIRS: [&str; 6] = [
 pub(super) fn privileges(merged: &Merged, owners: &Owners) -> (Vec<PrivilegedFile>, Vec<Finding>) {
     let (mut files, mut findings) = (Vec::new(), Vec::new());
     let rootfs = &merged.rootfs;
-    let mut seen = vec![false; rootfs.len()];
+    let mut seen = vec![false; rootfs.count()];
     for (path, id) in rootfs.walk() {
         let node = rootfs.node(id);
         if std::mem::replace(&mut seen[id.index()], true) || node.link_target().is_some() {
