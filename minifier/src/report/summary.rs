@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use bytesize::ByteSize;
-
 use super::{Report, Stage};
+use crate::xray::size;
 
 /// How many packages are named before the rest is only counted.
 const NAMED_PACKAGES: usize = 6;
@@ -87,10 +86,6 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
         line("report", file.display().to_string());
     }
     out
-}
-
-fn size(bytes: u64) -> String {
-    ByteSize::b(bytes).display().si().to_string()
 }
 
 fn packages(report: &Report) -> String {

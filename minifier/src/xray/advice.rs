@@ -1,13 +1,12 @@
 //! What to do about it: each with the bytes that it saves on this image, the evidence, and the change to make.
 
-use bytesize::ByteSize;
-
 use super::bases::{self, Base};
 use super::entrypoint::Started;
 use super::model::{
     DockerfileStep, ImageInfo, Packages, Recommendation, Runtime, RuntimeKind, Security, Waste,
     WasteKind,
 };
+use super::size;
 use crate::image::ImageConfig;
 
 /// Savings below this are not worth a change, unless it is about more than bytes.
@@ -60,10 +59,6 @@ pub(super) fn recommendation(
         change: change.to_owned(),
         step: None,
     }
-}
-
-fn size(bytes: u64) -> String {
-    ByteSize::b(bytes).display().si().to_string()
 }
 
 impl Grounds<'_> {

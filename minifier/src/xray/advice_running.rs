@@ -67,20 +67,11 @@ impl Grounds<'_> {
 
     /// Keys and credentials that ship.
     pub(super) fn secrets(&self) -> Option<Recommendation> {
-        let is_secret = |finding: &&Finding| {
-            matches!(
-                finding.kind,
-                FindingKind::PrivateKey
-                    | FindingKind::Credential
-                    | FindingKind::SecretInEnvironment
-                    | FindingKind::SecretInHistory
-            )
-        };
         let evidence: Vec<String> = self
             .security
             .findings
             .iter()
-            .filter(is_secret)
+            .filter(|finding| finding.kind.is_secret())
             .take(5)
             .map(|f| f.message.clone())
             .collect();

@@ -35,9 +35,11 @@ mod tests;
 #[cfg(test)]
 mod unpacked_tests;
 mod waste;
+mod words;
 
 pub use analysis::{Analysis, XrayOptions, xray};
 pub use compare::compare;
 pub use error::XrayError;
 pub use model::Xray;
 pub use scan::{Limits, ScanOptions};
+pub(crate) use words::size;

@@ -14,7 +14,7 @@ const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installe
 pub(super) fn read(finder: &mut Finder<'_>, index: &mut PackageIndex) -> Result<(), ReadError> {
     for path in DATABASES {
         let database = finder.files.read(&path.into(), MAX_DATABASE)?;
-        for stanza in stanzas(&database.unwrap_or_default()) {
+        for stanza in apk_stanzas(&database.unwrap_or_default()) {
             read_stanza(finder, index, &stanza);
         }
     }
@@ -46,7 +46,8 @@ fn read_stanza(finder: &mut Finder<'_>, index: &mut PackageIndex, lines: &[&[u8]
     }
 }
 
-fn stanzas(text: &[u8]) -> Vec<Vec<&[u8]>> {
+/// The lines of each entry.
+pub(crate) fn apk_stanzas(text: &[u8]) -> Vec<Vec<&[u8]>> {
     let lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
     lines
         .split(|line| line.is_empty())

@@ -9,4 +9,5 @@ mod dpkg;
 mod index;
 mod language;
 
+pub(crate) use apk::apk_stanzas;
 pub use index::{Finder, Package, PackageIndex, PackageManager, read_packages};

@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use bytesize::ByteSize;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +19,7 @@ use crate::cli::storage::control;
 use crate::report::xray::{DEFAULT_WIDTH, Details, Form, Settings, sbom_time};
 use crate::transport::{Location, open_image};
 use crate::xray::gate::{GateConfig, evaluate};
-use crate::xray::{Analysis, ScanOptions, Xray, XrayError, XrayOptions, compare, xray};
+use crate::xray::{Analysis, ScanOptions, Xray, XrayError, XrayOptions, compare, size, xray};
 
 /// The file of rules that is read where none is named.
 const DEFAULT_RULES: &str = ".dive-ci";
@@ -132,8 +131,7 @@ async fn analyse(
     };
     let stage = printer.stage("analyse");
     let watch = move |read: u64, of: u64| {
-        let bytes = |bytes| ByteSize::b(bytes).display().si().to_string();
-        stage.at(format!("{} of {}", bytes(read), bytes(of)));
+        stage.at(format!("{} of {}", size(read), size(of)));
     };
     // It changes nothing anywhere, so that nobody has to wait for it when the user gives up.
     let analysing = spawn_blocking(move || xray(&stored, &options, &watch));

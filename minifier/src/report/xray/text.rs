@@ -2,14 +2,10 @@
 
 use std::borrow::Cow;
 
-use bytesize::ByteSize;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-/// Bytes as people read them, in units of ten: `21.4 MB`.
-pub(crate) fn size(bytes: u64) -> String {
-    ByteSize::b(bytes).display().si().to_string()
-}
+pub(crate) use crate::xray::size;
 
 /// A difference of sizes with its sign: `-193.3 MB`.
 pub(crate) fn difference(from: u64, to: u64) -> String {

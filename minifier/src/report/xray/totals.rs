@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::xray::model::{
     Efficiency, Finding, ImageInfo, Location, PackageInfo, PackageKind, Recommendation, Severity,
+    SideSummary,
 };
 
 use super::names;
-use super::text::{count, percent, size};
+use super::text::{count, difference, percent, size};
 
 /// Distribution, platform, languages and time of creation.
 pub(crate) fn character(image: &ImageInfo) -> String {
@@ -65,6 +66,34 @@ pub(crate) fn savings(image: &ImageInfo, recommendations: &[Recommendation]) -> 
         .iter()
         .fold(0, |sum, r| r.saves.saturating_add(sum))
         .min(image.size)
+}
+
+/// What is compared of two images as a whole: its name, both values, the difference.
+pub(crate) fn sides(from: &SideSummary, to: &SideSummary) -> [[String; 4]; 6] {
+    let bytes =
+        |name: &str, from, to| [name.to_owned(), size(from), size(to), difference(from, to)];
+    let number = |name: &str, from: u64, to: u64| {
+        let sign = if to >= from { "+" } else { "-" };
+        [
+            name.to_owned(),
+            from.to_string(),
+            to.to_string(),
+            format!("{sign}{}", to.abs_diff(from)),
+        ]
+    };
+    [
+        bytes("size", from.size, to.size),
+        bytes("as stored", from.stored_size, to.stored_size),
+        number("files", from.files, to.files),
+        number("layers", from.layers as u64, to.layers as u64),
+        number("packages", from.packages as u64, to.packages as u64),
+        [
+            "efficiency".to_owned(),
+            percent(from.efficiency),
+            percent(to.efficiency),
+            format!("{:+.1}", (to.efficiency - from.efficiency) * 100.0),
+        ],
+    ]
 }
 
 /// Packages and their bytes by kind.

@@ -1,10 +1,7 @@
 //! Evaluating the rules.
 
-use bytesize::ByteSize;
-
-use crate::xray::model::{
-    FindingKind, GateReport, RuleOutcome, RuleResult, RuntimeKind, Severity, Xray,
-};
+use crate::xray::model::{GateReport, RuleOutcome, RuleResult, RuntimeKind, Severity, Xray};
+use crate::xray::size;
 
 use super::{Budget, GateConfig, Level};
 
@@ -25,10 +22,6 @@ pub fn evaluate(xray: &Xray, config: &GateConfig) -> GateReport {
         passed: rules.iter().all(|rule| rule.outcome != RuleOutcome::Fail),
         rules,
     }
-}
-
-fn size(bytes: u64) -> String {
-    ByteSize::b(bytes).display().si().to_string()
 }
 
 /// A rule with a limit: `holds` tells by the limit, `message` says what is wrong where it does not hold.
@@ -215,16 +208,7 @@ fn secrets(xray: &Xray, level: Level) -> RuleResult {
         .security
         .findings
         .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .filter(|finding| {
-            matches!(
-                finding.kind,
-                FindingKind::PrivateKey
-                    | FindingKind::Credential
-                    | FindingKind::SecretInEnvironment
-                    | FindingKind::SecretInHistory
-            )
-        });
+        .filter(|finding| finding.severity == Severity::Error && finding.kind.is_secret());
     let mut found = found.map(|finding| finding.message.as_str());
     let first = found.next();
     let others = found.count();

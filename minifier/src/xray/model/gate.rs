@@ -40,3 +40,11 @@ pub struct GateReport {
     /// True where none failed.
     pub passed: bool,
 }
+
+impl GateReport {
+    /// How many rules do not hold.
+    pub fn failed(&self) -> usize {
+        let failed = |rule: &&RuleResult| rule.outcome == RuleOutcome::Fail;
+        self.rules.iter().filter(failed).count()
+    }
+}

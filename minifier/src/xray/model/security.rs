@@ -72,6 +72,16 @@ pub enum FindingKind {
     WeakBinary,
 }
 
+impl FindingKind {
+    /// True for what lets whoever has the image in elsewhere.
+    pub fn is_secret(self) -> bool {
+        matches!(
+            self,
+            Self::PrivateKey | Self::Credential | Self::SecretInEnvironment | Self::SecretInHistory
+        )
+    }
+}
+
 /// Where a finding is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "in")]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
+use crate::analyze::apk_stanzas;
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::model::{PackageInfo, PackageKind};
 
@@ -29,13 +30,13 @@ fn read_database(reader: &mut Reader<'_>, path: &ImagePath) {
     };
     let mut first: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (layer, database) in reader.documents_of_layers(path) {
-        for stanza in stanzas(database) {
+        for stanza in apk_stanzas(database) {
             let key = (field(&stanza, b'P'), field(&stanza, b'V'));
             first.entry(key).or_insert(layer);
         }
     }
     let mut garbage = 0;
-    for stanza in stanzas(database) {
+    for stanza in apk_stanzas(database) {
         let (name, version) = (field(&stanza, b'P'), field(&stanza, b'V'));
         if name.is_empty() {
             garbage += 1;
@@ -84,13 +85,4 @@ fn field(stanza: &[&[u8]], letter: u8) -> String {
     value
         .map(|value| String::from_utf8_lossy(value).into_owned())
         .unwrap_or_default()
-}
-
-fn stanzas(text: &[u8]) -> Vec<Vec<&[u8]>> {
-    let lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
-    lines
-        .split(|line| line.is_empty())
-        .filter(|stanza| !stanza.is_empty())
-        .map(<[_]>::to_vec)
-        .collect()
 }

@@ -14,9 +14,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
             _ => None,
         };
         let Some(built) = built else { continue };
-        let layer = reader
-            .lowest_layer(&file.path)
-            .unwrap_or(file.content.layer as usize);
+        let layer = reader.first_layer(file);
         let mut modules = built.modules.clone();
         if built.kind == PackageKind::Go {
             let version = built.compiler.trim_start_matches("go");

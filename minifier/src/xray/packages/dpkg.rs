@@ -168,7 +168,7 @@ fn control(reader: &Reader<'_>, stanza: &Stanza) -> PackageInfo {
         .resolve(&ImagePath::root(), copyright.as_bytes(), true);
     let metadata = resolution
         .found()
-        .and_then(|(_, node)| reader.extra(node)?.metadata.as_ref());
+        .and_then(|(_, node)| reader.metadata(node));
     PackageInfo {
         architecture: (!architecture.is_empty()).then_some(architecture),
         licence: metadata.and_then(|metadata| metadata.licence.clone()),

@@ -15,10 +15,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         let Some(stem) = file.path.file_name().strip_suffix(b".gemspec") else {
             continue;
         };
-        let Some(metadata) = reader
-            .extra(file.node)
-            .and_then(|extra| extra.metadata.as_ref())
-        else {
+        let Some(metadata) = reader.metadata(file.node) else {
             continue;
         };
         // `NAME-VERSION-PLATFORM`; gems that run anywhere have no platform.
@@ -37,9 +34,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         let found = PackageInfo {
             architecture: platform.map(str::to_owned),
             licence: metadata.licence.clone(),
-            layer: reader
-                .lowest_layer(&file.path)
-                .unwrap_or(file.content.layer as usize),
+            layer: reader.first_layer(file),
             location: file.path.to_string(),
             ..package(PackageKind::Gem, id, &metadata.name, &metadata.version)
         };

@@ -26,9 +26,7 @@ fn read_archive(reader: &mut Reader<'_>, file: &VisibleFile, archive: &Archive) 
     if let Some(problem) = &archive.problem {
         reader.problems.push(format!("read {location}: {problem}"));
     }
-    let layer = reader
-        .lowest_layer(&file.path)
-        .unwrap_or(file.content.layer as usize);
+    let layer = reader.first_layer(file);
     let is_file = archive.inside.is_empty();
     let file_name = location.rsplit(['/', '!']).next().unwrap_or_default();
     let stem = file_name

@@ -31,10 +31,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         if file.path.file_name() != b"package.json" || !file.first {
             continue;
         }
-        let Some(metadata) = reader
-            .extra(file.node)
-            .and_then(|extra| extra.metadata.as_ref())
-        else {
+        let Some(metadata) = reader.metadata(file.node) else {
             continue;
         };
         let Some(dir) = file.path.parent().filter(is_package_directory) else {
@@ -56,9 +53,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         );
         let found = PackageInfo {
             licence: metadata.licence.clone(),
-            layer: reader
-                .lowest_layer(&file.path)
-                .unwrap_or(file.content.layer as usize),
+            layer: reader.first_layer(file),
             location: file.path.to_string(),
             dev: development.contains(&dir),
             ..package(PackageKind::Npm, id, &metadata.name, &metadata.version)

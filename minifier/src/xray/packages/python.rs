@@ -17,19 +17,14 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         if !(matches!(name, b"METADATA" | b"PKG-INFO") || name.ends_with(b".egg-info")) {
             continue;
         }
-        let Some(metadata) = reader
-            .extra(file.node)
-            .and_then(|extra| extra.metadata.as_ref())
-        else {
+        let Some(metadata) = reader.metadata(file.node) else {
             continue;
         };
         let normal = metadata.name.to_lowercase().replace(['_', '.'], "-");
         let id = purl("pypi", "", &normal, &metadata.version, &[]);
         let found = PackageInfo {
             licence: metadata.licence.clone(),
-            layer: reader
-                .lowest_layer(path)
-                .unwrap_or(file.content.layer as usize),
+            layer: reader.first_layer(file),
             location: path.to_string(),
             ..package(PackageKind::Python, id, &metadata.name, &metadata.version)
         };

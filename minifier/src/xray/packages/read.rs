@@ -6,7 +6,7 @@ use crate::analyze::{Files, Finder};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::{Merged, VisibleFile};
 use crate::xray::model::{DistributionInfo, Packages, UnreadDatabase};
-use crate::xray::scan::{Extra, Scan};
+use crate::xray::scan::{Extra, Metadata, Scan};
 use crate::xray::store::KeptStore;
 
 /// Where the databases of package managers are that are not read.
@@ -60,6 +60,11 @@ impl<'a> Reader<'a> {
         self.scan.facts(content)?.extra.as_deref()
     }
 
+    /// What the package at a file's place says of itself.
+    pub(super) fn metadata(&self, node: NodeId) -> Option<&'a Metadata> {
+        self.extra(node)?.metadata.as_ref()
+    }
+
     /// The kept content of the file that a path leads to.
     pub(super) fn document(&self, path: &ImagePath) -> Option<&'a [u8]> {
         let resolution = self
@@ -84,6 +89,12 @@ impl<'a> Reader<'a> {
     pub(super) fn lowest_layer(&self, path: &ImagePath) -> Option<usize> {
         let body = self.merged.bodies_at(path).first()?;
         Some(body.content.layer as usize)
+    }
+
+    /// The layer in which a file that is to be seen first appeared.
+    pub(super) fn first_layer(&self, file: &VisibleFile) -> usize {
+        let lowest = self.lowest_layer(&file.path);
+        lowest.unwrap_or(file.content.layer as usize)
     }
 
     /// Files that are to be seen.

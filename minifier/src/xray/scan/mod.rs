@@ -17,7 +17,7 @@ mod run;
 mod text;
 mod wanted;
 
-pub(crate) use facts::{Archive, BuildInfo, Extra};
+pub(crate) use facts::{Archive, BuildInfo, Extra, Metadata};
 pub(crate) use kind::kind_by_name;
 pub use limits::{Limits, ScanOptions};
 pub(crate) use run::{Scan, scan};

@@ -2,8 +2,8 @@
 
 use crate::xray::model::Comparison;
 
-use super::super::names;
-use super::super::text::{count, difference, percent, size};
+use super::super::text::{count, difference};
+use super::super::{names, totals};
 use super::document::{Document, LIMIT};
 use super::escape::{code, text};
 use super::page::problems;
@@ -18,33 +18,11 @@ pub fn markdown_comparison(comparison: &Comparison) -> String {
         code(&to.reference),
         difference(from.size, to.size)
     ));
-    let bytes =
-        |name: &str, from, to| [name.to_owned(), size(from), size(to), difference(from, to)];
-    let number = |name: &str, from: u64, to: u64| {
-        let sign = if to >= from { "+" } else { "-" };
-        [
-            name.to_owned(),
-            from.to_string(),
-            to.to_string(),
-            format!("{sign}{}", to.abs_diff(from)),
-        ]
-    };
-    document.table(
-        ["", "From:", "To:", "Difference:"],
-        [
-            bytes("Size", from.size, to.size),
-            bytes("As stored", from.stored_size, to.stored_size),
-            number("Files", from.files, to.files),
-            number("Layers", from.layers as u64, to.layers as u64),
-            number("Packages", from.packages as u64, to.packages as u64),
-            [
-                "Efficiency".to_owned(),
-                percent(from.efficiency),
-                percent(to.efficiency),
-                format!("{:+.1}", (to.efficiency - from.efficiency) * 100.0),
-            ],
-        ],
-    );
+    let rows = totals::sides(from, to).map(|[name, from, to, difference]| {
+        let (first, rest) = name.split_at(1);
+        [first.to_uppercase() + rest, from, to, difference]
+    });
+    document.table(["", "From:", "To:", "Difference:"], rows);
     problems(&mut document, &comparison.problems);
     config(&mut document, comparison);
     packages(&mut document, comparison);

@@ -73,15 +73,14 @@ fn summary(document: &mut Document, xray: &Xray) {
 
 fn gate(document: &mut Document, xray: &Xray) {
     let Some(gate) = &xray.gate else { return };
-    let failed = gate
-        .rules
-        .iter()
-        .filter(|rule| rule.outcome == RuleOutcome::Fail)
-        .count();
     document.paragraph(&if gate.passed {
         "### ✅ Gate passed".to_owned()
     } else {
-        format!("### ❌ Gate failed: {failed} of {} rules", gate.rules.len())
+        format!(
+            "### ❌ Gate failed: {} of {} rules",
+            gate.failed(),
+            gate.rules.len()
+        )
     });
     document.table(
         ["", "Rule", "Limit", "Actual", ""],

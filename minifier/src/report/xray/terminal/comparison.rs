@@ -2,8 +2,8 @@
 
 use crate::xray::model::{Comparison, PackageChange, SideSummary};
 
-use super::super::names;
-use super::super::text::{count, difference, percent, plain, short_digest, size};
+use super::super::text::{count, difference, plain, short_digest};
+use super::super::{names, totals};
 use super::page::{Details, Page};
 use super::table::{Column, table};
 
@@ -40,36 +40,14 @@ pub fn terminal_comparison(comparison: &Comparison, width: usize, details: Detai
 
 /// The rows of the table of sizes.
 fn rows(from: &SideSummary, to: &SideSummary) -> Vec<[String; 4]> {
-    let bytes =
-        |name: &str, from, to| [name.to_owned(), size(from), size(to), difference(from, to)];
-    let number = |name: &str, from: u64, to: u64| {
-        let sign = if to >= from { "+" } else { "-" };
-        [
-            name.to_owned(),
-            from.to_string(),
-            to.to_string(),
-            format!("{sign}{}", to.abs_diff(from)),
-        ]
-    };
-    vec![
-        [
-            "id".to_owned(),
-            short_digest(&from.id).to_owned(),
-            short_digest(&to.id).to_owned(),
-            if from.id == to.id { "the same" } else { "" }.to_owned(),
-        ],
-        bytes("size", from.size, to.size),
-        bytes("as stored", from.stored_size, to.stored_size),
-        number("files", from.files, to.files),
-        number("layers", from.layers as u64, to.layers as u64),
-        number("packages", from.packages as u64, to.packages as u64),
-        [
-            "efficiency".to_owned(),
-            percent(from.efficiency),
-            percent(to.efficiency),
-            format!("{:+.1}", (to.efficiency - from.efficiency) * 100.0),
-        ],
-    ]
+    let mut rows = vec![[
+        "id".to_owned(),
+        short_digest(&from.id).to_owned(),
+        short_digest(&to.id).to_owned(),
+        if from.id == to.id { "the same" } else { "" }.to_owned(),
+    ]];
+    rows.extend(totals::sides(from, to));
+    rows
 }
 
 fn files(page: &mut Page, comparison: &Comparison) {

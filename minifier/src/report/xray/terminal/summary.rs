@@ -60,15 +60,14 @@ pub(super) fn summary(page: &mut Page, xray: &Xray) {
 /// Every rule with what came of it.
 pub(super) fn gate(page: &mut Page, xray: &Xray) {
     let Some(gate) = &xray.gate else { return };
-    let failed = gate
-        .rules
-        .iter()
-        .filter(|rule| rule.outcome == RuleOutcome::Fail)
-        .count();
     page.heading(&if gate.passed {
         "gate: passed".to_owned()
     } else {
-        format!("gate: {failed} of {} rules failed", gate.rules.len())
+        format!(
+            "gate: {} of {} rules failed",
+            gate.failed(),
+            gate.rules.len()
+        )
     });
     table(
         page,
