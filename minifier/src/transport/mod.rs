@@ -37,6 +37,7 @@ pub use limits::{Limits, TooBig};
 pub use load::Loaded;
 pub use location::{Location, LocationError, OciImage, Place};
 pub use overlay2::InPlaceError;
+pub(crate) use parallel::{for_each, processors};
 pub use read::{OpenOptions, open_image, open_source};
 pub use select::{LayoutError, Select, Wanted, check_layers};
 pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};

@@ -4,13 +4,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How many threads this process can use at once.
-pub(super) fn processors() -> usize {
+pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Calls `work` for every item, on at most `threads` threads; gives the results in the order of the items, or the
 /// error that came first. After an error nothing new is begun.
-pub(super) fn for_each<T: Sync, R: Send, E: Send>(
+pub(crate) fn for_each<T: Sync, R: Send, E: Send>(
     items: &[T],
     threads: usize,
     work: impl Fn(&T) -> Result<R, E> + Sync,

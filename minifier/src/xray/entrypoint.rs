@@ -136,7 +136,7 @@ fn locate(config: &ImageConfig, rootfs: &RootFs, word: &str) -> Option<ImagePath
 /// The program that runs a script.
 fn interpreter(scan: &Scan, rootfs: &RootFs, path: &ImagePath) -> Option<String> {
     let content = rootfs.get(path)?.content()?;
-    let head = &scan.facts(content)?.extra.as_deref()?.head;
+    let head = &scan.extra(content)?.head;
     let shebang = parse_shebang(head)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if shebang.interpreter.ends_with(b"/env")

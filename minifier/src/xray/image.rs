@@ -58,7 +58,7 @@ pub(crate) fn distribution(scan: &Scan, merged: &Merged) -> Option<DistributionI
             .rootfs
             .resolve(&ImagePath::root(), path.as_bytes(), true);
         let content = merged.rootfs.node(resolution.found()?.1).content()?;
-        scan.facts(content)?.extra.as_deref()?.document.as_deref()
+        scan.extra(content)?.document.as_deref()
     })?;
     parse_os_release(&String::from_utf8_lossy(text))
 }

@@ -109,7 +109,7 @@ fn kind_of(scan: &Scan, merged: &Merged, path: &ImagePath) -> (RuntimeKind, Opti
         return (kind, None);
     }
     let content = merged.rootfs.get(path).and_then(|node| node.content());
-    let extra = content.and_then(|content| scan.facts(content)?.extra.as_deref());
+    let extra = content.and_then(|content| scan.extra(content));
     let Some(Ok(facts)) = extra.and_then(|extra| extra.elf.as_ref()) else {
         return (RuntimeKind::DynamicNative, None);
     };

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::scan::{Extra, Scan};
+use super::scan::Scan;
 use crate::rootfs::{ContentRef, ContentStore};
 
 /// Gives kept documents whole, and of programs the ranges that reading them took: [`ContentStore::open`] gives these
@@ -10,10 +10,6 @@ use crate::rootfs::{ContentRef, ContentStore};
 pub(crate) struct KeptStore<'a>(pub(crate) &'a Scan);
 
 impl KeptStore<'_> {
-    fn extra(&self, content: ContentRef) -> Option<&Extra> {
-        self.0.facts(content)?.extra.as_deref()
-    }
-
     fn not_kept() -> io::Error {
         io::Error::other("its content was not kept")
     }
@@ -21,7 +17,7 @@ impl KeptStore<'_> {
 
 impl ContentStore for KeptStore<'_> {
     fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
-        let extra = self.extra(content).ok_or_else(Self::not_kept)?;
+        let extra = self.0.extra(content).ok_or_else(Self::not_kept)?;
         match (&extra.document, &extra.elf) {
             (Some(document), _) => Ok(Box::new(document.as_slice())),
             (None, Some(Ok(elf))) => {
@@ -37,7 +33,7 @@ impl ContentStore for KeptStore<'_> {
     /// are neither: their head reads as empty.
     fn read_head(&self, content: ContentRef, limit: u64) -> io::Result<Vec<u8>> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let Some(extra) = self.extra(content) else {
+        let Some(extra) = self.0.extra(content) else {
             return match self.0.facts(content) {
                 Some(_) => Ok(Vec::new()),
                 None => Err(Self::not_kept()),
@@ -48,7 +44,7 @@ impl ContentStore for KeptStore<'_> {
     }
 
     fn read_range(&self, content: ContentRef, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
-        let extra = self.extra(content).ok_or_else(Self::not_kept)?;
+        let extra = self.0.extra(content).ok_or_else(Self::not_kept)?;
         let limit = limit.min(content.size.saturating_sub(offset));
         let within = |start: u64, bytes: &[u8]| {
             let from = usize::try_from(offset.checked_sub(start)?).ok()?;

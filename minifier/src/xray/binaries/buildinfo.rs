@@ -9,7 +9,7 @@ use std::io::Read;
 use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
 use serde::Deserialize;
 
-use super::protection::{Sections, header, segments};
+use super::protection::Tables;
 use crate::analyze::ReadAt;
 use crate::xray::model::PackageKind;
 use crate::xray::scan::BuildInfo;
@@ -28,15 +28,15 @@ const MAX_AUDIT: u64 = 8 << 20;
 const MAX_COMMENT: u64 = 64 << 10;
 
 /// Reads what was compiled into a program; none where nothing says so. The error says what is malformed.
-pub(crate) fn build_info(file: &impl ReadAt) -> Result<Option<BuildInfo>, String> {
-    let (header, ctx) = header(file)?;
-    let sections = Sections::read(file, &header, ctx)?;
+pub(crate) fn build_info(file: &impl ReadAt, tables: &Tables) -> Result<Option<BuildInfo>, String> {
+    let sections = &tables.sections;
     if let Some((offset, size)) = sections.find(b".dep-v0") {
         return audit(file, offset, size).map(Some);
     }
     let at = match sections.find(b".go.buildinfo") {
         Some((offset, size)) => Some((offset, size.min(MAX_GO))),
-        None => segments(file, &header, ctx)?
+        None => tables
+            .segments
             .iter()
             .find(|s| s.p_type == PT_LOAD && s.p_flags & (PF_X | PF_W) == PF_W)
             .map(|s| (s.p_offset, s.p_filesz.min(GO_SEARCH))),
@@ -58,13 +58,9 @@ pub(crate) fn build_info(file: &impl ReadAt) -> Result<Option<BuildInfo>, String
 }
 
 /// True where the comment section names the Rust compiler.
-pub(crate) fn is_rust(file: &impl ReadAt) -> bool {
-    let comment = header(file).and_then(|(header, ctx)| {
-        let sections = Sections::read(file, &header, ctx)?;
-        let (offset, size) = sections.find(b".comment").unwrap_or_default();
-        file.read_at(offset, size.min(MAX_COMMENT))
-            .map_err(|e| e.to_string())
-    });
+pub(crate) fn is_rust(file: &impl ReadAt, tables: &Tables) -> bool {
+    let (offset, size) = tables.sections.find(b".comment").unwrap_or_default();
+    let comment = file.read_at(offset, size.min(MAX_COMMENT));
     comment.is_ok_and(|comment| memchr::memmem::find(&comment, b"rustc version").is_some())
 }
 
@@ -210,6 +206,8 @@ mod tests {
     #[test]
     fn a_program_of_no_such_compiler_has_none() {
         let bytes = std::fs::read("/bin/bash").unwrap();
-        assert_eq!(build_info(&bytes.as_slice()).unwrap(), None);
+        let file = bytes.as_slice();
+        let tables = Tables::read(&file).unwrap();
+        assert_eq!(build_info(&file, &tables).unwrap(), None);
     }
 }

@@ -32,9 +32,7 @@ pub(crate) fn binaries(scan: &Scan, merged: &Merged, owners: &Owners) -> (Binari
     let mut problems = Vec::new();
     let mut objects = Vec::new();
     for file in merged.first_files() {
-        let extra = scan
-            .facts(file.content)
-            .and_then(|facts| facts.extra.as_deref());
+        let extra = scan.extra(file.content);
         match extra.and_then(|extra| extra.elf.as_ref()) {
             Some(Ok(facts)) if facts.elf.kind == ElfKind::Loadable => objects.push(Object {
                 file,

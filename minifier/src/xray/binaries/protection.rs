@@ -32,7 +32,28 @@ pub(crate) struct Protection {
     pub(crate) symbols: bool,
 }
 
-/// Sections by name, for [`super::build_info`] too.
+/// The tables of an ELF file: read once for everything that looks at them.
+pub(crate) struct Tables {
+    header: Header,
+    ctx: Ctx,
+    pub(super) segments: Vec<ProgramHeader>,
+    pub(super) sections: Sections,
+}
+
+impl Tables {
+    /// Reads them; the error says what is malformed.
+    pub(crate) fn read(file: &impl ReadAt) -> Result<Self, String> {
+        let (header, ctx) = header(file)?;
+        Ok(Self {
+            segments: segments(file, &header, ctx)?,
+            sections: Sections::read(file, &header, ctx)?,
+            header,
+            ctx,
+        })
+    }
+}
+
+/// Sections by name.
 pub(super) struct Sections {
     headers: Vec<SectionHeader>,
     names: Vec<u8>,
@@ -40,28 +61,16 @@ pub(super) struct Sections {
 
 impl Sections {
     /// Reads the section headers; none where the file has none.
-    pub(super) fn read(file: &impl ReadAt, header: &Header, ctx: Ctx) -> Result<Self, String> {
-        let none = Self {
-            headers: Vec::new(),
-            names: Vec::new(),
-        };
+    fn read(file: &impl ReadAt, header: &Header, ctx: Ctx) -> Result<Self, String> {
         let count = usize::from(header.e_shnum).min(MAX_HEADERS);
-        let entry = SectionHeader::size(ctx);
         if header.e_shoff == 0 || count == 0 {
-            return Ok(none);
+            return Ok(Self {
+                headers: Vec::new(),
+                names: Vec::new(),
+            });
         }
-        if usize::from(header.e_shentsize) != entry {
-            return Err(format!(
-                "a section header has {} bytes, not {entry}",
-                header.e_shentsize
-            ));
-        }
-        let table = file
-            .read_at(header.e_shoff, (count * entry) as u64)
-            .map_err(|e| e.to_string())?;
-        if table.len() < count * entry {
-            return Err("section headers would end beyond the end of the file".into());
-        }
+        let sizes = (header.e_shentsize, SectionHeader::size(ctx));
+        let table = table(file, header.e_shoff, count, sizes, "section header")?;
         // To goblin, offset 0 means that there are none.
         let table = [&[0][..], &table].concat();
         let headers = SectionHeader::parse(&table, 1, count, ctx).map_err(|e| e.to_string())?;
@@ -98,7 +107,7 @@ impl Sections {
 }
 
 /// Header and context of an ELF file.
-pub(super) fn header(file: &impl ReadAt) -> Result<(Header, Ctx), String> {
+pub(crate) fn header(file: &impl ReadAt) -> Result<(Header, Ctx), String> {
     let head = file.read_at(0, 64).map_err(|e| e.to_string())?;
     let header = Elf::parse_header(&head).map_err(|e| e.to_string())?;
     let container = header.container().map_err(|e| e.to_string())?;
@@ -107,39 +116,57 @@ pub(super) fn header(file: &impl ReadAt) -> Result<(Header, Ctx), String> {
 }
 
 /// Program headers of an ELF file.
-pub(super) fn segments(
+pub(crate) fn segments(
     file: &impl ReadAt,
     header: &Header,
     ctx: Ctx,
 ) -> Result<Vec<ProgramHeader>, String> {
     let count = usize::from(header.e_phnum).min(MAX_HEADERS);
-    let entry = ProgramHeader::size(ctx);
     if count == 0 {
         return Ok(Vec::new());
     }
-    if usize::from(header.e_phentsize) != entry {
-        return Err(format!(
-            "a program header has {} bytes, not {entry}",
-            header.e_phentsize
-        ));
-    }
-    let table = file
-        .read_at(header.e_phoff, (count * entry) as u64)
-        .map_err(|e| e.to_string())?;
-    if table.len() < count * entry {
-        return Err("program headers would end beyond the end of the file".into());
-    }
+    let sizes = (header.e_phentsize, ProgramHeader::size(ctx));
+    let table = table(file, header.e_phoff, count, sizes, "program header")?;
     ProgramHeader::parse(&table, 0, count, ctx).map_err(|e| e.to_string())
 }
 
+/// The bytes of so many headers, which must have the size that their class says: the first of `sizes` is what the file
+/// says.
+fn table(
+    file: &impl ReadAt,
+    offset: u64,
+    count: usize,
+    sizes: (u16, usize),
+    what: &str,
+) -> Result<Vec<u8>, String> {
+    let (stated, size) = sizes;
+    if usize::from(stated) != size {
+        return Err(format!("a {what} has {stated} bytes, not {size}"));
+    }
+    let table = file
+        .read_at(offset, (count * size) as u64)
+        .map_err(|e| e.to_string())?;
+    if table.len() < count * size {
+        return Err(format!("{what}s would end beyond the end of the file"));
+    }
+    Ok(table)
+}
+
 /// Reads what protects a file. `library` says whether its name is that of a library.
-pub(crate) fn protection(file: &impl ReadAt, library: bool) -> Result<Protection, String> {
-    let (header, ctx) = header(file)?;
-    let segments = segments(file, &header, ctx)?;
-    let sections = Sections::read(file, &header, ctx)?;
+pub(crate) fn protection(
+    file: &impl ReadAt,
+    tables: &Tables,
+    library: bool,
+) -> Result<Protection, String> {
+    let Tables {
+        header,
+        ctx,
+        segments,
+        sections,
+    } = tables;
     let find = |kind| segments.iter().find(|s| s.p_type == kind);
     let dynamic = match find(PT_DYNAMIC) {
-        Some(segment) => dynamic_entries(file, segment, ctx)?,
+        Some(segment) => dynamic_entries(file, segment, *ctx)?,
         None => Vec::new(),
     };
     let value = |tag: u64| dynamic.iter().find(|e| e.0 == tag).map(|e| e.1);
@@ -159,7 +186,7 @@ pub(crate) fn protection(file: &impl ReadAt, library: bool) -> Result<Protection
         Linkage::Static
     };
     let stack = find(PT_GNU_STACK);
-    let strings = strings(file, &sections, linkage)?;
+    let strings = strings(file, sections, linkage)?;
     let (symbols, names) = strings;
     let has = |needle: &[u8]| {
         names
@@ -270,7 +297,8 @@ mod tests {
 
     fn of(path: &str) -> Protection {
         let bytes = std::fs::read(path).unwrap();
-        protection(&bytes.as_slice(), false).unwrap()
+        let file = bytes.as_slice();
+        protection(&file, &Tables::read(&file).unwrap(), false).unwrap()
     }
 
     #[test]
@@ -304,11 +332,14 @@ mod tests {
                 let at = if i % 2 == 0 { *at } else { sections + at };
                 bytes[at] = *value;
             }
-            let _ = protection(&bytes.as_slice(), false);
-            let _ = super::super::build_info(&bytes.as_slice());
+            let examine = |file: &[u8]| {
+                let tables = Tables::read(&file)?;
+                let built = super::super::build_info(&file, &tables);
+                protection(&file, &tables, false).and(built)
+            };
+            let _ = examine(&bytes);
             bytes.truncate(cut);
-            let _ = protection(&bytes.as_slice(), false);
-            let _ = super::super::build_info(&bytes.as_slice());
+            let _ = examine(&bytes);
         }
     }
 }

@@ -11,10 +11,10 @@ use super::kind::{is_text, kind_of};
 use super::limits::Budget;
 use super::text;
 use super::wanted::{Wanted, wanted};
-use crate::analyze::{ElfFile, ReadAt};
+use crate::analyze::{ElfFile, ElfKind, ReadAt};
 use crate::image::Sha256;
 use crate::rootfs::ImagePath;
-use crate::xray::binaries::{build_info, is_rust, protection};
+use crate::xray::binaries::{Tables, build_info, is_rust, protection};
 use crate::xray::model::FileKind;
 use crate::xray::security::{der_certificate, der_private_key, pem_certificates, secrets};
 
@@ -111,8 +111,8 @@ impl<'a> Examiner<'a> {
         let whole = size <= hold || size <= FIRST;
         let mut extra = Extra::default();
         match (&windows, elf) {
-            (Some(windows), _) => extra.elf = Some(self.elf(path, windows, buffer, problems)),
-            (None, true) => extra.elf = Some(self.elf(path, &buffer.as_slice(), buffer, problems)),
+            (Some(windows), _) => extra.elf = Some(self.elf(path, windows, problems)),
+            (None, true) => extra.elf = Some(self.elf(path, &buffer.as_slice(), problems)),
             (None, false) if whole => {
                 self.document(path, wanted, buffer, &mut extra, problems);
                 self.content(path, kind, text, java, buffer, &mut extra);
@@ -210,7 +210,6 @@ impl<'a> Examiner<'a> {
         &self,
         path: &ImagePath,
         file: &impl ReadAt,
-        head: &[u8],
         problems: &mut Vec<String>,
     ) -> Result<ElfFacts, String> {
         let name = path.file_name();
@@ -227,15 +226,16 @@ impl<'a> Examiner<'a> {
             ));
             Vec::new()
         };
-        let protection = protection(file, library)?;
+        let tables = Tables::read(file)?;
+        let protection = protection(file, &tables, library)?;
         // Libraries are not built by Go or Cargo, but for the few that are and do not say so.
         let built = match elf.kind {
-            crate::analyze::ElfKind::Loadable if !head.is_empty() => build_info(file)?,
-            _ => None,
+            ElfKind::Loadable => build_info(file, &tables)?,
+            ElfKind::Other => None,
         };
         Ok(ElfFacts {
             elf,
-            rust: is_rust(file),
+            rust: is_rust(file, &tables),
             protection,
             built,
             ranges,

@@ -4,7 +4,12 @@
 use std::cell::RefCell;
 use std::io;
 
+use goblin::container::Ctx;
+use goblin::elf::Header;
+use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD};
+
 use crate::analyze::ReadAt;
+use crate::xray::binaries::{header, segments};
 
 /// The start of a file, where headers, the interpreter and the dynamic strings are.
 const HEAD: u64 = 16 << 20;
@@ -34,9 +39,9 @@ impl Windows {
             }
         };
         want(size.saturating_sub(TAIL), TAIL);
-        if let Ok(header) = goblin::elf::Elf::parse_header(head) {
+        if let Ok((header, ctx)) = header(&head) {
             want(header.e_shoff.saturating_sub(SEGMENT), SEGMENT + TAIL);
-            for (start, length) in segments(head, &header) {
+            for (start, length) in wanted_segments(head, &header, ctx) {
                 want(start, length);
             }
         }
@@ -70,27 +75,12 @@ impl Windows {
     }
 }
 
-/// Where loadable, dynamic and note segments start, and how much of them is wanted.
-fn segments(head: &[u8], header: &goblin::elf::Header) -> Vec<(u64, u64)> {
-    use goblin::container::Ctx;
-    use goblin::elf::ProgramHeader;
-    use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD};
-    let (Ok(container), Ok(endianness)) = (header.container(), header.endianness()) else {
-        return Vec::new();
-    };
-    let ctx = Ctx::new(container, endianness);
-    let count = usize::from(header.e_phnum).min(MAX_WINDOWS);
-    let offset = usize::try_from(header.e_phoff).unwrap_or(usize::MAX);
-    if usize::from(header.e_phentsize) != ProgramHeader::size(ctx)
-        || offset
-            .checked_add(count * ProgramHeader::size(ctx))
-            .is_none_or(|end| end > head.len())
-    {
-        return Vec::new();
-    }
-    let segments = ProgramHeader::parse(head, offset, count, ctx).unwrap_or_default();
+/// Where loadable and dynamic segments start, and how much of them is wanted; none where their table is not in the head.
+fn wanted_segments(head: &[u8], header: &Header, ctx: Ctx) -> Vec<(u64, u64)> {
+    let segments = segments(&head, header, ctx).unwrap_or_default();
     segments
         .iter()
+        .take(MAX_WINDOWS)
         .filter(|segment| matches!(segment.p_type, PT_LOAD | PT_DYNAMIC))
         .map(|segment| (segment.p_offset, segment.p_filesz.min(SEGMENT)))
         .collect()

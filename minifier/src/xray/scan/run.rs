@@ -1,19 +1,19 @@
 //! [`scan`]: all layers of an image, several at once.
 
+use std::convert::Infallible;
 use std::io::{self, Read};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
 use super::body::Examiner;
-use super::facts::Facts;
+use super::facts::{Extra, Facts};
 use super::input::SeekInput;
 use super::layer::{ScannedLayer, Shared, scan_headers, scan_stream};
 use super::limits::{Budget, ScanOptions};
 use crate::image::Descriptor;
 use crate::rootfs::ContentRef;
-use crate::transport::StoredImage;
+use crate::transport::{StoredImage, for_each, processors};
 use crate::xray::error::XrayError;
 
 /// All layers of an image, scanned.
@@ -27,6 +27,11 @@ impl Scan {
     /// What a file holds; none where contents were not looked at, or could not be read.
     pub(crate) fn facts(&self, content: ContentRef) -> Option<&Facts> {
         self.layers.get(content.layer as usize)?.facts(content.at)
+    }
+
+    /// What was kept of a file.
+    pub(crate) fn extra(&self, content: ContentRef) -> Option<&Extra> {
+        self.facts(content)?.extra.as_deref()
     }
 }
 
@@ -60,31 +65,17 @@ pub(crate) fn scan(
     // Large layers first, so that none is left alone at the end.
     let mut order: Vec<usize> = (0..blobs.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(blobs[i].size));
-    let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<ScannedLayer>> = blobs.iter().map(|_| Mutex::default()).collect();
-    let work = || {
-        let mut examiner = options
-            .contents
-            .then(|| Examiner::new(&shared.documents, now, &entrypoints));
-        while let Some(&i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let scanned = scan_layer(image, i, &shared, examiner.as_mut(), &progress);
-            if let Ok(mut slot) = done[i].lock() {
-                *slot = scanned;
-            }
-        }
+    let threads = match options.threads {
+        0 => processors(),
+        threads => threads,
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if options.threads == 0 {
-        cores
-    } else {
-        options.threads
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(blobs.len()) {
-            scope.spawn(work);
-        }
-        work();
+    let Ok(mut scanned) = for_each(&order, threads, |&index| {
+        let contents = options.contents;
+        let examiner = contents.then(|| Examiner::new(&shared.documents, now, &entrypoints));
+        let layer = scan_layer(image, index, &shared, examiner, &progress);
+        Ok::<_, Infallible>((index, layer))
     });
+    scanned.sort_by_key(|(index, _)| *index);
     if shared.too_many.into_inner() {
         return Err(XrayError::TooManyEntries {
             image: image.reference.clone(),
@@ -92,11 +83,8 @@ pub(crate) fn scan(
             names: limits.names,
         });
     }
-    let layers = done
-        .into_iter()
-        .map(|slot| slot.into_inner().unwrap_or_default());
     Ok(Scan {
-        layers: layers.collect(),
+        layers: scanned.into_iter().map(|(_, layer)| layer).collect(),
     })
 }
 
@@ -104,7 +92,7 @@ fn scan_layer(
     image: &StoredImage,
     index: usize,
     shared: &Shared,
-    examiner: Option<&mut Examiner<'_>>,
+    mut examiner: Option<Examiner<'_>>,
     progress: &Progress<'_>,
 ) -> ScannedLayer {
     let blob = &image.manifest.layers()[index];
@@ -124,7 +112,7 @@ fn scan_layer(
                     progress,
                 },
                 shared,
-                examiner,
+                examiner.as_mut(),
             ),
             Err(e) => ScannedLayer {
                 problems: vec![e.to_string()],
