@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -177,27 +177,21 @@ impl Stream for ArchiveBody {
 /// Decides once and for all whether an archive was handed over or called off, for the two tasks that send it and that
 /// may want to stop: what a daemon has in full, it keeps, whether or not somebody waits for its answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Handover(Arc<AtomicU8>);
-
-const UNDECIDED: u8 = 0;
-const COMPLETE: u8 = 1;
-const CALLED_OFF: u8 = 2;
+pub(super) struct Handover(Arc<AtomicBool>);
 
 impl Handover {
     /// False where it was called off before.
     fn complete(&self) -> bool {
-        self.decide(COMPLETE)
+        self.is_first()
     }
 
     /// False where the archive is complete already: it cannot be taken back.
     pub(super) fn call_off(&self) -> bool {
-        self.decide(CALLED_OFF)
+        self.is_first()
     }
 
-    fn decide(&self, how: u8) -> bool {
-        self.0
-            .compare_exchange(UNDECIDED, how, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+    fn is_first(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
     }
 }
 

@@ -43,23 +43,23 @@ impl Pool {
         mut output: impl Write,
     ) -> io::Result<()> {
         let mut waiting: VecDeque<Receiver<Answer>> = VecDeque::new();
-        let mut block = read_block(&mut input, compression.block())?;
+        let gone = || io::Error::other("the threads that compress are gone");
+        let mut first = true;
         loop {
-            // Only the next block tells which one is the last.
-            let next = match block.len() < compression.block() {
-                true => Vec::new(),
-                false => read_block(&mut input, compression.block())?,
-            };
-            let last = next.is_empty();
-            let (reply, answer) = sync_channel(1);
-            let job = Job {
-                compression,
-                block,
-                reply,
-            };
-            let gone = || io::Error::other("the threads that compress are gone");
-            self.jobs.send(job).map_err(|_| gone())?;
-            waiting.push_back(answer);
+            let block = read_block(&mut input, compression.block())?;
+            let last = block.len() < compression.block();
+            // Nothing is a block too, where there is nothing else.
+            if first || !block.is_empty() {
+                let (reply, answer) = sync_channel(1);
+                let job = Job {
+                    compression,
+                    block,
+                    reply,
+                };
+                self.jobs.send(job).map_err(|_| gone())?;
+                waiting.push_back(answer);
+            }
+            first = false;
             while waiting.len() > if last { 0 } else { self.threads } {
                 let Some(answer) = waiting.pop_front() else {
                     break;
@@ -70,7 +70,6 @@ impl Pool {
             if last {
                 return Ok(());
             }
-            block = next;
         }
     }
 }
