@@ -22,6 +22,6 @@ pub use elf::{Abi, Dlopen, DlopenPriority, ElfError, ElfFile, ElfKind, ReadAt};
 pub use files::{Files, ReadError};
 pub use ldso::{Context, Hit, Libc, Linker};
 pub use nsswitch::name_services;
-pub(crate) use packages::apk_stanzas;
 pub use packages::{Finder, Package, PackageIndex, PackageManager, read_packages};
+pub(crate) use packages::{apk_stanzas, record_names};
 pub use script::{EnvCommand, Shebang, env_command, parse_shebang};

@@ -5,7 +5,7 @@
 
 mod apply;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ImagePath, Metadata, Node, NodeId, NodeKind};
 
@@ -114,6 +114,22 @@ impl RootFs {
     /// [`Self::lookup`], giving the node.
     pub fn get(&self, path: &ImagePath) -> Option<&Node> {
         self.lookup(path).map(|id| self.node(id))
+    }
+
+    /// Every node below a directory that is no directory; `skip` names directories that are left out.
+    pub fn files_below(&self, dir: NodeId, skip: Option<&[u8]>) -> BTreeSet<NodeId> {
+        let mut files = BTreeSet::new();
+        let mut stack = vec![dir];
+        while let Some(dir) = stack.pop() {
+            for (name, &child) in self.children(dir) {
+                if !self.node(child).is_dir() {
+                    files.insert(child);
+                } else if skip != Some(&**name) {
+                    stack.push(child);
+                }
+            }
+        }
+        files
     }
 
     /// Every path in order, a directory right before what it holds, beginning with the root.

@@ -58,17 +58,21 @@ fn recorded_files(
     let record = finder.files.read(&dist_info.join("RECORD"), MAX_RECORD)?;
     let base = dist_info.parent().unwrap_or_else(ImagePath::root);
     let record = record.unwrap_or_default();
-    let names = record.split(|&b| b == b'\n').filter_map(|line| {
+    Ok(record_names(&record)
+        .filter(|name| !name.is_empty())
+        .filter_map(|name| finder.file(base.join(name).as_bytes()))
+        .collect())
+}
+
+/// The names in a `RECORD`, one of each line; empty lines have an empty one.
+pub(crate) fn record_names(record: &[u8]) -> impl Iterator<Item = &[u8]> {
+    record.split(|&b| b == b'\n').filter_map(|line| {
         // Names with commas are quoted.
         match line.strip_prefix(b"\"") {
             Some(quoted) => quoted.split(|&b| b == b'"').next(),
             None => line.split(|&b| b == b',').next(),
         }
-    });
-    Ok(names
-        .filter(|name| !name.is_empty())
-        .filter_map(|name| finder.file(base.join(name).as_bytes()))
-        .collect())
+    })
 }
 
 #[derive(Deserialize)]
@@ -97,17 +101,7 @@ fn read_npm(
     if manifest.name.is_empty() {
         return Ok(());
     }
-    let mut files = BTreeSet::new();
-    let mut stack = vec![node];
-    while let Some(dir) = stack.pop() {
-        for (name, &child) in rootfs.children(dir) {
-            if !rootfs.node(child).is_dir() {
-                files.insert(child);
-            } else if **name != *b"node_modules" {
-                stack.push(child);
-            }
-        }
-    }
+    let files = rootfs.files_below(node, Some(b"node_modules"));
     let package = Package {
         name: manifest.name,
         version: manifest.version,

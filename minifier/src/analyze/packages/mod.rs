@@ -11,3 +11,4 @@ mod language;
 
 pub(crate) use apk::apk_stanzas;
 pub use index::{Finder, Package, PackageIndex, PackageManager, read_packages};
+pub(crate) use language::record_names;

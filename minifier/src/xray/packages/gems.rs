@@ -47,7 +47,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         };
         let tree = base.and_then(|base| reader.merged.rootfs.lookup(&base.join("gems").join(stem)));
         files.extend(
-            tree.map(|dir| reader.files_below(dir, None))
+            tree.map(|dir| reader.merged.rootfs.files_below(dir, None))
                 .unwrap_or_default(),
         );
         reader.found.add(found, files);

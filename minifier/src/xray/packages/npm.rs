@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
-use crate::rootfs::{ImagePath, NodeId};
+use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 
 #[derive(Deserialize)]
@@ -58,10 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
             dev: development.contains(&dir),
             ..package(PackageKind::Npm, id, &metadata.name, &metadata.version)
         };
-        let files: BTreeSet<NodeId> = reader
-            .files_below(node, Some(b"node_modules"))
-            .into_iter()
-            .collect();
+        let files = rootfs.files_below(node, Some(b"node_modules"));
         reader.found.add(found, files);
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
+use crate::analyze::record_names;
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::model::{PackageInfo, PackageKind};
 
@@ -41,20 +42,13 @@ fn files_of(reader: &mut Reader<'_>, path: &ImagePath) -> BTreeSet<NodeId> {
     };
     let base = info.parent().unwrap_or_else(ImagePath::root);
     let below = reader.merged.rootfs.lookup(&info);
-    let mut files: BTreeSet<NodeId> = below
-        .map(|dir| reader.files_below(dir, None))
-        .unwrap_or_default()
-        .into_iter()
-        .collect();
+    let mut files = below
+        .map(|dir| reader.merged.rootfs.files_below(dir, None))
+        .unwrap_or_default();
     // RECORD is relative to the directory that holds the dist-info, installed-files.txt to the egg-info itself.
     if let Some(record) = reader.document(&info.join("RECORD")) {
-        for line in record.split(|&b| b == b'\n') {
-            // Names with commas are quoted.
-            let name = match line.strip_prefix(b"\"") {
-                Some(quoted) => quoted.split(|&b| b == b'"').next(),
-                None => line.split(|&b| b == b',').next(),
-            };
-            insert(reader, &base, name.unwrap_or_default(), &mut files);
+        for name in record_names(record) {
+            insert(reader, &base, name, &mut files);
         }
     } else if let Some(list) = reader.document(&info.join("installed-files.txt")) {
         for line in list.split(|&b| b == b'\n') {

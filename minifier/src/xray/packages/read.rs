@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
     /// What was kept of a file, by its node.
     pub(super) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
         let content = self.merged.rootfs.node(node).content()?;
-        self.scan.facts(content)?.extra.as_deref()
+        self.scan.extra(content)
     }
 
     /// What the package at a file's place says of itself.
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         let bodies = self.merged.bodies_at(path).iter();
         bodies
             .filter_map(|body| {
-                let extra = self.scan.facts(body.content)?.extra.as_deref()?;
+                let extra = self.scan.extra(body.content)?;
                 Some((body.content.layer as usize, extra.document.as_deref()?))
             })
             .collect()
@@ -100,23 +100,6 @@ impl<'a> Reader<'a> {
     /// Files that are to be seen.
     pub(super) fn files(&self) -> &'a [VisibleFile] {
         &self.merged.files
-    }
-
-    /// Every node below a directory that is no directory; `skip` names directories that are left out.
-    pub(super) fn files_below(&self, dir: NodeId, skip: Option<&[u8]>) -> Vec<NodeId> {
-        let rootfs = &self.merged.rootfs;
-        let mut files = Vec::new();
-        let mut stack = vec![dir];
-        while let Some(dir) = stack.pop() {
-            for (name, &child) in rootfs.children(dir) {
-                if !rootfs.node(child).is_dir() {
-                    files.push(child);
-                } else if skip != Some(&**name) {
-                    stack.push(child);
-                }
-            }
-        }
-        files
     }
 }
 
