@@ -118,7 +118,9 @@ fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Opt
         (a, b) => a == b,
     };
     // Times say nothing about what a file is; rebuilding changes them all.
-    let meta = |meta: &Metadata| (meta.mode, meta.uid, meta.gid, meta.xattrs.clone());
+    fn meta(meta: &Metadata) -> impl PartialEq + '_ {
+        (meta.mode, meta.uid, meta.gid, &meta.xattrs)
+    }
     match same {
         false => Some(Change::Content),
         true => (meta(&old.meta) != meta(&new.meta)).then_some(Change::Metadata),

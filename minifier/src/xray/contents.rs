@@ -8,7 +8,7 @@ use super::model::{
 };
 use super::packages::Owners;
 use super::scan::{Scan, kind_by_name};
-use crate::rootfs::{ImagePath, NodeId, RootFs};
+use crate::rootfs::{ContentRef, ImagePath, NodeId, RootFs};
 
 /// Nodes of the tree that stand for themselves; each directory may have one more for the rest.
 const MAX_NODES: usize = 10_000;
@@ -20,10 +20,10 @@ const MAX_PATHS: usize = 100;
 const ONLY_A_WAY: u128 = 90;
 
 /// What a file holds, by its content where that was looked at.
-pub(crate) fn kind(scan: &Scan, file: &VisibleFile) -> FileKind {
-    match scan.facts(file.content) {
+pub(crate) fn kind(scan: &Scan, path: &ImagePath, content: ContentRef) -> FileKind {
+    match scan.facts(content) {
         Some(facts) => facts.kind,
-        None => kind_by_name(&file.path, file.content.size),
+        None => kind_by_name(path, content.size),
     }
 }
 
@@ -179,18 +179,8 @@ impl<'a> Tree<'a> {
     fn file(&self, path: ImagePath, node: NodeId, (size, files): (u64, u64)) -> TreeNode {
         let entry = self.merged.rootfs.node(node);
         let name = crate::rootfs::escape_bytes(path.file_name());
-        let file_kind = entry.content().map(|content| {
-            let first = true;
-            kind(
-                self.scan,
-                &VisibleFile {
-                    path,
-                    node,
-                    content,
-                    first,
-                },
-            )
-        });
+        let content = entry.content();
+        let file_kind = content.map(|content| kind(self.scan, &path, content));
         TreeNode {
             name,
             kind: TreeNodeKind::File,
@@ -220,7 +210,7 @@ fn largest_files(scan: &Scan, merged: &Merged, owners: &Owners) -> Vec<LargeFile
         path: file.path.to_string(),
         size: file.content.size,
         layer: file.content.layer as usize,
-        kind: kind(scan, file),
+        kind: kind(scan, &file.path, file.content),
         package: owners.id(file.node),
     };
     files.into_iter().map(large).collect()
@@ -254,7 +244,9 @@ fn largest_directories(rootfs: &RootFs, totals: &Totals) -> Vec<Directory> {
 fn kinds(scan: &Scan, merged: &Merged) -> Vec<KindTotal> {
     let mut totals: BTreeMap<FileKind, (u64, u64)> = BTreeMap::new();
     for file in merged.first_files() {
-        let total = totals.entry(kind(scan, file)).or_default();
+        let total = totals
+            .entry(kind(scan, &file.path, file.content))
+            .or_default();
         add(total, (file.content.size, 1));
     }
     let mut kinds: Vec<KindTotal> = totals

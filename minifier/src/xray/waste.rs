@@ -235,9 +235,8 @@ fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
         let below = bytes.strip_prefix(dir.as_bytes())?;
         below.starts_with(b"/").then(|| (kind, dir.to_owned()))
     };
-    // The part of the path up to and with these components.
-    let inside = |kind, dir: &str| {
-        let needle = format!("/{dir}/");
+    // The part of the path up to and with these components, which stand between slashes.
+    let inside = |kind, needle: &str| {
         let at = memchr::memmem::find(bytes, needle.as_bytes())?;
         let place = &bytes[..at + needle.len() - 1];
         Some((kind, crate::rootfs::escape_bytes(place)))
@@ -253,23 +252,23 @@ fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
                 .unwrap_or_default(),
         ))
     };
-    let is = kind(scan, file);
+    let is = kind(scan, &file.path, file.content);
     prefix(AptLists, "/var/lib/apt/lists")
         .or_else(|| prefix(AptArchives, "/var/cache/apt"))
         .or_else(|| prefix(ApkCache, "/var/cache/apk"))
         .or_else(|| prefix(ApkCache, "/etc/apk/cache"))
-        .or_else(|| inside(PipCache, ".cache/pip"))
-        .or_else(|| inside(NpmCache, ".npm/_cacache"))
-        .or_else(|| inside(NpmCache, ".npm/_logs"))
-        .or_else(|| inside(YarnCache, ".cache/yarn"))
-        .or_else(|| inside(CargoCache, ".cargo/registry"))
+        .or_else(|| inside(PipCache, "/.cache/pip/"))
+        .or_else(|| inside(NpmCache, "/.npm/_cacache/"))
+        .or_else(|| inside(NpmCache, "/.npm/_logs/"))
+        .or_else(|| inside(YarnCache, "/.cache/yarn/"))
+        .or_else(|| inside(CargoCache, "/.cargo/registry/"))
         .or_else(|| prefix(CargoCache, "/usr/local/cargo/registry"))
-        .or_else(|| inside(GoCache, "go/pkg/mod"))
-        .or_else(|| inside(GoCache, ".cache/go-build"))
+        .or_else(|| inside(GoCache, "/go/pkg/mod/"))
+        .or_else(|| inside(GoCache, "/.cache/go-build/"))
         .or_else(|| {
-            [".git", ".hg", ".svn"]
+            ["/.git/", "/.hg/", "/.svn/"]
                 .into_iter()
-                .find_map(|dir| inside(VersionControl, dir))
+                .find_map(|needle| inside(VersionControl, needle))
         })
         .or_else(|| (is == FileKind::Object && is_core(name)).then(|| own(CoreDumps))?)
         .or_else(|| prefix(TemporaryFiles, "/tmp"))
@@ -279,7 +278,7 @@ fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
         .or_else(|| prefix(Locales, "/usr/share/locale"))
         .or_else(|| prefix(Locales, "/usr/share/i18n"))
         .or_else(|| {
-            (inside(PythonBytecode, "__pycache__").is_some() || name.ends_with(b".pyc"))
+            (inside(PythonBytecode, "/__pycache__/").is_some() || name.ends_with(b".pyc"))
                 .then(|| dir(PythonBytecode))?
         })
         .or_else(|| tests(&file.path))
@@ -310,9 +309,11 @@ fn documentation(path: &ImagePath) -> Option<(WasteKind, String)> {
         "/usr/local/man",
         "/usr/share/doc-base",
     ];
-    let dir = DIRS
-        .iter()
-        .find(|dir| path.starts_with(&ImagePath::from(**dir)))?;
+    let is_below = |dir: &&&str| {
+        let rest = path.as_bytes().strip_prefix(dir.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    };
+    let dir = DIRS.iter().find(is_below)?;
     (path.file_name() != b"copyright").then(|| (WasteKind::Documentation, (*dir).to_owned()))
 }
 

@@ -19,8 +19,6 @@ pub(crate) struct Certificate {
     pub(crate) not_before: i64,
     /// Seconds since the epoch.
     pub(crate) not_after: i64,
-    /// True for an authority's certificate.
-    pub(crate) authority: bool,
 }
 
 /// The certificates of a text. What is malformed between the marks is passed over.
@@ -68,13 +66,11 @@ pub(crate) fn der_certificate(der: &[u8]) -> Option<Certificate> {
         i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
     };
     let validity = fields.validity();
-    let constraints = fields.get_extension::<x509_cert::ext::pkix::BasicConstraints>();
     Some(Certificate {
         subject: fields.subject().to_string(),
         issuer: fields.issuer().to_string(),
         not_before: seconds(validity.not_before),
         not_after: seconds(validity.not_after),
-        authority: matches!(constraints, Ok(Some((_, constraints))) if constraints.ca),
     })
 }
 

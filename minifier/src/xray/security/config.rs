@@ -1,8 +1,7 @@
 //! Secrets in the config's environment and in the history.
 
-use super::patterns::{Hit, hits, is_placeholder};
-use super::secrets::secrets;
-use crate::rootfs::ImagePath;
+use super::patterns::{Hit, hits};
+use super::secrets::url_password;
 
 /// Words of variable names whose values are secrets.
 const SECRET_WORDS: [&str; 12] = [
@@ -65,19 +64,16 @@ pub(crate) fn env_secret(entry: &str) -> Option<&'static str> {
     url_secret(value)
 }
 
-/// A placeholder that no program takes for a value.
+/// A placeholder that no program takes for a value. Those that can be told by their first character are no secret
+/// variables to begin with.
 fn is_reference(value: &str) -> bool {
-    let angle = value.starts_with('<') && value.ends_with('>');
-    angle || value.contains("${") || value.to_ascii_lowercase().contains("changeme")
+    value.contains("${") || value.to_ascii_lowercase().contains("changeme")
 }
 
 fn url_secret(value: &str) -> Option<&'static str> {
-    let found = secrets(&ImagePath::from("/.env"), format!("URL={value}").as_bytes());
-    found
-        .secrets
-        .iter()
-        .any(|s| s.rule == "url-password")
-        .then_some("url-password")
+    let text = value.as_bytes();
+    let has_password = |hit| matches!(hit, Hit::Url(at) if url_password(text, at, 0).is_some());
+    hits(text).any(has_password).then_some("url-password")
 }
 
 /// The entry with a secret value masked.
@@ -120,10 +116,7 @@ pub(crate) fn step_secrets(text: &str) -> Vec<(&'static str, String)> {
 }
 
 fn is_placeholder_reference(value: &str) -> bool {
-    is_reference(value)
-        || value.starts_with('$')
-        || value.starts_with('`')
-        || is_placeholder(value.as_bytes()) && value.contains(['{', '<', '%'])
+    is_reference(value) || value.starts_with('`') || value.contains(['{', '<', '%'])
 }
 
 /// Words without their quotes.
@@ -138,18 +131,15 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 pub(crate) fn masked_step(text: &str) -> String {
     let mut out = text.to_owned();
     for word in words(text) {
+        let secrets = step_secrets(word);
         let masked = match word.split_once('=') {
-            Some((name, value))
-                if step_secrets(word)
-                    .iter()
-                    .any(|(rule, _)| *rule != "url-password") =>
-            {
+            Some((name, value)) if secrets.iter().any(|(rule, _)| *rule != "url-password") => {
                 if value.is_empty() {
                     continue;
                 }
                 format!("{name}={MASK}")
             }
-            _ if !step_secrets(word).is_empty() => MASK.to_owned(),
+            _ if !secrets.is_empty() => MASK.to_owned(),
             _ => continue,
         };
         out = out.replace(word, &masked);

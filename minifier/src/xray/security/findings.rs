@@ -82,18 +82,14 @@ pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
 }
 
 /// The first of each kind; a made-up image could have millions.
-fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
     let mut counts = std::collections::BTreeMap::new();
-    let keep = |finding: &Finding| {
+    findings.retain(|finding| {
         let count = counts.entry(finding.kind).or_insert(0usize);
         *count += 1;
         *count <= MAX_FINDINGS_OF_A_KIND
-    };
-    let mut keep = keep;
+    });
     findings
-        .into_iter()
-        .filter(|finding| keep(finding))
-        .collect()
 }
 
 /// True where the config names no user, or root.
@@ -106,10 +102,7 @@ fn runs_as_root(config: &ImageConfig) -> bool {
 fn secret_files(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for body in &evidence.merged.bodies {
-        let extra = evidence
-            .scan
-            .facts(body.content)
-            .and_then(|facts| facts.extra.as_deref());
+        let extra = evidence.scan.extra(body.content);
         for secret in extra
             .map(|extra| extra.secrets.as_slice())
             .unwrap_or_default()
@@ -332,10 +325,7 @@ fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>)
     let (mut infos, mut findings) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for body in evidence.merged.bodies.iter().filter(|body| body.visible) {
-        let extra = evidence
-            .scan
-            .facts(body.content)
-            .and_then(|facts| facts.extra.as_deref());
+        let extra = evidence.scan.extra(body.content);
         let certificates = extra
             .map(|extra| extra.certificates.as_slice())
             .unwrap_or_default();
@@ -346,7 +336,7 @@ fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>)
                 && !body.path.as_bytes().starts_with(b"/etc/pki/tls/private");
         for certificate in certificates {
             let expired = certificate.not_after < now;
-            let own = !public || certificate.path_is_snake_oil(&body.path);
+            let own = !public || is_snake_oil(&body.path);
             if !(own || expired)
                 || !seen.insert((
                     body.path.clone(),
@@ -398,11 +388,9 @@ fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>)
     (infos, findings)
 }
 
-impl super::Certificate {
-    /// Debian's self-signed certificate, made when a package is installed.
-    fn path_is_snake_oil(&self, path: &ImagePath) -> bool {
-        path.as_bytes().ends_with(b"/ssl-cert-snakeoil.pem")
-    }
+/// Debian's self-signed certificate, made when a package is installed.
+fn is_snake_oil(path: &ImagePath) -> bool {
+    path.as_bytes().ends_with(b"/ssl-cert-snakeoil.pem")
 }
 
 /// RFC 3339, or the number where the calendar ends before.

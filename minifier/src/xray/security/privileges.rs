@@ -16,14 +16,12 @@ const MOUNTED: [&[u8]; 4] = [b"/dev", b"/proc", b"/sys", b"/run/lock"];
 const SHELLS: [&str; 9] = [
     "sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "csh", "tcsh",
 ];
-const MANAGERS: [&str; 15] = [
-    "apt", "apt-get", "dpkg", "apk", "yum", "dnf", "microdnf", "rpm", "zypper", "pacman", "pip",
-    "pip3", "npm", "yarn", "gem",
-];
-/// Those that install a distribution's packages.
+/// What installs a distribution's packages.
 const DISTRIBUTION: [&str; 10] = [
     "apt", "apt-get", "dpkg", "apk", "yum", "dnf", "microdnf", "rpm", "zypper", "pacman",
 ];
+/// What installs packages of a language.
+const LANGUAGES: [&str; 5] = ["pip", "pip3", "npm", "yarn", "gem"];
 const PROGRAM_DIRS: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
@@ -106,11 +104,12 @@ pub(super) fn privileges(merged: &Merged, owners: &Owners) -> (Vec<PrivilegedFil
                 package: owners.id(id),
             });
         }
-        let below_mount = MOUNTED
-            .iter()
-            .any(|mount| path.starts_with(&ImagePath::new(mount)));
         let implied = matches!(node.kind, NodeKind::Directory { implied: true, .. });
-        let open = meta.mode & OTHERS_WRITE != 0 && !below_mount && !implied;
+        let open = meta.mode & OTHERS_WRITE != 0
+            && !implied
+            && !MOUNTED
+                .iter()
+                .any(|mount| path.starts_with(&ImagePath::new(mount)));
         match &node.kind {
             NodeKind::Directory { .. } if open && meta.mode & STICKY == 0 => {
                 finding(
@@ -166,7 +165,6 @@ pub(super) fn shells(rootfs: &RootFs) -> Vec<String> {
 
 /// Package managers, and the finding where one of the distribution is there.
 pub(super) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>) {
-    let all = programs(rootfs, &MANAGERS);
     let of_distribution = programs(rootfs, &DISTRIBUTION);
     let finding = of_distribution.first().map(|path| {
         let names: Vec<&str> = of_distribution
@@ -192,5 +190,7 @@ pub(super) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>
             detail: String::new(),
         }
     });
+    let mut all = [of_distribution, programs(rootfs, &LANGUAGES)].concat();
+    all.sort();
     (all, finding)
 }

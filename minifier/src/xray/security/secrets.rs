@@ -116,7 +116,7 @@ fn is_env(name: &[u8]) -> bool {
 }
 
 /// `scheme://user:password@host`, where `://` stands at `at`.
-fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
+pub(super) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
     static FORM: OnceLock<Regex> = OnceLock::new();
     let form = FORM.get_or_init(|| {
         Regex::new(r#"(?-u)^://[^\s:@/'"<>(){}\\]{0,64}:([^\s@/'"<>(){}\\]{4,128})@([A-Za-z0-9.\[][A-Za-z0-9.:_\]-]*)"#)
