@@ -30,7 +30,7 @@ const FLAGS: &[&str] = &[
 /// An input that takes longer than this many seconds is a failure.
 const TIMEOUT: u32 = 10;
 
-/// Memory that an input may take, MiB. Inputs are 1 MiB at most.
+/// Memory that an input may take, MiB. Inputs are 64 KiB at most.
 const MEMORY: u32 = 1024;
 
 /// Runs `targets`, or all, for `seconds` each, `jobs` at a time.
