@@ -5,12 +5,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::{cargo, target_dir};
+use crate::parallel::in_parallel;
 use crate::{cache, command};
 
 /// What libFuzzer looks at to see whether an input did something new, and the checks that a release build leaves out.
@@ -45,26 +44,21 @@ pub fn run(targets: &[String], seconds: u32, jobs: usize) -> Result<()> {
     }
     let targets = if targets.is_empty() { &known } else { targets };
     let programs = build()?;
-    let next = Mutex::new(targets.iter());
-    let failed = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, targets.len()) {
-            scope.spawn(|| {
-                while let Some(target) = next.lock().ok().and_then(|mut next| next.next()) {
-                    match fuzz(&programs, target, seconds) {
-                        Ok(summary) => println!("fuzz {target:<12} {summary}"),
-                        Err(error) => {
-                            eprintln!("fuzz {target}: {error:#}");
-                            if let Ok(mut failed) = failed.lock() {
-                                failed.push(target.as_str());
-                            }
-                        }
-                    }
-                }
-            });
+    let failed: Vec<&str> = in_parallel(jobs, targets, |target| {
+        match fuzz(&programs, target, seconds) {
+            Ok(summary) => {
+                println!("fuzz {target:<12} {summary}");
+                None
+            }
+            Err(error) => {
+                eprintln!("fuzz {target}: {error:#}");
+                Some(target.as_str())
+            }
         }
-    });
-    let failed = failed.into_inner().unwrap_or_default();
+    })
+    .into_iter()
+    .flatten()
+    .collect();
     ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(())
 }

@@ -15,6 +15,7 @@ pub mod fixtures;
 pub mod fuzz;
 pub mod http;
 pub mod kernels;
+mod parallel;
 pub mod setup;
 pub mod table;
 mod tally;

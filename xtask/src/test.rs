@@ -62,6 +62,11 @@ impl Tier {
         }
     }
 
+    /// Whether it consists of tests that cargo knows.
+    fn has_tests(self) -> bool {
+        !matches!(self, Self::Kernels | Self::Fuzz)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Unit => "unit",
@@ -78,20 +83,18 @@ impl Tier {
 pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     let tiers = tier.map_or(Tier::ALL.to_vec(), |tier| vec![tier]);
     let mut phases = Phases::default();
-    match tiers[..] {
-        [Tier::Kernels] => {
-            let failed = kernels(&mut phases)?;
-            return report(&phases, None, failed.into_iter().collect());
-        }
-        [Tier::Fuzz] => {
-            let failed = fuzz(&mut phases)?;
-            return report(&phases, None, failed.into_iter().collect());
-        }
-        _ => {}
+    if tiers.iter().any(|tier| tier.has_tests()) {
+        return tests(&tiers, filter, phases);
     }
-    if tiers == [Tier::Browser] {
+    let failed = tasks(&tiers, &mut phases)?;
+    report(&phases, None, failed)
+}
+
+/// Runs the tests of `tiers` whose name contains `filter`; without one, the tiers that have none of their own too.
+fn tests(tiers: &[Tier], filter: Option<&str>, mut phases: Phases) -> Result<()> {
+    if *tiers == [Tier::Browser] {
         phases.run("set-up", setup::run_for_reports)?;
-    } else if tiers != [Tier::Unit] {
+    } else if *tiers != [Tier::Unit] {
         phases.run("set-up", setup::run)?;
         // What is tested is what the sources give.
         phases.run("build-ebpf", || build_ebpf::run(false))?;
@@ -119,7 +122,7 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
             cargo.args(filter),
         )?;
     }
-    for tier in &tiers {
+    for tier in tiers {
         let Some(names) = tests.get(tier) else {
             continue;
         };
@@ -130,13 +133,23 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
             .args(names);
         test(&mut phases, format!("{} tests", tier.name()), &mut cargo)?;
     }
-    if tiers.contains(&Tier::Kernels) && filter.is_none() {
-        failed.extend(kernels(&mut phases)?);
-    }
-    if tiers.contains(&Tier::Fuzz) && filter.is_none() {
-        failed.extend(fuzz(&mut phases)?);
+    if filter.is_none() {
+        failed.extend(tasks(tiers, &mut phases)?);
     }
     report(&phases, Some(&tally), failed)
+}
+
+/// Runs those of `tiers` that have no tests of their own; what failed.
+fn tasks(tiers: &[Tier], phases: &mut Phases) -> Result<Vec<String>> {
+    let mut failed = Vec::new();
+    for tier in tiers {
+        failed.extend(match tier {
+            Tier::Kernels => kernels(phases)?,
+            Tier::Fuzz => fuzz(phases)?,
+            Tier::Unit | Tier::Privileged | Tier::Browser | Tier::Docker => None,
+        });
+    }
+    Ok(failed)
 }
 
 /// Runs the guests of both machines side by side: the last of one kind would leave a processor idle.

@@ -14,7 +14,7 @@ impl NodeId {
         self.0 as usize
     }
 
-    /// The node at a place. Places that [`super::RootFs::len`] does not cover panic when the node is asked for.
+    /// The node at a place. Places that [`super::RootFs::count`] does not cover panic when the node is asked for.
     pub fn from_index(index: usize) -> Self {
         Self(index as u32)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::boot::{Outcome, boot};
 use super::emulator::Emulator;
@@ -38,12 +38,13 @@ impl<'a> Machine<'a> {
             && (self.rows.is_empty() || self.rows.iter().any(|row| row == "build"))
     }
 
-    /// Starts it and waits for its end. `base` is what all machines have, `minifier` the program for this host.
+    /// Starts it and waits for its end. `base` is what all machines have, `minifier` the program for this host, which a
+    /// fixture needs.
     pub(super) fn run(
         &self,
         emulator: &Emulator,
         base: &Initramfs,
-        minifier: &Path,
+        minifier: Option<&Path>,
     ) -> Result<Outcome> {
         let mut archive = base.clone();
         for module in self.kernel.modules()? {
@@ -52,7 +53,10 @@ impl<'a> Machine<'a> {
         }
         let memory = match self.fixture {
             None => fixture::MEMORY,
-            Some(recipe) => fixture::put(minifier, recipe, &mut archive)?,
+            Some(recipe) => {
+                let minifier = minifier.context("no program to copy the fixture's image")?;
+                fixture::put(minifier, recipe, &mut archive)?
+            }
         };
         let words = match self.rows.is_empty() {
             true => String::new(),

@@ -1,8 +1,5 @@
 //! The command itself: kernels, guests, at most so many machines at a time, the tables.
 
-use std::sync::Mutex;
-use std::thread;
-
 use anyhow::{Result, bail, ensure};
 
 use super::emulator::Emulator;
@@ -12,6 +9,7 @@ use super::table::{self, Table};
 use super::{Arch, fixture, guest};
 use crate::cargo::{Profile, program};
 use crate::fixtures::Recipe;
+use crate::parallel::in_parallel;
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -61,12 +59,16 @@ pub fn run(options: &Options) -> Result<()> {
         .collect();
     ensure!(!found.is_empty(), "no kernel could be had");
     let base = guest::build(arch)?;
-    let minifier = program(Profile::Dev)?;
+    let minifier = match recipes.is_empty() {
+        true => None,
+        false => Some(program(Profile::Dev)?),
+    };
     let mut machines = machines(options, &found, &recipes);
     machines.sort_by_key(|machine| !machine.is_long());
     let outcomes = in_parallel(options.jobs, &machines, |machine| {
-        machine.run(&emulator, &base, &minifier)
-    })?;
+        machine.run(&emulator, &base, minifier.as_deref())
+    });
+    let outcomes: Vec<_> = outcomes.into_iter().collect::<Result<_>>()?;
     let outcomes: Vec<_> = machines.into_iter().zip(outcomes).collect();
     let table = Table::new(&found, &outcomes);
     let (kernels, fixtures) = (table.kernels(), table.fixtures(&recipes));
@@ -127,30 +129,4 @@ fn machines<'a>(
         .collect();
     machines.extend(kernels.last().into_iter().flat_map(with_fixtures));
     machines
-}
-
-/// Does `work` on every item with so many threads; the results in the items' order.
-fn in_parallel<T: Sync, R: Send>(
-    jobs: usize,
-    items: &[T],
-    work: impl Fn(&T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    let next = Mutex::new(items.iter().enumerate());
-    let results = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, items.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let Some((index, item)) = next.lock().expect("no panic").next() else {
-                        return;
-                    };
-                    let result = work(item);
-                    results.lock().expect("no panic").push((index, result));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().expect("no panic");
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
 }
