@@ -110,24 +110,36 @@ pub mod hook {
     pub const COUNT: u32 = 6;
 }
 
+/// How many copies of each hook's program there are, see the kernel side's `turns`.
+pub mod copies {
+    use super::hook;
+
+    /// Most of one hook.
+    pub const MOST: u32 = 4;
+
+    /// Copies of the program of one hook: more of those that tasks are at all the time.
+    pub const fn of(hook: u32) -> u32 {
+        match hook {
+            hook::SYS_EXIT | hook::OPENED => MOST,
+            _ => 2,
+        }
+    }
+}
+
 /// Programs, each with room of its own to build a record in: on some kernels one may be preempted by another.
 pub mod slot {
-    /// How many copies of the program at `sys_exit` there are, see the kernel side's `turns`.
-    pub const COPIES: u32 = 4;
-    /// `sys_exit`: this and the next ones, one per copy.
-    pub const SYS_EXIT: u32 = 0;
-    /// `sched_process_fork`
-    pub const FORK: u32 = COPIES;
-    /// `sched_process_exec`
-    pub const EXEC: u32 = COPIES + 1;
-    /// `sched_process_exit`
-    pub const EXIT: u32 = COPIES + 2;
-    /// `io_uring_submit_req`
-    pub const URING: u32 = COPIES + 3;
-    /// `security_file_open` or `file_open`
-    pub const OPENED: u32 = COPIES + 4;
+    use super::{copies, hook};
+
+    /// The program of a hook; its copies follow it.
+    pub const fn of(hook: u32) -> u32 {
+        match hook.checked_sub(1) {
+            Some(before) => of(before) + copies::of(before),
+            None => 0,
+        }
+    }
+
     /// Number of slots.
-    pub const COUNT: u32 = COPIES + 5;
+    pub const COUNT: u32 = of(hook::COUNT);
 }
 
 /// Indices into the counters (a per-CPU array).
@@ -146,10 +158,10 @@ pub mod counter {
     pub const FOREIGN: u32 = PATH_LOST + 2;
     /// io_uring requests that take a path which could not be read.
     pub const URING_LOST: u32 = PATH_LOST + 3;
-    /// Returns of system calls for which every copy of the program may have been busy.
+    /// Events for which every copy of the program may have been busy: this plus the hook.
     pub const CROWDED: u32 = PATH_LOST + 4;
     /// Number of counters.
-    pub const COUNT: u32 = PATH_LOST + 5;
+    pub const COUNT: u32 = CROWDED + hook::COUNT;
 }
 
 /// Elements of the map `OPENED_PROBE`, by which the user side finds out whether the second source fires.

@@ -26,9 +26,9 @@ static TASK_REGISTERS: u32 = 0;
 #[unsafe(no_mangle)]
 static COMPAT_MASK: u32 = 0;
 
-/// How many copies of the program at `sys_exit` are attached, see [`crate::turns`].
+/// 1 where programs at tracepoints may be preempted, and copies of them are attached (see [`crate::turns`]).
 #[unsafe(no_mangle)]
-static SYS_EXIT_COPIES: u32 = 1;
+static PREEMPTIBLE: u32 = 0;
 
 /// Number of entries in `css_set.subsys`.
 #[unsafe(no_mangle)]
@@ -82,7 +82,7 @@ getters! {
     typed_task: u32 = TYPED_TASK;
     task_registers: u32 = TASK_REGISTERS;
     compat_mask: u32 = COMPAT_MASK;
-    sys_exit_copies: u32 = SYS_EXIT_COPIES;
+    preemptible: u32 = PREEMPTIBLE;
     controllers: u32 = CONTROLLERS;
     host_namespace: u32 = HOST_NAMESPACES[0];
     own_namespace: u32 = HOST_NAMESPACES[1];

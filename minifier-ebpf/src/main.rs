@@ -1,8 +1,9 @@
 //! The kernel side of minifier: BTF tracepoints that record which files the tasks of one container touch.
 //!
-//! `sys_exit` sees every system call return ([`calls`], on some kernels by [`turns`]); `sched_process_*` follow the container's tasks
-//! ([`process`], [`scope`]); `io_uring_submit_req` sees the requests that are no system calls ([`uring`]).
+//! `sys_exit` sees every system call return ([`calls`]); `sched_process_*` follow the container's tasks ([`process`],
+//! [`scope`]); `io_uring_submit_req` sees the requests that are no system calls ([`uring`]).
 //! `security_file_open` sees every file opened, whoever asked ([`opens`]), where the kernel grants such a program.
+//! Where the kernel may preempt them, copies of each program take [`turns`].
 //! What they find is de-duplicated ([`dedup`]), written out with its directories ([`walk`]) and put into a ring buffer
 //! ([`record`]). No offset of a kernel structure is compiled in ([`globals`]).
 #![no_std]
@@ -23,70 +24,61 @@ mod walk;
 
 use aya_ebpf::macros::{btf_tracepoint, fentry, lsm};
 use aya_ebpf::programs::{BtfTracePointContext, FEntryContext, LsmContext};
-use minifier_common::record::slot;
+use minifier_common::record::hook;
 
-macro_rules! sys_exit {
-    ($($(#[$doc:meta])* $name:ident = $copy:literal;)*) => {$(
-        $(#[$doc])*
-        #[btf_tracepoint(function = "sys_exit")]
-        pub fn $name(ctx: BtfTracePointContext) -> i32 {
-            turns::take($copy, || calls::exit(slot::SYS_EXIT + $copy, ctx.arg(0), ctx.arg(1)));
+/// Programs with their copies, which take turns (see [`turns`]).
+macro_rules! programs {
+    ($($event:tt => $($name:ident = $copy:literal),+;)*) => {$($(
+        programs!(@ $name $copy $event);
+    )+)*};
+    (@ $name:ident $copy:literal {
+        $(#[$attribute:meta])*
+        $hook:ident, $turn:ident, |$slot:ident, $ctx:ident: $context:ty| $work:expr
+    }) => {
+        $(#[$attribute])*
+        pub fn $name($ctx: $context) -> i32 {
+            turns::$turn(hook::$hook, $copy, |$slot| $work);
             0
         }
-    )*};
+    };
 }
 
-sys_exit! {
-    /// `sys_exit(struct pt_regs *regs, long ret)`
-    sys_exit = 0;
-    /// For when the first was preempted.
-    sys_exit_2 = 1;
-    /// For when both were.
-    sys_exit_3 = 2;
-    /// For when all three were.
-    sys_exit_4 = 3;
-}
-
-/// `sched_process_fork(struct task_struct *parent, struct task_struct *child)`
-#[btf_tracepoint(function = "sched_process_fork")]
-pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
-    process::fork(ctx.arg(0), ctx.arg(1));
-    0
-}
-
-/// `sched_process_exec(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)`
-#[btf_tracepoint(function = "sched_process_exec")]
-pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
-    process::exec(ctx.arg(0), ctx.arg(1), ctx.arg(2));
-    0
-}
-
-/// `sched_process_exit(struct task_struct *task)`
-#[btf_tracepoint(function = "sched_process_exit")]
-pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
-    process::exit(ctx.arg(0));
-    0
-}
-
-/// `io_uring_submit_req(struct io_kiocb *req)`
-#[btf_tracepoint(function = "io_uring_submit_req")]
-pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
-    uring::submit(ctx.arg(0));
-    0
-}
-
-/// `security_file_open(struct file *file)`
-#[fentry(function = "security_file_open")]
-pub fn security_file_open(ctx: FEntryContext) -> i32 {
-    opens::opened(ctx.arg(0));
-    0
-}
-
-/// The same where programs of the security module are granted and those at functions are not.
-#[lsm(hook = "file_open")]
-pub fn file_open(ctx: LsmContext) -> i32 {
-    opens::opened(ctx.arg(0));
-    0
+programs! {
+    {
+        /// `sys_exit(struct pt_regs *regs, long ret)`
+        #[btf_tracepoint(function = "sys_exit")]
+        SYS_EXIT, at_tracepoint, |slot, ctx: BtfTracePointContext| calls::exit(slot, ctx.arg(0), ctx.arg(1))
+    } => sys_exit = 0, sys_exit_2 = 1, sys_exit_3 = 2, sys_exit_4 = 3;
+    {
+        /// `sched_process_fork(struct task_struct *parent, struct task_struct *child)`
+        #[btf_tracepoint(function = "sched_process_fork")]
+        FORK, at_tracepoint, |slot, ctx: BtfTracePointContext| process::fork(slot, ctx.arg(0), ctx.arg(1))
+    } => sched_process_fork = 0, sched_process_fork_2 = 1;
+    {
+        /// `sched_process_exec(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)`
+        #[btf_tracepoint(function = "sched_process_exec")]
+        EXEC, at_tracepoint, |slot, ctx: BtfTracePointContext| process::exec(slot, ctx.arg(0), ctx.arg(1), ctx.arg(2))
+    } => sched_process_exec = 0, sched_process_exec_2 = 1;
+    {
+        /// `sched_process_exit(struct task_struct *task)`
+        #[btf_tracepoint(function = "sched_process_exit")]
+        EXIT, at_tracepoint, |slot, ctx: BtfTracePointContext| process::exit(slot, ctx.arg(0))
+    } => sched_process_exit = 0, sched_process_exit_2 = 1;
+    {
+        /// `io_uring_submit_req(struct io_kiocb *req)`
+        #[btf_tracepoint(function = "io_uring_submit_req")]
+        URING, at_tracepoint, |slot, ctx: BtfTracePointContext| uring::submit(slot, ctx.arg(0))
+    } => io_uring_submit_req = 0, io_uring_submit_req_2 = 1;
+    {
+        /// `security_file_open(struct file *file)`
+        #[fentry(function = "security_file_open")]
+        OPENED, at_function, |slot, ctx: FEntryContext| opens::opened(slot, ctx.arg(0))
+    } => security_file_open = 0, security_file_open_2 = 1, security_file_open_3 = 2, security_file_open_4 = 3;
+    {
+        /// The same where programs of the security module are granted and those at functions are not.
+        #[lsm(hook = "file_open")]
+        OPENED, at_function, |slot, ctx: LsmContext| opens::opened(slot, ctx.arg(0))
+    } => file_open = 0, file_open_2 = 1, file_open_3 = 2, file_open_4 = 3;
 }
 
 #[panic_handler]

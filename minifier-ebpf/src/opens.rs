@@ -11,7 +11,7 @@ use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_task_pt_regs};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
 use minifier_common::offsets as at;
-use minifier_common::record::{counter, flag, hook, kind, probe as own, slot};
+use minifier_common::record::{counter, flag, hook, kind, probe as own};
 
 use crate::dedup::{hash, is_known, remember};
 use crate::globals::{offset, task_registers};
@@ -25,7 +25,7 @@ static OPENED_PROBE: Array<u32> = Array::with_max_entries(own::COUNT, 0);
 
 /// A file (`struct file *`) is about to be opened; its path is known.
 #[inline(always)]
-pub fn opened(file: Address) {
+pub fn opened(slot: u32, file: Address) {
     // SAFETY: a helper without conditions.
     let ids = unsafe { bpf_get_current_pid_tgid() };
     let (tid, tgid) = (ids as u32, (ids >> 32) as u32);
@@ -36,7 +36,7 @@ pub fn opened(file: Address) {
     if !scope::contains(tid) && !scope::contains(tgid) {
         return;
     }
-    let Some(scratch) = own_scratch(slot::OPENED) else {
+    let Some(scratch) = own_scratch(slot) else {
         return;
     };
     count(counter::SEEN + hook::OPENED);
@@ -49,7 +49,7 @@ pub fn opened(file: Address) {
         (*scratch).header.detail = probe::<u32>(flags).unwrap_or(0);
         addr_of_mut!((*scratch).resolved).write_volatile(place_of_file(file as u64));
     }
-    let hash = hash(slot::OPENED);
+    let hash = hash(slot);
     if !is_known(hash) && hand_over(scratch, task, hook::OPENED) {
         remember(hash);
     }

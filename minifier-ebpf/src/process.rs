@@ -8,7 +8,7 @@ use aya_ebpf::helpers::generated::{
 };
 use minifier_common::class::Class;
 use minifier_common::offsets as at;
-use minifier_common::record::{LEAF_MAX, PATH_MAX, counter, flag, hook, kind, slot};
+use minifier_common::record::{LEAF_MAX, PATH_MAX, counter, flag, hook, kind};
 
 use crate::calls::{AT_FDCWD, LOST, base, starts_at_root};
 use crate::globals::{
@@ -19,9 +19,9 @@ use crate::record::{Scratch, begin, count, hand_over, hand_over_bare, number_see
 use crate::scope;
 use crate::task::{Address, load, place_of_file, probe, working_directory};
 
-/// `parent` made a thread or a process.
+/// `parent` made a thread or a process; `slot` is the program's.
 #[inline(always)]
-pub fn fork(parent: Address, child: Address) {
+pub fn fork(slot: u32, parent: Address, child: Address) {
     // SAFETY: a helper without conditions.
     let ids = unsafe { bpf_get_current_pid_tgid() };
     if !scope::contains(ids as u32) {
@@ -36,7 +36,7 @@ pub fn fork(parent: Address, child: Address) {
     if tgid == forked {
         return;
     }
-    let Some(scratch) = own_scratch(slot::FORK) else {
+    let Some(scratch) = own_scratch(slot) else {
         return;
     };
     begin(scratch, tgid, kind::FORK, 0);
@@ -47,10 +47,10 @@ pub fn fork(parent: Address, child: Address) {
 
 /// `task`, which had the thread id `old_tid`, executes another program.
 #[inline(always)]
-pub fn exec(task: Address, old_tid: u32, bprm: Address) {
+pub fn exec(slot: u32, task: Address, old_tid: u32, bprm: Address) {
     let tid: u32 = load(task, at::TASK_PID);
     let tgid: u32 = load(task, at::TASK_TGID);
-    let Some(scratch) = own_scratch(slot::EXEC) else {
+    let Some(scratch) = own_scratch(slot) else {
         return;
     };
     if scope::contains(old_tid) {
@@ -122,7 +122,7 @@ fn keep_in_scope(tid: u32) {
 
 /// A thread ends.
 #[inline(always)]
-pub fn exit(task: Address) {
+pub fn exit(slot: u32, task: Address) {
     let tid: u32 = load(task, at::TASK_PID);
     if !scope::contains(tid) {
         return;
@@ -147,7 +147,7 @@ pub fn exit(task: Address) {
     if (number == number_of_exit() || number == number_of_exit_group())
         && known & Class::UNSEEN != 0
     {
-        let Some(scratch) = own_scratch(slot::EXIT) else {
+        let Some(scratch) = own_scratch(slot) else {
             return;
         };
         if number_seen(scratch, task, tgid, number, hook::EXIT) {

@@ -1,45 +1,52 @@
 //! Several copies of one program take turns, where the kernel may preempt a program.
 //!
-//! From Linux 7.2 on programs at `sys_exit` run preemptibly, and the kernel skips a program that is under way already on
-//! the same CPU, in another task: that task's call would be lost. So the user side attaches copies there, one behind
-//! the other. A copy that finds that the one before it has just seen the same task does nothing; a call is lost only
-//! where every copy is under way on that CPU. That is noticed by whichever copy ends first afterwards: it finds all
-//! others busy ([`counter::CROWDED`]).
+//! From Linux 7.2 on programs at tracepoints run preemptibly, as those at functions do since 5.12, and the kernel skips a
+//! program that is under way already on the same CPU, in another task: that task's event would be lost. So the user side
+//! attaches copies there, one behind the other. A copy that finds that the one before it has just seen the same task does
+//! nothing; an event is lost only where every copy is under way on that CPU. That is noticed by whichever copy ends first
+//! afterwards: it finds all others busy ([`counter::CROWDED`]).
 
 use core::ptr::{addr_of_mut, read_volatile, write_volatile};
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
-use minifier_common::record::{counter, slot};
+use minifier_common::record::{copies, counter, hook, slot};
 
-use crate::globals::sys_exit_copies;
+use crate::globals::preemptible;
 use crate::record::count;
 use crate::task::current;
 
-const COPIES: usize = slot::COPIES as usize;
-
-/// What the copies know of each other on one CPU. A copy writes to its own elements, whole: no update is lost however
-/// they are preempted. Only the element of the copy before is cleared, which can repeat work and never lose it.
+/// What the copies of one hook's program know of each other on one CPU. A copy writes to its own elements, whole: no
+/// update is lost however they are preempted. Only the element of the copy before is cleared, which can repeat work and
+/// never lose it.
 #[repr(C)]
 struct Turns {
     /// 1 while the copy is under way.
-    busy: [u32; COPIES],
+    busy: [u32; copies::MOST as usize],
     /// The task that the copy saw last, or a copy before it; 0 from its start to its end.
-    done: [u64; COPIES],
+    done: [u64; copies::MOST as usize],
 }
 
+/// An element for each hook.
 #[map]
-static TURNS: PerCpuArray<Turns> = PerCpuArray::with_max_entries(1, 0);
+static TURNS: PerCpuArray<Turns> = PerCpuArray::with_max_entries(hook::COUNT, 0);
 
-/// Does `work` as copy number `copy`, unless the copy before has done it.
+/// Does `work` with the program's slot as copy number `copy` at a tracepoint, unless the copy before has done it.
 #[inline(always)]
-pub fn take(copy: usize, work: impl FnOnce()) {
-    if sys_exit_copies() <= 1 {
-        return work();
+pub fn at_tracepoint(hook: u32, copy: u32, work: impl FnOnce(u32)) {
+    if preemptible() == 0 {
+        return work(slot::of(hook) + copy);
     }
-    let Some(turns) = TURNS.get_ptr_mut(0) else {
+    at_function(hook, copy, work);
+}
+
+/// The same at a function.
+#[inline(always)]
+pub fn at_function(hook: u32, copy: u32, work: impl FnOnce(u32)) {
+    let Some(turns) = TURNS.get_ptr_mut(hook) else {
         return;
     };
+    let (copy, copies) = (copy as usize, copies::of(hook) as usize);
     // SAFETY: a map value of this CPU, and indices below its length.
     unsafe {
         let busy = addr_of_mut!((*turns).busy).cast::<u32>();
@@ -50,17 +57,17 @@ pub fn take(copy: usize, work: impl FnOnce()) {
         if copy > 0 && read_volatile(done.add(copy - 1)) == task {
             write_volatile(done.add(copy - 1), 0);
         } else {
-            work();
+            work(slot::of(hook) + copy as u32);
         }
         write_volatile(done.add(copy), task);
         let mut others = 0;
-        for other in 0..COPIES {
+        for other in 0..copies {
             if other != copy {
                 others += read_volatile(busy.add(other));
             }
         }
-        if others as usize == COPIES - 1 {
-            count(counter::CROWDED);
+        if others as usize == copies - 1 {
+            count(counter::CROWDED + hook);
         }
         write_volatile(busy.add(copy), 0);
     }

@@ -7,7 +7,7 @@ use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use minifier_common::offsets::{
     self as at, MISSING, URING_FLAGS, URING_SOCKET, URING_TABLE, URING_UNREADABLE,
 };
-use minifier_common::record::{PATH_MAX, counter, flag, hook, kind, slot};
+use minifier_common::record::{PATH_MAX, counter, flag, hook, kind};
 
 use crate::calls::{AT_FDCWD, LOST, NO_PATH, base, socket_path, starts_at_root};
 use crate::dedup::{hash, is_known, remember};
@@ -19,7 +19,7 @@ use crate::task::{Address, current, probe};
 
 /// A request (`struct io_kiocb *`) is submitted.
 #[inline(always)]
-pub fn submit(request: Address) {
+pub fn submit(slot: u32, request: Address) {
     // SAFETY: a helper without conditions.
     let ids = unsafe { bpf_get_current_pid_tgid() };
     let tgid = (ids >> 32) as u32;
@@ -42,7 +42,7 @@ pub fn submit(request: Address) {
     if uring_operation(opcode, 0) == URING_UNREADABLE {
         return count(counter::URING_LOST);
     }
-    let Some(scratch) = own_scratch(slot::URING) else {
+    let Some(scratch) = own_scratch(slot) else {
         return;
     };
     let task = current();

@@ -56,7 +56,7 @@ pub(super) fn run(
     std::thread::sleep(LAST_PROGRAMS);
     backlog.fill(&mut kernel);
     backlog.assemble(&mut assembler, None);
-    Some(trace(&mut kernel, assembler))
+    Some(trace(&kernel, assembler))
 }
 
 /// Records taken out of the ring buffer and not yet looked at: taking them is quick, looking at them is not.
@@ -97,7 +97,7 @@ impl Backlog {
     }
 }
 
-fn trace(kernel: &mut Kernel, mut assembler: Assembler) -> Result<Trace, TraceError> {
+fn trace(kernel: &Kernel, mut assembler: Assembler) -> Result<Trace, TraceError> {
     let total = |kernel: &Kernel, index: u32| -> Result<u64, TraceError> {
         kernel
             .counters
@@ -110,49 +110,29 @@ fn trace(kernel: &mut Kernel, mut assembler: Assembler) -> Result<Trace, TraceEr
     };
     let mut hooks = Vec::new();
     let mut gaps = Vec::new();
-    let crowded = total(kernel, counter::CROWDED)?;
-    for index in 0..kernel.hooks.len() {
-        let skipped = kernel.skipped(index, crowded);
-        let hook = &kernel.hooks[index];
-        let seen = total(kernel, counter::SEEN + hook.counter)?;
-        let unwritten = total(kernel, counter::LOST + hook.counter)?;
+    for (name, hook) in kernel.all_hooks() {
+        let skipped = kernel.skipped(hook, total(kernel, counter::CROWDED + hook)?);
+        let unwritten = total(kernel, counter::LOST + hook)?;
         if unwritten > 0 {
             gaps.push(format!(
-                "{unwritten} records of {} were lost because the buffer was full; trace with a larger one",
-                hook.name
+                "{unwritten} records of {name} were lost because the buffer was full; trace with a larger one"
             ));
         }
         if skipped > 0 {
             gaps.push(format!(
-                "up to {skipped} events of {} were lost because the kernel was busy with others; trace on a host with \
-                 less load",
-                hook.name
+                "up to {skipped} events of {name} were lost because the kernel was busy with others; trace on a host \
+                 with less load"
             ));
         }
-        let lost = unwritten + skipped;
         hooks.push(HookStatus {
-            name: hook.name.to_owned(),
-            seen,
-            lost,
+            name: name.to_owned(),
+            seen: total(kernel, counter::SEEN + hook)?,
+            lost: unwritten + skipped,
         });
     }
     let mut second_source = assembler.join_sources();
     match &kernel.opens {
-        Ok(opens) => {
-            second_source.hook = Some(opens.hook.to_owned());
-            let lost = total(kernel, counter::LOST + hook::OPENED)?;
-            if lost > 0 {
-                gaps.push(format!(
-                    "{lost} records of {} were lost because the buffer was full; trace with a larger one",
-                    opens.hook
-                ));
-            }
-            hooks.push(HookStatus {
-                name: opens.hook.to_owned(),
-                seen: total(kernel, counter::SEEN + hook::OPENED)?,
-                lost,
-            });
-        }
+        Ok(opens) => second_source.hook = Some(opens.hook.to_owned()),
         Err(reason) => second_source.reason = Some(reason.clone()),
     }
     let uring_hook = kernel.hooks.iter().any(|one| one.counter == hook::URING);

@@ -85,10 +85,11 @@ pub const FALLBACKS: [Fallback; 10] = [
         is_taken: None,
     },
     Fallback {
-        what: "programs at `sys_exit` that may be preempted",
+        what: "programs at tracepoints that may be preempted",
         since: "after 6.18 and by 7.2",
         why: "the kernel skips a program for other tasks while a preempted task is inside it",
-        instead: "with it: four copies take turns; a call that all of them missed is counted as lost",
+        instead: "with it: copies of each program take turns (four where tasks are all the time, two elsewhere); an event that all of \
+                  them missed is counted as lost",
         is_taken: Some(|layout| layout.preemptible),
     },
 ];

@@ -185,7 +185,7 @@ fn programs(btf: &Path) -> Vec<Check> {
         Ok(kernel) => {
             let attached = format!(
                 "{} attached in {} ms",
-                kernel.hooks.len() + kernel.copies.len() + usize::from(kernel.opens.is_ok()),
+                kernel.all_hooks().len(),
                 started.elapsed().as_millis()
             );
             vec![ok("ebpf programs", attached), second_source(&kernel)]

@@ -10,7 +10,7 @@ use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel};
 use minifier_common::class::TABLE;
-use minifier_common::record::{LEAF_MAX, hook, slot};
+use minifier_common::record::{LEAF_MAX, hook};
 
 use super::layout::{HOOKS, Layout};
 use super::opens::Opens;
@@ -49,7 +49,13 @@ pub(super) struct Hook {
     pub(super) name: &'static str,
     /// Index of its counters.
     pub(super) counter: u32,
-    program: &'static str,
+    /// The program, and copies of it where it may be preempted.
+    programs: Vec<Attached>,
+}
+
+/// A program in place.
+struct Attached {
+    name: &'static str,
     link: Option<BtfTracePointLinkId>,
 }
 
@@ -57,8 +63,6 @@ pub(super) struct Hook {
 pub(super) struct Kernel {
     ebpf: Ebpf,
     pub(super) hooks: Vec<Hook>,
-    /// Further copies of the program at `sys_exit`, where it may be preempted.
-    pub(super) copies: Vec<Hook>,
     /// The second source, or why there is none.
     pub(super) opens: Result<Opens, String>,
     pub(super) events: RingBuf<MapData>,
@@ -69,16 +73,33 @@ pub(super) struct Kernel {
     pub(super) start: u64,
 }
 
-/// Programs by name, with their hook and the index of its counters; the io_uring one goes to whichever hook there is.
-const PROGRAMS: [(&str, &str, u32); 4] = [
-    ("sys_exit", HOOKS[0], hook::SYS_EXIT),
-    ("sched_process_fork", HOOKS[1], hook::FORK),
-    ("sched_process_exec", HOOKS[2], hook::EXEC),
-    ("sched_process_exit", HOOKS[3], hook::EXIT),
+/// What is attached to a hook: the program and its copies, in their order; the hook's name and the index of its counters.
+type Programs = (&'static [&'static str], &'static str, u32);
+
+const PROGRAMS: [Programs; 4] = [
+    (
+        &["sys_exit", "sys_exit_2", "sys_exit_3", "sys_exit_4"],
+        HOOKS[0],
+        hook::SYS_EXIT,
+    ),
+    (
+        &["sched_process_fork", "sched_process_fork_2"],
+        HOOKS[1],
+        hook::FORK,
+    ),
+    (
+        &["sched_process_exec", "sched_process_exec_2"],
+        HOOKS[2],
+        hook::EXEC,
+    ),
+    (
+        &["sched_process_exit", "sched_process_exit_2"],
+        HOOKS[3],
+        hook::EXIT,
+    ),
 ];
-/// Further copies of the first, for kernels that may preempt it. Attached in this order.
-const COPIES: [&str; slot::COPIES as usize - 1] = ["sys_exit_2", "sys_exit_3", "sys_exit_4"];
-const URING_PROGRAM: &str = "io_uring_submit_req";
+/// These go to whichever of io_uring's hooks there is.
+const URING: &[&str] = &["io_uring_submit_req", "io_uring_submit_req_2"];
 
 impl Kernel {
     /// Loads and attaches everything. Blocks for some tenths of a second: the verifier reads every path through
@@ -104,17 +125,11 @@ impl Kernel {
         }
         let mut ebpf = load(options, &layout, &btf)?;
         let mut hooks = Vec::new();
-        for (program, hook, counter) in PROGRAMS {
-            hooks.push(attach(&mut ebpf, program, hook, counter, &btf)?);
-        }
-        let mut copies = Vec::new();
-        if layout.preemptible {
-            for program in COPIES {
-                copies.push(attach(&mut ebpf, program, HOOKS[0], hook::SYS_EXIT, &btf)?);
-            }
+        for programs in PROGRAMS {
+            hooks.push(attach(&mut ebpf, programs, &layout, &btf)?);
         }
         if let Some(name) = layout.uring_hook {
-            match attach(&mut ebpf, URING_PROGRAM, name, hook::URING, &btf) {
+            match attach(&mut ebpf, (URING, name, hook::URING), &layout, &btf) {
                 Ok(hook) => hooks.push(hook),
                 // Not fatal: the trace tells if the container used io_uring.
                 Err(error) => tracing::debug!(?error, "io_uring requests are not traced"),
@@ -128,7 +143,6 @@ impl Kernel {
             leaves: Some(map(&mut ebpf, "LEAVES")?),
             ebpf,
             hooks,
-            copies,
             opens,
             start: start.tv_sec.cast_unsigned() * 1_000_000_000 + start.tv_nsec.cast_unsigned(),
         })
@@ -136,12 +150,14 @@ impl Kernel {
 
     /// Takes the hooks away; what they recorded stays readable.
     pub(super) fn detach(&mut self) {
-        for hook in self.hooks.iter_mut().chain(&mut self.copies) {
-            if let (Some(link), Some(program)) =
-                (hook.link.take(), program(&mut self.ebpf, hook.program))
-                && let Err(error) = program.detach(link)
-            {
-                tracing::warn!(%error, hook = hook.name, "cannot detach");
+        for hook in &mut self.hooks {
+            for attached in &mut hook.programs {
+                if let (Some(link), Some(program)) =
+                    (attached.link.take(), program(&mut self.ebpf, attached.name))
+                    && let Err(error) = program.detach(link)
+                {
+                    tracing::warn!(%error, program = attached.name, "cannot detach");
+                }
             }
         }
         if let Ok(opens) = &mut self.opens {
@@ -149,37 +165,43 @@ impl Kernel {
         }
     }
 
-    /// For how many events at most the kernel skipped the hook's program because it ran already on that CPU, and every
+    /// Every hook's name and the index of its counters; that of the second source comes last.
+    pub(super) fn all_hooks(&self) -> Vec<(&'static str, u32)> {
+        let hooks = self.hooks.iter().map(|hook| (hook.name, hook.counter));
+        let opens = self.opens.iter().map(|opens| (opens.hook, hook::OPENED));
+        hooks.chain(opens).collect()
+    }
+
+    /// For how many events at most the kernel skipped the program of a hook because it ran already on that CPU, and every
     /// copy of it. `crowded`: how often all copies may have been under way.
-    pub(super) fn skipped(&mut self, index: usize, crowded: u64) -> u64 {
-        let Some(hook) = self.hooks.get(index) else {
-            return 0;
+    pub(super) fn skipped(&self, counter: u32, crowded: u64) -> u64 {
+        let hook = self.hooks.iter().find(|hook| hook.counter == counter);
+        let opens = self.opens.iter().filter(|_| counter == hook::OPENED);
+        let names: Vec<&str> = match hook {
+            Some(hook) => hook.programs.iter().map(|one| one.name).collect(),
+            None => opens.flat_map(Opens::programs).collect(),
         };
-        let skipped = skipped(&mut self.ebpf, hook.program);
-        if hook.counter != hook::SYS_EXIT || self.copies.is_empty() {
-            return skipped;
-        }
-        if crowded == 0 {
-            return 0;
-        }
-        let copies = self.copies.iter();
-        let copies = copies.map(|copy| self::skipped(&mut self.ebpf, copy.program));
-        copies.fold(skipped, u64::min)
+        skipped(&self.ebpf, &names, crowded)
     }
 }
 
+/// For how many events at most the kernel skipped all of these programs, which are copies of one another.
+fn skipped(ebpf: &Ebpf, programs: &[&str], crowded: u64) -> u64 {
+    if programs.len() > 1 && crowded == 0 {
+        return 0;
+    }
+    let programs = programs.iter();
+    let skipped = programs.map(|name| recursion_misses(ebpf, name).unwrap_or(0));
+    skipped.min().unwrap_or(0)
+}
+
 /// How often the kernel skipped a program (kernels from 5.12 on tell).
-fn skipped(ebpf: &mut Ebpf, name: &str) -> u64 {
-    program(ebpf, name)
-        .and_then(|program| program.fd().ok())
-        .and_then(|fd| {
-            std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok()
-        })
-        .and_then(|info| {
-            info.lines()
-                .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
-        })
-        .unwrap_or(0)
+fn recursion_misses(ebpf: &Ebpf, name: &str) -> Option<u64> {
+    let fd = ebpf.program(name)?.fd().ok()?;
+    let fd = fd.as_fd().as_raw_fd();
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+    let mut lines = info.lines();
+    lines.find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
 }
 
 fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, TraceError> {
@@ -193,7 +215,6 @@ fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, Trac
     let seed = RandomState::new().hash_one(layout.offsets);
     let classes: [u32; TABLE] = calls::classes();
     let uring = layout.uring.as_flattened();
-    let copies = if layout.preemptible { slot::COPIES } else { 1 };
     let page = rustix::param::page_size() as u32;
     let buffer = options
         .buffer_bytes
@@ -209,7 +230,7 @@ fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, Trac
         .override_global("URING_OPERATIONS", uring, true)
         .override_global("TYPED_TASK", &u32::from(layout.typed_task), true)
         .override_global("TASK_REGISTERS", &u32::from(layout.task_registers), true)
-        .override_global("SYS_EXIT_COPIES", &copies, true)
+        .override_global("PREEMPTIBLE", &u32::from(layout.preemptible), true)
         .override_global("COMPAT_MASK", &layout.compat_mask, true)
         .override_global("CONTROLLERS", &layout.controllers, true)
         .override_global("HOST_NAMESPACES", &namespaces[..], true)
@@ -224,27 +245,34 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Option<&'a mut BtfTracePoint> 
     ebpf.program_mut(name)?.try_into().ok()
 }
 
+/// Attaches a program, and copies of it where it may be preempted.
 fn attach(
     ebpf: &mut Ebpf,
-    name: &'static str,
-    hook: &'static str,
-    counter: u32,
+    (names, hook, counter): Programs,
+    layout: &Layout,
     btf: &Btf,
 ) -> Result<Hook, TraceError> {
-    let program =
-        program(ebpf, name).ok_or_else(|| TraceError::Layout(format!("eBPF program {name}")))?;
-    program
-        .load(hook, btf)
-        .map_err(|error| refused(hook, error))?;
-    let link = program.attach().map_err(|source| TraceError::Attach {
-        hook,
-        source: Box::new(source),
-    })?;
+    let copies = if layout.preemptible { names.len() } else { 1 };
+    let mut programs = Vec::new();
+    for &name in names.iter().take(copies) {
+        let program = program(ebpf, name)
+            .ok_or_else(|| TraceError::Layout(format!("eBPF program {name}")))?;
+        program
+            .load(hook, btf)
+            .map_err(|error| refused(hook, error))?;
+        let link = program.attach().map_err(|source| TraceError::Attach {
+            hook,
+            source: Box::new(source),
+        })?;
+        programs.push(Attached {
+            name,
+            link: Some(link),
+        });
+    }
     Ok(Hook {
         name: hook,
         counter,
-        program: name,
-        link: Some(link),
+        programs,
     })
 }
 

@@ -6,23 +6,36 @@ use std::path::Path;
 use aya::maps::{Array, MapData};
 use aya::programs::fentry::FEntryLinkId;
 use aya::programs::lsm::LsmLinkId;
-use aya::programs::{FEntry, Lsm};
+use aya::programs::{FEntry, Lsm, Program};
 use aya::{Btf, Ebpf};
-use minifier_common::record::probe;
+use minifier_common::record::{copies, hook, probe};
 
 use super::load::map;
 
 /// Where programs can be attached without a security module.
 const FUNCTION: &str = "security_file_open";
+/// The program there and its copies, for when those before were preempted.
+const FUNCTIONS: Copies = [
+    "security_file_open",
+    "security_file_open_2",
+    "security_file_open_3",
+    "security_file_open_4",
+];
 /// The same of the security module.
 const SECURITY_HOOK: &str = "file_open";
+/// Its programs.
+const SECURITY_HOOKS: Copies = ["file_open", "file_open_2", "file_open_3", "file_open_4"];
+
+/// Names of programs that are copies of one another.
+type Copies = [&'static str; copies::of(hook::OPENED) as usize];
 
 /// The second source at work.
 #[derive(Debug)]
 pub(super) struct Opens {
     /// What it is attached to, for people.
     pub(super) hook: &'static str,
-    link: Option<Link>,
+    links: Vec<(&'static str, Link)>,
+    programs: Copies,
 }
 
 #[derive(Debug)]
@@ -52,42 +65,37 @@ impl Opens {
         Err(reasons.join("; "))
     }
 
+    /// Names of the programs, which are copies of one another.
+    pub(super) fn programs(&self) -> impl ExactSizeIterator<Item = &'static str> + use<> {
+        self.programs.into_iter()
+    }
+
     /// Takes it away.
     pub(super) fn detach(&mut self, ebpf: &mut Ebpf) {
-        let detached = match self.link.take() {
-            None => return,
-            Some(Link::Function(link)) => {
-                let program = ebpf.program_mut(FUNCTION);
-                let program = program.and_then(|program| <&mut FEntry>::try_from(program).ok());
-                program.map(|program| program.detach(link))
+        for (name, link) in self.links.drain(..) {
+            let program = ebpf.program_mut(name);
+            let detached = match link {
+                Link::Function(link) => program
+                    .and_then(|program| <&mut FEntry>::try_from(program).ok())
+                    .map(|program| program.detach(link)),
+                Link::Security(link) => program
+                    .and_then(|program| <&mut Lsm>::try_from(program).ok())
+                    .map(|program| program.detach(link)),
+            };
+            if let Some(Err(error)) = detached {
+                tracing::warn!(%error, hook = self.hook, "cannot detach");
             }
-            Some(Link::Security(link)) => {
-                let program = ebpf.program_mut(SECURITY_HOOK);
-                let program = program.and_then(|program| <&mut Lsm>::try_from(program).ok());
-                program.map(|program| program.detach(link))
-            }
-        };
-        if let Some(Err(error)) = detached {
-            tracing::warn!(%error, hook = self.hook, "cannot detach");
         }
     }
 }
 
 fn function(ebpf: &mut Ebpf, btf: &Btf) -> Result<Opens, String> {
     const HOOK: &str = "fentry security_file_open";
-    let attach = |ebpf: &mut Ebpf| {
-        let program = ebpf.program_mut(FUNCTION).ok_or("no such program")?;
+    all(ebpf, HOOK, FUNCTIONS, |program| {
         let program: &mut FEntry = program.try_into().map_err(words)?;
         program.load(FUNCTION, btf).map_err(words)?;
-        program.attach().map_err(words)
-    };
-    match attach(ebpf) {
-        Ok(link) => Ok(Opens {
-            hook: HOOK,
-            link: Some(Link::Function(link)),
-        }),
-        Err(why) => Err(format!("{HOOK}: {why}")),
-    }
+        program.attach().map(Link::Function).map_err(words)
+    })
 }
 
 fn security(ebpf: &mut Ebpf, btf: &Btf) -> Result<Opens, String> {
@@ -97,19 +105,39 @@ fn security(ebpf: &mut Ebpf, btf: &Btf) -> Result<Opens, String> {
             "{HOOK}: bpf is not among the active security modules"
         ));
     }
-    let attach = |ebpf: &mut Ebpf| {
-        let program = ebpf.program_mut(SECURITY_HOOK).ok_or("no such program")?;
+    all(ebpf, HOOK, SECURITY_HOOKS, |program| {
         let program: &mut Lsm = program.try_into().map_err(words)?;
         program.load(SECURITY_HOOK, btf).map_err(words)?;
-        program.attach().map_err(words)
+        program.attach().map(Link::Security).map_err(words)
+    })
+}
+
+/// Attaches all copies, or none.
+fn all(
+    ebpf: &mut Ebpf,
+    hook: &'static str,
+    programs: Copies,
+    attach: impl Fn(&mut Program) -> Result<Link, String>,
+) -> Result<Opens, String> {
+    let mut opens = Opens {
+        hook,
+        links: Vec::new(),
+        programs,
     };
-    match attach(ebpf) {
-        Ok(link) => Ok(Opens {
-            hook: HOOK,
-            link: Some(Link::Security(link)),
-        }),
-        Err(why) => Err(format!("{HOOK}: {why}")),
+    for name in programs {
+        let program = ebpf.program_mut(name);
+        let attached = program
+            .ok_or("no such program".to_owned())
+            .and_then(&attach);
+        match attached {
+            Ok(link) => opens.links.push((name, link)),
+            Err(why) => {
+                opens.detach(ebpf);
+                return Err(format!("{hook}: {why}"));
+            }
+        }
     }
+    Ok(opens)
 }
 
 /// True where eBPF programs of the security module run at all.
