@@ -1,6 +1,6 @@
 //! The two sources of opens: system calls, and the kernel's own `security_file_open`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use minifier_common::decode::Record;
@@ -49,10 +49,11 @@ impl Assembler {
             .map(|path| (*path).clone())
             .collect();
         let by_none = |path: &ImagePath| !by_call.contains(path) && !executed.contains(path);
+        let refused = Refused::new(&self.accesses);
         let alone: BTreeSet<ImagePath> = self
             .opened
             .iter()
-            .filter(|one| one.resolved.as_ref().is_some_and(by_none) && !self.was_refused(one))
+            .filter(|one| one.resolved.as_ref().is_some_and(by_none) && !refused.has(one))
             .filter_map(|one| one.resolved.clone())
             .collect();
         let is_alone = |access: &Access| {
@@ -73,18 +74,34 @@ impl Assembler {
             missed,
         }
     }
+}
 
-    /// True for a file that a call asked for and did not get: the second source runs before a device or a pipe itself
-    /// refuses, as /dev/tty does without a terminal.
-    fn was_refused(&self, opened: &Access) -> bool {
-        self.accesses.iter().any(|access| {
-            let same_call = opened.syscall == UNKNOWN_CALL || opened.syscall == access.syscall;
-            same_call
-                && access.pid == opened.pid
-                && is_open(access)
+/// Files that calls asked for and did not get, with the processes and their calls: the second source runs before a
+/// device or a pipe itself refuses, as /dev/tty does without a terminal.
+struct Refused(BTreeMap<(u32, ImagePath), BTreeSet<u32>>);
+
+impl Refused {
+    fn new(accesses: &[Access]) -> Self {
+        let mut refused: BTreeMap<_, BTreeSet<u32>> = BTreeMap::new();
+        for access in accesses {
+            if is_open(access)
                 && !access.succeeded()
-                && place(access) == opened.resolved
-        })
+                && let Some(place) = place(access)
+            {
+                let calls = refused.entry((access.pid, place)).or_default();
+                calls.insert(access.syscall);
+            }
+        }
+        Self(refused)
+    }
+
+    /// True where a call of the same process asked for what the second source saw.
+    fn has(&self, opened: &Access) -> bool {
+        let Some(path) = &opened.resolved else {
+            return false;
+        };
+        let calls = self.0.get(&(opened.pid, path.clone()));
+        calls.is_some_and(|calls| opened.syscall == UNKNOWN_CALL || calls.contains(&opened.syscall))
     }
 }
 
