@@ -22,6 +22,11 @@ impl ImagePath {
         Self::root().join(path)
     }
 
+    /// The path that [`fmt::Display`] wrote as `text`: the other way round of [`escape_bytes`].
+    pub fn from_text(text: &str) -> Self {
+        Self::new(unescape(text))
+    }
+
     /// `path` taken from here: an absolute one replaces this one, `..` goes up lexically.
     #[must_use]
     pub fn join(&self, path: impl AsRef<[u8]>) -> Self {
@@ -153,6 +158,30 @@ fn push_escaped(out: &mut String, byte: u8) {
     let _ = write!(out, "\\x{byte:02x}");
 }
 
+/// The bytes that [`escape_bytes`] wrote as `text`; what it never writes stays as it is.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let (byte, after) = escaped(rest).unwrap_or((first, after));
+        out.push(byte);
+        rest = after;
+    }
+    out
+}
+
+/// The byte that `text` begins with where it is written `\xNN`, and what follows.
+fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, after) = text.strip_prefix(b"\\x")?.split_at_checked(2)?;
+    let digits = std::str::from_utf8(digits).ok()?;
+    // A sign would be taken too.
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_hexdigit())
+        .then_some(())?;
+    Some((u8::from_str_radix(digits, 16).ok()?, after))
+}
+
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&escape_bytes(&self.0))
@@ -225,6 +254,15 @@ mod tests {
     fn text_is_unambiguous_for_any_bytes() {
         let path = ImagePath::new(b"/n\xff\\x\n\xc3\xa9");
         assert_eq!(path.to_string(), "/n\\xff\\x5cx\\x0aé");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_path_comes_back_from_its_text(bytes: Vec<u8>, like in "[\\\\x5cf/é]{0,12}") {
+            for path in [ImagePath::new(bytes), ImagePath::new(like)] {
+                proptest::prop_assert_eq!(&ImagePath::from_text(&path.to_string()), &path);
+            }
+        }
     }
 
     #[test]

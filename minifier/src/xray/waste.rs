@@ -181,7 +181,7 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Vec<Waste> {
             sources
                 .merged
                 .rootfs
-                .get(&path.as_str().into())
+                .get(&ImagePath::from_text(path))
                 .map(|node| node.layer)
         };
         sum.layers = layers.filter_map(layer).collect();

@@ -11,7 +11,8 @@ use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
 use crate::xray::merged::{Body, Merged};
 use crate::xray::model::{
-    Binaries, CertificateInfo, Finding, FindingKind, Linkage, Location, Relro, Security, Severity,
+    Binaries, Binary, CertificateInfo, Finding, FindingKind, Linkage, Location, Relro, Security,
+    Severity,
 };
 use crate::xray::packages::Owners;
 use crate::xray::scan::Scan;
@@ -242,40 +243,33 @@ fn config_findings(config: &ImageConfig) -> Vec<Finding> {
 }
 
 fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let rootfs = &evidence.merged.rootfs;
     let location = |path: &str, layer| Location::File {
         path: path.to_owned(),
         layer,
         line: None,
         visible: true,
     };
-    let layer_of = |path: &str| {
-        let found = evidence
-            .binaries
-            .files
-            .binary_search_by(|b| ImagePath::from(b.path.as_str()).cmp(&path.into()));
-        found.map_or(0, |index| evidence.binaries.files[index].layer)
-    };
-    let mut findings: Vec<Finding> = evidence
-        .binaries
-        .broken
-        .iter()
-        .filter(|need| !is_plugin(evidence, &need.path))
-        .map(|need| Finding {
+    let mut findings = Vec::new();
+    for need in &evidence.binaries.broken {
+        let Some(binary) = binary(evidence.binaries, &need.path) else {
+            continue;
+        };
+        // Distributions ship plug-ins for what need not be installed.
+        if binary.linkage == Linkage::Library && is_owned(evidence, binary) {
+            continue;
+        }
+        findings.push(Finding {
             kind: FindingKind::BrokenBinary,
             severity: Severity::Warning,
             message: format!(
                 "{} needs {}, which the image does not have",
                 need.path, need.needs
             ),
-            location: location(&need.path, layer_of(&need.path)),
+            location: location(&need.path, binary.layer),
             detail: String::new(),
-        })
-        .collect();
+        });
+    }
     for binary in &evidence.binaries.files {
-        let owned = rootfs
-            .lookup(&binary.path.as_str().into())
-            .is_some_and(|id| evidence.owners.owns(id));
         let hardening = &binary.hardening;
         let mut lacks = Vec::new();
         if !hardening.nx {
@@ -288,7 +282,7 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         if binary.linkage == Linkage::Dynamic && hardening.relro == Relro::None {
             lacks.push("read-only relocations");
         }
-        if !lacks.is_empty() && !owned {
+        if !lacks.is_empty() && !is_owned(evidence, binary) {
             let severity = if hardening.nx {
                 Severity::Note
             } else {
@@ -306,17 +300,19 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings
 }
 
-/// True for a library of a package: distributions ship plug-ins for what need not be installed.
-fn is_plugin(evidence: &Evidence<'_>, path: &str) -> bool {
-    let rootfs = &evidence.merged.rootfs;
-    let owned = rootfs
-        .lookup(&path.into())
-        .is_some_and(|id| evidence.owners.owns(id));
-    let files = &evidence.binaries.files;
-    owned
-        && files
-            .iter()
-            .any(|binary| binary.path == path && binary.linkage == Linkage::Library)
+/// The file at `path`.
+fn binary<'a>(binaries: &'a Binaries, path: &str) -> Option<&'a Binary> {
+    let path = ImagePath::from_text(path);
+    let order = |binary: &Binary| ImagePath::from_text(&binary.path).cmp(&path);
+    let index = binaries.files.binary_search_by(order).ok()?;
+    binaries.files.get(index)
+}
+
+/// True where it belongs to a package.
+fn is_owned(evidence: &Evidence<'_>, binary: &Binary) -> bool {
+    let path = ImagePath::from_text(&binary.path);
+    let node = evidence.merged.rootfs.lookup(&path);
+    node.is_some_and(|node| evidence.owners.owns(node))
 }
 
 /// Certificates that are no authorities of the distribution, with those that have expired wherever they are.

@@ -172,7 +172,7 @@ pub(super) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>
             .filter_map(|path| path.rsplit('/').next())
             .collect();
         let layer = rootfs
-            .get(&path.as_str().into())
+            .get(&ImagePath::from_text(path))
             .map_or(0, |node| node.layer);
         Finding {
             kind: FindingKind::PackageManager,
