@@ -9,10 +9,10 @@ use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
-use super::storage::{StorageArgs, control};
+use super::storage::{self, StorageArgs, control};
 use crate::image::{Platform, TaggedName};
 use crate::rootfs::tar::Compression;
-use crate::transport::{LayerCompression, Location, Place, WriteOptions, open_image, write_image};
+use crate::transport::{LayerCompression, Location, Place, WriteOptions, write_image};
 
 /// Copy an image from one place to another
 ///
@@ -72,12 +72,7 @@ pub(super) async fn exec(
         .storage
         .read
         .open(args.platform.as_ref(), control(printer, "copy", cancel));
-    let stored = open_image(&args.source, &open)
-        .await
-        .map_err(errors::transport)?;
-    for note in &stored.notes {
-        printer.note(format_args!("note: {note}"));
-    }
+    let stored = storage::open(&args.source, &open, printer).await?;
     let options = WriteOptions {
         names: args.names(&stored.names),
         mtime: args.source_date_epoch,

@@ -28,6 +28,17 @@ impl CliError {
         }
     }
 
+    /// The user gave up. The signal handler knows which signal it was, and tells.
+    pub(super) fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, anyhow::anyhow!("interrupted"))
+    }
+
+    /// What was written before it went wrong, where anything was.
+    pub(super) fn written_before(&self) -> Option<String> {
+        (!self.written.is_empty())
+            .then(|| format!("written before that: {}", self.written.join(", ")))
+    }
+
     /// The same with a hint.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -50,13 +61,9 @@ impl fmt::Display for CliError {
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {hint}")?;
         }
-        match self.written.is_empty() {
-            true => Ok(()),
-            false => write!(
-                f,
-                "\nnote: written before that: {}",
-                self.written.join(", ")
-            ),
+        match self.written_before() {
+            Some(written) => write!(f, "\nnote: {written}"),
+            None => Ok(()),
         }
     }
 }

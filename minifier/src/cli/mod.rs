@@ -114,12 +114,8 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
             } else {
                 "terminated"
             };
-            let written = match result.err().map(|error| error.written) {
-                Some(outputs) if !outputs.is_empty() => {
-                    format!("written before that: {}", outputs.join(", "))
-                }
-                _ => "nothing was written".to_owned(),
-            };
+            let written = result.err().and_then(|error| error.written_before());
+            let written = written.as_deref().unwrap_or("nothing was written");
             printer.stderr(format_args!(
                 "error: {name}; {written}, nothing is left behind"
             ));

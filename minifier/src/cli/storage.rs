@@ -7,13 +7,16 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
+use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::image::Platform;
 use crate::rootfs::tar::Compression;
 use crate::transport::registry::RegistryOptions;
-use crate::transport::{Control, LayerCompression, Limits, OpenOptions};
+use crate::transport::{
+    Control, LayerCompression, Limits, Location, OpenOptions, StoredImage, open_image,
+};
 
 /// How layers are stored.
 #[derive(Debug, Args)]
@@ -99,6 +102,21 @@ impl ReadArgs {
             control,
         }
     }
+}
+
+/// Opens an image and prints what there is to note about it.
+pub(super) async fn open(
+    location: &Location,
+    options: &OpenOptions,
+    printer: &Printer,
+) -> Result<StoredImage, CliError> {
+    let stored = open_image(location, options)
+        .await
+        .map_err(errors::transport)?;
+    for note in &stored.notes {
+        printer.note(format_args!("note: {note}"));
+    }
+    Ok(stored)
 }
 
 /// The folder for temporary files.

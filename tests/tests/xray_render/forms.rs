@@ -25,13 +25,17 @@ fn every_form_is_the_same_every_time_and_has_a_name() {
 #[test]
 fn forms_of_one_image_refuse_comparisons_by_name() {
     for (name, form) in Form::ALL {
-        let rendered = form.render_comparison(&xray_sample::comparison(), &SETTINGS);
+        let found = form.of_comparison();
         match form {
             Form::Sarif | Form::Spdx | Form::Cyclonedx => {
-                let error = rendered.expect_err("it is refused").to_string();
+                let error = found.expect_err("it is refused").to_string();
                 assert!(error.contains(name), "{error}");
             }
-            _ => assert!(rendered.is_ok_and(|text| text.ends_with('\n')), "{name}"),
+            _ => {
+                let comparison = found.expect("a form of comparisons");
+                let text = comparison.render(&xray_sample::comparison(), &SETTINGS);
+                assert!(text.ends_with('\n'), "{name}");
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::assemble::layer_size;
 use super::errors;
-use super::pipeline::{Build, cancelled};
+use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::image::Image;
@@ -94,7 +94,7 @@ impl Work {
             .map_err(errors::plan)?;
         let planned = started.elapsed().as_secs_f64();
         if self.cancel.is_cancelled() {
-            return Err(cancelled());
+            return Err(CliError::interrupted());
         }
         let mut watch = |progress: rebuild::Progress| {
             let bytes = ByteSize::b(progress.bytes);

@@ -13,8 +13,7 @@ use crate::cli::printer::Stage as Shown;
 use crate::cli::storage;
 use crate::image::{Digest, ImageReference};
 use crate::transport::{
-    Daemon, Inspected, Place, ReadRequest, Source, StoredImage, kept_annotations, open_image,
-    open_source,
+    Daemon, Inspected, Place, ReadRequest, Source, StoredImage, kept_annotations, open_source,
 };
 
 /// Where the image comes from; what it is is known, its layers are not read yet.
@@ -50,14 +49,8 @@ impl Origin {
             _ => {
                 let control = storage::control(build.printer, "open", &build.cancel);
                 let open = options.open(scratch, control);
-                let opening = open_image(&options.target, &open);
-                let stored = build
-                    .unless_cancelled(opening)
-                    .await?
-                    .map_err(errors::transport)?;
-                for note in &stored.notes {
-                    build.printer.note(format_args!("note: {note}"));
-                }
+                let opening = storage::open(&options.target, &open, build.printer);
+                let stored = build.unless_cancelled(opening).await??;
                 Ok(Self::Stored(Box::new(stored)))
             }
         }

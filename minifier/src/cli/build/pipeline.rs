@@ -168,7 +168,7 @@ impl Build<'_> {
         self.cancel
             .run_until_cancelled(work)
             .await
-            .ok_or_else(cancelled)
+            .ok_or_else(CliError::interrupted)
     }
 
     /// Notes how long a stage took.
@@ -193,9 +193,4 @@ fn both<A, B>(read: Result<A, CliError>, ran: Result<B, CliError>) -> Result<(A,
         (Err(read), Err(ran)) if read.exit == Exit::Interrupted => Err(ran),
         (Err(read), Err(_)) => Err(read),
     }
-}
-
-/// The signal handler knows which signal it was, and tells.
-pub(super) fn cancelled() -> CliError {
-    CliError::new(Exit::Interrupted, anyhow::anyhow!("interrupted"))
 }

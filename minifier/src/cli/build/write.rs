@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio::task::spawn_blocking;
 
 use super::errors;
-use super::pipeline::{Build, cancelled};
+use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::storage;
 use crate::image::{Bundle, Digest};
@@ -147,6 +147,6 @@ async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(),
         .load(body, &rebuilt.config, &build.options.tags, &build.cancel)
         .await
         .map_err(errors::load)?
-        .ok_or_else(cancelled)?;
+        .ok_or_else(CliError::interrupted)?;
     Ok(())
 }

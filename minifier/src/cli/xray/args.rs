@@ -100,9 +100,9 @@ pub(super) struct GateArgs {
 
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Output {
+pub(super) struct Output<F = Form> {
     /// The form.
-    pub(super) form: Form,
+    pub(super) form: F,
     /// Where; none for stdout.
     pub(super) file: Option<PathBuf>,
 }

@@ -10,14 +10,15 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{GateArgs, Output, XrayArgs};
-use crate::cli::build::errors;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::files::write_whole;
 use crate::cli::printer::Printer;
-use crate::cli::storage::control;
-use crate::report::xray::{DEFAULT_WIDTH, Details, Form, Settings, sbom_time};
-use crate::transport::{Location, open_image};
+use crate::cli::storage::{self, control};
+use crate::report::xray::{
+    ComparisonForm, DEFAULT_WIDTH, Details, Form, NotForComparisons, Settings, sbom_time,
+};
+use crate::transport::Location;
 use crate::xray::gate::{GateConfig, evaluate};
 use crate::xray::{Analysis, ScanOptions, Xray, XrayError, XrayOptions, compare, size, xray};
 
@@ -35,14 +36,15 @@ pub(in crate::cli) async fn exec(
         false => None,
     };
     if let Some([from, to]) = args.compare.as_deref() {
+        let outputs = of_comparison(outputs)?;
         let from = analyse(args, from, printer, cancel).await?;
         let to = analyse(args, to, printer, cancel).await?;
         let comparison = compare(&from, &to);
         let settings = settings(args, &to.xray)?;
-        return write(&outputs, printer, |form| {
-            form.render_comparison(&comparison, &settings)
-                .map_err(|e| CliError::new(Exit::Usage, e))
-        });
+        write(&outputs, printer, |form| {
+            form.render(&comparison, &settings)
+        })?;
+        return Ok(Exit::Success);
     }
     let target = args
         .target
@@ -54,7 +56,7 @@ pub(in crate::cli) async fn exec(
     }
     let settings = settings(args, &analysis.xray)?;
     write(&outputs, printer, |form| {
-        Ok(form.render(&analysis.xray, &settings))
+        form.render(&analysis.xray, &settings)
     })?;
     Ok(match &analysis.xray.gate {
         Some(gate) if !gate.passed => Exit::CheckFailed,
@@ -79,6 +81,16 @@ fn outputs(args: &XrayArgs) -> Result<Vec<Output>, CliError> {
         });
     }
     Ok(outputs)
+}
+
+/// The same of a comparison, which not every form can describe.
+fn of_comparison(outputs: Vec<Output>) -> Result<Vec<Output<ComparisonForm>>, CliError> {
+    let of_comparison = |Output { form, file }: Output| {
+        let form = form.of_comparison()?;
+        Ok(Output { form, file })
+    };
+    let outputs: Result<_, NotForComparisons> = outputs.into_iter().map(of_comparison).collect();
+    outputs.map_err(|e| CliError::new(Exit::Usage, e))
 }
 
 /// dive's file, where it is there, and what the options say on top.
@@ -114,14 +126,9 @@ async fn analyse(
     let open = args
         .read
         .open(args.platform.as_ref(), control(printer, "open", cancel));
-    let stored = open_image(location, &open)
-        .await
-        .map_err(errors::transport)?;
+    let stored = storage::open(location, &open, printer).await?;
     // Its line of progress gives way to that of the analysis.
     drop(open);
-    for note in &stored.notes {
-        printer.note(format_args!("note: {note}"));
-    }
     let options = XrayOptions {
         scan: ScanOptions {
             contents: !args.gate.no_contents,
@@ -138,7 +145,7 @@ async fn analyse(
     let analysed = cancel
         .run_until_cancelled(analysing)
         .await
-        .ok_or_else(|| CliError::new(Exit::Interrupted, anyhow!("interrupted")))?;
+        .ok_or_else(CliError::interrupted)?;
     match analysed {
         Ok(analysis) => analysis.map_err(|error| match error {
             XrayError::TooManyEntries { .. } => CliError::new(Exit::ImageInvalid, error),
@@ -167,25 +174,20 @@ fn settings(args: &XrayArgs, xray: &Xray) -> Result<Settings, CliError> {
     })
 }
 
-/// Renders every form first, so that nothing is written where one cannot be.
-fn write(
-    outputs: &[Output],
+/// Renders and writes every form.
+fn write<F: Copy>(
+    outputs: &[Output<F>],
     printer: &Printer,
-    render: impl Fn(Form) -> Result<String, CliError>,
-) -> Result<Exit, CliError> {
-    let rendered = outputs
-        .iter()
-        .map(|output| Ok((output, render(output.form)?)))
-        .collect::<Result<Vec<_>, CliError>>()?;
-    for (output, text) in rendered {
-        match &output.file {
+    render: impl Fn(F) -> String,
+) -> Result<(), CliError> {
+    for output in outputs {
+        let text = render(output.form);
+        let written = match &output.file {
             Some(file) => write_whole(file, &text)
-                .with_context(|| format!("write the report to {}", file.display()))
-                .map_err(|e| CliError::new(Exit::OutputFailed, e))?,
-            None => printer
-                .result(&text)
-                .map_err(|e| CliError::new(Exit::OutputFailed, e))?,
-        }
+                .with_context(|| format!("write the report to {}", file.display())),
+            None => printer.result(&text).map_err(anyhow::Error::new),
+        };
+        written.map_err(|e| CliError::new(Exit::OutputFailed, e))?;
     }
-    Ok(Exit::Success)
+    Ok(())
 }

@@ -32,6 +32,19 @@ pub enum Form {
     Html,
 }
 
+/// A form of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ComparisonForm {
+    /// For a terminal.
+    Text,
+    /// The data model.
+    Json,
+    /// For the summary of a job.
+    Markdown,
+    /// One self-contained page.
+    Html,
+}
+
 /// What a renderer has to know besides the data.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -76,26 +89,30 @@ impl Form {
         }
     }
 
-    /// A comparison in this form.
+    /// The same form of a comparison.
     ///
     /// # Errors
     ///
     /// Where the form describes one image: SARIF, SPDX and CycloneDX.
-    pub fn render_comparison(
-        self,
-        comparison: &Comparison,
-        settings: &Settings,
-    ) -> Result<String, NotForComparisons> {
+    pub fn of_comparison(self) -> Result<ComparisonForm, NotForComparisons> {
         match self {
-            Self::Text => Ok(terminal_comparison(
-                comparison,
-                settings.width,
-                settings.details,
-            )),
-            Self::Json => Ok(comparison_json(comparison)),
-            Self::Markdown => Ok(markdown_comparison(comparison)),
-            Self::Html => Ok(html_comparison(comparison)),
+            Self::Text => Ok(ComparisonForm::Text),
+            Self::Json => Ok(ComparisonForm::Json),
+            Self::Markdown => Ok(ComparisonForm::Markdown),
+            Self::Html => Ok(ComparisonForm::Html),
             Self::Sarif | Self::Spdx | Self::Cyclonedx => Err(NotForComparisons(self)),
+        }
+    }
+}
+
+impl ComparisonForm {
+    /// A comparison in this form.
+    pub fn render(self, comparison: &Comparison, settings: &Settings) -> String {
+        match self {
+            Self::Text => terminal_comparison(comparison, settings.width, settings.details),
+            Self::Json => comparison_json(comparison),
+            Self::Markdown => markdown_comparison(comparison),
+            Self::Html => html_comparison(comparison),
         }
     }
 }

@@ -13,7 +13,7 @@ mod terminal;
 mod text;
 mod totals;
 
-pub use form::{Form, NotForComparisons, Settings};
+pub use form::{ComparisonForm, Form, NotForComparisons, Settings};
 pub use html::{html, html_comparison};
 pub use json::{comparison_json, comparison_schema, xray_json, xray_schema};
 pub use markdown::{LIMIT as MARKDOWN_LIMIT, markdown, markdown_comparison};

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::xray::model::{
-    Efficiency, Finding, ImageInfo, Location, PackageInfo, PackageKind, Recommendation, Severity,
-    SideSummary,
+    Efficiency, Finding, ImageInfo, Location, PackageInfo, PackageKind, Severity, SideSummary,
 };
 
 use super::names;
@@ -58,14 +57,6 @@ pub(crate) fn findings(findings: &[Finding]) -> String {
     } else {
         parts.join(", ")
     }
-}
-
-/// Bytes that all recommendations save at most: what two of them save may be the same.
-pub(crate) fn savings(image: &ImageInfo, recommendations: &[Recommendation]) -> u64 {
-    recommendations
-        .iter()
-        .fold(0, |sum, r| r.saves.saturating_add(sum))
-        .min(image.size)
 }
 
 /// What is compared of two images as a whole: its name, both values, the difference.

@@ -235,10 +235,7 @@ fn root_user(xray: &Xray, level: Level) -> RuleResult {
 }
 
 fn fixable_waste(xray: &Xray, limit: Option<u64>) -> RuleResult {
-    let saves = xray
-        .recommendations
-        .iter()
-        .fold(0_u64, |sum, item| sum.saturating_add(item.saves));
+    let saves = xray.savings();
     limited(
         "fixableWaste",
         limit,

@@ -72,4 +72,12 @@ impl Xray {
     pub fn is_partial(&self) -> bool {
         !self.problems.is_empty()
     }
+
+    /// Bytes that all recommendations save at most: what two of them save may be the same.
+    pub fn savings(&self) -> u64 {
+        self.recommendations
+            .iter()
+            .fold(0, |sum, r| r.saves.saturating_add(sum))
+            .min(self.image.size)
+    }
 }

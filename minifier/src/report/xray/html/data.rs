@@ -53,7 +53,7 @@ impl<'a> PageData<'a> {
             character: totals::character(&xray.image),
             efficiency_text: totals::efficiency(&xray.efficiency),
             findings_text: totals::findings(&xray.security.findings),
-            savings: totals::savings(&xray.image, &xray.recommendations),
+            savings: xray.savings(),
             image: &xray.image,
             layers: &xray.layers,
             efficiency: &xray.efficiency,

@@ -46,7 +46,7 @@ fn summary(document: &mut Document, xray: &Xray) {
             totals::findings(&xray.security.findings),
         ],
     ];
-    let saves = totals::savings(&xray.image, &xray.recommendations);
+    let saves = xray.savings();
     if saves > 0 {
         rows.push([
             "Fixable".to_owned(),

@@ -2,9 +2,10 @@
 
 use crate::xray::model::{Comparison, PackageChange, SideSummary};
 
-use super::super::text::{count, difference, plain, short_digest};
+use super::super::text::{count, difference, short_digest};
 use super::super::{names, totals};
 use super::page::{Details, Page};
+use super::summary::problems;
 use super::table::{Column, table};
 
 /// The comparison for a terminal of `width` columns.
@@ -29,12 +30,7 @@ pub fn terminal_comparison(comparison: &Comparison, width: usize, details: Detai
         packages(&mut page, comparison);
         config(&mut page, comparison);
     }
-    if !comparison.problems.is_empty() {
-        page.heading("not analysed");
-        for problem in &comparison.problems {
-            page.hanging("  - ", &plain(problem));
-        }
-    }
+    problems(&mut page, &comparison.problems);
     page.out
 }
 

@@ -51,7 +51,7 @@ pub fn terminal(xray: &Xray, width: usize, details: Details) -> String {
         contents::every_package(&mut page, xray);
         contents::binaries(&mut page, xray);
     }
-    summary::problems(&mut page, xray);
+    summary::problems(&mut page, &xray.problems);
     page.out
 }
 

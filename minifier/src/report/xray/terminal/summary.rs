@@ -24,7 +24,7 @@ pub(super) fn summary(page: &mut Page, xray: &Xray) {
     );
     page.field("efficiency", &totals::efficiency(&xray.efficiency));
     page.field("findings", &totals::findings(&xray.security.findings));
-    let saves = totals::savings(&xray.image, &xray.recommendations);
+    let saves = xray.savings();
     if saves > 0 {
         page.field(
             "fixable",
@@ -94,12 +94,12 @@ pub(super) fn gate(page: &mut Page, xray: &Xray) {
 }
 
 /// What could not be analysed.
-pub(super) fn problems(page: &mut Page, xray: &Xray) {
-    if !xray.is_partial() {
+pub(super) fn problems(page: &mut Page, problems: &[String]) {
+    if problems.is_empty() {
         return;
     }
     page.heading("not analysed");
-    for problem in &xray.problems {
+    for problem in problems {
         page.hanging("  - ", &plain(problem));
     }
 }
