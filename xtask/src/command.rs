@@ -1,6 +1,8 @@
 //! Running other programs: with their output shown, or captured for an error message.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use std::{fs, io, thread};
 
 use anyhow::{Context, Result, bail};
 
@@ -45,6 +47,29 @@ pub fn succeeds(command: &mut Command) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+/// Waits for the end of `child`; how it ended and its largest resident set, bytes.
+pub fn wait_with_peak(child: &mut Child) -> io::Result<(ExitStatus, u64)> {
+    let mut peak = 0;
+    loop {
+        // The kernel keeps the peak: only what grows after the last look is missed.
+        peak = largest_resident_set(child.id()).unwrap_or(0).max(peak);
+        if let Some(status) = child.try_wait()? {
+            return Ok((status, peak));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// `VmHWM` of a process, bytes.
+fn largest_resident_set(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 /// The last `lines` lines of `text`.

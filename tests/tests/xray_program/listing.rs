@@ -1,9 +1,7 @@
 //! A layer that lists ten million files in an archive of little size.
 
-use std::fs;
 use std::io::Write;
 use std::process::Stdio;
-use std::time::Duration;
 
 use minifier_tests::Minifier;
 
@@ -49,14 +47,7 @@ fn a_listing_of_ten_million_entries_is_refused_in_bounded_memory() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
-    let mut peak = 0;
-    let status = loop {
-        peak = resident(child.id()).unwrap_or(0).max(peak);
-        if let Some(status) = child.try_wait().expect("it is ours") {
-            break status;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
+    let (status, peak) = xtask::command::wait_with_peak(&mut child).expect("it is ours");
     let mut message = String::new();
     std::io::Read::read_to_string(&mut child.stderr.take().expect("a pipe"), &mut message)
         .expect("text");
@@ -64,14 +55,4 @@ fn a_listing_of_ten_million_entries_is_refused_in_bounded_memory() {
     assert_eq!(status.code(), Some(9), "{message}");
     assert!(message.contains("entries"), "{message}");
     assert!(peak > 0 && peak < MEMORY, "{peak} bytes");
-}
-
-/// `VmHWM` of a process, bytes.
-fn resident(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }

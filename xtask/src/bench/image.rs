@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -29,7 +29,7 @@ impl Drop for BenchImage {
 /// `base` with the static program `/storm`, whose rounds take seconds, so that little of it falls into the time when the
 /// layers are read.
 pub(super) fn with_storm(base: &str) -> Result<BenchImage> {
-    let context = context()?;
+    let context = folder()?;
     let mut rustc = Command::new("rustc");
     rustc.args(["--edition=2024", "-O", "-Ctarget-feature=+crt-static", "-o"]);
     rustc.arg(context.path().join("storm"));
@@ -43,7 +43,7 @@ pub(super) fn with_storm(base: &str) -> Result<BenchImage> {
 
 /// `base` with so many more bytes that do not compress, in files of 100 kB.
 pub(super) fn with_bytes(base: &str, megabytes: usize) -> Result<BenchImage> {
-    let context = context()?;
+    let context = folder()?;
     let data = context.path().join("data");
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
     for number in 0..megabytes * 10 {
@@ -56,11 +56,21 @@ pub(super) fn with_bytes(base: &str, megabytes: usize) -> Result<BenchImage> {
     build(&format!("mb{megabytes}"), context.path(), &dockerfile)
 }
 
-fn context() -> Result<TempDir> {
+/// A folder for what is measured, removed when this is dropped.
+pub(super) fn folder() -> Result<TempDir> {
     let folder = tempfile::Builder::new()
         .prefix(".bench-")
         .tempdir_in(cache::dir()?);
-    folder.context("make a folder for the benchmark's image")
+    folder.context("make a folder for the benchmark")
+}
+
+/// The archive that `docker save` makes of an image, in a folder; a former one is replaced.
+pub(super) fn saved(image: &str, folder: &Path) -> Result<PathBuf> {
+    let archive = folder.join("image.tar");
+    let mut save = docker();
+    save.args(["save", "--output"]).arg(&archive).arg(image);
+    command::capture(&mut save)?;
+    Ok(archive)
 }
 
 fn build(tag: &str, context: &Path, dockerfile: &str) -> Result<BenchImage> {

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -116,29 +114,11 @@ pub(super) fn peak(command: &mut Command) -> Result<u64> {
         .stdout(Stdio::null())
         .spawn()
         .with_context(|| command::describe(command))?;
-    let mut peak = 0;
-    let status = loop {
-        // The kernel keeps the peak: only what grows after the last look is missed.
-        peak = resident(child.id()).unwrap_or(0).max(peak);
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        thread::sleep(Duration::from_millis(5));
-    };
+    let (status, peak) = command::wait_with_peak(&mut child)?;
     if !status.success() {
         bail!("{} ended with {status}", command::describe(command));
     }
     Ok(peak)
-}
-
-/// `VmHWM` of a process, bytes.
-fn resident(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 /// The middle one; the mean of the two in the middle where there is none.

@@ -9,12 +9,11 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::Row;
-use super::image::with_bytes;
+use super::image::{folder, saved, with_bytes};
 use super::measure::{Pairs, build};
 use crate::container::Container;
-use crate::docker::docker;
 use crate::fixtures::{Recipe, image_name};
-use crate::{cache, command, http};
+use crate::{command, http};
 
 /// Pairs that are measured.
 const PAIRS: usize = 3;
@@ -22,10 +21,10 @@ const PAIRS: usize = 3;
 const STARTS: usize = 7;
 
 pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
-    let work = tempfile::Builder::new()
-        .prefix(".bench-")
-        .tempdir_in(cache::dir()?)?;
-    let bench = Bench { program, work };
+    let bench = Bench {
+        program,
+        work: folder()?,
+    };
     Ok(vec![bench.copy()?, bench.unpack()?, bench.start()?])
 }
 
@@ -37,12 +36,6 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn path(&self, name: &str) -> PathBuf {
         self.work.path().join(name)
-    }
-
-    fn saved(&self, image: &str) -> Result<PathBuf> {
-        let archive = self.path("image.tar");
-        command::capture(docker().args(["save", "--output"]).arg(&archive).arg(image))?;
-        Ok(archive)
     }
 
     /// Seconds that a command takes; the folder `to` is removed before and after.
@@ -62,7 +55,7 @@ impl Bench<'_> {
 
     /// A docker-archive into an OCI layout, compressed with gzip.
     fn copy(&self) -> Result<Row> {
-        let archive = self.saved(&image_name("node-express"))?;
+        let archive = saved(&image_name("node-express"), self.work.path())?;
         let from = format!("docker-archive:{}", archive.display());
         let to = format!("oci:{}:x", self.path("layout").display());
         let mut pairs = Pairs::default();
@@ -85,7 +78,7 @@ impl Bench<'_> {
     /// Layers into the cache, against `tar` of the same layers.
     fn unpack(&self) -> Result<Row> {
         let image = with_bytes(&image_name("static"), 1000)?;
-        let archive = self.saved(image.name())?;
+        let archive = saved(image.name(), self.work.path())?;
         let layers = self.path("layers");
         fs::create_dir_all(&layers)?;
         let mut extract = Command::new("tar");
@@ -122,7 +115,7 @@ impl Bench<'_> {
     fn start(&self) -> Result<Row> {
         let recipe = Recipe::load("nginx")?;
         let port = recipe.port.context("the fixture has a port")?;
-        let archive = self.saved(&recipe.image())?;
+        let archive = saved(&recipe.image(), self.work.path())?;
         let target = format!("docker-archive:{}", archive.display());
         let cache = self.path("warm").display().to_string();
         let options = ["--cache-dir", &cache, "--http-probe", "/"];

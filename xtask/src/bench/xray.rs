@@ -14,9 +14,8 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::Row;
-use super::image::with_bytes;
+use super::image::{folder, saved, with_bytes};
 use super::measure::{Pairs, peak};
-use crate::docker::docker;
 use crate::fixtures::image_name;
 use crate::{cache, command, setup};
 
@@ -24,13 +23,10 @@ use crate::{cache, command, setup};
 const PAIRS: usize = 5;
 
 pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
-    let work = tempfile::Builder::new()
-        .prefix(".bench-")
-        .tempdir_in(cache::dir()?)?;
     let bench = Bench {
         program,
         dive: setup::ensure_dive()?,
-        work,
+        work: folder()?,
     };
     let mut rows = bench.time(
         &image_name("nginx"),
@@ -81,8 +77,7 @@ impl Bench<'_> {
 
     /// Everything against `sha256sum`, and sizes alone against `dive`; each with and without the page cache.
     fn time(&self, image: &str, from: &str, what: [&'static str; 4]) -> Result<Vec<Row>> {
-        let archive = self.work.path().join("image.tar");
-        command::capture(docker().args(["save", "--output"]).arg(&archive).arg(image))?;
+        let archive = saved(image, self.work.path())?;
         let everything = || self.xray(&archive, &[]);
         let sum = || {
             let mut sum = Command::new("sha256sum");
