@@ -2,6 +2,7 @@
 //!
 //! Asks first and installs only what is missing, so it is quick when all is there.
 
+mod bridge;
 mod daemon;
 mod dive;
 mod linker;
@@ -13,14 +14,19 @@ use anyhow::Result;
 pub fn run() -> Result<()> {
     packages::install_missing()?;
     // Neither needs the other: the linker takes minutes to compile, the daemon seconds to answer.
-    daemon::ensure_running()?;
+    engine()?;
     linker::ensure_installed()
 }
 
 /// What images and their tests need, without the eBPF toolchain.
 pub fn run_without_ebpf() -> Result<()> {
     packages::install_missing_for(&[packages::Group::Oci, packages::Group::Images])?;
-    daemon::ensure_running()
+    engine()
+}
+
+fn engine() -> Result<()> {
+    daemon::ensure_running()?;
+    bridge::keep_address()
 }
 
 /// What compiling for arm64 needs.

@@ -57,6 +57,7 @@ const NEEDS: &[Need] = &[
     package(Group::Images, "busybox-static"),
     program(Group::Images, "g++", "g++"),
     program(Group::Images, "docker-registry", "docker-registry"),
+    program(Group::Images, "iproute2", "ip"),
     package(Group::Images, "libc6-dev"),
     package(Group::Oci, "mmdebstrap"),
     program(Group::Images, "npm", "npm"),
