@@ -1,27 +1,52 @@
 //! [`System`]: Debian's packages for the emulated machine, unpacked into the cache: the C library and the container
-//! runtime that run in it, and what the image that is built there is made of.
+//! runtimes that run in it, and what the image that is built there is made of.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
 
 use super::Arch;
 use super::apt::{Apt, system_suites};
 use super::initramfs::Initramfs;
 use crate::cache;
 
-/// For the machine itself.
-const MACHINE: [&str; 4] = ["libc6", "libgcc-s1", "libseccomp2", "runc"];
+/// For the machine itself: the runtimes and what they are linked with.
+const MACHINE: [&str; 13] = [
+    "crun",
+    "libc6",
+    "libcap2",
+    "libgcc-s1",
+    "libgcrypt20",
+    "libgpg-error0",
+    "liblz4-1",
+    "liblzma5",
+    "libseccomp2",
+    "libsystemd0",
+    "libyajl2",
+    "libzstd1",
+    "runc",
+];
 /// For the image.
 const IMAGE: [&str; 4] = ["base-files", "busybox", "libc6", "libgcc-s1"];
-/// Libraries that `guest`, `minifier` and runc need, by the start of their names.
-const LIBRARIES: [&str; 5] = [
+/// Where the runtimes are.
+const RUNTIMES: [&str; 2] = ["usr/bin/crun", "usr/sbin/runc"];
+/// Libraries that `guest`, `minifier` and the runtimes need, by the start of their names.
+const LIBRARIES: [&str; 13] = [
     "ld-linux",
     "libc.so.6",
-    "libm.so.6",
+    "libcap.so",
     "libgcc_s.so",
+    "libgcrypt.so",
+    "libgpg-error.so",
+    "liblz4.so",
+    "liblzma.so",
+    "libm.so.6",
     "libseccomp.so",
+    "libsystemd.so",
+    "libyajl.so",
+    "libzstd.so",
 ];
 
 /// See the module.
@@ -33,7 +58,9 @@ impl System {
     /// Fetches it once.
     pub(super) fn get(arch: Arch) -> Result<Self> {
         let suites = system_suites()?;
-        let key = format!("{}-{}", arch.debian(), suites[0]);
+        let packages = Sha256::digest([MACHINE.as_slice(), &IMAGE].concat().join(" "));
+        let packages = hex::encode(&packages[..6]);
+        let key = format!("{}-{}-{packages}", arch.debian(), suites[0]);
         let root = cache::filled("kernels/system", &key, |folder| {
             eprintln!(
                 "kernels: fetching {} and {}",
@@ -41,8 +68,9 @@ impl System {
                 IMAGE.join(" ")
             );
             let apt = Apt::new("system", arch.debian(), &suites)?;
-            for (packages, place) in [(MACHINE, "machine"), (IMAGE, "image")] {
-                apt.unpack(&packages.map(str::to_owned), &folder.join(place))?;
+            for (packages, place) in [(&MACHINE[..], "machine"), (&IMAGE, "image")] {
+                let packages: Vec<String> = packages.iter().map(|&name| name.into()).collect();
+                apt.unpack(&packages, &folder.join(place))?;
             }
             Ok(())
         })?;
@@ -54,10 +82,12 @@ impl System {
         self.root.join("image")
     }
 
-    /// Puts the libraries and the runtime into a machine.
+    /// Puts the libraries and the runtimes into a machine.
     pub(super) fn install(&self, archive: &mut Initramfs) -> Result<()> {
         let machine = self.root.join("machine");
-        archive.file(&machine.join("usr/sbin/runc"), "/usr/sbin/runc")?;
+        for runtime in RUNTIMES {
+            archive.file(&machine.join(runtime), &format!("/{runtime}"))?;
+        }
         let mut found = 0;
         for folder in ["lib", "lib64", "usr/lib"] {
             found += libraries(&machine.join(folder), &format!("/{folder}"), archive)?;

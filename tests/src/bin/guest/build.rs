@@ -1,18 +1,18 @@
 //! A whole `minifier build`: an image in an OCI layout, run by runc without any engine, asked over HTTP; then the result
-//! once more, which must answer as well and be as small as it gets.
-
-use std::process::Command;
+//! once more, by crun, which must answer as well and be as small as it gets.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+
+use crate::minifier;
 
 const ORIGINAL: &str = "oci:/images/layout:app";
 const RESULT: &str = "oci:/run/result:slim";
 const AGAIN: &str = "oci:/run/again:slim";
 
 pub(crate) fn run() -> Result<String> {
-    let first = build(ORIGINAL, RESULT).context("build")?;
-    let again = build(RESULT, AGAIN).context("run the result")?;
+    let first = build(ORIGINAL, RESULT, "runc").context("build")?;
+    let again = build(RESULT, AGAIN, "crun").context("run the result")?;
     let size = |report: &Value, image: &str| report[image]["size"].as_u64().context("a size");
     let (before, after) = (size(&first, "image")?, size(&first, "result")?);
     ensure!(after * 2 < before, "{before} bytes became {after}");
@@ -28,34 +28,12 @@ pub(crate) fn run() -> Result<String> {
     ))
 }
 
-/// Builds `output` from `target`; its report. The page must be there, and nothing may be missing in the trace.
-fn build(target: &str, output: &str) -> Result<Value> {
-    std::fs::create_dir_all("/run/tmp")?;
-    let mut minifier = Command::new("/bin/minifier");
-    minifier
-        .args([
-            "build",
-            "--target",
-            target,
-            "--output",
-            output,
-            "--runtime",
-            "runc",
-        ])
-        .args(["--http-probe", "/index.html", "--http-probe-expect", "200"])
-        .args(["--ready-timeout", "120s", "--report", "/run/report.json"])
-        .env("PATH", "/usr/sbin:/bin")
-        .env("HOME", "/run")
-        .env("TMPDIR", "/run/tmp")
-        .env("MINIFIER_CACHE_DIR", "/run/cache");
-    let ended = minifier.output().context("start minifier")?;
-    let said = String::from_utf8_lossy(&ended.stderr);
-    ensure!(ended.status.success(), "{}: {said}", ended.status);
-    let report: Value = serde_json::from_slice(&std::fs::read("/run/report.json")?)?;
-    ensure!(
-        report["trace"]["complete"] == true,
-        "{}",
-        report["trace"]["gaps"]
-    );
-    Ok(report)
+/// Builds `output` from `target`; its report. The page must be there.
+fn build(target: &str, output: &str, runtime: &str) -> Result<Value> {
+    minifier::report(
+        minifier::command(runtime)
+            .args(["--target", target, "--output", output])
+            .args(["--http-probe", "/index.html", "--http-probe-expect", "200"])
+            .args(["--ready-timeout", "120s"]),
+    )
 }

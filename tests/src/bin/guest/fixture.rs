@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+
+use crate::minifier;
 
 /// A folder per fixture: `layout` (OCI, tag `original`) and `recipe` (`fixture.json` and what its options name).
 const FOLDER: &str = "/fixtures";
@@ -44,37 +45,20 @@ pub(crate) fn run(name: &str) -> Result<String> {
         words.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let slow = TOO_SLOW.iter().find(|(slow, ..)| *slow == name);
-    let report = Path::new("/run").join(format!("{name}.json"));
-    fs::create_dir_all("/run/tmp")?;
-    let mut minifier = Command::new("/bin/minifier");
-    minifier
-        .arg("build")
-        .arg("--target")
-        .arg(format!("oci:{}:original", folder.join("layout").display()))
-        .arg("--output")
-        .arg(format!("oci:/run/result-{name}:slim"))
-        .args(["--compression", "none", "--runtime", "runc"])
-        // An emulated machine is slow.
-        .args(["--ready-timeout", "240s", "--exec-timeout", "240s"])
-        .arg("--report")
-        .arg(&report)
-        .args(words("run"))
-        .args(words("build"))
-        .args(slow.map_or(&[][..], |(_, options, _)| options))
-        .current_dir(&recipe)
-        .env("PATH", "/usr/sbin:/bin")
-        .env("HOME", "/run")
-        .env("TMPDIR", "/run/tmp")
-        .env("MINIFIER_CACHE_DIR", "/run/cache");
-    let ended = minifier.output().context("start minifier")?;
-    let said = String::from_utf8_lossy(&ended.stderr);
-    ensure!(ended.status.success(), "{}: {said}", ended.status);
-    let report: Value = serde_json::from_slice(&fs::read(&report)?)?;
-    ensure!(
-        report["trace"]["complete"] == true,
-        "{}",
-        report["trace"]["gaps"]
-    );
+    let report = minifier::report(
+        minifier::command("runc")
+            .arg("--target")
+            .arg(format!("oci:{}:original", folder.join("layout").display()))
+            .arg("--output")
+            .arg(format!("oci:/run/result-{name}:slim"))
+            .args(["--compression", "none"])
+            // An emulated machine is slow.
+            .args(["--ready-timeout", "240s", "--exec-timeout", "240s"])
+            .args(words("run"))
+            .args(words("build"))
+            .args(slow.map_or(&[][..], |(_, options, _)| options))
+            .current_dir(&recipe),
+    )?;
     let times: Vec<String> = report["timings"]
         .as_array()
         .into_iter()

@@ -9,6 +9,7 @@ mod conformance;
 mod container;
 mod fixture;
 mod host;
+mod minifier;
 mod refusals;
 mod report;
 mod scope;
