@@ -4,6 +4,7 @@ mod checks;
 mod docker;
 mod hostile;
 mod layouts;
+mod round_trips;
 mod stop;
 mod support;
 mod tools;
