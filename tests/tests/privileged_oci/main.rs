@@ -3,4 +3,5 @@
 
 mod fixtures;
 mod leftovers;
+mod options;
 mod support;
