@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything the tests need, then the tests, tier by tier.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::Command;
@@ -67,6 +68,16 @@ impl Tier {
         !matches!(self, Self::Kernels | Self::Fuzz)
     }
 
+    /// How many of its tests run at a time.
+    fn threads(self) -> usize {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        match self {
+            // They wait for containers half of the time.
+            Self::Docker => 2 * processors,
+            _ => processors,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Unit => "unit",
@@ -129,6 +140,7 @@ fn tests(tiers: &[Tier], filter: Option<&str>, mut phases: Phases) -> Result<()>
         let mut cargo = cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests", "--"]);
         cargo
             .env("MINIFIER_TEST_PROGRAM", &program)
+            .arg(format!("--test-threads={}", tier.threads()))
             .arg("--exact")
             .args(names);
         test(&mut phases, format!("{} tests", tier.name()), &mut cargo)?;
