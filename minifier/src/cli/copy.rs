@@ -11,13 +11,14 @@ use super::exit::Exit;
 use super::printer::Printer;
 use super::storage::{self, StorageArgs, control};
 use crate::image::{Platform, TaggedName};
-use crate::rootfs::tar::Compression;
 use crate::transport::{LayerCompression, Location, Place, WriteOptions, write_image};
 
 /// Copy an image from one place to another
 ///
 /// Every blob is checked against its digest and size on the way. The digest of the manifest as it stands at the
 /// destination is printed on stdout. Nothing half-written is left behind, whatever happens.
+///
+/// Layers that Docker stores uncompressed are compressed with gzip at level 1 unless --compression says otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CopyArgs {
@@ -99,7 +100,7 @@ pub(super) async fn exec(
 }
 
 impl CopyArgs {
-    /// What Docker stores uncompressed is not sent around like that.
+    /// What Docker stores uncompressed is not sent around like that; nobody has asked for it to be as small as can be.
     fn compression(&self) -> Result<Option<LayerCompression>, CliError> {
         let from_docker = matches!(
             self.source.place(),
@@ -110,7 +111,7 @@ impl CopyArgs {
                 | Place::Stdio
         );
         self.storage
-            .compression(from_docker.then_some(Compression::Gzip))
+            .compression(from_docker.then_some(LayerCompression::QUICK_GZIP))
     }
 
     /// Archives for Docker keep the names that the image has.

@@ -58,16 +58,16 @@ impl StorageArgs {
     /// The compression that was asked for, else `default`.
     pub(super) fn compression(
         &self,
-        default: Option<Compression>,
+        default: Option<LayerCompression>,
     ) -> Result<Option<LayerCompression>, CliError> {
         let kind = match self.compression {
-            Some(CompressionArg::Gzip) => Some(Compression::Gzip),
-            Some(CompressionArg::Zstd) => Some(Compression::Zstd),
-            Some(CompressionArg::None) => Some(Compression::None),
-            None => default,
+            Some(CompressionArg::Gzip) => Compression::Gzip,
+            Some(CompressionArg::Zstd) => Compression::Zstd,
+            Some(CompressionArg::None) => Compression::None,
+            None => return Ok(default),
         };
-        kind.map(|kind| LayerCompression::new(kind, self.compression_level))
-            .transpose()
+        LayerCompression::new(kind, self.compression_level)
+            .map(Some)
             .map_err(|e| CliError::new(Exit::Usage, e))
     }
 }

@@ -102,6 +102,12 @@ impl ProbePlan {
                 .any(|p| p.port.is_none() || p.scheme.is_none())
     }
 
+    /// True where nothing but explicit HTTP probes is asked: these are sent again while a server starts.
+    pub(super) fn is_repeated(&self) -> bool {
+        let only_http = self.steps.iter().all(|step| matches!(step, Step::Http(_)));
+        only_http && !self.steps.is_empty() && !self.crawls()
+    }
+
     /// TCP ports that must listen before the container counts as ready.
     pub(super) fn required_ports(&self) -> BTreeSet<u16> {
         self.http_probes()

@@ -12,6 +12,9 @@
 //! | other TCP ports | declared | 10 s, or 0.2 s where one of them speaks HTTP |
 //! | UDP or Unix sockets only | none declared | 3 s |
 //! | UDP or Unix sockets only | declared | not ready: start scripts of databases do that |
+//!
+//! Where nothing but HTTP probes is asked, which are repeated while a server starts, all that are declared or that the
+//! probes were told to use need not hold still: they are only looked at once more.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -34,6 +37,7 @@ use crate::runtime::{Health, Logs, RuntimeError, Workload};
 /// How often sockets are looked at.
 const POLL: Duration = Duration::from_millis(25);
 const STILL: Duration = Duration::from_millis(200);
+const STILL_ONCE: Duration = Duration::from_millis(1);
 const STILL_SOME: Duration = Duration::from_secs(1);
 const STILL_SOCKETS: Duration = Duration::from_secs(3);
 const STILL_OTHERS: Duration = Duration::from_secs(10);
@@ -156,7 +160,7 @@ async fn listening(
             seen = now;
             since = Instant::now();
         }
-        if let Some(still) = still_for(&plan.exposed, &plan.required_ports(), &seen) {
+        if let Some(still) = still_for(plan, &plan.required_ports(), &seen) {
             if since.elapsed() >= still {
                 return Ok(());
             }
@@ -178,10 +182,15 @@ async fn listening(
 
 /// How long these sockets must stay the same to show that the container is ready; none where they show nothing.
 fn still_for(
-    exposed: &BTreeSet<Exposed>,
+    plan: &ProbePlan,
     required: &BTreeSet<u16>,
     seen: &BTreeSet<Listener>,
 ) -> Option<Duration> {
+    let exposed = &plan.exposed;
+    let all = match plan.is_repeated() {
+        true => STILL_ONCE,
+        false => STILL,
+    };
     let open: BTreeSet<Exposed> = seen
         .iter()
         .filter_map(|listener| match listener {
@@ -202,7 +211,7 @@ fn still_for(
         .map(|open| open.port)
         .collect();
     if !required.is_empty() {
-        return required.is_subset(&tcp).then_some(STILL);
+        return required.is_subset(&tcp).then_some(all);
     }
     if exposed.is_empty() {
         let other = !open.is_empty() || seen.iter().any(|l| matches!(l, Listener::Unix(_)));
@@ -213,7 +222,7 @@ fn still_for(
     }
     match exposed.intersection(&open).count() {
         0 => (!tcp.is_empty()).then_some(STILL_OTHERS),
-        all if all == exposed.len() => Some(STILL),
+        open if open == exposed.len() => Some(all),
         _ => Some(STILL_SOME),
     }
 }
@@ -262,15 +271,19 @@ async fn observed<W: Workload>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::plan::Step;
+    use crate::probe::request::HttpProbe;
 
-    fn exposed(ports: &[u16]) -> BTreeSet<Exposed> {
-        ports
-            .iter()
-            .map(|port| Exposed {
-                protocol: Protocol::Tcp,
-                port: *port,
-            })
-            .collect()
+    fn plan(ports: &[u16], steps: &[Step]) -> ProbePlan {
+        let exposed = |&port| Exposed {
+            protocol: Protocol::Tcp,
+            port,
+        };
+        ProbePlan {
+            exposed: ports.iter().map(exposed).collect(),
+            steps: steps.to_vec(),
+            ..ProbePlan::default()
+        }
     }
 
     fn seen(texts: &[&str]) -> BTreeSet<Listener> {
@@ -287,7 +300,7 @@ mod tests {
     #[test]
     fn stronger_evidence_needs_less_patience() {
         let still = |ports: &[u16], sockets: &[&str]| {
-            still_for(&exposed(ports), &BTreeSet::new(), &seen(sockets))
+            still_for(&plan(ports, &[]), &BTreeSet::new(), &seen(sockets))
         };
         assert_eq!(still(&[], &[]), None);
         assert_eq!(still(&[], &["tcp 127.0.0.1:9000"]), Some(STILL));
@@ -307,9 +320,28 @@ mod tests {
     #[test]
     fn ports_that_probes_use_are_awaited() {
         let still =
-            |sockets: &[&str]| still_for(&exposed(&[80]), &BTreeSet::from([81]), &seen(sockets));
+            |sockets: &[&str]| still_for(&plan(&[80], &[]), &BTreeSet::from([81]), &seen(sockets));
         assert_eq!(still(&["tcp 0.0.0.0:80"]), None);
         assert_eq!(still(&["tcp 0.0.0.0:81"]), Some(STILL));
+    }
+
+    #[test]
+    fn only_requests_that_are_repeated_need_no_patience() {
+        let request = || Step::Http(HttpProbe::new("GET", "/").unwrap());
+        let command = || Step::Exec(vec!["psql".to_owned()]);
+        for (steps, expected) in [
+            (vec![request(), request()], STILL_ONCE),
+            (vec![request(), command()], STILL),
+            (vec![command()], STILL),
+            (vec![], STILL),
+        ] {
+            let still = still_for(
+                &plan(&[80], &steps),
+                &BTreeSet::new(),
+                &seen(&["tcp [::]:80"]),
+            );
+            assert_eq!(still, Some(expected), "{steps:?}");
+        }
     }
 
     #[tokio::test]

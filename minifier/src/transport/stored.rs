@@ -18,6 +18,12 @@ pub trait BlobStore: Send + Sync {
         None
     }
 
+    /// A file of this program's own that has no name, and holds just this blob, whose digest was taken as it was written:
+    /// it need not be copied where it can be given a name.
+    fn unnamed(&self, _blob: &Descriptor) -> Option<&std::fs::File> {
+        None
+    }
+
     /// The range of a file that holds the blob as stored, where it lies in one: for readers that pass over most of
     /// it. What is read there is not checked against the digest.
     fn range(&self, _blob: &Descriptor) -> Option<BlobRange> {

@@ -19,7 +19,6 @@ use crate::image::{Platform, TaggedName};
 use crate::plan::{self, Rules, RunFacts};
 use crate::probe::{self, Crawl, ProbePlan, Step};
 use crate::rebuild::{LayerMode, RebuildOptions};
-use crate::rootfs::tar::Compression;
 use crate::runtime::{self, RunLimits, RunOptions};
 use crate::trace::TraceOptions;
 use crate::transport::registry::RegistryOptions;
@@ -73,7 +72,7 @@ impl Options {
             platform: args.run.platform.clone(),
             tags,
             outputs,
-            compression: args.storage.compression(Some(Compression::Gzip))?,
+            compression: args.storage.compression(Some(LayerCompression::GZIP))?,
             limits: args.storage.read.limits(),
             registry: args.storage.read.registry(),
             runtime: args.run.runtime.clone(),

@@ -53,6 +53,8 @@ impl Read for RangeReader {
 #[derive(Default)]
 pub(in crate::transport) struct FileBlobs {
     pub(in crate::transport) ranges: BTreeMap<Digest, FileRange>,
+    /// Files that hold just one blob, see [`BlobStore::unnamed`].
+    pub(in crate::transport) unnamed: BTreeMap<Digest, File>,
     pub(in crate::transport) documents: BTreeMap<Digest, Vec<u8>>,
     pub(in crate::transport) others: Option<Arc<dyn BlobStore>>,
 }
@@ -84,6 +86,10 @@ impl BlobStore for FileBlobs {
             (None, Some(others)) => others.range(blob),
             (None, None) => None,
         }
+    }
+
+    fn unnamed(&self, blob: &Descriptor) -> Option<&File> {
+        self.unnamed.get(&blob.digest)
     }
 
     fn repository(&self) -> Option<(&str, &str)> {

@@ -6,17 +6,17 @@
 //!
 //! Source: OCI image spec, `image-layout.md`.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use serde_json::Value;
 
+use super::folder::{MadeDirs, lock, make_dirs, open_dir};
 use super::oci::{LAYOUT, LayoutName, descriptors, index, merge, oci_manifest};
+use super::temporary::{TEMPORARY, Temporary};
 use crate::image::{Descriptor, Digest, HashingReader};
 use crate::transport::control::Control;
 use crate::transport::error::TransportError;
@@ -26,12 +26,6 @@ use crate::transport::stored::StoredImage;
 
 /// How much is copied at a time.
 const CHUNK: usize = 256 << 10;
-
-/// How often a locked folder is tried again.
-const LOCK_POLL: Duration = Duration::from_millis(50);
-
-/// Start of the names of files that are not complete.
-const TEMPORARY: &str = ".minifier-";
 
 /// What was written.
 pub(super) struct LayoutInfo {
@@ -163,6 +157,16 @@ impl<'a> Layout<'a> {
         {
             return Ok(true);
         }
+        if let Some(file) = stored.blobs.unnamed(layer)
+            && let Some(linked) = Temporary::link(&self.dir, file).map_err(|e| self.error(e))?
+        {
+            self.control
+                .advance(layer.size)
+                .map_err(|e| self.error(e))?;
+            self.bytes += layer.size;
+            self.put_blob(linked, layer.digest)?;
+            return Ok(false);
+        }
         let mut reader = stored.open(layer)?;
         let mut temporary = Temporary::new(&self.dir).map_err(|e| self.error(e))?;
         let mut chunk = vec![0; CHUNK];
@@ -266,54 +270,6 @@ impl Drop for Layout<'_> {
     }
 }
 
-/// Folders that are removed again, where they are empty.
-struct MadeDirs(Vec<PathBuf>);
-
-impl MadeDirs {
-    fn keep(mut self) -> Vec<PathBuf> {
-        std::mem::take(&mut self.0)
-    }
-}
-
-impl Drop for MadeDirs {
-    fn drop(&mut self) {
-        for dir in self.0.iter().rev() {
-            let _ = std::fs::remove_dir(dir);
-        }
-    }
-}
-
-/// Makes a folder and those above it; gives the ones that were not there, outermost first.
-fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut missing: Vec<PathBuf> = path
-        .ancestors()
-        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
-        .map(Path::to_owned)
-        .collect();
-    missing.reverse();
-    std::fs::create_dir_all(path)?;
-    Ok(missing)
-}
-
-fn open_dir(at: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-    let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(at, path, flags, Mode::empty())?)
-}
-
-/// Waits until nobody else writes.
-fn lock(dir: &OwnedFd, control: &Control) -> io::Result<()> {
-    loop {
-        match rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(()),
-            Err(Errno::WOULDBLOCK | Errno::INTR) => {
-                control.advance(0)?;
-                std::thread::sleep(LOCK_POLL);
-            }
-            Err(e) => return Err(e.into()),
-        }
-    }
-}
-
 /// True for a layout, and for a folder in which nothing else is.
 fn is_layout(dir: &OwnedFd, path: &Path) -> io::Result<bool> {
     match rustix::fs::statat(dir, "oci-layout", AtFlags::SYMLINK_NOFOLLOW) {
@@ -342,49 +298,4 @@ fn sweep(dir: &OwnedFd, path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A file that is not complete; removed unless it is put in its place.
-struct Temporary {
-    dir: OwnedFd,
-    name: String,
-    file: File,
-    put: bool,
-}
-
-impl Temporary {
-    fn new(dir: &OwnedFd) -> io::Result<Self> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mut number = 0u32;
-        loop {
-            let name = format!("{TEMPORARY}{}-{number}", std::process::id());
-            match rustix::fs::openat(dir, &name, flags, Mode::from(0o666)) {
-                Ok(file) => {
-                    return Ok(Self {
-                        dir: dir.try_clone()?,
-                        name,
-                        file: file.into(),
-                        put: false,
-                    });
-                }
-                Err(Errno::EXIST) => number += 1,
-                Err(e) => return Err(e.into()),
-            }
-        }
-    }
-
-    fn put(mut self, dir: &OwnedFd, name: &str) -> io::Result<()> {
-        self.file.sync_all()?;
-        rustix::fs::renameat(&self.dir, &self.name, dir, name)?;
-        self.put = true;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.put {
-            let _ = rustix::fs::unlinkat(&self.dir, &self.name, AtFlags::empty());
-        }
-    }
 }

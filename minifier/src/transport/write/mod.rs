@@ -4,11 +4,13 @@ mod archive;
 mod archive_file;
 mod blocks;
 mod bundle;
+mod folder;
 mod image;
 mod layout;
 mod oci;
 mod pool;
 mod recompress;
+mod temporary;
 
 pub use archive::{ArchiveInfo, Watch, WriteError, write_archive};
 pub use archive_file::write_archive_file;

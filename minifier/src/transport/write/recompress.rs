@@ -93,6 +93,8 @@ pub(super) fn recompress_on(
     };
     let mut new: BTreeMap<Digest, Descriptor> = BTreeMap::new();
     for ((old, _), (descriptor, file)) in others.iter().zip(made) {
+        let unnamed = file.try_clone().map_err(|e| scratch_error(scratch, e))?;
+        blobs.unnamed.insert(descriptor.digest, unnamed);
         let range = FileRange {
             file: Arc::new(file),
             at: 0,

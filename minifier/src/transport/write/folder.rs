@@ -1,0 +1,64 @@
+//! Folders that are written to: made where they are missing, and locked.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::transport::control::Control;
+
+/// How often a locked folder is tried again.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// Folders that are removed again, where they are empty.
+pub(super) struct MadeDirs(pub(super) Vec<PathBuf>);
+
+impl MadeDirs {
+    /// They stay.
+    pub(super) fn keep(mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for MadeDirs {
+    fn drop(&mut self) {
+        for dir in self.0.iter().rev() {
+            let _ = std::fs::remove_dir(dir);
+        }
+    }
+}
+
+/// Makes a folder and those above it; gives the ones that were not there, outermost first.
+pub(super) fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut missing: Vec<PathBuf> = path
+        .ancestors()
+        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
+        .map(Path::to_owned)
+        .collect();
+    missing.reverse();
+    std::fs::create_dir_all(path)?;
+    Ok(missing)
+}
+
+/// Opens a folder.
+pub(super) fn open_dir(at: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(at, path, flags, Mode::empty())?)
+}
+
+/// Waits until nobody else writes.
+pub(super) fn lock(dir: &OwnedFd, control: &Control) -> io::Result<()> {
+    loop {
+        match rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => {
+                control.advance(0)?;
+                std::thread::sleep(LOCK_POLL);
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
