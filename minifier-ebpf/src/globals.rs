@@ -26,7 +26,7 @@ static TASK_REGISTERS: u32 = 0;
 #[unsafe(no_mangle)]
 static COMPAT_MASK: u32 = 0;
 
-/// 1 where programs at tracepoints may be preempted, and copies of them are attached (see [`crate::turns`]).
+/// 1 where programs may be preempted, and copies of them are attached (see [`crate::turns`]).
 #[unsafe(no_mangle)]
 static PREEMPTIBLE: u32 = 0;
 

@@ -33,11 +33,11 @@ macro_rules! programs {
     )+)*};
     (@ $name:ident $copy:literal {
         $(#[$attribute:meta])*
-        $hook:ident, $turn:ident, |$slot:ident, $ctx:ident: $context:ty| $work:expr
+        $hook:ident, |$slot:ident, $ctx:ident: $context:ty| $work:expr
     }) => {
         $(#[$attribute])*
         pub fn $name($ctx: $context) -> i32 {
-            turns::$turn(hook::$hook, $copy, |$slot| $work);
+            turns::take(hook::$hook, $copy, |$slot| $work);
             0
         }
     };
@@ -47,37 +47,37 @@ programs! {
     {
         /// `sys_exit(struct pt_regs *regs, long ret)`
         #[btf_tracepoint(function = "sys_exit")]
-        SYS_EXIT, at_tracepoint, |slot, ctx: BtfTracePointContext| calls::exit(slot, ctx.arg(0), ctx.arg(1))
+        SYS_EXIT, |slot, ctx: BtfTracePointContext| calls::exit(slot, ctx.arg(0), ctx.arg(1))
     } => sys_exit = 0, sys_exit_2 = 1, sys_exit_3 = 2, sys_exit_4 = 3;
     {
         /// `sched_process_fork(struct task_struct *parent, struct task_struct *child)`
         #[btf_tracepoint(function = "sched_process_fork")]
-        FORK, at_tracepoint, |slot, ctx: BtfTracePointContext| process::fork(slot, ctx.arg(0), ctx.arg(1))
+        FORK, |slot, ctx: BtfTracePointContext| process::fork(slot, ctx.arg(0), ctx.arg(1))
     } => sched_process_fork = 0, sched_process_fork_2 = 1;
     {
         /// `sched_process_exec(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)`
         #[btf_tracepoint(function = "sched_process_exec")]
-        EXEC, at_tracepoint, |slot, ctx: BtfTracePointContext| process::exec(slot, ctx.arg(0), ctx.arg(1), ctx.arg(2))
+        EXEC, |slot, ctx: BtfTracePointContext| process::exec(slot, ctx.arg(0), ctx.arg(1), ctx.arg(2))
     } => sched_process_exec = 0, sched_process_exec_2 = 1;
     {
         /// `sched_process_exit(struct task_struct *task)`
         #[btf_tracepoint(function = "sched_process_exit")]
-        EXIT, at_tracepoint, |slot, ctx: BtfTracePointContext| process::exit(slot, ctx.arg(0))
+        EXIT, |slot, ctx: BtfTracePointContext| process::exit(slot, ctx.arg(0))
     } => sched_process_exit = 0, sched_process_exit_2 = 1;
     {
         /// `io_uring_submit_req(struct io_kiocb *req)`
         #[btf_tracepoint(function = "io_uring_submit_req")]
-        URING, at_tracepoint, |slot, ctx: BtfTracePointContext| uring::submit(slot, ctx.arg(0))
+        URING, |slot, ctx: BtfTracePointContext| uring::submit(slot, ctx.arg(0))
     } => io_uring_submit_req = 0, io_uring_submit_req_2 = 1;
     {
         /// `security_file_open(struct file *file)`
         #[fentry(function = "security_file_open")]
-        OPENED, at_function, |slot, ctx: FEntryContext| opens::opened(slot, ctx.arg(0))
+        OPENED, |slot, ctx: FEntryContext| opens::opened(slot, ctx.arg(0))
     } => security_file_open = 0, security_file_open_2 = 1, security_file_open_3 = 2, security_file_open_4 = 3;
     {
         /// The same where programs of the security module are granted and those at functions are not.
         #[lsm(hook = "file_open")]
-        OPENED, at_function, |slot, ctx: LsmContext| opens::opened(slot, ctx.arg(0))
+        OPENED, |slot, ctx: LsmContext| opens::opened(slot, ctx.arg(0))
     } => file_open = 0, file_open_2 = 1, file_open_3 = 2, file_open_4 = 3;
 }
 

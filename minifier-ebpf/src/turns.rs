@@ -1,7 +1,7 @@
 //! Several copies of one program take turns, where the kernel may preempt a program.
 //!
-//! From Linux 7.2 on programs at tracepoints run preemptibly, as those at functions do since 5.12, and the kernel skips a
-//! program that is under way already on the same CPU, in another task: that task's event would be lost. So the user side
+//! From Linux 7.2 on programs at tracepoints run preemptibly, as those at functions do, and the kernel skips a program that
+//! is under way already on the same CPU, in another task: that task's event would be lost. So the user side
 //! attaches copies there, one behind the other. A copy that finds that the one before it has just seen the same task does
 //! nothing; an event is lost only where every copy is under way on that CPU. That is noticed by whichever copy ends first
 //! afterwards: it finds all others busy ([`counter::CROWDED`]).
@@ -31,18 +31,12 @@ struct Turns {
 #[map]
 static TURNS: PerCpuArray<Turns> = PerCpuArray::with_max_entries(hook::COUNT, 0);
 
-/// Does `work` with the program's slot as copy number `copy` at a tracepoint, unless the copy before has done it.
+/// Does `work` with the program's slot as copy number `copy`, unless the copy before has done it.
 #[inline(always)]
-pub fn at_tracepoint(hook: u32, copy: u32, work: impl FnOnce(u32)) {
+pub fn take(hook: u32, copy: u32, work: impl FnOnce(u32)) {
     if preemptible() == 0 {
         return work(slot::of(hook) + copy);
     }
-    at_function(hook, copy, work);
-}
-
-/// The same at a function.
-#[inline(always)]
-pub fn at_function(hook: u32, copy: u32, work: impl FnOnce(u32)) {
     let Some(turns) = TURNS.get_ptr_mut(hook) else {
         return;
     };

@@ -10,7 +10,7 @@ use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel};
 use minifier_common::class::TABLE;
-use minifier_common::record::{LEAF_MAX, hook};
+use minifier_common::record::{LEAF_MAX, copies, hook};
 
 use super::layout::{HOOKS, Layout};
 use super::opens::Opens;
@@ -135,7 +135,7 @@ impl Kernel {
                 Err(error) => tracing::debug!(?error, "io_uring requests are not traced"),
             }
         }
-        let opens = Opens::attach(&mut ebpf, &btf);
+        let opens = Opens::attach(&mut ebpf, &btf, copies(hook::OPENED, &layout));
         let start = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         Ok(Self {
             events: map(&mut ebpf, "EVENTS")?,
@@ -179,7 +179,7 @@ impl Kernel {
         let opens = self.opens.iter().filter(|_| counter == hook::OPENED);
         let names: Vec<&str> = match hook {
             Some(hook) => hook.programs.iter().map(|one| one.name).collect(),
-            None => opens.flat_map(Opens::programs).collect(),
+            None => opens.flat_map(Opens::programs).copied().collect(),
         };
         skipped(&self.ebpf, &names, crowded)
     }
@@ -245,6 +245,14 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Option<&'a mut BtfTracePoint> 
     ebpf.program_mut(name)?.try_into().ok()
 }
 
+/// How often the program of a hook is attached.
+fn copies(hook: u32, layout: &Layout) -> usize {
+    match layout.preemptible {
+        true => copies::of(hook) as usize,
+        false => 1,
+    }
+}
+
 /// Attaches a program, and copies of it where it may be preempted.
 fn attach(
     ebpf: &mut Ebpf,
@@ -252,9 +260,8 @@ fn attach(
     layout: &Layout,
     btf: &Btf,
 ) -> Result<Hook, TraceError> {
-    let copies = if layout.preemptible { names.len() } else { 1 };
     let mut programs = Vec::new();
-    for &name in names.iter().take(copies) {
+    for &name in names.iter().take(copies(counter, layout)) {
         let program = program(ebpf, name)
             .ok_or_else(|| TraceError::Layout(format!("eBPF program {name}")))?;
         program

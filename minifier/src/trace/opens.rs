@@ -34,8 +34,8 @@ type Copies = [&'static str; copies::of(hook::OPENED) as usize];
 pub(super) struct Opens {
     /// What it is attached to, for people.
     pub(super) hook: &'static str,
+    programs: Vec<&'static str>,
     links: Vec<(&'static str, Link)>,
-    programs: Copies,
 }
 
 #[derive(Debug)]
@@ -44,16 +44,16 @@ enum Link {
     Security(LsmLinkId),
 }
 
-type Attempt = fn(&mut Ebpf, &Btf) -> Result<Opens, String>;
+type Attempt = fn(&mut Ebpf, &Btf, usize) -> Result<Opens, String>;
 
 impl Opens {
-    /// Attaches whichever program the kernel grants and runs; otherwise why it runs none.
-    pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf) -> Result<Self, String> {
+    /// Attaches whichever program the kernel grants and runs, and `copies` of it; otherwise why it runs none.
+    pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Self, String> {
         let mut own: Array<MapData, u32> =
             map(ebpf, "OPENED_PROBE").map_err(|error| error.to_string())?;
         let mut reasons = Vec::new();
         for attempt in [function as Attempt, security] {
-            match attempt(ebpf, btf) {
+            match attempt(ebpf, btf, copies) {
                 Ok(opens) if fires(&mut own) => return Ok(opens),
                 Ok(mut opens) => {
                     opens.detach(ebpf);
@@ -66,8 +66,8 @@ impl Opens {
     }
 
     /// Names of the programs, which are copies of one another.
-    pub(super) fn programs(&self) -> impl ExactSizeIterator<Item = &'static str> + use<> {
-        self.programs.into_iter()
+    pub(super) fn programs(&self) -> &[&'static str] {
+        &self.programs
     }
 
     /// Takes it away.
@@ -89,23 +89,23 @@ impl Opens {
     }
 }
 
-fn function(ebpf: &mut Ebpf, btf: &Btf) -> Result<Opens, String> {
+fn function(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Opens, String> {
     const HOOK: &str = "fentry security_file_open";
-    all(ebpf, HOOK, FUNCTIONS, |program| {
+    all(ebpf, HOOK, FUNCTIONS.iter().take(copies), |program| {
         let program: &mut FEntry = program.try_into().map_err(words)?;
         program.load(FUNCTION, btf).map_err(words)?;
         program.attach().map(Link::Function).map_err(words)
     })
 }
 
-fn security(ebpf: &mut Ebpf, btf: &Btf) -> Result<Opens, String> {
+fn security(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Opens, String> {
     const HOOK: &str = "lsm file_open";
     if !is_security_module() {
         return Err(format!(
             "{HOOK}: bpf is not among the active security modules"
         ));
     }
-    all(ebpf, HOOK, SECURITY_HOOKS, |program| {
+    all(ebpf, HOOK, SECURITY_HOOKS.iter().take(copies), |program| {
         let program: &mut Lsm = program.try_into().map_err(words)?;
         program.load(SECURITY_HOOK, btf).map_err(words)?;
         program.attach().map(Link::Security).map_err(words)
@@ -116,21 +116,24 @@ fn security(ebpf: &mut Ebpf, btf: &Btf) -> Result<Opens, String> {
 fn all(
     ebpf: &mut Ebpf,
     hook: &'static str,
-    programs: Copies,
+    programs: impl Iterator<Item = &'static &'static str>,
     attach: impl Fn(&mut Program) -> Result<Link, String>,
 ) -> Result<Opens, String> {
     let mut opens = Opens {
         hook,
+        programs: Vec::new(),
         links: Vec::new(),
-        programs,
     };
-    for name in programs {
+    for &name in programs {
         let program = ebpf.program_mut(name);
         let attached = program
             .ok_or("no such program".to_owned())
             .and_then(&attach);
         match attached {
-            Ok(link) => opens.links.push((name, link)),
+            Ok(link) => {
+                opens.programs.push(name);
+                opens.links.push((name, link));
+            }
             Err(why) => {
                 opens.detach(ebpf);
                 return Err(format!("{hook}: {why}"));
