@@ -151,11 +151,13 @@ fn running(child: &mut Child, work: &Path) -> Result<String> {
     bail!("no container ran")
 }
 
-/// True where a process is in the control group of that container.
+/// True where a process is in the control group of that container. One that has ended has no program any more: the first
+/// process of the machine takes its time to wait for those that nobody else does.
 fn has_processes(id: &str) -> Result<bool> {
     for entry in fs::read_dir("/proc")? {
-        let path = entry?.path().join("cgroup");
-        if fs::read_to_string(path).is_ok_and(|text| text.contains(id)) {
+        let process = entry?.path();
+        let is_in = fs::read_to_string(process.join("cgroup")).is_ok_and(|text| text.contains(id));
+        if is_in && fs::read_link(process.join("exe")).is_ok() {
             return Ok(true);
         }
     }
