@@ -30,9 +30,12 @@ impl Trace {
         self.gaps.is_empty()
     }
 
-    /// Events lost over all hooks.
+    /// Events lost over all hooks but the second source, without which a trace is complete.
     pub fn lost(&self) -> u64 {
-        self.hooks.iter().map(|hook| hook.lost).sum()
+        let second = self.second_source.hook.as_deref();
+        let hooks = self.hooks.iter();
+        let first = hooks.filter(|hook| Some(hook.name.as_str()) != second);
+        first.map(|hook| hook.lost).sum()
     }
 }
 
