@@ -4,11 +4,10 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use flate2::write::GzEncoder;
+use anyhow::{Context, Result};
 use rustix::fs::{Advice, fadvise};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -22,8 +21,6 @@ use crate::{cache, command, setup};
 
 /// Pairs that are measured.
 const PAIRS: usize = 5;
-/// Entries of the listing that is refused.
-const LISTED: usize = 10_000_000;
 
 pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
     let bench = Bench {
@@ -60,7 +57,6 @@ pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
     ] {
         rows.push(bench.memory(files, what)?);
     }
-    rows.push(bench.refusal()?);
     Ok(rows)
 }
 
@@ -130,25 +126,6 @@ impl Bench<'_> {
             ),
         })
     }
-
-    /// Five times the entries that are read of an image, in one layer.
-    fn refusal(&self) -> Result<Row> {
-        const REFUSED: i32 = 9;
-        let archive = self.work.path().join("listing.tar");
-        long_listing(&archive)?;
-        let start = Instant::now();
-        let mut child = self.xray(&archive, &[]).stderr(Stdio::null()).spawn()?;
-        let (status, peak) = command::wait_with_peak(&mut child)?;
-        let seconds = start.elapsed().as_secs_f64();
-        fs::remove_file(&archive).context("remove the archive")?;
-        ensure!(status.code() == Some(REFUSED), "it ended with {status}");
-        Ok(Row {
-            what: "peak memory of xray until ten million entries are refused",
-            value: format!("{:.0} MB", peak as f64 / 1e6),
-            aim: "640 MB",
-            from: format!("{seconds:.1} s; refused at two million"),
-        })
-    }
 }
 
 /// Pairs of seconds that two commands take, one after the other.
@@ -197,40 +174,18 @@ fn many_files(archive: &Path, files: usize) -> Result<()> {
     }
     tar.into_inner()?.flush()?;
     // At most some hundred megabytes.
-    let digest = Sha256::digest(fs::read(layer.path())?);
-    docker_archive(archive, layer.path(), &hex::encode(digest))
-}
-
-/// The same of ten million empty files, a listing that repeats itself in members of gzip.
-fn long_listing(archive: &Path) -> Result<()> {
-    const FILES: usize = 100_000;
-    let mut tar = tar::Builder::new(Vec::new());
-    for number in 0..FILES {
-        append(&mut tar, &format!("srv/{:03}/{number}", number / 1000), b"")?;
-    }
-    let mut listing = tar.into_inner()?;
-    // Without the mark of the end.
-    listing.truncate(FILES * 512);
-    let mut member = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    member.write_all(&listing)?;
-    let mut layer = tempfile::NamedTempFile::new_in(cache::dir()?)?;
-    layer.write_all(&member.finish()?.repeat(LISTED / FILES))?;
-    // It is refused long before it would be compared.
-    docker_archive(archive, layer.path(), &"0".repeat(64))
-}
-
-fn docker_archive(archive: &Path, layer: &Path, diff_id: &str) -> Result<()> {
+    let digest = hex::encode(Sha256::digest(fs::read(layer.path())?));
     let config = json!({
         "architecture": "amd64",
         "os": "linux",
         "config": {"Entrypoint": ["/srv/data/000/00/file-0.txt"]},
-        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{diff_id}")]},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{digest}")]},
     });
     let config = config.to_string();
     let name = format!("{}.json", hex::encode(Sha256::digest(&config)));
     let manifest = json!([{"Config": name, "RepoTags": ["files:latest"], "Layers": ["layer.tar"]}]);
     let mut out = tar::Builder::new(File::create(archive)?);
-    out.append_path_with_name(layer, "layer.tar")?;
+    out.append_path_with_name(layer.path(), "layer.tar")?;
     append(&mut out, &name, config.as_bytes())?;
     append(&mut out, "manifest.json", manifest.to_string().as_bytes())?;
     out.finish().context("write the archive")
