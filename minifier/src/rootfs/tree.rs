@@ -62,21 +62,24 @@ const ROOT: NodeId = NodeId(0);
 
 impl Default for RootFs {
     fn default() -> Self {
-        let meta = Metadata {
+        Self {
+            nodes: vec![implied_directory(0)],
+        }
+    }
+}
+
+/// An empty directory that no entry of the layer stands for.
+fn implied_directory(layer: usize) -> Node {
+    Node {
+        meta: Metadata {
             mode: 0o755,
             ..Metadata::default()
-        };
-        let kind = NodeKind::Directory {
+        },
+        kind: NodeKind::Directory {
             children: BTreeMap::new(),
             implied: true,
-        };
-        Self {
-            nodes: vec![Node {
-                meta,
-                kind,
-                layer: 0,
-            }],
-        }
+        },
+        layer,
     }
 }
 

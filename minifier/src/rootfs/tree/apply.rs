@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{MergeError, ROOT, RootFs};
+use super::{MergeError, ROOT, RootFs, implied_directory};
 use crate::rootfs::{
     EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata, Node, NodeId, NodeKind,
 };
@@ -159,15 +159,7 @@ impl RootFs {
                     });
                 }
                 _ => {
-                    let meta = Metadata {
-                        mode: 0o755,
-                        ..Metadata::default()
-                    };
-                    let kind = NodeKind::Directory {
-                        children: BTreeMap::new(),
-                        implied: true,
-                    };
-                    let id = self.push(layer, Node { meta, kind, layer })?;
+                    let id = self.push(layer, implied_directory(layer))?;
                     self.children_mut(at).insert(name.into(), id);
                     id
                 }
