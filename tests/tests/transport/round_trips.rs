@@ -145,6 +145,9 @@ impl RoundTrip {
         // The same bytes of gzip as the first time.
         assert_eq!(self.copy(&["docker-archive:d.tar", "oci:l3:four"]), digest);
         self.check("oci:l3").await;
+        for text in ["oci:l:one", "oci-archive:o.tar", "oci:l3"] {
+            done(self.folder.path(), &["validate", text]);
+        }
         done(self.folder.path(), &["validate", &self.back]);
         // Zstandard has the same diff IDs, other blobs.
         let zstd = self.copy(&["--compression", "zstd", &self.back, "oci:l:zstd"]);
