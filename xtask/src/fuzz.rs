@@ -44,7 +44,7 @@ pub fn run(targets: &[String], seconds: u32, jobs: usize) -> Result<()> {
     }
     let targets = if targets.is_empty() { &known } else { targets };
     let programs = build()?;
-    let failed: Vec<&str> = in_parallel(jobs, targets, |target| {
+    let failed: Vec<String> = in_parallel(jobs, targets, |target| {
         match fuzz(&programs, target, seconds) {
             Ok(summary) => {
                 println!("fuzz {target:<12} {summary}");
@@ -52,14 +52,18 @@ pub fn run(targets: &[String], seconds: u32, jobs: usize) -> Result<()> {
             }
             Err(error) => {
                 eprintln!("fuzz {target}: {error:#}");
-                Some(target.as_str())
+                let first = format!("{error:#}");
+                Some(format!(
+                    "{target}: {}",
+                    first.lines().next().unwrap_or_default()
+                ))
             }
         }
     })
     .into_iter()
     .flatten()
     .collect();
-    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    ensure!(failed.is_empty(), "{}", failed.join("\n"));
     Ok(())
 }
 

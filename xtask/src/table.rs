@@ -47,6 +47,8 @@ pub fn run(recipes: &[Recipe], given: Option<PathBuf>, write: bool) -> Result<()
             .with_context(|| format!("find {}", given.display()))?,
         None => program(Profile::Release)?,
     };
+    // The reports and the tags of the results have the same names in every run.
+    let _lock = cache::lock("table")?;
     let folder = cache::subdir("reports")?;
     let mut table = header();
     for recipe in recipes {

@@ -1,20 +1,19 @@
 //! `cargo xtask test`: everything the tests need, then the tests, tier by tier.
 
 use std::collections::BTreeMap;
+use std::io::stdout;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::cargo::{Profile, cargo, program};
 use crate::kernels::{self, Arch};
-use crate::tally::Tally;
-use crate::{build_ebpf, command, fixtures, fuzz, setup};
+use crate::phases::Phases;
+use crate::{build_ebpf, command, fixtures, fuzz, newcomer, setup};
 
 /// How long each fuzz target runs.
 const FUZZ_SECONDS: u32 = 60;
@@ -37,10 +36,13 @@ pub enum Tier {
     Kernels,
     /// Not told by names: the targets of `cargo xtask fuzz`, a minute each.
     Fuzz,
+    /// Not part of each change: set-up, demo, fixtures and kernels with an empty cache folder.
+    Newcomer,
 }
 
 impl Tier {
-    const ALL: [Self; 6] = [
+    /// What runs if no tier is named.
+    const EACH_CHANGE: [Self; 6] = [
         Self::Unit,
         Self::Privileged,
         Self::Browser,
@@ -65,7 +67,7 @@ impl Tier {
 
     /// Whether it consists of tests that cargo knows.
     fn has_tests(self) -> bool {
-        !matches!(self, Self::Kernels | Self::Fuzz)
+        !matches!(self, Self::Kernels | Self::Fuzz | Self::Newcomer)
     }
 
     /// How many of its tests run at a time.
@@ -86,23 +88,27 @@ impl Tier {
             Self::Docker => "docker",
             Self::Kernels => "kernels",
             Self::Fuzz => "fuzz",
+            Self::Newcomer => "newcomer",
         }
     }
 }
 
-/// Runs the tests whose name contains `filter`, of `tier` or of all.
+/// Runs the tests whose name contains `filter`, of `tier` or of all that belong to each change.
 pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
-    let tiers = tier.map_or(Tier::ALL.to_vec(), |tier| vec![tier]);
+    let tiers = tier.map_or(Tier::EACH_CHANGE.to_vec(), |tier| vec![tier]);
     let mut phases = Phases::default();
-    if tiers.iter().any(|tier| tier.has_tests()) {
-        return tests(&tiers, filter, phases);
+    let has_tests = tiers.iter().any(|tier| tier.has_tests());
+    if has_tests {
+        tests(&tiers, filter, &mut phases)?;
     }
-    let failed = tasks(&tiers, &mut phases)?;
-    report(&phases, None, failed)
+    if !has_tests || filter.is_none() {
+        tasks(&tiers, &mut phases);
+    }
+    phases.finish()
 }
 
-/// Runs the tests of `tiers` whose name contains `filter`; without one, the tiers that have none of their own too.
-fn tests(tiers: &[Tier], filter: Option<&str>, mut phases: Phases) -> Result<()> {
+/// Runs the tests of `tiers` whose name contains `filter`, after all that they need.
+fn tests(tiers: &[Tier], filter: Option<&str>, phases: &mut Phases) -> Result<()> {
     if *tiers == [Tier::Browser] {
         phases.run("set-up", setup::run_for_reports)?;
     } else if *tiers != [Tier::Unit] {
@@ -117,21 +123,9 @@ fn tests(tiers: &[Tier], filter: Option<&str>, mut phases: Phases) -> Result<()>
     }
     let program = phases.run("compile", compile)?;
     let tests = list(filter)?;
-    let mut tally = Tally::default();
-    let mut failed = Vec::new();
-    let mut test = |phases: &mut Phases, name: String, cargo: &mut Command| -> Result<()> {
-        if !phases.run_test(&name, || tally.run(cargo, &mut std::io::stdout()))? {
-            failed.push(name);
-        }
-        Ok(())
-    };
     if tiers.contains(&Tier::Unit) {
         let mut cargo = cargo(&["test", "--doc", "--no-fail-fast", "--"]);
-        test(
-            &mut phases,
-            "examples in the docs".to_owned(),
-            cargo.args(filter),
-        )?;
+        phases.run_tests("examples in the docs", cargo.args(filter), &mut stdout())?;
     }
     for tier in tiers {
         let Some(names) = tests.get(tier) else {
@@ -143,29 +137,27 @@ fn tests(tiers: &[Tier], filter: Option<&str>, mut phases: Phases) -> Result<()>
             .arg(format!("--test-threads={}", tier.threads()))
             .arg("--exact")
             .args(names);
-        test(&mut phases, format!("{} tests", tier.name()), &mut cargo)?;
+        phases.run_tests(&format!("{} tests", tier.name()), &mut cargo, &mut stdout())?;
     }
-    if filter.is_none() {
-        failed.extend(tasks(tiers, &mut phases)?);
-    }
-    report(&phases, Some(&tally), failed)
+    Ok(())
 }
 
-/// Runs those of `tiers` that have no tests of their own; what failed.
-fn tasks(tiers: &[Tier], phases: &mut Phases) -> Result<Vec<String>> {
-    let mut failed = Vec::new();
+/// Runs those of `tiers` that have no tests of their own.
+fn tasks(tiers: &[Tier], phases: &mut Phases) {
     for tier in tiers {
-        failed.extend(match tier {
-            Tier::Kernels => kernels(phases)?,
-            Tier::Fuzz => fuzz(phases)?,
-            Tier::Unit | Tier::Privileged | Tier::Browser | Tier::Docker => None,
-        });
+        match tier {
+            Tier::Kernels => phases.run_task("kernels", kernels),
+            Tier::Fuzz => {
+                phases.run_task("fuzz targets", || fuzz::run(&[], FUZZ_SECONDS, FUZZ_JOBS))
+            }
+            Tier::Newcomer => phases.run_task("newcomer", newcomer::run),
+            Tier::Unit | Tier::Privileged | Tier::Browser | Tier::Docker => {}
+        }
     }
-    Ok(failed)
 }
 
 /// Runs the guests of both machines side by side: the last of one kind would leave a processor idle.
-fn kernels(phases: &mut Phases) -> Result<Option<String>> {
+fn kernels() -> Result<()> {
     let run = |arch, versions: &[&str]| {
         kernels::run(&kernels::Options {
             arch,
@@ -178,37 +170,15 @@ fn kernels(phases: &mut Phases) -> Result<Option<String>> {
             write: false,
         })
     };
-    phases.run_task("kernels", || {
-        thread::scope(|scope| {
-            let arm64 = scope.spawn(|| run(Arch::Arm64, &["6.12"]).context("arm64"));
-            let amd64 = run(Arch::Amd64, &[]).context("amd64");
-            let arm64 = arm64.join().unwrap_or_else(|panic| resume_unwind(panic));
-            match (amd64, arm64) {
-                (Err(amd64), Err(arm64)) => bail!("{amd64:#}; {arm64:#}"),
-                (amd64, arm64) => amd64.and(arm64),
-            }
-        })
+    thread::scope(|scope| {
+        let arm64 = scope.spawn(|| run(Arch::Arm64, &["6.12"]).context("arm64"));
+        let amd64 = run(Arch::Amd64, &[]).context("amd64");
+        let arm64 = arm64.join().unwrap_or_else(|panic| resume_unwind(panic));
+        match (amd64, arm64) {
+            (Err(amd64), Err(arm64)) => bail!("{amd64:#}\n{arm64:#}"),
+            (amd64, arm64) => amd64.and(arm64),
+        }
     })
-}
-
-/// Runs the fuzz targets; what failed.
-fn fuzz(phases: &mut Phases) -> Result<Option<String>> {
-    phases.run_task("fuzz targets", || fuzz::run(&[], FUZZ_SECONDS, FUZZ_JOBS))
-}
-
-/// Prints what was done; an error where something failed or no test ran.
-fn report(phases: &Phases, tally: Option<&Tally>, failed: Vec<String>) -> Result<()> {
-    phases.print();
-    if let Some(tally) = tally {
-        println!("{} passed, {} failed", tally.passed, tally.failed);
-    }
-    if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
-    }
-    if tally.is_some_and(|tally| tally.passed == 0) {
-        bail!("no test ran");
-    }
-    Ok(())
 }
 
 /// Compiles the program and every test; gives the program's path.
@@ -241,54 +211,6 @@ fn by_tier(listing: &str, filter: &str) -> BTreeMap<Tier, Vec<String>> {
         }
     }
     tiers
-}
-
-/// What was done and how long it took.
-#[derive(Default)]
-struct Phases(Vec<(String, Duration, bool)>);
-
-impl Phases {
-    fn run<T>(&mut self, name: &str, phase: impl FnOnce() -> Result<T>) -> Result<T> {
-        eprintln!("\n==> {name}");
-        let start = Instant::now();
-        let result = phase();
-        self.0
-            .push((name.to_owned(), start.elapsed(), result.is_ok()));
-        result.with_context(|| name.to_owned())
-    }
-
-    /// Like [`Self::run`] for a phase that tells whether it passed.
-    fn run_test(&mut self, name: &str, phase: impl FnOnce() -> Result<bool>) -> Result<bool> {
-        let passed = self.run(name, phase)?;
-        if let Some(last) = self.0.last_mut() {
-            last.2 = passed;
-        }
-        Ok(passed)
-    }
-
-    /// Like [`Self::run`], and goes on where the phase fails: then it gives its name.
-    fn run_task(
-        &mut self,
-        name: &str,
-        phase: impl FnOnce() -> Result<()>,
-    ) -> Result<Option<String>> {
-        let passed = self.run_test(name, || match phase() {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                eprintln!("{name}: {error:#}");
-                Ok(false)
-            }
-        })?;
-        Ok((!passed).then(|| name.to_owned()))
-    }
-
-    fn print(&self) {
-        eprintln!();
-        for (name, took, passed) in &self.0 {
-            let state = if *passed { "ok" } else { "FAILED" };
-            eprintln!("{name:<24} {:>6.1} s  {state}", took.as_secs_f64());
-        }
-    }
 }
 
 #[cfg(test)]

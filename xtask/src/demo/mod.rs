@@ -26,6 +26,7 @@ pub fn run() -> Result<()> {
     let original_size = original.size()?;
 
     heading("3. The same image, smaller");
+    let _lock = cache::lock("demo")?;
     let folder = cache::subdir("demo")?.join("slim");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;

@@ -15,10 +15,12 @@ const FRESH: Duration = Duration::from_secs(24 * 3600);
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// See the module.
+/// See the module. Nobody else uses the folder while this lives: apt refuses, and does not wait, if another one holds its
+/// locks, and `apt-cache` must not read lists that are being replaced.
 pub(super) struct Apt {
     root: PathBuf,
     architecture: &'static str,
+    _lock: cache::Lock,
 }
 
 impl Apt {
@@ -29,11 +31,17 @@ impl Apt {
         architecture: &'static str,
         suites: &[impl AsRef<str>],
     ) -> Result<Self> {
-        let root = cache::subdir(&format!("kernels/apt/{name}-{architecture}"))?;
+        let folder = format!("kernels/apt/{name}-{architecture}");
+        let lock = cache::lock(&folder)?;
+        let root = cache::subdir(&folder)?;
         for folder in ["lists/partial", "archives/partial"] {
             fs::create_dir_all(root.join(folder))?;
         }
-        let apt = Self { root, architecture };
+        let apt = Self {
+            root,
+            architecture,
+            _lock: lock,
+        };
         let sources = sources(&mirrors()?, suites);
         let file = apt.root.join("sources.list");
         let stamp = apt.root.join("updated");

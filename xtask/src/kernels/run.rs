@@ -78,7 +78,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let failed = table.failures();
     if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
+        bail!("{}", failed.join("\n"));
     }
     Ok(())
 }

@@ -63,14 +63,16 @@ impl<'a> Table<'a> {
         self.with_head(&lines)
     }
 
-    /// What is not as it should be, by kernel and row.
+    /// What is not as it should be, by kernel and row, each with what the machine said of it.
     pub(super) fn failures(&self) -> Vec<String> {
         let of = |(machine, outcome): &(Machine<'_>, Outcome)| -> Vec<String> {
             match &outcome.rows {
-                Err(_) => vec![machine.to_string()],
+                Err(error) => vec![format!("{machine}: {error:#}")],
                 Ok(rows) => {
                     let failed = rows.iter().filter(|row| !row.passed);
-                    let named = |row: &Row| format!("{} on {}", row.name, machine.kernel.release);
+                    let named = |row: &Row| {
+                        format!("{} on {}: {}", row.name, machine.kernel.release, row.text)
+                    };
                     failed.map(named).collect()
                 }
             }

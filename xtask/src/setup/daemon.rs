@@ -27,6 +27,10 @@ pub(super) fn ensure_running() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("no Docker daemon answers: start it, or run this as root");
     }
+    let _lock = cache::lock("dockerd")?;
+    if docker::daemon_answers() {
+        return Ok(());
+    }
     forget_dead_daemon()?;
     let log_path = cache::dir()?.join("dockerd.log");
     let log = File::create(&log_path).with_context(|| format!("create {}", log_path.display()))?;

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command;
+use crate::{cache, command};
 
 /// What a package is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,14 +87,11 @@ pub(super) fn install_missing() -> Result<()> {
 
 /// Installs what is missing of `groups`.
 pub(super) fn install_missing_for(groups: &[Group]) -> Result<()> {
-    let installed = installed_packages();
-    let missing: Vec<&str> = NEEDS
-        .iter()
-        .filter(|need| groups.contains(&need.group))
-        .filter(|need| !installed.contains(need.package))
-        .filter(|need| !need.or_program.is_some_and(on_path))
-        .map(|need| need.package)
-        .collect();
+    if missing(groups).is_empty() {
+        return Ok(());
+    }
+    let _lock = cache::lock("packages")?;
+    let missing = missing(groups);
     if missing.is_empty() {
         return Ok(());
     }
@@ -112,6 +109,18 @@ pub(super) fn install_missing_for(groups: &[Group]) -> Result<()> {
     install(&missing)
 }
 
+/// What is missing of `groups`.
+fn missing(groups: &[Group]) -> Vec<&'static str> {
+    let installed = installed_packages();
+    NEEDS
+        .iter()
+        .filter(|need| groups.contains(&need.group))
+        .filter(|need| !installed.contains(need.package))
+        .filter(|need| !need.or_program.is_some_and(on_path))
+        .map(|need| need.package)
+        .collect()
+}
+
 fn install(packages: &[&str]) -> Result<()> {
     command::capture(
         apt_get()
@@ -125,7 +134,9 @@ fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command
         .env("DEBIAN_FRONTEND", "noninteractive")
-        .args(["-q", "-o", "Dpkg::Use-Pty=0"]);
+        .args(["-q", "-o", "Dpkg::Use-Pty=0"])
+        // Unattended upgrades of a machine that has just started hold it for some minutes.
+        .args(["-o", "DPkg::Lock::Timeout=600"]);
     command
 }
 
