@@ -73,7 +73,7 @@ pub fn lock(name: &str) -> Result<Lock> {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                eprintln!("waiting for another process that prepares {name}");
+                eprintln!("waiting until {name} is free");
                 file.lock()?;
             }
             Err(TryLockError::Error(error)) => return Err(error),
