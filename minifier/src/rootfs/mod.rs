@@ -11,6 +11,6 @@ mod tree;
 pub use changes::{Change, Changes};
 pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, read_after};
 pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};
-pub use path::{ImagePath, escape_bytes};
+pub use path::{ImagePath, compare_paths, escape_bytes};
 pub use resolve::{End, Resolution};
 pub use tree::{MergeError, RootFs};

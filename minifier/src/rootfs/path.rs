@@ -1,5 +1,6 @@
 //! [`ImagePath`]: a path inside an image. Bytes, absolute, normalised; never a host path by accident.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -111,21 +112,25 @@ impl ImagePath {
 
 /// Component-wise order: a directory comes right before what it holds.
 impl Ord for ImagePath {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        // The same as to compare components, without taking the paths apart: a slash ends a component, so that it
-        // counts less than any byte of a longer one.
-        let (a, b) = (&*self.0, &*other.0);
-        match a.iter().zip(b).find(|(a, b)| a != b) {
-            Some((b'/', _)) => std::cmp::Ordering::Less,
-            Some((_, b'/')) => std::cmp::Ordering::Greater,
-            Some((a, b)) => a.cmp(b),
-            None => a.len().cmp(&b.len()),
-        }
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare_paths(&self.0, &other.0)
+    }
+}
+
+/// The order of [`ImagePath`]s, by their bytes.
+pub fn compare_paths(a: &[u8], b: &[u8]) -> Ordering {
+    // The same as to compare components, without taking the paths apart: a slash ends a component, so that it counts
+    // less than any byte of a longer one.
+    match a.iter().zip(b).find(|(a, b)| a != b) {
+        Some((b'/', _)) => Ordering::Less,
+        Some((_, b'/')) => Ordering::Greater,
+        Some((a, b)) => a.cmp(b),
+        None => a.len().cmp(&b.len()),
     }
 }
 
 impl PartialOrd for ImagePath {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }

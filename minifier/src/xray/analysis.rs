@@ -63,7 +63,8 @@ pub fn xray(
     let dockerfile = dockerfile(config, &merged);
     let layers = layers(image, &scan, &merged, &dockerfile);
     let efficiency = efficiency(&merged);
-    let contents = contents(&scan, &merged, &read.owners);
+    let base: Vec<bool> = layers.iter().map(|layer| layer.base).collect();
+    let contents = contents(&scan, &merged, &read.owners, &base);
     let (binaries, broken) = binaries(&scan, &merged, &read.owners);
     let waste = waste(&Sources {
         scan: &scan,

@@ -109,7 +109,7 @@ fn docker_files_are_those_of_find() {
             xray.layers.iter().map(|layer| layer.size).sum::<u64>(),
             xray.image.size
         );
-        assert_eq!(xray.contents.tree.size, xray.image.visible_size);
+        assert_eq!(xray.contents.tree.sizes[0], xray.image.visible_size);
     }
 }
 

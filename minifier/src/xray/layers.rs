@@ -4,8 +4,10 @@
 //! wasted is exactly what the layers hold and the merged tree does not show. `dive` adds up every path over all layers
 //! and takes the smallest version as the useful one, so that a file that is overwritten or removed counts more than
 //! once (its issue 684); where every hidden file is hidden by one of the same size both give the same.
-
-use std::collections::BTreeMap;
+//!
+//! What the layers above the lowest waste is charged to the layer that ships a path again: a `chown` of a file of the
+//! base makes no byte of these layers invisible, but all that it adds was there before. A file of the base that is
+//! removed is nobody's fault but the base's.
 
 use super::merged::{LayerChanges, Merged};
 use super::model::{DockerfileStep, Efficiency, LayerInfo, WastedPath};
@@ -67,24 +69,34 @@ pub(crate) fn layers(
 /// How much of what ships is to be seen.
 pub(crate) fn efficiency(merged: &Merged) -> Efficiency {
     let (mut total, mut wasted, mut user_total, mut user_wasted) = (0u64, 0u64, 0u64, 0u64);
-    let mut by_path: BTreeMap<&ImagePath, u64> = BTreeMap::new();
-    for body in &merged.bodies {
-        let size = body.content.size;
-        let user = body.content.layer > 0;
-        total = total.saturating_add(size);
-        if user {
-            user_total = user_total.saturating_add(size);
-        }
-        if !body.visible && size > 0 {
-            wasted = wasted.saturating_add(size);
-            if user {
-                user_wasted = user_wasted.saturating_add(size);
+    let mut paths: Vec<(&ImagePath, u64)> = Vec::new();
+    for versions in merged.bodies.chunk_by(|a, b| a.path == b.path) {
+        let mut hidden = 0u64;
+        // Bytes of the lowest layer that a layer above it may ship again.
+        let mut replaced = 0;
+        for body in versions {
+            let size = body.content.size;
+            total = total.saturating_add(size);
+            if !body.visible {
+                hidden = hidden.saturating_add(size);
             }
-            let sum = by_path.entry(&body.path).or_default();
-            *sum = sum.saturating_add(size);
+            if body.content.layer == 0 {
+                replaced = if body.visible { 0 } else { size };
+            } else {
+                user_total = user_total.saturating_add(size);
+                let charged = if body.visible {
+                    size.min(replaced)
+                } else {
+                    size
+                };
+                user_wasted = user_wasted.saturating_add(charged);
+            }
+        }
+        if hidden > 0 {
+            wasted = wasted.saturating_add(hidden);
+            paths.push((&versions[0].path, hidden));
         }
     }
-    let mut paths: Vec<(&ImagePath, u64)> = by_path.into_iter().collect();
     paths.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     paths.truncate(MAX_PATHS);
     let part = |part: u64, whole: u64, empty: f64| match whole {
@@ -94,6 +106,7 @@ pub(crate) fn efficiency(merged: &Merged) -> Efficiency {
     Efficiency {
         score: part(total - wasted, total, 1.0),
         wasted_bytes: wasted,
+        user_wasted_bytes: user_wasted,
         user_wasted_percent: part(user_wasted, user_total, 0.0),
         wasted_paths: paths
             .into_iter()

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::model::Mark;
+use super::rows::Rows;
 use super::scan::Scan;
 use crate::rootfs::{ContentRef, EntryKind, ImagePath, LayerIndex, NodeId, RootFs};
 
@@ -18,6 +20,8 @@ pub(crate) struct Merged {
     pub(crate) bodies: Vec<Body>,
     /// Every path of a regular file in the merged tree, in order.
     pub(crate) files: Vec<VisibleFile>,
+    /// What layers did to paths, by path, then by layer.
+    pub(crate) rows: Vec<Row>,
     /// Entries that could not be merged.
     pub(crate) problems: Vec<String>,
 }
@@ -50,6 +54,20 @@ pub(crate) struct Body {
     pub(crate) visible: bool,
 }
 
+/// What a layer did to a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) path: ImagePath,
+    pub(crate) layer: u32,
+    pub(crate) mark: Mark,
+    /// Whether a later entry hides it; of a file, whether nothing shows its bytes.
+    pub(crate) hidden: bool,
+    /// Bytes of a file.
+    pub(crate) size: u64,
+    /// Where the layer has the content of a file.
+    pub(crate) at: Option<u64>,
+}
+
 /// A path of a regular file in the merged tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VisibleFile {
@@ -65,16 +83,19 @@ impl Merged {
     pub(crate) fn new(scan: &mut Scan) -> Self {
         let mut merged = Self::default();
         let mut alive = vec![true];
-        for (layer, scanned) in scan.layers.iter_mut().enumerate() {
-            let index = std::mem::take(&mut scanned.index);
-            merged.apply(layer, index, &mut alive);
+        for layer in 0..scan.layers.len() {
+            let index = std::mem::take(&mut scan.layers[layer].index);
+            merged.apply(layer, index, &mut alive, scan);
         }
         merged.list_files();
+        merged.hide_rows();
         merged
     }
 
-    fn apply(&mut self, layer: usize, index: LayerIndex, alive: &mut Vec<bool>) {
-        let (mut changes, hides) = self.changes(&index);
+    fn apply(&mut self, layer: usize, index: LayerIndex, alive: &mut Vec<bool>, scan: &Scan) {
+        let rows = Rows::new(&self.rootfs, layer, scan, index.entries.len());
+        let (mut changes, hides, mut rows) = self.changes(&index, rows);
+        self.rows.append(&mut rows);
         for entry in &index.entries {
             if let EntryKind::File(content) = entry.kind {
                 self.bodies.push(Body {
@@ -108,8 +129,8 @@ impl Merged {
         self.layers.push(changes);
     }
 
-    /// What a layer does to the tree so far, and whether it can hide anything.
-    fn changes(&self, index: &LayerIndex) -> (LayerChanges, bool) {
+    /// What a layer does to the tree so far, whether it can hide anything, and what it does to each path.
+    fn changes(&self, index: &LayerIndex, mut rows: Rows<'_>) -> (LayerChanges, bool, Vec<Row>) {
         let mut changes = LayerChanges::default();
         let mut hides = false;
         let mut seen = HashSet::new();
@@ -117,6 +138,9 @@ impl Merged {
             let (existing, below_a_file) = find(&self.rootfs, &entry.path);
             // A file of a lower layer becomes a directory where something lies below it.
             hides |= below_a_file;
+            if !matches!(entry.kind, EntryKind::Whiteout | EntryKind::OpaqueWhiteout) {
+                rows.add(entry, existing, below_a_file);
+            }
             match &entry.kind {
                 EntryKind::Whiteout => {
                     hides |= existing.is_some();
@@ -160,7 +184,8 @@ impl Merged {
                 changes.removed += below.saturating_sub(1);
             }
         }
-        (changes, hides)
+        let rows = rows.finish(index, &changes);
+        (changes, hides, rows)
     }
 
     fn list_files(&mut self) {
@@ -181,8 +206,26 @@ impl Merged {
         for body in &mut self.bodies {
             body.visible = visible.contains(&(body.content.layer, body.content.at));
         }
+        for row in &mut self.rows {
+            row.hidden = row.at.is_some_and(|at| !visible.contains(&(row.layer, at)));
+        }
         self.bodies
             .sort_by(|a, b| (&a.path, a.content).cmp(&(&b.path, b.content)));
+    }
+
+    /// Sorts the rows, and says which of those without content a later one of the same path hides.
+    fn hide_rows(&mut self) {
+        self.rows
+            .sort_by(|a, b| (&a.path, a.layer).cmp(&(&b.path, b.layer)));
+        for rows in self.rows.chunk_by_mut(|a, b| a.path == b.path) {
+            let mut later = None;
+            for row in rows.iter_mut().rev() {
+                // A directory that another layer has too is still to be seen, as is what only got another owner.
+                let kept = matches!(later, None | Some(Mark::Metadata));
+                row.hidden |= row.at.is_none() && row.mark != Mark::Removed && !kept;
+                later = Some(row.mark);
+            }
+        }
     }
 
     /// The bodies that layers have at a path, lowest layer first.

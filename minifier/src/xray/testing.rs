@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::model::{TreeKind, Xray};
 use super::{Analysis, XrayOptions, xray};
 use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest, media_type};
 use crate::transport::{BlobStore, StoredImage, TransportError};
@@ -61,6 +62,14 @@ pub(crate) fn analyse(image: &StoredImage) -> Analysis {
         ..XrayOptions::default()
     };
     xray(image, &options, &|_, _| {}).unwrap()
+}
+
+/// Files of the tree of all paths that are to be seen, each once.
+pub(crate) fn tree_files(xray: &Xray) -> u64 {
+    let tree = &xray.contents.tree;
+    let files =
+        (0..tree.count() as u32).filter(|&node| matches!(tree.kind(node), TreeKind::File(_)));
+    (files.count() - tree.hard_links.len()) as u64
 }
 
 /// A zip of stored and deflated entries in turn.

@@ -252,7 +252,7 @@ fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
                 .unwrap_or_default(),
         ))
     };
-    let is = kind(scan, &file.path, file.content);
+    let is = kind(scan, || file.path.clone(), file.content);
     prefix(AptLists, "/var/lib/apt/lists")
         .or_else(|| prefix(AptArchives, "/var/cache/apt"))
         .or_else(|| prefix(ApkCache, "/var/cache/apk"))

@@ -143,6 +143,7 @@ pub(super) fn efficiency() -> Efficiency {
     Efficiency {
         score: 0.905_685,
         wasted_bytes: 21_400_000,
+        user_wasted_bytes: 21_400_000,
         user_wasted_percent: 0.143_7,
         wasted_paths: vec![
             path("/tmp/wheel.tar.gz", 20_000_000, &[1, 2], true),

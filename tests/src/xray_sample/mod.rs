@@ -68,8 +68,10 @@ pub fn clean() -> Xray {
     xray.binaries.unused.clear();
     xray.contents.duplicates.clear();
     xray.contents.duplicate_bytes = 0;
+    xray.contents.duplicate_documentation_bytes = 0;
     xray.efficiency.score = 1.0;
     xray.efficiency.wasted_bytes = 0;
+    xray.efficiency.user_wasted_bytes = 0;
     xray.efficiency.user_wasted_percent = 0.0;
     xray.efficiency.wasted_paths.clear();
     xray.problems.clear();

@@ -266,7 +266,8 @@ fn browser_narrow_window_does_not_scroll_sideways() {
 #[test]
 fn browser_copes_with_100_000_files() {
     let mut xray = xray_sample::xray();
-    xray.contents.tree = xray_sample::big_tree(100_000);
+    let layers = xray.layers.len() as u32;
+    (xray.contents.tree, xray.contents.by_layer) = xray_sample::big_tree(100_000, layers);
     let html = html(&xray);
     let mut page = Page::of(&html);
     let ready = page.value("Number(document.documentElement.dataset.ready)");

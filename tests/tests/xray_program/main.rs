@@ -2,6 +2,7 @@
 
 mod auditable;
 mod dive;
+mod layer;
 mod listing;
 
 use std::path::Path;

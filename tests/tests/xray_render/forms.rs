@@ -6,6 +6,7 @@ use minifier_tests::xray_sample;
 const SETTINGS: Settings = Settings {
     width: DEFAULT_WIDTH,
     details: Details::Full,
+    layer: None,
     created: jiff::Timestamp::UNIX_EPOCH,
 };
 

@@ -1,6 +1,6 @@
 //! The terminal: order, width, safety.
 
-use minifier::report::xray::{Details, terminal, terminal_comparison};
+use minifier::report::xray::{Details, terminal, terminal_comparison, terminal_layer};
 use minifier_tests::xray_sample;
 
 const ALL: [Details; 3] = [Details::Brief, Details::Normal, Details::Full];
@@ -13,6 +13,30 @@ fn report_for_80_columns() {
 #[test]
 fn full_report_for_120_columns() {
     insta::assert_snapshot!(terminal(&xray_sample::xray(), 120, Details::Full));
+}
+
+#[test]
+fn files_of_a_layer_for_80_columns() {
+    let text = |layer| terminal_layer(&xray_sample::xray(), layer, 80, Details::Normal);
+    insta::assert_snapshot!(text(1).expect("the sample has it"));
+    assert_eq!(text(4), None);
+}
+
+#[test]
+fn files_of_a_layer_are_the_largest_and_all_with_details() {
+    let mut xray = xray_sample::xray();
+    (xray.contents.tree, xray.contents.by_layer) = xray_sample::big_tree(4000, 4);
+    let text = |details| terminal_layer(&xray, 2, 80, details).expect("the layer is there");
+    let normal = text(Details::Normal);
+    assert!(normal.contains("\n1000 PATHS\n"), "{normal}");
+    assert!(
+        normal.ends_with("  and 900 more paths (--details)\n"),
+        "{normal}"
+    );
+    let full = text(Details::Full);
+    let paths = full.lines().filter(|line| line.starts_with("  A  "));
+    assert_eq!(paths.count(), 1000);
+    assert!(full.starts_with(normal.rsplit_once("  and ").expect("it is there").0));
 }
 
 #[test]
@@ -46,6 +70,7 @@ fn nothing_of_an_image_acts_on_the_terminal() {
         for text in [
             terminal(&xray_sample::xray(), 80, details),
             terminal_comparison(&xray_sample::comparison(), 80, details),
+            terminal_layer(&xray_sample::xray(), 3, 80, details).expect("the sample has it"),
         ] {
             let bad = text
                 .chars()

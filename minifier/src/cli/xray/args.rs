@@ -19,6 +19,8 @@ Examples:
   A gate in CI, with a summary for the job and findings for code scanning
       minifier xray --target app:$SHA --ci --max-size 150MB --output text \\
           --output markdown=summary.md --output sarif=app.sarif
+  What a layer added, changed and removed
+      minifier xray --target app:latest --layer 4 --details
   What changed
       minifier xray --compare app:latest app:slim
   A bill of materials
@@ -51,6 +53,10 @@ pub(in crate::cli) struct XrayArgs {
     /// Show the summary, the gate and what to do only in text
     #[arg(long)]
     pub(super) brief: bool,
+
+    /// Show the files of one layer in text, largest first: what it added, changed or removed (0 is the lowest)
+    #[arg(long, value_name = "N", conflicts_with_all = ["brief", "compare"])]
+    pub(super) layer: Option<usize>,
 
     /// Platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
     #[arg(long)]

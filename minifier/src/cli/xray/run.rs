@@ -160,7 +160,11 @@ fn settings(args: &XrayArgs, xray: &Xray) -> Result<Settings, CliError> {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
         (size.ws_col > 0).then(|| usize::from(size.ws_col))
     };
+    if let Some(layer) = args.layer.filter(|&layer| layer >= xray.layers.len()) {
+        return Err(no_layer(layer, xray.layers.len()));
+    }
     Ok(Settings {
+        layer: args.layer,
         width: match io::stdout().is_terminal() {
             true => columns().unwrap_or(DEFAULT_WIDTH),
             false => DEFAULT_WIDTH,
@@ -172,6 +176,16 @@ fn settings(args: &XrayArgs, xray: &Xray) -> Result<Settings, CliError> {
         },
         created: sbom_time(xray, epoch.as_deref()).map_err(|e| CliError::new(Exit::Usage, e))?,
     })
+}
+
+/// The image does not have the layer that is asked for.
+fn no_layer(layer: usize, layers: usize) -> CliError {
+    let error = anyhow!("show the files of layer {layer}: the image has {layers} layers");
+    let error = CliError::new(Exit::Usage, error);
+    match layers.checked_sub(1) {
+        Some(last) => error.hint(format!("layers are numbered from 0, the lowest, to {last}")),
+        None => error,
+    }
 }
 
 /// Renders and writes every form.

@@ -10,7 +10,7 @@ use crate::xray::model::{Comparison, Xray};
 
 use super::{
     Details, comparison_json, cyclonedx, html, html_comparison, markdown, markdown_comparison,
-    sarif, spdx, terminal, terminal_comparison, xray_json,
+    sarif, spdx, terminal, terminal_comparison, terminal_layer, xray_json,
 };
 
 /// A form of a report.
@@ -52,6 +52,8 @@ pub struct Settings {
     pub width: usize,
     /// How much [`Form::Text`] shows.
     pub details: Details,
+    /// The layer of which [`Form::Text`] shows the files, in place of the whole report; one that the image has.
+    pub layer: Option<usize>,
     /// The time that bills of materials bear, see [`sbom_time`](super::sbom_time).
     pub created: Timestamp,
 }
@@ -79,7 +81,10 @@ impl Form {
     /// An analysis in this form.
     pub fn render(self, xray: &Xray, settings: &Settings) -> String {
         match self {
-            Self::Text => terminal(xray, settings.width, settings.details),
+            Self::Text => settings
+                .layer
+                .and_then(|layer| terminal_layer(xray, layer, settings.width, settings.details))
+                .unwrap_or_else(|| terminal(xray, settings.width, settings.details)),
             Self::Json => xray_json(xray),
             Self::Markdown => markdown(xray),
             Self::Sarif => sarif(xray),

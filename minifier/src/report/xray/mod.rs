@@ -19,4 +19,4 @@ pub use json::{comparison_json, comparison_schema, xray_json, xray_schema};
 pub use markdown::{LIMIT as MARKDOWN_LIMIT, markdown, markdown_comparison};
 pub use sarif::sarif;
 pub use sbom::{SbomTimeError, cyclonedx, sbom_time, spdx};
-pub use terminal::{DEFAULT_WIDTH, Details, terminal, terminal_comparison};
+pub use terminal::{DEFAULT_WIDTH, Details, terminal, terminal_comparison, terminal_layer};

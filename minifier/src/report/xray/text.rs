@@ -66,14 +66,19 @@ fn is_unsafe(c: char) -> bool {
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
 }
 
-/// `text` cut in its middle to `width` columns, so that a file name at the end stays to be seen.
+/// A path cut in its middle to `width` columns. Its last component stays whole if it fits: it is what people look for.
 pub(crate) fn shorten(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width {
         return Cow::Borrowed(text);
     }
     let keep = width.saturating_sub(1);
-    let (front, back) = (keep / 3, keep - keep / 3);
-    let head: String = take_width(text.chars(), front);
+    let last = text.rfind('/').map_or(0, |slash| text[slash..].width());
+    let back = if last <= keep {
+        last.max(keep - keep / 3)
+    } else {
+        keep - keep / 3
+    };
+    let head: String = take_width(text.chars(), keep - back);
     let tail: String = take_width(text.chars().rev(), back).chars().rev().collect();
     Cow::Owned(format!("{head}…{tail}"))
 }
@@ -161,6 +166,14 @@ mod tests {
         assert_eq!(
             shorten("/usr/lib/python3/dist-packages/module.py", 20),
             "/usr/l…ages/module.py".replace("/usr/l…ages", "/usr/l…ges")
+        );
+        assert_eq!(
+            shorten("/usr/lib/python3/dist-packages/a-module-name.py", 20),
+            "/u…/a-module-name.py"
+        );
+        assert_eq!(
+            shorten("/usr/lib/python3/dist-packages/x.py", 12),
+            "/us…ges/x.py"
         );
         assert_eq!(shorten("/a", 2), "/a");
         for width in 0..12 {

@@ -31,16 +31,27 @@ pub(crate) fn character(image: &ImageInfo) -> String {
     parts.join(", ")
 }
 
-/// The efficiency as a sentence.
-pub(crate) fn efficiency(efficiency: &Efficiency) -> String {
+/// What the score is a part of, to be read after it.
+pub(crate) const EFFICIENCY: &str = "of the shipped bytes are used";
+
+/// What is wasted, as a sentence for people who have not read about layers.
+pub(crate) fn wasted(efficiency: &Efficiency) -> String {
     if efficiency.wasted_bytes == 0 {
-        return format!("{}; nothing is hidden", percent(efficiency.score));
+        return "no layer replaces or removes files of a lower one".to_owned();
     }
     format!(
-        "{}; {} ship and are hidden ({} of what the layers above the lowest add)",
-        percent(efficiency.score),
+        "{} ship although later layers replace or remove them; of what the layers above the lowest add, {} is wasted",
         size(efficiency.wasted_bytes),
         percent(efficiency.user_wasted_percent),
+    )
+}
+
+/// The efficiency as a sentence.
+pub(crate) fn efficiency(efficiency: &Efficiency) -> String {
+    format!(
+        "{} {EFFICIENCY}; {}",
+        percent(efficiency.score),
+        wasted(efficiency)
     )
 }
 

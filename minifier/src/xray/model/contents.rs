@@ -3,57 +3,28 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{FileTree, LayerFiles};
+
 /// What the merged tree holds.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Contents {
-    /// The tree: every directory, and the files that are large enough to be seen; the rest of a directory in one node.
-    pub tree: TreeNode,
+    /// Every path, of the merged tree and of all layers.
+    pub tree: FileTree,
+    /// What each layer did to which paths, lowest first.
+    pub by_layer: Vec<LayerFiles>,
     /// Largest files, largest first.
     pub largest_files: Vec<LargeFile>,
     /// Largest directories with all that is below them, largest first; those that are but the way to one are left out.
     pub largest_directories: Vec<Directory>,
     /// Files by kind, largest kind first.
     pub kinds: Vec<KindTotal>,
-    /// Files with the same content, largest waste first; hard links are one file.
+    /// Files with the same content, largest waste first; hard links are one file. Not those that are documentation:
+    /// every package brings its licence.
     pub duplicates: Vec<DuplicateGroup>,
     /// Bytes that all duplicates waste, those not listed too.
     pub duplicate_bytes: u64,
-}
-
-/// A node of the tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct TreeNode {
-    /// Last component; `/` for the root; empty for the rest of a directory.
-    pub name: String,
-    /// What it is.
-    pub kind: TreeNodeKind,
-    /// Bytes of files, with all that is below it.
-    pub size: u64,
-    /// Files, with all that are below it.
-    pub files: u64,
-    /// The layer that the entry comes from.
-    pub layer: usize,
-    /// Kind of a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file_kind: Option<FileKind>,
-    /// Package that a file belongs to, as in [`PackageInfo::id`](super::PackageInfo::id).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
-    /// Entries of a directory, largest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub children: Vec<TreeNode>,
-}
-
-/// What a node of the tree is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TreeNodeKind {
-    /// A directory.
-    Directory,
-    /// A file.
-    File,
-    /// Small files of a directory together.
-    Rest,
+    /// Those of them that are documentation: change logs, licences.
+    pub duplicate_documentation_bytes: u64,
 }
 
 /// What a file holds, told by its first bytes and its name.
@@ -90,6 +61,26 @@ pub enum FileKind {
     Binary,
     /// No bytes at all.
     Empty,
+}
+
+impl FileKind {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Program,
+        Self::Library,
+        Self::Object,
+        Self::Script,
+        Self::Code,
+        Self::Archive,
+        Self::Media,
+        Self::Documentation,
+        Self::Locale,
+        Self::Data,
+        Self::PackageManager,
+        Self::Text,
+        Self::Binary,
+        Self::Empty,
+    ];
 }
 
 /// A large file.

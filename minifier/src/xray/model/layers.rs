@@ -36,6 +36,17 @@ pub struct LayerInfo {
     pub base: bool,
 }
 
+impl LayerInfo {
+    /// The instruction, or why there is none, for people.
+    pub fn words(&self) -> &str {
+        match (self.instruction.as_str(), self.base) {
+            ("", true) => "(base image)",
+            ("", false) => "(not in the history)",
+            (instruction, _) => instruction,
+        }
+    }
+}
+
 /// How much of what ships is to be seen. Each byte that ships but is not visible counts once, whoever hid it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Efficiency {
@@ -43,7 +54,10 @@ pub struct Efficiency {
     pub score: f64,
     /// Bytes that ship but are not visible.
     pub wasted_bytes: u64,
-    /// Wasted bytes in layers above the lowest, divided by the bytes of these layers, 0 to 1.
+    /// Bytes that the layers above the lowest add in vain: those of their files that are not visible, and those that
+    /// replace as many bytes of the lowest layer, as a `chown` does. What they remove of the lowest does not count.
+    pub user_wasted_bytes: u64,
+    /// `user_wasted_bytes` divided by the bytes of these layers, 0 to 1.
     pub user_wasted_percent: f64,
     /// Paths that waste most, largest first.
     pub wasted_paths: Vec<WastedPath>,

@@ -6,6 +6,7 @@ mod advice;
 mod binaries;
 mod compare;
 mod contents;
+mod files;
 mod gate;
 mod image;
 mod layers;
@@ -15,9 +16,8 @@ mod security;
 pub use advice::{Confidence, Estimate, Recommendation, Saving, Waste, WasteKind};
 pub use binaries::{Binaries, Binary, BrokenNeed, Hardening, Linkage, Relro, UnusedLibrary};
 pub use compare::{Change, Comparison, FileChange, PackageChange, SideSummary, ValueChange};
-pub use contents::{
-    Contents, Directory, DuplicateGroup, FileKind, KindTotal, LargeFile, TreeNode, TreeNodeKind,
-};
+pub use contents::{Contents, Directory, DuplicateGroup, FileKind, KindTotal, LargeFile};
+pub use files::{FileTree, LayerFiles, LinkTarget, Mark, MarkedNode, Names, OtherKind, TreeKind};
 pub use gate::{GateReport, RuleOutcome, RuleResult};
 pub use image::{DistributionInfo, ImageInfo, Runtime, RuntimeKind};
 pub use layers::{DockerfileStep, Efficiency, LayerInfo, WastedPath};
@@ -30,7 +30,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of the layout of [`Xray`] and [`Comparison`].
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// One image, analysed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

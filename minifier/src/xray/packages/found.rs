@@ -87,7 +87,22 @@ impl Owners {
 
     /// The identifier of the package.
     pub(crate) fn id(&self, node: NodeId) -> Option<String> {
-        self.ids.get(*self.by_node.get(&node)?).cloned()
+        self.index(node).map(|index| self.name(index).to_owned())
+    }
+
+    /// How many packages there are.
+    pub(crate) fn count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The place of the package among all.
+    pub(crate) fn index(&self, node: NodeId) -> Option<usize> {
+        self.by_node.get(&node).copied()
+    }
+
+    /// The identifier of the package at a place.
+    pub(crate) fn name(&self, index: usize) -> &str {
+        &self.ids[index]
     }
 
     /// True where it belongs to any.

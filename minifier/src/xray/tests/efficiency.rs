@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::rootfs::tar::testing::Tar;
-use crate::xray::model::Xray;
+use crate::xray::model::{Mark, OtherKind, TreeKind, Xray};
 use crate::xray::testing::{analyse, image};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -42,8 +42,8 @@ fn act() -> impl Strategy<Value = Act> {
 #[derive(Default)]
 struct Reference {
     tree: BTreeMap<String, Option<usize>>,
-    /// Size and layer of every body there ever was.
-    bodies: Vec<(u64, usize)>,
+    /// Size, layer and path of every body there ever was.
+    bodies: Vec<(u64, usize, String)>,
 }
 
 impl Reference {
@@ -92,7 +92,8 @@ fn layer(reference: &mut Reference, number: usize, acts: &[Act]) -> Vec<u8> {
             Act::Remove => tar = tar.file(&whiteout(path), b""),
             Act::File(size) => {
                 reference.remove(path);
-                reference.bodies.push((u64::from(*size), number));
+                let body = (u64::from(*size), number, path.clone());
+                reference.bodies.push(body);
                 reference
                     .tree
                     .insert(path.clone(), Some(reference.bodies.len() - 1));
@@ -139,16 +140,30 @@ fn check(xray: &Xray, reference: &Reference, hides: &[u64]) {
     let hidden = |layers: &dyn Fn(usize) -> bool| -> u64 {
         let bodies = reference.bodies.iter().enumerate();
         bodies
-            .filter(|(id, (_, layer))| !visible.contains(id) && layers(*layer))
-            .map(|(_, (size, _))| size)
+            .filter(|(id, (_, layer, _))| !visible.contains(id) && layers(*layer))
+            .map(|(_, (size, ..))| size)
             .sum()
     };
-    let total: u64 = reference.bodies.iter().map(|(size, _)| size).sum();
+    let total: u64 = reference.bodies.iter().map(|(size, ..)| size).sum();
     let user: u64 = reference
         .bodies
         .iter()
-        .filter(|(_, layer)| *layer > 0)
-        .map(|(size, _)| size)
+        .filter(|(_, layer, _)| *layer > 0)
+        .map(|(size, ..)| size)
+        .sum();
+    // What is to be seen above the lowest layer, as far as it takes the place of bytes of that one.
+    let again: u64 = visible
+        .iter()
+        .map(|&id| &reference.bodies[id])
+        .filter(|(_, layer, _)| *layer > 0)
+        .map(|(size, _, path)| {
+            let mut lowest = reference.bodies.iter().enumerate();
+            let lowest = lowest.find(|(_, (_, layer, at))| *layer == 0 && at == path);
+            match lowest {
+                Some((id, (below, ..))) if !visible.contains(&id) => *size.min(below),
+                _ => 0,
+            }
+        })
         .sum();
     let wasted = hidden(&|_| true);
     assert_eq!(xray.problems, [""; 0]);
@@ -165,8 +180,9 @@ fn check(xray: &Xray, reference: &Reference, hides: &[u64]) {
     assert_eq!(xray.efficiency.score, part(total - wasted, total, 1.0));
     assert_eq!(
         xray.efficiency.user_wasted_percent,
-        part(hidden(&|layer| layer > 0), user, 0.0)
+        part(hidden(&|layer| layer > 0) + again, user, 0.0)
     );
+    assert!(xray.efficiency.user_wasted_bytes <= user);
     for (index, layer) in xray.layers.iter().enumerate() {
         assert_eq!(
             layer.hidden_size,
@@ -175,6 +191,7 @@ fn check(xray: &Xray, reference: &Reference, hides: &[u64]) {
         );
         assert_eq!(layer.hides_size, hides[index], "hidden by layer {index}");
     }
+    check_files(xray, reference);
     let listed: u64 = xray
         .efficiency
         .wasted_paths
@@ -182,6 +199,41 @@ fn check(xray: &Xray, reference: &Reference, hides: &[u64]) {
         .map(|path| path.bytes)
         .sum();
     assert_eq!(listed, wasted);
+}
+
+/// What the layers did, one after the other, gives the tree that is to be seen, and the bytes of each.
+fn check_files(xray: &Xray, reference: &Reference) {
+    let tree = &xray.contents.tree;
+    let mut paths = Vec::new();
+    tree.each_path(|_, path| paths.push(path.to_owned()));
+    let mut there: BTreeSet<u32> = BTreeSet::new();
+    for (layer, files) in xray.layers.iter().zip(&xray.contents.by_layer) {
+        let (mut size, mut hidden) = (0, 0);
+        for entry in files.entries() {
+            let path = &paths[entry.node as usize];
+            if entry.mark == Mark::Removed {
+                assert!(there.remove(&entry.node), "{path} was not there");
+                continue;
+            }
+            let new = there.insert(entry.node);
+            assert_eq!(new, entry.mark == Mark::Added, "{path}");
+            size += entry.size;
+            hidden += if entry.hidden { entry.size } else { 0 };
+        }
+        assert_eq!((size, hidden), (layer.size, layer.hidden_size));
+    }
+    let visible: BTreeSet<u32> = (1..tree.count() as u32)
+        .filter(|&node| tree.kind(node) != TreeKind::Other(OtherKind::Gone))
+        .collect();
+    let expected: BTreeSet<&str> = reference.tree.keys().map(String::as_str).collect();
+    let named = |nodes: &BTreeSet<u32>| -> Vec<&str> {
+        nodes
+            .iter()
+            .map(|&node| &paths[node as usize][1..])
+            .collect()
+    };
+    assert_eq!(named(&there), named(&visible));
+    assert_eq!(BTreeSet::from_iter(named(&visible)), expected);
 }
 
 proptest! {
@@ -217,7 +269,6 @@ fn an_overwrite_wastes_its_size_once() {
     assert_eq!(xray.efficiency.wasted_bytes, 1_000_000);
     // Where both versions have the same size dive is right.
     assert_eq!(xray.efficiency.score, 0.5);
-    assert_eq!(xray.efficiency.user_wasted_percent, 0.0);
     let removed = Tar::new().file(".wh.f", b"").bytes();
     let xray = analyse(&image(&[lower, upper, removed], serde_json::json!({}))).xray;
     assert_eq!(xray.efficiency.score, 0.0);
@@ -228,4 +279,43 @@ fn an_overwrite_wastes_its_size_once() {
         (2_000_000, &[0, 1, 2][..], true)
     );
     assert_eq!((xray.layers[1].changed, xray.layers[2].removed), (1, 1));
+}
+
+/// Bytes and part that the layers above the lowest waste.
+fn user_wasted(layers: &[Vec<u8>]) -> (u64, f64) {
+    let efficiency = analyse(&image(layers, serde_json::json!({})))
+        .xray
+        .efficiency;
+    (efficiency.user_wasted_bytes, efficiency.user_wasted_percent)
+}
+
+#[test]
+fn bytes_are_charged_to_the_layer_that_ships_a_path_again() {
+    let file = |name: &str, size| Tar::new().file(name, &vec![b'x'; size]).bytes();
+    let base = || file("f", 600);
+    // `chown` of a file of the base, beside 400 bytes of its own.
+    let chown = Tar::new()
+        .file("f", &[b'x'; 600])
+        .file("own", &[b'y'; 400])
+        .bytes();
+    assert_eq!(user_wasted(&[base(), chown.clone()]), (600, 0.6));
+    // Twice: the second of them hides the first, and the base's bytes ship again all the same.
+    assert_eq!(user_wasted(&[base(), chown, file("f", 600)]), (1200, 0.75));
+    // What is added is charged, not what is hidden.
+    assert_eq!(user_wasted(&[base(), file("f", 6)]), (6, 1.0));
+    assert_eq!(user_wasted(&[base(), file("f", 6000)]), (600, 0.1));
+    assert_eq!(
+        user_wasted(&[file("other", 9), file("f", 6), file("f", 6)]),
+        (6, 0.5)
+    );
+}
+
+#[test]
+fn a_removed_file_of_the_base_is_not_the_users_waste() {
+    let base = Tar::new().file("f", &[b'x'; 600]).bytes();
+    let layer = Tar::new()
+        .file(".wh.f", b"")
+        .file("own", &[b'y'; 400])
+        .bytes();
+    assert_eq!(user_wasted(&[base, layer]), (0, 0.0));
 }

@@ -2,5 +2,6 @@
 
 mod alpine;
 mod efficiency;
+mod files;
 mod hostile;
 mod planted;

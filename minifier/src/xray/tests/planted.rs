@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::rootfs::tar::testing::Tar;
 use crate::xray::compare;
 use crate::xray::model::{Change, FindingKind, Location, PackageKind, Severity, WasteKind, Xray};
-use crate::xray::testing::{analyse, image, zip};
+use crate::xray::testing::{analyse, image, tree_files, zip};
 
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
 MIIBSDCB+6ADAgECAhQnoGLXCNaiG+Kpk3eywC8Q5OylNjAFBgMrZXAwGjEYMBYG
@@ -276,8 +276,8 @@ fn duplicates_count_all_but_one_and_no_hard_links() {
     assert_eq!(xray.contents.duplicates.len(), 1);
     assert_eq!(
         (
-            xray.contents.tree.size,
-            xray.contents.tree.files,
+            xray.contents.tree.sizes[0],
+            tree_files(&xray),
             xray.image.files
         ),
         (20_000, 4, 4)

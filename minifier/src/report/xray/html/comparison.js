@@ -61,7 +61,40 @@ function drawFiles() {
     COMPARISON.files,
     { label: "Files", filter: (file) => file.path, choices: { label: "How", of: (file) => file.change, names: changes } }
   );
-  section("files", count(COMPARISON.files.length, "file") + " changed, " + COMPARISON.unchanged_files.toLocaleString("en") + " did not", table.node);
+  const title = count(COMPARISON.files.length, "file") + " changed, " + COMPARISON.unchanged_files.toLocaleString("en") + " did not";
+  if (!COMPARISON.files.length) return section("files", title);
+  return section("files", title, drawTree(), element("h3", { text: "As a table" }), table.node);
+}
+
+// The changed files in their directories, each with the sum of what is below it; largest difference first.
+function drawTree() {
+  const make = (text) => ({ text, from: 0, to: 0, counts: {}, children: new Map(), file: null });
+  const root = make("/");
+  for (const file of COMPARISON.files) {
+    let at = root;
+    const parts = file.path.split("/").filter(Boolean);
+    for (const [index, part] of parts.entries()) {
+      at.from += file.from_size;
+      at.to += file.to_size;
+      at.counts[file.change] = (at.counts[file.change] || 0) + 1;
+      // A path may be a file in one image and a directory in the other.
+      const key = index === parts.length - 1 ? part : part + "/";
+      if (!at.children.has(key)) at.children.set(key, make(key));
+      at = at.children.get(key);
+    }
+    at.file = file;
+    at.from = file.from_size;
+    at.to = file.to_size;
+  }
+  const weight = (item) => Math.abs(item.to - item.from);
+  const inside = (item) => [...item.children.values()].sort((a, b) => weight(b) - weight(a) || (a.text < b.text ? -1 : 1));
+  const below = (item) => (item.file ? null : () => inside(item));
+  const face = (item) => {
+    const mark = item.file ? element("span", { class: "tag " + item.file.change, text: item.file.change }) : null;
+    const note = Object.entries(item.counts).map(([change, number]) => number.toLocaleString("en") + " " + change).join(", ");
+    return folded(mark, item.text, note, difference(item.from, item.to));
+  };
+  return makeFolding("Changed files", inside(root), below, face);
 }
 
 function drawPackages() {

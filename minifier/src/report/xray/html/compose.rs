@@ -10,7 +10,11 @@ use crate::xray::model::{Comparison, Xray};
 
 const PAGE: &str = include_str!("page.html");
 const COMPARISON: &str = include_str!("comparison.html");
-const STYLE: &str = concat!(include_str!("style.css"), include_str!("files.css"));
+const STYLE: &str = concat!(
+    include_str!("style.css"),
+    include_str!("files.css"),
+    include_str!("folding.css")
+);
 const PAGE_SCRIPT: &str = concat!(
     include_str!("text.js"),
     include_str!("theme.js"),
@@ -19,6 +23,8 @@ const PAGE_SCRIPT: &str = concat!(
     include_str!("treemap.js"),
     include_str!("files.js"),
     include_str!("sections.js"),
+    include_str!("folding.js"),
+    include_str!("layers.js"),
     include_str!("security.js"),
     include_str!("search.js"),
     include_str!("main.js"),
@@ -27,6 +33,7 @@ const COMPARISON_SCRIPT: &str = concat!(
     include_str!("text.js"),
     include_str!("theme.js"),
     include_str!("table.js"),
+    include_str!("folding.js"),
     include_str!("comparison.js"),
 );
 

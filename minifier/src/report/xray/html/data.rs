@@ -1,4 +1,4 @@
-//! What the page's script works on: the data model with the tree in columns, and names for its kinds.
+//! What the page's script works on: the data model, and names for its kinds.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,10 @@ use serde::Serialize;
 use super::super::names;
 use super::super::text::identifier;
 use super::super::totals;
-use super::tree::{FILE_KINDS, TreeColumns};
 use crate::xray::model::{
     Binaries, BrokenNeed, Comparison, Directory, DockerfileStep, DuplicateGroup, Efficiency,
-    Estimate, GateReport, ImageInfo, KindTotal, LargeFile, LayerInfo, PackageKind, Packages,
-    Recommendation, Security, UnusedLibrary, Waste, Xray,
+    Estimate, FileKind, FileTree, GateReport, ImageInfo, KindTotal, LargeFile, LayerFiles,
+    LayerInfo, PackageKind, Packages, Recommendation, Security, UnusedLibrary, Waste, Xray,
 };
 
 /// An [`Xray`] for the page.
@@ -19,19 +18,21 @@ use crate::xray::model::{
 pub(super) struct PageData<'a> {
     minifier: &'a str,
     character: String,
-    efficiency_text: String,
+    wasted_text: String,
     findings_text: String,
     savings: u64,
     image: &'a ImageInfo,
     layers: &'a [LayerInfo],
     efficiency: &'a Efficiency,
     dockerfile: &'a [DockerfileStep],
-    tree: TreeColumns<'a>,
+    tree: &'a FileTree,
+    by_layer: &'a [LayerFiles],
     largest_files: &'a [LargeFile],
     largest_directories: &'a [Directory],
     kinds: &'a [KindTotal],
     duplicates: &'a [DuplicateGroup],
     duplicate_bytes: u64,
+    duplicate_documentation_bytes: u64,
     packages: &'a Packages,
     broken: &'a [BrokenNeed],
     unused: &'a [UnusedLibrary],
@@ -51,19 +52,21 @@ impl<'a> PageData<'a> {
         Self {
             minifier: &xray.minifier,
             character: totals::character(&xray.image),
-            efficiency_text: totals::efficiency(&xray.efficiency),
+            wasted_text: totals::wasted(&xray.efficiency),
             findings_text: totals::findings(&xray.security.findings),
             savings: xray.savings(),
             image: &xray.image,
             layers: &xray.layers,
             efficiency: &xray.efficiency,
             dockerfile: &xray.dockerfile,
-            tree: TreeColumns::new(&contents.tree),
+            tree: &contents.tree,
+            by_layer: &contents.by_layer,
             largest_files: &contents.largest_files,
             largest_directories: &contents.largest_directories,
             kinds: &contents.kinds,
             duplicates: &contents.duplicates,
             duplicate_bytes: contents.duplicate_bytes,
+            duplicate_documentation_bytes: contents.duplicate_documentation_bytes,
             packages: &xray.packages,
             broken,
             unused,
@@ -95,9 +98,9 @@ impl Names {
                 .iter()
                 .map(|w| (identifier(&w.kind), names::waste(w.kind)))
                 .collect(),
-            file_kinds: FILE_KINDS
-                .iter()
-                .map(|&kind| (identifier(&kind), names::files(kind)))
+            file_kinds: FileKind::ALL
+                .into_iter()
+                .map(|kind| (identifier(&kind), names::files(kind)))
                 .collect(),
         }
     }

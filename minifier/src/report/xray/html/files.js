@@ -64,12 +64,13 @@ function makeFiles(tree) {
 
   function describe(node) {
     const parts = [
-      tree.isRest(node) ? count(tree.files(node), "small file") + " of " + tree.path(tree.parent[node]) : tree.path(node),
+      tree.path(node),
       bytes(tree.size(node)) + " (" + percent(tree.size(node) / Math.max(tree.size(0), 1)) + ")",
     ];
     if (tree.isDirectory(node)) parts.push(count(tree.files(node), "file"));
     if (tree.kind(node)) parts.push(DATA.names.file_kinds[tree.kind(node)]);
-    if (!tree.isDirectory(node) && !tree.isRest(node)) parts.push("layer " + tree.layer(node));
+    if (tree.leads(node)) parts.push(tree.leads(node));
+    if (!tree.isDirectory(node)) parts.push("layer " + tree.layer(node));
     if (tree.package(node)) parts.push(tree.package(node));
     return parts.join(" · ");
   }
@@ -116,8 +117,7 @@ function makeFiles(tree) {
           wide: true,
           key: (node) => tree.name(node),
           cell: (node) => {
-            if (tree.isRest(node)) return element("i", { text: count(tree.files(node), "small file") });
-            if (!tree.isDirectory(node)) return name(tree.name(node));
+            if (!tree.isDirectory(node)) return element("div", {}, name(tree.name(node)), tree.leads(node) ? element("span", { class: "status", text: " " + tree.leads(node) }) : null);
             return element("button", { type: "button", class: "link", text: tree.name(node) + "/", onclick: () => enter(node) });
           },
         },
@@ -135,7 +135,6 @@ function makeFiles(tree) {
     const seen = new Map();
     if (state.byLayer) DATA.layers.forEach((layer) => seen.set("layer " + layer.index, LAYER_COLOURS[layer.index % LAYER_COLOURS.length]));
     else DATA.kinds.forEach((kind) => seen.set(DATA.names.file_kinds[kind.kind], KIND_COLOURS[kind.kind]));
-    if (!state.byLayer) seen.set("small files together", "--c-rest");
     legend.replaceChildren(
       ...[...seen].slice(0, 30).map(([text, variable]) => {
         const swatch = element("span", { class: "swatch" });
@@ -201,14 +200,16 @@ function makeFiles(tree) {
   });
 
   const section = byId("files");
-  section.append(
+  const parts = [
     heading("files", "Files"),
     element("div", { class: "row" }, way, switcher),
     element("div", { class: "stage" }, canvas, tip),
     selected,
     legend,
-    list
-  );
+    list,
+    DATA.tree.unlisted ? element("p", { class: "notice", text: count(DATA.tree.unlisted, "path") + " of the base image are not listed: the smallest of more than a million." }) : null,
+  ];
+  section.append(...parts.filter(Boolean));
   drawLegend();
   enter(0);
   return {

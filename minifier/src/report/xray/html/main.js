@@ -20,12 +20,12 @@ function start() {
   drawToDo();
   const tree = makeTree(DATA.tree);
   const files = makeFiles(tree);
-  drawLayers();
+  const layers = drawLayers(tree);
   drawWaste();
   const packages = drawPackages();
   const security = drawSecurity();
   drawImage();
-  setUpSearch(tree, files, packages, security);
+  setUpSearch(tree, files, layers, packages, security);
   byId("sections").append(
     ...SECTIONS.filter(([id]) => !byId(id).hidden).map(([id, text]) => element("li", {}, element("a", { href: "#" + id, text })))
   );

@@ -3,6 +3,5 @@
 
 mod compose;
 mod data;
-mod tree;
 
 pub use compose::{html, html_comparison};

@@ -4,7 +4,7 @@
 const MOST_FILES = 30;
 const MOST_OTHERS = 10;
 
-function setUpSearch(tree, files, packages, security) {
+function setUpSearch(tree, files, layers, packages, security) {
   const input = byId("search");
   const list = byId("results");
   let options = [];
@@ -24,9 +24,14 @@ function setUpSearch(tree, files, packages, security) {
     }
     const { nodes, total } = tree.search(text, MOST_FILES);
     for (const node of nodes) {
-      found.push({ kind: tree.isDirectory(node) ? "directory" : "file", text: tree.path(node), note: bytes(tree.size(node)), go: () => files.show(node) });
+      found.push(tree.isGone(node) ? hidden(node) : { kind: tree.word(node), text: tree.path(node), note: tree.leads(node) || bytes(tree.size(node)), go: () => files.show(node) });
     }
     return { found, more: total - nodes.length };
+  }
+
+  // What only a layer has is in the list of that layer.
+  function hidden(node) {
+    return { kind: "hidden", text: tree.path(node), note: "layer " + tree.layer(node), go: () => layers.show(tree.layer(node), tree.path(node)) };
   }
 
   function jump(id, table, text) {

@@ -1,5 +1,5 @@
 
-// The sections but for files, security and search.
+// The sections but for files, layers, security and search.
 
 function heading(id, text) {
   return element("h2", { id: id + "-title", text });
@@ -13,7 +13,7 @@ function drawOverview() {
   const image = DATA.image;
   const cards = [
     card("Size", bytes(image.size), count(DATA.layers.length, "layer") + ", " + bytes(image.stored_size) + " as stored"),
-    card("Efficiency", percent(DATA.efficiency.score), DATA.efficiency_text.split("; ").slice(1).join("; ")),
+    card("Efficiency", percent(DATA.efficiency.score) + " used", DATA.wasted_text),
     card("Files", image.files.toLocaleString("en"), bytes(image.visible_size) + " to be seen"),
     card("Findings", DATA.security.findings.length.toLocaleString("en"), DATA.findings_text, DATA.security.findings.some((f) => f.severity === "error") ? "bad" : ""),
   ];
@@ -68,71 +68,11 @@ function drawToDo() {
           {},
           element("h3", {}, item.title, item.saves > 0 ? element("span", { class: "tag saves", text: "saves " + bytes(item.saves) }) : null),
           element("ul", {}, item.evidence.map((text) => element("li", { text }))),
-          block(item.change)
+          block(item.change, "The change")
         )
       )
     )
   );
-}
-
-// Lines to be copied.
-function block(text) {
-  const made = element("pre", { tabindex: "0", role: "region", "aria-label": "The change" });
-  made.textContent = text.split("\n").map(shown).join("\n");
-  return made;
-}
-
-function drawLayers() {
-  const largest = Math.max(...DATA.layers.map((layer) => layer.size), 1);
-  byId("layers").append(
-    heading("layers", "Layers"),
-    makeTable(
-      [
-        { title: "#", number: true, cell: (layer) => String(layer.index) },
-        { title: "Size", number: true, key: (layer) => layer.size, cell: (layer) => bytes(layer.size) },
-        { title: "", cell: (layer) => sizeBar(layer, largest) },
-        { title: "Hidden", number: true, key: (layer) => layer.hidden_size, cell: (layer) => (layer.hidden_size ? bytes(layer.hidden_size) : "") },
-        { title: "Added", number: true, key: (layer) => layer.added, cell: (layer) => layer.added.toLocaleString("en") },
-        { title: "Changed", number: true, key: (layer) => layer.changed, cell: (layer) => layer.changed.toLocaleString("en") },
-        { title: "Removed", number: true, key: (layer) => layer.removed, cell: (layer) => layer.removed.toLocaleString("en") },
-        {
-          title: "Instruction",
-          wide: true,
-          cell: (layer) =>
-            element(
-              "div",
-              {},
-              layer.base ? element("span", { class: "tag base", text: "base" }) : null,
-              layer.instruction ? name(layer.instruction) : element("i", { text: "not in the history" }),
-              element("div", { class: "digest", text: layer.diff_id })
-            ),
-        },
-      ],
-      DATA.layers,
-      { label: "Layers" }
-    ).node
-  );
-  if (!DATA.dockerfile.length) return;
-  byId("layers").append(
-    element("h3", { text: "Dockerfile, from the history" }),
-    makeTable(
-      [
-        { title: "#", number: true, cell: (step) => String(DATA.dockerfile.indexOf(step)) },
-        { title: "Size", number: true, cell: (step) => (step.layer === null ? "" : bytes(step.size)) },
-        { title: "Instruction", wide: true, cell: (step) => element("div", {}, step.base ? element("span", { class: "tag base", text: "base" }) : null, name(step.instruction)) },
-      ],
-      DATA.dockerfile,
-      { label: "Steps" }
-    ).node
-  );
-}
-
-function sizeBar(layer, largest) {
-  const seen = element("span", { class: "fill" });
-  const hidden = element("span", { class: "fill lost" });
-  seen.style.width = (((layer.size - layer.hidden_size) / largest) * 100).toFixed(2) + "%";
-  hidden.style.width = ((layer.hidden_size / largest) * 100).toFixed(2) + "%";
-  return element("span", { class: "meter wide", title: bytes(layer.hidden_size) + " hidden by later layers" }, seen, hidden);
 }
 
 function drawWaste() {
@@ -184,6 +124,9 @@ function drawWaste() {
         { label: "Duplicates", filter: (group) => group.paths.join("\n") }
       ).node
     );
+    if (DATA.duplicate_documentation_bytes > 0) {
+      section.append(element("p", { class: "status", text: bytes(DATA.duplicate_documentation_bytes) + " of them are change logs, licences and other documentation, which are not listed." }));
+    }
   }
 }
 

@@ -4,7 +4,8 @@
 const FIRST_ROWS = 100;
 const MORE_ROWS = 1000;
 
-// `columns`: { title, key(row) to sort by, cell(row) as text or node, number, wide }.
+// `columns`: { title, key(row) to sort by, cell(row) as text or node, number, wide, spare }; what
+// is spare is left out of a narrow window.
 // `options`: { label, filter(row) as text, choices: { label, of(row), names }, empty }.
 function makeTable(columns, rows, options) {
   const settings = options || {};
@@ -22,8 +23,12 @@ function makeTable(columns, rows, options) {
   let input = null;
   let select = null;
 
+  function classOf(column) {
+    return (column.number ? "number" : column.wide ? "wide" : "") + (column.spare ? " spare" : "");
+  }
+
   function header(column, index) {
-    const cell = element("th", { scope: "col", class: column.number ? "number" : column.wide ? "wide" : "" });
+    const cell = element("th", { scope: "col", class: classOf(column) });
     if (!column.key) {
       cell.textContent = column.title;
       return cell;
@@ -71,7 +76,7 @@ function makeTable(columns, rows, options) {
           "tr",
           {},
           columns.map((column) =>
-            element("td", { class: column.number ? "number" : column.wide ? "wide" : "" }, column.cell(row))
+            element("td", { class: classOf(column) }, column.cell(row))
           )
         )
       )

@@ -64,6 +64,49 @@ function name(text) {
   return element("code", { class: "name", text });
 }
 
+// Lines to be copied, with a button that does it.
+function block(text, label) {
+  const made = element("pre", { tabindex: "0", role: "region", "aria-label": label });
+  made.textContent = lines(text).map(shown).join("\n");
+  return element("div", { class: "block" }, made, copyButton(text));
+}
+
+function lines(text) {
+  return String(text).replace(/\r\n?/g, "\n").replace(/\t/g, "  ").split("\n");
+}
+
+const LONG_COMMAND = 320;
+
+// An instruction of a Dockerfile: it wraps, and a long one unfolds.
+function command(text) {
+  const whole = element("code", { class: "name command" });
+  whole.textContent = lines(text).map(shown).join("\n");
+  const copied = element("div", { class: "block" }, whole, copyButton(text));
+  if (text.length <= LONG_COMMAND) return copied;
+  const start = text.slice(0, LONG_COMMAND / 2).replace(/\s+/g, " ");
+  return element("details", { class: "long" }, element("summary", {}, name(start + "…")), copied);
+}
+
+function copyButton(text) {
+  const button = element("button", {
+    type: "button",
+    class: "copy",
+    text: "Copy",
+    onclick: () => {
+      // The clipboard's own interface is not there in files and without TLS.
+      const area = element("textarea", { "aria-hidden": "true", class: "skip-link" });
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      button.textContent = document.execCommand("copy") ? "Copied" : "Not copied";
+      area.remove();
+      button.focus({ preventScroll: true });
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    },
+  });
+  return button;
+}
+
 function severity(level) {
   return element("span", { class: "tag " + level, text: level });
 }

@@ -138,7 +138,7 @@ function paint(canvas, boxes, tree, colour, style, chosen) {
 
 function label(context, box, tree, directory, style) {
   if (directory ? !box.titled : box.width < 44 || box.height < 16) return;
-  const text = tree.isRest(box.node) ? count(tree.files(box.node), "small file") : shown(tree.name(box.node));
+  const text = shown(tree.name(box.node));
   context.save();
   context.beginPath();
   context.rect(box.x + 2, box.y, box.width - 6, box.height);

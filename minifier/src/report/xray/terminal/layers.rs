@@ -21,11 +21,6 @@ pub(super) fn layers(page: &mut Page, xray: &Xray) {
             ("instruction", Column::Text),
         ],
         xray.layers.iter().map(|layer| {
-            let instruction = match (layer.instruction.as_str(), layer.base) {
-                ("", true) => "(base image)",
-                ("", false) => "(not in the history)",
-                (instruction, _) => instruction,
-            };
             [
                 layer.index.to_string(),
                 size(layer.size),
@@ -36,10 +31,11 @@ pub(super) fn layers(page: &mut Page, xray: &Xray) {
                 layer.added.to_string(),
                 layer.changed.to_string(),
                 layer.removed.to_string(),
-                instruction.to_owned(),
+                layer.words().to_owned(),
             ]
         }),
     );
+    page.line("  Files of a layer: --layer N");
     if page.details == Details::Full {
         for layer in &xray.layers {
             let digest = layer.digest.as_deref().unwrap_or("stored without a digest");

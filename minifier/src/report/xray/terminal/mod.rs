@@ -4,10 +4,12 @@
 mod advice;
 mod comparison;
 mod contents;
+mod layer;
 mod layers;
 mod page;
 mod summary;
 mod table;
 
 pub use comparison::terminal_comparison;
+pub use layer::terminal_layer;
 pub use page::{DEFAULT_WIDTH, Details, terminal};

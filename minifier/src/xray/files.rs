@@ -1,0 +1,288 @@
+//! The tree of every path of an image, and what each layer did to which.
+
+use std::cmp::Ordering;
+use std::collections::btree_map;
+
+use super::contents::{Totals, kind};
+use super::merged::{Merged, Row};
+use super::model::{FileTree, LayerFiles, LinkTarget, MarkedNode, OtherKind, TreeKind};
+use super::packages::Owners;
+use super::scan::Scan;
+use crate::rootfs::{ImagePath, NodeId, NodeKind, RootFs, compare_paths, escape_bytes};
+
+/// Paths that are listed, but for those of the image's own layers, which all are.
+pub(super) const MAX_PATHS: usize = 1_000_000;
+
+/// What the tree is made from.
+pub(super) struct Sources<'a> {
+    pub(super) scan: &'a Scan,
+    pub(super) merged: &'a Merged,
+    pub(super) owners: &'a Owners,
+    pub(super) totals: &'a Totals,
+    /// Whether each layer belongs to the base image.
+    pub(super) base: &'a [bool],
+}
+
+/// A path of the merged tree or of a layer.
+struct Place<'a> {
+    path: &'a [u8],
+    depth: u16,
+    /// What the merged tree has there.
+    node: Option<NodeId>,
+    /// What layers did to it, lowest first.
+    rows: &'a [Row],
+}
+
+/// The tree and what each layer did; of more than `most` paths the smallest of the base image are left out.
+pub(super) fn files(sources: &Sources<'_>, most: usize) -> (FileTree, Vec<LayerFiles>) {
+    let threshold = sources.threshold(most);
+    let merged = sources.merged;
+    let mut builder = Builder {
+        sources,
+        tree: FileTree::default(),
+        by_layer: vec![LayerFiles::default(); merged.layers.len()],
+        before: vec![0; merged.layers.len()],
+        first: vec![u32::MAX; merged.rootfs.count()],
+        packages: vec![0; sources.owners.count()],
+    };
+    each_place(merged, |place| match threshold {
+        Some(threshold) if sources.cut(&place).is_some_and(|size| size <= threshold) => {
+            builder.tree.unlisted += 1;
+        }
+        _ => builder.add(&place),
+    });
+    (builder.tree, builder.by_layer)
+}
+
+impl Sources<'_> {
+    /// Paths of the base image with so many bytes or fewer are left out; `None` if there are not too many.
+    fn threshold(&self, most: usize) -> Option<u64> {
+        let at_most = self.merged.rows.len() + self.merged.rootfs.count();
+        if at_most <= most {
+            return None;
+        }
+        let (mut kept, mut sizes) = (0usize, Vec::new());
+        each_place(self.merged, |place| match self.cut(&place) {
+            Some(size) => sizes.push(size),
+            None => kept += 1,
+        });
+        let room = most.saturating_sub(kept);
+        (sizes.len() > room).then(|| {
+            let (_, nth, _) = sizes.select_nth_unstable_by(room, |a, b| b.cmp(a));
+            *nth
+        })
+    }
+
+    /// The bytes of a path that may be left out: no directory, and of the base image alone.
+    fn cut(&self, place: &Place<'_>) -> Option<u64> {
+        let node = place.node.map(|id| self.merged.rootfs.node(id));
+        let own = |layer: usize| !self.base.get(layer).copied().unwrap_or(false);
+        let kept = node.is_some_and(|node| node.is_dir() || own(node.layer))
+            || node.is_none() && place.rows.is_empty()
+            || place.rows.iter().any(|row| own(row.layer as usize));
+        (!kept).then(|| node.map_or(0, |node| node.size()))
+    }
+}
+
+struct Builder<'a> {
+    sources: &'a Sources<'a>,
+    tree: FileTree,
+    by_layer: Vec<LayerFiles>,
+    /// The last node of each layer.
+    before: Vec<u32>,
+    /// The node of the tree with the first name of a file, by its place in the merged tree.
+    first: Vec<u32>,
+    /// The place of each package among those of the tree, by its place among the owners; 0 if it has none yet.
+    packages: Vec<u32>,
+}
+
+impl Builder<'_> {
+    fn add(&mut self, place: &Place<'_>) {
+        let name = &place.path[place
+            .path
+            .iter()
+            .rposition(|&b| b == b'/')
+            .map_or(0, |at| at + 1)..];
+        let name = escape_bytes(name);
+        let node = match place.node {
+            Some(id) => self.visible(&name, place, id),
+            None => {
+                let layer = place.rows.last().map_or(0, |row| row.layer);
+                let gone = TreeKind::Other(OtherKind::Gone);
+                self.tree.push(&name, place.depth, gone, 0, layer)
+            }
+        };
+        for row in place.rows {
+            let layer = row.layer as usize;
+            let entry = MarkedNode {
+                node,
+                mark: row.mark,
+                hidden: row.hidden,
+                size: row.size,
+            };
+            let before = std::mem::replace(&mut self.before[layer], node);
+            self.by_layer[layer].push(before, entry);
+        }
+    }
+
+    fn visible(&mut self, name: &str, place: &Place<'_>, id: NodeId) -> u32 {
+        let entry = self.sources.merged.rootfs.node(id);
+        let first = self.first[id.index()];
+        let kind = match &entry.kind {
+            NodeKind::Directory { .. } => TreeKind::Other(OtherKind::Directory),
+            NodeKind::Symlink { .. } => TreeKind::Other(OtherKind::Link),
+            NodeKind::CharDevice { .. } | NodeKind::BlockDevice { .. } => {
+                TreeKind::Other(OtherKind::Device)
+            }
+            NodeKind::Fifo => TreeKind::Other(OtherKind::Pipe),
+            NodeKind::File { content } => match first {
+                u32::MAX => TreeKind::File(kind(
+                    self.sources.scan,
+                    || ImagePath::new(place.path),
+                    *content,
+                )),
+                first => self.tree.kind(first),
+            },
+        };
+        let size = match first {
+            u32::MAX => self.sources.totals.of(id).0,
+            _ => 0,
+        };
+        let tree = &mut self.tree;
+        let node = tree.push(name, place.depth, kind, size, entry.layer as u32);
+        if let Some(target) = entry.link_target() {
+            let target = escape_bytes(target);
+            tree.links.push(LinkTarget { node, target });
+        }
+        if first == u32::MAX {
+            self.first[id.index()] = node;
+        } else {
+            tree.hard_links.push((node, first));
+        }
+        if let Some(owner) = self.sources.owners.index(id) {
+            if self.packages[owner] == 0 {
+                tree.package_names
+                    .push(self.sources.owners.name(owner).to_owned());
+                self.packages[owner] = tree.package_names.len() as u32;
+            }
+            tree.packages[node as usize] = self.packages[owner];
+        }
+        node
+    }
+}
+
+/// Calls `with` with every path that the merged tree or a layer has, in order, each once, and what holds it before.
+fn each_place(merged: &Merged, mut with: impl FnMut(Place<'_>)) {
+    let mut rows = merged.rows.as_slice();
+    let mut walk = Walk::new(&merged.rootfs);
+    let mut visible = walk.next();
+    // The path before, of which a path that is gone may share directories that are gone.
+    let mut last: Vec<u8> = Vec::new();
+    while visible.is_some() || !rows.is_empty() {
+        let order = match (visible, rows.first()) {
+            (Some(_), Some(row)) => compare_paths(&walk.path, row.path.as_bytes()),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let taken = match order {
+            Ordering::Less => 0,
+            _ => rows
+                .iter()
+                .take_while(|row| row.path == rows[0].path)
+                .count(),
+        };
+        let (here, after) = rows.split_at(taken);
+        rows = after;
+        if order == Ordering::Greater {
+            let path = here[0].path.as_bytes();
+            gone_parents(path, &last, &mut with);
+            with(Place {
+                path,
+                depth: depth(path),
+                node: None,
+                rows: here,
+            });
+            last.clear();
+            last.extend_from_slice(path);
+        } else {
+            with(Place {
+                path: &walk.path,
+                depth: depth(&walk.path),
+                node: visible,
+                rows: here,
+            });
+            last.clone_from(&walk.path);
+            visible = walk.next();
+        }
+    }
+}
+
+/// The directories above a path that is gone which no layer has an entry for, and which hold nothing else.
+fn gone_parents(path: &[u8], last: &[u8], with: &mut impl FnMut(Place<'_>)) {
+    let ends = (1..path.len()).filter(|&at| path[at] == b'/');
+    for end in ends {
+        let parent = &path[..end];
+        let known = last.starts_with(parent) && matches!(last.get(end), None | Some(b'/'));
+        if !known {
+            with(Place {
+                path: parent,
+                depth: depth(parent),
+                node: None,
+                rows: &[],
+            });
+        }
+    }
+}
+
+/// Components of a path. Longer ones than fit are in no layer, see [`Limits::path`](super::scan::Limits::path).
+fn depth(path: &[u8]) -> u16 {
+    let slashes = path.iter().filter(|&&b| b == b'/').count();
+    match path {
+        b"/" => 0,
+        _ => u16::try_from(slashes).unwrap_or(u16::MAX),
+    }
+}
+
+/// Every path of a tree in order, as [`RootFs::walk`], without an allocation for each.
+struct Walk<'a> {
+    rootfs: &'a RootFs,
+    /// The path of the node that was given last.
+    path: Vec<u8>,
+    /// Entries that are left of each directory on the way, and where its path ends.
+    open: Vec<(btree_map::Iter<'a, Box<[u8]>, NodeId>, usize)>,
+    started: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(rootfs: &'a RootFs) -> Self {
+        Self {
+            rootfs,
+            path: b"/".to_vec(),
+            open: Vec::new(),
+            started: false,
+        }
+    }
+
+    fn next(&mut self) -> Option<NodeId> {
+        if !std::mem::replace(&mut self.started, true) {
+            let root = self.rootfs.root();
+            self.open.push((self.rootfs.children(root).iter(), 0));
+            return Some(root);
+        }
+        while let Some((entries, end)) = self.open.last_mut() {
+            self.path.truncate(*end);
+            let Some((name, &id)) = entries.next() else {
+                self.open.pop();
+                continue;
+            };
+            self.path.push(b'/');
+            self.path.extend_from_slice(name);
+            if self.rootfs.node(id).is_dir() {
+                self.open
+                    .push((self.rootfs.children(id).iter(), self.path.len()));
+            }
+            return Some(id);
+        }
+        None
+    }
+}

@@ -1,0 +1,360 @@
+//! Every path of an image: one tree for all layers, in columns, and what each layer did to it.
+//!
+//! An object for each file would take ten times the bytes and could not be read without recursion. A column is a list
+//! with one entry for each node, or for each of those that differ from the rest.
+
+use schemars::JsonSchema;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::FileKind;
+
+/// Every path that the merged tree shows or that a layer has, once: a directory comes right before what it holds,
+/// names are in the order of their bytes. Node 0 is the root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileTree {
+    /// The kinds that [`Self::kinds`] counts, from 0.
+    pub kind_names: Vec<TreeKind>,
+    /// The packages that [`Self::packages`] counts, from 1, as in [`PackageInfo::id`](super::PackageInfo::id).
+    pub package_names: Vec<String>,
+    /// Last component of each path; empty for the root.
+    #[schemars(with = "Vec<String>")]
+    pub names: Names,
+    /// How many directories lie above each; 0 for the root.
+    pub depths: Vec<u16>,
+    /// What each is, as its place in [`Self::kind_names`].
+    pub kinds: Vec<u8>,
+    /// Bytes of each file; of a directory, with all that is below it. A file with several names has them at the first.
+    pub sizes: Vec<u64>,
+    /// The layer of which each is to be seen; the last one that had it, for what is gone.
+    pub layers: Vec<u32>,
+    /// The package that each belongs to, as its place in [`Self::package_names`]; 0 for none.
+    pub packages: Vec<u32>,
+    /// Symbolic links that are to be seen.
+    pub links: Vec<LinkTarget>,
+    /// Further names of files: the node, and the node of the first name.
+    pub hard_links: Vec<(u32, u32)>,
+    /// Paths that are not listed, since there are more than a million: the smallest of the base image.
+    pub unlisted: u64,
+}
+
+/// What a node of the tree is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(untagged)]
+pub enum TreeKind {
+    /// No file.
+    Other(OtherKind),
+    /// A file, by what it holds.
+    File(FileKind),
+}
+
+/// What a node is that is no file.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum OtherKind {
+    /// Only a layer has it: a later one hides it.
+    Gone,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A device node.
+    Device,
+    /// A named pipe.
+    Pipe,
+}
+
+/// A symbolic link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LinkTarget {
+    /// Its node.
+    pub node: u32,
+    /// Its target as stored.
+    pub target: String,
+}
+
+/// What a layer did to the paths that it names or removes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LayerFiles {
+    /// Their nodes in [`FileTree`], ascending, each as its distance from the one before it; the first from 0.
+    pub nodes: Vec<u32>,
+    /// A letter for each, see [`Mark`]; in lower case if a later entry hides it.
+    pub marks: String,
+    /// Bytes of each file as this layer has it; of what is removed, as the lower layer had it.
+    pub sizes: Vec<u64>,
+}
+
+/// What a layer did to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// `A`: no lower layer had it.
+    Added,
+    /// `C`: it replaces what a lower layer had.
+    Changed,
+    /// `M`: the same content with another owner, mode or time; the bytes of a file ship again.
+    Metadata,
+    /// `R`: a lower layer had it.
+    Removed,
+}
+
+/// An entry of [`LayerFiles`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkedNode {
+    /// Its node in [`FileTree`].
+    pub node: u32,
+    /// What the layer did.
+    pub mark: Mark,
+    /// Whether a later entry hides it.
+    pub hidden: bool,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl TreeKind {
+    /// All of them, in the order of [`FileTree::kind_names`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        let others = [
+            OtherKind::Gone,
+            OtherKind::Directory,
+            OtherKind::Link,
+            OtherKind::Device,
+            OtherKind::Pipe,
+        ];
+        others
+            .into_iter()
+            .map(Self::Other)
+            .chain(FileKind::ALL.into_iter().map(Self::File))
+    }
+}
+
+impl Mark {
+    /// Its letter.
+    pub fn letter(self, hidden: bool) -> char {
+        let letter = match self {
+            Self::Added => 'A',
+            Self::Changed => 'C',
+            Self::Metadata => 'M',
+            Self::Removed => 'R',
+        };
+        if hidden {
+            letter.to_ascii_lowercase()
+        } else {
+            letter
+        }
+    }
+
+    /// What a letter of either case stands for.
+    fn of(letter: u8) -> Option<Self> {
+        match letter.to_ascii_uppercase() {
+            b'A' => Some(Self::Added),
+            b'C' => Some(Self::Changed),
+            b'M' => Some(Self::Metadata),
+            b'R' => Some(Self::Removed),
+            _ => None,
+        }
+    }
+}
+
+impl Default for FileTree {
+    fn default() -> Self {
+        Self {
+            kind_names: TreeKind::all().collect(),
+            package_names: Vec::new(),
+            names: Names::default(),
+            depths: Vec::new(),
+            kinds: Vec::new(),
+            sizes: Vec::new(),
+            layers: Vec::new(),
+            packages: Vec::new(),
+            links: Vec::new(),
+            hard_links: Vec::new(),
+            unlisted: 0,
+        }
+    }
+}
+
+impl FileTree {
+    /// How many nodes there are.
+    pub fn count(&self) -> usize {
+        self.depths.len()
+    }
+
+    /// Adds a node at the end; gives its number.
+    pub fn push(&mut self, name: &str, depth: u16, kind: TreeKind, size: u64, layer: u32) -> u32 {
+        let node = self.count() as u32;
+        self.names.push(name);
+        self.depths.push(depth);
+        let kind = self.kind_names.iter().position(|&known| known == kind);
+        self.kinds.push(kind.unwrap_or_default() as u8);
+        self.sizes.push(size);
+        self.layers.push(layer);
+        self.packages.push(0);
+        node
+    }
+
+    /// What a node is; gone, where it names no kind.
+    pub fn kind(&self, node: u32) -> TreeKind {
+        let kind = self.kinds.get(node as usize).copied().unwrap_or_default();
+        let gone = TreeKind::Other(OtherKind::Gone);
+        self.kind_names.get(kind as usize).copied().unwrap_or(gone)
+    }
+
+    /// Calls `with` with each node and its path.
+    pub fn each_path(&self, mut with: impl FnMut(u32, &str)) {
+        let mut path = String::new();
+        // Where the path of each open directory ends.
+        let mut ends: Vec<usize> = Vec::new();
+        for ((node, name), &depth) in (0..).zip(self.names.iter()).zip(&self.depths) {
+            ends.truncate(depth.into());
+            path.truncate(ends.last().copied().unwrap_or_default());
+            if depth > 0 {
+                path.push('/');
+                path.push_str(name);
+            }
+            ends.push(path.len());
+            with(node, if path.is_empty() { "/" } else { &path });
+        }
+    }
+}
+
+impl LayerFiles {
+    /// Adds an entry; `before` is the node of the one before it, 0 for the first.
+    pub fn push(&mut self, before: u32, entry: MarkedNode) {
+        self.nodes.push(entry.node - before);
+        self.marks.push(entry.mark.letter(entry.hidden));
+        self.sizes.push(entry.size);
+    }
+
+    /// The entries. Letters that are none of a mark end them.
+    pub fn entries(&self) -> impl Iterator<Item = MarkedNode> + '_ {
+        let rows = self.nodes.iter().zip(self.marks.bytes()).zip(&self.sizes);
+        rows.scan(0u32, |node, ((&distance, letter), &size)| {
+            *node = node.checked_add(distance)?;
+            Some(MarkedNode {
+                node: *node,
+                mark: Mark::of(letter)?,
+                hidden: letter.is_ascii_lowercase(),
+                size,
+            })
+        })
+    }
+}
+
+/// Texts in one piece of memory: a million of them need no million of allocations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Names {
+    /// Adds one at the end.
+    pub fn push(&mut self, name: &str) {
+        self.text.push_str(name);
+        self.ends.push(self.text.len());
+    }
+
+    /// One of them.
+    pub fn get(&self, index: usize) -> Option<&str> {
+        let end = *self.ends.get(index)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.text[start..end])
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).filter_map(|index| self.get(index))
+    }
+}
+
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of strings")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let mut names = Names::default();
+                while let Some(name) = list.next_element::<std::borrow::Cow<'_, str>>()? {
+                    names.push(&name);
+                }
+                Ok(names)
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> TreeKind {
+        TreeKind::Other(OtherKind::Directory)
+    }
+
+    #[test]
+    fn paths_are_put_together_from_depths() {
+        let mut tree = FileTree::default();
+        let text = TreeKind::File(FileKind::Text);
+        for (name, depth, kind) in [
+            ("", 0, directory()),
+            ("a", 1, directory()),
+            ("b", 2, directory()),
+            ("c", 3, text),
+            ("d", 2, text),
+            ("e", 1, text),
+        ] {
+            tree.push(name, depth, kind, 0, 0);
+        }
+        let mut paths = Vec::new();
+        tree.each_path(|_, path| paths.push(path.to_owned()));
+        assert_eq!(paths, ["/", "/a", "/a/b", "/a/b/c", "/a/d", "/e"]);
+        assert_eq!(tree.kind(3), text);
+        let json = serde_json::to_string(&tree).unwrap();
+        assert!(
+            json.contains(r#""names":["","a","b","c","d","e"]"#),
+            "{json}"
+        );
+        assert_eq!(serde_json::from_str::<FileTree>(&json).unwrap(), tree);
+    }
+
+    #[test]
+    fn entries_of_a_layer_are_what_was_added() {
+        let entry = |node, mark, hidden, size| MarkedNode {
+            node,
+            mark,
+            hidden,
+            size,
+        };
+        let entries = [
+            entry(2, Mark::Added, false, 5),
+            entry(3, Mark::Changed, true, 6),
+            entry(9, Mark::Metadata, false, 7),
+            entry(10, Mark::Removed, false, 8),
+        ];
+        let mut files = LayerFiles::default();
+        let mut before = 0;
+        for &entry in &entries {
+            files.push(before, entry);
+            before = entry.node;
+        }
+        assert_eq!(files.marks, "AcMR");
+        assert_eq!(files.nodes, [2, 1, 6, 1]);
+        assert_eq!(files.entries().collect::<Vec<_>>(), entries);
+    }
+}

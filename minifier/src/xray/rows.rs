@@ -1,0 +1,150 @@
+//! [`Rows`]: what a layer does to each path, against the tree of the layers below it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::merged::{LayerChanges, Row};
+use super::model::Mark;
+use super::scan::Scan;
+use crate::rootfs::{
+    ContentRef, EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata, NodeId, NodeKind, RootFs,
+};
+
+/// The rows of one layer, as they are found.
+pub(super) struct Rows<'a> {
+    rows: Vec<Row>,
+    /// The layers below.
+    rootfs: &'a RootFs,
+    layer: u32,
+    scan: &'a Scan,
+    /// Files of lower layers that are directories now, since something lies below them.
+    replaced: BTreeSet<ImagePath>,
+    /// Directories of lower layers that are something else now.
+    emptied: Vec<ImagePath>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(rootfs: &'a RootFs, layer: usize, scan: &'a Scan, entries: usize) -> Self {
+        Self {
+            rows: Vec::with_capacity(entries),
+            rootfs,
+            layer: layer as u32,
+            scan,
+            replaced: BTreeSet::new(),
+            emptied: Vec::new(),
+        }
+    }
+
+    /// Takes an entry that is no whiteout; `existing` stands at its path, or something that is no directory on the way.
+    pub(super) fn add(&mut self, entry: &LayerEntry, existing: Option<NodeId>, below_a_file: bool) {
+        if below_a_file {
+            self.replaced.extend(self.not_a_directory(&entry.path));
+        }
+        let was_directory = existing.is_some_and(|id| self.rootfs.node(id).is_dir());
+        if was_directory && entry.kind != EntryKind::Directory {
+            self.emptied.push(entry.path.clone());
+        }
+        if let Some(mark) = self.mark(entry, existing) {
+            self.push(&entry.path, mark, content(entry));
+        }
+    }
+
+    /// The rows, with one for each path that is not there any more.
+    pub(super) fn finish(mut self, index: &LayerIndex, changes: &LayerChanges) -> Vec<Row> {
+        let whiteouts = changes.whiteouts.len() + changes.opaque.len();
+        if whiteouts + self.emptied.len() + self.replaced.len() > 0 {
+            let entries = index.entries.iter().filter(|entry| {
+                !matches!(entry.kind, EntryKind::Whiteout | EntryKind::OpaqueWhiteout)
+            });
+            // What is removed and made anew is changed.
+            let own: HashSet<&ImagePath> = entries.map(|entry| &entry.path).collect();
+            for path in std::mem::take(&mut self.replaced) {
+                if !own.contains(&path) {
+                    self.push(&path, Mark::Changed, None);
+                }
+            }
+            self.removed(changes, &own);
+        }
+        self.rows
+    }
+
+    /// The path above `path` at which the layers below have something that is no directory.
+    fn not_a_directory(&self, path: &ImagePath) -> Option<ImagePath> {
+        path.ancestors()
+            .find(|dir| self.rootfs.get(dir).is_some_and(|node| !node.is_dir()))
+    }
+
+    /// Every path of the layers below that whiteouts hide, or that lies in a directory which is none any more.
+    fn removed(&mut self, changes: &LayerChanges, own: &HashSet<&ImagePath>) {
+        let rootfs = self.rootfs;
+        let emptied = std::mem::take(&mut self.emptied);
+        let whiteouts = changes.whiteouts.iter().map(|path| (path, false));
+        let opaque = changes.opaque.iter().chain(&emptied);
+        let opaque = opaque.map(|path| (path, true));
+        let tops: BTreeSet<(&ImagePath, bool)> = whiteouts.chain(opaque).collect();
+        // In the order of paths, so that what lies below one that was walked is passed over.
+        let mut walked: Option<&ImagePath> = None;
+        for (top, stays) in tops {
+            if walked.is_some_and(|walked| top.starts_with(walked)) {
+                continue;
+            }
+            for (path, id) in rootfs.walk_below(top) {
+                if !(stays && path == *top) && !own.contains(&path) {
+                    self.rows.push(Row {
+                        layer: self.layer,
+                        mark: Mark::Removed,
+                        hidden: false,
+                        size: rootfs.node(id).size(),
+                        at: None,
+                        path,
+                    });
+                }
+            }
+            walked = Some(top);
+        }
+    }
+
+    fn push(&mut self, path: &ImagePath, mark: Mark, content: Option<ContentRef>) {
+        self.rows.push(Row {
+            path: path.clone(),
+            layer: self.layer,
+            mark,
+            hidden: false,
+            size: content.map_or(0, |content| content.size),
+            at: content.map(|content| content.at),
+        });
+    }
+
+    /// What an entry does to what the layers below have at its path; `None` if nothing.
+    fn mark(&self, entry: &LayerEntry, existing: Option<NodeId>) -> Option<Mark> {
+        let Some(id) = existing else {
+            return Some(Mark::Added);
+        };
+        let node = self.rootfs.node(id);
+        let same = match (&node.kind, &entry.kind) {
+            (NodeKind::Directory { implied, .. }, EntryKind::Directory) => {
+                let known = *implied || owner(&node.meta) == owner(&entry.meta);
+                return (!known).then_some(Mark::Metadata);
+            }
+            (NodeKind::File { content }, EntryKind::File(new)) => {
+                let digest = |content| self.scan.facts(content)?.sha256;
+                content.size == new.size
+                    && digest(*content).is_some_and(|old| digest(*new) == Some(old))
+            }
+            (NodeKind::Symlink { target }, EntryKind::Symlink { target: new }) => target == new,
+            _ => false,
+        };
+        Some(if same { Mark::Metadata } else { Mark::Changed })
+    }
+}
+
+fn content(entry: &LayerEntry) -> Option<ContentRef> {
+    match entry.kind {
+        EntryKind::File(content) => Some(content),
+        _ => None,
+    }
+}
+
+/// What a directory has but its times, which change whenever something is made in it.
+fn owner(meta: &Metadata) -> impl PartialEq + '_ {
+    (meta.mode, meta.uid, meta.gid, &meta.xattrs)
+}
