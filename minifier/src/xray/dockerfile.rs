@@ -1,9 +1,10 @@
-//! The history as the Dockerfile that made it, and where the base image ends.
+//! The history as the Dockerfile that made it.
 //!
 //! Source: moby's builder and BuildKit's `dockerfile2llb` for what they write into `created_by`; debuerreotype.
 
 use std::collections::BTreeMap;
 
+use super::base_end::base_end;
 use super::gostring::{go_list, go_strings, json_list};
 use super::merged::Merged;
 use super::model::DockerfileStep;
@@ -273,66 +274,6 @@ fn rune(text: &str) -> Option<u32> {
         "\\f" => 12,
         "\\r" => 13,
         _ => u32::from(inner.chars().next()?),
-    })
-}
-
-/// How many steps belong to the base image.
-///
-/// A CMD or ENTRYPOINT that is followed by a layer is the last word of an image that the next one was built from. Where
-/// there is none, the base is the first layer, if it is a whole file system; times that lie a day apart say it where
-/// the first step is neither.
-fn base_end(history: &[History], steps: &[DockerfileStep]) -> usize {
-    let last_layer = steps
-        .iter()
-        .rposition(|step| step.layer.is_some())
-        .unwrap_or(0);
-    let ends = |step: &DockerfileStep| {
-        step.instruction.starts_with("CMD ") || step.instruction.starts_with("ENTRYPOINT ")
-    };
-    let mut end = steps[..last_layer]
-        .iter()
-        .rposition(ends)
-        .map_or(0, |at| at + 1);
-    // A base image's last words come together.
-    while end > 0 && end < last_layer && steps[end].layer.is_none() && ends(&steps[end]) {
-        end += 1;
-    }
-    let first = steps.iter().position(|step| step.layer.is_some());
-    if end == 0
-        && let Some(first) = first.filter(|&first| is_filesystem(&steps[first], history.get(first)))
-        && first < last_layer
-    {
-        end = first + 1;
-    }
-    if end == 0 {
-        end = time_gap(history, last_layer).unwrap_or(0);
-    }
-    end
-}
-
-fn is_filesystem(step: &DockerfileStep, entry: Option<&History>) -> bool {
-    let text = &step.instruction;
-    let comment = entry
-        .and_then(|entry| entry.comment.as_deref())
-        .unwrap_or_default();
-    let added = text
-        .strip_prefix("ADD ")
-        .or_else(|| text.strip_prefix("COPY "));
-    added.is_some_and(|rest| rest.ends_with(" /") && !text.contains("--from"))
-        || text.starts_with("# debian.sh")
-        || comment.starts_with("Imported from")
-        || text.starts_with("# Imported from")
-}
-
-/// The first step that is at least a day younger than the one before it.
-fn time_gap(history: &[History], last: usize) -> Option<usize> {
-    let time = |entry: &History| entry.created.as_deref()?.parse::<jiff::Timestamp>().ok();
-    let pairs = history.windows(2).take(last);
-    pairs.enumerate().find_map(|(index, pair)| {
-        let (before, after) = (time(&pair[0])?, time(&pair[1])?);
-        // The epoch stands for builds that leave times out.
-        let known = before.as_second() > 86_400;
-        (known && after.as_second() - before.as_second() > 86_400).then_some(index + 1)
     })
 }
 

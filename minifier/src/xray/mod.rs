@@ -7,6 +7,7 @@
 mod advice;
 mod advice_running;
 mod analysis;
+mod base_end;
 mod bases;
 mod binaries;
 mod compare;

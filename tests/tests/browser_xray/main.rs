@@ -49,7 +49,9 @@ impl Page {
         self.press(&["/"]);
         self.browser.write(text).expect("it is written");
         self.browser
-            .wait("!document.getElementById('results').hidden")
+            .wait(&format!(
+                "!document.getElementById('results').hidden && document.getElementById('results').dataset.of === {text:?}"
+            ))
             .expect("results are shown");
     }
 
@@ -141,6 +143,122 @@ fn browser_search_finds_files_packages_and_findings() {
         page.value("document.getElementById('results').hidden"),
         true
     );
+    page.assert_quiet();
+}
+
+#[test]
+fn browser_search_finds_every_path_also_links_further_names_and_what_is_hidden() {
+    let mut page = Page::sample();
+    for (path, what) in [
+        ("/usr/bin/python3", "link"),
+        ("/app/empty.link", "the same file as /app/empty"),
+        ("/app/level-39", "directory"),
+        ("/tmp/wheel.tar.gz", "hidden"),
+    ] {
+        page.search(path);
+        let found = page.text("#results");
+        assert!(
+            found.contains(path) && found.contains(what),
+            "{path}: {found}"
+        );
+    }
+    // What only a layer has is shown among the files of the last layer that did something to it.
+    page.press(&["Enter"]);
+    assert_eq!(
+        page.value("document.querySelector('#layer-files select').value"),
+        "2"
+    );
+    let row = page.text("#layer-files .folding li");
+    assert!(
+        row.contains("removed") && row.contains("/tmp/wheel.tar.gz"),
+        "{row}"
+    );
+    page.assert_quiet();
+}
+
+#[test]
+fn browser_files_of_a_layer_are_a_tree_with_marks() {
+    let mut page = Page::sample();
+    page.value("[...document.querySelectorAll('#layers button')].find((b) => b.getAttribute('aria-label') === 'Files of layer 1').click()");
+    let list = page.text("#layer-files .folding");
+    assert!(
+        list.contains("usr/") && list.contains("7 added") && list.contains("129.6 MB"),
+        "{list}"
+    );
+    assert!(!list.contains("app/"), "{list}");
+    // Directories unfold when they are opened, by the keyboard too.
+    page.value("document.querySelector('#layer-files summary').focus()");
+    page.press(&["Enter"]);
+    page.browser
+        .wait("document.querySelector('#layer-files .folding').textContent.includes('bin/')")
+        .expect("it unfolds");
+    page.value("(() => { const s = document.querySelectorAll('#layer-files select')[1]; s.value = 'hidden'; s.dispatchEvent(new Event('change')); })()");
+    let list = page.text("#layer-files .folding");
+    assert!(
+        list.contains("/tmp/wheel.tar.gz") && list.contains("20.0 MB"),
+        "{list}"
+    );
+    assert_eq!(
+        page.value("document.querySelectorAll('#layer-files .folding li').length"),
+        1
+    );
+    page.value("(() => { const s = document.querySelectorAll('#layer-files select')[0]; s.value = '3'; s.dispatchEvent(new Event('change')); })()");
+    page.value("(() => { const s = document.querySelectorAll('#layer-files select')[1]; s.value = 'C'; s.dispatchEvent(new Event('change')); })()");
+    let list = page.text("#layer-files .folding");
+    assert!(
+        list.contains("changed") && list.contains("/app/shop.db"),
+        "{list}"
+    );
+    page.assert_quiet();
+}
+
+#[test]
+fn browser_commands_wrap_and_are_copied_whole() {
+    let mut page = Page::sample();
+    page.browser.window(500, 900).expect("a narrow window");
+    let cut = page.value(
+        "[...document.querySelectorAll('pre, .command')].filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display === 'block').length",
+    );
+    assert_eq!(cut, 0);
+    page.value("addEventListener('copy', () => { window.copied = document.activeElement.value; })");
+    page.value("document.querySelector('#layers td .copy').click()");
+    let copied = page.value("window.copied");
+    let copied = copied.as_str().expect("it is text");
+    assert!(
+        copied.starts_with("RUN apt-get update && apt-get install"),
+        "{copied}"
+    );
+    assert!(copied.ends_with("wide enough for"), "{copied}");
+    page.assert_quiet();
+}
+
+#[test]
+fn browser_instructions_of_layers_are_on_screen_in_a_narrow_window() {
+    let mut page = Page::sample();
+    for width in [500, 1400] {
+        page.browser.window(width, 900).expect("a window");
+        let beyond = page.value(
+            "(() => { const table = document.querySelector('#layers table'); const at = [...table.tHead.rows[0].cells].findIndex((c) => c.textContent === 'Instruction');
+              return [...table.rows].map((row) => row.cells[at].getBoundingClientRect()).filter((box) => box.left < 0 || box.right > innerWidth || box.width < 120).length; })()",
+        );
+        assert_eq!(beyond, 0, "{width}");
+    }
+}
+
+#[test]
+fn browser_comparison_is_a_tree_with_signed_numbers() {
+    let mut page = Page::of(&html_comparison(&xray_sample::comparison()));
+    let list = page.text("#files .folding");
+    assert!(
+        list.contains("usr/") && list.contains("1 removed") && list.contains("−31.0 MB"),
+        "{list}"
+    );
+    assert!(list.contains("app/") && list.contains("−1.8 MB"), "{list}");
+    page.value("document.querySelectorAll('#files .folding summary')[1].click()");
+    page.browser
+        .wait("document.querySelector('#files .folding').textContent.includes('new.txt')")
+        .expect("it unfolds");
+    assert!(page.text("#files .folding").contains("+300.0 kB"));
     page.assert_quiet();
 }
 

@@ -114,7 +114,7 @@ fn highest_user_wasted_percent(xray: &Xray, limit: Option<f64>) -> RuleResult {
         |limit| wasted <= limit,
         |limit| {
             format!(
-                "{} of what the layers above the lowest add is hidden, more than {limit}",
+                "{} of what the layers above the lowest add is hidden or ships again what the lowest has, more than {limit}",
                 ratio(wasted)
             )
         },

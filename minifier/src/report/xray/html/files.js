@@ -122,7 +122,7 @@ function makeFiles(tree) {
           },
         },
         { title: "Size", number: true, key: (node) => tree.size(node), cell: (node) => bytes(tree.size(node)) },
-        { title: "Share", number: true, key: (node) => tree.size(node), cell: (node) => bar(tree.size(node) / whole) },
+        { title: "Share", spare: true, number: true, key: (node) => tree.size(node), cell: (node) => bar(tree.size(node) / whole) },
         { title: "Files", number: true, key: (node) => tree.files(node), cell: (node) => tree.files(node).toLocaleString("en") },
       ],
       tree.below(state.root),

@@ -26,7 +26,7 @@ function drawLayers(tree) {
         { title: "Removed", spare: true, number: true, key: (layer) => layer.removed, cell: (layer) => layer.removed.toLocaleString("en") },
         {
           title: "",
-          cell: (layer) => element("button", { type: "button", text: "Files", "aria-label": "Files of layer " + layer.index, onclick: () => files.show(layer.index, "") }),
+          cell: (layer) => element("button", { type: "button", class: "small", text: "Files", "aria-label": "Files of layer " + layer.index, onclick: () => files.show(layer.index, "") }),
         },
       ],
       DATA.layers,
@@ -57,8 +57,12 @@ function instruction(step, digest) {
   return element(
     "div",
     {},
-    step.base ? element("span", { class: "tag base", text: "base" }) : null,
-    step.instruction ? command(step.instruction) : element("i", { text: "not in the history" }),
+    element(
+      "div",
+      { class: "step" },
+      step.base ? element("span", { class: "tag base", text: "base" }) : null,
+      step.instruction ? command(step.instruction) : element("i", { text: "not in the history" })
+    ),
     digest ? element("div", { class: "digest", text: digest }) : null
   );
 }

@@ -86,6 +86,7 @@ function setUpSearch(tree, files, layers, packages, security) {
     if (!options.length) list.append(element("li", { class: "status", role: "presentation", text: "Nothing is called that." }));
     if (more > 0) list.append(element("li", { class: "status", role: "presentation", text: "and " + count(more, "more file") }));
     list.hidden = false;
+    list.dataset.of = text;
     input.setAttribute("aria-expanded", "true");
     mark(options.length ? 0 : -1);
   }

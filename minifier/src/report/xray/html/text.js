@@ -75,12 +75,15 @@ function lines(text) {
   return String(text).replace(/\r\n?/g, "\n").replace(/\t/g, "  ").split("\n");
 }
 
+// What is shorter is quicker selected than found in a clipboard.
+const SHORT_COMMAND = 40;
 const LONG_COMMAND = 320;
 
 // An instruction of a Dockerfile: it wraps, and a long one unfolds.
 function command(text) {
   const whole = element("code", { class: "name command" });
   whole.textContent = lines(text).map(shown).join("\n");
+  if (text.length <= SHORT_COMMAND) return whole;
   const copied = element("div", { class: "block" }, whole, copyButton(text));
   if (text.length <= LONG_COMMAND) return copied;
   const start = text.slice(0, LONG_COMMAND / 2).replace(/\s+/g, " ");
@@ -90,7 +93,7 @@ function command(text) {
 function copyButton(text) {
   const button = element("button", {
     type: "button",
-    class: "copy",
+    class: "copy small",
     text: "Copy",
     onclick: () => {
       // The clipboard's own interface is not there in files and without TLS.
