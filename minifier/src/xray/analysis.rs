@@ -16,7 +16,7 @@ use super::model::{SCHEMA_VERSION, Xray};
 use super::packages;
 use super::runtimes::runtimes;
 use super::scan::{Scan, ScanOptions, scan};
-use super::security::{Evidence, security};
+use super::security::{Evidence, IgnoreList, security};
 use super::waste::{Sources, waste};
 use crate::transport::StoredImage;
 
@@ -27,6 +27,8 @@ pub struct XrayOptions {
     pub scan: ScanOptions,
     /// The time that certificates are compared with.
     pub now: Timestamp,
+    /// Findings that are accepted.
+    pub ignore: IgnoreList,
 }
 
 impl Default for XrayOptions {
@@ -34,6 +36,7 @@ impl Default for XrayOptions {
         Self {
             scan: ScanOptions::default(),
             now: Timestamp::now(),
+            ignore: IgnoreList::default(),
         }
     }
 }
@@ -80,6 +83,8 @@ pub fn xray(
         merged: &merged,
         owners: &read.owners,
         binaries: &binaries,
+        unread: !read.unread.is_empty(),
+        ignore: &options.ignore,
         now: options.now,
     });
     let started = started(config, &scan, &merged.rootfs);

@@ -45,4 +45,5 @@ pub use compare::compare;
 pub use error::XrayError;
 pub use model::Xray;
 pub use scan::{Limits, ScanOptions};
+pub use security::{IgnoreFileError, IgnoreList};
 pub(crate) use words::size;

@@ -19,12 +19,8 @@ fn at(path: &str, layer: usize, line: Option<u64>, visible: bool) -> Location {
 pub(super) fn security() -> Security {
     use FindingKind as K;
     use Severity::{Error, Note, Warning};
-    let finding = |kind, severity, message: &str, location, detail: &str| Finding {
-        kind,
-        severity,
-        message: message.to_owned(),
-        location,
-        detail: detail.to_owned(),
+    let finding = |kind, severity, message: &str, location, detail: &str| {
+        Finding::new(kind, severity, message, location, detail)
     };
     let config = |field: &str| Location::Config {
         field: field.to_owned(),

@@ -62,6 +62,11 @@ pub(in crate::cli) struct XrayArgs {
     #[arg(long)]
     pub(super) platform: Option<Platform>,
 
+    /// File of findings that are accepted, with reasons and expiry dates, see docs/secrets.md
+    /// [default: .minifier-ignore where it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(super) ignore_file: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) read: ReadArgs,
     #[command(flatten)]

@@ -20,10 +20,14 @@ use crate::report::xray::{
 };
 use crate::transport::Location;
 use crate::xray::gate::{GateConfig, evaluate};
-use crate::xray::{Analysis, ScanOptions, Xray, XrayError, XrayOptions, compare, size, xray};
+use crate::xray::{
+    Analysis, IgnoreList, ScanOptions, Xray, XrayError, XrayOptions, compare, size, xray,
+};
 
 /// The file of rules that is read where none is named.
 const DEFAULT_RULES: &str = ".dive-ci";
+/// The list of accepted findings that is read where none is named.
+const DEFAULT_IGNORE: &str = ".minifier-ignore";
 
 pub(in crate::cli) async fn exec(
     args: &XrayArgs,
@@ -35,10 +39,11 @@ pub(in crate::cli) async fn exec(
         true => Some(rules(&args.gate)?),
         false => None,
     };
+    let ignore = ignore_list(args)?;
     if let Some([from, to]) = args.compare.as_deref() {
         let outputs = of_comparison(outputs)?;
-        let from = analyse(args, from, printer, cancel).await?;
-        let to = analyse(args, to, printer, cancel).await?;
+        let from = analyse(args, &ignore, from, printer, cancel).await?;
+        let to = analyse(args, &ignore, to, printer, cancel).await?;
         let comparison = compare(&from, &to);
         let settings = settings(args, &to.xray)?;
         write(&outputs, printer, |form| {
@@ -50,7 +55,7 @@ pub(in crate::cli) async fn exec(
         .target
         .as_ref()
         .ok_or_else(|| CliError::new(Exit::Usage, anyhow!("no image is given")))?;
-    let mut analysis = analyse(args, target, printer, cancel).await?;
+    let mut analysis = analyse(args, &ignore, target, printer, cancel).await?;
     if let Some(rules) = rules {
         analysis.xray.gate = Some(evaluate(&analysis.xray, &rules));
     }
@@ -116,9 +121,25 @@ fn rules(args: &GateArgs) -> Result<GateConfig, CliError> {
     Ok(rules)
 }
 
+/// The list of accepted findings, where there is one.
+fn ignore_list(args: &XrayArgs) -> Result<IgnoreList, CliError> {
+    let usage = |error: anyhow::Error| CliError::new(Exit::Usage, error);
+    let file = args.ignore_file.as_deref();
+    let path = file.unwrap_or(Path::new(DEFAULT_IGNORE));
+    let doing = || format!("read the ignore list {}", path.display());
+    match fs::read_to_string(path) {
+        Ok(text) => IgnoreList::parse(&text).with_context(doing).map_err(usage),
+        Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            Ok(IgnoreList::default())
+        }
+        Err(error) => Err(usage(anyhow::Error::new(error).context(doing()))),
+    }
+}
+
 /// Reads and analyses one image.
 async fn analyse(
     args: &XrayArgs,
+    ignore: &IgnoreList,
     location: &Location,
     printer: &Printer,
     cancel: &CancellationToken,
@@ -135,6 +156,7 @@ async fn analyse(
             ..ScanOptions::default()
         },
         now: Timestamp::now(),
+        ignore: ignore.clone(),
     };
     let stage = printer.stage("analyse");
     let watch = move |read: u64, of: u64| {

@@ -23,7 +23,8 @@ pub use image::{DistributionInfo, ImageInfo, Runtime, RuntimeKind};
 pub use layers::{DockerfileStep, Efficiency, LayerInfo, WastedPath};
 pub use packages::{PackageInfo, PackageKind, Packages, UnreadDatabase};
 pub use security::{
-    CertificateInfo, Finding, FindingKind, Location, PrivilegedFile, Security, Severity,
+    CertificateInfo, Finding, FindingKind, IgnoreEntry, IgnoreState, IgnoredFinding, Location,
+    PrivilegedFile, Security, Severity,
 };
 
 use schemars::JsonSchema;

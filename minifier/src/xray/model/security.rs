@@ -2,12 +2,19 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// What matters to security.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Security {
     /// Findings, most severe first, then by kind and place.
     pub findings: Vec<Finding>,
+    /// Findings that the ignore list accepts, in the same order.
+    #[serde(default)]
+    pub ignored: Vec<IgnoredFinding>,
+    /// The entries of the ignore list, in its order.
+    #[serde(default)]
+    pub ignores: Vec<IgnoreEntry>,
     /// Files with setuid, setgid or capabilities, by path.
     pub privileged: Vec<PrivilegedFile>,
     /// Certificates that are not a distribution's authorities, and any that have expired, by path.
@@ -73,6 +80,14 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// Its name in kebab case: the identifier of its rule.
+    pub fn name(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            other => unreachable!("a kind serializes to its name, not {other:?}"),
+        }
+    }
+
     /// True for what lets whoever has the image in elsewhere.
     pub fn is_secret(self) -> bool {
         matches!(
@@ -122,6 +137,101 @@ pub struct Finding {
     pub location: Location,
     /// The rule that matched, for credentials: `aws-access-key`; empty for others.
     pub detail: String,
+    /// What stays the same when the image is built again, 16 hexadecimal digits: kind, rule, place and, for keys and
+    /// tokens, which one it is.
+    #[serde(default)]
+    pub fingerprint: String,
+}
+
+impl Finding {
+    /// A finding with its fingerprint.
+    pub fn new(
+        kind: FindingKind,
+        severity: Severity,
+        message: impl Into<String>,
+        location: Location,
+        detail: &str,
+    ) -> Self {
+        Self::marked(kind, severity, message, location, detail, None)
+    }
+
+    /// The same of a secret with a mark that tells it from others at its place.
+    pub(crate) fn marked(
+        kind: FindingKind,
+        severity: Severity,
+        message: impl Into<String>,
+        location: Location,
+        detail: &str,
+        mark: Option<u64>,
+    ) -> Self {
+        let message = message.into();
+        // Without lines and layers, which move.
+        let place = match &location {
+            Location::File { path, .. } => format!("file\0{path}"),
+            Location::Config { field } => format!("config\0{field}"),
+            Location::History { .. } => format!("history\0{message}"),
+        };
+        let mut hash = Sha256::new();
+        hash.update(kind.name());
+        hash.update([0]);
+        hash.update(detail);
+        hash.update([0]);
+        hash.update(place);
+        if let Some(mark) = mark {
+            hash.update([0]);
+            hash.update(mark.to_be_bytes());
+        }
+        Self {
+            kind,
+            severity,
+            message,
+            location,
+            detail: detail.to_owned(),
+            fingerprint: hex::encode(&hash.finalize()[..8]),
+        }
+    }
+}
+
+/// A finding that the ignore list accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IgnoredFinding {
+    /// The finding.
+    pub finding: Finding,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The last day on which it is, `YYYY-MM-DD`.
+    pub expires: Option<String>,
+}
+
+/// What came of an entry of the ignore list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IgnoreState {
+    /// It accepts findings.
+    Used,
+    /// Nothing fits it.
+    Unused,
+    /// Its last day has passed: it accepts nothing.
+    Expired,
+}
+
+/// An entry of the ignore list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IgnoreEntry {
+    /// Pattern of paths.
+    pub path: Option<String>,
+    /// Rule, or kind of findings.
+    pub rule: Option<String>,
+    /// Fingerprint of a finding.
+    pub fingerprint: Option<String>,
+    /// Why what fits is accepted.
+    pub reason: String,
+    /// The last day on which it holds, `YYYY-MM-DD`.
+    pub expires: Option<String>,
+    /// What came of it.
+    pub state: IgnoreState,
+    /// How many findings fit.
+    pub findings: u64,
 }
 
 /// A file that gives privileges.

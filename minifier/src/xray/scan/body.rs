@@ -16,7 +16,9 @@ use crate::image::Sha256;
 use crate::rootfs::ImagePath;
 use crate::xray::binaries::{Tables, build_info, is_rust, protection};
 use crate::xray::model::FileKind;
-use crate::xray::security::{der_certificate, der_private_key, pem_certificates, secrets};
+use crate::xray::security::{
+    database_secrets, der_certificate, der_private_key, pem_certificates, secrets,
+};
 
 /// First bytes that are held before it is decided what a file is.
 const FIRST: u64 = 64 << 10;
@@ -29,6 +31,8 @@ const MAX_ARCHIVE: u64 = 256 << 20;
 const MAX_METADATA: u64 = 2 << 20;
 /// As much as the kernel reads of a file to execute it.
 const HEAD: usize = 256;
+/// How a database of SQLite begins.
+const SQLITE: &[u8] = b"SQLite format 3\0";
 /// Bundles with more certificates are a list of authorities.
 const BUNDLE: usize = 20;
 
@@ -86,11 +90,12 @@ impl<'a> Examiner<'a> {
         let elf = ElfFile::is_elf(buffer);
         let java = is_java_archive(path.file_name());
         let text = is_text(buffer);
+        let database = buffer.starts_with(SQLITE);
         let hold = match wanted {
             Wanted::Document(limit) => limit,
             Wanted::Nothing if elf => MAX_ELF,
             Wanted::Nothing if java => MAX_ARCHIVE,
-            Wanted::Nothing if text => MAX_TEXT,
+            Wanted::Nothing if text || database => MAX_TEXT,
             Wanted::Nothing => 0,
             _ => MAX_METADATA,
         };
@@ -195,6 +200,9 @@ impl<'a> Examiner<'a> {
                     extra.certificates.retain(|c| c.not_after < now);
                 }
             }
+        } else if bytes.starts_with(SQLITE) {
+            // Where tools keep logins: `gcloud`, browsers, wallets.
+            extra.secrets = database_secrets(bytes);
         } else if !is_text && bytes.len() < 64 << 10 && bytes.starts_with(&[0x30]) {
             let suffix = |list: &[&[u8]]| list.iter().any(|suffix| name.ends_with(suffix));
             if suffix(&[b".crt", b".cer", b".der", b".cert"]) {

@@ -1,10 +1,12 @@
 //! Secrets in the config's environment and in the history.
 
+use super::commands::{self, command_secrets};
 use super::patterns::{Hit, hits};
 use super::secrets::url_password;
+use super::values;
 
 /// Words of variable names whose values are secrets.
-const SECRET_WORDS: [&str; 12] = [
+const SECRET_WORDS: [&str; 18] = [
     "PASSWORD",
     "PASSWD",
     "SECRET",
@@ -17,9 +19,15 @@ const SECRET_WORDS: [&str; 12] = [
     "CREDENTIAL",
     "ENCRYPTION_KEY",
     "AUTH_KEY",
+    "PASSPHRASE",
+    "ACCOUNT_KEY",
+    "ACCOUNTKEY",
+    "SIGNING_KEY",
+    "MASTER_KEY",
+    "SHARED_KEY",
 ];
 /// Ends of variable names whose values only say where a secret is, or something about it.
-const NO_SECRETS: [&str; 14] = [
+const NO_SECRETS: [&str; 40] = [
     "_FILE",
     "_PATH",
     "_DIR",
@@ -34,6 +42,32 @@ const NO_SECRETS: [&str; 14] = [
     "_ENDPOINT",
     "_TYPE",
     "_SCRIPT",
+    "_ARN",
+    "_REF",
+    "_VERSION",
+    "_ALGORITHM",
+    "_HEADER",
+    "_ISSUER",
+    "_AUDIENCE",
+    "_SIZE",
+    "_TIMEOUT",
+    "_LIMIT",
+    "_ENABLED",
+    "_EXPIRATION",
+    "_EXPIRES",
+    "_VALIDITY",
+    "_SECONDS",
+    "_MINUTES",
+    "_HOURS",
+    "_DAYS",
+    "_POLICY",
+    "_PROVIDER",
+    "_PREFIX",
+    "_CLASS",
+    "_MODEL",
+    "_STORE",
+    "_BACKEND",
+    "_HASHERS",
 ];
 const MASK: &str = "********";
 
@@ -42,7 +76,7 @@ pub(crate) fn is_secret_variable(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let named = SECRET_WORDS.iter().any(|word| upper.contains(word))
         && !NO_SECRETS.iter().any(|end| upper.ends_with(end));
-    let reference = value.starts_with(['/', '$', '<', '{']) || value.contains("://");
+    let reference = values::is_reference(value) || value.contains("://");
     let switch = matches!(
         value.to_ascii_lowercase().as_str(),
         "true" | "false" | "yes" | "no" | "none" | "null"
@@ -92,6 +126,9 @@ pub(crate) fn step_secrets(text: &str) -> Vec<(&'static str, String)> {
             found.push((pattern.rule, pattern.what.to_owned()));
         }
     }
+    for secret in command_secrets(text) {
+        found.push((secret.rule, secret.what.to_owned()));
+    }
     for word in words(text) {
         if let Some((name, value)) = word.split_once('=') {
             let name = name.trim_start_matches("--");
@@ -129,6 +166,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// A step with its secrets masked.
 pub(crate) fn masked_step(text: &str) -> String {
+    let text = &*commands::masked(text, &command_secrets(text), MASK);
     let mut out = text.to_owned();
     for word in words(text) {
         let secrets = step_secrets(word);

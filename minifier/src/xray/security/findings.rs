@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::config::{env_secret, step_secrets};
-use super::patterns::{Confidence, SecretKind, SecretMatch};
+use super::ignore::IgnoreList;
+use super::patterns::{SecretKind, SecretMatch};
+use super::places::{Place, Places};
 use super::privileges::{package_managers, privileges, shells};
+use super::severity::severity;
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
 use crate::xray::merged::{Body, Merged};
@@ -32,18 +35,6 @@ const AUTHORITIES: [&[u8]; 8] = [
     b"/usr/lib/ssl/",
     b"/etc/ssl/cert.pem",
 ];
-/// Trees that others publish: keys and passwords in them are examples and tests.
-const PUBLISHED: [&[u8]; 8] = [
-    b"/site-packages/",
-    b"/dist-packages/",
-    b"/node_modules/",
-    b"/gems/",
-    b"/usr/share/",
-    b"/usr/lib/python3",
-    b"/pkg/mod/",
-    b"/.cargo/registry/",
-];
-
 /// What the analysis has found so far.
 pub(crate) struct Evidence<'a> {
     pub(crate) config: &'a ImageConfig,
@@ -51,6 +42,9 @@ pub(crate) struct Evidence<'a> {
     pub(crate) merged: &'a Merged,
     pub(crate) owners: &'a Owners,
     pub(crate) binaries: &'a Binaries,
+    /// Whether a database of packages is there that was not read.
+    pub(crate) unread: bool,
+    pub(crate) ignore: &'a IgnoreList,
     pub(crate) now: Timestamp,
 }
 
@@ -59,10 +53,16 @@ pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
     let (privileged, mut findings) = privileges(evidence.merged, evidence.owners);
     let (package_managers, manager) = package_managers(&evidence.merged.rootfs);
     findings.extend(manager);
-    findings.extend(secret_files(evidence));
+    let places = Places::new(
+        evidence.config,
+        evidence.merged,
+        evidence.owners,
+        evidence.unread,
+    );
+    findings.extend(secret_files(evidence, &places));
     findings.extend(config_findings(evidence.config));
-    findings.extend(binary_findings(evidence));
-    let (certificates, expired) = certificates(evidence);
+    findings.extend(binary_findings(evidence, &places));
+    let (certificates, expired) = certificates(evidence, &places);
     findings.extend(expired);
     findings.sort_by(|a, b| {
         let key = |f: &Finding| (std::cmp::Reverse(f.severity), f.kind);
@@ -72,21 +72,28 @@ pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
             .then_with(|| a.detail.cmp(&b.detail))
     });
     findings.dedup();
-    Security {
-        findings: bounded(findings),
+    let mut security = Security {
+        findings,
+        ignored: Vec::new(),
+        ignores: Vec::new(),
         privileged,
         certificates,
         shells: shells(&evidence.merged.rootfs),
         package_managers,
         runs_as_root: runs_as_root(evidence.config),
-    }
+    };
+    // Before they are bounded: what is accepted must not stand in the way of what is not.
+    evidence.ignore.apply(&mut security, evidence.now);
+    security.findings = bounded(security.findings, |finding| finding.kind);
+    security.ignored = bounded(security.ignored, |ignored| ignored.finding.kind);
+    security
 }
 
 /// The first of each kind; a made-up image could have millions.
-fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
+fn bounded<T>(mut findings: Vec<T>, kind: impl Fn(&T) -> FindingKind) -> Vec<T> {
     let mut counts = std::collections::BTreeMap::new();
     findings.retain(|finding| {
-        let count = counts.entry(finding.kind).or_insert(0usize);
+        let count = counts.entry(kind(finding)).or_insert(0usize);
         *count += 1;
         *count <= MAX_FINDINGS_OF_A_KIND
     });
@@ -100,47 +107,33 @@ fn runs_as_root(config: &ImageConfig) -> bool {
 }
 
 /// Secrets in the files of all layers, hidden ones too.
-fn secret_files(evidence: &Evidence<'_>) -> Vec<Finding> {
+fn secret_files(evidence: &Evidence<'_>, places: &Places<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for body in &evidence.merged.bodies {
-        let extra = evidence.scan.extra(body.content);
-        for secret in extra
-            .map(|extra| extra.secrets.as_slice())
-            .unwrap_or_default()
-        {
-            if secret.confidence == Confidence::High || !is_published(evidence, body) {
-                findings.push(secret_finding(body, secret));
+        let secrets = match evidence.scan.extra(body.content) {
+            Some(extra) if !extra.secrets.is_empty() => &extra.secrets,
+            _ => continue,
+        };
+        let place = places.of(&body.path);
+        let owned = is_owned(evidence, &body.path);
+        for secret in secrets {
+            if let Some(severity) = severity(secret, place, owned) {
+                findings.push(secret_finding(body, secret, place, severity));
             }
         }
     }
     findings
 }
 
-/// True where a file comes from a package or a tree of packages, so that its secrets are everybody's.
-fn is_published(evidence: &Evidence<'_>, body: &Body) -> bool {
-    let path = body.path.as_bytes();
-    let local = [&b"/etc/"[..], b"/root/", b"/home/"]
-        .iter()
-        .any(|dir| path.starts_with(dir));
-    let owned = evidence
-        .merged
-        .rootfs
-        .lookup(&body.path)
-        .is_some_and(|id| evidence.owners.owns(id));
-    owned && !local
-        || PUBLISHED
-            .iter()
-            .any(|part| memchr::memmem::find(path, part).is_some())
-}
-
-fn secret_finding(body: &Body, secret: &SecretMatch) -> Finding {
+fn secret_finding(body: &Body, secret: &SecretMatch, place: Place, severity: Severity) -> Finding {
+    // It differs in each image, but not in each container.
     let snake_oil = body.path.as_bytes().ends_with(b"/ssl-cert-snakeoil.key");
     let (kind, severity) = match secret.kind {
-        SecretKind::PrivateKey { encrypted } if encrypted || snake_oil => {
-            (FindingKind::PrivateKey, Severity::Warning)
+        SecretKind::PrivateKey { .. } if snake_oil => {
+            (FindingKind::PrivateKey, severity.min(Severity::Warning))
         }
-        SecretKind::PrivateKey { .. } => (FindingKind::PrivateKey, Severity::Error),
-        SecretKind::Credential => (FindingKind::Credential, Severity::Error),
+        SecretKind::PrivateKey { .. } => (FindingKind::PrivateKey, severity),
+        SecretKind::Credential => (FindingKind::Credential, severity),
     };
     let encrypted = matches!(secret.kind, SecretKind::PrivateKey { encrypted: true });
     let article = if secret.what.starts_with(['A', 'E', 'O', 'R', 'a', 'e', 'o']) {
@@ -158,33 +151,28 @@ fn secret_finding(body: &Body, secret: &SecretMatch) -> Finding {
     if !secret.masked.is_empty() {
         message.push_str(&format!(": {}", secret.masked));
     }
+    message.push_str(match place {
+        Place::Own => "",
+        Place::Sample => "; its place is one of tests, examples or copied sources",
+        Place::Published => "; it comes with a package or a tool that others publish",
+    });
     if !body.visible {
         message.push_str("; a later layer hides the file, but it ships in its layer");
     }
-    Finding {
-        kind,
-        severity,
-        message,
-        location: Location::File {
-            path: body.path.to_string(),
-            layer: body.content.layer as usize,
-            line: secret.line,
-            visible: body.visible,
-        },
-        detail: secret.rule.to_owned(),
-    }
+    let location = Location::File {
+        path: body.path.to_string(),
+        layer: body.content.layer as usize,
+        line: secret.line,
+        visible: body.visible,
+    };
+    let mark = secret.mark.filter(|_| !snake_oil);
+    Finding::marked(kind, severity, message, location, secret.rule, mark)
 }
 
 fn config_findings(config: &ImageConfig) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut finding = |kind, severity, message: String, location, detail: &str| {
-        findings.push(Finding {
-            kind,
-            severity,
-            message,
-            location,
-            detail: detail.to_owned(),
-        });
+        findings.push(Finding::new(kind, severity, message, location, detail));
     };
     let field = |name: &str| Location::Config {
         field: name.to_owned(),
@@ -242,7 +230,7 @@ fn config_findings(config: &ImageConfig) -> Vec<Finding> {
     findings
 }
 
-fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
+fn binary_findings(evidence: &Evidence<'_>, places: &Places<'_>) -> Vec<Finding> {
     let location = |path: &str, layer| Location::File {
         path: path.to_owned(),
         layer,
@@ -255,19 +243,21 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
             continue;
         };
         // Distributions ship plug-ins for what need not be installed.
-        if binary.linkage == Linkage::Library && is_owned(evidence, binary) {
+        if binary.linkage == Linkage::Library
+            && places.of(&ImagePath::from_text(&binary.path)) == Place::Published
+        {
             continue;
         }
-        findings.push(Finding {
-            kind: FindingKind::BrokenBinary,
-            severity: Severity::Warning,
-            message: format!(
+        findings.push(Finding::new(
+            FindingKind::BrokenBinary,
+            Severity::Warning,
+            format!(
                 "{} needs {}, which the image does not have",
                 need.path, need.needs
             ),
-            location: location(&need.path, binary.layer),
-            detail: String::new(),
-        });
+            location(&need.path, binary.layer),
+            "",
+        ));
     }
     for binary in &evidence.binaries.files {
         let hardening = &binary.hardening;
@@ -282,20 +272,22 @@ fn binary_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         if binary.linkage == Linkage::Dynamic && hardening.relro == Relro::None {
             lacks.push("read-only relocations");
         }
-        if !lacks.is_empty() && !is_owned(evidence, binary) {
-            let severity = if hardening.nx {
-                Severity::Note
-            } else {
-                Severity::Warning
-            };
-            findings.push(Finding {
-                kind: FindingKind::WeakBinary,
-                severity,
-                message: format!("{} lacks {}", binary.path, lacks.join(" and ")),
-                location: location(&binary.path, binary.layer),
-                detail: String::new(),
-            });
+        if lacks.is_empty() {
+            continue;
         }
+        let severity = match places.of(&ImagePath::from_text(&binary.path)) {
+            // Whoever publishes it would have to compile it in another way.
+            Place::Published => continue,
+            Place::Own if !hardening.nx => Severity::Warning,
+            Place::Own | Place::Sample => Severity::Note,
+        };
+        findings.push(Finding::new(
+            FindingKind::WeakBinary,
+            severity,
+            format!("{} lacks {}", binary.path, lacks.join(" and ")),
+            location(&binary.path, binary.layer),
+            "",
+        ));
     }
     findings
 }
@@ -308,15 +300,17 @@ fn binary<'a>(binaries: &'a Binaries, path: &str) -> Option<&'a Binary> {
     binaries.files.get(index)
 }
 
-/// True where it belongs to a package.
-fn is_owned(evidence: &Evidence<'_>, binary: &Binary) -> bool {
-    let path = ImagePath::from_text(&binary.path);
-    let node = evidence.merged.rootfs.lookup(&path);
+/// Whether the file at `path` belongs to a package.
+fn is_owned(evidence: &Evidence<'_>, path: &ImagePath) -> bool {
+    let node = evidence.merged.rootfs.lookup(path);
     node.is_some_and(|node| evidence.owners.owns(node))
 }
 
 /// Certificates that are no authorities of the distribution, with those that have expired wherever they are.
-fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>) {
+fn certificates(
+    evidence: &Evidence<'_>,
+    places: &Places<'_>,
+) -> (Vec<CertificateInfo>, Vec<Finding>) {
     let now = evidence.now.as_second();
     let (mut infos, mut findings) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
@@ -325,7 +319,11 @@ fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>)
         let certificates = extra
             .map(|extra| extra.certificates.as_slice())
             .unwrap_or_default();
-        let public = is_published(evidence, body)
+        if certificates.is_empty() {
+            continue;
+        }
+        let place = places.of(&body.path);
+        let public = place == Place::Published
             || AUTHORITIES
                 .iter()
                 .any(|dir| body.path.as_bytes().starts_with(dir))
@@ -354,6 +352,10 @@ fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>)
             let soon = !expired && certificate.not_after < now + SOON;
             if own && (expired || soon) {
                 let (kind, severity, word) = match expired {
+                    // Tests are done with expired certificates, too.
+                    true if place == Place::Sample => {
+                        (FindingKind::ExpiredCertificate, Severity::Note, "expired")
+                    }
                     true => (
                         FindingKind::ExpiredCertificate,
                         Severity::Warning,
@@ -361,23 +363,19 @@ fn certificates(evidence: &Evidence<'_>) -> (Vec<CertificateInfo>, Vec<Finding>)
                     ),
                     false => (FindingKind::ExpiringCertificate, Severity::Note, "expires"),
                 };
-                findings.push(Finding {
-                    kind,
-                    severity,
-                    message: format!(
-                        "the certificate {} in {} {word} on {}",
-                        certificate.subject,
-                        body.path,
-                        time(certificate.not_after)
-                    ),
-                    location: Location::File {
-                        path: body.path.to_string(),
-                        layer: body.content.layer as usize,
-                        line: None,
-                        visible: true,
-                    },
-                    detail: String::new(),
-                });
+                let message = format!(
+                    "the certificate {} in {} {word} on {}",
+                    certificate.subject,
+                    body.path,
+                    time(certificate.not_after)
+                );
+                let location = Location::File {
+                    path: body.path.to_string(),
+                    layer: body.content.layer as usize,
+                    line: None,
+                    visible: true,
+                };
+                findings.push(Finding::new(kind, severity, message, location, ""));
             }
         }
     }

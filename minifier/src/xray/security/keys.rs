@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::patterns::{Confidence, SecretKind, SecretMatch};
+use super::patterns::{Confidence, SecretKind, SecretMatch, mark};
 
 /// Shortest base64 of a key: Ed25519 in PKCS#8 has 64 characters.
 const MIN_KEY: usize = 60;
@@ -53,6 +53,7 @@ pub(crate) fn private_key(text: &[u8], at: usize, line: u64) -> Option<SecretMat
             _ => "private key",
         },
         masked: String::new(),
+        mark: Some(mark(&base64)),
     })
 }
 
@@ -111,6 +112,7 @@ pub(crate) fn der_private_key(bytes: &[u8]) -> Option<SecretMatch> {
         line: None,
         what: "private key",
         masked: String::new(),
+        mark: Some(mark(bytes)),
     })
 }
 

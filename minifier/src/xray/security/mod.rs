@@ -3,16 +3,25 @@
 
 mod capabilities;
 mod certificates;
+mod commands;
 mod config;
 mod findings;
+mod ignore;
 mod keys;
+mod logins;
 mod patterns;
+mod places;
 mod privileges;
 mod secrets;
+mod settings;
+mod severity;
+mod trees;
+mod values;
 
 pub(crate) use certificates::{Certificate, der_certificate, pem_certificates};
 pub(crate) use config::{masked_env, masked_step};
 pub(crate) use findings::{Evidence, security};
+pub use ignore::{IgnoreFileError, IgnoreList};
 pub(crate) use keys::der_private_key;
 pub(crate) use patterns::SecretMatch;
-pub(crate) use secrets::secrets;
+pub(crate) use secrets::{database_secrets, secrets};

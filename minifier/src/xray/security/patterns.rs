@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
+use crate::image::Sha256;
+
 /// A secret that was found; never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SecretMatch {
@@ -18,6 +20,9 @@ pub(crate) struct SecretMatch {
     pub(crate) what: &'static str,
     /// Its first characters where these say nothing but what it is, and its length.
     pub(crate) masked: String,
+    /// A hash of it, by which another secret at the same place is told from it; `None` if it is short enough to be
+    /// guessed.
+    pub(crate) mark: Option<u64>,
 }
 
 /// What a secret opens.
@@ -192,6 +197,61 @@ const PATTERNS: &[Pattern] = &[
         r"^AGE-SECRET-KEY-1[0-9A-Z]{58}\b",
     ),
     pattern(
+        "azure-account-key",
+        "key of an Azure storage account",
+        "AccountKey=",
+        r"^AccountKey=[A-Za-z0-9+/]{86}==",
+    ),
+    pattern(
+        "azure-shared-access-key",
+        "shared access key of Azure",
+        "SharedAccessKey=",
+        r"^SharedAccessKey=[A-Za-z0-9+/]{43}=",
+    ),
+    pattern(
+        "google-oauth-token",
+        "refresh token of Google",
+        "1//0",
+        r"^1//0[0-9A-Za-z_-]{40,}",
+    ),
+    pattern(
+        "google-oauth-token",
+        "access token of Google",
+        "ya29.",
+        r"^ya29\.[0-9A-Za-z_-]{40,}",
+    ),
+    pattern(
+        "google-client-secret",
+        "client secret of Google",
+        "GOCSPX-",
+        r"^GOCSPX-[0-9A-Za-z_-]{28}\b",
+    ),
+    pattern(
+        "kubeconfig-key",
+        "client key of a kubeconfig",
+        "client-key-data",
+        // `LS0tLS1CRUdJTi` is `-----BEGIN`.
+        r#"^client-key-data["']?\s*:\s*["']?LS0tLS1CRUdJTi[A-Za-z0-9+/=]{60,}"#,
+    ),
+    pattern(
+        "jwt",
+        "JSON web token",
+        "eyJ",
+        r"^eyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{30,}",
+    ),
+    pattern(
+        "huggingface-token",
+        "Hugging Face token",
+        "hf_",
+        r"^hf_[A-Za-z]{34}\b",
+    ),
+    pattern(
+        "vault-token",
+        "token of Vault",
+        "hvs.",
+        r"^hvs\.[A-Za-z0-9_-]{24,}",
+    ),
+    pattern(
         "docker-token",
         "Docker Hub token",
         "dckr_pat_",
@@ -200,7 +260,7 @@ const PATTERNS: &[Pattern] = &[
 ];
 
 /// Longest credential that is looked at.
-const MAX_FORM: usize = 512;
+const MAX_FORM: usize = 4096;
 /// Marks that are looked for in the same pass.
 pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY-----";
 pub(super) const CERTIFICATE: &str = "CERTIFICATE-----";
@@ -287,6 +347,10 @@ const PLACEHOLDERS: &[&[u8]] = &[
     b"abcdef",
     b"....",
     b"****",
+    // The key of Azure's storage emulator, which is the same everywhere.
+    b"eby8vdm02xnocqflquwjpllm",
+    // The subject of jwt.io's sample: `1234567890`.
+    b"eyjzdwiioiixmjm0nty3odkw",
 ];
 
 /// True for what stands in documentation and tests in place of a secret.
@@ -302,6 +366,14 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
             .iter()
             .any(|word| memchr::memmem::find(&lower, word).is_some())
         || distinct < value.len().min(32) / 4 + 1
+}
+
+/// What tells a secret from others: of its hash so much that it cannot be got back.
+pub(super) fn mark(value: &[u8]) -> u64 {
+    let mut hash = Sha256::default();
+    hash.update(value);
+    let [a, b, c, d, e, f, g, h, ..] = hash.finish();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// The start of a token that only says what it is, and its length.

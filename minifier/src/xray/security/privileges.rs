@@ -43,18 +43,13 @@ pub(super) fn privileges(merged: &Merged, owners: &Owners) -> (Vec<PrivilegedFil
         }
         let (meta, owned) = (&node.meta, owners.owns(id));
         let mut finding = |kind, severity, message: String| {
-            findings.push(Finding {
-                kind,
-                severity,
-                message,
-                location: Location::File {
-                    path: path.to_string(),
-                    layer: node.layer,
-                    line: None,
-                    visible: true,
-                },
-                detail: String::new(),
-            });
+            let location = Location::File {
+                path: path.to_string(),
+                layer: node.layer,
+                line: None,
+                visible: true,
+            };
+            findings.push(Finding::new(kind, severity, message, location, ""));
         };
         let is_file = matches!(node.kind, NodeKind::File { .. });
         let executable = meta.mode & 0o111 != 0;
@@ -174,21 +169,22 @@ pub(super) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>
         let layer = rootfs
             .get(&ImagePath::from_text(path))
             .map_or(0, |node| node.layer);
-        Finding {
-            kind: FindingKind::PackageManager,
-            severity: Severity::Note,
-            message: format!(
+        let location = Location::File {
+            path: path.clone(),
+            layer,
+            line: None,
+            visible: true,
+        };
+        Finding::new(
+            FindingKind::PackageManager,
+            Severity::Note,
+            format!(
                 "the image can install packages: it has {}",
                 names.join(", ")
             ),
-            location: Location::File {
-                path: path.clone(),
-                layer,
-                line: None,
-                visible: true,
-            },
-            detail: String::new(),
-        }
+            location,
+            "",
+        )
     });
     let mut all = [of_distribution, programs(rootfs, &LANGUAGES)].concat();
     all.sort();

@@ -1,12 +1,19 @@
-//! Secrets in a text: tokens by their form, private keys, and what files with well-known names hold.
+//! Secrets in a text: tokens by their form, private keys, and what files with well-known names or contents hold.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use regex::bytes::Regex;
 
+use super::commands::command_secrets;
 use super::config::is_secret_variable;
 use super::keys::private_key;
-use super::patterns::{Confidence, Hit, SecretKind, SecretMatch, hits, is_placeholder, masked};
+use super::logins;
+use super::patterns::{
+    Confidence, Hit, SecretKind, SecretMatch, hits, is_placeholder, mark, masked,
+};
+use super::settings::settings;
+use super::values::{is_default, is_reference};
 use crate::rootfs::ImagePath;
 
 /// Findings of one file that are kept.
@@ -36,38 +43,128 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
                 found.secrets.extend(url_password(text, at, lines.at(at)));
             }
             Hit::Url(_) => {}
-            Hit::Credential(pattern, at, length) => found.secrets.push(SecretMatch {
-                rule: pattern.rule,
-                kind: SecretKind::Credential,
-                confidence: Confidence::High,
-                line: Some(lines.at(at)),
-                what: pattern.what,
-                masked: masked(&text[at..at + length], pattern.shown()),
-            }),
+            Hit::Credential(pattern, at, length) => {
+                let firebase = pattern.rule == "google-api-key" && is_firebase(text, at);
+                found.secrets.push(SecretMatch {
+                    rule: match firebase {
+                        true => "firebase-browser-key",
+                        false => pattern.rule,
+                    },
+                    kind: SecretKind::Credential,
+                    confidence: Confidence::High,
+                    line: Some(lines.at(at)),
+                    what: match firebase {
+                        true => "browser key of Firebase",
+                        false => pattern.what,
+                    },
+                    masked: masked(&text[at..at + length], pattern.shown()),
+                    mark: Some(mark(&text[at..at + length])),
+                });
+            }
         }
     }
-    for rule in by_name(path) {
-        let room = MAX_FINDINGS.saturating_sub(found.secrets.len());
-        found.secrets.extend(rule.find(text).take(room));
+    let mut more = Vec::new();
+    for rule in by_name(path).into_iter().chain(logins::by_name(path)) {
+        more.extend(rule.find(text));
+    }
+    if configuration {
+        more.extend(logins::by_text(text).flat_map(|rule| rule.find(text)));
     }
     if is_env(path.file_name()) {
-        let room = MAX_FINDINGS.saturating_sub(found.secrets.len());
-        found.secrets.extend(env_file(text).take(room));
+        more.extend(env_file(text));
     }
+    more.extend(settings(path, text, configuration));
+    if is_shell_script(text) {
+        more.extend(script(text));
+    }
+    // What is a token by its form or a login by its file is told once.
+    let told: BTreeSet<Option<u64>> = found.secrets.iter().map(|secret| secret.line).collect();
+    more.retain(|secret| secret.confidence == Confidence::High || !told.contains(&secret.line));
+    found.secrets.extend(more);
     found.secrets.sort();
     found.secrets.dedup();
+    found.secrets.truncate(MAX_FINDINGS);
     found
 }
 
+/// The credentials in a binary file that is a database: what its pages hold is text.
+pub(crate) fn database_secrets(bytes: &[u8]) -> Vec<SecretMatch> {
+    let credential = |hit| match hit {
+        Hit::Credential(pattern, at, length) => {
+            let value = &bytes[at..at + length];
+            Some(SecretMatch {
+                rule: pattern.rule,
+                kind: SecretKind::Credential,
+                confidence: Confidence::High,
+                line: None,
+                what: pattern.what,
+                masked: masked(value, pattern.shown()),
+                mark: Some(mark(value)),
+            })
+        }
+        _ => None,
+    };
+    let mut found: Vec<SecretMatch> = hits(bytes)
+        .filter_map(credential)
+        .take(MAX_FINDINGS)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Whether a key of Google stands in the settings of Firebase, which every browser gets.
+fn is_firebase(text: &[u8], at: usize) -> bool {
+    const AROUND: usize = 2048;
+    const NAMES: [&[u8]; 7] = [
+        b"authDomain",
+        b"messagingSenderId",
+        b"firebaseapp.com",
+        b"firebaseio.com",
+        b"mobilesdk_app_id",
+        b"GOOGLE_APP_ID",
+        b"measurementId",
+    ];
+    let window = &text[at.saturating_sub(AROUND)..text.len().min(at + AROUND)];
+    NAMES
+        .iter()
+        .any(|name| memchr::memmem::find(window, name).is_some())
+}
+
+/// Whether a shell runs it.
+fn is_shell_script(text: &[u8]) -> bool {
+    let first = text.split(|&b| b == b'\n').next().unwrap_or_default();
+    first.starts_with(b"#!") && first.trim_ascii_end().ends_with(b"sh")
+}
+
+/// The secrets on the command lines of a script.
+fn script(text: &[u8]) -> Vec<SecretMatch> {
+    let Ok(script) = std::str::from_utf8(text) else {
+        return Vec::new();
+    };
+    let mut lines = Lines::new(text);
+    let secrets = command_secrets(script);
+    let secrets = secrets.iter().take(MAX_FINDINGS).map(|secret| SecretMatch {
+        rule: secret.rule,
+        kind: SecretKind::Credential,
+        confidence: Confidence::Medium,
+        line: Some(lines.at(secret.range.start)),
+        what: secret.what,
+        masked: masked(&text[secret.range.clone()], 0),
+        mark: None,
+    });
+    secrets.collect()
+}
+
 /// Counts lines as offsets grow.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     text: &'a [u8],
     at: usize,
     line: u64,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a [u8]) -> Self {
+    pub(super) fn new(text: &'a [u8]) -> Self {
         Self {
             text,
             at: 0,
@@ -75,7 +172,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    fn at(&mut self, offset: usize) -> u64 {
+    /// The line that holds `offset`, which no later call goes behind.
+    pub(super) fn at(&mut self, offset: usize) -> u64 {
         if offset > self.at {
             self.line += memchr::memchr_iter(b'\n', &self.text[self.at..offset]).count() as u64;
             self.at = offset;
@@ -101,12 +199,13 @@ fn is_configuration(path: &ImagePath) -> bool {
             | b"properties"
             | b"sh"
             | b"list"
+            | b"kubeconfig"
     );
     known
         || is_env(name)
         || matches!(
             name,
-            b".git-credentials" | b".pypirc" | b"pip.conf" | b"config" | b".yarnrc"
+            b".git-credentials" | b".pypirc" | b"pip.conf" | b"config" | b".yarnrc" | b"kubeconfig"
         )
 }
 
@@ -119,7 +218,7 @@ fn is_env(name: &[u8]) -> bool {
 pub(super) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
     static FORM: OnceLock<Regex> = OnceLock::new();
     let form = FORM.get_or_init(|| {
-        Regex::new(r#"(?-u)^://[^\s:@/'"<>(){}\\]{0,64}:([^\s@/'"<>(){}\\]{4,128})@([A-Za-z0-9.\[][A-Za-z0-9.:_\]-]*)"#)
+        Regex::new(r#"(?-u)^://([^\s:@/'"<>(){}\\]{0,64}):([^\s@/'"<>(){}\\]{4,128})@([A-Za-z0-9.\[][A-Za-z0-9.:_\]-]*)"#)
             .unwrap_or_else(|e| unreachable!("the form of an URL is a pattern: {e}"))
     });
     let scheme = text[..at]
@@ -130,15 +229,17 @@ pub(super) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMa
         .count();
     let window = &text[at..text.len().min(at + 512)];
     let groups = form.captures(window)?;
-    let (password, host) = (groups.get(1)?.as_bytes(), groups.get(2)?.as_bytes());
+    let (user, password) = (groups.get(1)?.as_bytes(), groups.get(2)?.as_bytes());
+    let host = groups.get(3)?.as_bytes();
     let example = memchr::memmem::find(host, b"example").is_some();
-    let plain = |word: &[u8]| password.eq_ignore_ascii_case(word);
+    let known = std::str::from_utf8(password)
+        .is_ok_and(|password| is_default(password) || is_reference(password));
+    // `postgres:postgres@`: whoever knows the user knows the password.
     if scheme < 3
         || example
         || is_placeholder(password)
-        || plain(b"pass")
-        || plain(b"user")
-        || plain(b"test")
+        || known
+        || password.eq_ignore_ascii_case(user)
     {
         return None;
     }
@@ -149,25 +250,27 @@ pub(super) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMa
         line: Some(line),
         what: "password in an URL",
         masked: masked(password, 0),
+        mark: None,
     })
 }
 
-/// What a file with a well-known name holds, in the first group.
-struct NamedRule {
-    rule: &'static str,
-    what: &'static str,
-    form: &'static str,
+/// What a file with a well-known name or content holds, in the first group.
+pub(super) struct NamedRule {
+    pub(super) rule: &'static str,
+    pub(super) what: &'static str,
+    pub(super) form: &'static str,
 }
 
 impl NamedRule {
-    fn find(&self, text: &[u8]) -> impl Iterator<Item = SecretMatch> {
+    fn find(&self, text: &[u8]) -> impl Iterator<Item = SecretMatch> + use<> {
         let form = Regex::new(&format!("(?-u){}", self.form))
             .unwrap_or_else(|e| unreachable!("the form of {} is a pattern: {e}", self.rule));
         let mut lines = Lines::new(text);
         let mut found = Vec::new();
         for groups in form.captures_iter(text).take(MAX_FINDINGS) {
             let Some(value) = groups.get(1) else { continue };
-            if !is_placeholder(value.as_bytes()) {
+            let known = std::str::from_utf8(value.as_bytes()).is_ok_and(is_reference);
+            if !known && !is_placeholder(value.as_bytes()) {
                 found.push(SecretMatch {
                     rule: self.rule,
                     kind: SecretKind::Credential,
@@ -175,6 +278,7 @@ impl NamedRule {
                     line: Some(lines.at(value.start())),
                     what: self.what,
                     masked: masked(value.as_bytes(), 0),
+                    mark: None,
                 });
             }
         }
@@ -243,6 +347,7 @@ fn env_file(text: &[u8]) -> impl Iterator<Item = SecretMatch> + '_ {
             line: Some(number),
             what: "secret of an environment file",
             masked: masked(value.as_bytes(), 0),
+            mark: None,
         })
     })
 }

@@ -1,6 +1,7 @@
 //! Whole analyses of images made here.
 
 mod alpine;
+mod corpus;
 mod efficiency;
 mod files;
 mod hostile;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::super::json;
 use super::super::text::{identifier, plain};
@@ -14,12 +13,22 @@ use crate::xray::model::{Finding, Location, Severity, Xray};
 /// The findings as a SARIF log.
 pub fn sarif(xray: &Xray) -> String {
     let mut seen = BTreeMap::new();
-    let results: Vec<Value> = xray
+    let mut results: Vec<Value> = xray
         .security
         .findings
         .iter()
         .map(|finding| result(xray, finding, &mut seen))
         .collect();
+    // What is accepted is a result all the same, which code scanning shows as dismissed.
+    results.extend(xray.security.ignored.iter().map(|ignored| {
+        let mut result = result(xray, &ignored.finding, &mut seen);
+        result["suppressions"] = json!([{
+            "kind": "external",
+            "status": "accepted",
+            "justification": plain(&ignored.reason),
+        }]);
+        result
+    }));
     let notifications: Vec<Value> = xray
         .problems
         .iter()
@@ -61,7 +70,7 @@ pub fn sarif(xray: &Xray) -> String {
 
 fn result(xray: &Xray, finding: &Finding, seen: &mut BTreeMap<String, u32>) -> Value {
     let rule = KINDS.iter().position(|&kind| kind == finding.kind);
-    let fingerprint = fingerprint(finding);
+    let fingerprint = finding.fingerprint.clone();
     let number = seen.entry(fingerprint.clone()).or_default();
     *number += 1;
     json!({
@@ -137,20 +146,4 @@ fn properties(xray: &Xray, finding: &Finding) -> Value {
         properties["rule"] = plain(&finding.detail).into();
     }
     properties
-}
-
-/// What stays the same when the image is built again: kind, rule and place, without lines and layers.
-fn fingerprint(finding: &Finding) -> String {
-    let place = match &finding.location {
-        Location::File { path, .. } => format!("file\0{path}"),
-        Location::Config { field } => format!("config\0{field}"),
-        Location::History { .. } => format!("history\0{}", finding.message),
-    };
-    let mut hash = Sha256::new();
-    hash.update(identifier(&finding.kind));
-    hash.update([0]);
-    hash.update(&finding.detail);
-    hash.update([0]);
-    hash.update(place);
-    hex::encode(&hash.finalize()[..8])
 }

@@ -1,0 +1,187 @@
+//! [`Places`]: whose a file is, by where it lies. What a package or a language's own library ships is everybody's; what
+//! tests and examples hold is made to be shown.
+
+use super::trees::Trees;
+use crate::image::ImageConfig;
+use crate::rootfs::ImagePath;
+use crate::xray::merged::Merged;
+use crate::xray::packages::Owners;
+
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The image's author put it there.
+    Own,
+    /// It belongs to tests, examples, documentation or others' sources that the author has copied.
+    Sample,
+    /// A package or a tree that others publish has it.
+    Published,
+}
+
+/// Directories of tests, examples and documentation.
+const SAMPLE_DIRS: [&str; 29] = [
+    "test",
+    "tests",
+    "testing",
+    "testdata",
+    "test-data",
+    "test_data",
+    "testsuite",
+    "testcases",
+    "__tests__",
+    "e2e",
+    "spec",
+    "specs",
+    "fixture",
+    "fixtures",
+    "__fixtures__",
+    "mock",
+    "mocks",
+    "__mocks__",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "demo",
+    "demos",
+    "doc",
+    "docs",
+    "vendor",
+    "third_party",
+    "third-party",
+];
+/// Words of file names that stand for a file which is to be copied and filled in.
+const SAMPLE_WORDS: [&str; 14] = [
+    "example", "examples", "sample", "samples", "dist", "template", "tmpl", "tpl", "j2", "mock",
+    "fixture", "fixtures", "dummy", "demo",
+];
+/// Words of file names that stand for a test of a program.
+const TEST_WORDS: [&str; 4] = ["test", "tests", "spec", "specs"];
+
+/// Tells whose files are.
+pub(super) struct Places<'a> {
+    merged: &'a Merged,
+    owners: &'a Owners,
+    trees: Trees,
+    /// The working directory and the programs that the config names: what lies around them is the application,
+    /// whatever the directory is called.
+    used: Vec<ImagePath>,
+    /// Whether there is a database of packages that was not read.
+    unread: bool,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(
+        config: &ImageConfig,
+        merged: &'a Merged,
+        owners: &'a Owners,
+        unread: bool,
+    ) -> Self {
+        let words = config.entrypoint().iter().chain(config.cmd());
+        let words = words.map(String::as_str).chain([config.working_dir()]);
+        Self {
+            merged,
+            owners,
+            trees: Trees::new(&merged.bodies),
+            used: words
+                .filter(|word| word.starts_with('/'))
+                .map(ImagePath::from)
+                .collect(),
+            unread,
+        }
+    }
+
+    /// Whose the file at `path` is.
+    pub(super) fn of(&self, path: &ImagePath) -> Place {
+        if self.is_published(path) {
+            Place::Published
+        } else if self.is_sample(path) {
+            Place::Sample
+        } else {
+            Place::Own
+        }
+    }
+
+    fn is_published(&self, path: &ImagePath) -> bool {
+        let bytes = path.as_bytes();
+        let below = |dirs: &[&[u8]]| dirs.iter().any(|dir| bytes.starts_with(dir));
+        let node = self.merged.rootfs.lookup(path);
+        let owned = node.is_some_and(|node| self.owners.owns(node));
+        // Configuration that a package brings is the author's to change.
+        owned && !below(&[b"/etc/", b"/root/", b"/home/"])
+            // What the distribution owns is not known.
+            || self.unread && below(&[b"/usr/"]) && !below(&[b"/usr/local/"])
+            || self.trees.publish(path)
+    }
+
+    fn is_sample(&self, path: &ImagePath) -> bool {
+        let of_dir = |dir: ImagePath| {
+            let name = String::from_utf8_lossy(dir.file_name()).to_ascii_lowercase();
+            let last = name.rsplit(['-', '_']).next().unwrap_or_default();
+            let named = SAMPLE_DIRS.contains(&&*name)
+                || name.len() > last.len()
+                    && (TEST_WORDS.contains(&last) || matches!(last, "examples" | "samples"));
+            named && !self.used.iter().any(|used| used.starts_with(&dir))
+        };
+        is_sample_name(path.file_name()) || path.ancestors().any(of_dir)
+    }
+}
+
+/// `.env.example`, `config.dist.php`, `tls_test.go`, `login.spec.ts`
+fn is_sample_name(name: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    let mut words = name.split(['.', '-', '_']);
+    // A key may be called by what it is for: `test.pem` opens a test server.
+    let key = [".pem", ".key", ".p12", ".pfx", ".der", ".jks"];
+    let source = !key.iter().any(|end| name.ends_with(end));
+    words.any(|word| SAMPLE_WORDS.contains(&word) || source && TEST_WORDS.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_that_are_to_be_filled_in_are_known() {
+        for name in [
+            ".env.example",
+            "settings.dist.php",
+            "tls_test.go",
+            "a.spec.ts",
+            ".env.test",
+        ] {
+            assert!(is_sample_name(name.as_bytes()), "{name}");
+        }
+        for name in [
+            ".env",
+            "distance.py",
+            "server.key",
+            "test.key",
+            "contest.yml",
+            "id_rsa",
+        ] {
+            assert!(!is_sample_name(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_the_config_uses_is_the_application() {
+        let parse = |dir: &str| {
+            let text = format!(
+                "{{\"rootfs\":{{\"type\":\"layers\"}},\"config\":{{\"WorkingDir\":\"{dir}\"}}}}"
+            );
+            ImageConfig::parse(text.as_bytes()).expect("a config")
+        };
+        let (merged, owners) = (Merged::default(), Owners::default());
+        let place = |dir: &str, path: &str| {
+            Places::new(&parse(dir), &merged, &owners, false).of(&path.into())
+        };
+        assert_eq!(place("/srv", "/app/tests/a.pem"), Place::Sample);
+        assert_eq!(place("/srv", "/app/tls-tests/a.pem"), Place::Sample);
+        assert_eq!(
+            place("/srv/examples/web", "/srv/examples/web/a.pem"),
+            Place::Own
+        );
+        assert_eq!(place("/srv", "/srv/latest/a.pem"), Place::Own);
+    }
+}

@@ -1,0 +1,313 @@
+//! Secrets in the settings of frameworks and services: Spring, Django, .NET, PHP, Rails, and other configuration.
+
+use std::sync::OnceLock;
+
+use regex::bytes::Regex;
+
+use super::config::is_secret_variable;
+use super::patterns::{Confidence, SecretKind, SecretMatch, is_placeholder, masked};
+use super::secrets::Lines;
+use super::values::{is_default, is_reference};
+use crate::rootfs::ImagePath;
+
+/// Shortest value that counts.
+const MIN_VALUE: usize = 6;
+
+/// How a file assigns values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Syntax {
+    /// `name = value`, `name: value`, one a line.
+    Lines,
+    /// A program or JSON: the value is a string literal.
+    Literals,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A framework or a service reads it, so that a password in it is one that is used.
+    Settings,
+    /// Configuration of any kind, among it translations and descriptions of forms.
+    Other,
+}
+
+/// The secrets among the settings of a file; `configuration` says whether its name is that of some configuration.
+pub(super) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Vec<SecretMatch> {
+    let Some((syntax, purpose)) = purpose(path, configuration) else {
+        return Vec::new();
+    };
+    let forms = forms();
+    let mut lines = Lines::new(text);
+    let form = match syntax {
+        Syntax::Lines => &forms.lines,
+        Syntax::Literals => &forms.literals,
+    };
+    let assigned = form.captures_iter(text).filter_map(|groups| {
+        let name = groups.name("name")?;
+        let value = ["a", "b", "c"]
+            .iter()
+            .find_map(|group| groups.name(group))?;
+        Some((Some(name), value))
+    });
+    let connections = forms.connection.captures_iter(text);
+    let connections = connections.filter_map(|groups| Some((None, groups.get(1)?)));
+    let mut found: Vec<(usize, &[u8])> = assigned
+        .chain(connections)
+        .filter(|(name, value)| {
+            let name = name.map_or(Some("password"), |name| {
+                std::str::from_utf8(name.as_bytes()).ok()
+            });
+            let value_text = std::str::from_utf8(value.as_bytes()).ok();
+            !is_comment(text, value.start())
+                && name
+                    .zip(value_text)
+                    .is_some_and(|(name, value)| is_secret(name, value, purpose))
+        })
+        .map(|(_, value)| (value.start(), value.as_bytes()))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+        .into_iter()
+        .map(|(at, value)| SecretMatch {
+            rule: match purpose {
+                Purpose::Settings => "settings-secret",
+                Purpose::Other => "config-secret",
+            },
+            kind: SecretKind::Credential,
+            confidence: Confidence::Medium,
+            line: Some(lines.at(at)),
+            what: match purpose {
+                Purpose::Settings => "secret among its settings",
+                Purpose::Other => "value that is called a secret",
+            },
+            masked: masked(value, 0),
+            mark: None,
+        })
+        .collect()
+}
+
+struct Forms {
+    lines: Regex,
+    literals: Regex,
+    /// A password in a connection string: `…;Password=…;`
+    connection: Regex,
+}
+
+fn forms() -> &'static Forms {
+    static FORMS: OnceLock<Forms> = OnceLock::new();
+    FORMS.get_or_init(|| {
+        let form = |text: &str| {
+            Regex::new(&format!("(?-u){text}"))
+                .unwrap_or_else(|e| unreachable!("the form of settings is a pattern: {e}"))
+        };
+        Forms {
+            lines: form(
+                r#"(?m)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+)?["']?(?P<name>[A-Za-z_][A-Za-z0-9_.\-\[\]]{1,100})["']?[ \t]*[:=][ \t]*(?:"(?P<a>[^"\r\n]{4,300})"|'(?P<b>[^'\r\n]{4,300})'|(?P<c>[^\s"'#;|>&*][^\s#]{3,300}))[ \t]*(?:[#,][^\r\n]*)?\r?$"#,
+            ),
+            literals: form(
+                r#"["']?(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{1,100})["']?\]?\s{0,8}(?:=>|:=|=|:|,)\s{0,8}[bru]?(?:"(?P<a>[^"\r\n]{4,300})"|'(?P<b>[^'\r\n]{4,300})')"#,
+            ),
+            connection: form(r#"(?i)[;"'](?:password|pwd)\s?=\s?([^;"'\r\n]{4,128})(?:[;"']|$)"#),
+        }
+    })
+}
+
+/// What a file is for, by its name and the directory that holds it; `None` if it is nothing of that kind.
+fn purpose(path: &ImagePath, configuration: bool) -> Option<(Syntax, Purpose)> {
+    let name = std::str::from_utf8(path.file_name())
+        .ok()?
+        .to_ascii_lowercase();
+    let dir = path
+        .parent()
+        .map(|dir| dir.file_name().to_ascii_lowercase())
+        .unwrap_or_default();
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+    let in_config = matches!(&*dir, b"config" | b"settings" | b"conf");
+    let starts = |words: &[&str]| words.iter().any(|word| stem.starts_with(word));
+    let settings = match extension {
+        "properties" | "yml" | "yaml" => {
+            // Spring's files and profiles; Rails' and Symfony's.
+            starts(&["application", "bootstrap"])
+                || matches!(
+                    stem,
+                    "database" | "secrets" | "parameters" | "gradle" | "hibernate" | "local"
+                )
+        }
+        "py" => {
+            stem == "settings"
+                || stem.ends_with("_settings")
+                || stem == "config"
+                || matches!(&*dir, b"settings")
+        }
+        "json" => {
+            starts(&["appsettings"])
+                || matches!(stem, "local.settings" | "secrets" | "credentials" | "auth")
+        }
+        "php" => {
+            matches!(
+                stem,
+                "wp-config" | "config" | "settings" | "localsettings" | "database" | "env"
+            ) || in_config
+        }
+        "config" => matches!(stem, "web" | "app" | "nuget"),
+        "tfvars" => true,
+        "cnf" => matches!(stem, ".my" | "my"),
+        "toml" => stem == "credentials",
+        _ => matches!(&*name, ".s3cfg" | ".boto" | "rclone.conf"),
+    };
+    let literals = matches!(extension, "py" | "json" | "php" | "config");
+    let syntax = if literals {
+        Syntax::Literals
+    } else {
+        Syntax::Lines
+    };
+    // Lists of what is installed have hashes that are called keys.
+    let lists = name.contains("lock") || name.starts_with("package");
+    let other = configuration
+        && !lists
+        && matches!(
+            extension,
+            "yml" | "yaml" | "toml" | "ini" | "properties" | "json" | "cfg"
+        );
+    match (settings, other) {
+        (true, _) => Some((syntax, Purpose::Settings)),
+        (_, true) => Some((syntax, Purpose::Other)),
+        _ => None,
+    }
+}
+
+/// Whether the line up to a place begins as a comment does.
+fn is_comment(text: &[u8], at: usize) -> bool {
+    let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |n| n + 1);
+    let line = text[start..at].trim_ascii_start();
+    [&b"#"[..], b"//", b";", b"*", b"<!--"]
+        .iter()
+        .any(|mark| line.starts_with(mark))
+}
+
+fn is_secret(name: &str, value: &str, purpose: Purpose) -> bool {
+    // `spring.datasource.password`: what comes before only says whose it is.
+    let last = name.rsplit(['.', '[']).next().unwrap_or(name);
+    let variable = last.replace('-', "_");
+    let value = value.trim();
+    let digits = value.bytes().all(|b| b.is_ascii_digit());
+    let constant = value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let class = value.split('.').count() > 2
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphabetic() || b == b'.' || b == b'_');
+    let mixed =
+        value.bytes().any(|b| b.is_ascii_digit()) && value.bytes().any(|b| b.is_ascii_alphabetic());
+    is_secret_variable(&camel(&variable), value)
+        && value.len() >= MIN_VALUE
+        && !value.contains(char::is_whitespace)
+        && !is_reference(value)
+        && !is_default(value)
+        && !is_placeholder(value.as_bytes())
+        && !digits
+        && !constant
+        && !class
+        && (purpose == Purpose::Settings || mixed)
+}
+
+/// `accountKey` as `account_Key`
+fn camel(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && out.ends_with(|c: char| c.is_ascii_lowercase()) {
+            out.push('_');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(path: &str, text: &str) -> Vec<String> {
+        let found = settings(&path.into(), text.as_bytes(), true);
+        found
+            .iter()
+            .map(|s| format!("{}:{}", s.rule, s.line.unwrap_or(0)))
+            .collect()
+    }
+
+    #[test]
+    fn settings_of_frameworks_hold_secrets() {
+        for (path, text, expected) in [
+            (
+                "/app/application.properties",
+                "spring.datasource.url=jdbc:x\nspring.datasource.password=t7Gh2kLp9\n",
+                "settings-secret:2",
+            ),
+            (
+                "/app/config/application-prod.yml",
+                "spring:\n  datasource:\n    password: t7Gh2kLp9 # live\n",
+                "settings-secret:3",
+            ),
+            (
+                "/srv/site/settings.py",
+                "# SECRET_KEY = 'no4comment5'\nSECRET_KEY = 'x9!kd83&ls0(pq2m'\n",
+                "settings-secret:2",
+            ),
+            (
+                "/srv/site/settings/prod.py",
+                "DATABASES = {'default': {'PASSWORD': 't7Gh2kLp9'}}\n",
+                "settings-secret:1",
+            ),
+            (
+                "/app/appsettings.Production.json",
+                "{\"ConnectionStrings\": {\"Db\": \"Server=db;User Id=sa;Password=t7Gh2kLp9;\"}}",
+                "settings-secret:1",
+            ),
+            (
+                "/var/www/wp-config.php",
+                "define('DB_PASSWORD', 't7Gh2kLp9');\n",
+                "settings-secret:1",
+            ),
+            (
+                "/app/service.yaml",
+                "db:\n  password: t7Gh2kLp9\n",
+                "config-secret:2",
+            ),
+        ] {
+            assert_eq!(find(path, text), [expected], "{path}");
+        }
+    }
+
+    #[test]
+    fn references_defaults_and_words_are_no_secrets() {
+        for (path, text) in [
+            (
+                "/app/application.yml",
+                "password: ${DB_PASSWORD:postgres}\ntoken-validity: 86400000\n",
+            ),
+            (
+                "/app/application.properties",
+                "spring.datasource.password=postgres\nserver.ssl.key-store-password=changeit\n",
+            ),
+            (
+                "/srv/settings.py",
+                "SECRET_KEY = os.environ['SECRET_KEY']\nPASSWORD_HASHERS = ['x']\n",
+            ),
+            (
+                "/srv/settings.py",
+                "TOKEN_MODEL = 'rest.authtoken.models.Token'\n",
+            ),
+            (
+                "/app/lang/de.json",
+                "{\"password\": \"Passwort-Feld\", \"token\": \"Marke\"}",
+            ),
+            ("/app/package-lock.json", "{\"token\": \"a1b2c3d4e5\"}"),
+            (
+                "/app/x.yaml",
+                "secretName: db1-credentials\nsecretKeyRef: {name: a}\n",
+            ),
+        ] {
+            assert_eq!(find(path, text), [""; 0], "{path}");
+        }
+    }
+}

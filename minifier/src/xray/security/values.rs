@@ -1,0 +1,107 @@
+//! Values that stand where a secret goes and are none: references to one, defaults that everybody knows.
+
+/// Values that products come with, or that documentation has in place of one.
+const DEFAULTS: [&str; 34] = [
+    "admin",
+    "admin123",
+    "administrator",
+    "changeit",
+    "default",
+    "demo",
+    "elastic",
+    "example",
+    "foobar",
+    "grafana",
+    "guest",
+    "keycloak",
+    "letmein",
+    "localhost",
+    "mariadb",
+    "minio",
+    "minio123",
+    "minioadmin",
+    "mongo",
+    "mysql",
+    "oracle",
+    "pass",
+    "passw0rd",
+    "postgres",
+    "postgresql",
+    "qwerty",
+    "rabbitmq",
+    "redis",
+    "root",
+    "test",
+    "test123",
+    "tests",
+    "user",
+    "username",
+];
+/// How a value begins that says where the secret is.
+const REFERENCES: [&str; 15] = [
+    "arn:",
+    "vault:",
+    "ssm:",
+    "secretsmanager:",
+    "secretref:",
+    "secret:",
+    "op:",
+    "env:",
+    "env(",
+    "file:",
+    "keyvault:",
+    "@microsoft.keyvault(",
+    "!",
+    "enc(",
+    "enc[",
+];
+
+/// Whether a value names the place of a secret in place of holding it.
+pub(super) fn is_reference(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let expression = [
+        "${",
+        "$(",
+        "{{",
+        "#{",
+        "<%",
+        "getenv",
+        "environ",
+        "process.env",
+        "{cipher}",
+    ];
+    value.starts_with(['/', '$', '<', '{', '`', '%', '@'])
+        || REFERENCES.iter().any(|start| lower.starts_with(start))
+        || expression.iter().any(|part| lower.contains(part))
+        // `projects/NUMBER/secrets/NAME` of Google's Secret Manager.
+        || lower.contains("/secrets/")
+}
+
+/// Whether everybody knows the value: it opens nothing that was meant to be closed.
+pub(super) fn is_default(value: &str) -> bool {
+    DEFAULTS.contains(&value.to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_told_from_secrets() {
+        for value in [
+            "arn:aws:secretsmanager:eu-west-1:1:secret:db",
+            "vault:secret/data/db#password",
+            "projects/1/secrets/db/versions/2",
+            "${DB_PASSWORD}",
+            "ENC(abc)",
+            "@Microsoft.KeyVault(SecretUri=x)",
+            "/run/secrets/db",
+        ] {
+            assert!(is_reference(value), "{value}");
+        }
+        for value in ["t7Gh2kLp9", "opal9-Trumpet", "vaulted4u"] {
+            assert!(!is_reference(value), "{value}");
+        }
+        assert!(is_default("Postgres") && !is_default("postgres9"));
+    }
+}
