@@ -58,6 +58,8 @@ pub fn clean() -> Xray {
     xray.packages.unread.clear();
     xray.waste.clear();
     xray.security.findings.clear();
+    xray.security.ignored.clear();
+    xray.security.ignores.clear();
     xray.security.privileged.clear();
     xray.security.certificates.clear();
     xray.security.shells.clear();

@@ -1,8 +1,9 @@
 //! A finding of every kind, and programs with every fault.
 
 use minifier::xray::model::{
-    Binaries, Binary, BrokenNeed, CertificateInfo, Finding, FindingKind, Hardening, Linkage,
-    Location, PrivilegedFile, Relro, Security, Severity, UnusedLibrary,
+    Binaries, Binary, BrokenNeed, CertificateInfo, Finding, FindingKind, Hardening, IgnoreEntry,
+    IgnoreState, IgnoredFinding, Linkage, Location, PrivilegedFile, Relro, Security, Severity,
+    UnusedLibrary,
 };
 
 use super::HOSTILE;
@@ -139,6 +140,37 @@ pub(super) fn security() -> Security {
                 at("/usr/local/bin/tool", 2, None, true),
                 "",
             ),
+        ],
+        ignored: vec![IgnoredFinding {
+            finding: finding(
+                K::PrivateKey,
+                Error,
+                "/app/tls/dev.key holds a private key",
+                at("/app/tls/dev.key", 3, Some(1), true),
+                "pem-private-key",
+            ),
+            reason: "it opens the test server only".into(),
+            expires: Some("2027-03-31".into()),
+        }],
+        ignores: vec![
+            IgnoreEntry {
+                path: Some("/app/tls/*.key".into()),
+                rule: None,
+                fingerprint: None,
+                reason: "it opens the test server only".into(),
+                expires: Some("2027-03-31".into()),
+                state: IgnoreState::Used,
+                findings: 1,
+            },
+            IgnoreEntry {
+                path: Some(format!("/app/{HOSTILE}")),
+                rule: Some("github-token".into()),
+                fingerprint: None,
+                reason: "revoked".into(),
+                expires: Some("2024-12-31".into()),
+                state: IgnoreState::Expired,
+                findings: 1,
+            },
         ],
         privileged: vec![
             PrivilegedFile {

@@ -2,6 +2,7 @@
 
 mod auditable;
 mod dive;
+mod ignore;
 mod layer;
 mod listing;
 

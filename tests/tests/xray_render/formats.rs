@@ -109,7 +109,16 @@ fn sarif_results_point_at_their_rules_and_at_places_that_github_takes() {
     let log = json(&sarif(&xray));
     let run = &log["runs"][0];
     let results = run["results"].as_array().expect("results");
-    assert_eq!(results.len(), xray.security.findings.len());
+    let (found, ignored) = results.split_at(xray.security.findings.len());
+    assert_eq!(ignored.len(), xray.security.ignored.len());
+    assert!(
+        found
+            .iter()
+            .all(|result| result.get("suppressions").is_none())
+    );
+    for (result, accepted) in ignored.iter().zip(&xray.security.ignored) {
+        assert_eq!(result["suppressions"][0]["justification"], accepted.reason);
+    }
     let mut fingerprints = BTreeSet::new();
     for result in results {
         let index = result["ruleIndex"].as_u64().expect("an index");

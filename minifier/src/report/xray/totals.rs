@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::xray::model::{
-    Efficiency, Finding, ImageInfo, Location, PackageInfo, PackageKind, Severity, SideSummary,
+    Efficiency, Finding, IgnoreState, ImageInfo, Location, PackageInfo, PackageKind, Security,
+    Severity, SideSummary,
 };
 
 use super::names;
@@ -57,6 +58,10 @@ pub(crate) fn efficiency(efficiency: &Efficiency) -> String {
 
 /// How many findings of each severity.
 pub(crate) fn findings(findings: &[Finding]) -> String {
+    severities(&findings.iter().collect::<Vec<_>>())
+}
+
+fn severities(findings: &[&Finding]) -> String {
     let of = |severity| findings.iter().filter(|f| f.severity == severity).count() as u64;
     let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
         .into_iter()
@@ -68,6 +73,43 @@ pub(crate) fn findings(findings: &[Finding]) -> String {
     } else {
         parts.join(", ")
     }
+}
+
+/// What came of the ignore list, a sentence each: how much it accepts, and the entries that do not do what they are for.
+pub(crate) fn ignored(security: &Security) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let number = security.ignored.len() as u64;
+    if number > 0 {
+        let accepted: Vec<&Finding> = security.ignored.iter().map(|i| &i.finding).collect();
+        sentences.push(format!(
+            "{} accepted by the ignore list: {}",
+            count(number, "finding"),
+            severities(&accepted)
+        ));
+    }
+    for entry in &security.ignores {
+        let state = match (entry.state, &entry.expires) {
+            (IgnoreState::Used, _) => continue,
+            (IgnoreState::Unused, _) => "fits no finding".to_owned(),
+            (IgnoreState::Expired, None) => "has expired".to_owned(),
+            (IgnoreState::Expired, Some(expires)) => format!("expired on {expires}"),
+        };
+        let parts = [
+            ("path", &entry.path),
+            ("rule", &entry.rule),
+            ("fingerprint", &entry.fingerprint),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", value.as_deref()?)))
+            .collect();
+        sentences.push(format!(
+            "an entry of the ignore list {state}: {} ({})",
+            parts.join(", "),
+            entry.reason
+        ));
+    }
+    sentences
 }
 
 /// What is compared of two images as a whole: its name, both values, the difference.

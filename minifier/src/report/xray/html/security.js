@@ -8,6 +8,33 @@ function where(location) {
   return location.path + line + " (layer " + location.layer + (location.visible ? "" : ", hidden by a later layer") + ")";
 }
 
+// What the ignore list accepts, and its entries that do not do what they are for.
+function drawIgnored(section, security) {
+  if (security.ignores.length === 0) return;
+  section.append(element("h3", { text: "Ignore list" }));
+  const entries = security.ignores.filter((entry) => entry.state !== "used");
+  if (entries.length) {
+    const what = (entry) => [entry.path, entry.rule, entry.fingerprint].filter((part) => part !== null).join(", ");
+    section.append(
+      element("ul", {}, entries.map((entry) => element("li", { text: (entry.state === "expired" ? "Expired on " + entry.expires : "Fits no finding") + ": " + what(entry) + " (" + entry.reason + ")" })))
+    );
+  }
+  if (security.ignored.length) {
+    section.append(
+      makeTable(
+        [
+          { title: "Severity", cell: (ignored) => severity(ignored.finding.severity) },
+          { title: "Finding", wide: true, key: (ignored) => ignored.finding.message, cell: (ignored) => ignored.finding.message },
+          { title: "Reason", wide: true, cell: (ignored) => ignored.reason },
+          { title: "Until", key: (ignored) => ignored.expires || "", cell: (ignored) => ignored.expires || "" },
+        ],
+        security.ignored,
+        { label: "Ignored findings", filter: (ignored) => ignored.finding.message + "\n" + ignored.reason }
+      ).node
+    );
+  }
+}
+
 function drawSecurity() {
   const security = DATA.security;
   const section = byId("security");
@@ -18,6 +45,7 @@ function drawSecurity() {
       { title: "Severity", key: (finding) => ranks[finding.severity], cell: (finding) => severity(finding.severity) },
       { title: "Finding", wide: true, key: (finding) => finding.message, cell: (finding) => finding.message },
       { title: "Kind", key: (finding) => finding.kind, cell: (finding) => finding.kind + (finding.detail ? " (" + finding.detail + ")" : "") },
+      { title: "Fingerprint", cell: (finding) => name(finding.fingerprint) },
       { title: "Where", wide: true, key: (finding) => where(finding.location), cell: (finding) => name(where(finding.location)) },
     ],
     security.findings,
@@ -29,6 +57,7 @@ function drawSecurity() {
   );
   if (security.findings.length) section.append(table.node);
   else section.append(element("p", { text: "Nothing was found." }));
+  drawIgnored(section, security);
   if (security.privileged.length) {
     section.append(
       element("h3", { text: "Files that give privileges" }),

@@ -135,7 +135,8 @@ fn recommendations(document: &mut Document, xray: &Xray) {
 
 fn findings(document: &mut Document, xray: &Xray) {
     let findings = &xray.security.findings;
-    if findings.is_empty() {
+    let ignored = totals::ignored(&xray.security);
+    if findings.is_empty() && ignored.is_empty() {
         return;
     }
     document.paragraph("### Security");
@@ -165,6 +166,10 @@ fn findings(document: &mut Document, xray: &Xray) {
             document.table(["", "Finding", "Where"], others.into_iter().map(row));
         });
     }
+    for sentence in ignored {
+        document.push(&format!("- {}\n", text(&sentence)));
+    }
+    document.push("\n");
 }
 
 fn waste(document: &mut Document, xray: &Xray) {

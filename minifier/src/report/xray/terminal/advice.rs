@@ -110,7 +110,8 @@ pub(super) fn wasted_paths(page: &mut Page, xray: &Xray) {
 /// Findings, most severe first; notes only with all details.
 pub(super) fn findings(page: &mut Page, xray: &Xray) {
     let findings = &xray.security.findings;
-    if findings.is_empty() {
+    let ignored = totals::ignored(&xray.security);
+    if findings.is_empty() && ignored.is_empty() {
         return;
     }
     page.heading("security");
@@ -126,8 +127,15 @@ pub(super) fn findings(page: &mut Page, xray: &Xray) {
                 &totals::location(&finding.location),
             );
         }
+        if page.details == Details::Full {
+            let print = format!("  {:<8} fingerprint {}", "", finding.fingerprint);
+            page.line(&print);
+        }
     }
     page.more(shown, findings.len(), "findings");
+    for sentence in ignored {
+        page.hanging("  ignored  ", &sentence);
+    }
 }
 
 /// `1, 2`
