@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use minifier::analyze::rpm_database;
 use minifier::image::{ImageConfig, ImageIndex, Manifest};
 use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
 use minifier::rootfs::{EntryKind, LayerIndex, RootFs};
@@ -101,6 +102,23 @@ pub(crate) fn archive(data: &[u8]) {
     file.write_all(&data[..data.len().min(MAX)])
         .expect("room for it");
     let _ = check_archive(file);
+}
+
+/// A database of rpm, in any of its forms.
+pub(crate) fn database(data: &[u8]) {
+    let data = &data[..data.len().min(MAX)];
+    let Ok(database) = rpm_database(data) else {
+        return;
+    };
+    for package in &database.packages {
+        assert!(!package.name.is_empty());
+        for path in package.paths() {
+            assert!(path.len() <= 4096, "a path that no system can use");
+        }
+        // Every name has bytes of its own in the database, but for those that its index counts as empty.
+        let names = package.files.iter().map(|(_, name)| name.len());
+        assert!(names.sum::<usize>() <= data.len());
+    }
 }
 
 /// The least of a tar writer.

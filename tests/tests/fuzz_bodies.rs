@@ -10,6 +10,13 @@ mod bodies;
 const MANIFEST: &[u8] = include_bytes!("../../fuzz/corpus/manifest/oci");
 const CONFIG: &[u8] = include_bytes!("../../fuzz/corpus/config/docker");
 
+/// Databases of rpm: SQLite, ndb, Berkeley DB.
+const DATABASES: [&[u8]; 3] = [
+    include_bytes!("../../fuzz/corpus/rpm_database/sqlite"),
+    include_bytes!("../../fuzz/corpus/rpm_database/ndb"),
+    include_bytes!("../../fuzz/corpus/rpm_database/bdb"),
+];
+
 /// `seed` with some bytes replaced, and cut or lengthened.
 fn damaged(seed: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let edits = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
@@ -34,6 +41,13 @@ fn seeds_are_read() {
     assert!(minifier::image::ImageConfig::parse(CONFIG).is_ok());
     bodies::tar_reader(&base_layer());
     bodies::archive(&small_archive(b"x", &["app:1"]).0);
+    for database in DATABASES {
+        assert_eq!(
+            minifier::analyze::rpm_database(database).map(|d| d.packages.len()),
+            Ok(2)
+        );
+        bodies::database(database);
+    }
 }
 
 proptest! {
@@ -69,5 +83,11 @@ proptest! {
     #[test]
     fn archives_are_checked_or_refused(bytes in damaged(small_archive(b"x", &["app:1"]).0)) {
         bodies::archive(&bytes);
+    }
+    #[test]
+    fn rpm_databases_are_read_or_refused(
+        bytes in (0..3usize).prop_flat_map(|form| damaged(DATABASES[form].to_vec()))
+    ) {
+        bodies::database(&bytes);
     }
 }

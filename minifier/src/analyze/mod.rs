@@ -22,6 +22,12 @@ pub use elf::{Abi, Dlopen, DlopenPriority, ElfError, ElfFile, ElfKind, ReadAt};
 pub use files::{Files, ReadError};
 pub use ldso::{Context, Hit, Libc, Linker};
 pub use nsswitch::name_services;
-pub use packages::{Finder, Package, PackageIndex, PackageManager, read_packages};
-pub(crate) use packages::{apk_stanzas, record_names};
+pub(crate) use packages::{
+    Diversions, RPM_DATABASES, RPM_FOLDERS, apk_stanzas, dpkg_has_files, md5sums_paths,
+    record_names,
+};
+pub use packages::{
+    Finder, Package, PackageIndex, PackageManager, RpmDatabase, RpmError, RpmPackage,
+    read_packages, rpm_database,
+};
 pub use script::{EnvCommand, Shebang, env_command, parse_shebang};

@@ -307,12 +307,12 @@ impl Grounds<'_> {
 
     /// Bytes of the distribution's packages.
     fn system_size(&self) -> u64 {
-        use super::model::PackageKind::{Apk, Deb};
+        use super::model::PackageKind::{Apk, Deb, Rpm};
         let system = self
             .packages
             .packages
             .iter()
-            .filter(|p| matches!(p.kind, Deb | Apk));
+            .filter(|p| matches!(p.kind, Deb | Apk | Rpm));
         system.fold(0, |sum: u64, package| sum.saturating_add(package.size))
     }
 

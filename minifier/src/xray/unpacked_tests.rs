@@ -226,7 +226,7 @@ fn check_tree(name: &str, unpacked: &Unpacked) {
 fn names(xray: &Xray, kind: PackageKind) -> Vec<String> {
     let of_kind = xray.packages.packages.iter();
     let mut names: Vec<String> = of_kind
-        .filter(|p| p.kind == kind)
+        .filter(|p| p.kind == kind && !p.vendored)
         .map(|p| format!("{} {}", p.name, p.version))
         .collect();
     names.sort();

@@ -44,7 +44,7 @@ pub fn xray() -> Xray {
         }),
         problems: vec![
             format!("/var/lib/{HOSTILE}/status: line 7 is no field"),
-            "/var/lib/rpm/rpmdb.sqlite: rpm databases are not read yet".to_owned(),
+            "read /var/lib/rpm/rpmdb.sqlite: the SQLite database is malformed: a page is missing".to_owned(),
         ],
         gate: Some(gate()),
     }

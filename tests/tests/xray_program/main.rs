@@ -5,6 +5,7 @@ mod dive;
 mod ignore;
 mod layer;
 mod listing;
+mod rpm;
 
 use std::path::Path;
 

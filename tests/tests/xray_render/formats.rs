@@ -188,9 +188,11 @@ fn identifiers_of_bills_are_unique_and_referred_to() {
         .expect("packages")
         .iter()
         .filter_map(|p| p["licenseDeclared"].as_str())
-        .filter(|l| l.starts_with("LicenseRef-"))
+        .flat_map(|licence| licence.split([' ', '(', ')']))
+        .filter(|word| word.starts_with("LicenseRef-"))
         .map(str::to_owned)
         .collect();
+    assert!(declared.contains("LicenseRef-Fedora-Public-Domain"));
     let extracted: BTreeSet<String> = document["hasExtractedLicensingInfos"]
         .as_array()
         .expect("texts")
@@ -206,6 +208,82 @@ fn identifiers_of_bills_are_unique_and_referred_to() {
         .filter_map(|c| c["bom-ref"].as_str())
         .collect();
     assert_eq!(references.len(), xray.packages.packages.len() + 1);
+}
+
+/// NTIA, "The Minimum Elements For a Software Bill of Materials": supplier, name, version, other identifiers,
+/// relationships; author and time of the document.
+#[test]
+fn bills_have_the_minimum_elements() {
+    let xray = xray_sample::xray();
+    let document = json(&spdx(&xray, time(&xray)));
+    let packages = document["packages"].as_array().expect("packages");
+    for package in packages {
+        let supplier = package["supplier"].as_str().expect("a supplier");
+        let known = supplier.starts_with("Person: ") || supplier.starts_with("Organization: ");
+        assert!(known || supplier == "NOASSERTION", "{supplier}");
+        assert!(package["name"].is_string() && package["SPDXID"].is_string());
+    }
+    let by_name = |name: &str| {
+        let found = packages.iter().find(|p| p["name"] == name);
+        found.unwrap_or_else(|| panic!("{name} in {packages:?}"))
+    };
+    let gcc = by_name("gcc-12");
+    assert_eq!(
+        gcc["supplier"],
+        "Organization: Debian GCC Maintainers (debian-gcc@lists.debian.org)"
+    );
+    assert_eq!(
+        by_name("requests")["supplier"],
+        "Person: Kenneth Reitz (me@example.org)"
+    );
+    let origin = "git+https://example.org/requests.git@0a1b2c";
+    assert_eq!(by_name("requests")["downloadLocation"], origin);
+    assert_eq!(by_name("zlib-ng")["checksums"][0]["algorithm"], "SHA256");
+    let relationships = document["relationships"].as_array().expect("relationships");
+    let needs = relationships
+        .iter()
+        .filter(|r| r["relationshipType"] == "DEPENDS_ON");
+    let needs: Vec<(&Value, &Value)> = needs
+        .map(|r| (&r["spdxElementId"], &r["relatedSpdxElement"]))
+        .collect();
+    assert!(needs.contains(&(&gcc["SPDXID"], &by_name("libc6")["SPDXID"])));
+    // What is not in the image is not in the document.
+    assert_eq!(needs.len(), 2);
+    let creation = &document["creationInfo"];
+    assert!(creation["created"].is_string());
+    assert_eq!(creation["creators"][0], "Tool: minifier-0.1.0");
+
+    let bill = json(&cyclonedx(&xray, time(&xray)));
+    let components = bill["components"].as_array().expect("components");
+    let by_name = |name: &str| {
+        components
+            .iter()
+            .find(|c| c["name"] == name)
+            .expect("it is there")
+    };
+    let gcc = by_name("gcc-12");
+    assert_eq!(gcc["supplier"]["name"], "Debian GCC Maintainers");
+    assert_eq!(
+        gcc["supplier"]["contact"][0]["email"],
+        "debian-gcc@lists.debian.org"
+    );
+    assert_eq!(by_name("name")["hashes"][0]["alg"], "SHA-512");
+    assert_eq!(by_name("requests")["externalReferences"][0]["type"], "vcs");
+    let dependencies = bill["dependencies"].as_array().expect("dependencies");
+    let of_gcc = dependencies.iter().find(|d| d["ref"] == gcc["bom-ref"]);
+    assert_eq!(
+        of_gcc.expect("it has some")["dependsOn"][0],
+        by_name("libc6")["bom-ref"]
+    );
+    let all: BTreeSet<&str> = components
+        .iter()
+        .filter_map(|c| c["bom-ref"].as_str())
+        .collect();
+    for dependency in dependencies {
+        for on in dependency["dependsOn"].as_array().expect("a list") {
+            assert!(all.contains(on.as_str().expect("a reference")));
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
 use super::index::{Finder, Package, PackageIndex, PackageManager};
 use crate::analyze::ReadError;
 use crate::rootfs::{ImagePath, NodeId};
@@ -11,29 +12,48 @@ const MAX_LIST: u64 = 16 << 20;
 
 pub(super) fn read(finder: &mut Finder<'_>, index: &mut PackageIndex) -> Result<(), ReadError> {
     let dpkg = ImagePath::from("/var/lib/dpkg");
+    let diversions = finder.files.read(&dpkg.join("diversions"), MAX_LIST)?;
+    let diversions = Diversions::parse(diversions.as_deref().unwrap_or_default());
     if let Some(status) = finder.files.read(&dpkg.join("status"), MAX_STATUS)? {
         for stanza in stanzas(&status) {
             let Some(package) = installed(&stanza) else {
                 continue;
             };
-            let info = dpkg.join("info");
             let architecture = stanza.get("Architecture").copied().unwrap_or_default();
-            let names = [
-                format!("{}.list", package.name),
-                format!("{}:{architecture}.list", package.name),
-            ];
-            let mut list = None;
-            for name in names {
-                if list.is_none() && !name.contains('/') {
-                    list = finder.files.read(&info.join(name), MAX_LIST)?;
-                }
-            }
-            let lines = list.as_deref().unwrap_or_default().split(|&b| b == b'\n');
-            let files = lines.filter_map(|path| finder.file(path)).collect();
+            let files = info_files(finder, &diversions, &package.name, architecture)?;
             index.add(package, files);
         }
     }
-    read_status_d(finder, index, &dpkg.join("status.d"))
+    read_status_d(finder, index, &dpkg.join("status.d"), &diversions)
+}
+
+/// The files that `info` has for a package: those of its list, else of its checksums.
+fn info_files(
+    finder: &mut Finder<'_>,
+    diversions: &Diversions<'_>,
+    name: &str,
+    architecture: &str,
+) -> Result<BTreeSet<NodeId>, ReadError> {
+    let info = ImagePath::from("/var/lib/dpkg/info");
+    if name.contains('/') || architecture.contains('/') {
+        return Ok(BTreeSet::new());
+    }
+    let stems = [name.to_owned(), format!("{name}:{architecture}")];
+    let find = |suffix: &str| {
+        for stem in &stems {
+            let path = info.join(format!("{stem}.{suffix}"));
+            if let Some(text) = finder.files.read(&path, MAX_LIST)? {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    };
+    let paths: Vec<Vec<u8>> = match find("list")? {
+        Some(list) => list.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect(),
+        None => md5sums_paths(&find("md5sums")?.unwrap_or_default()).collect(),
+    };
+    let places = paths.iter().map(|path| diversions.place(name, path));
+    Ok(places.filter_map(|path| finder.file(path)).collect())
 }
 
 /// Distroless images have a file per package, and `NAME.md5sums` in place of the list.
@@ -41,6 +61,7 @@ fn read_status_d(
     finder: &mut Finder<'_>,
     index: &mut PackageIndex,
     dir: &ImagePath,
+    diversions: &Diversions<'_>,
 ) -> Result<(), ReadError> {
     let rootfs = finder.files.rootfs;
     let Some(node) = rootfs.lookup(dir) else {
@@ -54,18 +75,21 @@ fn read_status_d(
             continue;
         };
         let sums = dir.join([name, b".md5sums".as_slice()].concat());
-        let sums = finder.files.read(&sums, MAX_LIST)?.unwrap_or_default();
-        let files: BTreeSet<NodeId> = sums
-            .split(|&b| b == b'\n')
-            .filter_map(|line| {
-                let path = line.get(32..)?.trim_ascii_start();
-                finder.file(&[b"/", path].concat())
-            })
-            .collect();
+        let sums = finder.files.read(&sums, MAX_LIST)?;
         for stanza in stanzas(&text) {
-            if let Some(package) = package(&stanza) {
-                index.add(package, files.clone());
-            }
+            let Some(package) = package(&stanza) else {
+                continue;
+            };
+            let files = match &sums {
+                Some(sums) => md5sums_paths(sums)
+                    .filter_map(|path| finder.file(diversions.place(&package.name, &path)))
+                    .collect(),
+                None => {
+                    let architecture = stanza.get("Architecture").copied().unwrap_or_default();
+                    info_files(finder, diversions, &package.name, architecture)?
+                }
+            };
+            index.add(package, files);
         }
     }
     Ok(())
@@ -105,7 +129,7 @@ fn package(stanza: &Stanza<'_>) -> Option<Package> {
 
 fn installed(stanza: &Stanza<'_>) -> Option<Package> {
     let status = stanza.get("Status")?;
-    status.ends_with(" installed").then(|| package(stanza))?
+    dpkg_has_files(status).then(|| package(stanza))?
 }
 
 #[cfg(test)]
@@ -157,6 +181,80 @@ mod tests {
         assert_eq!((package.to_string().as_str(), files.len()), ("libc6 2", 1));
     }
 
+    #[test]
+    fn packages_that_were_interrupted_have_files_and_removed_ones_have_none() {
+        let states = [
+            ("unpacked", true),
+            ("half-configured", true),
+            ("half-installed", true),
+            ("triggers-awaited", true),
+            ("triggers-pending", true),
+            ("config-files", false),
+            ("not-installed", false),
+        ];
+        let mut image = TestImage::new();
+        let mut status = String::new();
+        for (state, _) in states {
+            status += &format!("Package: {state}\nStatus: install ok {state}\nVersion: 1\n\n");
+            let list = format!("/var/lib/dpkg/info/{state}.list");
+            image = image
+                .file(&format!("/usr/{state}"), "x")
+                .file(&list, format!("/usr/{state}\n"));
+        }
+        let image = image.file("/var/lib/dpkg/status", status).build();
+        let index = read_packages(&image.files()).unwrap();
+        for (state, expected) in states {
+            let found = index.iter().find(|(package, _)| package.name == state);
+            assert_eq!(
+                found.map(|(_, files)| files.len()),
+                expected.then_some(1),
+                "{state}"
+            );
+        }
+    }
+
+    #[test]
+    fn diverted_files_belong_to_whom_they_were_diverted_from() {
+        let image = TestImage::new()
+            .file("/usr/bin/sh", "dash")
+            .file("/usr/bin/sh.distrib", "bash")
+            .file(
+                "/var/lib/dpkg/diversions",
+                "/usr/bin/sh\n/usr/bin/sh.distrib\ndash\n",
+            )
+            .file(
+                "/var/lib/dpkg/status",
+                "Package: bash\nStatus: install ok installed\n\n\
+                 Package: dash\nStatus: install ok installed\n",
+            )
+            .file("/var/lib/dpkg/info/bash.list", "/usr/bin/sh\n")
+            .file("/var/lib/dpkg/info/dash.list", "/usr/bin/sh\n")
+            .build();
+        let index = read_packages(&image.files()).unwrap();
+        for (path, owner) in [("/usr/bin/sh", "dash"), ("/usr/bin/sh.distrib", "bash")] {
+            let node = image.rootfs.lookup(&path.into()).unwrap();
+            assert_eq!(index.owner(node).unwrap().name, owner, "{path}");
+        }
+    }
+
+    #[test]
+    fn status_files_of_bazel_have_their_lists_in_info() {
+        let image = TestImage::new()
+            .file("/usr/lib/liba.so", "x")
+            .file(
+                "/var/lib/dpkg/status.d/YQ",
+                "Package: a\nVersion: 2\nArchitecture: amd64\n",
+            )
+            .file(
+                "/var/lib/dpkg/info/a:amd64.md5sums",
+                "0123456789abcdef0123456789abcdef  usr/lib/liba.so\n",
+            )
+            .build();
+        let index = read_packages(&image.files()).unwrap();
+        let (package, files) = index.iter().next().unwrap();
+        assert_eq!((package.to_string().as_str(), files.len()), ("a 2", 1));
+    }
+
     proptest! {
         #[test]
         fn garbage_never_panics(
@@ -167,6 +265,8 @@ mod tests {
                 .file("/var/lib/dpkg/status", [text.as_bytes(), &status].concat())
                 .file("/var/lib/dpkg/status.d/a", &status)
                 .file("/var/lib/dpkg/info/a.list", &status)
+                .file("/var/lib/dpkg/diversions", &status)
+                .file("/var/lib/rpm/rpmdb.sqlite", &status)
                 .file("/lib/apk/db/installed", [text.as_bytes(), &status].concat())
                 .file("/p/a-1.dist-info/RECORD", &status)
                 .file("/n/node_modules/a/package.json", &status)

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{apk, dpkg, language};
+use super::{apk, dpkg, language, rpm};
 use crate::analyze::{Files, ReadError};
 use crate::rootfs::{ImagePath, NodeId};
 
@@ -17,6 +17,8 @@ pub enum PackageManager {
     Dpkg,
     /// Alpine.
     Apk,
+    /// Red Hat, SUSE and their derivatives.
+    Rpm,
     /// pip and its like.
     Python,
     /// npm and its like.
@@ -77,6 +79,7 @@ pub fn read_packages(files: &Files<'_>) -> Result<PackageIndex, ReadError> {
     let mut finder = Finder::new(*files);
     dpkg::read(&mut finder, &mut index)?;
     apk::read(&mut finder, &mut index)?;
+    rpm::read(&mut finder, &mut index)?;
     language::read(&mut finder, &mut index)?;
     Ok(index)
 }

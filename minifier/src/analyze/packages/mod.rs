@@ -1,14 +1,19 @@
 //! Package databases: which files belong to which package. Read to name what goes and what stays, and to explain a
 //! path; nothing is kept because of them.
 //!
-//! Known: dpkg (with the split form of distroless images), apk, Python distributions (`*.dist-info`), npm packages.
-//! Not known: rpm and pacman; their images have no package names in reports.
+//! Known: dpkg (with the split form of distroless images), apk, rpm, Python distributions (`*.dist-info`), npm packages.
+//! Not known: pacman; its images have no package names in reports.
 
 mod apk;
 mod dpkg;
+mod dpkg_files;
 mod index;
 mod language;
+mod rpm;
 
 pub(crate) use apk::apk_stanzas;
+pub(crate) use dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
 pub use index::{Finder, Package, PackageIndex, PackageManager, read_packages};
 pub(crate) use language::record_names;
+pub(crate) use rpm::{RPM_DATABASES, RPM_FOLDERS};
+pub use rpm::{RpmDatabase, RpmError, RpmPackage, rpm_database};

@@ -38,6 +38,7 @@ pub(crate) fn packages(kind: PackageKind) -> &'static str {
     match kind {
         PackageKind::Deb => "Debian",
         PackageKind::Apk => "Alpine",
+        PackageKind::Rpm => "rpm",
         PackageKind::Python => "Python",
         PackageKind::Npm => "npm",
         PackageKind::Gem => "Ruby",

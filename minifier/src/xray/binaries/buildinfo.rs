@@ -11,8 +11,9 @@ use serde::Deserialize;
 
 use super::protection::Tables;
 use crate::analyze::ReadAt;
+use crate::xray::gostring::go_strings;
 use crate::xray::model::PackageKind;
-use crate::xray::scan::BuildInfo;
+use crate::xray::scan::{BuildInfo, Module};
 
 const GO_MAGIC: &[u8] = b"\xff Go buildinf:";
 const GO_ALIGN: usize = 16;
@@ -26,6 +27,17 @@ const MAX_GO: u64 = 4 << 20;
 const GO_SEARCH: u64 = 512 << 10;
 const MAX_AUDIT: u64 = 8 << 20;
 const MAX_COMMENT: u64 = 64 << 10;
+/// Names of variables that builds set to the version of a program.
+const VERSION_VARIABLES: [&str; 7] = [
+    "version",
+    "buildVersion",
+    "gitVersion",
+    "appVersion",
+    "currentVersion",
+    "tag",
+    "gitTag",
+];
+const MAX_VERSION: usize = 100;
 
 /// Reads what was compiled into a program; none where nothing says so. The error says what is malformed.
 pub(crate) fn build_info(file: &impl ReadAt, tables: &Tables) -> Result<Option<BuildInfo>, String> {
@@ -100,32 +112,90 @@ fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(string)
 }
 
-fn go_modules(text: &str) -> Vec<(String, String)> {
-    let mut modules: Vec<(String, String)> = Vec::new();
+fn go_modules(text: &str) -> Vec<Module> {
+    let mut modules: Vec<Module> = Vec::new();
+    let mut linked = None;
     for line in text.lines() {
         let mut fields = line.split('\t');
         let kind = fields.next().unwrap_or_default();
-        let module = || {
-            let name = fields.next().unwrap_or_default().to_owned();
-            (name, fields.next().unwrap_or_default().to_owned())
+        let mut module = || Module {
+            name: fields.next().unwrap_or_default().to_owned(),
+            version: fields.next().unwrap_or_default().to_owned(),
+            main: kind == "mod",
+            needs: Vec::new(),
         };
         match kind {
-            "mod" | "dep" => modules.push({ module }()),
+            "mod" | "dep" => modules.push(module()),
             // What replaces the module before it is what was compiled.
             "=>" => {
-                modules.pop();
-                modules.push({ module }());
+                let replaced = modules.pop();
+                modules.push(Module {
+                    main: replaced.is_some_and(|module| module.main),
+                    ..module()
+                });
+            }
+            "build" => {
+                let setting = fields.next().unwrap_or_default();
+                linked = linked.or_else(|| linked_version(setting.strip_prefix("-ldflags=")?));
             }
             _ => {}
         }
     }
-    modules.retain(|(name, _)| !name.is_empty());
-    for (_, version) in &mut modules {
-        if version == "(devel)" {
-            version.clear();
+    modules.retain(|module| !module.name.is_empty());
+    // A program is built from one.
+    if let Some(main) = modules.iter().position(|module| module.main) {
+        modules[main + 1..]
+            .iter_mut()
+            .for_each(|module| module.main = false);
+    }
+    for module in &mut modules {
+        // A program built from a checkout: the version is that which its build gave to a variable.
+        if module.version == "(devel)" {
+            module.version = match module.main {
+                true => linked.take().unwrap_or_default(),
+                false => String::new(),
+            };
         }
     }
+    // The list says what the program needs, not which module needs which.
+    let others: Vec<usize> = (0..modules.len()).filter(|&i| !modules[i].main).collect();
+    for module in modules.iter_mut().filter(|module| module.main) {
+        module.needs = others.clone();
+    }
     modules
+}
+
+/// The version in the flags of the linker, which set variables: `"-s -w -X main.version=1.2.3"`. The flags are quoted
+/// as a string of Go if they need it.
+fn linked_version(flags: &str) -> Option<String> {
+    let unquoted = go_strings(&format!("[{flags}]")).and_then(|mut words| words.pop());
+    let words = shell_words::split(unquoted.as_deref().unwrap_or(flags)).ok()?;
+    let mut found: Option<(bool, String)> = None;
+    for (index, word) in words.iter().enumerate() {
+        let variable = match word.strip_prefix("-X").or_else(|| word.strip_prefix("--X")) {
+            Some("") => words.get(index + 1).map(String::as_str),
+            Some(rest) => rest.strip_prefix('=').or(Some(rest)),
+            None => None,
+        };
+        let Some((name, value)) = variable.and_then(|variable| variable.split_once('=')) else {
+            continue;
+        };
+        let (package, name) = name.rsplit_once('.').unwrap_or(("", name));
+        let is_version = VERSION_VARIABLES
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known));
+        let digits = value.strip_prefix('v').unwrap_or(value);
+        let plausible = digits.starts_with(|c: char| c.is_ascii_digit())
+            && value.contains('.')
+            && value.len() <= MAX_VERSION
+            && !value.contains(char::is_whitespace);
+        // The main package's is the program's own; others may be set for a library.
+        let main = package == "main";
+        if is_version && plausible && found.as_ref().is_none_or(|(own, _)| main && !own) {
+            found = Some((main, value.to_owned()));
+        }
+    }
+    found.map(|(_, version)| version)
 }
 
 #[derive(Deserialize)]
@@ -141,6 +211,8 @@ struct AuditPackage {
     kind: String,
     #[serde(default)]
     root: bool,
+    #[serde(default)]
+    dependencies: Vec<usize>,
 }
 
 fn audit(file: &impl ReadAt, offset: u64, size: u64) -> Result<BuildInfo, String> {
@@ -152,16 +224,31 @@ fn audit(file: &impl ReadAt, offset: u64, size: u64) -> Result<BuildInfo, String
         .take(MAX_AUDIT)
         .read_to_end(&mut json)
         .map_err(|e| format!("its list of crates: {e}"))?;
-    let mut audit: Audit =
+    let audit: Audit =
         serde_json::from_slice(&json).map_err(|e| format!("its list of crates: {e}"))?;
     // Crates that only ran while it was built are not in it.
-    audit.packages.retain(|package| package.kind != "build");
-    audit.packages.sort_by_key(|package| !package.root);
-    let modules = audit.packages.into_iter().map(|p| (p.name, p.version));
+    let mut kept: Vec<usize> = (0..audit.packages.len())
+        .filter(|&index| audit.packages[index].kind != "build")
+        .collect();
+    kept.sort_by_key(|&index| !audit.packages[index].root);
+    let mut place = vec![None; audit.packages.len()];
+    for (to, &from) in kept.iter().enumerate() {
+        place[from] = Some(to);
+    }
+    let module = |&index: &usize| {
+        let package = &audit.packages[index];
+        let needs = package.dependencies.iter();
+        Module {
+            name: package.name.clone(),
+            version: package.version.clone(),
+            main: package.root,
+            needs: needs.filter_map(|&need| *place.get(need)?).collect(),
+        }
+    };
     Ok(BuildInfo {
         kind: PackageKind::Cargo,
         compiler: String::new(),
-        modules: modules.collect(),
+        modules: kept.iter().map(module).collect(),
     })
 }
 
@@ -189,9 +276,52 @@ mod tests {
         let modules: Vec<_> = info
             .modules
             .iter()
-            .map(|(n, v)| format!("{n} {v}"))
+            .map(|m| format!("{} {} {:?}", m.name, m.version, m.needs))
             .collect();
-        assert_eq!(modules, ["example.org ", "github.com/a/b v1.2.3", "d v2"]);
+        let expected = ["example.org  [1, 2]", "github.com/a/b v1.2.3 []", "d v2 []"];
+        assert_eq!(modules, expected);
+    }
+
+    #[test]
+    fn a_version_that_the_linker_set_is_that_of_the_main_module() {
+        for (flags, version) in [
+            (r#""-s -w -X main.version=1.4.2""#, "1.4.2"),
+            ("-X=main.Version=v2.0.1", "v2.0.1"),
+            (
+                r#""-X 'example.org/lib.Version=9.9' -X 'main.version=1.4.2'""#,
+                "1.4.2",
+            ),
+            (
+                r#""-X example.org/cmd/version.gitVersion=v1.30.0 -X main.date=2024.1""#,
+                "v1.30.0",
+            ),
+            (r#""-X main.version=dev""#, ""),
+            (r#""-X main.commit=1.2.3""#, ""),
+            (r#""-X 'main.version=1.2"#, ""),
+        ] {
+            let text = format!("mod\texample.org\t(devel)\t\nbuild\t-ldflags={flags}\n");
+            assert_eq!(go_modules(&text)[0].version, version, "{flags}");
+        }
+        let tagged = "mod\texample.org\tv3.0.0\t\nbuild\t-ldflags=\"-X main.version=1.4.2\"\n";
+        assert_eq!(go_modules(tagged)[0].version, "v3.0.0");
+    }
+
+    #[test]
+    fn crates_keep_what_they_need_where_those_of_the_build_are_left_out() {
+        let list = br#"{"packages":[
+            {"name":"cc","version":"1.0.0","kind":"build"},
+            {"name":"serde","version":"1.0.0","dependencies":[0]},
+            {"name":"app","version":"0.1.0","root":true,"dependencies":[0,1,7]}]}"#;
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, list).unwrap();
+        let packed = packed.finish().unwrap();
+        let size = packed.len() as u64;
+        let found = audit(&packed.as_slice(), 0, size).unwrap().modules;
+        let found: Vec<_> = found
+            .iter()
+            .map(|m| format!("{} {} {:?}", m.name, m.main, m.needs))
+            .collect();
+        assert_eq!(found, ["app true [1]", "serde false []"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Packages {
     /// By kind, then name, then version.
     pub packages: Vec<PackageInfo>,
-    /// Databases that are there and were not read (rpm), a reason each.
+    /// Databases that are there and were not read, a reason each.
     pub unread: Vec<UnreadDatabase>,
     /// Files that belong to no package.
     pub unowned_files: u64,
@@ -26,6 +26,8 @@ pub enum PackageKind {
     Deb,
     /// Alpine's apk.
     Apk,
+    /// rpm, of Red Hat, SUSE and their derivatives.
+    Rpm,
     /// A Python distribution.
     Python,
     /// An npm package.
@@ -57,7 +59,21 @@ pub struct PackageInfo {
     pub licence: Option<String>,
     /// Source package, where it has another name.
     pub source: Option<String>,
-    /// Bytes of its files that are visible; 0 for what is compiled into a program.
+    /// Who supplies it, as declared: `NAME <ADDRESS>`, or either.
+    #[serde(default)]
+    pub supplier: Option<String>,
+    /// Where it was downloaded from, if the installer recorded it: a URL without credentials.
+    #[serde(default)]
+    pub download: Option<String>,
+    /// Checksums that are known, as `ALGORITHM:HEXADECIMAL` (`sha256`, `sha512`, `sha1`): of the archive that the
+    /// package is or was installed from, of the program that it is compiled into, or of its header (rpm) or control
+    /// files (apk).
+    #[serde(default)]
+    pub checksums: Vec<String>,
+    /// Package URLs of the packages in this image that it needs, in order.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
+    /// Bytes of its files that are visible: the program for its main module, 0 for what else is compiled into it.
     pub size: u64,
     /// Its files that are visible.
     pub files: u64,
@@ -67,6 +83,12 @@ pub struct PackageInfo {
     pub location: String,
     /// True where it is only for development (npm's `dev`).
     pub dev: bool,
+    /// Whether it is a copy that another package brings with it for its own use (`pip/_vendor`, shaded archives).
+    #[serde(default)]
+    pub vendored: bool,
+    /// Whether it is what the image is for rather than a part of it: npm's root package, the main module of a program.
+    #[serde(default)]
+    pub application: bool,
 }
 
 /// A database that is there and was not read.

@@ -4,9 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
+use super::relations::{MAX_NEEDS, Relations};
 use crate::analyze::apk_stanzas;
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::model::{PackageInfo, PackageKind};
@@ -61,6 +65,8 @@ fn read_database(reader: &mut Reader<'_>, path: &ImagePath) {
             architecture: some(architecture),
             licence: some(field(&stanza, b'L')),
             source: some(field(&stanza, b'o')).filter(|origin| *origin != name),
+            supplier: some(field(&stanza, b'm')),
+            checksums: checksum(&field(&stanza, b'C')).into_iter().collect(),
             layer: first
                 .get(&(name.clone(), version.clone()))
                 .copied()
@@ -68,13 +74,36 @@ fn read_database(reader: &mut Reader<'_>, path: &ImagePath) {
             location: path.to_string(),
             ..package(PackageKind::Apk, id, &name, &version)
         };
-        reader.found.add(found, files);
+        reader.found.add(found, files, relations(&stanza));
     }
     if garbage > 0 {
         reader.problems.push(format!(
             "read {path}: {garbage} of its entries are no packages"
         ));
     }
+}
+
+/// `so:libc.musl-x86_64.so.1 /bin/sh busybox>=1.36 !conflict`
+fn relations(stanza: &[&[u8]]) -> Relations {
+    let names = |letter| {
+        let text = field(stanza, letter);
+        let words = text.split_ascii_whitespace().take(MAX_NEEDS);
+        let names = words.filter(|word| !word.starts_with('!')).map(|word| {
+            let end = word.find(['=', '<', '>', '~']).unwrap_or(word.len());
+            word[..end].to_owned()
+        });
+        names.collect::<Vec<_>>()
+    };
+    Relations {
+        provides: names(b'p'),
+        ..Relations::needing(names(b'D'))
+    }
+}
+
+/// `Q1` and SHA-1 in Base64, of the control files of the package.
+fn checksum(field: &str) -> Option<String> {
+    let sha1 = BASE64_STANDARD.decode(field.strip_prefix("Q1")?).ok()?;
+    (sha1.len() == 20).then(|| format!("sha1:{}", hex::encode(sha1)))
 }
 
 fn field(stanza: &[&[u8]], letter: u8) -> String {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
+use super::relations::{MAX_NEEDS, Relations};
 use crate::xray::model::{PackageInfo, PackageKind};
+use crate::xray::scan::Module;
 
 pub(super) fn read(reader: &mut Reader<'_>) {
     for file in reader.files().iter().filter(|file| file.first) {
@@ -15,27 +17,59 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         };
         let Some(built) = built else { continue };
         let layer = reader.first_layer(file);
+        let checksum = reader.checksum(file);
         let mut modules = built.modules.clone();
         if built.kind == PackageKind::Go {
             let version = built.compiler.trim_start_matches("go");
             let version = version.split(' ').next().unwrap_or_default();
-            modules.push(("stdlib".into(), version.to_owned()));
+            // Programs of Go itself have no main module: the standard library is what they are built from.
+            let alone = !modules.iter().any(|module| module.main);
+            let index = modules.len();
+            for module in modules.iter_mut().filter(|module| module.main) {
+                module.needs.push(index);
+            }
+            modules.push(Module {
+                name: "stdlib".into(),
+                version: version.to_owned(),
+                main: alone,
+                needs: Vec::new(),
+            });
         }
-        for (name, version) in modules {
-            let id = match built.kind {
-                PackageKind::Go => {
-                    let lower = name.to_lowercase();
-                    let (namespace, last) = lower.rsplit_once('/').unwrap_or(("", &lower));
-                    purl("golang", namespace, last, &version, &[])
-                }
-                _ => purl("cargo", "", &name, &version, &[]),
+        let ids: Vec<String> = modules
+            .iter()
+            .map(|module| id(built.kind, module))
+            .collect();
+        for (module, id) in modules.iter().zip(&ids) {
+            let needs = module.needs.iter().take(MAX_NEEDS);
+            let relations = Relations {
+                ids: needs.filter_map(|&need| ids.get(need).cloned()).collect(),
+                ..Relations::default()
             };
             let found = PackageInfo {
                 layer,
                 location: file.path.to_string(),
-                ..package(built.kind, id, &name, &version)
+                checksums: checksum
+                    .clone()
+                    .filter(|_| module.main)
+                    .into_iter()
+                    .collect(),
+                application: module.main && module.name != "stdlib",
+                ..package(built.kind, id.clone(), &module.name, &module.version)
             };
-            reader.found.add(found, BTreeSet::new());
+            // The bytes of the program are those of what it was built from.
+            let files: BTreeSet<_> = module.main.then_some(file.node).into_iter().collect();
+            reader.found.add(found, files, relations);
         }
+    }
+}
+
+fn id(kind: PackageKind, module: &Module) -> String {
+    match kind {
+        PackageKind::Go => {
+            let lower = module.name.to_lowercase();
+            let (namespace, last) = lower.rsplit_once('/').unwrap_or(("", &lower));
+            purl("golang", namespace, last, &module.version, &[])
+        }
+        _ => purl("cargo", "", &module.name, &module.version, &[]),
     }
 }

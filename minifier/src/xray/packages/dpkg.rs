@@ -7,40 +7,48 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
+use super::relations::{MAX_NEEDS, Relations};
+use crate::analyze::{Diversions, dpkg_has_files, md5sums_paths};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::model::{PackageInfo, PackageKind};
 
 const STATUS: &str = "/var/lib/dpkg/status";
 const STATUS_D: &str = "/var/lib/dpkg/status.d";
+const INFO: &str = "/var/lib/dpkg/info";
+const DIVERSIONS: &str = "/var/lib/dpkg/diversions";
 
 /// Fields of a control file by name, first lines only.
 type Stanza = BTreeMap<String, String>;
 
 pub(super) fn read(reader: &mut Reader<'_>) {
-    read_status(reader);
-    read_status_d(reader);
+    let diversions = reader.document(&ImagePath::from(DIVERSIONS));
+    let diversions = Diversions::parse(diversions.unwrap_or_default());
+    let known = read_status(reader, &diversions);
+    read_status_d(reader, &diversions, &known);
 }
 
-fn read_status(reader: &mut Reader<'_>) {
+/// Gives the identifiers of what it reads.
+fn read_status(reader: &mut Reader<'_>, diversions: &Diversions<'_>) -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
     let path = ImagePath::from(STATUS);
     let Some(status) = reader.document(&path) else {
-        return;
+        return known;
     };
     // The layer in whose database a package of that version appeared first.
     let mut first: BTreeMap<(String, String, String), usize> = BTreeMap::new();
     for (layer, status) in reader.documents_of_layers(&path) {
-        for stanza in stanzas(status).iter().filter(|stanza| is_installed(stanza)) {
+        for stanza in stanzas(status).iter().filter(|stanza| has_files(stanza)) {
             first.entry(key(stanza)).or_insert(layer);
         }
     }
-    let info = ImagePath::from("/var/lib/dpkg/info");
+    let info = ImagePath::from(INFO);
     let mut garbage = 0;
     for stanza in stanzas(status) {
         if !stanza.contains_key("Package") {
             garbage += 1;
             continue;
         }
-        if !is_installed(&stanza) {
+        if !has_files(&stanza) {
             continue;
         }
         let (name, _, architecture) = key(&stanza);
@@ -48,16 +56,7 @@ fn read_status(reader: &mut Reader<'_>) {
             garbage += 1;
             continue;
         }
-        let lists = [
-            format!("{name}.list"),
-            format!("{name}:{architecture}.list"),
-        ];
-        let list = lists
-            .iter()
-            .find_map(|list| reader.document(&info.join(list)));
-        let lines = list.unwrap_or_default().split(|&b| b == b'\n');
-        let mut files: BTreeSet<NodeId> =
-            lines.filter_map(|path| reader.finder.file(path)).collect();
+        let mut files = info_files(reader, diversions, &name, &architecture);
         // What dpkg itself keeps of it, which no list names.
         for suffix in [
             "list",
@@ -85,17 +84,43 @@ fn read_status(reader: &mut Reader<'_>) {
         let mut found = control(reader, &stanza);
         found.layer = first.get(&key(&stanza)).copied().unwrap_or_default();
         found.location = STATUS.into();
-        reader.found.add(found, files);
+        known.insert(found.id.clone());
+        reader.found.add(found, files, relations(&stanza));
     }
     if garbage > 0 {
         reader.problems.push(format!(
             "read {STATUS}: {garbage} of its entries are no packages"
         ));
     }
+    known
 }
 
-/// Distroless images have a file per package, and `NAME.md5sums` in place of the list.
-fn read_status_d(reader: &mut Reader<'_>) {
+/// The files that `info` has for a package: those of its list, else of its checksums.
+fn info_files(
+    reader: &mut Reader<'_>,
+    diversions: &Diversions<'_>,
+    name: &str,
+    architecture: &str,
+) -> BTreeSet<NodeId> {
+    let info = ImagePath::from(INFO);
+    let stems = [name.to_owned(), format!("{name}:{architecture}")];
+    let find = |suffix: &str| {
+        let mut paths = stems
+            .iter()
+            .map(|stem| info.join(format!("{stem}.{suffix}")));
+        paths.find_map(|path| reader.document(&path))
+    };
+    let paths: Vec<Vec<u8>> = match find("list") {
+        Some(list) => list.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect(),
+        None => md5sums_paths(find("md5sums").unwrap_or_default()).collect(),
+    };
+    let places = paths.iter().map(|path| diversions.place(name, path));
+    places.filter_map(|path| reader.finder.file(path)).collect()
+}
+
+/// Distroless images have a file per package, and `NAME.md5sums` in place of the list; some have the lists in `info`.
+/// `known` is in the other database too, which says more.
+fn read_status_d(reader: &mut Reader<'_>, diversions: &Diversions<'_>, known: &BTreeSet<String>) {
     let rootfs = &reader.merged.rootfs;
     let dir = ImagePath::from(STATUS_D);
     let Some(node) = rootfs.lookup(&dir) else {
@@ -113,19 +138,9 @@ fn read_status_d(reader: &mut Reader<'_>) {
             continue;
         };
         let sums = dir.join([name, b".md5sums".as_slice()].concat());
-        let mut files: BTreeSet<NodeId> = [child].into();
-        files.extend(rootfs.lookup(&sums));
-        for line in reader
-            .document(&sums)
-            .unwrap_or_default()
-            .split(|&b| b == b'\n')
-        {
-            let listed = line
-                .get(32..)
-                .map(<[u8]>::trim_ascii_start)
-                .unwrap_or_default();
-            files.extend(reader.finder.file(&[b"/", listed].concat()));
-        }
+        let mut databases: BTreeSet<NodeId> = [child].into();
+        databases.extend(rootfs.lookup(&sums));
+        let sums = reader.document(&sums);
         for stanza in stanzas(control_file) {
             if !stanza.contains_key("Package") {
                 reader
@@ -133,10 +148,25 @@ fn read_status_d(reader: &mut Reader<'_>) {
                     .push(format!("read {path}: it is no entry of a package"));
                 continue;
             }
+            let (name, _, architecture) = key(&stanza);
             let mut found = control(reader, &stanza);
+            if known.contains(&found.id) {
+                continue;
+            }
+            let mut files = databases.clone();
+            match sums {
+                Some(sums) => {
+                    let paths = md5sums_paths(sums);
+                    files.extend(
+                        paths.filter_map(|path| reader.finder.file(diversions.place(&name, &path))),
+                    );
+                }
+                None if name.contains('/') || architecture.contains('/') => {}
+                None => files.extend(info_files(reader, diversions, &name, &architecture)),
+            }
             found.layer = reader.lowest_layer(&path).unwrap_or_default();
             found.location = path.to_string();
-            reader.found.add(found, files.clone());
+            reader.found.add(found, files, relations(&stanza));
         }
     }
 }
@@ -173,6 +203,7 @@ fn control(reader: &Reader<'_>, stanza: &Stanza) -> PackageInfo {
         architecture: (!architecture.is_empty()).then_some(architecture),
         licence: metadata.and_then(|metadata| metadata.licence.clone()),
         source: source.filter(|source| *source != name).map(str::to_owned),
+        supplier: stanza.get("Maintainer").cloned(),
         ..package(PackageKind::Deb, id, &name, &version)
     }
 }
@@ -183,12 +214,32 @@ fn key(stanza: &Stanza) -> (String, String, String) {
     (field("Package"), field("Version"), field("Architecture"))
 }
 
-/// What `dpkg-query` calls installed: the last word of the status. It lists others too, such as removed packages of
-/// which configuration is left; these have no files.
-fn is_installed(stanza: &Stanza) -> bool {
+fn has_files(stanza: &Stanza) -> bool {
     stanza
         .get("Status")
-        .is_some_and(|status| status.ends_with(" installed"))
+        .is_some_and(|status| dpkg_has_files(status))
+}
+
+/// `libc6 (>= 2.36), default-mta | mail-transport-agent, python3:any`
+fn relations(stanza: &Stanza) -> Relations {
+    let clauses = |field: &str| {
+        let text = stanza.get(field).map(String::as_str).unwrap_or_default();
+        text.split(',')
+            .filter(|clause| !clause.trim().is_empty())
+            .take(MAX_NEEDS)
+    };
+    let name = |clause: &str| {
+        let end = clause.trim().split([' ', '(', ':']).next();
+        end.unwrap_or_default().to_owned()
+    };
+    let needs = ["Pre-Depends", "Depends"].into_iter().flat_map(clauses);
+    Relations {
+        provides: clauses("Provides").map(name).collect(),
+        needs: needs
+            .map(|clause| clause.split('|').take(MAX_NEEDS).map(name).collect())
+            .collect(),
+        ids: Vec::new(),
+    }
 }
 
 fn stanzas(text: &[u8]) -> Vec<Stanza> {
@@ -218,6 +269,14 @@ fn stanzas(text: &[u8]) -> Vec<Stanza> {
 fn wanted(name: &str) -> bool {
     matches!(
         name,
-        "Package" | "Status" | "Version" | "Architecture" | "Source"
+        "Package"
+            | "Status"
+            | "Version"
+            | "Architecture"
+            | "Source"
+            | "Maintainer"
+            | "Pre-Depends"
+            | "Depends"
+            | "Provides"
     )
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
+use super::relations::Relations;
 use crate::rootfs::NodeId;
 use crate::xray::model::{PackageInfo, PackageKind};
 
@@ -34,6 +35,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         let found = PackageInfo {
             architecture: platform.map(str::to_owned),
             licence: metadata.licence.clone(),
+            supplier: metadata.supplier.clone(),
             layer: reader.first_layer(file),
             location: file.path.to_string(),
             ..package(PackageKind::Gem, id, &metadata.name, &metadata.version)
@@ -50,6 +52,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
             tree.map(|dir| reader.merged.rootfs.files_below(dir, None))
                 .unwrap_or_default(),
         );
-        reader.found.add(found, files);
+        let relations = Relations::needing(metadata.requires.iter().cloned());
+        reader.found.add(found, files, relations);
     }
 }

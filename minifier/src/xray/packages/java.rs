@@ -1,8 +1,12 @@
 //! Java archives, also those inside of others.
 
+use std::collections::BTreeMap;
+
 use super::found::package;
+use super::java_names::{JavaName, java_name, split};
 use super::purl::purl;
 use super::read::Reader;
+use super::relations::Relations;
 use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
 use crate::xray::scan::Archive;
@@ -12,88 +16,144 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         let archives = reader
             .extra(file.node)
             .map(|extra| extra.archives.as_slice());
-        for archive in archives.unwrap_or_default() {
-            read_archive(reader, file, archive);
-        }
+        read_archives(reader, file, archives.unwrap_or_default());
     }
 }
 
-fn read_archive(reader: &mut Reader<'_>, file: &VisibleFile, archive: &Archive) {
+/// An archive, and what its own artifact is.
+struct Named<'a> {
+    archive: &'a Archive,
+    location: String,
+    /// Index of its own among its artifacts; `None` if it has no record of itself.
+    own: Option<usize>,
+    name: JavaName,
+}
+
+/// The archives of one file.
+fn read_archives(reader: &mut Reader<'_>, file: &VisibleFile, archives: &[Archive]) {
+    let named: Vec<Named<'_>> = archives.iter().map(|a| named(file, a)).collect();
+    // What an archive brings: other archives inside of it, and artifacts that were merged into it.
+    let mut brought: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for named in &named {
+        let inside = named.archive.inside.as_str();
+        if !inside.is_empty() {
+            let outer = inside.rsplit_once('!').map_or("", |(outer, _)| outer);
+            brought.entry(outer).or_default().push(id(&named.name));
+        }
+        for (index, artifact) in named.archive.artifacts.iter().enumerate() {
+            if named.own != Some(index) {
+                brought.entry(inside).or_default().push(id(&of(artifact)));
+            }
+        }
+    }
+    for named in &named {
+        let ids = brought.remove(named.archive.inside.as_str());
+        read_archive(reader, file, named, ids.unwrap_or_default());
+    }
+}
+
+fn named<'a>(file: &VisibleFile, archive: &'a Archive) -> Named<'a> {
     let location = match archive.inside.as_str() {
         "" => file.path.to_string(),
         inside => format!("{}!{inside}", file.path),
     };
+    let file_name = location.rsplit(['/', '!']).next().unwrap_or_default();
+    let stem = file_name
+        .rsplit_once('.')
+        .map_or(file_name, |(stem, _)| stem);
+    let own = own(stem, archive);
+    let name = match own {
+        Some(index) => of(&archive.artifacts[index]),
+        None => java_name(stem, &archive.manifest),
+    };
+    Named {
+        archive,
+        location,
+        own,
+        name,
+    }
+}
+
+/// Which of an archive's records is its own. One that others were merged into has theirs too, or only theirs.
+fn own(stem: &str, archive: &Archive) -> Option<usize> {
+    let (name, version) = split(stem);
+    let called = |names: &[&str]| {
+        let mut artifacts = archive.artifacts.iter();
+        artifacts.position(|(_, artifact, _)| names.contains(&artifact.as_str()))
+    };
+    let manifest = &archive.manifest;
+    let title = manifest.title.as_deref().unwrap_or_default();
+    let bundle = manifest.symbolic_name.as_deref().unwrap_or_default();
+    called(&[stem, name])
+        .or_else(|| called(&[title, bundle, bundle.rsplit('.').next().unwrap_or_default()]))
+        // `app.jar` is what somebody called it; `other-1.0.jar` has the name of the repository.
+        .or((archive.artifacts.len() == 1 && version.is_empty()).then_some(0))
+}
+
+fn of((group, artifact, version): &(String, String, String)) -> JavaName {
+    JavaName {
+        group: Some(group.clone()),
+        artifact: artifact.clone(),
+        version: version.clone(),
+    }
+}
+
+fn id(name: &JavaName) -> String {
+    match &name.group {
+        Some(group) => {
+            let group = group.replace('/', ".");
+            purl("maven", &group, &name.artifact, &name.version, &[])
+        }
+        None => purl("generic", "", &name.artifact, &name.version, &[]),
+    }
+}
+
+fn info(name: &JavaName) -> PackageInfo {
+    let full = match &name.group {
+        Some(group) => format!("{group}:{}", name.artifact),
+        None => name.artifact.clone(),
+    };
+    package(PackageKind::Java, id(name), &full, &name.version)
+}
+
+fn read_archive(reader: &mut Reader<'_>, file: &VisibleFile, named: &Named<'_>, ids: Vec<String>) {
+    let Named {
+        archive, location, ..
+    } = named;
     if let Some(problem) = &archive.problem {
         reader.problems.push(format!("read {location}: {problem}"));
     }
     let layer = reader.first_layer(file);
     let is_file = archive.inside.is_empty();
-    let file_name = location.rsplit(['/', '!']).next().unwrap_or_default();
-    let stem = file_name
-        .rsplit_once('.')
-        .map_or(file_name, |(stem, _)| stem);
-    let (stem_name, stem_version) = split(stem);
-    // A shaded archive has the properties of all that is in it: its own are those of its name.
-    let own = archive
-        .artifacts
-        .iter()
-        .position(|(_, artifact, _)| artifact == stem || artifact == stem_name)
-        .or((archive.artifacts.len() == 1).then_some(0));
-    for (index, (group, artifact, version)) in archive.artifacts.iter().enumerate() {
-        let id = purl("maven", &group.replace('/', "."), artifact, version, &[]);
-        let found = PackageInfo {
-            licence: archive
-                .manifest
-                .licence
-                .clone()
-                .filter(|_| own == Some(index)),
-            layer,
-            location: location.clone(),
-            ..package(
-                PackageKind::Java,
-                id,
-                &format!("{group}:{artifact}"),
-                version,
-            )
-        };
-        let owns = is_file && own == Some(index);
-        reader
-            .found
-            .add(found, owns.then_some(file.node).into_iter().collect());
-    }
-    if own.is_none() {
-        let manifest = &archive.manifest;
-        let version = manifest.version.as_deref().unwrap_or(stem_version);
-        let id = purl("generic", "", stem_name, version, &[]);
-        let found = PackageInfo {
-            licence: manifest.licence.clone(),
-            layer,
-            location: location.clone(),
-            ..package(PackageKind::Java, id, stem_name, version)
-        };
-        reader
-            .found
-            .add(found, is_file.then_some(file.node).into_iter().collect());
-    }
-}
-
-/// `commons-io-2.11.0`: the name, and the version from the first part that starts with a digit.
-fn split(stem: &str) -> (&str, &str) {
-    let digit = |at: &usize| stem.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
-    match stem.match_indices('-').map(|(at, _)| at).find(digit) {
-        Some(at) => (&stem[..at], &stem[at + 1..]),
-        None => (stem, ""),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_archives_end_where_the_version_starts() {
-        assert_eq!(split("commons-io-2.11.0"), ("commons-io", "2.11.0"));
-        assert_eq!(split("log4j-1.2-api-2.17.1"), ("log4j", "1.2-api-2.17.1"));
-        assert_eq!(split("server"), ("server", ""));
+    let checksum = match archive.sha256 {
+        Some(sha256) => Some(format!("sha256:{}", hex::encode(sha256))),
+        None => reader.checksum(file),
+    };
+    let found = PackageInfo {
+        licence: archive.manifest.licence.clone(),
+        supplier: archive.manifest.vendor.clone(),
+        checksums: checksum.into_iter().collect(),
+        layer,
+        location: location.clone(),
+        ..info(&named.name)
+    };
+    let relations = Relations {
+        ids,
+        ..Relations::default()
+    };
+    let files = is_file.then_some(file.node).into_iter().collect();
+    reader.found.add(found, files, relations);
+    for (index, artifact) in archive.artifacts.iter().enumerate() {
+        if named.own != Some(index) {
+            let found = PackageInfo {
+                layer,
+                location: location.clone(),
+                vendored: true,
+                ..info(&of(artifact))
+            };
+            reader
+                .found
+                .add(found, Default::default(), Relations::default());
+        }
     }
 }

@@ -6,10 +6,15 @@ mod dpkg;
 mod found;
 mod gems;
 mod java;
+mod java_names;
 mod npm;
 mod purl;
 mod python;
 mod read;
+mod relations;
+mod rpm;
+mod trees;
+mod urls;
 
 pub(crate) use found::Owners;
 pub(crate) use read::{Read, read};

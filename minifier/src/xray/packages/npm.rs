@@ -1,6 +1,8 @@
-//! npm packages: `node_modules/NAME/package.json`, and npm's own record of which are for development only.
+//! npm packages: `node_modules/NAME/package.json`, zips of Yarn's Plug'n'Play, the application itself, and npm's own
+//! record of which packages are for development only.
 //!
-//! Source: npm's documentation, `package.json` and `package-lock.json` (hidden lock files).
+//! Source: npm's documentation, `package.json` and `package-lock.json` (hidden lock files); Node.js, "Loading from
+//! node_modules folders"; Yarn, "Plug'n'Play".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +11,28 @@ use serde::Deserialize;
 use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
-use crate::rootfs::ImagePath;
+use super::relations::Relations;
+use super::trees::{is_in_tests, is_npm_project};
+use super::urls::{integrity, public};
+use crate::rootfs::{ImagePath, NodeId};
+use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
+use crate::xray::scan::{Metadata, without_bom};
+
+/// Files beside the `package.json` of an application that was installed.
+const INSTALLED: [&str; 7] = [
+    "node_modules",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    PNP[0],
+    PNP[1],
+];
+/// What Plug'n'Play loads packages by.
+const PNP: [&str; 2] = [".pnp.cjs", ".pnp.js"];
+/// Places that are looked at to find which package another one loads.
+const MAX_LOOKUPS: u64 = 5_000_000;
 
 #[derive(Deserialize)]
 struct LockFile {
@@ -22,45 +44,127 @@ struct LockFile {
 struct Locked {
     #[serde(default)]
     dev: bool,
+    #[serde(default)]
+    resolved: Option<String>,
+    #[serde(default)]
+    integrity: Option<String>,
+}
+
+/// A package that was found.
+struct Installed<'a> {
+    file: &'a VisibleFile,
+    metadata: &'a Metadata,
+    /// The directory that it is in.
+    dir: ImagePath,
+    id: String,
+    application: bool,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) {
-    let development = development(reader);
+    let locked = locked(reader);
+    let installed = installed(reader);
+    let ids: BTreeMap<&ImagePath, &str> = installed
+        .iter()
+        .filter(|package| !package.application)
+        .map(|package| (&package.dir, package.id.as_str()))
+        .collect();
+    let plugged = pnp_folders(reader);
+    let mut lookups = MAX_LOOKUPS;
+    for package in &installed {
+        let (dir, metadata) = (&package.dir, package.metadata);
+        let known = locked.get(dir);
+        let by_name = plugged.iter().any(|pnp| dir.starts_with(pnp));
+        let mut relations = match by_name {
+            true => Relations::needing(metadata.requires.iter().cloned()),
+            false => Relations::default(),
+        };
+        relations.ids = loaded(reader, dir, &metadata.requires, &ids, &mut lookups);
+        let found = PackageInfo {
+            dev: known.is_some_and(|locked| locked.dev),
+            download: known.and_then(|locked| public(locked.resolved.as_deref()?)),
+            checksums: known
+                .and_then(|locked| integrity(locked.integrity.as_deref()?))
+                .into_iter()
+                .collect(),
+            application: package.application,
+            ..info(reader, package.file, metadata, &package.id)
+        };
+        let files: BTreeSet<NodeId> = match (package.application, package.file.path.parent()) {
+            (false, Some(dir)) => reader
+                .merged
+                .rootfs
+                .lookup(&dir)
+                .map(|node| {
+                    reader
+                        .merged
+                        .rootfs
+                        .files_below(node, Some(b"node_modules"))
+                })
+                .unwrap_or_default(),
+            _ => [package.file.node].into(),
+        };
+        reader.found.add(found, files, relations);
+    }
+    if lookups == 0 {
+        reader.problems.push(
+            "read the dependencies of npm packages: there are more than are looked at".into(),
+        );
+    }
+    read_zips(reader, &plugged);
+}
+
+fn info(reader: &Reader<'_>, file: &VisibleFile, metadata: &Metadata, id: &str) -> PackageInfo {
+    PackageInfo {
+        licence: metadata.licence.clone(),
+        supplier: metadata.supplier.clone(),
+        layer: reader.first_layer(file),
+        location: file.path.to_string(),
+        ..package(
+            PackageKind::Npm,
+            id.to_owned(),
+            &metadata.name,
+            &metadata.version,
+        )
+    }
+}
+
+fn id(metadata: &Metadata) -> String {
+    let (scope, name) = match metadata.name.split_once('/') {
+        Some((scope, name)) => (scope, name),
+        None => ("", metadata.name.as_str()),
+    };
+    purl("npm", scope, name, &metadata.version, &[])
+}
+
+/// Packages in `node_modules`, and applications.
+fn installed<'a>(reader: &Reader<'a>) -> Vec<Installed<'a>> {
     let rootfs = &reader.merged.rootfs;
+    let mut found = Vec::new();
     for file in reader.files() {
         if file.path.file_name() != b"package.json" || !file.first {
             continue;
         }
-        let Some(metadata) = reader.metadata(file.node) else {
+        let (Some(metadata), Some(dir)) = (reader.metadata(file.node), file.path.parent()) else {
             continue;
         };
-        let Some(dir) = file.path.parent().filter(is_package_directory) else {
-            continue;
-        };
-        let Some(node) = rootfs.lookup(&dir) else {
-            continue;
-        };
-        let (scope, name) = match metadata.name.split_once('/') {
-            Some((scope, name)) => (scope, name),
-            None => ("", metadata.name.as_str()),
-        };
-        let id = purl(
-            "npm",
-            &scope.to_lowercase(),
-            &name.to_lowercase(),
-            &metadata.version,
-            &[],
-        );
-        let found = PackageInfo {
-            licence: metadata.licence.clone(),
-            layer: reader.first_layer(file),
-            location: file.path.to_string(),
-            dev: development.contains(&dir),
-            ..package(PackageKind::Npm, id, &metadata.name, &metadata.version)
-        };
-        let files = rootfs.files_below(node, Some(b"node_modules"));
-        reader.found.add(found, files);
+        let in_modules = dir.components().any(|name| name == b"node_modules");
+        let application = !in_modules
+            && INSTALLED
+                .iter()
+                .any(|name| rootfs.lookup(&dir.join(name)).is_some());
+        if (application || is_package_directory(&dir))
+            && !is_in_tests(rootfs, &file.path, is_npm_project)
+        {
+            found.push(Installed {
+                id: id(metadata),
+                file,
+                metadata,
+                dir,
+                application,
+            });
+        }
     }
+    found
 }
 
 /// `…/node_modules/NAME` or `…/node_modules/@SCOPE/NAME`
@@ -77,9 +181,36 @@ fn is_package_directory(dir: &ImagePath) -> bool {
     modules.is_some_and(|modules| modules.file_name() == b"node_modules")
 }
 
-/// Directories of packages that are for development only.
-fn development(reader: &mut Reader<'_>) -> BTreeSet<ImagePath> {
-    let mut directories = BTreeSet::new();
+/// The packages that Node.js loads from `dir` by these names: of the nearest `node_modules` up the tree, through links
+/// as pnpm makes them.
+fn loaded(
+    reader: &Reader<'_>,
+    dir: &ImagePath,
+    names: &[String],
+    ids: &BTreeMap<&ImagePath, &str>,
+    lookups: &mut u64,
+) -> Vec<String> {
+    let rootfs = &reader.merged.rootfs;
+    let folders: Vec<ImagePath> = std::iter::once(dir.clone())
+        .chain(dir.ancestors())
+        .map(|above| above.join("node_modules"))
+        .filter(|modules| rootfs.lookup(modules).is_some())
+        .collect();
+    let find = |name: &String| {
+        folders.iter().find_map(|modules| {
+            *lookups = lookups.checked_sub(1)?;
+            let path = modules.join(name);
+            let found = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
+            let (path, _) = found.found()?;
+            ids.get(path).map(|id| (*id).to_owned())
+        })
+    };
+    names.iter().filter_map(find).collect()
+}
+
+/// What npm recorded of packages, by their directories.
+fn locked(reader: &mut Reader<'_>) -> BTreeMap<ImagePath, Locked> {
+    let mut directories = BTreeMap::new();
     for file in reader.files() {
         if file.path.file_name() != b".package-lock.json" {
             continue;
@@ -90,7 +221,7 @@ fn development(reader: &mut Reader<'_>) -> BTreeSet<ImagePath> {
         else {
             continue;
         };
-        let lock: LockFile = match serde_json::from_slice(text) {
+        let lock: LockFile = match serde_json::from_slice(without_bom(text)) {
             Ok(lock) => lock,
             Err(e) => {
                 reader.problems.push(format!("read {}: {e}", file.path));
@@ -100,8 +231,47 @@ fn development(reader: &mut Reader<'_>) -> BTreeSet<ImagePath> {
         // Its keys start at the directory that holds node_modules.
         let base = file.path.parent().and_then(|modules| modules.parent());
         let base = base.unwrap_or_else(ImagePath::root);
-        let locked = lock.packages.iter().filter(|(_, locked)| locked.dev);
-        directories.extend(locked.map(|(key, _)| base.join(key)));
+        let packages = lock.packages.into_iter();
+        directories.extend(packages.map(|(key, locked)| (base.join(key), locked)));
     }
     directories
+}
+
+/// Directories of applications that load their packages from zips.
+fn pnp_folders(reader: &Reader<'_>) -> Vec<ImagePath> {
+    let files = reader.files().iter();
+    files
+        .filter(|file| {
+            PNP.iter()
+                .any(|name| name.as_bytes() == file.path.file_name())
+        })
+        .filter_map(|file| file.path.parent())
+        .collect()
+}
+
+/// Packages in zips of Yarn's cache. Without Plug'n'Play these are a cache of what is installed elsewhere.
+fn read_zips(reader: &mut Reader<'_>, plugged: &[ImagePath]) {
+    for file in reader.files() {
+        if !file.path.file_name().ends_with(b".zip") || !file.first {
+            continue;
+        }
+        // A cache in the project's `.yarn`, or the user's that all projects share.
+        let cache = file.path.parent();
+        let own = cache.as_ref().and_then(|cache| cache.parent()?.parent());
+        let shared = memchr::memmem::find(file.path.as_bytes(), b"/berry/cache/").is_some();
+        let used =
+            own.is_some_and(|project| plugged.contains(&project)) || shared && !plugged.is_empty();
+        if !used {
+            continue;
+        }
+        let Some(metadata) = reader.metadata(file.node) else {
+            continue;
+        };
+        let found = PackageInfo {
+            checksums: reader.checksum(file).into_iter().collect(),
+            ..info(reader, file, metadata, &id(metadata))
+        };
+        let relations = Relations::needing(metadata.requires.iter().cloned());
+        reader.found.add(found, [file.node].into(), relations);
+    }
 }

@@ -1,7 +1,7 @@
 //! [`read`]: all databases and metadata files of an image.
 
 use super::found::{Found, Owners, PackageFiles};
-use super::{apk, compiled, dpkg, gems, java, npm, python};
+use super::{apk, compiled, dpkg, gems, java, npm, python, rpm};
 use crate::analyze::{Files, Finder};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::{Merged, VisibleFile};
@@ -11,24 +11,6 @@ use crate::xray::store::KeptStore;
 
 /// Where the databases of package managers are that are not read.
 const UNREAD: &[(&str, &str)] = &[
-    (
-        "/var/lib/rpm/rpmdb.sqlite",
-        "rpm databases are not read yet",
-    ),
-    ("/var/lib/rpm/Packages", "rpm databases are not read yet"),
-    ("/var/lib/rpm/Packages.db", "rpm databases are not read yet"),
-    (
-        "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-        "rpm databases are not read yet",
-    ),
-    (
-        "/usr/lib/sysimage/rpm/Packages.db",
-        "rpm databases are not read yet",
-    ),
-    (
-        "/var/lib/rpmmanifest/container-manifest-2",
-        "rpm manifests of distroless images are not read yet",
-    ),
     ("/var/lib/pacman/local", "pacman databases are not read yet"),
     ("/var/lib/opkg/status", "opkg databases are not read yet"),
     ("/usr/lib/opkg/status", "opkg databases are not read yet"),
@@ -50,6 +32,7 @@ pub(super) struct Reader<'a> {
     pub(super) finder: Finder<'a>,
     pub(super) distribution: Option<&'a DistributionInfo>,
     pub(super) found: Found,
+    pub(super) unread: Vec<UnreadDatabase>,
     pub(super) problems: Vec<String>,
 }
 
@@ -58,6 +41,12 @@ impl<'a> Reader<'a> {
     pub(super) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
         let content = self.merged.rootfs.node(node).content()?;
         self.scan.extra(content)
+    }
+
+    /// Whether the content of a file was looked at.
+    pub(super) fn is_scanned(&self, node: NodeId) -> bool {
+        let content = self.merged.rootfs.node(node).content();
+        content.is_some_and(|content| self.scan.facts(content).is_some())
     }
 
     /// What the package at a file's place says of itself.
@@ -97,6 +86,12 @@ impl<'a> Reader<'a> {
         lowest.unwrap_or(file.content.layer as usize)
     }
 
+    /// The checksum of a whole file, as [`PackageInfo::checksums`](crate::xray::model::PackageInfo::checksums) has it.
+    pub(super) fn checksum(&self, file: &VisibleFile) -> Option<String> {
+        let sha256 = self.scan.facts(file.content)?.sha256?;
+        Some(format!("sha256:{}", hex::encode(sha256)))
+    }
+
     /// Files that are to be seen.
     pub(super) fn files(&self) -> &'a [VisibleFile] {
         &self.merged.files
@@ -116,28 +111,36 @@ pub(crate) fn read(scan: &Scan, merged: &Merged, distribution: Option<&Distribut
         finder: Finder::new(files),
         distribution,
         found: Found::default(),
+        unread: Vec::new(),
         problems: Vec::new(),
     };
     dpkg::read(&mut reader);
     apk::read(&mut reader);
+    rpm::read(&mut reader);
     python::read(&mut reader);
     npm::read(&mut reader);
     gems::read(&mut reader);
     java::read(&mut reader);
     compiled::read(&mut reader);
-    let problems = std::mem::take(&mut reader.problems);
-    let packages = reader.found.finish(&merged.rootfs);
-    let unread = UNREAD
+    let mut problems = std::mem::take(&mut reader.problems);
+    if reader.found.left_out() {
+        problems
+            .push("read the dependencies of packages: there are more than are looked at".into());
+    }
+    let packages = reader.found.finish(&merged.rootfs, &mut reader.finder);
+    let mut unread = reader.unread;
+    let known = UNREAD
         .iter()
         .filter(|(path, _)| merged.rootfs.lookup(&(*path).into()).is_some())
         .map(|(path, reason)| UnreadDatabase {
             path: (*path).into(),
             reason: (*reason).into(),
         });
+    unread.extend(known);
     Read {
         owners: Owners::new(&packages),
         packages,
-        unread: unread.collect(),
+        unread,
         problems,
     }
 }

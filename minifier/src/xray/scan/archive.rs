@@ -1,20 +1,31 @@
-//! Java archives: the central directory of a zip, `pom.properties`, the manifest, and archives inside of archives.
+//! Java archives: `pom.properties`, the manifest, and archives inside of archives; the metadata of zipped eggs and of
+//! packages in Yarn's cache.
 //!
-//! Source: PKWARE's APPNOTE 6.3.9; the JAR file specification; Maven's archiver for `pom.properties`.
+//! Source: the JAR file specification; OSGi Core, "Bundle manifest headers"; Maven's archiver for `pom.properties`;
+//! setuptools, "Zipped eggs"; Yarn, "Plug'n'Play".
 
-use std::io::{self, Read};
+use std::io;
 
-use super::facts::{Archive, ArchiveManifest};
+use super::facts::{Archive, ArchiveManifest, Metadata};
+use super::text;
+use super::zip::Zip;
+use crate::analyze::ReadAt;
+use crate::image::Sha256;
 
 /// Archives inside of archives inside of the file.
 const MAX_DEPTH: usize = 3;
-const MAX_ENTRIES: usize = 200_000;
 const MAX_DOCUMENT: u64 = 1 << 20;
-/// Largest archive inside of another one.
-const MAX_NESTED: u64 = 64 << 20;
-/// All archives inside of one file together.
+/// Bytes of archives inside of others that are unpacked at the same time.
+const MAX_HELD: u64 = 64 << 20;
+/// All that is unpacked of one file, bytes.
 const MAX_TOTAL: u64 = 512 << 20;
 const MAX_ARCHIVES: usize = 5000;
+/// Artifacts that one archive can name.
+const MAX_ARTIFACTS: usize = 5000;
+/// Longest name or version.
+const MAX_NAME: usize = 500;
+/// Read at once to hash an archive inside of another one.
+const CHUNK: u64 = 256 << 10;
 
 /// True for names of Java archives.
 pub(super) fn is_java_archive(name: &[u8]) -> bool {
@@ -31,174 +42,148 @@ pub(super) fn is_java_archive(name: &[u8]) -> bool {
     .any(|suffix| name.len() > suffix.len() && name.ends_with(suffix))
 }
 
-/// Reads an archive and those inside of it; the first is the file itself.
-pub(super) fn java_archives(bytes: &[u8]) -> Vec<Archive> {
-    let mut found = Vec::new();
-    let mut left = MAX_TOTAL;
-    read(bytes, String::new(), 0, &mut left, &mut found);
-    found
-}
-
-fn read(bytes: &[u8], inside: String, depth: usize, left: &mut u64, found: &mut Vec<Archive>) {
-    let index = found.len();
-    found.push(Archive {
-        inside,
-        size: bytes.len() as u64,
-        artifacts: Vec::new(),
-        manifest: ArchiveManifest::default(),
-        problem: None,
-    });
-    if let Err(problem) = read_entries(bytes, index, depth, left, found) {
-        found[index].problem = Some(problem);
-    }
-}
-
-fn read_entries(
-    bytes: &[u8],
-    index: usize,
-    depth: usize,
-    left: &mut u64,
-    found: &mut Vec<Archive>,
-) -> Result<(), String> {
-    for entry in central_directory(bytes)? {
-        let entry = entry?;
-        let name = entry.name;
-        if name == b"META-INF/MANIFEST.MF" {
-            found[index].manifest = manifest(&entry.content(bytes, MAX_DOCUMENT)?);
-        } else if name.starts_with(b"META-INF/maven/") && name.ends_with(b"/pom.properties") {
-            let artifact = pom_properties(&entry.content(bytes, MAX_DOCUMENT)?);
-            found[index].artifacts.extend(artifact);
-        } else if is_java_archive(name) {
-            let text = crate::rootfs::escape_bytes(name);
-            if depth + 1 > MAX_DEPTH || found.len() >= MAX_ARCHIVES {
-                return Err(format!(
-                    "{text} is an archive too deep inside or one too many"
-                ));
-            }
-            if entry.size > MAX_NESTED || entry.size > *left {
-                return Err(format!("{text} is too large to be looked into"));
-            }
-            let nested = entry.content(bytes, MAX_NESTED.min(*left))?;
-            *left = left.saturating_sub(nested.len() as u64);
-            let inside = match found[index].inside.as_str() {
-                "" => text,
-                outer => format!("{outer}!{text}"),
-            };
-            read(&nested, inside, depth + 1, left, found);
-        }
-    }
-    Ok(())
-}
-
-/// An entry of the central directory.
-struct Entry<'a> {
-    name: &'a [u8],
-    method: u16,
-    packed: u64,
-    size: u64,
-    header_at: u64,
-}
-
-impl Entry<'_> {
-    /// The content, which may not be longer than `limit`.
-    fn content(&self, bytes: &[u8], limit: u64) -> Result<Vec<u8>, String> {
-        let name = crate::rootfs::escape_bytes(self.name);
-        let range = || {
-            let at = usize::try_from(self.header_at).ok()?;
-            let header = bytes.get(at..)?.get(..30)?;
-            let skip = 30 + usize::from(u16_at(header, 26)?) + usize::from(u16_at(header, 28)?);
-            bytes
-                .get(at + skip..)?
-                .get(..usize::try_from(self.packed).ok()?)
-        };
-        let packed = range().ok_or_else(|| format!("{name} lies outside of the archive"))?;
-        let mut content = Vec::new();
-        let read = match self.method {
-            0 => packed.take(limit + 1).read_to_end(&mut content),
-            8 => flate2::read::DeflateDecoder::new(packed)
-                .take(limit + 1)
-                .read_to_end(&mut content),
-            method => Err(io::Error::other(format!(
-                "compression {method} is not known"
-            ))),
-        };
-        read.map_err(|e| format!("{name}: {e}"))?;
-        if content.len() as u64 > limit {
-            return Err(format!("{name} is longer than it may be"));
-        }
-        Ok(content)
-    }
-}
-
-/// The entries, in order. Archives that start with a script are read too.
-fn central_directory(
-    bytes: &[u8],
-) -> Result<impl Iterator<Item = Result<Entry<'_>, String>>, String> {
-    const END: &[u8] = b"PK\x05\x06";
-    let tail_at = bytes.len().saturating_sub(22 + 0xffff);
-    let end_at = memchr::memmem::rfind(&bytes[tail_at..], END)
-        .map(|at| tail_at + at)
-        .ok_or("it has no central directory")?;
-    let end = &bytes[end_at..];
-    let malformed = || "its central directory is malformed".to_owned();
-    let count = u16_at(end, 10).ok_or_else(malformed)?;
-    let size = u64::from(u32_at(end, 12).ok_or_else(malformed)?);
-    let offset = u64::from(u32_at(end, 16).ok_or_else(malformed)?);
-    if count == 0xffff && offset == u64::from(u32::MAX) {
-        return Err("it is a zip64 archive, which is not read".into());
-    }
-    // What stands in front of the archive shifts all offsets.
-    let shift = (end_at as u64)
-        .checked_sub(size + offset)
-        .ok_or_else(malformed)?;
-    let mut at = usize::try_from(offset + shift).map_err(|_| malformed())?;
-    let mut seen = 0;
-    let mut failed = false;
-    Ok(std::iter::from_fn(move || {
-        if failed || at >= end_at || seen == MAX_ENTRIES {
-            return None;
-        }
-        seen += 1;
-        let parsed = entry(bytes, at, shift);
-        match parsed {
-            Some((entry, next)) => {
-                at = next;
-                Some(Ok(entry))
-            }
-            None => {
-                failed = true;
-                Some(Err("its central directory is malformed".to_owned()))
-            }
-        }
-    }))
-}
-
-fn entry(bytes: &[u8], at: usize, shift: u64) -> Option<(Entry<'_>, usize)> {
-    let header = bytes.get(at..)?.get(..46)?;
-    if !header.starts_with(b"PK\x01\x02") {
-        return None;
-    }
-    let length = |offset| u16_at(header, offset).map(usize::from);
-    let name_end = at + 46 + length(28)?;
-    let entry = Entry {
-        name: bytes.get(at + 46..name_end)?,
-        method: u16_at(header, 10)?,
-        packed: u64::from(u32_at(header, 20)?),
-        size: u64::from(u32_at(header, 24)?),
-        header_at: u64::from(u32_at(header, 42)?) + shift,
+/// Reads an archive and those inside of it; the first is the file itself, whose digest is left to who has it.
+pub(super) fn java_archives(file: &dyn ReadAt) -> Vec<Archive> {
+    let mut reader = Reader {
+        found: Vec::new(),
+        left: MAX_TOTAL,
+        held: 0,
     };
-    Some((entry, name_end + length(30)? + length(32)?))
+    reader.read(file, String::new(), 0);
+    reader.found
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+/// The `PKG-INFO` of a zipped egg.
+pub(super) fn egg_metadata(file: &dyn ReadAt) -> Result<Option<Metadata>, String> {
+    let info = document(file, |name| name == b"EGG-INFO/PKG-INFO")?;
+    Ok(info.and_then(|info| text::python_metadata(&info)))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+/// The `package.json` of the package that a zip of Yarn's cache holds.
+pub(super) fn yarn_metadata(file: &dyn ReadAt) -> Result<Option<Metadata>, String> {
+    let json = document(file, |name| {
+        let package = name
+            .strip_prefix(b"node_modules/")
+            .and_then(|rest| rest.strip_suffix(b"/package.json"));
+        package.is_some_and(|package| {
+            let slashes = memchr::memchr_iter(b'/', package).count();
+            slashes == usize::from(package.starts_with(b"@"))
+        })
+    })?;
+    Ok(json.and_then(|json| text::package_json(&json)))
 }
 
-/// Group, artifact and version; none where one of the first two is missing.
+/// The first entry that is wanted.
+fn document(file: &dyn ReadAt, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, String> {
+    let zip = Zip::open(file)?;
+    for entry in zip.entries() {
+        let entry = entry?;
+        if wanted(entry.name) {
+            return zip.content(&entry, MAX_DOCUMENT).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+struct Reader {
+    found: Vec<Archive>,
+    /// What may still be unpacked.
+    left: u64,
+    /// What is unpacked now.
+    held: u64,
+}
+
+impl Reader {
+    fn read(&mut self, file: &dyn ReadAt, inside: String, depth: usize) {
+        let index = self.found.len();
+        let sha256 = match depth {
+            0 => None,
+            _ => sha256(file).ok(),
+        };
+        self.found.push(Archive {
+            inside,
+            size: file.size(),
+            sha256,
+            artifacts: Vec::new(),
+            manifest: ArchiveManifest::default(),
+            problem: None,
+        });
+        if let Err(problem) = self.read_entries(file, index, depth) {
+            self.found[index].problem = Some(problem);
+        }
+    }
+
+    fn read_entries(
+        &mut self,
+        file: &dyn ReadAt,
+        index: usize,
+        depth: usize,
+    ) -> Result<(), String> {
+        let zip = Zip::open(file)?;
+        for entry in zip.entries() {
+            let entry = entry?;
+            let name = entry.name;
+            let is_manifest = name == b"META-INF/MANIFEST.MF";
+            let is_pom = name.starts_with(b"META-INF/maven/") && name.ends_with(b"/pom.properties");
+            if is_manifest || is_pom {
+                let content = zip.content(&entry, MAX_DOCUMENT.min(self.left))?;
+                self.left -= content.len() as u64;
+                let archive = &mut self.found[index];
+                if is_manifest {
+                    archive.manifest = manifest(&content);
+                } else if archive.artifacts.len() < MAX_ARTIFACTS {
+                    archive.artifacts.extend(pom_properties(&content));
+                }
+            } else if is_java_archive(name) {
+                let text = crate::rootfs::escape_bytes(name);
+                if depth + 1 > MAX_DEPTH || self.found.len() >= MAX_ARCHIVES {
+                    return Err(format!(
+                        "{text} is an archive too deep inside or one too many"
+                    ));
+                }
+                let inside = match self.found[index].inside.as_str() {
+                    "" => text.clone(),
+                    outer => format!("{outer}!{text}"),
+                };
+                // One that is not compressed is read in place.
+                if let Some(nested) = zip.stored(&entry) {
+                    if nested.size() > self.left {
+                        return Err(format!("{text} is too large to be looked into"));
+                    }
+                    self.left -= nested.size();
+                    self.read(&nested, inside, depth + 1);
+                    continue;
+                }
+                let limit = self.left.min(MAX_HELD - self.held);
+                if entry.size > limit {
+                    return Err(format!("{text} is too large to be looked into"));
+                }
+                let nested = zip.content(&entry, limit)?;
+                let length = nested.len() as u64;
+                self.left -= length;
+                self.held += length;
+                self.read(&nested.as_slice(), inside, depth + 1);
+                self.held -= length;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sha256(file: &dyn ReadAt) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::default();
+    let mut at = 0;
+    loop {
+        let bytes = file.read_at(at, CHUNK)?;
+        if bytes.is_empty() {
+            return Ok(hash.finish());
+        }
+        hash.update(&bytes);
+        at += bytes.len() as u64;
+    }
+}
+
+/// Group, artifact and version; `None` if one of the first two is missing.
 fn pom_properties(text: &[u8]) -> Option<(String, String, String)> {
     let text = String::from_utf8_lossy(text);
     let value = |key: &str| {
@@ -207,11 +192,11 @@ fn pom_properties(text: &[u8]) -> Option<(String, String, String)> {
             (name.trim() == key).then(|| value.trim().to_owned())
         })
     };
-    Some((
-        value("groupId")?,
-        value("artifactId")?,
-        value("version").unwrap_or_default(),
-    ))
+    let (group, artifact) = (value("groupId")?, value("artifactId")?);
+    let version = value("version").unwrap_or_default();
+    let fits = |text: &String| text.len() <= MAX_NAME;
+    (!artifact.is_empty() && fits(&group) && fits(&artifact) && fits(&version))
+        .then_some((group, artifact, version))
 }
 
 /// The main section of a manifest; lines that start with a blank continue the one before.
@@ -224,19 +209,24 @@ fn manifest(text: &[u8]) -> ArchiveManifest {
         main.iter().find_map(|line| {
             let (name, value) = line.split_once(':')?;
             let value = value.trim();
-            (name.eq_ignore_ascii_case(key) && !value.is_empty()).then(|| value.to_owned())
+            let fits = !value.is_empty() && value.len() <= MAX_NAME;
+            (fits && name.eq_ignore_ascii_case(key)).then(|| value.to_owned())
         })
     };
-    let bundle = || {
-        let name = value("Bundle-SymbolicName")?;
-        Some(name.split(';').next().unwrap_or_default().trim().to_owned())
-    };
+    // A placeholder that the build did not fill in says nothing.
+    let filled = |value: &String| !value.contains("${");
     ArchiveManifest {
-        title: value("Implementation-Title").or_else(bundle),
+        title: value("Implementation-Title").filter(filled),
+        symbolic_name: value("Bundle-SymbolicName")
+            .map(|name| name.split(';').next().unwrap_or_default().trim().to_owned()),
+        module_name: value("Automatic-Module-Name"),
         version: value("Implementation-Version")
+            .filter(filled)
             .or_else(|| value("Bundle-Version"))
-            .or_else(|| value("Specification-Version")),
-        vendor: value("Implementation-Vendor-Id"),
+            .or_else(|| value("Specification-Version"))
+            .filter(filled),
+        vendor_id: value("Implementation-Vendor-Id"),
+        vendor: value("Implementation-Vendor").or_else(|| value("Bundle-Vendor")),
         licence: value("Bundle-License"),
     }
 }
@@ -259,7 +249,7 @@ mod tests {
         ]);
         let with_script = [b"#!/bin/sh\nexec java -jar $0\n".as_slice(), &outer].concat();
         for bytes in [&outer, &with_script] {
-            let archives = java_archives(bytes);
+            let archives = java_archives(&bytes.as_slice());
             let insides: Vec<&str> = archives.iter().map(|a| a.inside.as_str()).collect();
             assert_eq!(
                 insides,
@@ -274,6 +264,8 @@ mod tests {
             let artifact = ("org.example".into(), "inner".into(), "1.2".into());
             assert_eq!(archives[2].artifacts, [artifact]);
             assert!(archives.iter().all(|a| a.problem.is_none()));
+            let digest = crate::image::Digest::of(&inner).to_hex();
+            assert_eq!(archives[2].sha256.map(hex::encode), Some(digest));
         }
     }
 
@@ -283,7 +275,7 @@ mod tests {
         for _ in 0..6 {
             archive = zip(&[("n.jar", &archive)]);
         }
-        let archives = java_archives(&archive);
+        let archives = java_archives(&archive.as_slice());
         assert_eq!(archives.len(), MAX_DEPTH + 1);
         assert!(
             archives[MAX_DEPTH]
@@ -297,8 +289,51 @@ mod tests {
     #[test]
     fn a_manifest_that_unpacks_to_too_much_is_refused() {
         let archive = zip(&[("META-INF/MANIFEST.MF", &vec![b'\n'; 3 << 20])]);
-        let problem = java_archives(&archive).remove(0).problem.unwrap();
+        let problem = java_archives(&archive.as_slice())
+            .remove(0)
+            .problem
+            .unwrap();
         assert!(problem.contains("longer than it may be"), "{problem}");
+    }
+
+    #[test]
+    fn many_documents_count_against_what_is_unpacked() {
+        let name = |i: usize| format!("META-INF/maven/g/a{i}/pom.properties");
+        let names: Vec<String> = (0..600).map(name).collect();
+        let text = vec![b'\n'; 1 << 10];
+        let entries: Vec<(&str, &[u8])> = names.iter().map(|n| (n.as_str(), &*text)).collect();
+        let archive = zip(&entries);
+        let mut reader = Reader {
+            found: Vec::new(),
+            left: 500 << 10,
+            held: 0,
+        };
+        reader.read(&archive.as_slice(), String::new(), 0);
+        let problem = reader.found.remove(0).problem.unwrap();
+        assert!(problem.contains("longer than it may be"), "{problem}");
+    }
+
+    #[test]
+    fn eggs_and_zips_of_yarn_say_what_they_are() {
+        let egg = zip(&[("EGG-INFO/PKG-INFO", b"Name: old\nVersion: 1.0\n\n")]);
+        let found = egg_metadata(&egg.as_slice()).unwrap().unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.version.as_str()),
+            ("old", "1.0")
+        );
+        let yarn = zip(&[
+            ("node_modules/@s/a/lib/package.json", br#"{"name":"no"}"#),
+            (
+                "node_modules/@s/a/package.json",
+                br#"{"name":"@s/a","version":"2.0.0"}"#,
+            ),
+        ]);
+        let found = yarn_metadata(&yarn.as_slice()).unwrap().unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.version.as_str()),
+            ("@s/a", "2.0.0")
+        );
+        assert_eq!(egg_metadata(&zip(&[("a", b"b")]).as_slice()), Ok(None));
     }
 
     proptest::proptest! {
@@ -312,9 +347,9 @@ mod tests {
                 let len = bytes.len();
                 bytes[at % len] = value;
             }
-            let _ = java_archives(&bytes);
+            let _ = java_archives(&bytes.as_slice());
             bytes.truncate(cut);
-            let _ = java_archives(&bytes);
+            let _ = java_archives(&bytes.as_slice());
         }
     }
 }

@@ -4,14 +4,15 @@ use std::io::{self, BufRead, Read};
 
 use jiff::Timestamp;
 
-use super::archive::{is_java_archive, java_archives};
+use super::archive::{egg_metadata, is_java_archive, java_archives, yarn_metadata};
 use super::capture::{Recorder, Windows};
 use super::facts::{ElfFacts, Extra, Facts, Metadata};
 use super::kind::{is_text, kind_of};
 use super::limits::Budget;
 use super::text;
 use super::wanted::{Wanted, wanted};
-use crate::analyze::{ElfFile, ElfKind, ReadAt};
+use super::zip::Spooled;
+use crate::analyze::{ElfFile, ElfKind, ReadAt, rpm_database};
 use crate::image::Sha256;
 use crate::rootfs::ImagePath;
 use crate::xray::binaries::{Tables, build_info, is_rust, protection};
@@ -26,9 +27,12 @@ const FIRST: u64 = 64 << 10;
 const MAX_TEXT: u64 = 1 << 20;
 /// ELF files are held whole up to this size; of larger ones windows are.
 const MAX_ELF: u64 = 32 << 20;
-/// Java archives are held whole up to this size: their directory is at the end.
-const MAX_ARCHIVE: u64 = 256 << 20;
+/// Archives are held whole up to this size: their directory is at the end.
+const MAX_ARCHIVE: u64 = 64 << 20;
+/// Larger Java archives are put into a file of the host while they are looked at, up to this size.
+const MAX_SPOOLED: u64 = 2 << 30;
 const MAX_METADATA: u64 = 2 << 20;
+const MAX_RPM_DATABASE: u64 = 128 << 20;
 /// As much as the kernel reads of a file to execute it.
 const HEAD: usize = 256;
 /// How a database of SQLite begins.
@@ -93,6 +97,8 @@ impl<'a> Examiner<'a> {
         let database = buffer.starts_with(SQLITE);
         let hold = match wanted {
             Wanted::Document(limit) => limit,
+            Wanted::RpmDatabase => MAX_RPM_DATABASE,
+            Wanted::Egg | Wanted::YarnPackage => MAX_ARCHIVE,
             Wanted::Nothing if elf => MAX_ELF,
             Wanted::Nothing if java => MAX_ARCHIVE,
             Wanted::Nothing if text || database => MAX_TEXT,
@@ -101,9 +107,14 @@ impl<'a> Examiner<'a> {
         };
         let mut hash = Sha256::default();
         let mut windows = None;
+        let mut spooled = None;
+        let large_java = java && wanted == Wanted::Nothing && kind == FileKind::Archive;
         if size <= hold {
             body.read_to_end(buffer)?;
             hash.update(buffer);
+        } else if large_java && size <= MAX_SPOOLED {
+            let mut all = buffer.as_slice().chain(&mut *body);
+            spooled = Some(Spooled::new(&mut all, |bytes| hash.update(bytes))?);
         } else {
             hash.update(buffer);
             if elf {
@@ -116,6 +127,12 @@ impl<'a> Examiner<'a> {
         let whole = size <= hold || size <= FIRST;
         let mut extra = Extra::default();
         match (&windows, elf) {
+            _ if spooled.is_some() => {
+                extra.archives = spooled
+                    .iter()
+                    .flat_map(|file| java_archives(file))
+                    .collect()
+            }
             (Some(windows), _) => extra.elf = Some(self.elf(path, windows, problems)),
             (None, true) => extra.elf = Some(self.elf(path, &buffer.as_slice(), problems)),
             (None, false) if whole => {
@@ -169,8 +186,28 @@ impl<'a> Examiner<'a> {
             Wanted::PackageJson => text::package_json,
             Wanted::Gemspec => text::gemspec,
             Wanted::Copyright => text::copyright,
+            Wanted::RpmDatabase => return self.rpm(bytes, extra),
+            Wanted::Egg | Wanted::YarnPackage => {
+                let read = match wanted {
+                    Wanted::Egg => egg_metadata(&bytes),
+                    _ => yarn_metadata(&bytes),
+                };
+                extra.metadata = read.unwrap_or_else(|problem| {
+                    problems.push(format!("read {path}: {problem}"));
+                    None
+                });
+                return;
+            }
         };
         extra.metadata = parse(bytes);
+    }
+
+    /// What a database of rpm holds, of which the names of the files are the most.
+    fn rpm(&self, bytes: &[u8], extra: &mut Extra) {
+        let read = rpm_database(bytes).map_err(|e| e.to_string());
+        let fits = read.is_err() || self.documents.take(bytes.len() as u64);
+        let too_much = "the image has more package databases than can be kept";
+        extra.rpm = Some(if fits { read } else { Err(too_much.into()) });
     }
 
     /// Secrets, certificates, archives.
@@ -189,7 +226,7 @@ impl<'a> Examiner<'a> {
             FileKind::Documentation | FileKind::Locale | FileKind::PackageManager
         );
         if java && kind == FileKind::Archive {
-            extra.archives = java_archives(bytes);
+            extra.archives = java_archives(&bytes);
         } else if is_text && !unlikely && bytes.len() as u64 <= MAX_TEXT {
             let found = secrets(path, bytes);
             extra.secrets = found.secrets;

@@ -1,6 +1,6 @@
 //! [`Facts`]: what is kept of a file's content.
 
-use crate::analyze::ElfFile;
+use crate::analyze::{ElfFile, RpmDatabase};
 use crate::xray::binaries::Protection;
 use crate::xray::model::{FileKind, PackageKind};
 use crate::xray::security::{Certificate, SecretMatch};
@@ -33,6 +33,8 @@ pub(crate) struct Extra {
     pub(crate) metadata: Option<Metadata>,
     /// Java archives: this one and those inside of it.
     pub(crate) archives: Vec<Archive>,
+    /// What a database of rpm holds; why it cannot be read.
+    pub(crate) rpm: Option<Result<RpmDatabase, String>>,
 }
 
 impl Extra {
@@ -44,6 +46,7 @@ impl Extra {
             && self.certificates.is_empty()
             && self.metadata.is_none()
             && self.archives.is_empty()
+            && self.rpm.is_none()
     }
 }
 
@@ -69,8 +72,20 @@ pub(crate) struct BuildInfo {
     pub(crate) kind: PackageKind,
     /// The compiler's version; empty where it is not said.
     pub(crate) compiler: String,
-    /// Names and versions of modules or crates, the main one first.
-    pub(crate) modules: Vec<(String, String)>,
+    /// Modules or crates, the main one first.
+    pub(crate) modules: Vec<Module>,
+}
+
+/// A Go module or a crate in a program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Module {
+    pub(crate) name: String,
+    /// Empty if the program does not say it.
+    pub(crate) version: String,
+    /// Whether it is what the program was built from, rather than a part of it.
+    pub(crate) main: bool,
+    /// What it needs: indices into [`BuildInfo::modules`].
+    pub(crate) needs: Vec<usize>,
 }
 
 /// What a package's metadata file says.
@@ -79,6 +94,10 @@ pub(crate) struct Metadata {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) licence: Option<String>,
+    /// Who supplies it, as `NAME <ADDRESS>` or either.
+    pub(crate) supplier: Option<String>,
+    /// Names of what it needs to run, without versions.
+    pub(crate) requires: Vec<String>,
 }
 
 /// A Java archive.
@@ -88,6 +107,8 @@ pub(crate) struct Archive {
     pub(crate) inside: String,
     /// Its bytes.
     pub(crate) size: u64,
+    /// SHA-256; `None` for the file itself, whose digest is with the file.
+    pub(crate) sha256: Option<[u8; 32]>,
     /// Its `pom.properties`, one for each artifact it was made from: group, artifact, version.
     pub(crate) artifacts: Vec<(String, String, String)>,
     /// Its manifest.
@@ -100,7 +121,13 @@ pub(crate) struct Archive {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ArchiveManifest {
     pub(crate) title: Option<String>,
+    /// OSGi's name of the bundle, which often begins with the group.
+    pub(crate) symbolic_name: Option<String>,
+    /// The name of the module that it is.
+    pub(crate) module_name: Option<String>,
     pub(crate) version: Option<String>,
+    /// What often is the group.
+    pub(crate) vendor_id: Option<String>,
     pub(crate) vendor: Option<String>,
     pub(crate) licence: Option<String>,
 }

@@ -2,17 +2,21 @@
 
 use serde::Deserialize;
 
+use super::debian_licence;
 use super::facts::Metadata;
 
 /// Licences longer than this are texts, not names.
 const MAX_LICENCE: usize = 200;
 const MAX_NAME: usize = 500;
+/// Names of one package's needs that are kept.
+const MAX_REQUIRED: usize = 2000;
 
 /// Python's `METADATA`: fields of the head. Source: PyPA, "Core metadata specifications".
 pub(super) fn python_metadata(text: &[u8]) -> Option<Metadata> {
     let text = String::from_utf8_lossy(text);
     let mut metadata = Metadata::default();
     let (mut expression, mut licence, mut classifiers) = (None, None, Vec::new());
+    let (mut names, mut addresses) = ([None, None], [None, None]);
     for line in text.lines().take_while(|line| !line.trim().is_empty()) {
         let Some((name, value)) = line.split_once(':') else {
             continue;
@@ -23,6 +27,11 @@ pub(super) fn python_metadata(text: &[u8]) -> Option<Metadata> {
             "version" => metadata.version = value.to_owned(),
             "license-expression" => expression = short(value),
             "license" => licence = short(value).filter(|l| !l.eq_ignore_ascii_case("unknown")),
+            "author" => names[0] = short(value),
+            "maintainer" => names[1] = short(value),
+            "author-email" => addresses[0] = short(value),
+            "maintainer-email" => addresses[1] = short(value),
+            "requires-dist" => metadata.requires.extend(required(value)),
             "classifier" => {
                 if let Some(licence) = value.strip_prefix("License :: ") {
                     let name = licence.rsplit(" :: ").next().unwrap_or(licence);
@@ -34,15 +43,48 @@ pub(super) fn python_metadata(text: &[u8]) -> Option<Metadata> {
     }
     let classified = (!classifiers.is_empty()).then(|| classifiers.join(", "));
     metadata.licence = expression.or(licence).or(classified);
+    let [author, maintainer] = names;
+    let [author_address, maintainer_address] = addresses;
+    metadata.supplier = person(author.filter(known), author_address.filter(known))
+        .or_else(|| person(maintainer.filter(known), maintainer_address.filter(known)));
     named(metadata)
+}
+
+/// Values that tools write if nothing was given.
+fn known(value: &String) -> bool {
+    !value.eq_ignore_ascii_case("unknown") && value != "None"
+}
+
+/// `NAME <ADDRESS>`, or either. New tools write both into the address.
+fn person(name: Option<String>, address: Option<String>) -> Option<String> {
+    match (name, address) {
+        (Some(name), Some(address)) if !address.contains('<') => {
+            Some(format!("{name} <{address}>"))
+        }
+        (name, address) => address.or(name),
+    }
+}
+
+/// The name in `requests[socks] (>=2,<3); python_version < "3.9"`; `None` if only an extra needs it, which nobody may
+/// have asked for.
+fn required(requirement: &str) -> Option<String> {
+    let (what, marker) = requirement.split_once(';').unwrap_or((requirement, ""));
+    if marker.contains("extra") {
+        return None;
+    }
+    let name = what
+        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')))
+        .next()?;
+    (!name.is_empty() && name.len() <= MAX_NAME).then(|| name.to_owned())
 }
 
 fn short(value: &str) -> Option<String> {
     (!value.is_empty() && value.len() <= MAX_LICENCE).then(|| value.to_owned())
 }
 
-fn named(metadata: Metadata) -> Option<Metadata> {
+fn named(mut metadata: Metadata) -> Option<Metadata> {
     let fits = |text: &str| text.len() <= MAX_NAME;
+    metadata.requires.truncate(MAX_REQUIRED);
     (!metadata.name.is_empty() && fits(&metadata.name) && fits(&metadata.version))
         .then_some(metadata)
 }
@@ -57,11 +99,19 @@ struct PackageJson {
     license: serde_json::Value,
     #[serde(default)]
     licenses: serde_json::Value,
+    #[serde(default)]
+    author: serde_json::Value,
+    #[serde(default)]
+    dependencies: serde_json::Value,
+    #[serde(default, rename = "optionalDependencies")]
+    optional_dependencies: serde_json::Value,
+    #[serde(default, rename = "peerDependencies")]
+    peer_dependencies: serde_json::Value,
 }
 
 /// npm's `package.json`. The old forms of licences are an object, or a list of objects.
 pub(super) fn package_json(text: &[u8]) -> Option<Metadata> {
-    let json: PackageJson = serde_json::from_slice(text).ok()?;
+    let json: PackageJson = serde_json::from_slice(without_bom(text)).ok()?;
     let licence = |value: &serde_json::Value| {
         let name = value.as_str().or_else(|| value.get("type")?.as_str());
         name.and_then(short)
@@ -70,13 +120,35 @@ pub(super) fn package_json(text: &[u8]) -> Option<Metadata> {
         let names: Vec<String> = value.as_array()?.iter().filter_map(licence).collect();
         (!names.is_empty()).then(|| names.join(" OR "))
     };
+    let author = match &json.author {
+        serde_json::Value::String(author) => short(author),
+        author => {
+            let field = |name: &str| author.get(name)?.as_str().and_then(short);
+            person(field("name"), field("email"))
+        }
+    };
+    let needs = [
+        &json.dependencies,
+        &json.optional_dependencies,
+        &json.peer_dependencies,
+    ];
+    let needs = needs.into_iter().filter_map(|list| list.as_object());
     named(Metadata {
         licence: licence(&json.license)
             .or_else(|| list(&json.license))
             .or_else(|| list(&json.licenses)),
+        supplier: author,
+        requires: needs
+            .flat_map(|list| list.keys().filter(|name| name.len() <= MAX_NAME).cloned())
+            .collect(),
         name: json.name,
         version: json.version,
     })
+}
+
+/// Editors on Windows write a byte order mark in front of UTF-8, which npm reads over.
+pub(crate) fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// RubyGems' specification, which is a program: the assignments that `gem` writes into it.
@@ -84,7 +156,15 @@ pub(super) fn gemspec(text: &[u8]) -> Option<Metadata> {
     let text = String::from_utf8_lossy(text);
     let mut metadata = Metadata::default();
     for line in text.lines() {
-        let Some((name, value)) = line.trim().split_once('=') else {
+        let line = line.trim();
+        if ["add_runtime_dependency(", "add_dependency("]
+            .iter()
+            .any(|call| line.contains(call))
+        {
+            metadata.requires.extend(dependency(line));
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=') else {
             continue;
         };
         let field = name.trim().rsplit('.').next().unwrap_or_default();
@@ -101,10 +181,20 @@ pub(super) fn gemspec(text: &[u8]) -> Option<Metadata> {
                 metadata.licence = short(&names.join(" OR "));
             }
             "license" => metadata.licence = quoted(value),
+            "authors" | "author" => metadata.supplier = quoted(value),
             _ => {}
         }
     }
     named(metadata)
+}
+
+/// The name in `s.add_runtime_dependency(%q<rack>.freeze, ["~> 3.0"])`, also in its older form with quotes.
+fn dependency(line: &str) -> Option<String> {
+    let (_, arguments) = line.split_once('(')?;
+    match arguments.strip_prefix("%q<") {
+        Some(rest) => Some(rest.split_once('>')?.0.to_owned()),
+        None => quoted(arguments.split(',').next()?),
+    }
 }
 
 /// The first string literal.
@@ -115,37 +205,10 @@ fn quoted(text: &str) -> Option<String> {
     Some(rest[..rest.find(quote)?].to_owned())
 }
 
-/// The licences that a machine-readable copyright file names, each once, in their order; none for free text.
-/// Source: Debian's DEP-5.
+/// The licences that a machine-readable copyright file names, as an expression; `None` for free text.
 pub(super) fn copyright(text: &[u8]) -> Option<Metadata> {
-    let text = String::from_utf8_lossy(text);
-    let machine_readable = text.lines().take(5).any(|line| {
-        line.strip_prefix("Format:")
-            .is_some_and(|url| url.contains("copyright-format"))
-    });
-    if !machine_readable {
-        return None;
-    }
-    let mut names: Vec<&str> = Vec::new();
-    for line in text.lines() {
-        if let Some(name) = line.strip_prefix("License:").map(str::trim)
-            && !name.is_empty()
-            && !names.contains(&name)
-        {
-            names.push(name);
-        }
-    }
-    let mut licence = String::new();
-    for name in names {
-        let separator = if licence.is_empty() { "" } else { ", " };
-        if licence.len() + separator.len() + name.len() > MAX_LICENCE {
-            licence.push_str(", …");
-            break;
-        }
-        licence.push_str(separator);
-        licence.push_str(name);
-    }
-    (!licence.is_empty()).then(|| Metadata {
+    let licence = debian_licence::expression(&String::from_utf8_lossy(text))?;
+    Some(Metadata {
         licence: Some(licence),
         ..Metadata::default()
     })
@@ -160,6 +223,7 @@ mod tests {
             name,
             version,
             licence,
+            ..
         } = metadata.unwrap();
         (name, version, licence)
     }
@@ -220,13 +284,31 @@ mod tests {
     }
 
     #[test]
-    fn copyright_files_name_each_licence_once() {
-        let text = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n\
-                    Files: *\nLicense: GPL-3+\n\nFiles: a\nLicense: MIT\n\nLicense: GPL-3+\n text\n";
+    fn a_byte_order_mark_is_no_part_of_a_package_json() {
+        let text = b"\xef\xbb\xbf{\"name\":\"a\",\"version\":\"1.0.0\"}";
+        assert_eq!(package_json(text).unwrap().name, "a");
+    }
+
+    #[test]
+    fn suppliers_and_needs_are_read_in_the_form_of_each_language() {
+        let python = "Name: a\nVersion: 1\nAuthor: UNKNOWN\nMaintainer: Ann\nMaintainer-email: ann@example.org\n\
+                      Requires-Dist: urllib3 (<3,>=1.21)\nRequires-Dist: idna>=2\n\
+                      Requires-Dist: PySocks!=1.5; extra == \"socks\"\n\
+                      Requires-Dist: zipp[x]; python_version < \"3.9\"\n\n";
+        let found = python_metadata(python.as_bytes()).unwrap();
+        assert_eq!(found.supplier.as_deref(), Some("Ann <ann@example.org>"));
+        assert_eq!(found.requires, ["urllib3", "idna", "zipp"]);
+        let npm = br#"{"name":"a","author":{"name":"Bo","email":"bo@example.org"},"dependencies":{"@s/b":"1"},
+                       "peerDependencies":{"c":"2"},"devDependencies":{"d":"3"}}"#;
+        let found = package_json(npm).unwrap();
+        assert_eq!(found.supplier.as_deref(), Some("Bo <bo@example.org>"));
+        assert_eq!(found.requires, ["@s/b", "c"]);
+        let gem = "  s.name = \"a\"\n  s.version = \"1\"\n  s.authors = [\"Cy\".freeze, \"Di\".freeze]\n  \
+                   s.add_runtime_dependency(%q<rack>.freeze, [\"~> 3\"])\n  s.add_development_dependency(%q<x>, [])\n";
+        let found = gemspec(gem.as_bytes()).unwrap();
         assert_eq!(
-            copyright(text.as_bytes()).unwrap().licence.unwrap(),
-            "GPL-3+, MIT"
+            (found.supplier.as_deref(), &*found.requires),
+            (Some("Cy"), &["rack".to_owned()][..])
         );
-        assert_eq!(copyright(b"This is free software."), None);
     }
 }

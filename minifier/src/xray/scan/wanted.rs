@@ -1,5 +1,6 @@
 //! Which files are wanted, and for what.
 
+use crate::analyze::{RPM_DATABASES, RPM_FOLDERS};
 use crate::rootfs::ImagePath;
 
 /// What the analysis wants of a file beyond its digest and kind.
@@ -17,6 +18,12 @@ pub(super) enum Wanted {
     Gemspec,
     /// Debian's copyright file.
     Copyright,
+    /// The database of rpm.
+    RpmDatabase,
+    /// A Python distribution in a zip.
+    Egg,
+    /// A package in a zip of Yarn's cache.
+    YarnPackage,
 }
 
 const SMALL: u64 = 1 << 20;
@@ -32,6 +39,8 @@ const DOCUMENTS: &[(&str, u64)] = &[
     ("/etc/ld.so.cache", DATABASE),
     ("/etc/ld.so.conf", SMALL),
     ("/var/lib/dpkg/status", DATABASE),
+    ("/var/lib/dpkg/diversions", SMALL),
+    ("/var/lib/rpmmanifest/container-manifest-2", SMALL),
     ("/lib/apk/db/installed", DATABASE),
     ("/usr/lib/apk/db/installed", DATABASE),
 ];
@@ -53,10 +62,14 @@ pub(super) fn wanted(path: &ImagePath) -> Wanted {
         if library_conf {
             return Wanted::Document(SMALL);
         }
-        let dpkg_list = bytes.starts_with(b"/var/lib/dpkg/info/") && name.ends_with(b".list");
+        let dpkg_list = bytes.starts_with(b"/var/lib/dpkg/info/")
+            && (name.ends_with(b".list") || name.ends_with(b".md5sums"));
         if dpkg_list || bytes.starts_with(b"/var/lib/dpkg/status.d/") {
             return Wanted::Document(16 * SMALL);
         }
+    }
+    if is_rpm_database(bytes) {
+        return Wanted::RpmDatabase;
     }
     let parent = |suffix: &[u8]| {
         let dir = &bytes[..bytes.len() - name.len()];
@@ -68,15 +81,29 @@ pub(super) fn wanted(path: &ImagePath) -> Wanted {
         b"PKG-INFO" if parent(b".egg-info") || parent(b"/EGG-INFO") => Wanted::PythonMetadata,
         b"RECORD" if parent(b".dist-info") => Wanted::Document(16 * SMALL),
         b"installed-files.txt" | b"SOURCES.txt" if parent(b".egg-info") => Wanted::Document(SMALL),
-        b"package.json" if memchr::memmem::find(bytes, b"/node_modules/").is_some() => {
-            Wanted::PackageJson
-        }
+        b"direct_url.json" if parent(b".dist-info") => Wanted::Document(SMALL),
+        b"vendor.txt" if parent(b"/_vendor") => Wanted::Document(SMALL),
+        b"package.json" => Wanted::PackageJson,
         b".package-lock.json" if parent(b"/node_modules") => Wanted::Document(DATABASE),
         b"copyright" if bytes.starts_with(b"/usr/share/doc/") => Wanted::Copyright,
         _ if name.ends_with(b".gemspec") && is_specification(bytes) => Wanted::Gemspec,
         _ if name.ends_with(b".egg-info") => Wanted::PythonMetadata,
+        _ if name.ends_with(b".egg") => Wanted::Egg,
+        _ if name.ends_with(b".zip") && (parent(b"/.yarn/cache") || parent(b"/berry/cache")) => {
+            Wanted::YarnPackage
+        }
         _ => Wanted::Nothing,
     }
+}
+
+/// The database in one of its folders, not the others that lie there.
+fn is_rpm_database(path: &[u8]) -> bool {
+    RPM_FOLDERS.iter().any(|folder| {
+        let name = path
+            .strip_prefix(folder.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"/"));
+        name.is_some_and(|name| RPM_DATABASES.iter().any(|known| known.as_bytes() == name))
+    })
 }
 
 /// `…/specifications/NAME.gemspec`, or `…/specifications/default/NAME.gemspec` of gems that come with Ruby.
@@ -101,7 +128,16 @@ mod tests {
                 "/var/lib/dpkg/info/libc6:amd64.list",
                 Wanted::Document(16 * SMALL),
             ),
-            ("/var/lib/dpkg/info/libc6.md5sums", Wanted::Nothing),
+            (
+                "/var/lib/dpkg/info/libc6.md5sums",
+                Wanted::Document(16 * SMALL),
+            ),
+            ("/var/lib/dpkg/info/libc6.postinst", Wanted::Nothing),
+            ("/usr/lib/sysimage/rpm/Packages.db", Wanted::RpmDatabase),
+            ("/var/lib/rpm/Basenames", Wanted::Nothing),
+            ("/app/lib/a-1-py3.9.egg", Wanted::Egg),
+            ("/app/.yarn/cache/a-npm-1.0.0-0.zip", Wanted::YarnPackage),
+            ("/app/a.zip", Wanted::Nothing),
             (
                 "/v/site-packages/a-1.dist-info/METADATA",
                 Wanted::PythonMetadata,
@@ -113,7 +149,7 @@ mod tests {
             ("/v/dist-packages/a-1.egg-info", Wanted::PythonMetadata),
             ("/v/METADATA", Wanted::Nothing),
             ("/app/node_modules/@s/a/package.json", Wanted::PackageJson),
-            ("/app/package.json", Wanted::Nothing),
+            ("/app/package.json", Wanted::PackageJson),
             ("/g/specifications/default/json-2.gemspec", Wanted::Gemspec),
             ("/g/gems/json-2/json.gemspec", Wanted::Nothing),
             ("/usr/share/doc/bash/copyright", Wanted::Copyright),

@@ -124,12 +124,19 @@ fn garbage_in_databases_is_named_and_the_rest_is_read() {
 }
 
 #[test]
-fn an_rpm_database_is_named_as_not_read() {
+fn a_broken_rpm_database_is_named_as_not_read() {
     let tar = Tar::new()
         .file("var/lib/rpm/rpmdb.sqlite", b"SQLite format 3\0")
         .bytes();
     let xray = analyse(&image(&[tar], json!({}))).xray;
-    assert_eq!(xray.packages.unread[0].path, "/var/lib/rpm/rpmdb.sqlite");
+    let unread = &xray.packages.unread[0];
+    assert_eq!(unread.path, "/var/lib/rpm/rpmdb.sqlite");
+    assert!(unread.reason.contains("malformed"), "{}", unread.reason);
+    assert!(
+        xray.problems.iter().any(|p| p.contains(&unread.path)),
+        "{:?}",
+        xray.problems
+    );
 }
 
 #[test]

@@ -5,4 +5,6 @@ mod corpus;
 mod efficiency;
 mod files;
 mod hostile;
+mod languages;
 mod planted;
+mod systems;

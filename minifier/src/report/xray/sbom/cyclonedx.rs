@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::super::json;
 use super::super::text::plain;
 use super::licence::{Licence, licence};
-use super::{identity, time};
+use super::relations::References;
+use super::supplier::Supplier;
+use super::{identity, supplier, time};
 use crate::xray::model::{PackageInfo, PackageKind, Xray};
 
 /// The packages of an image as a CycloneDX document of the time `created`.
@@ -23,11 +25,24 @@ pub fn cyclonedx(xray: &Xray, created: Timestamp) -> String {
             "description": plain(&distribution.name),
         }));
     }
-    for (index, info) in xray.packages.packages.iter().enumerate() {
-        let reference = format!("package-{}", identity::of_package(info, index));
-        components.push(component(xray, info, &reference));
-        references.push(reference);
+    let packages = &xray.packages.packages;
+    let ids: Vec<String> = packages
+        .iter()
+        .enumerate()
+        .map(|(index, info)| format!("package-{}", identity::of_package(info, index)))
+        .collect();
+    let needed = References::new(xray, &ids);
+    let mut needs = Vec::new();
+    for (info, id) in packages.iter().zip(&ids) {
+        components.push(component(xray, info, id));
+        references.push(id.clone());
+        let on: Vec<&str> = needed.of(info).collect();
+        if !on.is_empty() {
+            needs.push(json!({ "ref": id, "dependsOn": on }));
+        }
     }
+    let mut dependencies = vec![json!({ "ref": "image", "dependsOn": references })];
+    dependencies.append(&mut needs);
     let aggregate = if xray.is_partial() {
         "incomplete"
     } else {
@@ -47,7 +62,7 @@ pub fn cyclonedx(xray: &Xray, created: Timestamp) -> String {
             "component": image(xray),
         },
         "components": components,
-        "dependencies": [{ "ref": "image", "dependsOn": references }],
+        "dependencies": dependencies,
         "compositions": [{ "aggregate": aggregate, "assemblies": ["image"] }],
     }))
 }
@@ -79,6 +94,9 @@ fn image(xray: &Xray) -> Value {
         "name": plain(&image.reference),
         "version": image.manifest.as_deref().unwrap_or(&image.id),
     });
+    if let Some(supplier) = supplier::of_image(image) {
+        value["supplier"] = entity(supplier);
+    }
     if let Some(purl) = identity::image_purl(xray) {
         value["purl"] = purl.into();
     }
@@ -88,7 +106,14 @@ fn image(xray: &Xray) -> Value {
 
 fn component(xray: &Xray, info: &PackageInfo, reference: &str) -> Value {
     let (group, name) = group(info);
-    let mut value = json!({ "bom-ref": reference, "type": "library" });
+    let kind = match info.application {
+        true => "application",
+        false => "library",
+    };
+    let mut value = json!({ "bom-ref": reference, "type": kind });
+    if let Some(supplier) = supplier::of_package(info) {
+        value["supplier"] = entity(supplier);
+    }
     if let Some(group) = group {
         value["group"] = plain(group).into();
     }
@@ -99,14 +124,25 @@ fn component(xray: &Xray, info: &PackageInfo, reference: &str) -> Value {
     if info.dev {
         value["scope"] = "optional".into();
     }
+    let hashes: Vec<Value> = info.checksums.iter().filter_map(|c| hash(c)).collect();
+    if !hashes.is_empty() {
+        value["hashes"] = hashes.into();
+    }
     match licence(info.licence.as_deref()) {
         None => {}
-        Some(Licence::Expression(expression)) => {
+        Some(Licence::Expression(expression, _)) => {
             value["licenses"] = json!([{ "expression": expression }]);
         }
         Some(Licence::Text(text)) => value["licenses"] = json!([{ "license": { "name": text } }]),
     }
     value["purl"] = plain(&info.id).into();
+    if let Some(download) = &info.download {
+        let kind = match download.contains('+') {
+            true => "vcs",
+            false => "distribution",
+        };
+        value["externalReferences"] = json!([{ "type": kind, "url": plain(download) }]);
+    }
     let mut properties = vec![
         property("location", &info.location),
         property("layer:index", &info.layer.to_string()),
@@ -120,9 +156,32 @@ fn component(xray: &Xray, info: &PackageInfo, reference: &str) -> Value {
     if info.dev {
         properties.push(property("development", "true"));
     }
+    if info.vendored {
+        properties.push(property("vendored", "true"));
+    }
     properties.push(property("size", &info.size.to_string()));
     value["properties"] = properties.into();
     value
+}
+
+fn entity(supplier: Supplier) -> Value {
+    let mut value = json!({ "name": supplier.name });
+    if let Some(address) = supplier.address {
+        value["contact"] = json!([{ "email": address }]);
+    }
+    value
+}
+
+/// `sha256:…` as the format has it.
+fn hash(text: &str) -> Option<Value> {
+    let (algorithm, content) = text.split_once(':')?;
+    let name = match algorithm {
+        "sha1" => "SHA-1",
+        "sha256" => "SHA-256",
+        "sha512" => "SHA-512",
+        _ => return None,
+    };
+    Some(json!({ "alg": name, "content": content }))
 }
 
 /// The group that an ecosystem writes into the name.

@@ -1,48 +1,74 @@
 //! Licences as packages declare them.
 
-use spdx::{Expression, ParseMode};
+use std::collections::BTreeSet;
+
+use spdx::{AdditionItem, Expression, LicenseItem, ParseMode};
 
 use super::super::text::plain;
+
+/// Texts of licences that archives of Java point to.
+const URLS: &[(&str, &str)] = &[
+    ("apache.org/licenses/LICENSE-2.0", "Apache-2.0"),
+    ("opensource.org/licenses/MIT", "MIT"),
+    ("opensource.org/licenses/BSD-3-Clause", "BSD-3-Clause"),
+    ("eclipse.org/legal/epl-2.0", "EPL-2.0"),
+    ("eclipse.org/legal/epl-v20", "EPL-2.0"),
+    ("eclipse.org/legal/epl-v10", "EPL-1.0"),
+];
 
 /// A declared licence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Licence {
-    /// An SPDX expression of listed licences.
-    Expression(String),
+    /// An SPDX expression, and the references in it (`LicenseRef-…`) to licences that are not listed.
+    Expression(String, Vec<String>),
     /// Anything else, as declared.
     Text(String),
 }
 
-/// What `declared` says; none where it says nothing.
+/// What `declared` says; `None` if it says nothing.
 pub(super) fn licence(declared: Option<&str>) -> Option<Licence> {
     let declared = plain(declared?.trim()).into_owned();
     if declared.is_empty() {
         return None;
     }
-    let valid = |text: &str| {
-        // Deprecated identifiers (`GPL-2.0+`) are valid in an expression.
-        let mode = ParseMode {
-            allow_deprecated: true,
-            ..ParseMode::STRICT
-        };
-        Expression::parse_mode(text, mode).is_ok_and(|expression| {
-            // References to texts that nobody here has.
-            expression
-                .requirements()
-                .all(|r| r.req.license.id().is_some())
-        })
-    };
     let upper = operators(&declared);
-    if valid(&upper) {
-        return Some(Licence::Expression(upper));
+    if let Some(references) = references(&upper) {
+        return Some(Licence::Expression(upper, references));
     }
     // Known sloppiness, such as `MIT/Apache-2.0` in old crates.
     if let Ok(Some(canonical)) = Expression::canonicalize(&upper)
-        && valid(&canonical)
+        && let Some(references) = references(&canonical)
     {
-        return Some(Licence::Expression(canonical));
+        return Some(Licence::Expression(canonical, references));
+    }
+    if let Some((_, id)) = URLS.iter().find(|(url, _)| declared.contains(url)) {
+        return Some(Licence::Expression((*id).to_owned(), Vec::new()));
     }
     Some(Licence::Text(declared))
+}
+
+/// The references to licences that are not listed, each once; `None` if `text` is no expression, or refers to another
+/// document.
+fn references(text: &str) -> Option<Vec<String>> {
+    // Deprecated identifiers (`GPL-2.0+`) are valid in an expression.
+    let mode = ParseMode {
+        allow_deprecated: true,
+        ..ParseMode::STRICT
+    };
+    let expression = Expression::parse_mode(text, mode).ok()?;
+    let mut references = BTreeSet::new();
+    for requirement in expression.requirements() {
+        if matches!(requirement.req.addition, Some(AdditionItem::Other(_))) {
+            return None;
+        }
+        if let LicenseItem::Other(reference) = &requirement.req.license {
+            if reference.doc_ref.is_some() {
+                return None;
+            }
+            references.insert(format!("LicenseRef-{}", reference.lic_ref));
+        }
+    }
+    Some(references.into_iter().collect())
 }
 
 /// `text` with its operators in capitals, as SPDX 2.3 annex D has them.
@@ -63,7 +89,13 @@ mod tests {
 
     #[test]
     fn expressions_are_told_from_free_text() {
-        let expression = |text: &str| Some(Licence::Expression(text.to_owned()));
+        let expression = |text: &str| Some(Licence::Expression(text.to_owned(), Vec::new()));
+        let with = |text: &str, reference: &str| {
+            Some(Licence::Expression(
+                text.to_owned(),
+                vec![reference.to_owned()],
+            ))
+        };
         let free = |text: &str| Some(Licence::Text(text.to_owned()));
         for (declared, expected) in [
             ("MIT", expression("MIT")),
@@ -74,7 +106,25 @@ mod tests {
                 expression("GPL-3.0-or-later WITH GCC-exception-3.1"),
             ),
             ("GPL-2.0+", expression("GPL-2.0-or-later")),
-            ("LicenseRef-mine", free("LicenseRef-mine")),
+            (
+                "LicenseRef-mine",
+                with("LicenseRef-mine", "LicenseRef-mine"),
+            ),
+            (
+                "MIT AND LicenseRef-Fedora-Public-Domain",
+                with(
+                    "MIT AND LicenseRef-Fedora-Public-Domain",
+                    "LicenseRef-Fedora-Public-Domain",
+                ),
+            ),
+            (
+                "https://www.apache.org/licenses/LICENSE-2.0.txt",
+                expression("Apache-2.0"),
+            ),
+            (
+                "DocumentRef-x:LicenseRef-y",
+                free("DocumentRef-x:LicenseRef-y"),
+            ),
             ("SEE LICENSE IN x", free("SEE LICENSE IN x")),
             ("MIT\nreally", free("MIT\\x0areally")),
             (" ", None),

@@ -4,7 +4,9 @@
 mod cyclonedx;
 mod identity;
 mod licence;
+mod relations;
 mod spdx;
+mod supplier;
 mod time;
 
 pub use cyclonedx::cyclonedx;

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::super::json;
 use super::super::text::{identifier, plain};
 use super::licence::{Licence, licence};
-use super::{identity, time};
+use super::relations::References;
+use super::supplier::Supplier;
+use super::{identity, supplier, time};
 use crate::xray::model::{PackageInfo, Xray};
 
 const NOTHING: &str = "NOASSERTION";
@@ -26,20 +28,32 @@ pub fn spdx(xray: &Xray, created: Timestamp) -> String {
             "name": plain(&distribution.id),
             "versionInfo": plain(&distribution.version),
             "summary": plain(&distribution.name),
+            "supplier": NOTHING,
             "downloadLocation": NOTHING,
             "filesAnalyzed": false,
             "primaryPackagePurpose": "OPERATING_SYSTEM",
         }));
         relationships.push(relationship(IMAGE, "CONTAINS", DISTRIBUTION));
     }
-    for (index, info) in xray.packages.packages.iter().enumerate() {
-        let id = format!(
-            "SPDXRef-Package-{}-{}",
-            identifier(&info.kind),
-            identity::of_package(info, index)
-        );
-        packages.push(package(xray, info, &id, &mut texts));
-        relationships.push(relationship(IMAGE, "CONTAINS", &id));
+    let ids: Vec<String> = xray
+        .packages
+        .packages
+        .iter()
+        .enumerate()
+        .map(|(index, info)| {
+            let kind = identifier(&info.kind);
+            format!(
+                "SPDXRef-Package-{kind}-{}",
+                identity::of_package(info, index)
+            )
+        })
+        .collect();
+    let references = References::new(xray, &ids);
+    for (info, id) in xray.packages.packages.iter().zip(&ids) {
+        packages.push(package(xray, info, id, &mut texts));
+        relationships.push(relationship(IMAGE, "CONTAINS", id));
+        let needs = references.of(info);
+        relationships.extend(needs.map(|need| relationship(id, "DEPENDS_ON", need)));
     }
     let texts: Vec<Value> = texts
         .into_iter()
@@ -82,12 +96,34 @@ fn purl(locator: &str) -> Value {
     }])
 }
 
+/// `Person: NAME (ADDRESS)`
+fn supplier_text(supplier: Option<Supplier>) -> String {
+    let Some(supplier) = supplier else {
+        return NOTHING.to_owned();
+    };
+    let kind = match supplier.organization {
+        true => "Organization",
+        false => "Person",
+    };
+    match supplier.address {
+        Some(address) => format!("{kind}: {} ({address})", supplier.name),
+        None => format!("{kind}: {}", supplier.name),
+    }
+}
+
+/// `sha256:…` as the format has it.
+fn checksum(text: &str) -> Option<Value> {
+    let (algorithm, value) = text.split_once(':')?;
+    Some(json!({ "algorithm": algorithm.to_ascii_uppercase(), "checksumValue": value }))
+}
+
 fn image(xray: &Xray) -> Value {
     let image = &xray.image;
     let mut value = json!({
         "SPDXID": IMAGE,
         "name": plain(&image.reference),
         "versionInfo": image.manifest.as_deref().unwrap_or(&image.id),
+        "supplier": supplier_text(supplier::of_image(image)),
         "downloadLocation": NOTHING,
         "filesAnalyzed": false,
         "licenseConcluded": NOTHING,
@@ -110,7 +146,15 @@ fn package(
 ) -> Value {
     let declared = match licence(info.licence.as_deref()) {
         None => NOTHING.to_owned(),
-        Some(Licence::Expression(expression)) => expression,
+        Some(Licence::Expression(expression, references)) => {
+            for reference in references {
+                let name = reference
+                    .trim_start_matches("LicenseRef-")
+                    .replace('-', " ");
+                texts.insert(reference, format!("{name}, as the package calls it"));
+            }
+            expression
+        }
         Some(Licence::Text(text)) => {
             let id = format!("LicenseRef-{}", &identity::hash(&[&text])[..16]);
             texts.insert(id.clone(), text);
@@ -125,7 +169,8 @@ fn package(
     let mut value = json!({
         "SPDXID": id,
         "name": plain(&info.name),
-        "downloadLocation": NOTHING,
+        "supplier": supplier_text(supplier::of_package(info)),
+        "downloadLocation": info.download.as_deref().map_or(NOTHING.into(), plain),
         "filesAnalyzed": false,
         "licenseConcluded": NOTHING,
         "licenseDeclared": declared,
@@ -136,8 +181,22 @@ fn package(
     if !info.version.is_empty() {
         value["versionInfo"] = plain(&info.version).into();
     }
+    let checksums: Vec<Value> = info.checksums.iter().filter_map(|c| checksum(c)).collect();
+    if !checksums.is_empty() {
+        value["checksums"] = checksums.into();
+    }
+    if info.application {
+        value["primaryPackagePurpose"] = "APPLICATION".into();
+    }
+    let mut notes = Vec::new();
     if info.dev {
-        value["comment"] = "a development dependency".into();
+        notes.push("a development dependency");
+    }
+    if info.vendored {
+        notes.push("a copy that another package brings for its own use");
+    }
+    if !notes.is_empty() {
+        value["comment"] = notes.join("; ").into();
     }
     value
 }

@@ -1,0 +1,128 @@
+//! [`Relations`]: what packages give and need in the words of their ecosystem; [`resolve`] makes of it which package of
+//! the image needs which.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::found::PackageFiles;
+use crate::analyze::Finder;
+use crate::rootfs::NodeId;
+use crate::xray::model::PackageKind;
+
+/// Needs of one package; a program's main module has the most.
+pub(super) const MAX_NEEDS: usize = 5000;
+/// Packages of one name that are looked at for the same architecture.
+const MAX_SAME: usize = 16;
+
+/// What a package gives and needs, until all packages are known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Relations {
+    /// Names that others may need beyond its own.
+    pub(super) provides: Vec<String>,
+    /// Each of these is met by any of its names. A name with a slash in front is a file's.
+    pub(super) needs: Vec<Vec<String>>,
+    /// Package URLs of what it needs, where they are known already.
+    pub(super) ids: Vec<String>,
+}
+
+impl Relations {
+    /// Needs of which each has one name.
+    pub(super) fn needing(names: impl IntoIterator<Item = String>) -> Self {
+        let names = names.into_iter().take(MAX_NEEDS);
+        Self {
+            needs: names.map(|name| vec![name]).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// How much there is of it.
+    pub(super) fn count(&self) -> usize {
+        let needs: usize = self.needs.iter().map(Vec::len).sum();
+        self.provides.len() + needs + self.ids.len()
+    }
+}
+
+/// Fills in which packages each one needs. What nothing in the image meets is left out: it is no part of the image.
+pub(super) fn resolve(packages: &mut [(PackageFiles, Relations)], finder: &mut Finder<'_>) {
+    // Names of the same kind, and owners of files, by index; own names come before what is provided.
+    let mut names: HashMap<(PackageKind, String), Vec<usize>> = HashMap::new();
+    // A copy that a package brings for itself is nobody else's.
+    let common = || {
+        let all = packages.iter().enumerate();
+        all.filter(|(_, (package, _))| !package.info.vendored)
+    };
+    for (index, (package, _)) in common() {
+        let key = (package.info.kind, package.info.name.clone());
+        names.entry(key).or_default().push(index);
+    }
+    for (index, (package, relations)) in common() {
+        for provided in &relations.provides {
+            let key = (package.info.kind, provided.clone());
+            names.entry(key).or_default().push(index);
+        }
+    }
+    let files = owners_of_needed_files(packages, finder);
+    let resolved: Vec<Vec<String>> = packages
+        .iter()
+        .map(|(package, relations)| {
+            let info = &package.info;
+            let mut ids: BTreeSet<&str> = relations.ids.iter().map(String::as_str).collect();
+            for need in &relations.needs {
+                let met = need.iter().find_map(|name| {
+                    let by_name = names.get(&(info.kind, name.clone())).map(|found| {
+                        // Debian can have a package for several architectures.
+                        let same = found
+                            .iter()
+                            .take(MAX_SAME)
+                            .find(|&&i| packages[i].0.info.architecture == info.architecture);
+                        *same.unwrap_or(&found[0])
+                    });
+                    by_name.or_else(|| files.get(&(info.kind, name.as_str())).copied())
+                });
+                ids.extend(met.map(|index| packages[index].0.info.id.as_str()));
+            }
+            ids.remove(info.id.as_str());
+            let ids = ids.into_iter().take(MAX_NEEDS);
+            ids.map(str::to_owned).collect()
+        })
+        .collect();
+    for ((package, _), depends_on) in packages.iter_mut().zip(resolved) {
+        package.info.depends_on = depends_on;
+    }
+}
+
+/// The packages that have the files which are needed by their paths.
+fn owners_of_needed_files<'a>(
+    packages: &'a [(PackageFiles, Relations)],
+    finder: &mut Finder<'_>,
+) -> HashMap<(PackageKind, &'a str), usize> {
+    let mut wanted: HashMap<(PackageKind, NodeId), Vec<&str>> = HashMap::new();
+    let mut nodes: HashMap<&str, Option<NodeId>> = HashMap::new();
+    for (package, relations) in packages {
+        for name in relations.needs.iter().flatten() {
+            if name.starts_with('/') {
+                let node = nodes
+                    .entry(name)
+                    .or_insert_with(|| finder.file(name.as_bytes()));
+                if let Some(node) = *node {
+                    let names = wanted.entry((package.info.kind, node)).or_default();
+                    if !names.contains(&name.as_str()) {
+                        names.push(name);
+                    }
+                }
+            }
+        }
+    }
+    let mut owners = HashMap::new();
+    if wanted.is_empty() {
+        return owners;
+    }
+    for (index, (package, _)) in packages.iter().enumerate() {
+        let kind = package.info.kind;
+        for &node in &package.files {
+            for name in wanted.get(&(kind, node)).into_iter().flatten() {
+                owners.entry((kind, *name)).or_insert(index);
+            }
+        }
+    }
+    owners
+}

@@ -1,0 +1,223 @@
+//! rpm: its database, and the list that distroless images of Azure Linux have instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::found::package;
+use super::purl::purl;
+use super::read::Reader;
+use super::relations::{MAX_NEEDS, Relations};
+use crate::analyze::{RPM_DATABASES, RPM_FOLDERS, RpmDatabase, RpmPackage};
+use crate::rootfs::ImagePath;
+use crate::xray::model::{PackageInfo, PackageKind, UnreadDatabase};
+
+const MANIFEST: &str = "/var/lib/rpmmanifest/container-manifest-2";
+
+pub(super) fn read(reader: &mut Reader<'_>) {
+    let mut seen = BTreeSet::new();
+    for folder in RPM_FOLDERS {
+        let folder = ImagePath::from(folder);
+        let found = RPM_DATABASES.iter().find_map(|name| {
+            let path = folder.join(name);
+            let resolved = reader
+                .merged
+                .rootfs
+                .resolve(&ImagePath::root(), path.as_bytes(), true);
+            let (path, node) = resolved.found()?;
+            Some((path.clone(), node))
+        });
+        // One folder may be a link to the other.
+        if let Some((path, node)) = found
+            && seen.insert(node)
+        {
+            match reader.extra(node).and_then(|extra| extra.rpm.as_ref()) {
+                Some(Ok(database)) => read_database(reader, &path, database),
+                Some(Err(problem)) => {
+                    reader.problems.push(format!("read {path}: {problem}"));
+                    unread(reader, &path, problem);
+                }
+                // Where contents are not looked at, nothing is said about any package.
+                None if reader.is_scanned(node) => {
+                    unread(reader, &path, "it is no file, or larger than is read");
+                }
+                None => {}
+            }
+        }
+    }
+    read_manifest(reader);
+}
+
+fn unread(reader: &mut Reader<'_>, path: &ImagePath, reason: &str) {
+    reader.unread.push(UnreadDatabase {
+        path: path.to_string(),
+        reason: reason.to_owned(),
+    });
+}
+
+fn read_database(reader: &mut Reader<'_>, path: &ImagePath, database: &RpmDatabase) {
+    let key = |rpm: &RpmPackage| {
+        (
+            rpm.name.clone(),
+            rpm.full_version(),
+            rpm.architecture.clone(),
+        )
+    };
+    // The layer in whose database a package of that version appeared first.
+    let mut first: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+    for body in reader.merged.bodies_at(path) {
+        let extra = reader.scan.extra(body.content);
+        if let Some(Some(Ok(database))) = extra.map(|extra| &extra.rpm) {
+            for rpm in &database.packages {
+                first.entry(key(rpm)).or_insert(body.content.layer as usize);
+            }
+        }
+    }
+    for rpm in &database.packages {
+        let files = rpm.paths().filter_map(|path| reader.finder.file(&path));
+        let files = files.collect();
+        let found = PackageInfo {
+            layer: first.get(&key(rpm)).copied().unwrap_or_default(),
+            location: path.to_string(),
+            licence: rpm.licence.clone(),
+            supplier: rpm.vendor.clone(),
+            checksums: rpm
+                .header_sha256
+                .iter()
+                .filter(|sha256| {
+                    sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit())
+                })
+                .map(|sha256| format!("sha256:{sha256}"))
+                .collect(),
+            ..info(reader, rpm)
+        };
+        let relations = Relations {
+            provides: rpm.provides.iter().take(MAX_NEEDS).cloned().collect(),
+            ..Relations::needing(rpm.requires.iter().cloned())
+        };
+        reader.found.add(found, files, relations);
+    }
+    if database.broken > 0 {
+        reader.problems.push(format!(
+            "read {path}: {} of its headers are no packages",
+            database.broken
+        ));
+    }
+    // What was written last may be in a file beside it, as long as nobody has opened the database since.
+    let log = ImagePath::new([path.as_bytes(), b"-wal"].concat());
+    let rootfs = &reader.merged.rootfs;
+    if rootfs
+        .lookup(&log)
+        .is_some_and(|node| rootfs.node(node).size() > 0)
+    {
+        reader.problems.push(format!(
+            "read {log}: it holds changes of the database that are not read"
+        ));
+    }
+}
+
+/// Name, version, architecture, source and identifier.
+fn info(reader: &Reader<'_>, rpm: &RpmPackage) -> PackageInfo {
+    let distribution = reader.distribution;
+    let vendor = distribution.map_or("", |d| d.id.as_str());
+    let distro = distribution
+        .filter(|d| !d.version.is_empty())
+        .map(|d| format!("{}-{}", d.id, d.version))
+        .unwrap_or_default();
+    let epoch = rpm.epoch.filter(|&epoch| epoch > 0);
+    let epoch = epoch.map(|epoch| epoch.to_string()).unwrap_or_default();
+    let source = rpm.source.as_deref().unwrap_or_default();
+    let id = purl(
+        "rpm",
+        vendor,
+        &rpm.name,
+        &rpm.version,
+        &[
+            ("arch", &rpm.architecture),
+            ("distro", &distro),
+            ("epoch", &epoch),
+            ("upstream", source),
+        ],
+    );
+    let architecture = &rpm.architecture;
+    PackageInfo {
+        architecture: (!architecture.is_empty()).then(|| architecture.clone()),
+        source: source_name(source)
+            .filter(|name| *name != rpm.name)
+            .map(str::to_owned),
+        ..package(PackageKind::Rpm, id, &rpm.name, &rpm.full_version())
+    }
+}
+
+/// `bash` of `bash-5.2.26-3.fc40.src.rpm`.
+fn source_name(file: &str) -> Option<&str> {
+    let stem = file.strip_suffix(".rpm")?;
+    let stem = stem
+        .strip_suffix(".src")
+        .or_else(|| stem.strip_suffix(".nosrc"))?;
+    let (rest, _release) = stem.rsplit_once('-')?;
+    Some(rest.rsplit_once('-')?.0)
+}
+
+/// A line for each package: name, version and release, times, vendor, epoch, size, architecture, epoch, source.
+fn read_manifest(reader: &mut Reader<'_>) {
+    let path = ImagePath::from(MANIFEST);
+    let Some(text) = reader.document(&path) else {
+        return;
+    };
+    let layer = reader.lowest_layer(&path).unwrap_or_default();
+    for line in String::from_utf8_lossy(text).lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let &[
+            name,
+            version,
+            _,
+            _,
+            vendor,
+            _,
+            _,
+            architecture,
+            epoch,
+            source,
+            ..,
+        ] = &fields[..]
+        else {
+            reader
+                .problems
+                .push(format!("read {path}: a line is no package"));
+            continue;
+        };
+        let rpm = RpmPackage {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            epoch: epoch.parse().ok(),
+            architecture: architecture.to_owned(),
+            source: Some(source.to_owned()),
+            ..RpmPackage::default()
+        };
+        let found = PackageInfo {
+            layer,
+            location: path.to_string(),
+            supplier: (!vendor.is_empty()).then(|| vendor.to_owned()),
+            ..info(reader, &rpm)
+        };
+        reader
+            .found
+            .add(found, BTreeSet::new(), Relations::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_packages_have_names_with_dashes() {
+        for (file, name) in [
+            ("bash-5.2.26-3.fc40.src.rpm", Some("bash")),
+            ("python-urllib3-1.26-1.nosrc.rpm", Some("python-urllib3")),
+            ("(none)", None),
+            ("a.src.rpm", None),
+        ] {
+            assert_eq!(source_name(file), name, "{file}");
+        }
+    }
+}
