@@ -101,6 +101,12 @@ offsets! {
     CGROUP_KN = "cgroup" "kn" required;
     /// Its name.
     KN_NAME = "kernfs_node" "name" required;
+    /// Its inode number.
+    KN_ID = "kernfs_node" "id" required;
+    /// Hierarchy of a control group.
+    CGROUP_ROOT = "cgroup" "root" required;
+    /// Number of a hierarchy.
+    ROOT_HIERARCHY = "cgroup_root" "hierarchy_id" required;
     /// System call number.
     REGS_NUMBER = "" "" required;
     /// First argument.

@@ -59,8 +59,7 @@ pub mod kind {
     /// A new process.
     pub const FORK: u8 = 4;
     /// A task came into scope by itself: the container's first process, or one that joined it. The base is its
-    /// working directory, the path the name of the control group that gave it away (none where it was the mount
-    /// namespace).
+    /// working directory.
     pub const SEED: u8 = 5;
     /// A system call number seen for the first time.
     pub const SYSCALL: u8 = 6;
@@ -158,8 +157,10 @@ pub mod counter {
     pub const FOREIGN: u32 = PATH_LOST + 2;
     /// io_uring requests that take a path which could not be read.
     pub const URING_LOST: u32 = PATH_LOST + 3;
+    /// Tasks that were left out because their control group has the container's name and is not the container's.
+    pub const NAMESAKE: u32 = PATH_LOST + 4;
     /// Events for which every copy of the program may have been busy: this plus the hook.
-    pub const CROWDED: u32 = PATH_LOST + 4;
+    pub const CROWDED: u32 = PATH_LOST + 5;
     /// Number of counters.
     pub const COUNT: u32 = CROWDED + hook::COUNT;
 }
@@ -172,6 +173,30 @@ pub mod probe {
     pub const FIRED: u32 = 1;
     /// Number of elements.
     pub const COUNT: u32 = 2;
+}
+
+/// A control group among all on the host (the key of the map `GROUPS`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(C)]
+pub struct Group {
+    /// Inode number of its directory, never 0.
+    pub inode: u64,
+    /// Number of its hierarchy, 0 for that of version 2: inode numbers are those of one hierarchy.
+    pub hierarchy: u64,
+}
+
+impl Group {
+    /// No group.
+    pub const NONE: Self = Self {
+        inode: 0,
+        hierarchy: 0,
+    };
+
+    /// No group either: as a key, that the container's groups are known and names count no more.
+    pub const KNOWN: Self = Self {
+        inode: 0,
+        hierarchy: u64::MAX,
+    };
 }
 
 /// How many bytes a control group's name may have to be compared (the key of the map `LEAVES`, padded with zeros).

@@ -14,7 +14,7 @@ use minifier_common::record::{PATH_MAX, counter, flag, hook, kind};
 
 use crate::dedup::{hash, is_known, remember};
 use crate::globals::{class, number_of_sigreturn, offset, set_class};
-use crate::record::{Scratch, begin, count, hand_over, number_seen, own_scratch};
+use crate::record::{Scratch, begin, count, hand_over, number_seen, own_scratch, scratch};
 use crate::scope;
 use crate::task::{
     Address, current, in_compat_call, load, place_of_descriptor, root, working_directory,
@@ -87,14 +87,14 @@ pub fn exit(slot: u32, registers: Address, result: i64) {
         (*scratch).header.result = result as i32;
         (*scratch).header.detail = flags_of(scratch, class);
     }
-    record(scratch, task, class.0);
+    record_path(slot, class.0);
     if class.path_argument(1) != NO_ARGUMENT {
         // SAFETY: a map value of this CPU.
         unsafe {
             (*scratch).header.argument = 1;
             (*scratch).header.flags = 0;
         }
-        record(scratch, task, class.0);
+        record_path(slot, class.0);
     }
 }
 
@@ -122,9 +122,17 @@ fn flags_of(scratch: *mut Scratch, class: Class) -> u32 {
     probe_user::<u64>(flags).unwrap_or(0) as u32
 }
 
-/// The path of the call that the header's `argument` tells.
+/// The path of the call in that slot's scratch that the header's `argument` tells.
+///
+/// A global function with numbers as its arguments, as are all that are called more than once or whose outcomes differ
+/// in a number: the verifier reads it once per program, and of its result it knows no more than the type.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn record(scratch: *mut Scratch, task: Address, class: u32) {
+pub extern "C" fn record_path(slot: u32, class: u32) -> u32 {
+    let Some(scratch) = scratch(slot) else {
+        return 0;
+    };
+    let task = current();
     let class = Class(class);
     let shape = class.shape();
     // SAFETY: a map value of this CPU.
@@ -136,7 +144,7 @@ fn record(scratch: *mut Scratch, task: Address, class: u32) {
         let mut has_path = false;
         if index != NO_ARGUMENT && shape != Shape::Descriptor as u32 {
             match requested(scratch, class.0, index) {
-                NO_PATH => return,
+                NO_PATH => return 0,
                 LOST => {
                     count(counter::PATH_LOST);
                     (*scratch).header.flags |= flag::PATH_LOST;
@@ -185,15 +193,13 @@ fn record(scratch: *mut Scratch, task: Address, class: u32) {
                 root(task, to);
             }
         }
-        if class.is_every_time() {
-            hand_over(scratch, task, hook::SYS_EXIT);
-            return;
-        }
-        let hash = hash((*scratch).slot);
-        if !is_known(hash) && hand_over(scratch, task, hook::SYS_EXIT) {
+        let hash = if class.is_every_time() { 0 } else { hash(slot) };
+        let known = hash != 0 && is_known(hash);
+        if !known && hand_over(scratch, task, hook::SYS_EXIT) && hash != 0 {
             remember(hash);
         }
     }
+    0
 }
 
 /// True where the requested path is absolute.
@@ -224,11 +230,16 @@ fn requested(scratch: *mut Scratch, class: u32, index: u32) -> u32 {
     let shape = class.shape();
     let address = argument(scratch, index);
     if shape == Shape::Socket as u32 {
-        return socket_path(scratch, address, argument(scratch, index + 1));
+        // SAFETY: a map value of this CPU.
+        let slot = unsafe { (*scratch).slot };
+        return socket_path(slot, address, argument(scratch, index + 1));
     }
     if shape == Shape::Message as u32 {
         return match probe_user::<[u64; 2]>(address) {
-            Some([name, length]) => socket_path(scratch, name, length & 0xffff_ffff),
+            // SAFETY: a map value of this CPU.
+            Some([name, length]) => unsafe {
+                socket_path((*scratch).slot, name, length & 0xffff_ffff)
+            },
             None => NO_PATH,
         };
     }
@@ -280,9 +291,14 @@ fn probe_user<T: Copy>(address: u64) -> Option<T> {
     }
 }
 
-/// Reads the path in a socket address, where it has one: its length, [`LOST`] or [`NO_PATH`].
+/// Reads the path in a socket address into that slot's scratch, where it has one: its length, [`LOST`] or [`NO_PATH`].
+/// A global function, as [`record_path`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub fn socket_path(scratch: *mut Scratch, address: u64, length: u64) -> u32 {
+pub extern "C" fn socket_path(slot: u32, address: u64, length: u64) -> u32 {
+    let Some(scratch) = scratch(slot) else {
+        return LOST;
+    };
     if address == 0 || length < 3 || probe_user::<u16>(address) != Some(AF_UNIX) {
         return NO_PATH;
     }

@@ -1,23 +1,25 @@
 //! `sched_process_*`: the container's tasks and what they execute.
 
 use core::ffi::c_void;
-use core::ptr::{addr_of, addr_of_mut};
+use core::ptr::addr_of_mut;
 
 use aya_ebpf::helpers::generated::{
     bpf_get_current_pid_tgid, bpf_probe_read_kernel_str, bpf_task_pt_regs,
 };
 use minifier_common::class::Class;
 use minifier_common::offsets as at;
-use minifier_common::record::{LEAF_MAX, PATH_MAX, counter, flag, hook, kind};
+use minifier_common::record::{PATH_MAX, counter, flag, hook, kind};
 
 use crate::calls::{AT_FDCWD, LOST, base, starts_at_root};
 use crate::globals::{
     class, number_of_execve, number_of_exit, number_of_exit_group, offset, set_class,
     task_registers,
 };
-use crate::record::{Scratch, begin, count, hand_over, hand_over_bare, number_seen, own_scratch};
+use crate::record::{
+    Scratch, begin, count, hand_over, hand_over_bare, number_seen, own_scratch, scratch,
+};
 use crate::scope;
-use crate::task::{Address, load, place_of_file, probe, working_directory};
+use crate::task::{Address, current, load, place_of_file, probe, working_directory};
 
 /// `parent` made a thread or a process; `slot` is the program's.
 #[inline(always)]
@@ -60,18 +62,14 @@ pub fn exec(slot: u32, task: Address, old_tid: u32, bprm: Address) {
             keep_in_scope(tid);
         }
     } else {
-        let Some(seed) = scope::seed(scratch, task, tgid) else {
+        let Some(namespace) = scope::seed(scratch, task, tgid) else {
             return;
         };
         keep_in_scope(tid);
         begin(scratch, tgid, kind::SEED, 0);
         // SAFETY: a map value of this CPU.
         unsafe {
-            (*scratch).header.extra = seed.namespace;
-            if seed.leaf != 0 {
-                let name = addr_of!((*scratch).leaf);
-                (*scratch).length = kernel_path(scratch, name as u64, LEAF_MAX as u32);
-            }
+            (*scratch).header.extra = namespace;
             (*scratch).header.flags = flag::BASE;
             working_directory(task, addr_of_mut!((*scratch).base));
         }
@@ -79,18 +77,26 @@ pub fn exec(slot: u32, task: Address, old_tid: u32, bprm: Address) {
     }
     count(counter::SEEN + hook::EXEC);
 
-    let filename: u64 = load(bprm, at::BPRM_FILENAME);
-    let interpreter: u64 = load(bprm, at::BPRM_INTERP);
-    loaded(scratch, task, filename, kind::EXECUTE);
+    // Not loaded directly: what a typed pointer leads to is none of the numbers that a global function takes.
+    let path = |field: usize| probe::<u64>(bprm as u64 + offset(field) as u64).unwrap_or(0);
+    let filename = path(at::BPRM_FILENAME);
+    let interpreter = path(at::BPRM_INTERP);
+    record_loaded(slot, filename, kind::EXECUTE.into());
     // A script names an interpreter, a program itself.
     if interpreter != 0 && interpreter != filename {
-        loaded(scratch, task, interpreter, kind::INTERPRETER);
+        record_loaded(slot, interpreter, kind::INTERPRETER.into());
     }
 }
 
-/// Records a path that the kernel loaded to execute something.
+/// Records a path that the kernel loaded to execute something. A global function, as
+/// [`record_path`](crate::calls::record_path).
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn loaded(scratch: *mut Scratch, task: Address, path: u64, kind: u8) {
+pub extern "C" fn record_loaded(slot: u32, path: u64, kind: u32) -> u32 {
+    let Some(scratch) = scratch(slot) else {
+        return 0;
+    };
+    let (task, kind) = (current(), kind as u8);
     begin(scratch, load(task, at::TASK_TGID), kind, number_of_execve());
     // SAFETY: a map value of this CPU.
     unsafe {
@@ -111,6 +117,7 @@ fn loaded(scratch: *mut Scratch, task: Address, path: u64, kind: u8) {
         }
     }
     hand_over(scratch, task, hook::EXEC);
+    0
 }
 
 #[inline(always)]
@@ -124,16 +131,26 @@ fn keep_in_scope(tid: u32) {
 #[inline(always)]
 pub fn exit(slot: u32, task: Address) {
     let tid: u32 = load(task, at::TASK_PID);
-    if !scope::contains(tid) {
+    let tgid: u32 = load(task, at::TASK_TGID);
+    // Threads that the kernel makes (io_uring) are in scope by their process alone, and one of them may be the last.
+    let listed = scope::contains(tid);
+    if !listed && !scope::contains(tgid) {
         return;
     }
-    scope::remove(tid);
-    count(counter::SEEN + hook::EXIT);
-    let tgid: u32 = load(task, at::TASK_TGID);
     let signal: u64 = load(task, at::TASK_SIGNAL);
-    if probe::<u32>(signal + offset(at::SIGNAL_LIVE) as u64) == Some(0) {
+    let last = probe::<u32>(signal + offset(at::SIGNAL_LIVE) as u64) == Some(0);
+    if last {
+        scope::remove(tgid);
         scope::process_gone(tgid);
     }
+    if !listed {
+        return;
+    }
+    // The first thread's id is the process's, and is not used again before the last thread is gone.
+    if tid != tgid {
+        scope::remove(tid);
+    }
+    count(counter::SEEN + hook::EXIT);
     if task_registers() == 0 {
         return;
     }

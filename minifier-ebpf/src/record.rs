@@ -10,12 +10,12 @@ use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_ringbuf_output};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{PerCpuArray, RingBuf};
 use minifier_common::record::{
-    COMPONENTS_MAX, HEADER, Header, LEAF_MAX, PATH_MAX, counter, flag, kind, slot,
+    COMPONENTS_MAX, Group, HEADER, Header, LEAF_MAX, PATH_MAX, counter, flag, kind, slot,
 };
 
 use crate::scope::Answer;
 use crate::task::{Address, Place, parent_of};
-use crate::walk::{self, walk};
+use crate::walk::{self, Walk, walk};
 
 /// Room behind the last place where a component may start: `NAME_MAX`, a NUL, and a word to pad with.
 const SLACK: usize = 264;
@@ -33,6 +33,8 @@ pub struct Scratch {
     pub base: Place,
     /// What it led to, where [`flag::RESOLVED`] is set.
     pub resolved: Place,
+    /// The walk to the root that is under way.
+    pub walk: Walk,
     /// Arguments of the system call.
     pub arguments: [u64; 8],
     /// Bytes of `data` in use.
@@ -48,6 +50,8 @@ pub struct Scratch {
     pub data: [u8; DATA],
     /// Name of a control group.
     pub leaf: [u8; LEAF_MAX],
+    /// A control group whose name is the container's.
+    pub named: Group,
 }
 
 #[map]

@@ -1,31 +1,40 @@
 //! Which tasks belong to the container.
 //!
-//! A task comes into scope when it executes a program outside the host's mount namespace and its control group has
-//! a name that the user side waits for (the container's first process, `docker exec`, health checks), or when it does
-//! so in the mount namespace of the container (`nsenter`). Its children inherit. No look-up depends on the version
-//! of control groups, and what the runtime does before it executes the container's program is not in scope.
+//! A task comes into scope when it executes a program outside the host's mount namespace and its control group is the
+//! container's (its first process, `docker exec`, health checks), or when it does so in the mount namespace of the
+//! container (`nsenter`). Its children inherit. No look-up depends on the version of control groups, and what the runtime
+//! does before it executes the container's program is not in scope.
+//!
+//! Which group is the container's, the user side tells before the container starts where it can. Elsewhere the group is
+//! made by the start, and what is known before is its name, which anybody may give to a group: the first group of that
+//! name is taken, and from then on that one alone. The user side finds out whether it was the right one.
 
 use core::arch::asm;
 use core::ffi::c_void;
 use core::ptr::{addr_of, addr_of_mut, read_volatile};
 
+use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_probe_read_kernel_str};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap};
 use minifier_common::offsets as at;
-use minifier_common::record::LEAF_MAX;
+use minifier_common::record::{Group, LEAF_MAX, counter};
 
 use crate::globals::{controllers, host_namespace, offset, own_namespace};
-use crate::record::Scratch;
+use crate::record::{Scratch, count, scratch};
 use crate::task::{Address, probe};
 
 /// Tasks in scope, by thread id.
 #[map]
 static SCOPE: HashMap<u32, u32> = HashMap::with_max_entries(65_536, 0);
 
-/// Names of control groups that give the container away.
+/// Names that the container's control group may have.
 #[map]
 static LEAVES: HashMap<[u8; LEAF_MAX], u32> = HashMap::with_max_entries(16, 0);
+
+/// The container's control groups, once they are known: one in each hierarchy, and [`Group::KNOWN`].
+#[map]
+static GROUPS: HashMap<Group, u32> = HashMap::with_max_entries(64, 0);
 
 /// See [`State`].
 #[map]
@@ -103,36 +112,27 @@ pub fn insert(tid: u32) -> bool {
     inserted
 }
 
-/// Removes a task.
+/// Removes a task, or a process with its first thread's id.
 #[inline(always)]
 pub fn remove(tid: u32) {
     let _ = SCOPE.remove(&tid);
     changed();
 }
 
-/// Why a task came into scope: its mount namespace, and how many bytes of its control group's name are in the
-/// scratch (0 where the namespace alone decided).
-pub struct Seed {
-    /// Inode number.
-    pub namespace: u32,
-    /// Bytes with the NUL.
-    pub leaf: u32,
-}
-
-/// Whether a task outside the scope that executes a program belongs to the container.
+/// Whether a task outside the scope that executes a program belongs to the container: then the inode number of its mount
+/// namespace.
 #[inline(always)]
-pub fn seed(scratch: *mut Scratch, task: Address, tgid: u32) -> Option<Seed> {
+pub fn seed(scratch: *mut Scratch, task: Address, tgid: u32) -> Option<u32> {
     let namespace = mount_namespace(task as u64);
     if namespace == 0 || namespace == host_namespace() || namespace == own_namespace() {
         return None;
     }
     // SAFETY: a map value; only this hook writes it, and two first processes do not exist.
     let state = unsafe { &mut *STATE.get_ptr_mut(0)? };
-    let leaf = awaited_leaf(scratch, task);
-    if leaf != 0 {
+    if is_in_group(scratch, task) {
         // The runtime's own helpers share the namespace of who started them; the container's program has another.
         let parent = probe::<u64>(task as u64 + offset(at::TASK_REAL_PARENT) as u64)?;
-        if mount_namespace(parent) == namespace {
+        if mount_namespace(parent) == namespace || !is_group_taken(scratch) {
             return None;
         }
         if state.namespace != namespace || state.gone != 0 {
@@ -145,7 +145,7 @@ pub fn seed(scratch: *mut Scratch, task: Address, tgid: u32) -> Option<Seed> {
     } else if state.namespace != namespace || state.gone != 0 {
         return None;
     }
-    Some(Seed { namespace, leaf })
+    Some(namespace)
 }
 
 /// The last thread of a process is gone.
@@ -172,11 +172,17 @@ fn mount_namespace(task: u64) -> u32 {
     number().unwrap_or(0)
 }
 
-/// Looks for an awaited name among the task's control groups and those right above; leaves it in the scratch.
+/// True where one of the task's control groups, or one right above, is the container's or is named as it. A group that
+/// only has the name is left in the scratch.
 #[inline(always)]
-fn awaited_leaf(scratch: *mut Scratch, task: Address) -> u32 {
+fn is_in_group(scratch: *mut Scratch, task: Address) -> bool {
+    // SAFETY: a map value of this CPU.
+    let slot = unsafe {
+        (*scratch).named = Group::NONE;
+        (*scratch).slot
+    };
     let Some(set) = probe::<u64>(task as u64 + offset(at::TASK_CGROUPS) as u64) else {
-        return 0;
+        return false;
     };
     // Turn 0 looks at the unified hierarchy.
     for turn in 0..=CONTROLLERS_MAX {
@@ -189,12 +195,31 @@ fn awaited_leaf(scratch: *mut Scratch, task: Address) -> u32 {
             let state = set + offset(at::CSS_SET_SUBSYS) as u64 + u64::from(turn - 1) * 8;
             probe::<u64>(state).and_then(group_of_state)
         };
-        let leaf = awaited_above(scratch, group.unwrap_or(0));
-        if leaf != 0 {
-            return leaf;
+        if look_above(slot, group.unwrap_or(0)) != 0 {
+            return true;
         }
     }
-    0
+    // SAFETY: as above.
+    unsafe { read_volatile(addr_of!((*scratch).named.inode)) != 0 }
+}
+
+/// Makes the group that only has the name the container's, unless that is known already; false where it is another.
+#[inline(always)]
+fn is_group_taken(scratch: *mut Scratch) -> bool {
+    // SAFETY: a map value of this CPU.
+    let named = unsafe { read_volatile(addr_of!((*scratch).named)) };
+    if named.inode == 0 {
+        return true;
+    }
+    // Of two that come here at once, one alone makes the entry.
+    if GROUPS
+        .insert(&Group::KNOWN, &1, u64::from(BPF_NOEXIST))
+        .is_err()
+    {
+        count(counter::NAMESAKE);
+        return false;
+    }
+    GROUPS.insert(&named, &1, 0).is_ok()
 }
 
 #[inline(always)]
@@ -206,31 +231,29 @@ fn group_of_state(state: u64) -> Option<u64> {
     }
 }
 
+/// Looks at a control group and those right above: 1 where one is the container's. Otherwise the first that has its name
+/// is left in the scratch. A global function, as [`record_path`](crate::calls::record_path).
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn awaited_above(scratch: *mut Scratch, group: u64) -> u32 {
+pub extern "C" fn look_above(slot: u32, group: u64) -> u32 {
+    let Some(scratch) = scratch(slot) else {
+        return 0;
+    };
     let mut group = group;
     for _ in 0..LEVELS {
         if group == 0 {
             return 0;
         }
-        let name = probe::<u64>(group + offset(at::CGROUP_KN) as u64)
-            .and_then(|directory| probe::<u64>(directory + offset(at::KN_NAME) as u64));
-        if let Some(name) = name {
+        if let Some(identity) = identity(group) {
             // SAFETY: a map value of this CPU.
             unsafe {
-                addr_of_mut!((*scratch).leaf)
-                    .cast::<[u64; LEAF_MAX / 8]>()
-                    .write([0; LEAF_MAX / 8]);
-                let length = bpf_probe_read_kernel_str(
-                    addr_of_mut!((*scratch).leaf).cast(),
-                    LEAF_MAX as u32,
-                    name as *const c_void,
-                );
-                if length > 0
-                    && length <= LEAF_MAX as i64
-                    && LEAVES.get_ptr(&*addr_of!((*scratch).leaf)).is_some()
+                if GROUPS.get_ptr(&identity).is_some() {
+                    (*scratch).named = Group::NONE;
+                    return 1;
+                }
+                if read_volatile(addr_of!((*scratch).named.inode)) == 0 && is_named(scratch, group)
                 {
-                    return length as u32;
+                    (*scratch).named = identity;
                 }
             }
         }
@@ -239,4 +262,36 @@ fn awaited_above(scratch: *mut Scratch, group: u64) -> u32 {
         group = above.and_then(group_of_state).unwrap_or(0);
     }
     0
+}
+
+#[inline(always)]
+fn identity(group: u64) -> Option<Group> {
+    let directory = probe::<u64>(group + offset(at::CGROUP_KN) as u64)?;
+    let root = probe::<u64>(group + offset(at::CGROUP_ROOT) as u64)?;
+    Some(Group {
+        inode: probe::<u64>(directory + offset(at::KN_ID) as u64)?,
+        hierarchy: u64::from(probe::<u32>(root + offset(at::ROOT_HIERARCHY) as u64)?),
+    })
+}
+
+/// True where a control group has one of the names that the container's may have.
+#[inline(always)]
+fn is_named(scratch: *mut Scratch, group: u64) -> bool {
+    let name = probe::<u64>(group + offset(at::CGROUP_KN) as u64)
+        .and_then(|directory| probe::<u64>(directory + offset(at::KN_NAME) as u64));
+    let Some(name) = name else {
+        return false;
+    };
+    // SAFETY: a map value of this CPU.
+    unsafe {
+        addr_of_mut!((*scratch).leaf)
+            .cast::<[u64; LEAF_MAX / 8]>()
+            .write([0; LEAF_MAX / 8]);
+        let length = bpf_probe_read_kernel_str(
+            addr_of_mut!((*scratch).leaf).cast(),
+            LEAF_MAX as u32,
+            name as *const c_void,
+        );
+        length > 0 && LEAVES.get_ptr(&*addr_of!((*scratch).leaf)).is_some()
+    }
 }

@@ -3,6 +3,8 @@
 //! The kernel has copied the path when it submits the request; what the request leads to is known only later,
 //! possibly in another thread, and is not recorded.
 
+use core::ptr::{addr_of, addr_of_mut};
+
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use minifier_common::offsets::{
     self as at, MISSING, URING_FLAGS, URING_SOCKET, URING_TABLE, URING_UNREADABLE,
@@ -13,7 +15,7 @@ use crate::calls::{AT_FDCWD, LOST, NO_PATH, base, socket_path, starts_at_root};
 use crate::dedup::{hash, is_known, remember};
 use crate::globals::{offset, uring_operation};
 use crate::process::kernel_path;
-use crate::record::{Scratch, begin, count, hand_over, own_scratch};
+use crate::record::{Scratch, begin, count, hand_over, own_scratch, scratch};
 use crate::scope;
 use crate::task::{Address, current, probe};
 
@@ -62,34 +64,46 @@ pub fn submit(slot: u32, request: Address) {
     if socket != MISSING {
         // Address and length: neighbours (checked by the user side).
         let length = match probe::<[u64; 2]>(arguments + u64::from(socket)) {
-            Some([address, length]) => socket_path(scratch, address, length & 0xffff_ffff),
+            Some([address, length]) => socket_path(slot, address, length & 0xffff_ffff),
             None => LOST,
         };
         return record(scratch, task, length, AT_FDCWD as u32);
     }
-    named(scratch, task, arguments, opcode, 0);
+    // Through memory: a typed pointer is none of the numbers that a global function takes.
+    // SAFETY: a map value of this CPU.
+    unsafe { addr_of_mut!((*scratch).arguments[0]).write_volatile(arguments) };
+    record_name(slot, opcode, 0);
     if uring_operation(opcode, 2) != MISSING {
-        named(scratch, task, arguments, opcode, 1);
+        record_name(slot, opcode, 1);
     }
 }
 
-/// A path that the kernel has copied, the first or second of a request.
+/// A path that the kernel has copied, the first or second of the request whose arguments are in that slot's scratch. A
+/// global function, as [`record_path`](crate::calls::record_path).
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn named(scratch: *mut Scratch, task: Address, arguments: u64, opcode: u32, which: usize) {
-    let path = uring_operation(opcode, 2 * (which & 1));
+pub extern "C" fn record_name(slot: u32, opcode: u32, which: u32) -> u32 {
+    let Some(scratch) = scratch(slot) else {
+        return 0;
+    };
+    // SAFETY: a map value of this CPU.
+    let arguments = unsafe { addr_of!((*scratch).arguments[0]).read_volatile() };
+    let which = which as usize & 1;
+    let path = uring_operation(opcode, 2 * which);
     let length = probe::<u64>(arguments + u64::from(path))
         .and_then(|filename| probe::<u64>(filename + offset(at::FILENAME_NAME) as u64))
         .map_or(LOST, |name| kernel_path(scratch, name, PATH_MAX as u32));
-    let descriptor = match uring_operation(opcode, 2 * (which & 1) + 1) {
+    let descriptor = match uring_operation(opcode, 2 * which + 1) {
         MISSING => AT_FDCWD as u32,
         at => probe::<u32>(arguments + u64::from(at)).unwrap_or(AT_FDCWD as u32),
     };
     // SAFETY: a map value of this CPU.
     unsafe { (*scratch).header.argument = which as u8 };
-    record(scratch, task, length, descriptor);
+    record(scratch, current(), length, descriptor);
+    0
 }
 
-#[inline(never)]
+#[inline(always)]
 fn record(scratch: *mut Scratch, task: Address, length: u32, descriptor: u32) {
     if length == NO_PATH {
         return;

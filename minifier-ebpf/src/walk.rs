@@ -27,9 +27,26 @@ const ANONYMOUS_NAMESPACE: u32 = 0xefff_fff7;
 /// The middle of `struct mount`: parent, mount point, root of the mounted tree.
 type Mount = [u64; 3];
 
+/// Not there yet; never an outcome of [`walk`].
+const GOING_ON: u32 = 3;
+
+/// Steps of one call of [`advance`].
+const STRIDE: usize = 8;
+
+/// Where a walk is. In the map, not in registers: each of its values would be another state for the verifier.
+#[repr(C)]
+pub struct Walk {
+    /// `struct mount *`
+    mount: u64,
+    /// `struct dentry *`
+    dentry: u64,
+    around: Mount,
+}
+
 /// Appends the components of the base (0) or resolved place (1) in the scratch of that slot to the record, leaf first.
 ///
-/// A global function with numbers as its arguments: the verifier reads it once per program and not at every call.
+/// A global function with numbers as its arguments: the verifier reads it once per program and not at every call. The
+/// steps are in a second one, so that it reads [`STRIDE`] of them and not all.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
@@ -37,7 +54,7 @@ pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
         return LOST;
     };
     // SAFETY: a map value of this CPU.
-    let Place { mount, mut dentry } = unsafe {
+    let Place { mount, dentry } = unsafe {
         if which == 0 {
             (*scratch).base
         } else {
@@ -47,8 +64,8 @@ pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
     if dentry == 0 || mount == 0 {
         return LOST;
     }
-    let mut mount = mount - offset(at::MOUNT_VFS) as u64;
-    let Some(mut around) = around(mount) else {
+    let mount = mount - offset(at::MOUNT_VFS) as u64;
+    let Some(around) = around(mount) else {
         return LOST;
     };
     if dentry != around[2] {
@@ -58,7 +75,36 @@ pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
             Some(_) => {}
         }
     }
-    for _ in 0..STEPS_MAX {
+    let walk = Walk {
+        mount,
+        dentry,
+        around,
+    };
+    // SAFETY: a map value of this CPU.
+    unsafe { write_volatile(addr_of_mut!((*scratch).walk), walk) };
+    for _ in 0..STEPS_MAX / STRIDE {
+        match advance(slot) {
+            GOING_ON => {}
+            outcome => return outcome,
+        }
+    }
+    LOST
+}
+
+/// Goes on with the walk in the scratch of that slot for [`STRIDE`] steps.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn advance(slot: u32) -> u32 {
+    let Some(scratch) = scratch(slot) else {
+        return LOST;
+    };
+    // SAFETY: a map value of this CPU.
+    let Walk {
+        mut mount,
+        mut dentry,
+        mut around,
+    } = unsafe { read_volatile(addr_of!((*scratch).walk)) };
+    for _ in 0..STRIDE {
         if dentry == around[2] {
             if around[0] == mount {
                 return end(mount);
@@ -84,7 +130,14 @@ pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
         }
         dentry = parent;
     }
-    LOST
+    let walk = Walk {
+        mount,
+        dentry,
+        around,
+    };
+    // SAFETY: a map value of this CPU.
+    unsafe { write_volatile(addr_of_mut!((*scratch).walk), walk) };
+    GOING_ON
 }
 
 #[inline(always)]

@@ -24,6 +24,7 @@ pub fn make_data(root: &Path) -> Result<()> {
         "grandchild",
         "from-thread",
         "ring",
+        "polled",
         "new\nline",
     ];
     for file in plain.into_iter().chain(["by-exec", "by-nsenter"]) {

@@ -16,8 +16,8 @@ const RUN_LABEL: &str = "org.minifier.run";
 /// Where control groups may be mounted: v2, and v2 beside v1.
 const CGROUP_ROOTS: &[&str] = &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-/// The start of the names of the kernel side's programs (the kernel cuts names at 15 bytes).
-const PROGRAM_NAMES: &[&str] = &["sys_exit", "sched_process_", "io_uring_submit"];
+/// The kernel cuts the names of programs at that many bytes.
+const PROGRAM_NAME: usize = 15;
 /// The kernel frees a program some time after its owner has ended, and another minifier may run
 /// on this host meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -75,10 +75,15 @@ fn programs() -> BTreeSet<u32> {
         .flatten()
         .filter(|program| {
             let name = program.name_as_str().unwrap_or_default();
-            PROGRAM_NAMES.iter().any(|start| name.starts_with(start))
+            is_of_a_trace(name)
         })
         .map(|program| program.id())
         .collect()
+}
+
+fn is_of_a_trace(program: &str) -> bool {
+    let mut names = minifier::trace::program_names();
+    names.any(|name| name.get(..PROGRAM_NAME).unwrap_or(name) == program)
 }
 
 fn containers(image: &str) -> Result<Vec<String>> {
@@ -125,6 +130,21 @@ fn has_process(group: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_of_both_sources_are_known_by_the_names_that_the_kernel_cuts() {
+        for name in [
+            "sys_exit",
+            "sys_exit_4",
+            "sched_process_e",
+            "io_uring_submit",
+            "security_file_o",
+            "file_open",
+        ] {
+            assert!(is_of_a_trace(name), "{name}");
+        }
+        assert!(!is_of_a_trace("sd_devices"));
+    }
 
     #[test]
     fn group_with_a_process_in_a_child_is_in_use() {

@@ -3,20 +3,28 @@
 //! The kernel puts a fork into the ring buffer before the child runs, so that the buffer's order is one in which
 //! causes come first. What must be followed over time (working directories, executables) is done on the way in.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
 use minifier_common::decode::{Components, Record};
 use minifier_common::record::{flag, kind};
 
+use super::budget::Budget;
 use super::{Access, Operation, Process, calls};
 use crate::rootfs::ImagePath;
+use sources::Opened;
 
 /// `MS_BIND`
 const BIND: u32 = 0x1000;
 
-/// Collects records.
+/// Bytes of an element in a table that is half full.
+const fn slot<T>() -> usize {
+    2 * size_of::<T>()
+}
+
+/// Collects records, as far as the budget goes.
 pub(super) struct Assembler {
     start: u64,
     /// In the order of arrival.
@@ -29,18 +37,22 @@ pub(super) struct Assembler {
     pub(super) undecodable: u64,
     /// The container's first process was seen.
     pub(super) seeded: bool,
+    /// What is left of the memory that all this may take.
+    pub(super) budget: Budget,
     /// Files that the second source saw opened, in the order of arrival.
-    opened: Vec<Access>,
+    opened: Vec<Opened>,
     working_directories: HashMap<u32, ImagePath>,
-    /// Indices of accesses by their hash, for repetitions.
-    known: HashMap<u64, Vec<u32>>,
+    /// Indices of accesses by their hash, for repetitions; one whose hash is taken has the next free one.
+    known: HashMap<u64, u32>,
+    hashes: RandomState,
     /// Few directories are the base of many accesses.
     paths: HashSet<ImagePath>,
 }
 
 impl Assembler {
-    /// `start` is the time that accesses are counted from, in nanoseconds of the kernel's monotonic clock.
-    pub(super) fn new(start: u64) -> Self {
+    /// `start` is the time that accesses are counted from, in nanoseconds of the kernel's monotonic clock; `memory` how
+    /// many bytes all that is kept may take.
+    pub(super) fn new(start: u64, memory: u64) -> Self {
         Self {
             start,
             accesses: Vec::new(),
@@ -48,9 +60,11 @@ impl Assembler {
             syscalls: BTreeSet::new(),
             undecodable: 0,
             seeded: false,
+            budget: Budget::new(memory),
             opened: Vec::new(),
             working_directories: HashMap::new(),
             known: HashMap::new(),
+            hashes: RandomState::new(),
             paths: HashSet::new(),
         }
     }
@@ -62,10 +76,13 @@ impl Assembler {
             return;
         };
         let header = record.header;
+        self.seeded |= header.kind == kind::SEED;
         match header.kind {
+            // Few: they cost nothing.
             kind::SYSCALL => {
                 self.syscalls.insert(header.syscall.into());
             }
+            _ if self.budget.is_spent() => self.budget.refuse(),
             kind::SEED => self.seed(&record),
             kind::FORK => self.fork(&record),
             kind::EXECUTE | kind::INTERPRETER => self.execute(&record),
@@ -76,20 +93,41 @@ impl Assembler {
         }
     }
 
-    fn process(&mut self, record: &Record<'_>) -> &mut Process {
-        self.processes
-            .entry(record.header.tgid)
-            .or_insert_with(|| Process {
-                parent: record.header.parent,
-                executables: Vec::new(),
-            })
+    fn process(&mut self, record: &Record<'_>) -> Option<&mut Process> {
+        match self.processes.entry(record.header.tgid) {
+            Entry::Occupied(there) => Some(there.into_mut()),
+            Entry::Vacant(new) => {
+                let fits = self.budget.take(slot::<(u32, Process)>(), 0);
+                fits.then(|| {
+                    new.insert(Process {
+                        parent: record.header.parent,
+                        executables: Vec::new(),
+                    })
+                })
+            }
+        }
+    }
+
+    fn executes(&mut self, record: &Record<'_>, executable: Option<ImagePath>) {
+        if executable.is_some() && !self.budget.take(slot::<ImagePath>(), 0) {
+            return;
+        }
+        if let Some(process) = self.process(record) {
+            process.executables.extend(executable);
+        }
+    }
+
+    fn works_in(&mut self, process: u32, directory: ImagePath) {
+        let there = self.working_directories.contains_key(&process);
+        if there || self.budget.take(slot::<(u32, ImagePath)>(), 0) {
+            self.working_directories.insert(process, directory);
+        }
     }
 
     fn seed(&mut self, record: &Record<'_>) {
-        self.seeded = true;
         self.process(record);
         if let Some(base) = self.base(record) {
-            self.working_directories.insert(record.header.tgid, base);
+            self.works_in(record.header.tgid, base);
         }
     }
 
@@ -99,10 +137,9 @@ impl Assembler {
             .processes
             .get(&forked)
             .and_then(|process| process.executables.last().cloned());
-        self.process(record).executables.extend(executable);
+        self.executes(record, executable);
         if let Some(directory) = self.working_directories.get(&forked).cloned() {
-            self.working_directories
-                .insert(record.header.tgid, directory);
+            self.works_in(record.header.tgid, directory);
         }
     }
 
@@ -113,7 +150,7 @@ impl Assembler {
             let executable = resolved
                 .clone()
                 .or_else(|| base.as_ref().map(|base| base.join(record.path)));
-            self.process(record).executables.extend(executable);
+            self.executes(record, executable);
         }
         self.add(record, Operation::Execute, base, resolved, Some(0));
     }
@@ -141,8 +178,7 @@ impl Assembler {
         if matches!(call.name, "chdir" | "fchdir")
             && let Some(directory) = &resolved
         {
-            self.working_directories
-                .insert(header.tgid, directory.clone());
+            self.works_in(header.tgid, directory.clone());
         }
         let operation = call.operation(header.argument, header.detail);
         self.add(
@@ -189,17 +225,21 @@ impl Assembler {
             resolved,
             result,
         };
-        let hash = hash(&access);
-        let same = self.known.entry(hash).or_default();
-        if same.iter().any(|&index| {
-            self.accesses
-                .get(index as usize)
-                .is_some_and(|one| repeats(one, &access))
-        }) {
-            return;
+        let mut hash = self.hashes.hash_one(key(&access));
+        while let Some(&index) = self.known.get(&hash) {
+            let taken = self.accesses.get(index as usize);
+            if taken.is_some_and(|one| key(one) == key(&access)) {
+                return;
+            }
+            hash = hash.wrapping_add(1);
         }
-        same.push(u32::try_from(self.accesses.len()).unwrap_or(u32::MAX));
-        self.accesses.push(access);
+        let fixed = size_of::<Access>() + slot::<(u64, u32)>();
+        if let Ok(index) = u32::try_from(self.accesses.len())
+            && self.budget.take(fixed, access.requested.len())
+        {
+            self.known.insert(hash, index);
+            self.accesses.push(access);
+        }
     }
 
     fn base(&mut self, record: &Record<'_>) -> Option<ImagePath> {
@@ -231,6 +271,11 @@ impl Assembler {
         if let Some(shared) = self.paths.get(&path) {
             return Some(shared.clone());
         }
+        // The path itself has two counters in front of it.
+        let block = path.as_bytes().len() + 2 * size_of::<usize>();
+        if !self.budget.take(slot::<ImagePath>(), block) {
+            return None;
+        }
         self.paths.insert(path.clone());
         Some(path)
     }
@@ -247,16 +292,6 @@ fn key(access: &Access) -> impl Eq + Hash + '_ {
         &access.resolved,
         outcome,
     )
-}
-
-fn repeats(one: &Access, other: &Access) -> bool {
-    key(one) == key(other)
-}
-
-fn hash(access: &Access) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key(access).hash(&mut hasher);
-    hasher.finish()
 }
 
 mod sources;

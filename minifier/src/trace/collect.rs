@@ -7,14 +7,13 @@ use minifier_common::record::{counter, hook};
 use tokio::sync::watch;
 
 use super::assemble::Assembler;
+use super::backlog::Backlog;
 use super::load::Kernel;
-use super::{HookStatus, Trace, TraceError, calls};
+use super::scope::Guess;
+use super::{Gap, HookStatus, Trace, TraceError, calls};
 
 /// Time between two looks at the ring buffer. At this pace 8 MiB took six parallel storms without a loss.
 const PACE: Duration = Duration::from_millis(10);
-
-/// Bytes that an empty backlog keeps.
-const KEPT: usize = 1 << 20;
 
 /// Nice value of the collecting thread.
 const PRIORITY: i32 = -10;
@@ -22,10 +21,12 @@ const PRIORITY: i32 = -10;
 /// How long a program that was running when its hook was taken away may need to end.
 const LAST_PROGRAMS: Duration = Duration::from_millis(5);
 
-/// Collects until the other end of `stop` says so or is gone; none in the second case.
+/// Collects until the other end of `stop` says so or is gone; none in the second case. `memory`: how many bytes the trace
+/// may take.
 pub(super) fn run(
     mut kernel: Kernel,
-    stop: &Receiver<()>,
+    memory: u64,
+    stop: &Receiver<Guess>,
     seen: &watch::Sender<bool>,
 ) -> Option<Result<Trace, TraceError>> {
     // The workload may take every processor for itself.
@@ -34,70 +35,59 @@ pub(super) fn run(
     {
         tracing::debug!(%error, "the collecting thread has no priority");
     }
-    let mut assembler = Assembler::new(kernel.start);
+    let mut assembler = Assembler::new(kernel.start, memory);
     let mut backlog = Backlog::default();
-    loop {
-        backlog.fill(&mut kernel);
-        let done = backlog.assemble(&mut assembler, Some(Instant::now() + PACE));
+    let guess = loop {
+        fill(&mut backlog, &mut kernel);
+        let done = assemble(&mut backlog, &mut assembler, Some(Instant::now() + PACE));
         if assembler.seeded && !*seen.borrow() {
             seen.send_replace(true);
         }
         let pause = if done { PACE } else { Duration::ZERO };
         match stop.recv_timeout(pause) {
-            Ok(()) => break,
+            Ok(guess) => break guess,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 kernel.detach();
                 return None;
             }
         }
-    }
+    };
     kernel.detach();
     std::thread::sleep(LAST_PROGRAMS);
-    backlog.fill(&mut kernel);
-    backlog.assemble(&mut assembler, None);
-    Some(trace(&kernel, assembler))
-}
-
-/// Records taken out of the ring buffer and not yet looked at: taking them is quick, looking at them is not.
-#[derive(Default)]
-struct Backlog {
-    /// Each record behind its length.
-    bytes: Vec<u8>,
-    /// Where the next one starts.
-    next: usize,
-}
-
-impl Backlog {
-    fn fill(&mut self, kernel: &mut Kernel) {
-        while let Some(record) = kernel.events.next() {
-            self.bytes.extend_from_slice(&record.len().to_ne_bytes());
-            self.bytes.extend_from_slice(&record);
+    // More than once where the backlog was full.
+    loop {
+        assemble(&mut backlog, &mut assembler, None);
+        if !fill(&mut backlog, &mut kernel) {
+            break;
         }
     }
-
-    /// Looks at the records in their order, until `deadline`; true where none is left.
-    fn assemble(&mut self, assembler: &mut Assembler, deadline: Option<Instant>) -> bool {
-        while let Some((length, rest)) = self
-            .bytes
-            .get(self.next..)
-            .and_then(<[u8]>::split_first_chunk::<{ size_of::<usize>() }>)
-        {
-            let length = usize::from_ne_bytes(*length);
-            assembler.push(rest.get(..length).unwrap_or(rest));
-            self.next += size_of::<usize>() + length;
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return false;
-            }
-        }
-        self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
-        self.next = 0;
-        true
-    }
+    Some(trace(&kernel, assembler, guess))
 }
 
-fn trace(kernel: &Kernel, mut assembler: Assembler) -> Result<Trace, TraceError> {
+/// Takes what the ring buffer has, as far as there is room; false if it has nothing.
+fn fill(backlog: &mut Backlog, kernel: &mut Kernel) -> bool {
+    let mut filled = false;
+    while !backlog.is_full()
+        && let Some(record) = kernel.events.next()
+    {
+        backlog.push(&record);
+        filled = true;
+    }
+    filled
+}
+
+/// Looks at records in their order, until `deadline`; true if none is left.
+fn assemble(backlog: &mut Backlog, assembler: &mut Assembler, deadline: Option<Instant>) -> bool {
+    while backlog.take(|record| assembler.push(record)) {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return false;
+        }
+    }
+    true
+}
+
+fn trace(kernel: &Kernel, mut assembler: Assembler, guess: Guess) -> Result<Trace, TraceError> {
     let total = |kernel: &Kernel, index: u32| -> Result<u64, TraceError> {
         kernel
             .counters
@@ -114,16 +104,17 @@ fn trace(kernel: &Kernel, mut assembler: Assembler) -> Result<Trace, TraceError>
         let skipped = kernel.skipped(index, total(kernel, counter::CROWDED + index)?);
         let unwritten = total(kernel, counter::LOST + index)?;
         if unwritten > 0 {
-            gaps.push(format!(
-                "{unwritten} records of {name} were lost because the buffer was full; trace with a larger one"
-            ));
+            gaps.push(Gap::BufferFull {
+                hook: name.to_owned(),
+                lost: unwritten,
+            });
         }
         // The second source sees more than calls tell, but a trace is complete without it.
         if skipped > 0 && index != hook::OPENED {
-            gaps.push(format!(
-                "up to {skipped} events of {name} were lost because the kernel was busy with others; trace on a host \
-                 with less load"
-            ));
+            gaps.push(Gap::Busy {
+                hook: name.to_owned(),
+                skipped,
+            });
         }
         hooks.push(HookStatus {
             name: name.to_owned(),
@@ -139,46 +130,43 @@ fn trace(kernel: &Kernel, mut assembler: Assembler) -> Result<Trace, TraceError>
     let uring_hook = kernel.hooks.iter().any(|one| one.counter == hook::URING);
     let uring_used = calls::number("io_uring_setup")
         .is_some_and(|number| assembler.syscalls.contains(&number.into()));
-    let counted = [
-        (
-            counter::PATH_LOST,
-            "paths given to system calls could not be read",
-        ),
-        (
-            counter::WALK_LOST,
-            "files could not be followed up to the root directory",
-        ),
-        (
-            counter::FOREIGN,
-            "system calls of 32-bit programs were not looked at",
-        ),
-        (
-            counter::URING_LOST,
-            "io_uring requests with a path could not be read",
-        ),
+    if assembler.budget.is_spent() {
+        gaps.push(Gap::Memory {
+            bytes: assembler.budget.total(),
+            left_out: assembler.budget.refused(),
+        });
+    }
+    let counted: [(u32, fn(u64) -> Gap); 4] = [
+        (counter::PATH_LOST, Gap::PathsLost),
+        (counter::WALK_LOST, Gap::WalksLost),
+        (counter::FOREIGN, Gap::Foreign),
+        (counter::URING_LOST, Gap::UringLost),
     ];
-    for (index, what) in counted {
+    for (index, gap) in counted {
         let count = total(kernel, index)?;
         if count > 0 {
-            gaps.push(format!("{count} {what}"));
+            gaps.push(gap(count));
         }
     }
     if uring_used && !uring_hook {
-        gaps.push(
-            "the container uses io_uring, whose requests cannot be traced on this kernel".into(),
-        );
+        gaps.push(Gap::UringUnseen);
     }
     if assembler.undecodable > 0 {
-        gaps.push(format!(
-            "{} records could not be understood",
-            assembler.undecodable
-        ));
+        gaps.push(Gap::Undecodable(assembler.undecodable));
     }
     if !assembler.seeded {
-        gaps.push("the container was never seen to execute anything".into());
+        gaps.push(Gap::NeverSeen);
+    }
+    let namesakes = total(kernel, counter::NAMESAKE)?;
+    match guess {
+        Guess::Right => {}
+        Guess::Wrong => gaps.push(Gap::OtherGroup),
+        Guess::Unknown if namesakes > 0 => gaps.push(Gap::Namesakes(namesakes)),
+        Guess::Unknown => {}
     }
     let mut accesses = assembler.accesses;
-    accesses.sort_by_key(|access| access.time);
+    // In place: there may be many, nearly in their order.
+    accesses.sort_unstable_by_key(|access| access.time);
     Ok(Trace {
         accesses,
         processes: assembler.processes,

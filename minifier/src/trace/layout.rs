@@ -1,7 +1,5 @@
 //! [`Layout`]: the kernel's structures and abilities as its type information (BTF) describes them. Nothing is guessed by version.
 
-use std::path::Path;
-
 use minifier_common::offsets as at;
 use minifier_common::offsets::{
     COUNT, FILENAME_NAME, KIOCB_CMD, KIOCB_OPCODE, LIST, MISSING, REGS_NUMBER, TASK_COMPAT,
@@ -170,11 +168,6 @@ pub(super) const HOOKS: [&str; 4] = [
 ];
 
 impl Layout {
-    /// Reads the type information in the file at `path`.
-    pub(super) fn read(path: &Path) -> Result<Self, TraceError> {
-        Self::of(&Types::read(path)?)
-    }
-
     /// What the types say.
     pub(super) fn of(types: &Types) -> Result<Self, TraceError> {
         let registers = match std::env::consts::ARCH {

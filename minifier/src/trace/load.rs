@@ -3,17 +3,20 @@
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray, RingBuf};
+use aya::maps::{Map, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel};
 use minifier_common::class::TABLE;
-use minifier_common::record::{LEAF_MAX, copies, hook};
+use minifier_common::record::{copies, hook};
 
 use super::layout::{HOOKS, Layout};
 use super::opens::Opens;
+use super::programs::{self, FUNCTION, Group, Loaded, REQUIRED, SECURITY};
+use super::scope::Scope;
+use super::types::Types;
 use super::{TraceError, calls, privileges};
 
 /// The kernel side, built by `cargo xtask build-ebpf`.
@@ -24,15 +27,18 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/minifier.bpf.o");
 pub struct TraceOptions {
     /// Size of the ring buffer in bytes; rounded up to a power of two, at least a page.
     pub buffer_bytes: u32,
+    /// Most memory that what was recorded may take, in bytes. What does not fit is left out and makes a gap.
+    pub memory_bytes: u64,
     /// The running kernel's type information.
     pub btf: PathBuf,
 }
 
 impl Default for TraceOptions {
-    /// 8 MiB, and the BTF file that the environment variable `MINIFIER_BTF` names or else the kernel's own.
+    /// A buffer of 8 MiB, 96 MiB of memory, and the BTF file that the environment variable `MINIFIER_BTF` names or else the kernel's own.
     fn default() -> Self {
         Self {
             buffer_bytes: 8 << 20,
+            memory_bytes: 96 << 20,
             btf: default_btf(),
         }
     }
@@ -68,51 +74,15 @@ pub(super) struct Kernel {
     pub(super) events: RingBuf<MapData>,
     pub(super) counters: PerCpuArray<MapData, u64>,
     /// Taken by whoever says which container to follow.
-    pub(super) leaves: Option<HashMap<MapData, [u8; LEAF_MAX], u32>>,
+    pub(super) scope: Option<Scope>,
     /// `CLOCK_MONOTONIC` when it was attached, in nanoseconds: the clock of the records.
     pub(super) start: u64,
 }
 
-/// What is attached to a hook: the program and its copies, in their order; the hook's name and the index of its counters.
-type Programs = (&'static [&'static str], &'static str, u32);
-
-const PROGRAMS: [Programs; 4] = [
-    (
-        &["sys_exit", "sys_exit_2", "sys_exit_3", "sys_exit_4"],
-        HOOKS[0],
-        hook::SYS_EXIT,
-    ),
-    (
-        &["sched_process_fork", "sched_process_fork_2"],
-        HOOKS[1],
-        hook::FORK,
-    ),
-    (
-        &["sched_process_exec", "sched_process_exec_2"],
-        HOOKS[2],
-        hook::EXEC,
-    ),
-    (
-        &["sched_process_exit", "sched_process_exit_2"],
-        HOOKS[3],
-        hook::EXIT,
-    ),
-];
-/// These go to whichever of io_uring's hooks there is.
-const URING: &[&str] = &["io_uring_submit_req", "io_uring_submit_req_2"];
-
 impl Kernel {
-    /// Loads and attaches everything. Blocks for some tenths of a second: the verifier reads every path through
-    /// the programs.
+    /// Loads and attaches everything. Blocks for up to some tenths of a second, most of which the verifier takes.
     pub(super) fn attach(options: &TraceOptions) -> Result<Self, TraceError> {
         privileges::check()?;
-        let layout = Layout::read(&options.btf)?;
-        let btf = Btf::parse_file(&options.btf, Endianness::default()).map_err(|error| {
-            TraceError::BtfInvalid {
-                path: options.btf.clone(),
-                reason: error.to_string(),
-            }
-        })?;
         // Only kernels before 5.11 count maps as locked memory, and not every host may raise the limit.
         let unlimited = rustix::process::Rlimit {
             current: None,
@@ -123,24 +93,43 @@ impl Kernel {
         {
             tracing::debug!(%error, "the limit on locked memory stays");
         }
-        let mut ebpf = load(options, &layout, &btf)?;
+        let (loader, types) = std::thread::scope(|scope| {
+            let loader = scope.spawn(loader);
+            let types = Types::read(&options.btf);
+            let loader = loader.join();
+            (
+                loader.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                types,
+            )
+        });
+        let types = types?;
+        let layout = Layout::of(&types)?;
+        let btf = attachable(&types, &layout, &options.btf)?;
+        let mut ebpf = load(loader, options, &layout)?;
+        let mut groups: Vec<Group> = REQUIRED.into();
+        groups.extend(layout.uring_hook.map(programs::uring));
+        let mut to_load = groups.clone();
+        to_load.push(FUNCTION);
+        let copies = |hook| copies(hook, &layout);
+        let mut loaded = programs::load(&mut ebpf, &to_load, copies, &btf);
         let mut hooks = Vec::new();
-        for programs in PROGRAMS {
-            hooks.push(attach(&mut ebpf, programs, &layout, &btf)?);
-        }
-        if let Some(name) = layout.uring_hook {
-            match attach(&mut ebpf, (URING, name, hook::URING), &layout, &btf) {
+        for group in groups {
+            let names = &group.names[..copies(group.counter)];
+            match attach(&mut ebpf, &group, names, &mut loaded) {
                 Ok(hook) => hooks.push(hook),
                 // Not fatal: the trace tells if the container used io_uring.
-                Err(error) => tracing::debug!(?error, "io_uring requests are not traced"),
+                Err(error) if group.counter == hook::URING => {
+                    tracing::debug!(?error, "io_uring requests are not traced");
+                }
+                Err(error) => return Err(error),
             }
         }
-        let opens = Opens::attach(&mut ebpf, &btf, copies(hook::OPENED, &layout));
+        let opens = Opens::attach(&mut ebpf, &btf, copies(hook::OPENED), loaded);
         let start = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         Ok(Self {
             events: map(&mut ebpf, "EVENTS")?,
             counters: map(&mut ebpf, "COUNTERS")?,
-            leaves: Some(map(&mut ebpf, "LEAVES")?),
+            scope: Some(Scope::new(&mut ebpf)?),
             ebpf,
             hooks,
             opens,
@@ -204,7 +193,32 @@ fn recursion_misses(ebpf: &Ebpf, name: &str) -> Option<u64> {
     lines.find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
 }
 
-fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, TraceError> {
+/// A loader without the kernel's types: the object has no relocations that would need them. aya reads them all the same
+/// as it makes a loader, which takes as long as everything else here but the verifier: so it is not waited for.
+fn loader() -> EbpfLoader<'static> {
+    let mut loader = EbpfLoader::new();
+    loader.btf(None);
+    // Found out once and remembered.
+    let _ = aya::features();
+    loader
+}
+
+/// The types that programs are attached to, for aya, which looks ids up by name: all types would take it long to read.
+fn attachable(types: &Types, layout: &Layout, path: &Path) -> Result<Btf, TraceError> {
+    let tracepoints: Vec<&str> = HOOKS.into_iter().chain(layout.uring_hook).collect();
+    let security = format!("bpf_lsm_{}", SECURITY.place.name());
+    let bytes = types.attachable(&tracepoints, &[FUNCTION.place.name(), &security]);
+    Btf::parse(&bytes, Endianness::default()).map_err(|error| TraceError::BtfInvalid {
+        path: path.into(),
+        reason: error.to_string(),
+    })
+}
+
+fn load(
+    loader: EbpfLoader<'static>,
+    options: &TraceOptions,
+    layout: &Layout,
+) -> Result<Ebpf, TraceError> {
     let namespace = |of: &str| {
         std::fs::metadata(format!("/proc/{of}/ns/mnt"))
             .map_or(0, |namespace| namespace.ino() as u32)
@@ -221,8 +235,9 @@ fn load(options: &TraceOptions, layout: &Layout, btf: &Btf) -> Result<Ebpf, Trac
         .max(page)
         .checked_next_power_of_two()
         .unwrap_or(1 << 31);
-    EbpfLoader::new()
-        .btf(Some(btf))
+    // For as long as what it borrows here.
+    let mut loader: EbpfLoader<'_> = loader;
+    loader
         // Costs nothing where the programs load: it is asked for once they did not.
         .verifier_log_level(VerifierLogLevel::VERBOSE | VerifierLogLevel::STATS)
         .map_max_entries("EVENTS", buffer)
@@ -256,17 +271,17 @@ fn copies(hook: u32, layout: &Layout) -> usize {
 /// Attaches a program, and copies of it where it may be preempted.
 fn attach(
     ebpf: &mut Ebpf,
-    (names, hook, counter): Programs,
-    layout: &Layout,
-    btf: &Btf,
+    group: &Group,
+    names: &[&'static str],
+    loaded: &mut Loaded,
 ) -> Result<Hook, TraceError> {
+    let hook = group.place.name();
     let mut programs = Vec::new();
-    for &name in names.iter().take(copies(counter, layout)) {
-        let program = program(ebpf, name)
-            .ok_or_else(|| TraceError::Layout(format!("eBPF program {name}")))?;
-        program
-            .load(hook, btf)
-            .map_err(|error| refused(hook, error))?;
+    for &name in names {
+        let absent = || TraceError::Layout(format!("eBPF program {name}"));
+        let result = loaded.remove(name).ok_or_else(absent)?;
+        result.map_err(|error| refused(hook, error))?;
+        let program = program(ebpf, name).ok_or_else(absent)?;
         let link = program.attach().map_err(|source| TraceError::Attach {
             hook,
             source: Box::new(source),
@@ -278,7 +293,7 @@ fn attach(
     }
     Ok(Hook {
         name: hook,
-        counter,
+        counter: group.counter,
         programs,
     })
 }

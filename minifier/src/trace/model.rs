@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::Gap;
 use crate::rootfs::ImagePath;
 
 /// Everything recorded of one container.
@@ -20,8 +21,8 @@ pub struct Trace {
     pub hooks: Vec<HookStatus>,
     /// What another look at the container's opens said.
     pub second_source: SecondSource,
-    /// Why something may be missing; empty for a complete trace. Each is a sentence for a person.
-    pub gaps: Vec<String>,
+    /// Why something may be missing; empty for a complete trace.
+    pub gaps: Vec<Gap>,
 }
 
 impl Trace {

@@ -8,26 +8,10 @@ use aya::programs::fentry::FEntryLinkId;
 use aya::programs::lsm::LsmLinkId;
 use aya::programs::{FEntry, Lsm, Program};
 use aya::{Btf, Ebpf};
-use minifier_common::record::{copies, hook, probe};
+use minifier_common::record::probe;
 
 use super::load::map;
-
-/// Where programs can be attached without a security module.
-const FUNCTION: &str = "security_file_open";
-/// The program there and its copies, for when those before were preempted.
-const FUNCTIONS: Copies = [
-    "security_file_open",
-    "security_file_open_2",
-    "security_file_open_3",
-    "security_file_open_4",
-];
-/// The same of the security module.
-const SECURITY_HOOK: &str = "file_open";
-/// Its programs.
-const SECURITY_HOOKS: Copies = ["file_open", "file_open_2", "file_open_3", "file_open_4"];
-
-/// Names of programs that are copies of one another.
-type Copies = [&'static str; copies::of(hook::OPENED) as usize];
+use super::programs::{self, FUNCTION, Loaded, SECURITY};
 
 /// The second source at work.
 #[derive(Debug)]
@@ -44,25 +28,36 @@ enum Link {
     Security(LsmLinkId),
 }
 
-type Attempt = fn(&mut Ebpf, &Btf, usize) -> Result<Opens, String>;
-
 impl Opens {
-    /// Attaches whichever program the kernel grants and runs, and `copies` of it; otherwise why it runs none.
-    pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Self, String> {
+    /// Attaches whichever program the kernel grants and runs, and `copies` of it; otherwise why it runs none. `loaded`: what
+    /// became of the programs at the function.
+    pub(super) fn attach(
+        ebpf: &mut Ebpf,
+        btf: &Btf,
+        copies: usize,
+        loaded: Loaded,
+    ) -> Result<Self, String> {
         let mut own: Array<MapData, u32> =
             map(ebpf, "OPENED_PROBE").map_err(|error| error.to_string())?;
         let mut reasons = Vec::new();
-        for attempt in [function as Attempt, security] {
-            match attempt(ebpf, btf, copies) {
-                Ok(opens) if fires(&mut own) => return Ok(opens),
-                Ok(mut opens) => {
-                    opens.detach(ebpf);
-                    reasons.push(format!("{}: it is attached and never runs", opens.hook));
-                }
-                Err(reason) => reasons.push(reason),
-            }
+        match function(ebpf, copies, loaded).and_then(|opens| opens.if_fires(&mut own, ebpf)) {
+            Ok(opens) => return Ok(opens),
+            Err(reason) => reasons.push(reason),
+        }
+        match security(ebpf, btf, copies).and_then(|opens| opens.if_fires(&mut own, ebpf)) {
+            Ok(opens) => return Ok(opens),
+            Err(reason) => reasons.push(reason),
         }
         Err(reasons.join("; "))
+    }
+
+    /// Takes it away again if the kernel never runs it.
+    fn if_fires(mut self, own: &mut Array<MapData, u32>, ebpf: &mut Ebpf) -> Result<Self, String> {
+        if fires(own) {
+            return Ok(self);
+        }
+        self.detach(ebpf);
+        Err(format!("{}: it is attached and never runs", self.hook))
     }
 
     /// Names of the programs, which are copies of one another.
@@ -89,11 +84,10 @@ impl Opens {
     }
 }
 
-fn function(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Opens, String> {
+fn function(ebpf: &mut Ebpf, copies: usize, loaded: Loaded) -> Result<Opens, String> {
     const HOOK: &str = "fentry security_file_open";
-    all(ebpf, HOOK, FUNCTIONS.iter().take(copies), |program| {
+    all(ebpf, HOOK, &FUNCTION.names[..copies], loaded, |program| {
         let program: &mut FEntry = program.try_into().map_err(words)?;
-        program.load(FUNCTION, btf).map_err(words)?;
         program.attach().map(Link::Function).map_err(words)
     })
 }
@@ -105,9 +99,9 @@ fn security(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Opens, String> 
             "{HOOK}: bpf is not among the active security modules"
         ));
     }
-    all(ebpf, HOOK, SECURITY_HOOKS.iter().take(copies), |program| {
+    let loaded = programs::load(ebpf, &[SECURITY], |_| copies, btf);
+    all(ebpf, HOOK, &SECURITY.names[..copies], loaded, |program| {
         let program: &mut Lsm = program.try_into().map_err(words)?;
-        program.load(SECURITY_HOOK, btf).map_err(words)?;
         program.attach().map(Link::Security).map_err(words)
     })
 }
@@ -116,7 +110,8 @@ fn security(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Opens, String> 
 fn all(
     ebpf: &mut Ebpf,
     hook: &'static str,
-    programs: impl Iterator<Item = &'static &'static str>,
+    programs: &[&'static str],
+    mut loaded: Loaded,
     attach: impl Fn(&mut Program) -> Result<Link, String>,
 ) -> Result<Opens, String> {
     let mut opens = Opens {
@@ -125,11 +120,11 @@ fn all(
         links: Vec::new(),
     };
     for &name in programs {
-        let program = ebpf.program_mut(name);
-        let attached = program
-            .ok_or("no such program".to_owned())
-            .and_then(&attach);
-        match attached {
+        let absent = || "no such program".to_owned();
+        let loaded = loaded.remove(name).ok_or_else(absent);
+        let loaded = loaded.and_then(|result| result.map_err(words));
+        let program = loaded.and_then(|()| ebpf.program_mut(name).ok_or_else(absent));
+        match program.and_then(&attach) {
             Ok(link) => {
                 opens.programs.push(name);
                 opens.links.push((name, link));

@@ -3,11 +3,10 @@
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use aya::maps::{HashMap, MapData};
-use minifier_common::record::LEAF_MAX;
 use tokio::sync::{oneshot, watch};
 
 use super::load::{Kernel, TraceOptions};
+use super::scope::{Guess, Scope};
 use super::{Trace, TraceError, collect};
 
 /// The kernel side attached, and a thread that collects what it records. Dropped, both are gone.
@@ -15,24 +14,13 @@ use super::{Trace, TraceError, collect};
 /// Attach, [`follow`](Self::follow) the container before it starts, let it run, [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Tracer {
-    leaves: HashMap<MapData, [u8; LEAF_MAX], u32>,
-    stop: Option<mpsc::Sender<()>>,
+    scope: Scope,
+    guess: Guess,
+    stop: Option<mpsc::Sender<Guess>>,
     done: oneshot::Receiver<Option<Result<Trace, TraceError>>>,
     seen: watch::Receiver<bool>,
     thread: Option<JoinHandle<()>>,
 }
-
-/// How runtimes name the control group of a container, around its id: cgroupfs (Docker, runc), then systemd's scopes
-/// of Docker, Podman, CRI-O and containerd, then Podman's and CRI-O's with cgroupfs.
-const LEAVES: [(&str, &str); 7] = [
-    ("", ""),
-    ("docker-", ".scope"),
-    ("libpod-", ".scope"),
-    ("crio-", ".scope"),
-    ("cri-containerd-", ".scope"),
-    ("libpod-", ""),
-    ("crio-", ""),
-];
 
 impl Tracer {
     /// Loads the kernel side and attaches it; nothing is recorded before [`follow`](Self::follow). The work is done
@@ -46,9 +34,10 @@ impl Tracer {
             .name("trace".into())
             .spawn(move || match Kernel::attach(&options) {
                 Ok(mut kernel) => {
-                    let leaves = kernel.leaves.take();
-                    if ready.send(leaves.map(Ok)).is_ok() {
-                        let _ = finished.send(collect::run(kernel, &stopped, &seeing));
+                    let scope = kernel.scope.take();
+                    if ready.send(scope.map(Ok)).is_ok() {
+                        let memory = options.memory_bytes;
+                        let _ = finished.send(collect::run(kernel, memory, &stopped, &seeing));
                     }
                 }
                 Err(error) => {
@@ -56,13 +45,14 @@ impl Tracer {
                 }
             })
             .map_err(|_| TraceError::Collector)?;
-        let leaves = attached
+        let scope = attached
             .await
             .ok()
             .flatten()
             .ok_or(TraceError::Collector)??;
         Ok(Self {
-            leaves,
+            scope,
+            guess: Guess::Unknown,
             stop: Some(stop),
             done,
             seen,
@@ -73,20 +63,16 @@ impl Tracer {
     /// Records what the container with that id does, from the first instruction of its entrypoint. To be called before
     /// the container starts; what runs already is not noticed.
     pub fn follow(&mut self, container: &str) -> Result<(), TraceError> {
-        for (before, after) in LEAVES {
-            let name = [before, container, after].concat();
-            let mut key = [0; LEAF_MAX];
-            // The last byte stays: the kernel compares names with their NUL.
-            match key[..LEAF_MAX - 1].get_mut(..name.len()) {
-                Some(start) if !container.is_empty() => start.copy_from_slice(name.as_bytes()),
-                _ => return Err(TraceError::ContainerId(container.to_owned())),
-            }
-            self.leaves
-                .insert(key, 1, 0)
-                .map_err(|source| TraceError::Map {
-                    map: "LEAVES",
-                    source: Box::new(source),
-                })?;
+        self.scope.name(container)
+    }
+
+    /// Says that `process` is in the container's control groups, normally its first one, as soon as it is known: before the
+    /// start if the runtime tells then, and right after it otherwise. Anybody can give a control group the container's name:
+    /// from now on these groups alone count, and if another one was taken for them the trace has a gap.
+    pub fn confirm(&mut self, process: u32) -> Result<(), TraceError> {
+        // The process may be gone where this is asked again.
+        if self.guess == Guess::Unknown {
+            self.guess = self.scope.know(process)?;
         }
         Ok(())
     }
@@ -108,7 +94,7 @@ impl Tracer {
     /// Takes the hooks away and gives what was recorded up to here.
     pub async fn finish(mut self) -> Result<Trace, TraceError> {
         if let Some(stop) = self.stop.take() {
-            stop.send(()).map_err(|_| TraceError::Collector)?;
+            stop.send(self.guess).map_err(|_| TraceError::Collector)?;
         }
         (&mut self.done)
             .await

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use btf_rs::{Btf, BtfType, Type};
-
 use super::TraceError;
+use super::btf::{Btf, Member, Type, kind};
 
 /// The kernel's types.
 pub(super) struct Types(Btf);
+
+/// Structures without a name inside one another that are looked into.
+const DEPTH: u32 = 8;
 
 impl Types {
     /// Reads them from a file.
@@ -17,58 +19,60 @@ impl Types {
             path: path.into(),
             source,
         })?;
-        let btf = Btf::from_bytes(&bytes).map_err(|error| TraceError::BtfInvalid {
+        let btf = Btf::parse(bytes).map_err(|reason| TraceError::BtfInvalid {
             path: path.into(),
-            reason: error.to_string(),
+            reason,
         })?;
         Ok(Self(btf))
     }
 
-    /// True where programs can be attached to the tracepoint by type.
-    pub(super) fn has_tracepoint(&self, name: &str) -> bool {
-        self.tracepoint(name).is_some()
-    }
-
-    /// True where the kernel has a function of that name.
-    pub(super) fn has_function(&self, name: &str) -> bool {
-        self.named(name).any(|found| matches!(found, Type::Func(_)))
-    }
-
-    fn named(&self, name: &str) -> impl Iterator<Item = Type> {
+    /// Type information with nothing but the types that programs are attached to: at these tracepoints, and at functions
+    /// of these names.
+    pub(super) fn attachable(&self, tracepoints: &[&str], functions: &[&str]) -> Vec<u8> {
+        let tracepoints = tracepoints
+            .iter()
+            .map(|name| (kind::TYPEDEF, typedef(name)));
+        let functions = functions.iter().map(|&name| (kind::FUNC, name.to_owned()));
         self.0
-            .resolve_types_by_name(name)
-            .unwrap_or_default()
-            .into_iter()
+            .names_only(&tracepoints.chain(functions).collect::<Vec<_>>())
     }
 
-    fn tracepoint(&self, name: &str) -> Option<btf_rs::Typedef> {
-        self.named(&format!("btf_trace_{name}"))
-            .find_map(|found| match found {
-                Type::Typedef(typedef) => Some(typedef),
-                _ => None,
-            })
+    /// True if programs can be attached to the tracepoint by type.
+    pub(super) fn has_tracepoint(&self, name: &str) -> bool {
+        self.find(&typedef(name), &[kind::TYPEDEF]).is_some()
+    }
+
+    /// True if the kernel has a function of that name.
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        self.find(name, &[kind::FUNC]).is_some()
+    }
+
+    /// The first type of one of these kinds with that name.
+    fn find(&self, name: &str, kinds: &[u8]) -> Option<Type<'_>> {
+        let ids = self.0.named(name).into_iter();
+        let mut found = ids.filter_map(|id| self.0.get(id));
+        found.find(|one| kinds.contains(&one.kind))
     }
 
     /// Name of the structure that the tracepoint's first argument points to.
     pub(super) fn first_argument(&self, tracepoint: &str) -> Option<String> {
-        let Type::Ptr(pointer) = self
-            .0
-            .resolve_chained_type(&self.tracepoint(tracepoint)?)
-            .ok()?
-        else {
-            return None;
-        };
-        let Type::FuncProto(prototype) = self.0.resolve_chained_type(&pointer).ok()? else {
-            return None;
-        };
+        let of_kind = |id: u32, kind: u8| self.0.get(id).filter(|found| found.kind == kind);
+        let typedef = self.find(&typedef(tracepoint), &[kind::TYPEDEF])?;
+        let pointer = of_kind(typedef.word, kind::PTR)?;
         // The first parameter is the tracepoint's private data.
-        let Type::Ptr(argument) = self.plain(prototype.parameters.get(1)?)? else {
-            return None;
-        };
-        match self.plain(&argument)? {
-            Type::Struct(structure) => self.0.resolve_name(&structure).ok(),
-            _ => None,
-        }
+        let argument = of_kind(pointer.word, kind::FUNC_PROTO)?.parameter(1)?;
+        let argument = self.plain(argument)?;
+        let (name, _) = self
+            .structure(argument.word)
+            .filter(|_| argument.kind == kind::PTR)?;
+        String::from_utf8(name.to_vec()).ok()
+    }
+
+    /// Name and type of a structure.
+    fn structure(&self, id: u32) -> Option<(&[u8], Type<'_>)> {
+        let id = self.plain_id(id)?;
+        let found = self.0.get(id).filter(|found| found.kind == kind::STRUCT)?;
+        Some((self.0.name(id)?, found))
     }
 
     /// Offset of a member, given with its parents from the outside in, also inside unnamed members.
@@ -78,76 +82,68 @@ impl Types {
 
     /// Offset of a member that is a pointer, or a structure that holds nothing but one (`struct delayed_filename`).
     pub(super) fn pointer_offset(&self, structure: &str, member: &str) -> Option<u32> {
-        match self.member(structure, member)? {
-            (offset, Type::Ptr(_)) => Some(offset),
-            (offset, Type::Struct(around)) => {
-                let [only] = &around.members[..] else {
-                    return None;
-                };
-                matches!(self.plain(only)?, Type::Ptr(_)).then_some(offset)
-            }
-            _ => None,
+        let (offset, found) = self.member(structure, member)?;
+        if found.kind == kind::PTR {
+            return Some(offset);
         }
+        let members: Vec<Member> = found.members().collect();
+        let [only] = &members[..] else {
+            return None;
+        };
+        let pointer = self.plain(only.id)?.kind == kind::PTR;
+        (found.kind == kind::STRUCT && pointer).then_some(offset)
     }
 
     /// Length of a member that is an array.
     pub(super) fn array_length(&self, structure: &str, member: &str) -> Option<u32> {
-        match self.member(structure, member)? {
-            (_, Type::Array(array)) => u32::try_from(array.len()).ok(),
-            _ => None,
-        }
+        self.member(structure, member)?.1.array_length()
     }
 
-    fn member(&self, structure: &str, members: &str) -> Option<(u32, Type)> {
+    fn member(&self, structure: &str, members: &str) -> Option<(u32, Type<'_>)> {
         if members.is_empty() {
             return None;
         }
-        let mut found = (
-            0,
-            self.named(structure)
-                .find(|found| matches!(found, Type::Struct(_)))?,
-        );
+        let mut found = (0u32, self.find(structure, &[kind::STRUCT])?);
         for name in members.split('.') {
-            let (Type::Struct(outer) | Type::Union(outer)) = &found.1 else {
-                return None;
-            };
-            let (offset, inner) = self.member_of(outer, name, 0)?;
-            found = (found.0 + offset, inner);
+            let (offset, inner) = self.member_of(found.1, name.as_bytes(), 0)?;
+            found = (found.0.checked_add(offset)?, inner);
         }
         Some(found)
     }
 
-    fn member_of(&self, outer: &btf_rs::Struct, name: &str, depth: u32) -> Option<(u32, Type)> {
-        for member in &outer.members {
-            let offset = member.bit_offset() / 8;
-            let member_name = self.0.resolve_name(member).ok()?;
+    fn member_of(&self, outer: Type<'_>, name: &[u8], depth: u32) -> Option<(u32, Type<'_>)> {
+        for member in outer.members() {
+            let offset = member.bits / 8;
+            let member_name = self.0.string(member.name)?;
             if member_name == name {
-                return Some((offset, self.plain(member)?));
+                return Some((offset, self.plain(member.id)?));
             }
             if member_name.is_empty()
-                && depth < 8
-                && let Some(Type::Struct(inner) | Type::Union(inner)) = self.plain(member)
-                && let Some((inside, found)) = self.member_of(&inner, name, depth + 1)
+                && depth < DEPTH
+                && let Some(inner) = self.plain(member.id)
+                && let Some((inside, found)) = self.member_of(inner, name, depth + 1)
             {
-                return Some((offset + inside, found));
+                return Some((offset.checked_add(inside)?, found));
             }
         }
         None
     }
 
-    /// The type that something has, without typedefs and qualifiers.
-    fn plain(&self, what: &dyn BtfType) -> Option<Type> {
-        let mut found = self.0.resolve_chained_type(what).ok()?;
+    /// The type without typedefs and qualifiers.
+    fn plain(&self, id: u32) -> Option<Type<'_>> {
+        self.0.get(self.plain_id(id)?)
+    }
+
+    fn plain_id(&self, id: u32) -> Option<u32> {
+        let mut id = id;
         for _ in 0..16 {
-            let next = match &found {
-                Type::Typedef(inner) => self.0.resolve_chained_type(inner),
-                Type::Const(inner) => self.0.resolve_chained_type(inner),
-                Type::Volatile(inner) => self.0.resolve_chained_type(inner),
-                Type::Restrict(inner) => self.0.resolve_chained_type(inner),
-                Type::TypeTag(inner) => self.0.resolve_chained_type(inner),
-                _ => return Some(found),
-            };
-            found = next.ok()?;
+            let found = self.0.get(id)?;
+            match found.kind {
+                kind::TYPEDEF | kind::CONST | kind::VOLATILE | kind::RESTRICT | kind::TYPE_TAG => {
+                    id = found.word;
+                }
+                _ => return Some(id),
+            }
         }
         None
     }
@@ -155,17 +151,24 @@ impl Types {
     /// Names and values of an enumeration.
     pub(super) fn enumerators(&self, name: &str) -> BTreeMap<String, u32> {
         let mut all = BTreeMap::new();
-        for found in self.named(name) {
-            if let Type::Enum(enumeration) = found {
-                for member in &enumeration.members {
-                    if let Ok(name) = self.0.resolve_name(member) {
-                        all.insert(name, member.val());
-                    }
-                }
+        for found in self
+            .0
+            .named(name)
+            .into_iter()
+            .filter_map(|id| self.0.get(id))
+        {
+            for (name, value) in found.enumerators() {
+                let name = self.0.string(name).map(String::from_utf8_lossy);
+                all.extend(name.map(|name| (name.into_owned(), value)));
             }
         }
         all
     }
+}
+
+/// How the type of a tracepoint's programs is called.
+fn typedef(tracepoint: &str) -> String {
+    format!("btf_trace_{tracepoint}")
 }
 
 #[cfg(test)]

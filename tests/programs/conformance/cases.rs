@@ -294,7 +294,7 @@ fn exec(number: i64, arguments: &[&dyn Argument]) {
 }
 
 /// Runs something in a child process, which ends with it.
-fn in_child(work: impl FnOnce()) {
+pub fn in_child(work: impl FnOnce()) {
     let pid = call(57, &[]);
     assert!(pid >= 0);
     if pid == 0 {

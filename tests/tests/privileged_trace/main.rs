@@ -2,6 +2,7 @@
 
 mod conformance;
 mod host;
+mod namesake;
 mod scope;
 mod storm;
 mod support;

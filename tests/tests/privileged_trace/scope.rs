@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use minifier::rootfs::ImagePath;
-use minifier::trace::{Operation, Trace, TraceOptions, Tracer};
-use minifier_tests::tracing::{Container, Image};
+use minifier::trace::{Gap, Operation, Trace, TraceOptions, Tracer};
+use minifier_tests::expected::assert_traced;
+use minifier_tests::tracing::{Container, Image, trace_run};
 
 use crate::support::{assert_complete, import, program};
 
@@ -110,15 +111,33 @@ async fn privileged_a_job_of_a_millisecond_is_seen_whole_every_time() -> Result<
 }
 
 #[tokio::test]
+async fn privileged_a_process_is_followed_when_its_first_thread_has_ended() -> Result<()> {
+    let image = image("polled", &["polled"])?;
+    let args = [
+        "--network=none",
+        "--security-opt=seccomp=unconfined",
+        &image.name,
+        "/conformance",
+        "polled",
+    ];
+    let (trace, output) = trace_run(TraceOptions::default(), &args).await?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let printed = String::from_utf8(output.stdout)?;
+    assert_traced(&trace, &printed, 1)?;
+    assert_complete(&trace);
+    Ok(())
+}
+
+#[tokio::test]
 async fn privileged_a_container_that_never_starts_leaves_a_gap() -> Result<()> {
     let mut tracer = Tracer::attach(TraceOptions::default()).await?;
     tracer.follow(&"0123456789abcdef".repeat(4))?;
     let trace = tracer.finish().await?;
     assert!(trace.accesses.is_empty());
-    assert!(
-        trace.gaps.iter().any(|gap| gap.contains("never seen")),
-        "{:?}",
-        trace.gaps
-    );
+    assert_eq!(trace.gaps, [Gap::NeverSeen]);
     Ok(())
 }

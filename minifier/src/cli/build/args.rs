@@ -344,6 +344,10 @@ pub(super) struct TraceArgs {
     #[arg(long, value_name = "SIZE", default_value = "8MiB")]
     pub(super) trace_buffer: bytesize::ByteSize,
 
+    /// Most memory for what was recorded; what does not fit makes the trace incomplete
+    #[arg(long, value_name = "SIZE", default_value = "96MiB")]
+    pub(super) trace_memory: bytesize::ByteSize,
+
     /// Build also from a trace that may lack something
     #[arg(long)]
     pub(super) allow_incomplete_trace: bool,

@@ -32,7 +32,7 @@ pub(super) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> R
         probe: built.probe,
         trace: TraceReport {
             complete: built.trace.is_complete(),
-            gaps: built.trace.gaps,
+            gaps: built.trace.gaps.iter().map(ToString::to_string).collect(),
             hooks: built.trace.hooks,
             second_source: built.trace.second_source,
             accesses: built.trace.accesses.len(),

@@ -7,6 +7,9 @@ pub(super) trait Managed: Workload {
     /// Starts it. When this returns it runs, or has run.
     async fn start(&self) -> Result<(), RuntimeError>;
 
+    /// Pid of its first process, as soon as there is one: some engines have it before the start.
+    fn first_process(&self) -> Option<u32>;
+
     /// Kills and removes it.
     async fn remove(&self) -> Result<(), RuntimeError>;
 }
@@ -14,6 +17,10 @@ pub(super) trait Managed: Workload {
 impl Managed for Container {
     async fn start(&self) -> Result<(), RuntimeError> {
         Self::start(self).await
+    }
+
+    fn first_process(&self) -> Option<u32> {
+        self.pid()
     }
 
     async fn remove(&self) -> Result<(), RuntimeError> {
@@ -24,6 +31,10 @@ impl Managed for Container {
 impl Managed for OciContainer {
     async fn start(&self) -> Result<(), RuntimeError> {
         Self::start(self).await
+    }
+
+    fn first_process(&self) -> Option<u32> {
+        Some(Self::first_process(self))
     }
 
     async fn remove(&self) -> Result<(), RuntimeError> {

@@ -137,11 +137,20 @@ pub(super) fn trace(error: TraceError) -> CliError {
 }
 
 pub(super) fn incomplete(trace: &Trace) -> CliError {
+    let gaps: Vec<String> = trace.gaps.iter().map(ToString::to_string).collect();
+    // Several gaps may have the same remedy.
+    let mut hints: Vec<&str> = Vec::new();
+    for gap in &trace.gaps {
+        if !hints.contains(&gap.hint()) {
+            hints.push(gap.hint());
+        }
+    }
+    hints.push("--allow-incomplete-trace builds all the same");
     CliError::new(
         Exit::TraceIncomplete,
-        anyhow::anyhow!("the trace is incomplete: {}", trace.gaps.join("; ")),
+        anyhow::anyhow!("the trace is incomplete: {}", gaps.join("; ")),
     )
-    .hint("a larger --trace-buffer loses less; --allow-incomplete-trace builds all the same")
+    .hint(hints.join("; "))
 }
 
 pub(super) fn runtime(error: RuntimeError) -> CliError {

@@ -109,6 +109,7 @@ impl Options {
                 buffer_bytes: u32::try_from(args.trace.trace_buffer.as_u64())
                     .context("read --trace-buffer: it must be below 4 GiB")
                     .map_err(usage)?,
+                memory_bytes: args.trace.trace_memory.as_u64(),
                 btf: args.trace.btf.clone(),
             },
             allow_incomplete_trace: args.trace.allow_incomplete_trace,

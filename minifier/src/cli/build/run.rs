@@ -20,7 +20,7 @@ use crate::report::Stage;
 use crate::runtime::{
     CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RuntimeError,
 };
-use crate::trace::Trace;
+use crate::trace::{Trace, Tracer};
 use crate::transport::{Daemon, Location, Source, TransportError, WriteOptions, write_image};
 
 /// Runs an image that the Docker daemon has.
@@ -160,8 +160,14 @@ async fn live<C: Managed>(
     let (mut tracer, container) = tokio::try_join!(build.attach(), creating)?;
     let started = Instant::now();
     tracer.follow(container.id()).map_err(errors::trace)?;
+    let confirm = |tracer: &mut Tracer| match container.first_process() {
+        Some(process) => tracer.confirm(process).map_err(errors::trace),
+        None => Ok(()),
+    };
+    confirm(&mut tracer)?;
     stage.at("starting the container");
     container.start().await.map_err(errors::runtime)?;
+    confirm(&mut tracer)?;
     build.took(Stage::Start, started);
     let of_image = ProbePlan::for_image(config);
     let plan = ProbePlan {

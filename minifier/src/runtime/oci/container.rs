@@ -94,6 +94,11 @@ impl OciContainer {
         self.run.id()
     }
 
+    /// Pid of the first process, which waits for the start at first and may have ended later.
+    pub fn first_process(&self) -> u32 {
+        self.pid
+    }
+
     /// What the container writes, to be read while it runs.
     pub fn output(&self) -> Arc<Logs> {
         self.logs.clone()

@@ -9,6 +9,30 @@ use super::Assembler;
 use crate::rootfs::ImagePath;
 use crate::trace::{Access, Operation, SecondSource, UNKNOWN_CALL, calls};
 
+/// A file that the second source saw opened.
+pub(super) struct Opened {
+    time: Duration,
+    pid: u32,
+    syscall: u32,
+    operation: Operation,
+    path: ImagePath,
+}
+
+impl From<Opened> for Access {
+    fn from(opened: Opened) -> Self {
+        Self {
+            time: opened.time,
+            pid: opened.pid,
+            syscall: opened.syscall,
+            operation: opened.operation,
+            requested: opened.path.as_bytes().to_vec(),
+            base: None,
+            resolved: Some(opened.path),
+            result: None,
+        }
+    }
+}
+
 impl Assembler {
     /// Keeps what the second source saw until both are compared.
     pub(super) fn opened(&mut self, record: &Record<'_>) {
@@ -18,16 +42,15 @@ impl Assembler {
         };
         self.process(record);
         let header = record.header;
-        self.opened.push(Access {
-            time: Duration::from_nanos(header.time.saturating_sub(self.start)),
-            pid: header.tgid,
-            syscall: header.syscall.into(),
-            operation: calls::kernel_open_operation(header.detail),
-            requested: resolved.as_bytes().to_vec(),
-            base: None,
-            resolved: Some(resolved),
-            result: None,
-        });
+        if self.budget.take(size_of::<Opened>(), 0) {
+            self.opened.push(Opened {
+                time: Duration::from_nanos(header.time.saturating_sub(self.start)),
+                pid: header.tgid,
+                syscall: header.syscall.into(),
+                operation: calls::kernel_open_operation(header.detail),
+                path: resolved,
+            });
+        }
     }
 
     /// Compares both sources, and adds the files that the second alone saw to the accesses.
@@ -38,34 +61,30 @@ impl Assembler {
         let executed = executed.filter(|access| access.operation == Operation::Execute);
         let executed: BTreeSet<&ImagePath> =
             executed.filter_map(|one| one.resolved.as_ref()).collect();
-        let opened: BTreeSet<&ImagePath> = self
-            .opened
-            .iter()
-            .filter_map(|one| one.resolved.as_ref())
-            .collect();
+        let opened: BTreeSet<&ImagePath> = self.opened.iter().map(|one| &one.path).collect();
         let both = by_call.intersection(&opened).count();
         let missed = by_call
             .difference(&opened)
             .map(|path| (*path).clone())
             .collect();
         let by_none = |path: &ImagePath| !by_call.contains(path) && !executed.contains(path);
-        let refused = Refused::new(&self.accesses);
+        let refused = Refused::new(&self.accesses, &opened);
         let alone: BTreeSet<ImagePath> = self
             .opened
             .iter()
-            .filter(|one| one.resolved.as_ref().is_some_and(by_none) && !refused.has(one))
-            .filter_map(|one| one.resolved.clone())
+            .filter(|one| by_none(&one.path) && !refused.has(one))
+            .map(|one| one.path.clone())
             .collect();
-        let is_alone = |access: &Access| {
-            access
-                .resolved
-                .as_ref()
-                .is_some_and(|path| alone.contains(path))
-        };
-        let added = std::mem::take(&mut self.opened)
-            .into_iter()
-            .filter(is_alone);
-        self.accesses.extend(added);
+        let added = std::mem::take(&mut self.opened).into_iter();
+        let added = added.filter(|one| alone.contains(&one.path));
+        for one in added {
+            let fits = self
+                .budget
+                .take(size_of::<Access>(), one.path.as_bytes().len());
+            if fits {
+                self.accesses.push(one.into());
+            }
+        }
         SecondSource {
             hook: None,
             reason: None,
@@ -81,12 +100,14 @@ impl Assembler {
 struct Refused(BTreeMap<(u32, ImagePath), BTreeSet<u32>>);
 
 impl Refused {
-    fn new(accesses: &[Access]) -> Self {
+    /// Those of the files in `opened`: of others there may be any number.
+    fn new(accesses: &[Access], opened: &BTreeSet<&ImagePath>) -> Self {
         let mut refused: BTreeMap<_, BTreeSet<u32>> = BTreeMap::new();
         for access in accesses {
             if is_open(access)
                 && !access.succeeded()
                 && let Some(place) = place(access)
+                && opened.contains(&place)
             {
                 let calls = refused.entry((access.pid, place)).or_default();
                 calls.insert(access.syscall);
@@ -96,11 +117,8 @@ impl Refused {
     }
 
     /// True where a call of the same process asked for what the second source saw.
-    fn has(&self, opened: &Access) -> bool {
-        let Some(path) = &opened.resolved else {
-            return false;
-        };
-        let calls = self.0.get(&(opened.pid, path.clone()));
+    fn has(&self, opened: &Opened) -> bool {
+        let calls = self.0.get(&(opened.pid, opened.path.clone()));
         calls.is_some_and(|calls| opened.syscall == UNKNOWN_CALL || calls.contains(&opened.syscall))
     }
 }

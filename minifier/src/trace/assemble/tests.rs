@@ -7,6 +7,8 @@ use super::*;
 use crate::trace::SecondSource;
 
 const OPEN: u16 = 0;
+/// Enough for every test.
+const MEMORY: u64 = 1 << 20;
 const BOTH: u16 = flag::BASE | flag::RESOLVED;
 
 /// A record; `base` and `resolved` are absolute paths.
@@ -55,7 +57,7 @@ fn event(kind: u8, tgid: u32, parent: u32) -> Header {
 }
 
 fn assembled(records: &[Vec<u8>]) -> Assembler {
-    let mut assembler = Assembler::new(1_000);
+    let mut assembler = Assembler::new(1_000, MEMORY);
     records.iter().for_each(|record| assembler.push(record));
     assert_eq!(assembler.undecodable, 0);
     assembler
@@ -213,7 +215,7 @@ fn a_mount_source_is_a_path_for_bind_mounts_only() {
 
 #[test]
 fn strange_records_are_counted() {
-    let mut assembler = Assembler::new(0);
+    let mut assembler = Assembler::new(0, MEMORY);
     assembler.push(b"short");
     assembler.push(&record(event(99, 1, 0), b"", "", ""));
     assembler.push(&record(
@@ -313,4 +315,62 @@ fn what_was_asked_for_with_o_path_is_not_missed() {
     };
     let mut assembler = assembled(&[record(header, b"x", "/", "/x")]);
     assert!(assembler.join_sources().missed.is_empty());
+}
+
+/// Opens of `count` paths, none of which is like another, that start with `start`.
+fn distinct(start: &str, count: usize) -> impl Iterator<Item = Vec<u8>> {
+    (0..count).map(move |number| {
+        let path = format!("{start}-{number}");
+        record(access("openat", 1, BOTH), path.as_bytes(), "/", &path)
+    })
+}
+
+#[test]
+fn what_exceeds_the_memory_is_left_out_and_counted() {
+    let mut assembler = Assembler::new(0, 64 << 10);
+    for record in distinct("/a", 1000) {
+        assembler.push(&record);
+    }
+    let kept = assembler.accesses.len();
+    assert!((100..400).contains(&kept), "{kept}");
+    assert_eq!(assembler.budget.refused() as usize, 1000 - kept);
+    // The end is missing, and not a part of the middle.
+    let last = format!("/a-{}", kept - 1);
+    assert_eq!(assembler.accesses[kept - 1].requested, last.as_bytes());
+    // What costs nothing is still noticed.
+    let number = Header {
+        syscall: 77,
+        ..event(kind::SYSCALL, 1, 0)
+    };
+    assembler.push(&record(number, b"", "/", "/"));
+    assembler.push(&record(event(kind::SEED, 2, 1), b"", "/", "/"));
+    assert!(assembler.syscalls.contains(&77) && assembler.seeded);
+}
+
+#[test]
+fn processes_and_what_they_execute_count_as_memory() {
+    let forks = |assembler: &mut Assembler| {
+        for process in 2..2000 {
+            assembler.push(&record(event(kind::FORK, process, 1), b"", "/", "/"));
+        }
+    };
+    let executions = |assembler: &mut Assembler| {
+        for _ in 0..20_000 {
+            assembler.push(&record(event(kind::EXECUTE, 1, 0), b"/a", "/", "/a"));
+        }
+    };
+    for (what, fill) in [
+        ("forks", &forks as &dyn Fn(&mut Assembler)),
+        ("executions", &executions),
+    ] {
+        let mut assembler = Assembler::new(0, 64 << 10);
+        fill(&mut assembler);
+        assert!(assembler.budget.is_spent(), "{what}");
+        let executables: usize = assembler
+            .processes
+            .values()
+            .map(|process| process.executables.len())
+            .sum();
+        assert!(assembler.processes.len() + executables < 3000, "{what}");
+    }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use minifier::trace::{Operation, Trace, TraceOptions, Tracer};
+use minifier::trace::{Gap, Operation, Trace, TraceOptions, Tracer};
 
 use crate::container::Container;
 
@@ -34,7 +34,9 @@ pub(crate) async fn run() -> Result<String> {
     let cut = storm(image, "cut", tiny).await?;
     ensure!(cut.lost() > 0 && !cut.is_complete(), "{:?}", cut.hooks);
     ensure!(
-        cut.gaps.iter().any(|gap| gap.contains("buffer")),
+        cut.gaps
+            .iter()
+            .any(|gap| matches!(gap, Gap::BufferFull { .. })),
         "{:?}",
         cut.gaps
     );

@@ -1,0 +1,95 @@
+//! [`Backlog`]: records taken out of the ring buffer and not yet looked at: taking them is quick, looking at them is not.
+
+use std::collections::VecDeque;
+
+/// Bytes of a block of records.
+const BLOCK: usize = 1 << 20;
+
+/// Most bytes that wait here. What comes on top of them waits in the ring buffer, and is counted by the kernel side where
+/// that is full.
+const MOST: usize = 48 << 20;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Backlog {
+    /// Each record behind its length.
+    blocks: VecDeque<Vec<u8>>,
+    /// Where in the first block the next record starts.
+    next: usize,
+}
+
+impl Backlog {
+    /// True if nothing more may be added before something is taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.blocks.len() > MOST / BLOCK
+    }
+
+    /// Adds a record.
+    pub(super) fn push(&mut self, record: &[u8]) {
+        let length = size_of::<usize>() + record.len();
+        let room = |block: &&mut Vec<u8>| block.capacity() - block.len() >= length;
+        let block = match self.blocks.back_mut().filter(room) {
+            Some(block) => block,
+            None => self
+                .blocks
+                .push_back_mut(Vec::with_capacity(BLOCK.max(length))),
+        };
+        block.extend_from_slice(&record.len().to_ne_bytes());
+        block.extend_from_slice(record);
+    }
+
+    /// Hands the oldest record over; false if there is none.
+    pub(super) fn take(&mut self, to: impl FnOnce(&[u8])) -> bool {
+        let Some(block) = self.blocks.front() else {
+            return false;
+        };
+        let rest = block.get(self.next..).unwrap_or_default();
+        let Some((length, rest)) = rest.split_first_chunk() else {
+            return false;
+        };
+        let length = usize::from_ne_bytes(*length);
+        to(rest.get(..length).unwrap_or(rest));
+        self.next += size_of::<usize>() + length;
+        if self.next >= block.len() {
+            self.blocks.pop_front();
+            self.next = 0;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back_in_their_order_and_blocks_go() {
+        let mut backlog = Backlog::default();
+        let record = |number: u32| vec![number as u8; 1000 + number as usize % 7];
+        for number in 0..5000 {
+            backlog.push(&record(number));
+        }
+        assert!(backlog.blocks.len() > 2);
+        for number in 0..5000 {
+            assert!(backlog.take(|bytes| assert_eq!(bytes, record(number))));
+        }
+        assert!(!backlog.take(|_| panic!("one more")));
+        assert!(backlog.blocks.is_empty());
+    }
+
+    #[test]
+    fn a_backlog_is_full_at_its_limit_and_has_room_again() {
+        let mut backlog = Backlog::default();
+        let record = vec![7; 4000];
+        let mut bytes = 0;
+        while !backlog.is_full() {
+            backlog.push(&record);
+            bytes += record.len();
+        }
+        assert!((MOST * 9 / 10..=MOST + BLOCK).contains(&bytes), "{bytes}");
+        for _ in 0..BLOCK / record.len() {
+            backlog.take(|_| {});
+        }
+        assert!(!backlog.is_full());
+    }
+}

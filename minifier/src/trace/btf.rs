@@ -1,0 +1,338 @@
+//! [`Btf`]: the kernel's type information as it is stored, read in one pass that keeps where each type starts.
+//!
+//! A kernel describes some 100,000 types and tracing asks for about thirty: the rest is stepped over. Any bytes may come in:
+//! the answer is an error or `None`, never a panic.
+//!
+//! Source: the kernel's Documentation/bpf/btf.rst and include/uapi/linux/btf.h.
+
+use std::ops::Range;
+
+/// `BTF_MAGIC`, in the machine's byte order.
+const MAGIC: u16 = 0xeb9f;
+/// `struct btf_header`
+const HEADER: usize = 24;
+/// `struct btf_type`
+const TYPE: usize = 12;
+
+/// `BTF_KIND_*`
+pub(super) mod kind {
+    pub(in crate::trace) const PTR: u8 = 2;
+    pub(in crate::trace) const ARRAY: u8 = 3;
+    pub(in crate::trace) const STRUCT: u8 = 4;
+    pub(in crate::trace) const UNION: u8 = 5;
+    pub(in crate::trace) const ENUM: u8 = 6;
+    pub(in crate::trace) const FWD: u8 = 7;
+    pub(in crate::trace) const TYPEDEF: u8 = 8;
+    pub(in crate::trace) const VOLATILE: u8 = 9;
+    pub(in crate::trace) const CONST: u8 = 10;
+    pub(in crate::trace) const RESTRICT: u8 = 11;
+    pub(in crate::trace) const FUNC: u8 = 12;
+    pub(in crate::trace) const FUNC_PROTO: u8 = 13;
+    pub(in crate::trace) const TYPE_TAG: u8 = 18;
+}
+
+/// Bytes behind the `struct btf_type` of a kind: for each of its `vlen` parts, and once; `None` for an unknown kind.
+fn behind(kind: u8) -> Option<(usize, usize)> {
+    Some(match kind {
+        // An integer's encoding, a variable's linkage, a tag's component.
+        1 | 14 | 17 => (0, 4),
+        kind::ARRAY => (0, 12),
+        // Members, sections' variables, 64-bit enumerators.
+        kind::STRUCT | kind::UNION | 15 | 19 => (12, 0),
+        kind::ENUM | kind::FUNC_PROTO => (8, 0),
+        kind::PTR | kind::FWD..=kind::FUNC | 16 | kind::TYPE_TAG => (0, 0),
+        _ => return None,
+    })
+}
+
+/// See the module.
+pub(super) struct Btf {
+    bytes: Vec<u8>,
+    strings: Range<usize>,
+    /// Where each type starts, by its id; 0 for the first, which is `void` and not stored.
+    starts: Vec<u32>,
+    /// Where each type's name starts in the strings.
+    names: Vec<u32>,
+}
+
+/// One type.
+#[derive(Clone, Copy)]
+pub(super) struct Type<'a> {
+    /// See [`kind`].
+    pub(super) kind: u8,
+    /// The type it refers to, or its size.
+    pub(super) word: u32,
+    parts: usize,
+    /// `kind_flag`: offsets of members have the size of a bit field in their highest byte.
+    bit_fields: bool,
+    behind: &'a [u8],
+}
+
+/// A member of a structure or union.
+#[derive(Clone, Copy)]
+pub(super) struct Member {
+    /// Where its name starts in the strings.
+    pub(super) name: u32,
+    /// Its type.
+    pub(super) id: u32,
+    /// Offset in bits.
+    pub(super) bits: u32,
+}
+
+impl Btf {
+    /// Steps over the types in `bytes`; otherwise what is wrong with them.
+    pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, String> {
+        let header = bytes.first_chunk::<HEADER>().ok_or("it is too short")?;
+        if half(header, 0) != Some(MAGIC) {
+            return Err("it does not start as BTF of this machine does".into());
+        }
+        let section = |at: usize| {
+            let [header, offset, length] =
+                [4, at, at + 4].map(|at| word(header, at).unwrap_or(0) as usize);
+            let start = header.checked_add(offset)?;
+            let section = start..start.checked_add(length)?;
+            bytes.get(section.clone()).map(|_| section)
+        };
+        let types = section(8).ok_or("its types are cut off")?;
+        let strings = section(16).ok_or("its strings are cut off")?;
+        let (mut starts, mut names) = (vec![0], vec![0]);
+        let mut at = types.start;
+        while at < types.end {
+            let length = length(&bytes[at..types.end]);
+            let length = length
+                .ok_or_else(|| format!("type {} is cut off or of an unknown kind", starts.len()))?;
+            starts.push(u32::try_from(at).map_err(|_| "it is too long")?);
+            names.push(word(&bytes, at).unwrap_or(0));
+            at += length;
+        }
+        Ok(Self {
+            bytes,
+            strings,
+            starts,
+            names,
+        })
+    }
+
+    /// Ids of the types with that name, in their order.
+    pub(super) fn named(&self, name: &str) -> Vec<u32> {
+        let mut terminated = name.as_bytes().to_vec();
+        terminated.push(0);
+        let strings = &self.bytes[self.strings.clone()];
+        // A name may be the end of another one.
+        let offsets: Vec<u32> = memchr::memmem::find_iter(strings, &terminated)
+            .filter_map(|offset| u32::try_from(offset).ok())
+            .collect();
+        let named = |(id, offset): (usize, &u32)| offsets.contains(offset).then_some(id as u32);
+        self.names.iter().enumerate().filter_map(named).collect()
+    }
+
+    /// A type; `None` for `void`, and if there is no such type.
+    pub(super) fn get(&self, id: u32) -> Option<Type<'_>> {
+        let start = *self.starts.get(id as usize)? as usize;
+        if id == 0 {
+            return None;
+        }
+        let bytes = self.bytes.get(start..)?;
+        let info = word(bytes, 4)?;
+        Some(Type {
+            kind: kind_of(info),
+            word: word(bytes, 8)?,
+            parts: parts_of(info),
+            bit_fields: info >> 31 != 0,
+            behind: bytes.get(TYPE..length(bytes)?)?,
+        })
+    }
+
+    /// Name of a type, empty if it has none.
+    pub(super) fn name(&self, id: u32) -> Option<&[u8]> {
+        self.string(*self.names.get(id as usize)?)
+    }
+
+    /// The string that starts there.
+    pub(super) fn string(&self, offset: u32) -> Option<&[u8]> {
+        let strings = self.bytes.get(self.strings.clone())?;
+        let string = strings.get(offset as usize..)?;
+        Some(&string[..memchr::memchr(0, string)?])
+    }
+
+    /// Type information in which nothing but these types has a name, each by its kind and at the same id: for readers
+    /// that look up ids by names and would take everything apart to that end.
+    pub(super) fn names_only(&self, wanted: &[(u8, String)]) -> Vec<u8> {
+        let mut strings = vec![0];
+        let mut found = Vec::new();
+        for (kind, name) in wanted {
+            let ids = self.named(name);
+            let mut ids = ids.into_iter();
+            let Some(id) = ids.find(|id| self.get(*id).is_some_and(|one| one.kind == *kind)) else {
+                continue;
+            };
+            found.push((id, *kind, strings.len() as u32));
+            strings.extend_from_slice(name.as_bytes());
+            strings.push(0);
+        }
+        let count = found.iter().map(|(id, ..)| *id).max().unwrap_or(0) as usize;
+        let mut types = [0, u32::from(kind::FWD) << 24, 0].repeat(count);
+        for (id, kind, name) in found {
+            let at = 3 * (id as usize - 1);
+            types[at..at + 2].copy_from_slice(&[name, u32::from(kind) << 24]);
+        }
+        let length = (4 * types.len()) as u32;
+        let mut bytes = [MAGIC.to_ne_bytes(), [1, 0]].concat();
+        let header = [HEADER as u32, 0, length, length, strings.len() as u32];
+        for word in header.iter().chain(&types) {
+            bytes.extend_from_slice(&word.to_ne_bytes());
+        }
+        bytes.extend_from_slice(&strings);
+        bytes
+    }
+}
+
+impl Type<'_> {
+    /// Members of a structure or union.
+    pub(super) fn members(&self) -> impl Iterator<Item = Member> {
+        let members = match self.kind {
+            kind::STRUCT | kind::UNION => self.behind,
+            _ => &[],
+        };
+        members.chunks_exact(12).filter_map(|member| {
+            let offset = word(member, 8)?;
+            Some(Member {
+                name: word(member, 0)?,
+                id: word(member, 4)?,
+                bits: if self.bit_fields {
+                    offset & 0xff_ffff
+                } else {
+                    offset
+                },
+            })
+        })
+    }
+
+    /// Length of an array.
+    pub(super) fn array_length(&self) -> Option<u32> {
+        word(self.behind, 8).filter(|_| self.kind == kind::ARRAY)
+    }
+
+    /// Type of a parameter of a function's prototype.
+    pub(super) fn parameter(&self, index: usize) -> Option<u32> {
+        word(self.behind, 8 * index + 4)
+            .filter(|_| self.kind == kind::FUNC_PROTO && index < self.parts)
+    }
+
+    /// Names, as offsets into the strings, and values of an enumeration.
+    pub(super) fn enumerators(&self) -> impl Iterator<Item = (u32, u32)> {
+        let enumerators = match self.kind {
+            kind::ENUM => self.behind,
+            _ => &[],
+        };
+        let pairs = enumerators.chunks_exact(8);
+        pairs.filter_map(|pair| Some((word(pair, 0)?, word(pair, 4)?)))
+    }
+}
+
+/// Bytes of the type at the start; `None` if they are not all there or nobody knows how many they are.
+fn length(bytes: &[u8]) -> Option<usize> {
+    let info = word(bytes, 4)?;
+    let (each, once) = behind(kind_of(info))?;
+    let length = TYPE + each * parts_of(info) + once;
+    (length <= bytes.len()).then_some(length)
+}
+
+fn kind_of(info: u32) -> u8 {
+    (info >> 24) as u8 & 31
+}
+
+fn parts_of(info: u32) -> usize {
+    info as usize & 0xffff
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let word = bytes.get(at..)?.first_chunk()?;
+    Some(u32::from_ne_bytes(*word))
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    let half = bytes.get(at..)?.first_chunk()?;
+    Some(u16::from_ne_bytes(*half))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Type information with these types (three words each, then what is behind) and strings.
+    fn blob(types: &[u32], strings: &[u8]) -> Vec<u8> {
+        let length = 4 * types.len() as u32;
+        let mut bytes = [MAGIC.to_ne_bytes(), [1, 0]].concat();
+        let header = [HEADER as u32, 0, length, length, strings.len() as u32];
+        for word in header.iter().chain(types) {
+            bytes.extend_from_slice(&word.to_ne_bytes());
+        }
+        [bytes, strings.to_vec()].concat()
+    }
+
+    fn info(kind: u8, parts: u32) -> u32 {
+        u32::from(kind) << 24 | parts
+    }
+
+    /// `struct pair { int a; int b; }`, whose name is the end of another one.
+    fn pair() -> Vec<u8> {
+        let types = [
+            [1, info(1, 0), 4, 32].to_vec(),
+            [9, info(kind::STRUCT, 2), 8, 5, 1, 0, 7, 1, 32].to_vec(),
+            [12, info(kind::TYPEDEF, 0), 2].to_vec(),
+        ];
+        blob(&types.concat(), b"\0int\0a\0b\0my_pair\0")
+    }
+
+    #[test]
+    fn a_structure_is_found_by_its_name_with_its_members() {
+        let btf = Btf::parse(pair()).expect("type information");
+        assert_eq!(btf.named("my_pair"), [2]);
+        assert_eq!(btf.named("pair"), [3], "the end of another name");
+        assert_eq!(btf.named("no"), [0_u32; 0]);
+        let found = btf.get(2).expect("the structure");
+        let members: Vec<_> = found
+            .members()
+            .map(|one| (btf.string(one.name).unwrap_or_default(), one.id, one.bits))
+            .collect();
+        assert_eq!(members, [(&b"a"[..], 1, 0), (&b"b"[..], 1, 32)]);
+        assert!(btf.get(0).is_none() && btf.get(4).is_none());
+    }
+
+    #[test]
+    fn reduced_type_information_has_the_wanted_names_at_their_ids() {
+        let btf = Btf::parse(pair()).expect("type information");
+        let wanted = [
+            (kind::TYPEDEF, "pair".to_owned()),
+            (kind::FUNC, "my_pair".to_owned()),
+        ];
+        let reduced = Btf::parse(btf.names_only(&wanted)).expect("type information");
+        assert_eq!(reduced.named("pair"), [3]);
+        assert_eq!(reduced.named("my_pair"), [0_u32; 0], "it is no function");
+        assert_eq!(reduced.get(3).map(|one| one.kind), Some(kind::TYPEDEF));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_types_or_an_error(
+            types in prop::collection::vec(any::<u32>(), 0..40),
+            strings in prop::collection::vec(any::<u8>(), 0..40),
+            cut in 0usize..64,
+        ) {
+            let mut bytes = blob(&types, &strings);
+            bytes.truncate(bytes.len() - cut.min(bytes.len()));
+            if let Ok(btf) = Btf::parse(bytes) {
+                for id in 0..8 {
+                    if let Some(found) = btf.get(id) {
+                        let _ = (found.members().count(), found.enumerators().count(), found.array_length());
+                        let _ = (found.parameter(1), btf.string(found.word));
+                    }
+                }
+                btf.names_only(&[(kind::FWD, String::new())]);
+            }
+        }
+    }
+}

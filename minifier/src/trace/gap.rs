@@ -1,0 +1,108 @@
+//! [`Gap`]: why a trace may lack something, and what can be done about it.
+
+use bytesize::ByteSize;
+
+/// A reason. As text, a sentence for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Gap {
+    /// The ring buffer had no room for records.
+    #[error(
+        "{lost} records of {hook} were lost because the buffer was full; trace with a larger one"
+    )]
+    BufferFull {
+        /// Tracepoint.
+        hook: String,
+        /// How many.
+        lost: u64,
+    },
+    /// The kernel did not run a program for events.
+    #[error(
+        "up to {skipped} events of {hook} were lost because the kernel was busy with others; trace on a host with \
+         less load"
+    )]
+    Busy {
+        /// Tracepoint.
+        hook: String,
+        /// How many at most.
+        skipped: u64,
+    },
+    /// The budget for the trace is used up.
+    #[error(
+        "{} for the trace were not enough: {left_out} records of what the container did were left out", memory(*bytes)
+    )]
+    Memory {
+        /// The budget.
+        bytes: u64,
+        /// How many records did not fit.
+        left_out: u64,
+    },
+    /// Paths could not be read from the container's memory.
+    #[error("{0} paths given to system calls could not be read")]
+    PathsLost(u64),
+    /// Directories could not be followed up to the root.
+    #[error("{0} files could not be followed up to the root directory")]
+    WalksLost(u64),
+    /// Calls of another architecture's table.
+    #[error("{0} system calls of 32-bit programs were not looked at")]
+    Foreign(u64),
+    /// Requests of io_uring whose path could not be read.
+    #[error("{0} io_uring requests with a path could not be read")]
+    UringLost(u64),
+    /// The kernel does not show requests of io_uring.
+    #[error("the container uses io_uring, whose requests cannot be traced on this kernel")]
+    UringUnseen,
+    /// Records of the kernel side made no sense.
+    #[error("{0} records could not be understood")]
+    Undecodable(u64),
+    /// Nothing was recorded at all.
+    #[error("the container was never seen to execute anything")]
+    NeverSeen,
+    /// A process that was not the container's was recorded in its place.
+    #[error("a control group that has the container's name and is not its own was taken for it")]
+    OtherGroup,
+    /// Processes may have been the container's or not.
+    #[error(
+        "{0} processes were left out that run in another control group of the container's name, and the container ended \
+         before it could be asked which is its own"
+    )]
+    Namesakes(u64),
+}
+
+impl Gap {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::BufferFull { .. } => "a larger --trace-buffer loses less",
+            Self::Busy { .. } => "trace on a host with less load",
+            Self::Memory { .. } => {
+                "a larger --trace-memory keeps more; a workload that makes up paths without end fills any"
+            }
+            Self::PathsLost(_) => {
+                "trace once more: the paths were not in memory when they were to be read"
+            }
+            Self::WalksLost(_) => {
+                "keep what lies below more than 100 directories with --include-path"
+            }
+            Self::Foreign(_) => {
+                "programs that make 32-bit calls (int 0x80, ia32, x32) cannot be traced: keep what they need with \
+                 --include-path"
+            }
+            Self::UringLost(_) | Self::UringUnseen => {
+                "run the workload without io_uring, or trace on another kernel (docs/kernels.md)"
+            }
+            Self::Undecodable(_) => {
+                "the eBPF object is not of this version of minifier: install it again"
+            }
+            Self::NeverSeen => {
+                "the engine must run containers under this host's kernel, in control groups named after their ids"
+            }
+            Self::OtherGroup | Self::Namesakes(_) => {
+                "find out who makes control groups of that name on this host, and build again"
+            }
+        }
+    }
+}
+
+fn memory(bytes: u64) -> impl std::fmt::Display {
+    ByteSize::b(bytes).display().iec()
+}

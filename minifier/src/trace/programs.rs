@@ -1,0 +1,140 @@
+//! The programs of the eBPF object: their names, and what each is attached to.
+
+use std::collections::BTreeMap;
+
+use aya::programs::{BtfTracePoint, FEntry, Lsm, Program, ProgramError};
+use aya::{Btf, Ebpf};
+use minifier_common::record::hook;
+
+use super::layout::HOOKS;
+
+/// A program and its copies, in the order in which they are attached.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    /// What they are attached to.
+    pub(super) place: Place,
+    /// Index of their counters.
+    pub(super) counter: u32,
+    /// Names of the programs.
+    pub(super) names: &'static [&'static str],
+}
+
+/// Where a program is attached.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// A tracepoint, by its type.
+    Tracepoint(&'static str),
+    /// The entry of a function.
+    Function(&'static str),
+    /// A hook of the security module.
+    Security(&'static str),
+}
+
+/// Programs without which nothing can be traced.
+pub(super) const REQUIRED: [Group; 4] = [
+    Group {
+        place: Place::Tracepoint(HOOKS[0]),
+        counter: hook::SYS_EXIT,
+        names: &["sys_exit", "sys_exit_2", "sys_exit_3", "sys_exit_4"],
+    },
+    Group {
+        place: Place::Tracepoint(HOOKS[1]),
+        counter: hook::FORK,
+        names: &["sched_process_fork", "sched_process_fork_2"],
+    },
+    Group {
+        place: Place::Tracepoint(HOOKS[2]),
+        counter: hook::EXEC,
+        names: &["sched_process_exec", "sched_process_exec_2"],
+    },
+    Group {
+        place: Place::Tracepoint(HOOKS[3]),
+        counter: hook::EXIT,
+        names: &["sched_process_exit", "sched_process_exit_2"],
+    },
+];
+
+/// The programs at whichever of io_uring's tracepoints there is.
+pub(super) const fn uring(tracepoint: &'static str) -> Group {
+    Group {
+        place: Place::Tracepoint(tracepoint),
+        counter: hook::URING,
+        names: &["io_uring_submit_req", "io_uring_submit_req_2"],
+    }
+}
+
+/// The second source, where programs can be attached to functions.
+pub(super) const FUNCTION: Group = Group {
+    place: Place::Function("security_file_open"),
+    counter: hook::OPENED,
+    names: &[
+        "security_file_open",
+        "security_file_open_2",
+        "security_file_open_3",
+        "security_file_open_4",
+    ],
+};
+
+/// The same as a security module.
+pub(super) const SECURITY: Group = Group {
+    place: Place::Security("file_open"),
+    counter: hook::OPENED,
+    names: &["file_open", "file_open_2", "file_open_3", "file_open_4"],
+};
+
+/// Names of all programs that a trace may have in the kernel, which cuts names at 15 bytes.
+pub fn program_names() -> impl Iterator<Item = &'static str> {
+    let groups = REQUIRED.into_iter().chain([uring(""), FUNCTION, SECURITY]);
+    groups.flat_map(|group| group.names.iter().copied())
+}
+
+/// What became of each program that was to be loaded.
+pub(super) type Loaded = BTreeMap<&'static str, Result<(), ProgramError>>;
+
+/// Loads the first `copies` programs of each group. They are independent of one another, and the verifier takes most of
+/// the time of attaching: each has a thread.
+pub(super) fn load(
+    ebpf: &mut Ebpf,
+    groups: &[Group],
+    copies: impl Fn(u32) -> usize,
+    btf: &Btf,
+) -> Loaded {
+    let mut wanted = BTreeMap::new();
+    for group in groups {
+        let names = group.names.iter().take(copies(group.counter));
+        wanted.extend(names.map(|&name| (name, group.place)));
+    }
+    std::thread::scope(|scope| {
+        let mut loading = Vec::new();
+        for (name, program) in ebpf.programs_mut() {
+            if let Some((&name, &place)) = wanted.get_key_value(name) {
+                loading.push((name, scope.spawn(move || place.load(program, btf))));
+            }
+        }
+        let loaded = loading.into_iter().map(|(name, thread)| {
+            let result = thread.join();
+            (
+                name,
+                result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            )
+        });
+        loaded.collect()
+    })
+}
+
+impl Place {
+    /// The function's or tracepoint's name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Tracepoint(name) | Self::Function(name) | Self::Security(name) => name,
+        }
+    }
+
+    fn load(self, program: &mut Program, btf: &Btf) -> Result<(), ProgramError> {
+        match self {
+            Self::Tracepoint(name) => <&mut BtfTracePoint>::try_from(program)?.load(name, btf),
+            Self::Function(name) => <&mut FEntry>::try_from(program)?.load(name, btf),
+            Self::Security(name) => <&mut Lsm>::try_from(program)?.load(name, btf),
+        }
+    }
+}

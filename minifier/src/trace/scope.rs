@@ -1,0 +1,235 @@
+//! Which tasks are the container's, as the kernel side asks it: by its control groups once they are known, by their name
+//! before that.
+//!
+//! Source: cgroups(7), proc_pid_cgroup(5), proc_pid_mountinfo(5).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use aya::Ebpf;
+use aya::maps::{HashMap, MapData, MapError};
+use minifier_common::record::{Group, LEAF_MAX};
+
+use super::TraceError;
+use super::load::map;
+
+/// How runtimes name the control group of a container, around its id: cgroupfs (Docker, runc), then systemd's scopes
+/// of Docker, Podman, CRI-O and containerd, then Podman's and CRI-O's with cgroupfs.
+const LEAVES: [(&str, &str); 7] = [
+    ("", ""),
+    ("docker-", ".scope"),
+    ("libpod-", ".scope"),
+    ("crio-", ".scope"),
+    ("cri-containerd-", ".scope"),
+    ("libpod-", ""),
+    ("crio-", ""),
+];
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Scope {
+    leaves: HashMap<MapData, [u8; LEAF_MAX], u32>,
+    /// [`Group`]s in their order of members.
+    groups: HashMap<MapData, [u64; 2], u32>,
+    /// What the container's control group may be called.
+    names: Vec<String>,
+}
+
+/// Whether the kernel side took the right control group for the container's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guess {
+    /// It did, or was told before it took any.
+    Right,
+    /// It took another one, which has the same name.
+    Wrong,
+    /// Nobody knows: the container's process was never seen from here.
+    Unknown,
+}
+
+impl Scope {
+    /// Takes its maps out of the object.
+    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, TraceError> {
+        Ok(Self {
+            leaves: map(ebpf, "LEAVES")?,
+            groups: map(ebpf, "GROUPS")?,
+            names: Vec::new(),
+        })
+    }
+
+    /// The container with that id is the one.
+    pub(super) fn name(&mut self, container: &str) -> Result<(), TraceError> {
+        for (before, after) in LEAVES {
+            let name = [before, container, after].concat();
+            let mut key = [0; LEAF_MAX];
+            // The last byte stays: the kernel compares names with their NUL.
+            match key[..LEAF_MAX - 1].get_mut(..name.len()) {
+                Some(start) if !container.is_empty() => start.copy_from_slice(name.as_bytes()),
+                _ => return Err(TraceError::ContainerId(container.to_owned())),
+            }
+            self.leaves.insert(key, 1, 0).map_err(failed("LEAVES"))?;
+            self.names.push(name);
+        }
+        Ok(())
+    }
+
+    /// `process` is in the container's control groups: from now on these alone count, and no names.
+    pub(super) fn know(&mut self, process: u32) -> Result<Guess, TraceError> {
+        let groups = groups_of(process, &self.names);
+        if groups.is_empty() {
+            return Ok(Guess::Unknown);
+        }
+        // First those, then that they are known: in between, names count as well.
+        for group in &groups {
+            self.insert(*group)?;
+        }
+        self.insert(Group::KNOWN)?;
+        let known = [[Group::KNOWN].as_slice(), &groups].concat();
+        let taken: Result<Vec<[u64; 2]>, MapError> = self.groups.keys().collect();
+        let mut right = true;
+        for key in taken.map_err(failed("GROUPS"))? {
+            if !known.iter().any(|group| key_of(*group) == key) {
+                right = false;
+                self.groups.remove(&key).map_err(failed("GROUPS"))?;
+            }
+        }
+        Ok(if right { Guess::Right } else { Guess::Wrong })
+    }
+
+    fn insert(&mut self, group: Group) -> Result<(), TraceError> {
+        self.groups
+            .insert(key_of(group), 1, 0)
+            .map_err(failed("GROUPS"))
+    }
+}
+
+fn key_of(group: Group) -> [u64; 2] {
+    [group.inode, group.hierarchy]
+}
+
+fn failed(map: &'static str) -> impl Fn(MapError) -> TraceError {
+    move |source| TraceError::Map {
+        map,
+        source: Box::new(source),
+    }
+}
+
+/// The control groups that a process is in, or below, and that have one of these names: not every hierarchy has one for
+/// each container. None if they cannot be found from here, as inside a control group namespace.
+fn groups_of(process: u32, names: &[String]) -> Vec<Group> {
+    let read = |path: String| fs::read_to_string(path).unwrap_or_default();
+    let mounts = read("/proc/self/mountinfo".to_owned());
+    let lines = read(format!("/proc/{process}/cgroup"));
+    let inode = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.ino());
+    let groups = lines
+        .lines()
+        .filter_map(|line| group(line, names, &mounts, inode));
+    groups.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The group of one of these names in a line of a process's list: `4:memory:/docker/id`, `0::/docker/id/init`.
+fn group(
+    line: &str,
+    names: &[String],
+    mounts: &str,
+    inode: impl Fn(&Path) -> Option<u64>,
+) -> Option<Group> {
+    let mut fields = line.splitn(3, ':');
+    let hierarchy = fields.next()?.parse().ok()?;
+    let controllers = fields.next()?;
+    let below = fields.next()?.strip_prefix('/')?;
+    let mut above = Path::new(below).ancestors();
+    let below = above.find(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| names.iter().any(|one| one == name))
+    })?;
+    // Outside of our own namespace of control groups.
+    if below.starts_with("..") {
+        return None;
+    }
+    let mount = mounts
+        .lines()
+        .find_map(|line| mount_point(line, hierarchy, controllers))?;
+    Some(Group {
+        inode: inode(&Path::new(mount).join(below))?,
+        hierarchy,
+    })
+}
+
+/// The mount point in a line of mountinfo if it shows that hierarchy from its root.
+fn mount_point<'a>(line: &'a str, hierarchy: u64, controllers: &str) -> Option<&'a str> {
+    let (mount, file_system) = line.split_once(" - ")?;
+    let mut fields = mount.split(' ').skip(3);
+    let (root, point) = (fields.next()?, fields.next()?);
+    let mut fields = file_system.split(' ');
+    let (kind, options) = (fields.next()?, fields.nth(1)?);
+    let shows = match hierarchy {
+        0 => kind == "cgroup2",
+        _ => {
+            let mut wanted = controllers.split(',');
+            kind == "cgroup" && wanted.all(|one| options.split(',').any(|option| option == one))
+        }
+    };
+    (root == "/" && shows).then_some(point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+        30 23 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755\n\
+        31 30 0:27 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n\
+        32 30 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
+        33 30 0:29 /part /mnt/part rw - cgroup2 cgroup2 rw\n\
+        34 30 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
+        35 30 0:30 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n";
+
+    fn found(line: &str) -> Option<(String, u64)> {
+        let path = std::cell::RefCell::new(String::new());
+        let names = ["id".to_owned(), "docker-id.scope".to_owned()];
+        let group = group(line, &names, MOUNTS, |at| {
+            *path.borrow_mut() = at.display().to_string();
+            Some(7)
+        })?;
+        assert_eq!(group.inode, 7);
+        Some((path.into_inner(), group.hierarchy))
+    }
+
+    #[test]
+    fn a_group_is_found_in_each_kind_of_hierarchy() {
+        for (line, path, hierarchy) in [
+            ("0::/docker/id", "/sys/fs/cgroup/unified/docker/id", 0),
+            ("4:memory:/id", "/sys/fs/cgroup/memory/id", 4),
+            (
+                "2:cpu,cpuacct:/a/id/init",
+                "/sys/fs/cgroup/cpu,cpuacct/a/id",
+                2,
+            ),
+            (
+                "0::/system.slice/docker-id.scope",
+                "/sys/fs/cgroup/unified/system.slice/docker-id.scope",
+                0,
+            ),
+            ("1:name=systemd:/id", "/sys/fs/cgroup/systemd/id", 1),
+        ] {
+            assert_eq!(found(line), Some((path.to_owned(), hierarchy)), "{line}");
+        }
+    }
+
+    #[test]
+    fn groups_of_other_names_and_outside_are_not_the_containers() {
+        for line in [
+            "0::/",
+            "0::/other",
+            "0::/../id",
+            "9:pids:/id",
+            "",
+            "x:memory:/id",
+            "4:memory",
+        ] {
+            assert_eq!(found(line), None, "{line}");
+        }
+    }
+}
