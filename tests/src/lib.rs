@@ -4,12 +4,14 @@
 //!   gives comparable [`Answers`];
 //! - [`Minifier`] is the program under test, built once and run with a folder of its own for
 //!   temporary files;
+//! - [`action`] is the action for GitHub;
 //! - [`tracing`] traces containers;
 //! - [`registry`] starts registries;
 //! - [`browser`] is a headless Chromium;
 //! - [`xray_sample`] is an analysis for renderers;
 //! - [`Before`] is taken before a run and tells afterwards what it left behind.
 
+pub mod action;
 mod answers;
 pub mod browser;
 mod checks;

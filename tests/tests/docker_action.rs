@@ -3,72 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use minifier_tests::action::Action;
 use minifier_tests::{Minifier, fixture};
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn action() -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../action.yml");
-    let text = fs::read_to_string(file).expect("the action is there");
-    serde_saphyr::from_str(&text).expect("it is YAML")
-}
-
-/// `value` with `${{ inputs.NAME }}` and `${{ github.action_path }}` replaced, which is all that the action uses in
-/// the environment of its scripts.
-fn expand(value: &str, inputs: &BTreeMap<&str, &str>, action: &Value) -> String {
-    let Some(name) = value
-        .strip_prefix("${{ ")
-        .and_then(|v| v.strip_suffix(" }}"))
-    else {
-        return value.to_owned();
-    };
-    if name == "github.action_path" {
-        return concat!(env!("CARGO_MANIFEST_DIR"), "/..").to_owned();
-    }
-    let name = name.strip_prefix("inputs.").expect("an input");
-    let default = action["inputs"][name]["default"].as_str();
-    inputs
-        .get(name)
-        .copied()
-        .or(default)
-        .unwrap_or_else(|| panic!("the input {name} has a value"))
-        .to_owned()
-}
-
 /// Runs the script of the step `name`; gives its exit code.
 fn run(name: &str, folder: &Path, inputs: &BTreeMap<&str, &str>) -> i32 {
-    let action = action();
-    let steps = action["runs"]["steps"].as_array().expect("steps");
-    let step = steps
-        .iter()
-        .find(|step| step["name"] == name)
-        .expect("the step is there");
+    let action = Action::read(|text| serde_saphyr::from_str(text).expect("it is YAML"));
     let minifier = Minifier::find().expect("the program is there");
     let program = minifier.command(folder).get_program().to_owned();
-    let programs = Path::new(&program).parent().expect("a folder").to_owned();
-    let path = format!(
-        "{}:{}",
-        programs.display(),
-        std::env::var("PATH").unwrap_or_default()
-    );
-    let mut command = Command::new("bash");
-    command
-        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c"])
-        .arg(step["run"].as_str().expect("a script"))
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .env("PATH", path);
-    for file in ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_PATH"] {
-        command.env(file, folder.join(file));
-    }
-    for (name, value) in step["env"].as_object().expect("an environment") {
-        let value = value.as_str().expect("text");
-        command.env(name, expand(value, inputs, &action));
-    }
-    let status = command.status().expect("bash runs");
-    status.code().expect("no signal")
+    let programs = Path::new(&program).parent().expect("a folder");
+    let status = action.step(name, folder, programs, inputs).status();
+    status.expect("bash runs").code().expect("no signal")
 }
 
 #[test]

@@ -7,6 +7,7 @@ use clap::Args;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
+use crate::report::{plain, plain_json};
 use crate::runtime::OciRuntime;
 use crate::trace::features::{self, Check, Status};
 use crate::transport::Daemon;
@@ -44,7 +45,7 @@ pub(super) async fn exec(args: &DoctorArgs, printer: &Printer) -> Result<Exit, C
     checks.extend(engines);
     let text = if args.json {
         let json = serde_json::json!({ "schema_version": 1, "checks": checks });
-        format!("{json:#}\n")
+        plain_json(format!("{json:#}\n"))
     } else {
         render(&checks)
     };
@@ -110,9 +111,11 @@ fn render(checks: &[Check]) -> String {
         };
         out.push_str(&format!(
             "{mark:<8} {:<width$}  {}\n",
-            check.name, check.detail
+            check.name,
+            plain(&check.detail)
         ));
         if let Some(hint) = &check.hint {
+            let hint = plain(hint);
             out.push_str(&format!("{:<8} {:<width$}  hint: {hint}\n", "", ""));
         }
     }

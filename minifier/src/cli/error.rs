@@ -1,7 +1,5 @@
 //! [`CliError`]: what went wrong, as the person at the terminal sees it: an exit code, a chain of causes, a hint.
 
-use std::fmt;
-
 use super::exit::Exit;
 
 /// An error with the exit code it ends the program with.
@@ -47,24 +45,23 @@ impl CliError {
     }
 }
 
-impl fmt::Display for CliError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.source)?;
+impl CliError {
+    /// The error with its causes, the hint and what was written before, each a message of its own.
+    pub(super) fn messages(&self) -> impl Iterator<Item = String> {
+        let mut message = format!("error: {}", self.source);
         let mut told = self.source.to_string();
         for cause in self.source.chain().skip(1).map(ToString::to_string) {
             // Most errors of the library end with what their cause says.
             if !told.ends_with(&cause) {
-                write!(f, ": {cause}")?;
+                message.push_str(&format!(": {cause}"));
                 told = cause;
             }
         }
-        if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
-        }
-        match self.written_before() {
-            Some(written) => write!(f, "\nnote: {written}"),
-            None => Ok(()),
-        }
+        let hint = self.hint.as_ref().map(|hint| format!("hint: {hint}"));
+        let written = self
+            .written_before()
+            .map(|written| format!("note: {written}"));
+        [Some(message), hint, written].into_iter().flatten()
     }
 }
 
@@ -81,14 +78,15 @@ mod tests {
     #[test]
     fn what_was_written_before_is_told() {
         let error = CliError::new(Exit::OutputFailed, anyhow::anyhow!("push x"));
-        assert_eq!(error.to_string(), "error: push x");
+        assert!(error.messages().eq(["error: push x"]));
         let error = CliError {
             written: vec!["oci:a".into(), "docker-archive:b".into()],
             ..error.hint("try again")
         };
-        assert_eq!(
-            error.to_string(),
-            "error: push x\nhint: try again\nnote: written before that: oci:a, docker-archive:b"
-        );
+        assert!(error.messages().eq([
+            "error: push x",
+            "hint: try again",
+            "note: written before that: oci:a, docker-archive:b"
+        ]));
     }
 }

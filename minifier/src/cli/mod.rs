@@ -13,7 +13,6 @@ mod storage;
 mod validate;
 mod xray;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcom
 use tracing_subscriber::EnvFilter;
 
 use exit::Exit;
-use printer::Printer;
+use printer::{LogWriter, Printer};
 use signals::Signals;
 
 /// How long background work may take to notice that the program ends.
@@ -77,7 +76,7 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(e) => {
-            printer.stderr(format_args!("error: start the asynchronous runtime: {e}"));
+            printer.message(format_args!("error: start the asynchronous runtime: {e}"));
             return Exit::Failure.into();
         }
     };
@@ -91,7 +90,7 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(e) => {
-            printer.stderr(format_args!("error: listen for signals: {e}"));
+            printer.message(format_args!("error: listen for signals: {e}"));
             return Exit::Failure;
         }
     };
@@ -116,13 +115,13 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
             };
             let written = result.err().and_then(|error| error.written_before());
             let written = written.as_deref().unwrap_or("nothing was written");
-            printer.stderr(format_args!(
+            printer.message(format_args!(
                 "error: {name}; {written}, nothing is left behind"
             ));
             exit
         }
         (Err(error), None) => {
-            printer.stderr(&error);
+            printer.error(&error);
             error.exit
         }
     }
@@ -134,8 +133,9 @@ fn log(verbose: u8) {
     let filter = EnvFilter::try_from_env("MINIFIER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_writer(|| LogWriter)
+        // Sequences of ours could not be told from those of an image.
+        .with_ansi(false)
         .with_target(false)
         .init();
 }

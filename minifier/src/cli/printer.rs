@@ -1,11 +1,20 @@
 //! [`Printer`]: the one place that decides what reaches the terminal. Results go to stdout, everything else to
 //! stderr; progress appears only where stderr is a terminal and `--quiet` is not given.
+//!
+//! Nearly every text holds words of somebody else: an image, a registry, a container. So nothing leaves this place that
+//! a terminal or a runner of CI jobs acts on, and no line on stderr begins with such words.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::error::CliError;
+use crate::report::{for_log, plain};
+
+/// What the further lines of a message begin with.
+const CONTINUED: &str = "  | ";
 
 /// Where messages go.
 #[derive(Debug, Clone)]
@@ -41,6 +50,7 @@ impl Printer {
 
     /// The result, on stdout. A reader that has gone away is no error.
     pub(super) fn result(&self, text: &str) -> io::Result<()> {
+        let text = for_log(text);
         self.bars.suspend(|| {
             let mut out = io::stdout().lock();
             match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -53,24 +63,63 @@ impl Printer {
     /// A note on stderr, unless `--quiet`.
     pub(super) fn note(&self, text: impl Display) {
         if !self.quiet {
-            self.stderr(text);
+            self.message(text);
         }
     }
 
     /// A warning on stderr, always.
     pub(super) fn warning(&self, message: impl Display, hint: Option<&str>) {
-        self.stderr(format_args!("warning: {message}"));
+        self.message(format_args!("warning: {message}"));
         if let Some(hint) = hint {
-            self.stderr(format_args!("hint: {hint}"));
+            self.message(format_args!("hint: {hint}"));
         }
     }
 
-    /// One line on stderr, always.
-    pub(super) fn stderr(&self, text: impl Display) {
+    /// Why the program ends, on stderr, always.
+    pub(super) fn error(&self, error: &CliError) {
+        for message in error.messages() {
+            self.message(message);
+        }
+    }
+
+    /// A message on stderr, always. It begins with a word of this program.
+    pub(super) fn message(&self, text: impl Display) {
+        let text = message(&text.to_string());
         self.bars.suspend(|| {
             // Nothing is left to tell anybody when stderr itself is gone.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let _ = io::stderr().lock().write_all(text.as_bytes());
         });
+    }
+}
+
+/// A message as it is printed, with the end of its last line.
+pub(super) fn message(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len() + 1);
+    for (number, line) in text.lines().enumerate() {
+        if number > 0 && !line.starts_with(CONTINUED) {
+            lines.push_str(CONTINUED);
+        }
+        lines.push_str(line);
+        lines.push('\n');
+    }
+    for_log(&lines).into_owned()
+}
+
+/// Where the log of this program goes: stderr, one line for each event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogWriter;
+
+impl Write for LogWriter {
+    /// Takes a whole event, as `tracing_subscriber` gives it.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = format!("{}\n", plain(text.trim_end_matches('\n')));
+        io::stderr().lock().write_all(for_log(&line).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
     }
 }
 
@@ -83,12 +132,34 @@ pub(super) struct Stage {
 impl Stage {
     /// Shows what the stage is at.
     pub(super) fn at(&self, message: impl Into<String>) {
-        self.bar.set_message(message.into());
+        self.bar.set_message(plain(&message.into()).into_owned());
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_a_message_begins_with_its_text() {
+        let text =
+            "error: start the container: \"a\u{202e}b\"\n::error::x\r\n  | last words\n\u{1b}[2J";
+        assert_eq!(
+            message(text),
+            "error: start the container: \"a\\u{202e}b\"\n  | ::error::x\n  | last words\n  | \\x1b[2J\n"
+        );
+    }
+
+    #[test]
+    fn an_event_of_the_log_is_one_line() {
+        let mut writer = LogWriter;
+        let event = b"INFO a\n::error::b\n";
+        assert_eq!(writer.write(event).unwrap(), event.len());
     }
 }

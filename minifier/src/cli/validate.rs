@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::printer::Printer;
 use super::storage::{ReadArgs, control};
 use crate::image::Platform;
+use crate::report::{plain, plain_json};
 use crate::transport::{Location, Validation, validate};
 
 /// Check an image against itself: every digest, diff ID and size
@@ -70,7 +71,7 @@ pub(super) async fn exec(
                 "layers": validation.layers,
                 "mismatches": validation.mismatches,
             });
-            format!("{json:#}\n")
+            plain_json(format!("{json:#}\n"))
         }
     };
     printer
@@ -89,7 +90,7 @@ fn text(validation: &Validation) -> String {
         (mismatches, _) => {
             let mut text = format!("bad: {} mismatches\n", mismatches.len());
             for mismatch in mismatches {
-                text.push_str(&format!("  {mismatch}\n"));
+                text.push_str(&format!("  {}\n", plain(&mismatch.to_string())));
             }
             text
         }

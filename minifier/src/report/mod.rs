@@ -1,6 +1,7 @@
 //! What a person or a program reads afterwards: the data model, JSON, the terminal summary. Sees data types only.
 
 mod model;
+mod plain;
 mod summary;
 pub mod xray;
 
@@ -8,4 +9,5 @@ pub use model::{
     Dropped, ImageReport, KeptPath, LayerReport, OutputReport, Packages, Report, ResultReport,
     SCHEMA_VERSION, Stage, Timing, TraceReport,
 };
+pub(crate) use plain::{for_log, plain, plain_json};
 pub use summary::summary;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Report, Stage};
+use super::{Report, Stage, plain};
 use crate::xray::size;
 
 /// How many packages are named before the rest is only counted.
@@ -21,7 +21,7 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
         .map(|layer| layer.files)
         .sum::<u64>();
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(out, "{name:<10} {value}");
+        let _ = writeln!(out, "{name:<10} {}", plain(&value));
     };
     line(
         "image",

@@ -7,14 +7,13 @@ use anyhow::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::files::write_whole;
-use crate::report::Report;
+use crate::report::{Report, plain_json};
 
 pub(super) fn json(report: &Report) -> Result<String, CliError> {
-    let mut text = serde_json::to_string_pretty(report)
+    let text = serde_json::to_string_pretty(report)
         .context("write the report as JSON")
         .map_err(CliError::from)?;
-    text.push('\n');
-    Ok(text)
+    Ok(plain_json(text + "\n"))
 }
 
 pub(super) fn write_report(report: &Report, file: &Path) -> Result<(), CliError> {

@@ -268,6 +268,6 @@ fn show(printer: &Printer, lines: &[crate::runtime::LogLine]) {
             LogStream::Stdout => "out",
             LogStream::Stderr => "err",
         };
-        printer.stderr(format_args!("{stream} | {}", line.text));
+        printer.message(format_args!("{stream} | {}", line.text));
     }
 }

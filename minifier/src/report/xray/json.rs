@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::report::plain_json;
 use crate::xray::model::{Comparison, Xray};
 
 /// An analysis as one JSON object in one line: the tree of a large image would be twice as long with indentation.
@@ -50,5 +51,5 @@ fn ended(text: serde_json::Result<String>) -> String {
     let mut text =
         text.unwrap_or_else(|e| unreachable!("data of strings, numbers and lists serializes: {e}"));
     text.push('\n');
-    text
+    plain_json(text)
 }

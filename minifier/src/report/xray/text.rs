@@ -1,10 +1,11 @@
-//! What the renderers for people share: sizes and shares as text, and text that cannot move a cursor.
+//! What the renderers for people share: sizes and shares as text, text that is cut and wrapped.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
+pub(crate) use crate::report::plain::{plain, plain_lines};
 pub(crate) use crate::xray::size;
 
 /// A difference of sizes with its sign: `-193.3 MB`.
@@ -34,36 +35,6 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     } else {
         format!("{number} {noun}s")
     }
-}
-
-/// `text` on one line, without anything that a terminal acts on or that changes the direction of writing: such
-/// characters are written `\xNN` or `\u{NNNN}`.
-pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if !is_unsafe(c) {
-            out.push(c);
-        } else if (c as u32) < 0x100 {
-            out.push_str(&format!("\\x{:02x}", c as u32));
-        } else {
-            out.push_str(&format!("\\u{{{:x}}}", c as u32));
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Like [`plain`] for text of several lines, which stay lines.
-pub(crate) fn plain_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    text.lines().map(plain)
-}
-
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
 }
 
 /// A path cut in its middle to `width` columns. Its last component stays whole if it fits: it is what people look for.
@@ -151,15 +122,6 @@ pub(crate) fn short_digest(digest: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_a_terminal_acts_on_is_left() {
-        assert_eq!(
-            plain("a\u{1b}[31m\r\nb\u{9b}\u{202e}c"),
-            "a\\x1b[31m\\x0d\\x0ab\\x9b\\u{202e}c"
-        );
-        assert!(matches!(plain("日本 é"), Cow::Borrowed(_)));
-    }
 
     #[test]
     fn long_paths_keep_their_end() {

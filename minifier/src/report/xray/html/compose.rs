@@ -8,6 +8,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::data::{ComparisonData, PageData};
+use crate::report::plain::{escape_json, is_unsafe};
 use crate::xray::model::{Comparison, Xray};
 
 const PAGE: &str = include_str!("page.html");
@@ -102,20 +103,12 @@ impl Write for Island<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Whole strings and single characters of ASCII are written, never a part of a character.
         let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
-        // The two separators of lines begin with this byte.
-        if !bytes.iter().any(|b| matches!(b, b'<' | b'>' | b'&' | 0xe2)) {
-            self.0.push_str(text);
-            return Ok(bytes.len());
-        }
         for c in text.chars() {
             // These only occur inside of strings.
-            match c {
-                '<' => self.0.push_str("\\u003c"),
-                '>' => self.0.push_str("\\u003e"),
-                '&' => self.0.push_str("\\u0026"),
-                '\u{2028}' => self.0.push_str("\\u2028"),
-                '\u{2029}' => self.0.push_str("\\u2029"),
-                c => self.0.push(c),
+            if matches!(c, '<' | '>' | '&') || is_unsafe(c) {
+                escape_json(self.0, c);
+            } else {
+                self.0.push(c);
             }
         }
         Ok(bytes.len())

@@ -13,12 +13,27 @@ pub(super) fn text(text: &str) -> String {
             | '!' | '@' | '$' => {
                 out.push_str(&format!("&#{};", c as u32));
             }
-            // So that no address becomes a link.
-            ':' if out.ends_with("http") || out.ends_with("https") => out.push_str("&#58;"),
+            // So that no address becomes a link, whatever comes after it.
+            ':' if ends_with_word(&out, &SCHEMES) => out.push_str("&#58;"),
+            // So that no line is a command to a runner, where somebody prints the summary.
+            ':' if out.trim().is_empty() => out.push_str("&#58;"),
+            '.' if ends_with_word(&out, &["www"]) => out.push_str("&#46;"),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Schemes of addresses that GitHub's Markdown makes links of by itself.
+const SCHEMES: [&str; 5] = ["http", "https", "ftp", "mailto", "xmpp"];
+
+fn ends_with_word(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| {
+        let start = text.len().checked_sub(word.len());
+        start
+            .and_then(|start| text.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(word))
+    })
 }
 
 /// `text` as it is, in the type of code. An element, since a code span cannot hold a `|` in a table.
@@ -52,6 +67,10 @@ mod tests {
     fn markup_is_text() {
         assert_eq!(text("a|<b>&\n"), "a&#124;&#60;b&#62;&#38;&#92;x0a");
         assert_eq!(text("https://x"), "https&#58;//x");
+        assert_eq!(text("a FTP://x"), "a FTP&#58;//x");
+        assert_eq!(text("WWW.x.org"), "WWW&#46;x.org");
+        assert_eq!(text("sha256:0"), "sha256:0");
+        assert_eq!(text(" ::error::x"), " &#58;:error::x");
     }
 
     #[test]
