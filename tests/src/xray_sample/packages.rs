@@ -46,127 +46,125 @@ pub(super) fn package(
 
 pub(super) fn packages() -> Packages {
     use PackageKind as K;
-    let mut packages = vec![
-        package(
-            K::Deb,
-            "pkg:deb/debian/gcc-12@12.2.0-14?arch=amd64",
-            "gcc-12",
-            "12.2.0-14",
-            Some("GPL-3.0-or-later WITH GCC-exception-3.1"),
-            71_000_000,
-        ),
-        package(
-            K::Deb,
-            "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64",
-            "libc6",
-            "2.36-9+deb12u10",
-            None,
-            12_900_000,
-        ),
-        package(
-            K::Apk,
-            "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64",
-            "musl",
-            "1.2.5-r0",
-            Some("MIT"),
-            650_000,
-        ),
-        package(
-            K::Rpm,
-            "pkg:rpm/fedora/zlib-ng@2.1.6-2.fc40?arch=x86_64",
-            "zlib-ng",
-            "2.1.6-2.fc40",
-            Some("Zlib AND LicenseRef-Fedora-Public-Domain"),
-            190_000,
-        ),
-        package(
-            K::Python,
-            "pkg:pypi/gunicorn@22.0.0",
-            "gunicorn",
-            "22.0.0",
-            Some("MIT License"),
-            420_000,
-        ),
-        package(
-            K::Python,
-            "pkg:pypi/requests@2.32.3",
-            "requests",
-            "2.32.3",
-            Some("Apache-2.0"),
-            610_000,
-        ),
-        package(
-            K::Python,
-            "pkg:pypi/requests@2.32.3",
-            "requests",
-            "2.32.3",
-            Some("Apache-2.0"),
-            610_000,
-        ),
-        package(
-            K::Npm,
-            "pkg:npm/%40scope/name@1.0.0",
-            "@scope/name",
-            "1.0.0",
-            Some("(MIT OR Apache-2.0)"),
-            90_000,
-        ),
-        package(
-            K::Npm,
-            "pkg:npm/eslint@9.1.0",
-            "eslint",
-            "9.1.0",
-            Some("SEE LICENSE IN LICENCE.txt"),
-            3_100_000,
-        ),
-        package(K::Npm, "pkg:npm/evil@1", HOSTILE, "", Some(HOSTILE), 10),
-        package(
-            K::Gem,
-            "pkg:gem/rack@3.1.0",
-            "rack",
-            "3.1.0",
-            Some("MIT"),
-            500_000,
-        ),
-        package(
-            K::Java,
-            "pkg:maven/org.slf4j/slf4j-api@2.0.13",
-            "org.slf4j:slf4j-api",
-            "2.0.13",
-            Some("GPL-2.0+ AND BSD"),
-            63_000,
-        ),
-        package(
-            K::Go,
-            "pkg:golang/golang.org/x/net@v0.30.0",
-            "golang.org/x/net",
-            "v0.30.0",
-            None,
-            0,
-        ),
-        package(
-            K::Cargo,
-            "pkg:cargo/serde@1.0.210",
-            "serde",
-            "1.0.210",
-            Some("MIT/Apache-2.0"),
-            0,
-        ),
-    ];
-    related(&mut packages);
     Packages {
-        packages,
+        packages: vec![
+            package(
+                K::Deb,
+                "pkg:deb/debian/gcc-12@12.2.0-14?arch=amd64",
+                "gcc-12",
+                "12.2.0-14",
+                Some("GPL-3.0-or-later WITH GCC-exception-3.1"),
+                71_000_000,
+            ),
+            package(
+                K::Deb,
+                "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64",
+                "libc6",
+                "2.36-9+deb12u10",
+                None,
+                12_900_000,
+            ),
+            package(
+                K::Apk,
+                "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64",
+                "musl",
+                "1.2.5-r0",
+                Some("MIT"),
+                650_000,
+            ),
+            package(
+                K::Python,
+                "pkg:pypi/gunicorn@22.0.0",
+                "gunicorn",
+                "22.0.0",
+                Some("MIT License"),
+                420_000,
+            ),
+            package(
+                K::Python,
+                "pkg:pypi/requests@2.32.3",
+                "requests",
+                "2.32.3",
+                Some("Apache-2.0"),
+                610_000,
+            ),
+            package(
+                K::Python,
+                "pkg:pypi/requests@2.32.3",
+                "requests",
+                "2.32.3",
+                Some("Apache-2.0"),
+                610_000,
+            ),
+            package(
+                K::Npm,
+                "pkg:npm/%40scope/name@1.0.0",
+                "@scope/name",
+                "1.0.0",
+                Some("(MIT OR Apache-2.0)"),
+                90_000,
+            ),
+            package(
+                K::Npm,
+                "pkg:npm/eslint@9.1.0",
+                "eslint",
+                "9.1.0",
+                Some("SEE LICENSE IN LICENCE.txt"),
+                3_100_000,
+            ),
+            package(K::Npm, "pkg:npm/evil@1", HOSTILE, "", Some(HOSTILE), 10),
+            package(
+                K::Gem,
+                "pkg:gem/rack@3.1.0",
+                "rack",
+                "3.1.0",
+                Some("MIT"),
+                500_000,
+            ),
+            package(
+                K::Java,
+                "pkg:maven/org.slf4j/slf4j-api@2.0.13",
+                "org.slf4j:slf4j-api",
+                "2.0.13",
+                Some("GPL-2.0+ AND BSD"),
+                63_000,
+            ),
+            package(
+                K::Go,
+                "pkg:golang/golang.org/x/net@v0.30.0",
+                "golang.org/x/net",
+                "v0.30.0",
+                None,
+                0,
+            ),
+            package(
+                K::Cargo,
+                "pkg:cargo/serde@1.0.210",
+                "serde",
+                "1.0.210",
+                Some("MIT/Apache-2.0"),
+                0,
+            ),
+        ],
         unread: vec![UnreadDatabase {
             path: "/var/lib/rpm/rpmdb.sqlite".to_owned(),
-            reason: "the SQLite database is malformed: a page is missing".to_owned(),
+            reason: "rpm databases are not read yet".to_owned(),
         }],
         unowned_files: 801,
         unowned_size: 9_700_000,
     }
 }
 
-/// Suppliers, origins, checksums and dependencies, of which the sample has some in each form.
-fn related(packages: &mut [PackageInfo]) {
+/// Adds suppliers, origins, checksums and dependencies in each form, and a package of rpm with a licence of its own.
+pub(super) fn relate(packages: &mut Vec<PackageInfo>) {
+    packages.push(package(
+        PackageKind::Rpm,
+        "pkg:rpm/fedora/zlib-ng@2.1.6-2.fc40?arch=x86_64",
+        "zlib-ng",
+        "2.1.6-2.fc40",
+        Some("Zlib AND LicenseRef-Fedora-Public-Domain"),
+        190_000,
+    ));
     let ids: Vec<String> = packages.iter().map(|info| info.id.clone()).collect();
     let id_of = |name: &str| {
         let at = packages.iter().position(|info| info.name == name);

@@ -62,8 +62,12 @@ pub(crate) fn assert_valid(schema: &str, value: &Value) {
     assert!(errors.is_empty(), "{schema}:\n{}", errors.join("\n"));
 }
 
-fn images() -> [Xray; 2] {
-    [xray_sample::xray(), xray_sample::clean()]
+fn images() -> [Xray; 3] {
+    [
+        xray_sample::xray(),
+        xray_sample::related(),
+        xray_sample::clean(),
+    ]
 }
 
 fn time(xray: &Xray) -> jiff::Timestamp {
@@ -163,7 +167,7 @@ fn sarif_fingerprints_survive_lines_and_layers_that_move() {
 
 #[test]
 fn identifiers_of_bills_are_unique_and_referred_to() {
-    let xray = xray_sample::xray();
+    let xray = xray_sample::related();
     let document = json(&spdx(&xray, time(&xray)));
     let ids: Vec<&str> = document["packages"]
         .as_array()
@@ -214,7 +218,7 @@ fn identifiers_of_bills_are_unique_and_referred_to() {
 /// relationships; author and time of the document.
 #[test]
 fn bills_have_the_minimum_elements() {
-    let xray = xray_sample::xray();
+    let xray = xray_sample::related();
     let document = json(&spdx(&xray, time(&xray)));
     let packages = document["packages"].as_array().expect("packages");
     for package in packages {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::index::{Finder, Package, PackageIndex, PackageManager};
+use super::trees::{is_in_tests, is_npm_project, is_python_leftover, is_python_tree, without_bom};
 use crate::analyze::ReadError;
 use crate::rootfs::{ImagePath, NodeId};
 
@@ -21,9 +22,12 @@ pub(super) fn read(finder: &mut Finder<'_>, index: &mut PackageIndex) -> Result<
             continue;
         }
         if let Some(package) = distribution(name) {
+            if is_in_tests(rootfs, &path, is_python_tree) {
+                continue;
+            }
             let files = recorded_files(finder, &path)?;
             index.add(package, files);
-        } else if name == b"node_modules" {
+        } else if name == b"node_modules" && !is_in_tests(rootfs, &path, is_npm_project) {
             for (child, &id) in rootfs.children(node) {
                 let child_path = path.join(child);
                 if child.starts_with(b"@") {
@@ -41,6 +45,9 @@ pub(super) fn read(finder: &mut Finder<'_>, index: &mut PackageIndex) -> Result<
 
 /// `Flask-3.0.0.dist-info`
 fn distribution(dir: &[u8]) -> Option<Package> {
+    if is_python_leftover(dir) {
+        return None;
+    }
     let stem = std::str::from_utf8(dir).ok()?.strip_suffix(".dist-info")?;
     let (name, version) = stem.rsplit_once('-')?;
     Some(Package {
@@ -95,7 +102,9 @@ fn read_npm(
     };
     let path = dir.join("package.json");
     let bytes = finder.files.read_node(&path, json, MAX_PACKAGE_JSON)?;
-    let Some(manifest) = bytes.and_then(|b| serde_json::from_slice::<Manifest>(&b).ok()) else {
+    let Some(manifest) =
+        bytes.and_then(|b| serde_json::from_slice::<Manifest>(without_bom(&b)).ok())
+    else {
         return Ok(());
     };
     if manifest.name.is_empty() {

@@ -10,6 +10,7 @@ mod dpkg_files;
 mod index;
 mod language;
 mod rpm;
+mod trees;
 
 pub(crate) use apk::apk_stanzas;
 pub(crate) use dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
@@ -17,3 +18,6 @@ pub use index::{Finder, Package, PackageIndex, PackageManager, read_packages};
 pub(crate) use language::record_names;
 pub(crate) use rpm::{RPM_DATABASES, RPM_FOLDERS};
 pub use rpm::{RpmDatabase, RpmError, RpmPackage, rpm_database};
+pub(crate) use trees::{
+    is_in_tests, is_npm_project, is_python_leftover, is_python_tree, without_bom,
+};

@@ -13,7 +13,6 @@ mod python;
 mod read;
 mod relations;
 mod rpm;
-mod trees;
 mod urls;
 
 pub(crate) use found::Owners;

@@ -12,12 +12,12 @@ use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
 use super::relations::Relations;
-use super::trees::{is_in_tests, is_npm_project};
 use super::urls::{integrity, public};
+use crate::analyze::{is_in_tests, is_npm_project, without_bom};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
-use crate::xray::scan::{Metadata, without_bom};
+use crate::xray::scan::Metadata;
 
 /// Files beside the `package.json` of an application that was installed.
 const INSTALLED: [&str; 7] = [

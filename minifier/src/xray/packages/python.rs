@@ -10,9 +10,8 @@ use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
 use super::relations::Relations;
-use super::trees::{is_in_tests, is_python_tree};
 use super::urls::{Origin, direct_url};
-use crate::analyze::record_names;
+use crate::analyze::{is_in_tests, is_python_leftover, is_python_tree, record_names};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
@@ -82,8 +81,7 @@ fn installed<'a>(reader: &Reader<'a>, file: &VisibleFile) -> Option<&'a Metadata
         _ if name.ends_with(b".egg-info") || name.ends_with(b".egg") => name,
         _ => return None,
     };
-    // pip renames what it removes, and leaves it there where it is interrupted: `~lask-3.0.dist-info`.
-    let leftover = folder.starts_with(b"~");
+    let leftover = is_python_leftover(folder);
     let metadata = reader.metadata(file.node)?;
     (!leftover && !is_in_tests(&reader.merged.rootfs, path, is_python_tree)).then_some(metadata)
 }

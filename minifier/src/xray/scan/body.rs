@@ -187,6 +187,8 @@ impl<'a> Examiner<'a> {
             Wanted::Gemspec => text::gemspec,
             Wanted::Copyright => text::copyright,
             Wanted::RpmDatabase => return self.rpm(bytes, extra),
+            // Other files may have such names.
+            Wanted::Egg | Wanted::YarnPackage if !bytes.starts_with(b"PK") => return,
             Wanted::Egg | Wanted::YarnPackage => {
                 let read = match wanted {
                     Wanted::Egg => egg_metadata(&bytes),

@@ -23,4 +23,3 @@ pub(crate) use facts::{Archive, ArchiveManifest, BuildInfo, Extra, Metadata, Mod
 pub(crate) use kind::kind_by_name;
 pub use limits::{Limits, ScanOptions};
 pub(crate) use run::{Scan, scan};
-pub(crate) use text::without_bom;

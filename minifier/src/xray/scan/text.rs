@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::debian_licence;
 use super::facts::Metadata;
+use crate::analyze::without_bom;
 
 /// Licences longer than this are texts, not names.
 const MAX_LICENCE: usize = 200;
@@ -144,11 +145,6 @@ pub(super) fn package_json(text: &[u8]) -> Option<Metadata> {
         name: json.name,
         version: json.version,
     })
-}
-
-/// Editors on Windows write a byte order mark in front of UTF-8, which npm reads over.
-pub(crate) fn without_bom(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// RubyGems' specification, which is a program: the assignments that `gem` writes into it.

@@ -1,4 +1,5 @@
-//! Trees that a package or a project has for its tests: what looks like an installed package in them is none.
+//! What looks like an installed package and is none: in trees that a project has for its tests, and left over from an
+//! installation that was interrupted.
 
 use crate::rootfs::{ImagePath, RootFs};
 
@@ -22,7 +23,7 @@ const NAMES: [&[u8]; 14] = [
 
 /// Whether `path` lies in a directory of tests of what is around that directory. `project` says whether a directory is
 /// that of a project or package: a program may well be installed in a folder `/test`.
-pub(super) fn is_in_tests(
+pub(crate) fn is_in_tests(
     rootfs: &RootFs,
     path: &ImagePath,
     project: impl Fn(&RootFs, &ImagePath) -> bool,
@@ -47,12 +48,12 @@ fn is_name(dir: &ImagePath) -> bool {
 }
 
 /// Whether a directory has a `package.json`.
-pub(super) fn is_npm_project(rootfs: &RootFs, dir: &ImagePath) -> bool {
+pub(crate) fn is_npm_project(rootfs: &RootFs, dir: &ImagePath) -> bool {
     rootfs.lookup(&dir.join("package.json")).is_some()
 }
 
 /// Whether a directory is a package of Python, or holds installed ones.
-pub(super) fn is_python_tree(rootfs: &RootFs, dir: &ImagePath) -> bool {
+pub(crate) fn is_python_tree(rootfs: &RootFs, dir: &ImagePath) -> bool {
     let name = dir.file_name();
     let version = name.strip_prefix(b"python");
     matches!(name, b"site-packages" | b"dist-packages")
@@ -61,4 +62,15 @@ pub(super) fn is_python_tree(rootfs: &RootFs, dir: &ImagePath) -> bool {
         || rootfs.lookup(&dir.join("__init__.py")).is_some()
         || rootfs.lookup(&dir.join("pyproject.toml")).is_some()
         || rootfs.lookup(&dir.join("setup.py")).is_some()
+}
+
+/// Whether a `dist-info` or `egg-info` is left from a distribution that is gone: pip renames what it removes, and leaves
+/// `~lask-3.0.dist-info` where it is interrupted.
+pub(crate) fn is_python_leftover(name: &[u8]) -> bool {
+    name.starts_with(b"~")
+}
+
+/// Editors on Windows write a byte order mark in front of UTF-8, which npm reads over.
+pub(crate) fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
