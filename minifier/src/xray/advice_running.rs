@@ -15,7 +15,6 @@ impl Grounds<'_> {
             all.push(recommendation(
                 "non-root-user",
                 "Run as a user other than root",
-                0,
                 vec![user],
                 "RUN useradd --system --uid 10001 app\nUSER 10001",
             ));
@@ -30,7 +29,6 @@ impl Grounds<'_> {
             all.push(recommendation(
                 "healthcheck",
                 "Say how to tell that it works",
-                0,
                 vec![finding.message.clone()],
                 "HEALTHCHECK --interval=30s --timeout=3s CMD [\"/PROGRAM\", \"--health\"]",
             ));
@@ -57,7 +55,6 @@ impl Grounds<'_> {
             all.push(recommendation(
                 "tini",
                 "Let an init program be process 1, or start the program without a shell",
-                0,
                 vec![format!("{} is process 1: it passes no signal on and reaps no orphan that it does not know", first.word)],
                 "RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*\nENTRYPOINT [\"tini\", \"--\"]\nCMD [\"PROGRAM\"]",
             ));
@@ -79,7 +76,6 @@ impl Grounds<'_> {
             recommendation(
                 "mount-secrets",
                 "Take secrets from mounts, and change those that have shipped",
-                0,
                 evidence,
                 "RUN --mount=type=secret,id=token TOKEN=$(cat /run/secrets/token) ./fetch",
             )

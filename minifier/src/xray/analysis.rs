@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::advice::{Grounds, recommendations};
+use super::advice::{Grounds, advise, names};
 use super::binaries::binaries;
+#[cfg(test)]
+use super::claims::Advice;
 use super::contents::contents;
 use super::dockerfile::dockerfile;
 use super::entrypoint::started;
@@ -48,6 +50,9 @@ pub struct Analysis {
     pub xray: Xray,
     pub(super) scan: Scan,
     pub(super) merged: Merged,
+    /// The advice, with what it claims.
+    #[cfg(test)]
+    pub(super) advice: Vec<Advice>,
 }
 
 /// Analyses an image. Blocks; `watch` is told how many stored bytes have been read, of how many, from any thread.
@@ -69,7 +74,7 @@ pub fn xray(
     let base: Vec<bool> = layers.iter().map(|layer| layer.base).collect();
     let contents = contents(&scan, &merged, &read.owners, &base);
     let (binaries, broken) = binaries(&scan, &merged, &read.owners);
-    let waste = waste(&Sources {
+    let wasted = waste(&Sources {
         scan: &scan,
         merged: &merged,
         read: &read,
@@ -93,7 +98,7 @@ pub fn xray(
         false => Vec::new(),
     };
     let estimate = match options.scan.contents {
-        true => estimate(image, &scan, &merged, &started, &runtimes),
+        true => estimate(image, &scan, &merged, &read, &started, &runtimes),
         false => Ok(None),
     };
     let mut problems = problems(image, &scan);
@@ -106,21 +111,23 @@ pub fn xray(
     });
     let image = image_info(image, &scan, &merged, runtimes, distribution);
     let packages = read.model(&merged);
-    let base_size = layers
-        .iter()
-        .filter(|layer| layer.base)
-        .map(|layer| layer.size)
-        .sum();
-    let recommendations = recommendations(&Grounds {
+    let advised = advise(&Grounds {
         config,
+        scan: &scan,
+        merged: &merged,
+        read: &read,
         image: &image,
         steps: &dockerfile,
-        waste: &waste,
+        files: &wasted.files,
         packages: &packages,
+        binaries: &binaries,
         security: &security,
         started: &started,
-        base_size,
+        base: &layers.iter().map(|layer| layer.base).collect::<Vec<_>>(),
+        names: &names(&merged),
     });
+    let recommendations = advised.all.iter();
+    let recommendations = recommendations.map(|advice| advice.recommendation.clone());
     let xray = Xray {
         schema_version: SCHEMA_VERSION,
         minifier: env!("CARGO_PKG_VERSION").into(),
@@ -131,14 +138,21 @@ pub fn xray(
         contents,
         packages,
         binaries,
-        waste,
+        waste: wasted.waste,
         security,
-        recommendations,
+        recommendations: recommendations.collect(),
+        fixable: advised.together,
         estimate,
         problems,
         gate: None,
     };
-    Ok(Analysis { xray, scan, merged })
+    Ok(Analysis {
+        xray,
+        scan,
+        merged,
+        #[cfg(test)]
+        advice: advised.all,
+    })
 }
 
 /// What layers could not give.

@@ -252,6 +252,35 @@ fn docker_fixtures_have_no_noise_and_the_right_runtime() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What builds of the fixtures reach is in the README, where `cargo xtask table` writes it.
+#[test]
+fn docker_the_range_of_the_estimate_covers_what_builds_of_the_fixtures_reach() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).expect("the README");
+    let (_, table) = readme.split_once("<!-- table:begin -->").expect("a table");
+    let (table, _) = table.split_once("<!-- table:end -->").expect("an end");
+    let (mut wrong, mut covered) = (Vec::new(), 0);
+    for row in table.lines() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, name, _, built, ..] = cells[..] else {
+            continue;
+        };
+        let Ok(built) = super::gate::parse_size(built) else {
+            continue;
+        };
+        let made = fixture(name);
+        let estimate = made.analysis.xray.estimate.as_ref().expect("an estimate");
+        // The table has one digit after the point.
+        let (low, high) = (estimate.low.saturating_sub(50_000), estimate.high + 50_000);
+        match (low..=high).contains(&built) && (low..=high).contains(&estimate.bytes) {
+            true => covered += 1,
+            false => wrong.push(format!("{name} reaches {built}: {estimate:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(covered > 8, "{covered}");
+}
+
 /// Docker's own client is a Go program, too large to be held whole.
 #[test]
 fn docker_the_client_is_known_as_a_go_program() {

@@ -3,22 +3,26 @@
 //! The closure is that of `plan`, with an empty trace: the same rules, the same ends, so that the two do not disagree
 //! about anything but what only a run can show.
 
+use std::collections::HashSet;
+
 use super::entrypoint::Started;
 use super::merged::Merged;
-use super::model::{Confidence, Estimate, Runtime, RuntimeKind};
+use super::model::{Confidence, Estimate, PackageKind, Runtime, RuntimeKind};
+use super::packages::Read;
 use super::scan::Scan;
 use super::store::KeptStore;
 use crate::image::Image;
-use crate::plan::{Rules, RunFacts, plan};
-use crate::rootfs::{ImagePath, RootFs};
+use crate::plan::{Plan, Rules, RunFacts, plan};
+use crate::rootfs::{ImagePath, NodeId, RootFs};
 use crate::trace::Trace;
 use crate::transport::StoredImage;
 
-/// The estimate; none where the image starts nothing that is there. The error is a sentence.
+/// The estimate; `None` if the image starts nothing that is there. The error is a sentence.
 pub(crate) fn estimate(
     image: &StoredImage,
     scan: &Scan,
     merged: &Merged,
+    read: &Read,
     started: &[Started],
     runtimes: &[Runtime],
 ) -> Result<Option<Estimate>, String> {
@@ -34,6 +38,7 @@ pub(crate) fn estimate(
         None | Some(RuntimeKind::DynamicNative) => Confidence::Medium,
         Some(_) => Confidence::Low,
     };
+    let by_name = Rules::default();
     let rules = Rules {
         // What an interpreter runs is most likely there.
         include_workdir: confidence == Confidence::Low
@@ -47,15 +52,19 @@ pub(crate) fn estimate(
     };
     let store = KeptStore(scan);
     let run = RunFacts::default();
-    let planned = plan(
-        &plain,
-        &merged.rootfs,
-        &store,
-        &Trace::default(),
-        &rules,
-        &run,
-    )
-    .map_err(|e| format!("estimate what a build would keep: {e}"))?;
+    let planned = |rules: &Rules| {
+        let trace = Trace::default();
+        plan(&plain, &merged.rootfs, &store, &trace, rules, &run)
+            .map_err(|e| format!("estimate what a build would keep: {e}"))
+    };
+    let least = planned(&by_name)?;
+    // Most often the same.
+    let planned = match rules == by_name {
+        true => None,
+        false => Some(planned(&rules)?),
+    };
+    let planned = planned.as_ref().unwrap_or(&least);
+    let high = most(merged, read, planned);
     let basis = match confidence {
         Confidence::High => format!(
             "{} needs no other file to start; data that it opens is not known",
@@ -74,9 +83,32 @@ pub(crate) fn estimate(
     Ok(Some(Estimate {
         bytes: planned.kept.bytes,
         files: planned.kept.files,
+        low: least.kept.bytes,
+        high: high.max(planned.kept.bytes),
         confidence,
         basis,
     }))
+}
+
+/// The most that a run can be expected to use: all that is kept already, what no package of the distribution owns, and
+/// all of the packages that something is kept of or that nothing can be said about without a run.
+fn most(merged: &Merged, read: &Read, planned: &Plan) -> u64 {
+    let kept: HashSet<NodeId> = planned
+        .keep
+        .iter()
+        .filter_map(|(path, _)| merged.rootfs.lookup(path))
+        .collect();
+    let mut left_out = HashSet::new();
+    for package in &read.packages {
+        let system = matches!(package.info.kind, PackageKind::Deb | PackageKind::Apk);
+        if system && !package.files.iter().any(|node| kept.contains(node)) {
+            left_out.extend(package.files.iter().copied());
+        }
+    }
+    merged
+        .first_files()
+        .filter(|file| kept.contains(&file.node) || !left_out.contains(&file.node))
+        .fold(0, |sum: u64, file| sum.saturating_add(file.content.size))
 }
 
 /// Where a runtime has the modules that programs load by name.

@@ -5,11 +5,15 @@
 //! else is made from these two. Nothing here prints, runs anything or reaches a network but through the transport.
 
 mod advice;
+mod advice_base;
+mod advice_files;
 mod advice_running;
 mod analysis;
 mod base_end;
 mod bases;
 mod binaries;
+mod caches;
+mod claims;
 mod compare;
 mod contents;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::caches::{Cache, cache_of};
 use super::contents::kind;
 use super::merged::{Merged, VisibleFile};
 use super::model::{
@@ -9,7 +10,7 @@ use super::model::{
 };
 use super::packages::Read;
 use super::scan::Scan;
-use crate::rootfs::{ImagePath, NodeId};
+use crate::rootfs::{ContentRef, ImagePath, NodeId};
 
 /// Places that are listed for each kind.
 const MAX_PLACES: usize = 30;
@@ -71,6 +72,25 @@ pub(crate) struct Sources<'a> {
     pub(crate) efficiency: &'a Efficiency,
 }
 
+/// A file that should not ship.
+#[derive(Debug, Clone)]
+pub(crate) struct WasteFile {
+    pub(crate) path: ImagePath,
+    pub(crate) content: ContentRef,
+    /// The directory, package or file that it is counted under.
+    pub(crate) place: String,
+    /// The tool that left it, if it is one of a known cache.
+    pub(crate) cache: Option<&'static Cache>,
+}
+
+/// What should not ship: sums for the report, and the files themselves for the advice.
+#[derive(Debug, Default)]
+pub(crate) struct Wasted {
+    pub(crate) waste: Vec<Waste>,
+    /// The files of each kind, in the order of their paths; not those that are hidden, duplicates or but in part waste.
+    pub(crate) files: BTreeMap<WasteKind, Vec<WasteFile>>,
+}
+
 #[derive(Default)]
 struct Sum {
     bytes: u64,
@@ -107,7 +127,8 @@ impl Sum {
 }
 
 /// All kinds of which there are any bytes, largest first.
-pub(crate) fn waste(sources: &Sources<'_>) -> Vec<Waste> {
+pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
+    let mut files: BTreeMap<WasteKind, Vec<WasteFile>> = BTreeMap::new();
     let mut sums: BTreeMap<WasteKind, Sum> = BTreeMap::new();
     let tools = package_files(sources.read, is_build_tool);
     let development = package_files(sources.read, |info| info.dev);
@@ -116,8 +137,11 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Vec<Waste> {
         .first_files()
         .filter(|file| file.content.size > 0)
     {
+        let cache = cache_of(&file.path);
         let found = if let Some(place) = development.get(&file.node) {
             Some((WasteKind::DevDependencies, place.clone()))
+        } else if let Some((cache, place)) = &cache {
+            Some((cache.kind, place.to_string()))
         } else if let Some((kind, place)) = by_path(sources.scan, file) {
             Some((kind, place))
         } else {
@@ -127,6 +151,14 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Vec<Waste> {
         };
         if let Some((kind, place)) = found {
             let layer = file.content.layer as usize;
+            files.entry(kind).or_default().push(WasteFile {
+                path: file.path.clone(),
+                content: file.content,
+                place: place.clone(),
+                cache: cache
+                    .map(|(cache, _)| cache)
+                    .filter(|cache| cache.kind == kind),
+            });
             sums.entry(kind)
                 .or_default()
                 .add(place, file.content.size, layer);
@@ -191,7 +223,7 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Vec<Waste> {
         .map(|(kind, sum)| sum.waste(kind))
         .collect();
     all.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.kind.cmp(&b.kind)));
-    all
+    Wasted { waste: all, files }
 }
 
 /// Files of the packages that `wanted` picks, with the name of the package.
@@ -256,23 +288,9 @@ fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
         ))
     };
     let is = kind(scan, || file.path.clone(), file.content);
-    prefix(AptLists, "/var/lib/apt/lists")
-        .or_else(|| prefix(AptArchives, "/var/cache/apt"))
-        .or_else(|| prefix(ApkCache, "/var/cache/apk"))
-        .or_else(|| prefix(ApkCache, "/etc/apk/cache"))
-        .or_else(|| inside(PipCache, "/.cache/pip/"))
-        .or_else(|| inside(NpmCache, "/.npm/_cacache/"))
-        .or_else(|| inside(NpmCache, "/.npm/_logs/"))
-        .or_else(|| inside(YarnCache, "/.cache/yarn/"))
-        .or_else(|| inside(CargoCache, "/.cargo/registry/"))
-        .or_else(|| prefix(CargoCache, "/usr/local/cargo/registry"))
-        .or_else(|| inside(GoCache, "/go/pkg/mod/"))
-        .or_else(|| inside(GoCache, "/.cache/go-build/"))
-        .or_else(|| {
-            ["/.git/", "/.hg/", "/.svn/"]
-                .into_iter()
-                .find_map(|needle| inside(VersionControl, needle))
-        })
+    ["/.git/", "/.hg/", "/.svn/"]
+        .into_iter()
+        .find_map(|needle| inside(VersionControl, needle))
         .or_else(|| (is == FileKind::Object && is_core(name)).then(|| own(CoreDumps))?)
         .or_else(|| prefix(TemporaryFiles, "/tmp"))
         .or_else(|| prefix(TemporaryFiles, "/var/tmp"))

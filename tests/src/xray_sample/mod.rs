@@ -36,9 +36,12 @@ pub fn xray() -> Xray {
         waste: waste(),
         security: security::security(),
         recommendations: recommendations(),
+        fixable: 96_600_000,
         estimate: Some(Estimate {
             bytes: 33_600_000,
             files: 1_204,
+            low: 12_100_000,
+            high: 61_800_000,
             confidence: Confidence::Low,
             basis: "the entrypoint runs on Python: modules that it loads by computed names are not known".to_owned(),
         }),
@@ -73,6 +76,7 @@ pub fn clean() -> Xray {
     xray.security.package_managers.clear();
     xray.security.runs_as_root = false;
     xray.recommendations.clear();
+    xray.fixable = 0;
     xray.binaries.broken.clear();
     xray.binaries.unused.clear();
     xray.contents.duplicates.clear();

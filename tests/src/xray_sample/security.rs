@@ -217,6 +217,7 @@ pub(super) fn binaries() -> Binaries {
         needed: vec!["libc.so.6".to_owned()],
         soname: None,
         debug_bytes: 1_200_000,
+        strip_bytes: 1_500_000,
         symbols: true,
         hardening: Hardening {
             pie,

@@ -28,6 +28,9 @@ pub(crate) fn waste(kind: WasteKind) -> &'static str {
         WasteKind::CoreDumps => "core dumps",
         WasteKind::TemporaryFiles => "temporary files",
         WasteKind::Logs => "logs",
+        WasteKind::ToolCache => "caches of tools",
+        WasteKind::BuildOutput => "intermediate results of builds",
+        WasteKind::DownloadedData => "downloaded models and browsers",
         WasteKind::Hidden => "hidden by later layers",
         WasteKind::Duplicates => "duplicates",
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::xray::model::{
-    Efficiency, Finding, IgnoreState, ImageInfo, Location, PackageInfo, PackageKind, Security,
-    Severity, SideSummary,
+    Efficiency, Estimate, Finding, IgnoreState, ImageInfo, Location, PackageInfo, PackageKind,
+    Security, Severity, SideSummary,
 };
 
 use super::names;
@@ -72,6 +72,15 @@ fn severities(findings: &[&Finding]) -> String {
         "none".to_owned()
     } else {
         parts.join(", ")
+    }
+}
+
+/// What a build would reach: from the fewest bytes to the most.
+pub(crate) fn range(estimate: &Estimate) -> String {
+    let (low, high) = (size(estimate.low), size(estimate.high));
+    match low == high {
+        true => format!("about {low}"),
+        false => format!("{low} to {high}"),
     }
 }
 

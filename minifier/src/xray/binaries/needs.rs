@@ -74,6 +74,7 @@ fn binary(object: &Object<'_>) -> Binary {
         needed: elf.needed.iter().map(text).collect(),
         soname: elf.soname.as_ref().map(text),
         debug_bytes: protection.debug_bytes,
+        strip_bytes: protection.strip_bytes,
         symbols: protection.symbols,
         hardening: protection.hardening.clone(),
     }

@@ -8,7 +8,7 @@ use goblin::elf::header::{
     EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64, ET_DYN,
 };
 use goblin::elf::program_header::{PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP};
-use goblin::elf::section_header::{SHT_NOBITS, SHT_STRTAB, SHT_SYMTAB};
+use goblin::elf::section_header::{SHF_ALLOC, SHT_NOBITS, SHT_STRTAB, SHT_SYMTAB};
 use goblin::elf::{Elf, Header, ProgramHeader, SectionHeader};
 use memchr::memmem;
 
@@ -28,6 +28,8 @@ pub(crate) struct Protection {
     pub(crate) hardening: Hardening,
     /// Bytes of sections with debug information.
     pub(crate) debug_bytes: u64,
+    /// Bytes of sections that `strip` takes.
+    pub(crate) strip_bytes: u64,
     /// True where it has a table of symbols.
     pub(crate) symbols: bool,
 }
@@ -96,13 +98,32 @@ impl Sections {
     }
 
     fn debug_bytes(&self) -> u64 {
-        let is_debug = |name: &[u8]| {
-            name.starts_with(b".debug_") || name.starts_with(b".zdebug_") || name == b".gdb_index"
-        };
-        self.headers
-            .iter()
-            .filter(|s| s.sh_type != SHT_NOBITS && is_debug(self.name(s)))
-            .fold(0, |sum: u64, s| sum.saturating_add(s.sh_size))
+        self.bytes(|_, section| self.is_debug(section))
+    }
+
+    /// Debug information, the table of symbols and their names: what is loaded is never among them.
+    fn strip_bytes(&self) -> u64 {
+        let symbols = self.headers.iter().filter(|s| s.sh_type == SHT_SYMTAB);
+        let names: Vec<usize> = symbols.map(|table| table.sh_link as usize).collect();
+        self.bytes(|number, section| {
+            section.sh_flags & u64::from(SHF_ALLOC) == 0
+                && (self.is_debug(section)
+                    || section.sh_type == SHT_SYMTAB
+                    || names.contains(&number))
+        })
+    }
+
+    fn is_debug(&self, section: &SectionHeader) -> bool {
+        let name = self.name(section);
+        name.starts_with(b".debug_") || name.starts_with(b".zdebug_") || name == b".gdb_index"
+    }
+
+    /// The bytes of the sections that are wanted, by their number and header.
+    fn bytes(&self, wanted: impl Fn(usize, &SectionHeader) -> bool) -> u64 {
+        let headers = self.headers.iter().enumerate();
+        headers
+            .filter(|(number, s)| s.sh_type != SHT_NOBITS && wanted(*number, s))
+            .fold(0, |sum: u64, (_, s)| sum.saturating_add(s.sh_size))
     }
 }
 
@@ -211,6 +232,7 @@ pub(crate) fn protection(
             fortify: names.as_deref().map(calls_checked_functions),
         },
         debug_bytes: sections.debug_bytes(),
+        strip_bytes: sections.strip_bytes(),
         symbols,
     })
 }

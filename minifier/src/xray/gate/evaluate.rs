@@ -235,7 +235,7 @@ fn root_user(xray: &Xray, level: Level) -> RuleResult {
 }
 
 fn fixable_waste(xray: &Xray, limit: Option<u64>) -> RuleResult {
-    let saves = xray.savings();
+    let saves = xray.fixable;
     limited(
         "fixableWaste",
         limit,

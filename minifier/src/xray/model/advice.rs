@@ -51,6 +51,12 @@ pub enum WasteKind {
     TemporaryFiles,
     /// `/var/log`.
     Logs,
+    /// Caches of other package managers and tools.
+    ToolCache,
+    /// What builds leave beside their results.
+    BuildOutput,
+    /// Models, data sets and browsers that tools have downloaded.
+    DownloadedData,
     /// Files that a later layer hides.
     Hidden,
     /// Files with the same content.
@@ -88,7 +94,8 @@ pub struct Recommendation {
     pub id: String,
     /// What to do, a short imperative sentence.
     pub title: String,
-    /// Bytes that it saves on this image; 0 for what is not about size.
+    /// Bytes that it saves on this image, of layers that the image's author makes; 0 for what is not about size. Two
+    /// recommendations can save the same bytes: [`Xray::fixable`](super::Xray::fixable) counts these once.
     pub saves: u64,
     /// What in this image shows that it applies, a sentence each.
     pub evidence: Vec<String>,
@@ -110,13 +117,20 @@ pub enum Confidence {
     Low,
 }
 
-/// What `minifier build` would reach, from the closure of the entrypoint alone. An estimate, never a promise.
+/// What `minifier build` would reach, from static evidence alone: a range, since only a run shows what is loaded. An
+/// estimate, never a promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
-    /// Bytes that would stay.
+    /// Bytes that would stay by what is known of the entrypoint.
     pub bytes: u64,
-    /// Files that would stay.
+    /// Files that would stay by that.
     pub files: u64,
+    /// Fewest bytes: what the entrypoint needs by name and nothing that it opens by itself.
+    #[serde(default)]
+    pub low: u64,
+    /// Most bytes: all that can be of use to it, whether a run would show that or not.
+    #[serde(default)]
+    pub high: u64,
     /// How sure that is.
     pub confidence: Confidence,
     /// What it rests on, and what it cannot know, a sentence.

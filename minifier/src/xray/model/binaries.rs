@@ -51,6 +51,9 @@ pub struct Binary {
     pub soname: Option<String>,
     /// Bytes of sections with debug information.
     pub debug_bytes: u64,
+    /// Bytes of sections that `strip` would remove: debug information, and symbols that nothing needs to load it.
+    #[serde(default)]
+    pub strip_bytes: u64,
     /// True where it has a table of symbols that `strip` would remove.
     pub symbols: bool,
     /// What protects it.

@@ -60,6 +60,9 @@ pub struct Xray {
     pub security: Security,
     /// What to do, largest saving first.
     pub recommendations: Vec<Recommendation>,
+    /// Bytes that all recommendations save together; what two of them save counts once.
+    #[serde(default)]
+    pub fixable: u64,
     /// What `minifier build` would reach, from static evidence alone.
     pub estimate: Option<Estimate>,
     /// What could not be analysed, a sentence each that names the object. Where there is any, the rest is partial.
@@ -72,13 +75,5 @@ impl Xray {
     /// True where something could not be analysed.
     pub fn is_partial(&self) -> bool {
         !self.problems.is_empty()
-    }
-
-    /// Bytes that all recommendations save at most: what two of them save may be the same.
-    pub fn savings(&self) -> u64 {
-        self.recommendations
-            .iter()
-            .fold(0, |sum, r| r.saves.saturating_add(sum))
-            .min(self.image.size)
     }
 }

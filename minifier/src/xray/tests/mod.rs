@@ -1,5 +1,6 @@
 //! Whole analyses of images made here.
 
+mod advice;
 mod alpine;
 mod corpus;
 mod efficiency;

@@ -46,7 +46,7 @@ fn summary(document: &mut Document, xray: &Xray) {
             totals::findings(&xray.security.findings),
         ],
     ];
-    let saves = xray.savings();
+    let saves = xray.fixable;
     if saves > 0 {
         rows.push([
             "Fixable".to_owned(),
@@ -61,8 +61,8 @@ fn summary(document: &mut Document, xray: &Xray) {
         rows.push([
             "<code>minifier build</code>".to_owned(),
             format!(
-                "about {}: an estimate, confidence {}; {}",
-                size(estimate.bytes),
+                "{}: an estimate, confidence {}; {}",
+                totals::range(estimate),
                 names::confidence(estimate.confidence),
                 text(&estimate.basis)
             ),

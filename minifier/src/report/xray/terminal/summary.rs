@@ -24,7 +24,7 @@ pub(super) fn summary(page: &mut Page, xray: &Xray) {
     );
     page.field("efficiency", &totals::efficiency(&xray.efficiency));
     page.field("findings", &totals::findings(&xray.security.findings));
-    let saves = xray.savings();
+    let saves = xray.fixable;
     if saves > 0 {
         page.field(
             "fixable",
@@ -39,8 +39,8 @@ pub(super) fn summary(page: &mut Page, xray: &Xray) {
         page.field(
             "build",
             &format!(
-                "`minifier build` would reach about {} (an estimate, confidence {}: {})",
-                size(estimate.bytes),
+                "`minifier build` would reach {} (an estimate, confidence {}: {})",
+                totals::range(estimate),
                 names::confidence(estimate.confidence),
                 estimate.basis,
             ),

@@ -1,0 +1,539 @@
+//! Advice on files that need not ship: each command frees exactly what the advice claims.
+//!
+//! A claim is made from the command: what it removes of the layers that the image's author makes. So a command that would
+//! be too long removes the largest places only, and no more is claimed.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::advice::{Grounds, WORTH_IT, recommendation};
+use super::caches::CACHES;
+use super::claims::{Advice, Claim};
+use super::merged::VisibleFile;
+use super::model::{FileKind, Recommendation, WasteKind};
+use super::size;
+use super::waste::WasteFile;
+use crate::rootfs::{ContentRef, ImagePath};
+
+/// Paths that one command names.
+const MAX_WORDS: usize = 100;
+/// Files below this are not worth a link.
+const MIN_DUPLICATE: u64 = 16 << 10;
+/// What stands above a command that removes what an earlier step has made.
+const IN_THE_STEP: &str = "# in the step that makes them: a later one frees nothing";
+
+/// What a command removes.
+struct Removal {
+    words: String,
+    claim: Claim,
+    /// Places with the bytes that they give, largest first.
+    places: Vec<(String, u64)>,
+}
+
+impl Grounds<'_> {
+    fn of(&self, kind: WasteKind) -> &[WasteFile] {
+        self.files.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Files that are to be seen at a path or below it.
+    fn below(&self, path: &ImagePath) -> &[VisibleFile] {
+        let files = &self.merged.files;
+        let start = files.partition_point(|file| file.path < *path);
+        let length = files[start..].partition_point(|file| file.path.starts_with(path));
+        &files[start..start + length]
+    }
+
+    /// What is freed by removing the files below these directories that are wanted. A body that keeps another name is
+    /// not.
+    fn freed(&self, roots: &[ImagePath], wanted: impl Fn(&ImagePath) -> bool) -> Claim {
+        let goes =
+            |path: &ImagePath| wanted(path) && roots.iter().any(|root| path.starts_with(root));
+        let mut claim = Claim::default();
+        for file in roots.iter().flat_map(|root| self.below(root)) {
+            let names = self.names.get(&file.content);
+            let all_go = names.is_none_or(|names| names.iter().all(goes));
+            if wanted(&file.path) && all_go && self.is_own(file.content) {
+                claim.add(file.content, file.content.size);
+            }
+        }
+        claim
+    }
+
+    /// The removal of these files, by their places where nothing else is in these.
+    fn removal(&self, files: &[&WasteFile]) -> Removal {
+        let unwanted: HashSet<ContentRef> = files.iter().map(|file| file.content).collect();
+        let mut places: BTreeMap<&str, Vec<&WasteFile>> = BTreeMap::new();
+        for file in files.iter().filter(|file| self.is_own(file.content)) {
+            places.entry(&file.place).or_default().push(file);
+        }
+        let size_of =
+            |files: &[&WasteFile]| -> u64 { files.iter().map(|file| file.content.size).sum() };
+        let mut places: Vec<(&str, Vec<&WasteFile>)> = places.into_iter().collect();
+        places.sort_by_key(|(place, files)| (std::cmp::Reverse(size_of(files)), *place));
+        let mut words: Vec<ImagePath> = Vec::new();
+        let mut shown = Vec::new();
+        for (place, files) in places
+            .iter()
+            .filter(|(_, files)| files.iter().all(|f| is_word(&f.path)))
+        {
+            let dir = ImagePath::from_text(place);
+            let only_waste = place.starts_with('/')
+                && self
+                    .below(&dir)
+                    .iter()
+                    .all(|file| file.content.size == 0 || unwanted.contains(&file.content));
+            let paths = match only_waste {
+                true => vec![dir],
+                false => files.iter().map(|file| file.path.clone()).collect(),
+            };
+            if words.len() + paths.len() > MAX_WORDS {
+                continue;
+            }
+            words.extend(paths);
+            shown.push(((*place).to_owned(), size_of(files)));
+        }
+        words.sort();
+        Removal {
+            claim: self.freed(&words, |_| true),
+            words: quoted(&words),
+            places: shown,
+        }
+    }
+
+    fn evidence(&self, places: &[(String, u64)]) -> Vec<String> {
+        let mut evidence: Vec<String> = places
+            .iter()
+            .take(5)
+            .map(|(place, bytes)| format!("{place} has {}", size(*bytes)))
+            .collect();
+        if places.len() > 5 {
+            evidence.push(format!("and {} more places", places.len() - 5));
+        }
+        evidence
+    }
+
+    fn step_of_files(&self, files: &[&WasteFile]) -> Option<usize> {
+        let own = files.iter().filter(|file| self.is_own(file.content));
+        self.step_of(own.map(|file| file.content.layer))
+    }
+
+    /// Advice that removes files, if that is worth it.
+    fn remove(
+        &self,
+        files: &[&WasteFile],
+        id: &str,
+        title: &str,
+        change: impl Fn(&str) -> String,
+    ) -> Option<Advice> {
+        let removal = self.removal(files);
+        (removal.claim.bytes() >= WORTH_IT).then(|| {
+            let about = recommendation(
+                id,
+                title,
+                self.evidence(&removal.places),
+                &change(&removal.words),
+            );
+            let step = self.step_of_files(files);
+            Advice::freeing(Recommendation { step, ..about }, removal.claim)
+        })
+    }
+
+    /// One for each tool that has left something.
+    pub(super) fn caches(&self) -> Vec<Advice> {
+        let mut by_tool: BTreeMap<&str, Vec<&WasteFile>> = BTreeMap::new();
+        for file in self.files.values().flatten() {
+            if let Some(cache) = file.cache {
+                by_tool.entry(cache.id).or_default().push(file);
+            }
+        }
+        let tools = CACHES.iter().filter_map(|cache| {
+            let files = by_tool.get(cache.id)?;
+            let instead = match cache.instead {
+                "" => String::new(),
+                line => format!("\n# or, so that there is nothing to remove:\n# {line}"),
+            };
+            let advice = self.remove(files, cache.id, cache.title, |words| {
+                format!("{IN_THE_STEP}\nRUN rm -rf {words}{instead}")
+            })?;
+            // Whether the program loads them, only a run can tell.
+            Some(match cache.kind {
+                WasteKind::DownloadedData => Advice::plain(Recommendation {
+                    saves: 0,
+                    ..advice.recommendation
+                }),
+                _ => advice,
+            })
+        });
+        tools.collect()
+    }
+
+    pub(super) fn development(&self) -> Option<Advice> {
+        let development = self.packages.packages.iter().filter(|package| package.dev);
+        let names: Vec<&str> = development
+            .map(|package| package.name.as_str())
+            .take(5)
+            .collect();
+        if names.is_empty() {
+            return None;
+        }
+        let files: Vec<&WasteFile> = self.of(WasteKind::DevDependencies).iter().collect();
+        let removal = self.removal(&files);
+        let mut evidence = self.evidence(&removal.places);
+        evidence.insert(
+            0,
+            format!(
+                "npm's record says that these are for development only: {}",
+                names.join(", ")
+            ),
+        );
+        let about = recommendation(
+            "npm-omit-dev",
+            "Leave out dependencies for development",
+            evidence,
+            "RUN npm ci --omit=dev",
+        );
+        let step = self.step_with(&["npm install", "npm ci", "yarn", "node_modules"]);
+        Some(Advice::freeing(
+            Recommendation { step, ..about },
+            removal.claim,
+        ))
+    }
+
+    pub(super) fn tests(&self) -> Option<Advice> {
+        let files: Vec<&WasteFile> = self.of(WasteKind::Tests).iter().collect();
+        self.remove(
+            &files,
+            "remove-tests",
+            "Leave out the tests of packages, in the step that installs them",
+            |words| format!("{IN_THE_STEP}\nRUN rm -rf {words}"),
+        )
+    }
+
+    pub(super) fn build_stage(&self) -> Option<Advice> {
+        let kinds = [
+            WasteKind::BuildTools,
+            WasteKind::Headers,
+            WasteKind::StaticLibraries,
+        ];
+        let files = kinds.iter().flat_map(|&kind| self.of(kind));
+        // Toolchains have advice of their own.
+        let files: Vec<&WasteFile> = files
+            .filter(|file| file.cache.is_none() && self.is_own(file.content))
+            .collect();
+        let (mut claim, mut places) = (Claim::default(), BTreeMap::new());
+        for file in &files {
+            claim.add(file.content, file.content.size);
+            *places.entry(file.place.clone()).or_insert(0) += file.content.size;
+        }
+        let mut places: Vec<(String, u64)> = places.into_iter().collect();
+        places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        (claim.bytes() >= 10 * WORTH_IT).then(|| {
+            let about = recommendation(
+                "multi-stage",
+                "Build in a stage of its own and copy only the result",
+                self.evidence(&places),
+                "FROM BASE AS build\nRUN …build…\nFROM BASE\nCOPY --from=build /RESULT /RESULT",
+            );
+            let step = self.step_with(&[
+                "build-essential",
+                "gcc",
+                "make ",
+                "go build",
+                "cargo build",
+                "mvn ",
+                "gradle",
+            ]);
+            Advice::freeing(Recommendation { step, ..about }, claim)
+        })
+    }
+
+    pub(super) fn ignored_files(&self) -> Option<Advice> {
+        let files: Vec<&WasteFile> = self.of(WasteKind::VersionControl).iter().collect();
+        let removal = self.removal(&files);
+        if removal.claim.bytes() == 0 {
+            return None;
+        }
+        let about = recommendation(
+            "dockerignore",
+            "Keep what is not part of the program out of the build context",
+            self.evidence(&removal.places),
+            "# .dockerignore\n**/.git\n**/.hg\n**/.svn\n**/node_modules\n**/__pycache__\n**/*.log\n**/.env*",
+        );
+        let step = self.step_of_files(&files);
+        Some(Advice::freeing(
+            Recommendation { step, ..about },
+            removal.claim,
+        ))
+    }
+
+    pub(super) fn strip(&self) -> Option<Advice> {
+        let mut files: Vec<(ImagePath, ContentRef, u64)> = Vec::new();
+        for binary in self.binaries.files.iter().filter(|b| b.strip_bytes > 0) {
+            let path = ImagePath::from_text(&binary.path);
+            let content = self
+                .merged
+                .rootfs
+                .get(&path)
+                .and_then(|node| node.content());
+            // `strip` writes a new file, so that other names keep the old one.
+            if let Some(content) = content
+                && self.is_own(content)
+                && !self.names.contains_key(&content)
+                && is_word(&path)
+            {
+                files.push((path, content, binary.strip_bytes));
+            }
+        }
+        files.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
+        files.truncate(MAX_WORDS);
+        let mut claim = Claim::default();
+        for (_, content, bytes) in &files {
+            claim.add(*content, *bytes);
+        }
+        let mut words: Vec<ImagePath> = files.iter().map(|(path, ..)| path.clone()).collect();
+        words.sort();
+        let places: Vec<(String, u64)> = files
+            .iter()
+            .map(|(path, _, bytes)| (path.to_string(), *bytes))
+            .collect();
+        (claim.bytes() >= WORTH_IT).then(|| {
+            let about = recommendation(
+                "strip",
+                "Strip debug information and symbols from programs and libraries",
+                self.evidence(&places),
+                &format!(
+                    "{IN_THE_STEP}\nRUN strip --strip-unneeded {}",
+                    quoted(&words)
+                ),
+            );
+            let step = self.step_of(files.iter().map(|(_, content, _)| content.layer));
+            Advice::freeing(Recommendation { step, ..about }, claim)
+        })
+    }
+
+    pub(super) fn hidden(&self) -> Option<Advice> {
+        let hidden = self
+            .merged
+            .bodies
+            .iter()
+            .filter(|body| !body.visible && body.content.size > 0 && self.is_own(body.content));
+        let (mut claim, mut places) = (Claim::default(), BTreeMap::new());
+        for body in hidden {
+            claim.add(body.content, body.content.size);
+            *places.entry(body.path.clone()).or_insert(0) += body.content.size;
+        }
+        let mut places: Vec<(ImagePath, u64)> = places.into_iter().collect();
+        places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let layers = self
+            .merged
+            .layers
+            .iter()
+            .zip(0..)
+            .filter(|(changes, _)| changes.hides > 0);
+        let step = self.step_of(layers.map(|(_, layer)| layer));
+        let places: Vec<(String, u64)> = places
+            .into_iter()
+            .map(|(path, bytes)| (path.to_string(), bytes))
+            .collect();
+        (claim.bytes() >= WORTH_IT).then(|| {
+            let about = recommendation(
+                "remove-in-the-same-layer",
+                "Remove and change files in the step that makes them",
+                self.evidence(&places),
+                "RUN make-the-files && use-them && rm -rf the-files",
+            );
+            Advice::freeing(Recommendation { step, ..about }, claim)
+        })
+    }
+
+    pub(super) fn documentation(&self) -> Option<Advice> {
+        let kinds = [WasteKind::Documentation, WasteKind::Locales];
+        let files: Vec<&WasteFile> = kinds.iter().flat_map(|&kind| self.of(kind)).collect();
+        self.find(
+            &files,
+            10 * WORTH_IT,
+            ("no-documentation", "Leave out manual pages, documentation and translations"),
+            |path| path.file_name() != b"copyright",
+            |dirs| {
+                format!(
+                    "{IN_THE_STEP}\nRUN find {dirs} -type f ! -name copyright -delete\n# or, before packages of Debian are \
+                     installed:\n# RUN printf 'path-exclude=/usr/share/doc/*\\npath-include=/usr/share/doc/*/copyright\\n\
+                     path-exclude=/usr/share/man/*\\npath-exclude=/usr/share/locale/*\\n' > /etc/dpkg/dpkg.cfg.d/01-nodoc"
+                )
+            },
+        )
+    }
+
+    /// Byte code that Python makes again where it is missing.
+    pub(super) fn byte_code(&self) -> Option<Advice> {
+        let cached = |path: &ImagePath| {
+            path.ancestors()
+                .any(|dir| dir.file_name() == b"__pycache__")
+        };
+        let files = self.of(WasteKind::PythonBytecode).iter();
+        // Elsewhere it stands for a source that is not there.
+        let mut files: Vec<WasteFile> = files.filter(|file| cached(&file.path)).cloned().collect();
+        for file in &mut files {
+            let tree: Vec<&[u8]> = file.path.components().take(2).collect();
+            file.place = ImagePath::new(tree.join(&b'/')).to_string();
+        }
+        let files: Vec<&WasteFile> = files.iter().collect();
+        self.find(
+            &files,
+            WORTH_IT,
+            ("no-byte-code", "Leave out Python's byte code, where a slower first start does not matter"),
+            cached,
+            |dirs| {
+                format!(
+                    "{IN_THE_STEP}\nRUN find {dirs} -type f -path '*/__pycache__/*' -delete\n# and, so that the next step \
+                     makes none:\nENV PYTHONDONTWRITEBYTECODE=1"
+                )
+            },
+        )
+    }
+
+    pub(super) fn core_dumps(&self) -> Option<Advice> {
+        let files: Vec<&WasteFile> = self.of(WasteKind::CoreDumps).iter().collect();
+        self.remove(
+            &files,
+            "remove-core-dumps",
+            "Remove core dumps, and see what crashed in the build",
+            |words| format!("{IN_THE_STEP}\nRUN rm -rf {words}"),
+        )
+    }
+
+    pub(super) fn temporary_files(&self) -> Option<Advice> {
+        let files: Vec<&WasteFile> = self.of(WasteKind::TemporaryFiles).iter().collect();
+        self.find(
+            &files,
+            WORTH_IT,
+            ("remove-temporary-files", "Remove temporary files"),
+            |_| true,
+            |dirs| format!("{IN_THE_STEP}\nRUN find {dirs} -type f -delete"),
+        )
+    }
+
+    pub(super) fn logs(&self) -> Option<Advice> {
+        let files: Vec<&WasteFile> = self.of(WasteKind::Logs).iter().collect();
+        self.find(
+            &files,
+            WORTH_IT,
+            ("remove-logs", "Remove the logs of the build"),
+            |_| true,
+            |dirs| format!("{IN_THE_STEP}\nRUN find {dirs} -type f -delete"),
+        )
+    }
+
+    /// Advice whose command looks for files below the places of these.
+    fn find(
+        &self,
+        files: &[&WasteFile],
+        least: u64,
+        (id, title): (&str, &str),
+        wanted: impl Fn(&ImagePath) -> bool,
+        change: impl Fn(&str) -> String,
+    ) -> Option<Advice> {
+        let mut places: BTreeMap<&str, u64> = BTreeMap::new();
+        for file in files.iter().filter(|file| self.is_own(file.content)) {
+            *places.entry(&file.place).or_default() += file.content.size;
+        }
+        let mut roots: Vec<ImagePath> =
+            places.keys().map(|dir| ImagePath::from_text(dir)).collect();
+        roots.retain(is_word);
+        roots.sort();
+        // What is below another one is found from there.
+        roots.dedup_by(|below, dir| below.starts_with(dir));
+        let claim = self.freed(&roots, wanted);
+        let mut places: Vec<(String, u64)> = places
+            .into_iter()
+            .map(|(place, bytes)| (place.to_owned(), bytes))
+            .collect();
+        places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        (claim.bytes() >= least && roots.len() <= MAX_WORDS).then(|| {
+            let about = recommendation(id, title, self.evidence(&places), &change(&quoted(&roots)));
+            let step = self.step_of_files(files);
+            Advice::freeing(Recommendation { step, ..about }, claim)
+        })
+    }
+
+    /// Files with the same content in one layer, which could be one file with several names.
+    pub(super) fn duplicates(&self) -> Option<Advice> {
+        let waste: HashSet<ContentRef> = self
+            .files
+            .values()
+            .flatten()
+            .map(|file| file.content)
+            .collect();
+        let mut groups: BTreeMap<_, Vec<&VisibleFile>> = BTreeMap::new();
+        let candidates = self.merged.first_files().filter(|file| {
+            file.content.size >= MIN_DUPLICATE
+                && self.is_own(file.content)
+                && !waste.contains(&file.content)
+                && !self.names.contains_key(&file.content)
+                && is_word(&file.path)
+        });
+        for file in candidates {
+            let meta = &self.merged.rootfs.node(file.node).meta;
+            let facts = self.scan.facts(file.content);
+            let of_interest = facts.filter(|facts| facts.kind != FileKind::Documentation);
+            // One file has one owner, mode and set of attributes.
+            if let Some(sha256) = of_interest.and_then(|facts| facts.sha256)
+                && meta.xattrs.is_empty()
+            {
+                let key = (sha256, file.content.layer, meta.mode, meta.uid, meta.gid);
+                groups.entry(key).or_default().push(file);
+            }
+        }
+        let mut copies: Vec<(&VisibleFile, &VisibleFile)> = Vec::new();
+        for files in groups.values() {
+            copies.extend(files[1..].iter().map(|copy| (files[0], *copy)));
+        }
+        copies.sort_by(|a, b| {
+            let by_size = b.1.content.size.cmp(&a.1.content.size);
+            by_size.then_with(|| a.1.path.cmp(&b.1.path))
+        });
+        copies.truncate(MAX_WORDS / 2);
+        let mut claim = Claim::default();
+        for (_, copy) in &copies {
+            claim.add(copy.content, copy.content.size);
+        }
+        let links: Vec<String> = copies
+            .iter()
+            .map(|(kept, copy)| {
+                format!("ln -f {}", quoted(&[kept.path.clone(), copy.path.clone()]))
+            })
+            .collect();
+        let same = copies.iter().take(5).map(|(kept, copy)| {
+            format!(
+                "{} is {} ({})",
+                copy.path,
+                kept.path,
+                size(copy.content.size)
+            )
+        });
+        (claim.bytes() >= 10 * WORTH_IT).then(|| {
+            let about = recommendation(
+                "link-duplicates",
+                "Keep one copy of files with the same content",
+                same.collect(),
+                &format!("{IN_THE_STEP}\nRUN {}", links.join(" \\\n && ")),
+            );
+            let layers: BTreeSet<u32> = copies.iter().map(|(_, copy)| copy.content.layer).collect();
+            let step = self.step_of(layers.into_iter());
+            Advice::freeing(Recommendation { step, ..about }, claim)
+        })
+    }
+}
+
+/// Whether a path can be written in a command as it is shown: text without control characters and backslashes.
+fn is_word(path: &ImagePath) -> bool {
+    path.to_string().as_bytes() == path.as_bytes()
+}
+
+/// Paths as words of a command.
+fn quoted(paths: &[ImagePath]) -> String {
+    let words: Vec<String> = paths
+        .iter()
+        .map(|path| shell_words::quote(&path.to_string()).into_owned())
+        .collect();
+    words.join(" ")
+}
