@@ -18,7 +18,7 @@ use crate::image::ImageConfig;
 use crate::rootfs::{ContentRef, ImagePath};
 
 /// Savings below this are not worth a change, unless it is about more than bytes.
-pub(super) const WORTH_IT: u64 = 100_000;
+pub(crate) const WORTH_IT: u64 = 100_000;
 const LARGE_LAYER: u64 = 5_000_000;
 
 /// What the analysis found that advice rests on.

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::rootfs::tar::testing::Tar;
 use crate::xray::Analysis;
+use crate::xray::advice::WORTH_IT;
 use crate::xray::caches::CACHES;
 use crate::xray::model::WasteKind;
 use crate::xray::testing::{analyse, image};
@@ -22,21 +23,31 @@ fn content(seed: &str) -> Vec<u8> {
     seed.bytes().cycle().take(SIZE).collect()
 }
 
-/// A program with debug information and symbols.
-fn program(folder: &Path) -> Vec<u8> {
-    let mut source = String::new();
-    for number in 0..3000 {
-        source.push_str(&format!(
-            "int a_function_with_a_long_name_{number}(int x) {{ return x + {number}; }}\n"
-        ));
-    }
-    source.push_str("int main(void) { return 0; }\n");
+fn program_source(functions: usize) -> String {
+    let function = |number| {
+        format!("int a_function_with_a_long_name_{number}(int x) {{ return x + {number}; }}\n")
+    };
+    (0..functions).map(function).collect()
+}
+
+fn compiled(folder: &Path, source: &str, options: &[&str]) -> Vec<u8> {
     let (file, program) = (folder.join("a.c"), folder.join("a"));
     fs::write(&file, source).expect("it is written");
     let mut compiler = Command::new("cc");
-    let compiled = compiler.args(["-g", "-o"]).arg(&program).arg(&file);
-    assert!(compiled.status().expect("a compiler").success());
+    compiler
+        .args(options)
+        .arg("-g")
+        .arg("-o")
+        .arg(&program)
+        .arg(&file);
+    assert!(compiler.status().expect("a compiler").success());
     fs::read(program).expect("a program")
+}
+
+/// A program with debug information and symbols.
+fn program(folder: &Path) -> Vec<u8> {
+    let source = program_source(3000) + "int main(void) { return 0; }\n";
+    compiled(folder, &source, &[])
 }
 
 /// A base layer with waste of its own, and a layer above it with everything that there is advice on.
@@ -262,6 +273,57 @@ fn all_recommendations_together_free_what_their_union_claims() {
     );
     let sum: u64 = analysis.xray.recommendations.iter().map(|r| r.saves).sum();
     assert!(sum >= fixable && fixable <= analysis.xray.image.size);
+}
+
+/// A program that needs nothing, with debug information.
+fn static_program(folder: &Path) -> Vec<u8> {
+    let functions = program_source(2000);
+    let start = "void _start(void) { for (;;) {} }\n";
+    compiled(
+        folder,
+        &format!("{functions}{start}"),
+        &["-static", "-nostdlib"],
+    )
+}
+
+#[test]
+fn bytes_that_two_recommendations_free_count_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = program(folder.path());
+    let base = Tar::new().file("etc/x", b"x").bytes();
+    let upper = Tar::new().file("tmp/tool", &program).bytes();
+    let history = json!([{"created_by": "ADD rootfs.tar /"}, {"created_by": "RUN make"}]);
+    let xray = analyse(&image(&[base, upper], json!({"history": history}))).xray;
+    let saves = |id: &str| {
+        let found = xray.recommendations.iter().find(|r| r.id == id);
+        found.unwrap_or_else(|| panic!("{id}")).saves
+    };
+    let size = program.len() as u64;
+    assert_eq!(saves("remove-temporary-files"), size);
+    assert!((WORTH_IT..size).contains(&saves("strip")));
+    assert_eq!(xray.fixable, size);
+}
+
+#[test]
+fn another_base_frees_the_base_and_the_rest_counts_on_top() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = Tar::new()
+        .file("etc/os-release", b"ID=debian\nVERSION_ID=12\n")
+        .file("usr/share/doc/manual", &vec![b'm'; 3_000_000])
+        .bytes();
+    let upper = Tar::new()
+        .file("app", &static_program(folder.path()))
+        .bytes();
+    let history = json!([{"created_by": "ADD rootfs.tar /"}, {"created_by": "COPY app /app"}]);
+    let config = json!({"config": {"Entrypoint": ["/app"]}, "history": history});
+    let xray = analyse(&image(&[base, upper], config)).xray;
+    let found = |id: &str| xray.recommendations.iter().find(|r| r.id == id);
+    let exchange = found("smaller-base").expect("another base");
+    assert_eq!(exchange.change, "FROM scratch");
+    assert_eq!(exchange.saves, xray.layers[0].size);
+    assert!(found("no-documentation").is_none(), "it is the base's");
+    let strip = found("strip").expect("symbols").saves;
+    assert_eq!(xray.fixable, exchange.saves + strip);
 }
 
 #[test]
