@@ -10,7 +10,7 @@ use crate::analyze::{
 use crate::rootfs::{End, ImagePath, NodeId};
 
 /// As much as the kernel reads to find out how to execute a file.
-const HEAD: u64 = 256;
+pub(super) const HEAD: u64 = 256;
 
 /// Libraries that do TLS with the system's certificates, by the start of their names.
 const TLS_LIBRARIES: [&[u8]; 5] = [

@@ -26,14 +26,12 @@ impl Closure<'_> {
         }
         for program in &rules.include_bins {
             let rule = format!("--include-bin {program}");
-            if self
-                .keep_program(program.as_bytes(), included(&rule))
-                .is_none()
-            {
-                self.warn(
+            match self.keep_program(program.as_bytes(), included(&rule)) {
+                Some((path, node)) => self.include_standard_library(&path, node, &rule)?,
+                None => self.warn(
                     format!("{rule}: the image has no such program"),
                     Some("give its path where it is not on the image's PATH".into()),
-                );
+                ),
             }
         }
         if rules.include_shell {

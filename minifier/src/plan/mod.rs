@@ -26,6 +26,7 @@ mod lookup;
 mod model;
 mod patterns;
 mod rules;
+mod standard_library;
 mod summary;
 mod traced;
 

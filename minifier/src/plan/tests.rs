@@ -5,5 +5,6 @@ mod configured;
 mod essentials;
 mod helper;
 mod host;
+mod interpreters;
 mod rules;
 mod traced;
