@@ -5,6 +5,7 @@ use std::io::Write;
 
 use minifier::analyze::rpm_database;
 use minifier::image::{ImageConfig, ImageIndex, Manifest};
+use minifier::probe::{links, openapi_routes};
 use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
 use minifier::rootfs::{EntryKind, LayerIndex, RootFs};
 use minifier::transport::check_archive;
@@ -118,6 +119,25 @@ pub(crate) fn database(data: &[u8]) {
         // Every name has bytes of its own in the database, but for those that its index counts as empty.
         let names = package.files.iter().map(|(_, name)| name.len());
         assert!(names.sum::<usize>() <= data.len());
+    }
+}
+
+/// An answer over HTTP, read for links and as the description of an interface. They stay at the origin.
+pub(crate) fn html(data: &[u8]) {
+    const LINKS: usize = 1000;
+    const LONGEST: usize = 8192;
+    let data = &data[..data.len().min(MAX)];
+    let url = url::Url::parse("http://127.0.0.1:8080/dir/page").expect("a URL");
+    for kind in [Some("text/html"), Some("text/css"), None] {
+        let found = links(&url, kind, data);
+        assert!(found.len() <= LINKS);
+        for link in &found {
+            assert_eq!(link.origin(), url.origin());
+            assert!(link.as_str().len() <= LONGEST && link.fragment().is_none());
+        }
+    }
+    for route in openapi_routes(&url, data) {
+        assert_eq!(route.origin(), url.origin());
     }
 }
 

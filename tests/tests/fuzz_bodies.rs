@@ -8,6 +8,8 @@ use proptest::prelude::*;
 mod bodies;
 
 const MANIFEST: &[u8] = include_bytes!("../../fuzz/corpus/manifest/oci");
+const PAGE: &[u8] = include_bytes!("../../fuzz/corpus/html/page");
+const OPENAPI: &[u8] = include_bytes!("../../fuzz/corpus/html/openapi");
 const CONFIG: &[u8] = include_bytes!("../../fuzz/corpus/config/docker");
 
 /// Databases of rpm: SQLite, ndb, Berkeley DB.
@@ -39,6 +41,12 @@ fn damaged(seed: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
 fn seeds_are_read() {
     assert!(minifier::image::Manifest::parse(MANIFEST.to_vec(), "").is_ok());
     assert!(minifier::image::ImageConfig::parse(CONFIG).is_ok());
+    let url = url::Url::parse("http://127.0.0.1/").unwrap();
+    assert_eq!(
+        minifier::probe::links(&url, Some("text/html"), PAGE).len(),
+        7
+    );
+    assert_eq!(minifier::probe::openapi_routes(&url, OPENAPI).len(), 2);
     bodies::tar_reader(&base_layer());
     bodies::archive(&small_archive(b"x", &["app:1"]).0);
     for database in DATABASES {
@@ -63,6 +71,17 @@ proptest! {
         bodies::tar_reader(&bytes);
         bodies::manifest(&bytes);
         bodies::config(&bytes);
+        bodies::html(&bytes);
+    }
+
+    #[test]
+    fn links_of_pages_stay_at_their_origin(bytes in damaged(PAGE.to_vec())) {
+        bodies::html(&bytes);
+    }
+
+    #[test]
+    fn routes_of_interfaces_stay_at_their_origin(bytes in damaged(OPENAPI.to_vec())) {
+        bodies::html(&bytes);
     }
 
     #[test]

@@ -1,88 +1,183 @@
-//! The default HTTP probe: `GET /`, then the links of the same origin, breadth first, within limits.
+//! The default HTTP probe: `GET /`, what every site is asked, and the links of the same origin, breadth first, within
+//! limits.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::client::Request;
+use tokio::task::spawn_blocking;
+use url::Url;
+
+use super::client::Fetched;
+use super::customary::{self, Ask, customary};
 use super::error::ProbeError;
 use super::links::links;
-use super::plan::ProbePlan;
+use super::openapi;
+use super::plan::CrawlLimits;
 use super::report::{CrawlCut, StepKind};
 use super::session::{Session, http_result};
 use super::web::{Target, Web};
 use crate::runtime::Workload;
 
-/// Asks one port for `/`, which must be answered with less than 500 where `required`, and follows its links, of which
-/// nothing is expected. Says which limit left links unfollowed.
+/// Asks one port for `/`, which must be answered with less than 500 where `required`, then for what every site is
+/// asked, and follows links; nothing is expected of these. Says which limit left links unfollowed.
 pub(super) async fn crawl<W: Workload>(
     session: &mut Session<'_, W>,
     web: &Web<'_>,
     target: &Target,
     required: bool,
 ) -> Result<Option<CrawlCut>, ProbeError> {
-    let plan: &ProbePlan = session.plan();
-    let workload = session.workload();
-    let limits = plan.crawl_limits;
-    let begin = Instant::now();
+    let (plan, workload) = (session.plan(), session.workload());
+    let mut crawl = Crawl::new(plan.crawl_limits);
     let root = match target.url("/") {
         Ok(root) => root,
         Err(reason) => unreachable!("an address makes a URL: {reason}"),
     };
-    let mut seen = BTreeSet::from([root.clone()]);
-    let mut queue = VecDeque::from([(root, 0)]);
-    let (mut bytes, mut pages, mut cut) = (0, 0, None);
-    while let Some((url, depth)) = queue.pop_front() {
-        let first = pages == 0;
-        let left = limits.time.saturating_sub(begin.elapsed());
-        if !first {
-            cut = match () {
-                () if pages >= limits.pages => Some(CrawlCut::Pages),
-                () if bytes >= limits.bytes => Some(CrawlCut::Bytes),
-                () if left.is_zero() => Some(CrawlCut::Time),
-                () => cut,
-            };
-            if matches!(
-                cut,
-                Some(CrawlCut::Pages | CrawlCut::Bytes | CrawlCut::Time)
-            ) {
-                break;
-            }
-        }
-        let kind = if first {
-            StepKind::HttpDefault
-        } else {
-            StepKind::HttpCrawl
+    let mut next = Some(Ask::get(StepKind::HttpDefault, root, target.h2c, 0));
+    while let Some(ask) = next {
+        let first = ask.kind == StepKind::HttpDefault;
+        let mut request = ask.request.clone();
+        request.limit = match ask.kind {
+            StepKind::HttpDefault => plan.http_timeout,
+            StepKind::HttpCrawl => plan.http_timeout.min(crawl.left()),
+            _ => customary::LIMIT.min(plan.http_timeout).min(crawl.left()),
         };
-        let limit = if first {
-            plan.http_timeout
-        } else {
-            plan.http_timeout.min(left)
-        };
-        let request = Request::get(url, target.h2c, limit);
-        let asked = format!("GET {}", request.url);
-        session.started(kind, &asked);
+        session.started(ask.kind, &ask.asked);
         let (outcome, duration) = web
             .ask(&request, || first && required && workload.exit().is_none())
             .await;
-        pages += 1;
-        let result = http_result(kind, asked, &outcome, None, required && first, duration);
+        let asked = ask.asked.clone();
+        let result = http_result(ask.kind, asked, &outcome, None, required && first, duration);
         session.finished(result).await?;
-        let Ok(fetched) = outcome else { continue };
-        bytes += fetched.bytes;
-        // The page that a redirection led to needs no request of its own.
-        seen.insert(fetched.url.clone());
-        let kind = fetched.content_type.as_deref().unwrap_or_default();
-        for link in links(&fetched.url, kind, &fetched.body) {
-            if seen.contains(&link) {
-                continue;
+        match outcome {
+            // gRPC: whoever answers so has no pages.
+            Ok(fetched) if first && is_grpc(&fetched) => {}
+            Ok(fetched) if first => {
+                session.reached.insert(target.port());
+                crawl.first.extend(customary(target));
+                crawl.answered(&ask, fetched, target).await;
             }
-            if depth >= limits.depth {
-                cut = Some(CrawlCut::Depth);
-                break;
-            }
-            seen.insert(link.clone());
-            queue.push_back((link, depth + 1));
+            Ok(fetched) => crawl.answered(&ask, fetched, target).await,
+            Err(_) => crawl.unanswered(&ask),
+        }
+        next = crawl.next(target);
+    }
+    Ok(crawl.cut)
+}
+
+/// What is still to be asked of one port.
+struct Crawl {
+    limits: CrawlLimits,
+    begin: Instant,
+    /// Pages that were asked or are to be.
+    seen: BTreeSet<Url>,
+    /// Comes before the links.
+    first: VecDeque<Ask>,
+    links: VecDeque<(Url, usize)>,
+    asked: usize,
+    bytes: u64,
+    cut: Option<CrawlCut>,
+}
+
+impl Crawl {
+    fn new(limits: CrawlLimits) -> Self {
+        Self {
+            limits,
+            begin: Instant::now(),
+            seen: BTreeSet::new(),
+            first: VecDeque::new(),
+            links: VecDeque::new(),
+            asked: 0,
+            bytes: 0,
+            cut: None,
         }
     }
-    Ok(cut)
+
+    fn left(&self) -> Duration {
+        self.limits.time.saturating_sub(self.begin.elapsed())
+    }
+
+    /// Notes an answer, and what is to be asked because of it.
+    async fn answered(&mut self, ask: &Ask, fetched: Fetched, target: &Target) {
+        self.asked += 1;
+        self.bytes += fetched.bytes;
+        // The page that a redirection led to needs no request of its own.
+        self.seen.insert(ask.request.url.clone());
+        self.seen.insert(fetched.url.clone());
+        if !ask.is_readable() {
+            return;
+        }
+        let describes = ask.kind == StepKind::HttpCustomary && fetched.status == 200;
+        let (found, routes) = read(fetched, describes).await;
+        for route in routes {
+            if self.seen.insert(route.clone()) {
+                let ask = Ask::get(StepKind::HttpOpenapi, route, target.h2c, 0);
+                self.first.push_back(ask);
+            }
+        }
+        for link in found {
+            if self.seen.contains(&link) {
+                continue;
+            }
+            if ask.depth >= self.limits.depth {
+                self.cut = Some(CrawlCut::Depth);
+                break;
+            }
+            // More than will ever be asked would only take memory.
+            if self.asked + self.first.len() + self.links.len() >= self.limits.pages {
+                self.cut = Some(CrawlCut::Pages);
+                break;
+            }
+            self.seen.insert(link.clone());
+            self.links.push_back((link, ask.depth + 1));
+        }
+    }
+
+    fn unanswered(&mut self, ask: &Ask) {
+        self.asked += 1;
+        // Each of the others would wait as long.
+        if ask.kind == StepKind::HttpCustomary {
+            self.first.clear();
+        }
+    }
+
+    /// What comes next within the limits.
+    fn next(&mut self, target: &Target) -> Option<Ask> {
+        let next = match self.first.pop_front() {
+            Some(ask) => ask,
+            None => {
+                let (url, depth) = self.links.pop_front()?;
+                Ask::get(StepKind::HttpCrawl, url, target.h2c, depth)
+            }
+        };
+        let over = match () {
+            () if self.asked >= self.limits.pages => CrawlCut::Pages,
+            () if self.bytes >= self.limits.bytes => CrawlCut::Bytes,
+            () if self.left().is_zero() => CrawlCut::Time,
+            () => return Some(next),
+        };
+        self.cut = Some(over);
+        None
+    }
+}
+
+fn is_grpc(fetched: &Fetched) -> bool {
+    let kind = fetched.content_type.as_deref().unwrap_or_default();
+    kind.starts_with("application/grpc")
+}
+
+/// Links of an answer, and the routes of one that may describe an interface; off the async threads. Both end soon,
+/// whatever the body is: it has been cut to a MiB.
+async fn read(fetched: Fetched, describes: bool) -> (Vec<Url>, Vec<Url>) {
+    let reading = spawn_blocking(move || {
+        let (url, body) = (&fetched.url, &fetched.body);
+        let routes = match describes {
+            true => openapi::routes(url, body),
+            false => Vec::new(),
+        };
+        (links(url, fetched.content_type.as_deref(), body), routes)
+    });
+    match reading.await {
+        Ok(found) => found,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }

@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::greeting::{self, POSTGRES_QUESTION, protocol};
+
 /// How long a server that speaks first gets to do so.
 const GREETING: Duration = Duration::from_millis(30);
 /// How long after its first bytes the next may come.
@@ -31,8 +33,8 @@ pub(super) enum First {
     Tls,
     /// HTTP/2 without TLS.
     H2c,
-    /// Something else.
-    Other,
+    /// Something else, with its name if it is known.
+    Other(Option<&'static str>),
     /// Nothing within the limit.
     Silent,
     /// No connection.
@@ -90,7 +92,8 @@ pub(super) async fn detect(
         Plain::H2c => First::H2c,
         Plain::Nothing if tls(address, hello).await => First::Tls,
         Plain::Nothing if h2c(address).await => First::H2c,
-        Plain::Nothing | Plain::Other => First::Other,
+        Plain::Nothing if postgres(address).await => First::Other(Some("PostgreSQL")),
+        Plain::Nothing | Plain::Other => First::Other(protocol(&answer)),
     }
 }
 
@@ -127,6 +130,11 @@ async fn tls(address: SocketAddr, hello: &[u8]) -> bool {
 async fn h2c(address: SocketAddr) -> bool {
     let answer = ask(address, PREFACE, HANDSHAKE, false).await;
     matches!(answer, Ok(Some(answer)) if classify(&answer) == Plain::H2c)
+}
+
+async fn postgres(address: SocketAddr) -> bool {
+    let answer = ask(address, POSTGRES_QUESTION, HANDSHAKE, false).await;
+    matches!(answer, Ok(Some(answer)) if greeting::is_postgres(&answer))
 }
 
 /// Sends `question` and reads the first bytes of the answer; empty where the server hung up, none where it said
@@ -211,9 +219,12 @@ mod tests {
         );
         assert_eq!(
             speaks(true, Some(b"-ERR unknown command\r\n")).await,
-            First::Other
+            First::Other(Some("Redis"))
         );
-        assert_eq!(speaks(false, Some(b"SSH-2.0-x\r\n")).await, First::Other);
+        assert_eq!(
+            speaks(false, Some(b"SSH-2.0-x\r\n")).await,
+            First::Other(Some("SSH"))
+        );
         assert_eq!(
             speaks(true, Some(b"\x15\x03\x01\x00\x02\x02\x46")).await,
             First::Tls
@@ -222,8 +233,32 @@ mod tests {
             speaks(true, Some(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64")).await,
             First::H2c
         );
-        assert_eq!(speaks(true, Some(b"")).await, First::Other);
+        assert_eq!(speaks(true, Some(b"")).await, First::Other(None));
         assert_eq!(speaks(true, None).await, First::Silent);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_hangs_up_on_http_is_known_by_its_own_question() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut question = [0; 64];
+                let read = stream.read(&mut question).await.unwrap_or(0);
+                if question[..read] == *POSTGRES_QUESTION {
+                    let _ = stream.write_all(b"N").await;
+                }
+            }
+        });
+        let found = detect(
+            address,
+            Question::Get,
+            b"\x16\x03\x01",
+            Duration::from_secs(5),
+        )
+        .await;
+        assert_eq!(found, First::Other(Some("PostgreSQL")));
     }
 
     #[tokio::test]

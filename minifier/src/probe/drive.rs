@@ -12,6 +12,7 @@ use super::crawl::crawl;
 use super::error::ProbeError;
 use super::finish::{Trigger, linger};
 use super::health;
+use super::inside::Inside;
 use super::listeners::Listeners;
 use super::netns::Netns;
 use super::observer::{Event, Observer};
@@ -20,8 +21,9 @@ use super::ready::{self, Outcome};
 use super::report::{CrawlCut, PortReport, ProbeReport, ReadyBy, Speaks, StepKind, StepResult};
 use super::request::HttpProbe;
 use super::session::{Session, http_result};
-use super::sockets::Listener;
-use super::web::Web;
+use super::sock_diag::SockDiag;
+use super::unexercised::unexercised;
+use super::web::{Port, Web};
 use crate::runtime::Workload;
 
 /// How long the end of a container may take to be known after its process is gone.
@@ -49,11 +51,11 @@ async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, Pr
     let plan = session.plan();
     let trigger = Trigger::new(plan.continue_after)?;
     session.tell(Event::WaitingReady(plan.ready_timeout));
-    let Some((netns, mut listeners)) = enter(session.workload()).await? else {
+    let Some((inside, netns, mut listeners)) = enter(session.workload()).await? else {
         return one_shot(session).await;
     };
     let mut web = Web::new(plan, &netns).map_err(ProbeError::Client)?;
-    let outcome = ready::wait(&session, &mut listeners, &mut web, &trigger).await?;
+    let outcome = ready::wait(&session, &inside, &mut listeners, &mut web, &trigger).await?;
     session.report.readiness.after = session.elapsed();
     let mut healthy = None;
     match outcome {
@@ -69,6 +71,12 @@ async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, Pr
                 .push(format!("not ready: {observed}"));
         }
         Outcome::NotReady(observed) => return Err(session.not_ready(observed).await),
+        Outcome::Idle(_) if plan.has_commands() => session.report.readiness.by = ReadyBy::Idle,
+        Outcome::Idle(idle) if plan.ignore_failures => {
+            let failure = format!("not ready: it did nothing for {} s", idle.as_secs_f64());
+            session.report.failures.push(failure);
+        }
+        Outcome::Idle(idle) => return Err(session.idle(idle).await),
     }
     let seen = listeners.read().unwrap_or_default();
     session.report.readiness.listeners = seen.into_iter().collect();
@@ -87,6 +95,8 @@ async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, Pr
         run_step(&mut session, &web, step).await?;
     }
     session.report.ports = port_reports(&web, &cuts);
+    let seen = listeners.read().unwrap_or_default();
+    session.report.unexercised = unexercised(plan, &seen, &web.ports(), &session.reached);
     let waited = match session.report.readiness.by {
         ReadyBy::User => session.report.readiness.after,
         _ => Duration::ZERO,
@@ -96,7 +106,9 @@ async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, Pr
 }
 
 /// Reaches into the container; none where it has ended already.
-async fn enter<W: Workload>(workload: &W) -> Result<Option<(Netns, Listeners)>, ProbeError> {
+async fn enter<W: Workload>(
+    workload: &W,
+) -> Result<Option<(Inside, Netns, Listeners)>, ProbeError> {
     let Some(pid) = workload.pid() else {
         workload.exited().await?;
         return Ok(None);
@@ -105,14 +117,21 @@ async fn enter<W: Workload>(workload: &W) -> Result<Option<(Netns, Listeners)>, 
         Ok(namespace) => Netns::enter(namespace).await,
         Err(error) => Err(error),
     };
-    let inside = match opened {
-        Ok(netns) => Listeners::new(pid)
-            .map(|listeners| (netns, listeners))
+    let entered = match opened {
+        Ok(netns) => Inside::new(pid)
+            .map(|inside| (inside, netns))
             .map_err(|source| ProbeError::Sockets { pid, source }),
         Err(source) => Err(ProbeError::Namespace { pid, source }),
     };
-    match inside {
-        Ok(inside) => Ok(Some(inside)),
+    match entered {
+        Ok((inside, netns)) => {
+            let diag = netns.run(async { SockDiag::open() }).await;
+            if let Err(error) = &diag {
+                tracing::debug!(%error, "the kernel does not answer sock_diag; /proc does");
+            }
+            let listeners = Listeners::new(inside.clone(), diag.ok());
+            Ok(Some((inside, netns, listeners)))
+        }
         // Ended meanwhile, or out of reach.
         Err(error) => match timeout(ENDING, workload.exited()).await {
             Ok(exit) => exit.map(|_| None).map_err(ProbeError::from),
@@ -264,6 +283,9 @@ async fn send<W: Workload>(
         let asked = format!("{} {}", request.method, request.url);
         session.started(StepKind::Http, &asked);
         let (outcome, duration) = web.ask(&request, || workload.exit().is_none()).await;
+        if outcome.is_ok() {
+            session.reached.insert(target.port());
+        }
         let expect = probe.expect.as_ref();
         let result = http_result(StepKind::Http, asked, &outcome, expect, true, duration);
         session.finished(result).await?;
@@ -272,13 +294,11 @@ async fn send<W: Workload>(
 }
 
 fn port_reports(web: &Web<'_>, cuts: &BTreeMap<u16, Option<CrawlCut>>) -> Vec<PortReport> {
-    let report = |listener: &Listener, speaks, number: u16| PortReport {
-        listener: listener.clone(),
-        speaks,
-        crawl_cut: cuts.get(&number).copied().flatten(),
+    let report = |port: &Port| PortReport {
+        listener: port.listener.clone(),
+        speaks: port.speaks,
+        protocol: port.protocol,
+        crawl_cut: cuts.get(&port.address.port()).copied().flatten(),
     };
-    web.ports()
-        .into_iter()
-        .map(|port| report(&port.listener, port.speaks, port.address.port()))
-        .collect()
+    web.ports().into_iter().map(report).collect()
 }

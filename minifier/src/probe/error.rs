@@ -43,6 +43,21 @@ pub enum ProbeError {
         /// Everything until then.
         report: Box<ProbeReport>,
     },
+    /// It listens on nothing and does nothing, and nothing says that this will change.
+    #[error(
+        "probe the container: it listens on nothing and has done nothing for {} s: a worker that waits{}",
+        .idle.as_secs_f64(), Lines(.logs)
+    )]
+    Idle {
+        /// How long was waited altogether.
+        waited: Duration,
+        /// How long it had done nothing.
+        idle: Duration,
+        /// The container's last lines.
+        logs: Vec<String>,
+        /// Everything until then.
+        report: Box<ProbeReport>,
+    },
     /// `--continue-after exit`, and it does not end.
     #[error("wait for the container to end: it still runs after {} s{}", .waited.as_secs_f64(), Lines(.logs))]
     StillRunning {
@@ -98,6 +113,7 @@ impl ProbeError {
             Self::Failed { report, .. }
             | Self::Exited { report, .. }
             | Self::NotReady { report, .. }
+            | Self::Idle { report, .. }
             | Self::StillRunning { report, .. } => Some(report),
             _ => None,
         }
@@ -109,6 +125,11 @@ impl ProbeError {
             Self::NotReady { .. } => {
                 "a workload that does not listen gets ready by --wait-for-log REGEX, or is given \
                  --continue-after DURATION|exit|enter|signal; --ready-timeout gives it more time"
+            }
+            Self::Idle { .. } => {
+                "--continue-after 30s lets it run that long and builds from what it did (also exit, enter, signal), \
+                 --exec COMMAND gives it something to do, --wait-for-log REGEX says when it is ready; with \
+                 --ready-timeout DURATION it is waited for that long whatever it does"
             }
             Self::Exited { .. } => {
                 "run the image with `docker run` and the same options; it must work by itself"

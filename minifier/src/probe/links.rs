@@ -1,99 +1,84 @@
-//! Links in HTML and CSS, in the order they stand there.
+//! Links of the same origin in HTML and CSS, in the order they stand there.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use scraper::{Html, Selector};
 use url::Url;
 
 use super::client::same_origin;
+use super::html;
 
 /// Links of one body that are looked at; more than a crawl follows.
 const LINKS: usize = 1000;
+/// References of one body that are looked at, whether or not they are links of the same origin.
+pub(super) const REFERENCES: usize = 4 * LINKS;
+/// Bytes of a URL that servers take (nginx and Apache take about as much): what is longer is no link. Without a limit
+/// a page of 1 MiB could make gigabytes of URLs out of one long base.
+const LONGEST: usize = 8192;
 
-/// Links of the same origin in a body of this `Content-Type`, each once. `url` is where the body came from.
-pub(super) fn links(url: &Url, content_type: &str, body: &[u8]) -> Vec<Url> {
-    let kind = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let text = String::from_utf8_lossy(body);
-    let (base, references) = match kind.as_str() {
-        "text/html" | "application/xhtml+xml" => html(url, &text),
-        "text/css" => (url.clone(), css(&text)),
-        _ => return Vec::new(),
+/// Links of the same origin in a body of this `Content-Type`, each once. `url` is where the body came from; without a
+/// type, the body's start tells what it is. Time and memory grow with the length of the body.
+pub fn links(url: &Url, content_type: Option<&str>, body: &[u8]) -> Vec<Url> {
+    let kind = content_type.map(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default();
+        kind.trim().to_ascii_lowercase()
+    });
+    let kind = match kind.as_deref() {
+        None | Some("") if html::is_html(body) => "text/html",
+        Some(kind) => kind,
+        None => return Vec::new(),
     };
-    let mut links: Vec<Url> = Vec::new();
-    for reference in references {
-        if links.len() == LINKS {
-            break;
+    if url.as_str().len() > LONGEST {
+        return Vec::new();
+    }
+    let text = String::from_utf8_lossy(body);
+    match kind {
+        "text/html" | "application/xhtml+xml" => {
+            let page = html::read(&text);
+            let base = page.base.as_deref().filter(|base| base.len() <= LONGEST);
+            let base = base.and_then(|base| same_origin(url, base));
+            absolute(&base.unwrap_or_else(|| url.clone()), page.references)
         }
-        if let Some(link) = same_origin(&base, reference.trim())
-            && !links.contains(&link)
+        "text/css" => absolute(url, css(&text)),
+        _ => Vec::new(),
+    }
+}
+
+/// What references mean at `base`, as far as that is the same origin.
+fn absolute(base: &Url, references: impl IntoIterator<Item = String>) -> Vec<Url> {
+    let mut links = Vec::new();
+    let mut seen = HashSet::new();
+    for reference in references.into_iter().take(REFERENCES) {
+        let reference = reference.trim();
+        if reference.len() > LONGEST {
+            continue;
+        }
+        let link = same_origin(base, reference).filter(|link| link.as_str().len() <= LONGEST);
+        if let Some(link) = link
+            && seen.insert(link.clone())
         {
             links.push(link);
+            if links.len() == LINKS {
+                break;
+            }
         }
     }
     links
 }
 
-/// The base for relative references, and the references.
-fn html(url: &Url, text: &str) -> (Url, Vec<String>) {
-    static SELECTOR: LazyLock<Selector> = LazyLock::new(|| {
-        Selector::parse(
-            "a[href], area[href], link[href], script[src], img[src], iframe[src], frame[src], embed[src], \
-             source[src], video[src], audio[src], track[src], object[data], style",
-        )
-        .unwrap_or_else(|e| unreachable!("the selector is constant: {e}"))
-    });
-    static BASE: LazyLock<Selector> = LazyLock::new(|| {
-        Selector::parse("base[href]")
-            .unwrap_or_else(|e| unreachable!("the selector is constant: {e}"))
-    });
-    let document = Html::parse_document(text);
-    let base = document
-        .select(&BASE)
-        .next()
-        .and_then(|element| same_origin(url, element.attr("href")?))
-        .unwrap_or_else(|| url.clone());
-    let mut references = Vec::new();
-    for element in document.select(&SELECTOR) {
-        // Hints to connect somewhere name no resource.
-        let rel = element.attr("rel").unwrap_or_default().to_ascii_lowercase();
-        if matches!(rel.as_str(), "preconnect" | "dns-prefetch") {
-            continue;
-        }
-        if element.value().name() == "style" {
-            references.extend(css(&element.text().collect::<String>()));
-        }
-        let reference = ["href", "src", "data"]
-            .iter()
-            .find_map(|name| element.attr(name));
-        references.extend(reference.map(str::to_owned));
-    }
-    (base, references)
-}
-
 /// `url(…)` and `@import "…"`.
-fn css(text: &str) -> Vec<String> {
+pub(super) fn css(text: &str) -> impl Iterator<Item = String> {
     static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r#"(?i)url\(\s*(?:"([^"]*)"|'([^']*)'|([^"'()\s]+))\s*\)|@import\s+(?:"([^"]*)"|'([^']*)')"#,
         )
         .unwrap_or_else(|e| unreachable!("the expression is constant: {e}"))
     });
-    let found = REFERENCE.captures_iter(text);
-    found
-        .filter_map(|c| {
-            c.iter()
-                .skip(1)
-                .flatten()
-                .next()
-                .map(|m| m.as_str().to_owned())
-        })
-        .collect()
+    REFERENCE.captures_iter(text).filter_map(|captures| {
+        let group = captures.iter().skip(1).flatten().next();
+        group.map(|found| found.as_str().to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +89,7 @@ mod tests {
 
     fn found(kind: &str, body: &str) -> Vec<String> {
         let url = Url::parse("http://127.0.0.1:8080/dir/page").unwrap();
-        links(&url, kind, body.as_bytes())
+        links(&url, Some(kind), body.as_bytes())
             .iter()
             .map(|link| {
                 link.as_str()
@@ -164,12 +149,41 @@ mod tests {
         assert_eq!(found("", ""), Vec::<String>::new());
     }
 
+    #[test]
+    fn html_is_recognised_where_no_type_is_given() {
+        let url = Url::parse("http://127.0.0.1/").unwrap();
+        let found = |kind, body: &str| links(&url, kind, body.as_bytes()).len();
+        for kind in [None, Some(""), Some(" ; charset=utf-8")] {
+            assert_eq!(found(kind, "\n<!doctype html><a href=x>"), 1, "{kind:?}");
+            assert_eq!(found(kind, "see <a href=x>"), 0, "{kind:?}");
+        }
+        assert_eq!(found(Some("text/plain"), "<!doctype html><a href=x>"), 0);
+    }
+
+    #[test]
+    fn links_are_bounded_in_number_and_length() {
+        let long = "x".repeat(LONGEST);
+        assert_eq!(
+            found("text/html", &format!("<a href={long}><a href=y>")),
+            ["/dir/y"]
+        );
+        assert_eq!(
+            found("text/html", &format!("<base href=/{long}/><a href=y>")),
+            ["/dir/y"]
+        );
+        let many: String = (0..5000).map(|i| format!("<a href={i}>")).collect();
+        assert_eq!(found("text/html", &many).len(), LINKS);
+        let css: String = (0..5000).map(|i| format!("url({i})")).collect();
+        assert_eq!(found("text/css", &css).len(), LINKS);
+    }
+
     proptest! {
         #[test]
         fn any_page_is_read_without_panic(body in proptest::collection::vec(any::<u8>(), 0..500)) {
             let url = Url::parse("http://[::1]/").unwrap();
-            links(&url, "text/html", &body);
-            links(&url, "text/css", &body);
+            links(&url, Some("text/html"), &body);
+            links(&url, Some("text/css"), &body);
+            links(&url, None, &body);
         }
     }
 }

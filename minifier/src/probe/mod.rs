@@ -6,6 +6,7 @@
 mod client;
 mod command;
 mod crawl;
+mod customary;
 mod detect;
 #[cfg(test)]
 mod docker_tests;
@@ -15,20 +16,27 @@ mod error;
 mod expect;
 mod file;
 mod finish;
+mod greeting;
 mod health;
 mod healthcheck;
+mod html;
+mod idle;
+mod inside;
 mod links;
 mod listeners;
 mod netns;
 mod observer;
+mod openapi;
 mod plan;
 mod ready;
 mod report;
 mod request;
 mod session;
+mod sock_diag;
 mod sockets;
 mod speaks;
 mod tls;
+mod unexercised;
 mod web;
 
 pub use drive::drive;
@@ -37,7 +45,9 @@ pub use error::ProbeError;
 pub use expect::{ExpectError, ExpectedStatus};
 pub use file::{ProbeFileError, parse_probe_file};
 pub use healthcheck::HealthCheck;
+pub use links::links;
 pub use observer::{Event, Observer};
+pub use openapi::routes as openapi_routes;
 pub use plan::{ContinueAfter, Crawl, CrawlLimits, Exposed, PlanError, ProbePlan, Step};
 pub use report::{
     Answer, CrawlCut, PortReport, ProbeReport, Readiness, ReadyBy, Speaks, StepKind, StepResult,

@@ -37,6 +37,10 @@ pub struct ProbePlan {
     pub exposed: BTreeSet<Exposed>,
     /// How long the container may take until it is ready. Default 60 s.
     pub ready_timeout: Duration,
+    /// How long a container may do nothing, where nothing says that it will listen (no port that it declares or that
+    /// probes use, no health check, no line to wait for). Then it counts as a worker that is up: ready for commands,
+    /// and an error without any. Default 8 s; `None` to wait for the whole of `ready_timeout`.
+    pub idle_timeout: Option<Duration>,
     /// The container is ready when a line of its output matches, and only then.
     pub wait_for_log: Option<Regex>,
     /// The image's `HEALTHCHECK`: run once, after the container is ready.
@@ -108,6 +112,24 @@ impl ProbePlan {
         only_http && !self.steps.is_empty() && !self.crawls()
     }
 
+    /// True where commands are run, inside the container or on this host.
+    pub(super) fn has_commands(&self) -> bool {
+        let is_command = |step: &Step| matches!(step, Step::Exec(_) | Step::HostExec(_));
+        self.steps.iter().any(is_command)
+    }
+
+    /// How long the container may do nothing until it is clear that it will not listen; `None` where something says
+    /// that it will, or that it is ready in another way.
+    pub(super) fn idle_limit(&self) -> Option<Duration> {
+        let says_more = !self.exposed.is_empty()
+            || self.healthcheck.is_some()
+            || self.wait_for_log.is_some()
+            || self.continue_after != ContinueAfter::Probe
+            || self.http_probes().next().is_some()
+            || !self.http_ports.is_empty();
+        self.idle_timeout.filter(|_| !says_more)
+    }
+
     /// TCP ports that must listen before the container counts as ready.
     pub(super) fn required_ports(&self) -> BTreeSet<u16> {
         self.http_probes()
@@ -122,6 +144,7 @@ impl Default for ProbePlan {
         Self {
             exposed: BTreeSet::new(),
             ready_timeout: Duration::from_secs(60),
+            idle_timeout: Some(Duration::from_secs(8)),
             wait_for_log: None,
             healthcheck: None,
             crawl: Crawl::Auto,

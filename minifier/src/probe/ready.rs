@@ -13,11 +13,14 @@
 //! | UDP or Unix sockets only | none declared | 3 s |
 //! | UDP or Unix sockets only | declared | not ready: start scripts of databases do that |
 //!
+//! A container of which nothing says that it will listen, and that does nothing, is a worker: see [`super::idle`].
+//!
 //! Where nothing but HTTP probes is asked, which are repeated while a server starts, all that are declared or that the
 //! probes were told to use need not hold still: they are only looked at once more.
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use regex::Regex;
@@ -26,6 +29,8 @@ use tokio::time::{sleep, timeout};
 use super::error::ProbeError;
 use super::finish::Trigger;
 use super::health;
+use super::idle::until_idle;
+use super::inside::Inside;
 use super::listeners::Listeners;
 use super::plan::{ContinueAfter, Exposed, ProbePlan};
 use super::report::{ReadyBy, StepResult};
@@ -42,7 +47,7 @@ const STILL_SOME: Duration = Duration::from_secs(1);
 const STILL_SOCKETS: Duration = Duration::from_secs(3);
 const STILL_OTHERS: Duration = Duration::from_secs(10);
 /// Ports from here on are handed out by the kernel: a UDP socket there belongs to a client, of DNS for example.
-const EPHEMERAL: u16 = 32768;
+pub(super) const EPHEMERAL: u16 = 32768;
 /// How long the end of a container may take to be known after its process is gone.
 const ENDING: Duration = Duration::from_secs(10);
 
@@ -52,11 +57,14 @@ pub(super) enum Outcome {
     Ready(ReadyBy, Option<Box<StepResult>>),
     /// Not in time; what was seen.
     NotReady(String),
+    /// It listens on nothing, and has done nothing for so long.
+    Idle(Duration),
 }
 
 /// Waits until the container is ready.
 pub(super) async fn wait<W: Workload>(
     session: &Session<'_, W>,
+    inside: &Inside,
     listeners: &mut Listeners,
     web: &mut Web<'_>,
     trigger: &Trigger,
@@ -83,9 +91,23 @@ pub(super) async fn wait<W: Workload>(
             _ => std::future::pending().await,
         }
     };
+    // Some sockets count only when they have been there for longer than a container may be idle.
+    let promising = AtomicBool::new(false);
+    let by_idleness = async {
+        let Some(idle) = plan.idle_limit() else {
+            return std::future::pending().await;
+        };
+        // A first process that is gone is noticed elsewhere.
+        while until_idle(inside, idle).await.is_ok() {
+            if !promising.load(Ordering::Relaxed) {
+                return idle;
+            }
+        }
+        std::future::pending().await
+    };
     let by_socket = async {
         match plan.wait_for_log {
-            None => listening(plan, listeners, web).await,
+            None => listening(plan, listeners, web, &promising).await,
             Some(_) => std::future::pending().await,
         }
     };
@@ -110,6 +132,7 @@ pub(super) async fn wait<W: Workload>(
             fired?;
             Outcome::Ready(ReadyBy::User, None)
         }
+        idle = by_idleness => Outcome::Idle(idle),
         () = sleep(limit) => Outcome::NotReady(String::new()),
     };
     match outcome {
@@ -118,7 +141,7 @@ pub(super) async fn wait<W: Workload>(
             let seen = listeners.read().unwrap_or_default();
             Ok(Outcome::NotReady(observed(workload, plan, &seen).await?))
         }
-        ready => Ok(ready),
+        outcome => Ok(outcome),
     }
 }
 
@@ -147,6 +170,7 @@ async fn listening(
     plan: &ProbePlan,
     listeners: &mut Listeners,
     web: &mut Web<'_>,
+    promising: &AtomicBool,
 ) -> io::Result<()> {
     let mut seen = BTreeSet::new();
     let mut since = Instant::now();
@@ -160,7 +184,9 @@ async fn listening(
             seen = now;
             since = Instant::now();
         }
-        if let Some(still) = still_for(plan, &plan.required_ports(), &seen) {
+        let still = still_for(plan, &plan.required_ports(), &seen);
+        promising.store(still.is_some(), Ordering::Relaxed);
+        if let Some(still) = still {
             if since.elapsed() >= still {
                 return Ok(());
             }

@@ -15,6 +15,9 @@ pub struct ProbeReport {
     pub readiness: Readiness,
     /// TCP ports that were asked what they speak, in order.
     pub ports: Vec<PortReport>,
+    /// What listens though nobody exercised it: what it needs beyond starting may be unknown. In order; empty where
+    /// commands were run, or the user said when to go on, since these may have reached everything.
+    pub unexercised: Vec<Listener>,
     /// What was asked, in order.
     pub steps: Vec<StepResult>,
     /// How it ended, where it did so by itself.
@@ -53,6 +56,8 @@ pub enum ReadyBy {
         /// The line.
         line: String,
     },
+    /// It listens on nothing and does nothing, and there are commands to run.
+    Idle,
     /// It has ended: a one-shot image.
     Exit,
     /// The user said when to go on; it showed nothing of itself.
@@ -66,6 +71,8 @@ pub struct PortReport {
     pub listener: Listener,
     /// What it speaks.
     pub speaks: Speaks,
+    /// Name of what it speaks, if that is not HTTP and is known.
+    pub protocol: Option<&'static str>,
     /// Which limit ended the crawl; none where all links were followed, or none were to be.
     pub crawl_cut: Option<CrawlCut>,
 }
@@ -135,6 +142,10 @@ pub enum StepKind {
     Healthcheck,
     /// `GET /`, sent because the port speaks HTTP.
     HttpDefault,
+    /// What every site is asked, sent because `/` was answered: a path that does not exist, `HEAD /`, and so on.
+    HttpCustomary,
+    /// A route that an OpenAPI document of the site declares.
+    HttpOpenapi,
     /// A link that was found.
     HttpCrawl,
     /// A request that the user gave.

@@ -1,5 +1,6 @@
 //! [`Session`]: one container being driven: who is told, what has been found so far, when to give up.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
@@ -29,6 +30,8 @@ pub(super) struct Session<'a, W> {
     plan: &'a ProbePlan,
     observer: &'a dyn Observer,
     begin: Instant,
+    /// Ports that answered a request as a web server does.
+    pub(super) reached: BTreeSet<u16>,
     pub(super) report: ProbeReport,
 }
 
@@ -42,6 +45,7 @@ impl<'a, W: Workload> Session<'a, W> {
         let report = ProbeReport {
             readiness,
             ports: Vec::new(),
+            unexercised: Vec::new(),
             steps: Vec::new(),
             exit: None,
             stopped: None,
@@ -53,6 +57,7 @@ impl<'a, W: Workload> Session<'a, W> {
             plan,
             observer,
             begin: Instant::now(),
+            reached: BTreeSet::new(),
             report,
         }
     }
@@ -153,6 +158,19 @@ impl<'a, W: Workload> Session<'a, W> {
         ProbeError::NotReady {
             waited,
             observed,
+            logs,
+            report,
+        }
+    }
+
+    /// The error for a container of which nothing can be expected.
+    pub(super) async fn idle(&mut self, idle: Duration) -> ProbeError {
+        let logs = self.last_lines(ERROR_LINES).await;
+        let report = Box::new(self.take_report().await);
+        let waited = self.elapsed();
+        ProbeError::Idle {
+            waited,
+            idle,
             logs,
             report,
         }

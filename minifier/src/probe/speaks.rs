@@ -37,6 +37,16 @@ pub(super) fn by_port(
     ports
 }
 
+/// What was found out about a port.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answers {
+    /// The address that answers.
+    pub(super) address: SocketAddr,
+    pub(super) speaks: Speaks,
+    /// Name of what it speaks, if that is not HTTP and is known.
+    pub(super) protocol: Option<&'static str>,
+}
+
 /// Finds out what a port speaks; runs in the container's network namespace.
 #[derive(Debug)]
 pub(super) struct Detection {
@@ -50,21 +60,33 @@ pub(super) struct Detection {
 
 impl Detection {
     /// Tries the addresses of a port until one takes the connection; there is at least one.
-    pub(super) async fn port(self, addresses: Vec<SocketAddr>) -> (SocketAddr, Speaks) {
+    pub(super) async fn port(self, addresses: Vec<SocketAddr>) -> Answers {
         let first = addresses[0];
         for address in addresses {
+            let mut protocol = None;
             let speaks = match detect(address, self.question, &self.hello, self.limit).await {
                 First::Unreachable => continue,
                 First::Http => Speaks::Http,
                 First::H2c => Speaks::H2c,
-                First::Other => Speaks::Other,
+                First::Other(name) => {
+                    protocol = name;
+                    Speaks::Other
+                }
                 First::Silent => Speaks::Silent,
                 First::Tls if self.inside_tls(address).await => Speaks::Https,
                 First::Tls => Speaks::Other,
             };
-            return (address, speaks);
+            return Answers {
+                address,
+                speaks,
+                protocol,
+            };
         }
-        (first, Speaks::Unreachable)
+        Answers {
+            address: first,
+            speaks: Speaks::Unreachable,
+            protocol: None,
+        }
     }
 
     /// True where HTTP is spoken inside TLS.

@@ -34,6 +34,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Port {
     pub(super) listener: Listener,
     pub(super) speaks: Speaks,
+    /// Name of what it speaks, if that is not HTTP and is known.
+    pub(super) protocol: Option<&'static str>,
     /// The address that answers.
     pub(super) address: SocketAddr,
     pub(super) exposed: bool,
@@ -99,6 +101,7 @@ impl<'a> Web<'a> {
             let silent = Port {
                 listener,
                 speaks: Speaks::Silent,
+                protocol: None,
                 address: first,
                 exposed,
             };
@@ -119,16 +122,17 @@ impl<'a> Web<'a> {
         }
         let mut found = Vec::new();
         let mut limit = Duration::MAX;
-        while let Ok(Some((number, (address, speaks)))) = timeout(limit, pending.next()).await {
-            if speaks.is_http() {
+        while let Ok(Some((number, answers))) = timeout(limit, pending.next()).await {
+            if answers.speaks.is_http() {
                 limit = OTHERS;
             }
-            found.push((number, address, speaks));
+            found.push((number, answers));
         }
         drop(pending);
-        for (number, address, speaks) in found {
+        for (number, answers) in found {
             if let Some(port) = self.ports.get_mut(&number) {
-                (port.address, port.speaks) = (address, speaks);
+                port.address = answers.address;
+                (port.speaks, port.protocol) = (answers.speaks, answers.protocol);
             }
         }
     }
@@ -246,6 +250,10 @@ pub(super) struct Target {
 }
 
 impl Target {
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     pub(super) fn url(&self, path: &str) -> Result<Url, String> {
         let text = format!("{}://{}{path}", self.scheme, self.address);
         Url::parse(&text).map_err(|error| format!("{text} is not a URL: {error}"))

@@ -3,6 +3,7 @@
 mod model;
 mod plain;
 mod summary;
+mod warnings;
 pub mod xray;
 
 pub use model::{
@@ -11,3 +12,4 @@ pub use model::{
 };
 pub(crate) use plain::{for_log, plain, plain_json};
 pub use summary::summary;
+pub use warnings::of_probe;

@@ -169,6 +169,8 @@ pub enum Stage {
     Attach,
     /// Reading what the layers hold.
     Read,
+    /// Giving a stored image to the Docker daemon that runs it.
+    Load,
     /// Unpacking layers that are not in the cache.
     Unpack,
     /// Creating the container.
@@ -193,6 +195,7 @@ impl Stage {
         match self {
             Self::Attach => "attach",
             Self::Read => "read",
+            Self::Load => "load",
             Self::Unpack => "unpack",
             Self::Create => "create",
             Self::Start => "start",

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Report, Stage, plain};
+use crate::probe::{Listener, ProbeReport, Speaks};
 use crate::xray::size;
 
 /// How many packages are named before the rest is only counted.
 const NAMED_PACKAGES: usize = 6;
+/// How many listening sockets are named before the rest is only counted.
+const NAMED_LISTENERS: usize = 6;
 
 /// A dozen lines; `report_file` is where the whole report lies, where it was written.
 pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
@@ -57,7 +60,10 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
             report.result.layers.len()
         ),
     );
-    line("probes", probes(report));
+    line("probes", probes(&report.probe));
+    if !report.probe.readiness.listeners.is_empty() {
+        line("listens", listens(&report.probe));
+    }
     line(
         "trace",
         format!(
@@ -110,13 +116,44 @@ fn packages(report: &Report) -> String {
     text
 }
 
-fn probes(report: &Report) -> String {
-    let failed = report.probe.steps.iter().filter(|step| !step.ok).count();
-    match (report.probe.steps.len(), failed) {
-        (0, _) => "none; the container ran to its end".to_owned(),
+fn probes(probe: &ProbeReport) -> String {
+    let failed = probe.steps.iter().filter(|step| !step.ok).count();
+    match (probe.steps.len(), failed) {
+        (0, _) => match &probe.stopped {
+            Some(stopped) => format!("none; the container was stopped with {}", stopped.signal),
+            None => "none; the container ran to its end".to_owned(),
+        },
         (all, 0) => format!("{all} passed"),
         (all, failed) => format!("{} passed, {failed} FAILED (ignored)", all - failed),
     }
+}
+
+/// What the container listened on when it was ready, and what that speaks, as far as it was asked.
+fn listens(probe: &ProbeReport) -> String {
+    let spoken = |listener: &Listener| {
+        let port = probe.ports.iter().find(|port| port.listener == *listener)?;
+        Some(match port.speaks {
+            Speaks::Http => "HTTP",
+            Speaks::Https => "HTTPS",
+            Speaks::H2c => "HTTP/2",
+            Speaks::Other => port.protocol.unwrap_or("not HTTP"),
+            Speaks::Silent => "answers nothing",
+            Speaks::Unreachable => "takes no connection",
+        })
+    };
+    let listeners = &probe.readiness.listeners;
+    let mut parts: Vec<String> = listeners
+        .iter()
+        .take(NAMED_LISTENERS)
+        .map(|listener| match spoken(listener) {
+            Some(spoken) => format!("{listener} ({spoken})"),
+            None => listener.to_string(),
+        })
+        .collect();
+    if listeners.len() > NAMED_LISTENERS {
+        parts.push(format!("and {} more", listeners.len() - NAMED_LISTENERS));
+    }
+    parts.join(", ")
 }
 
 fn times(report: &Report) -> String {
@@ -131,13 +168,19 @@ fn times(report: &Report) -> String {
     let stages = [
         Stage::Attach,
         Stage::Read,
+        Stage::Load,
+        Stage::Unpack,
+        Stage::Create,
         Stage::Run,
         Stage::Plan,
         Stage::Rebuild,
         Stage::Write,
     ];
+    // Some happen without a daemon only, or with one.
+    let happened = |stage: &&Stage| report.timings.iter().any(|t| t.stage == **stage);
     let parts: Vec<String> = stages
         .iter()
+        .filter(happened)
         .map(|&stage| format!("{} {:.1}", stage.name(), of(stage)))
         .collect();
     format!("{:.1} s ({})", of(Stage::Total), parts.join(", "))

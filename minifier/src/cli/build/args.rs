@@ -225,6 +225,10 @@ impl std::str::FromStr for RuntimeChoice {
 #[command(next_help_heading = "Driving the workload")]
 pub(super) struct ProbeArgs {
     /// Request to send: [METHOD:]PATH (repeatable); the default is GET / and a bounded crawl
+    ///
+    /// The default asks each port that speaks HTTP for /, then for what clients ask of any site, whatever is answered:
+    /// HEAD /, / compressed, a page that does not exist, /favicon.ico, /robots.txt, and the GET routes of an OpenAPI
+    /// document (/openapi.json, /swagger.json, /v3/api-docs and the like); then it follows links and assets.
     #[arg(long, value_name = "[METHOD:]PATH")]
     pub(super) http_probe: Vec<String>,
 
@@ -269,10 +273,16 @@ pub(super) struct ProbeArgs {
     pub(super) wait_for_log: Option<Regex>,
 
     /// How long the workload may take to get ready
+    ///
+    /// One that listens on nothing and does nothing for 8 s is taken for a worker before, unless this option is given, or
+    /// the image declares a port or a health check: it is ready for --exec and --host-exec, and fails without them.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub(super) ready_timeout: Duration,
 
     /// What ends the run: probe, exit, enter, signal (SIGUSR1) or a duration such as 30s
+    ///
+    /// For workers that listen on nothing (cron, a consumer of a queue): a duration, in which they do their work; for
+    /// whatever you want to try by hand: enter.
     #[arg(long, value_name = "WHAT", default_value = "probe")]
     pub(super) continue_after: ContinueAfter,
 
@@ -305,6 +315,9 @@ pub(super) struct KeepArgs {
     pub(super) include_path_file: Vec<PathBuf>,
 
     /// Program to keep with all it needs: a path or a name on the image's PATH (repeatable)
+    ///
+    /// Libraries, the interpreter of a script, and the standard library of an interpreter (Python, Perl, Ruby, Node.js,
+    /// Java, PHP, Tcl); not the packages that were installed for it, which --include-path keeps.
     #[arg(long, value_name = "PROGRAM")]
     pub(super) include_bin: Vec<String>,
 

@@ -5,7 +5,7 @@ use super::pipeline::Built;
 use crate::image::ImageConfig;
 use crate::report::{
     Dropped, ImageReport, KeptPath, LayerReport, Packages, Report, ResultReport, SCHEMA_VERSION,
-    Timing, TraceReport,
+    Timing, TraceReport, of_probe,
 };
 use crate::rootfs::{EntryKind, ImagePath, LayerIndex, NodeKind};
 use crate::transport::ReadHow;
@@ -18,6 +18,9 @@ pub(super) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> R
     let result = result(options, &built);
     let dropped = dropped(&built);
     let kept = kept(&built);
+    let mut warnings = built.plan.warnings;
+    warnings.extend(of_probe(&built.probe));
+    warnings.sort();
     Report {
         schema_version: SCHEMA_VERSION,
         minifier: env!("CARGO_PKG_VERSION").to_owned(),
@@ -43,7 +46,7 @@ pub(super) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> R
             kept: built.plan.kept_packages,
             dropped: built.plan.dropped_packages,
         },
-        warnings: built.plan.warnings,
+        warnings,
         kept,
         dropped,
         timings,

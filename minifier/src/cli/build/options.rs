@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 
 use super::args::{
     BuildArgs, KeepArgs, Layers, OutputArgs, ProbeArgs, Read, RunArgs, RuntimeChoice,
@@ -230,6 +231,11 @@ fn probe_plan(args: &ProbeArgs, matches: &ArgMatches) -> Result<ProbePlan, CliEr
     steps.sort_by_key(|(at, _)| *at);
     Ok(ProbePlan {
         ready_timeout: args.ready_timeout,
+        // Whoever says how long it may take knows that it will listen.
+        idle_timeout: match matches.value_source("ready_timeout") {
+            Some(ValueSource::CommandLine) => None,
+            _ => ProbePlan::default().idle_timeout,
+        },
         wait_for_log: args.wait_for_log.clone(),
         crawl: match (args.no_http_probe, args.crawl) {
             (true, _) => Crawl::Never,

@@ -92,7 +92,9 @@ pub(super) async fn loaded(
         registry: build.options.registry.clone(),
         control: storage::control(build.printer, "load", &build.cancel),
     };
+    let started = Instant::now();
     let written = write_image(stored, &location, &options).await;
+    build.took(Stage::Load, started);
     let ran = match written {
         Ok(_) => in_docker(build, &runtime, &name, &stored.config).await,
         Err(error) => Err(errors::transport(error)),

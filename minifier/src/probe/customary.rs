@@ -1,0 +1,85 @@
+//! What every site is asked besides `/`: what browsers, crawlers and proxies ask of it sooner or later. Each can need
+//! files that `/` does not: the page for errors, the handler of static files, the library that compresses.
+//!
+//! Nothing is expected of the answers; most sites have some of these paths only.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
+
+use super::client::Request;
+use super::report::StepKind;
+use super::web::Target;
+
+/// How long one of these may take. Whoever needs longer for a page that is not there is not asked for the next one.
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
+
+/// A path that no site has: shows how it says so.
+const MISSING: &str = "/minifier-asks-for-a-page-that-does-not-exist";
+
+/// Where frameworks put the description of their interface: FastAPI and most others, Swagger 2, Spring's springdoc
+/// and springfox, ASP.NET, NestJS.
+const DESCRIPTIONS: [&str; 6] = [
+    "/openapi.json",
+    "/swagger.json",
+    "/v3/api-docs",
+    "/v2/api-docs",
+    "/swagger/v1/swagger.json",
+    "/api-json",
+];
+
+/// Something to ask, with what to call it.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) kind: StepKind,
+    pub(super) asked: String,
+    pub(super) request: Request,
+    /// Links between `/` and this.
+    pub(super) depth: usize,
+}
+
+impl Ask {
+    /// A plain request; its time is set when it is sent.
+    pub(super) fn get(kind: StepKind, url: url::Url, h2c: bool, depth: usize) -> Self {
+        let request = Request::get(url, h2c, Duration::ZERO);
+        Self {
+            kind,
+            asked: format!("GET {}", request.url),
+            request,
+            depth,
+        }
+    }
+
+    /// Whether the answer's body is what the server's files say: it is there, and not compressed.
+    pub(super) fn is_readable(&self) -> bool {
+        self.request.method == Method::GET && !self.request.headers.contains_key(ACCEPT_ENCODING)
+    }
+}
+
+/// All of them, in the order in which they are asked.
+pub(super) fn customary(target: &Target) -> Vec<Ask> {
+    let ask = |path: &str| {
+        let url = target
+            .url(path)
+            .unwrap_or_else(|reason| unreachable!("a constant path makes a URL: {reason}"));
+        Ask::get(StepKind::HttpCustomary, url, target.h2c, 0)
+    };
+    let mut head = ask("/");
+    head.request.method = Method::HEAD;
+    head.asked = format!("HEAD {}", head.request.url);
+    let mut compressed = ask("/");
+    let encodings = HeaderValue::from_static("gzip, br");
+    compressed
+        .request
+        .headers
+        .insert(ACCEPT_ENCODING, encodings);
+    compressed.asked.push_str(" (Accept-Encoding: gzip, br)");
+    let paths = ["/favicon.ico", "/robots.txt"]
+        .into_iter()
+        .chain(DESCRIPTIONS);
+    [head, compressed, ask(MISSING)]
+        .into_iter()
+        .chain(paths.map(ask))
+        .collect()
+}

@@ -1,0 +1,71 @@
+//! [`Inside`]: the processes of one container, as this host's `/proc` shows them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Tells a container's processes from all others.
+#[derive(Debug, Clone)]
+pub(super) struct Inside {
+    process: PathBuf,
+    namespaces: [OsString; 2],
+}
+
+impl Inside {
+    /// `pid` is the container's first process.
+    pub(super) fn new(pid: u32) -> io::Result<Self> {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let namespaces = namespaces(&process)?;
+        Ok(Self {
+            process,
+            namespaces,
+        })
+    }
+
+    /// The folder of the first process.
+    pub(super) fn first(&self) -> &Path {
+        &self.process
+    }
+
+    /// The pids of the container's processes. Processes come and go; one that cannot be read is none.
+    pub(super) fn pids(&self) -> io::Result<Vec<u32>> {
+        let mut pids = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let pid = name.to_str().and_then(|name| name.parse::<u32>().ok());
+            pids.extend(pid.filter(|pid| self.is_inside(*pid)));
+        }
+        Ok(pids)
+    }
+
+    /// A process of the container shares its mount or pid namespace, unless it unshared both.
+    fn is_inside(&self, pid: u32) -> bool {
+        namespaces(Path::new(&format!("/proc/{pid}")))
+            .is_ok_and(|other| other.iter().zip(&self.namespaces).any(|(a, b)| a == b))
+    }
+}
+
+fn namespaces(process: &Path) -> io::Result<[OsString; 2]> {
+    let read = |name: &str| fs::read_link(process.join("ns").join(name)).map(OsString::from);
+    Ok([read("mnt")?, read("pid")?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_is_an_error() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        assert!(Inside::new(pid).is_err());
+    }
+
+    #[test]
+    fn this_process_is_inside_itself() {
+        let pid = std::process::id();
+        assert!(Inside::new(pid).unwrap().pids().unwrap().contains(&pid));
+    }
+}

@@ -1,0 +1,126 @@
+//! What listens in a container though nobody has exercised it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::{ContinueAfter, Exposed, ProbePlan};
+use super::ready::EPHEMERAL;
+use super::report::Speaks;
+use super::sockets::{Listener, Protocol};
+use super::web::Port;
+
+/// Of what listens now: each TCP port that did not answer a request as a web server does, and each UDP port; Unix
+/// sockets where there is nothing else. What only the container itself can reach counts where nothing else was reached:
+/// it may be the back end of what was. `ports` are those of which it is known what they speak, `reached` those that
+/// answered requests.
+pub(super) fn unexercised(
+    plan: &ProbePlan,
+    listeners: &BTreeSet<Listener>,
+    ports: &[&Port],
+    reached: &BTreeSet<u16>,
+) -> Vec<Listener> {
+    // These may have reached everything, and nobody can say what.
+    if plan.has_commands() || plan.continue_after != ContinueAfter::Probe {
+        return Vec::new();
+    }
+    let unreachable: BTreeSet<u16> = ports
+        .iter()
+        .filter(|port| port.speaks == Speaks::Unreachable)
+        .map(|port| port.address.port())
+        .collect();
+    let any_reached = !reached.is_empty();
+    // One listener for each port, the one that is reached from outside first.
+    let mut found: BTreeMap<(Protocol, u16), &Listener> = BTreeMap::new();
+    for listener in listeners {
+        let Listener::Inet(protocol, address) = listener else {
+            continue;
+        };
+        let exposed = Exposed {
+            protocol: *protocol,
+            port: address.port(),
+        };
+        let counts = match protocol {
+            Protocol::Tcp => {
+                !reached.contains(&address.port()) && !unreachable.contains(&address.port())
+            }
+            Protocol::Udp => address.port() < EPHEMERAL || plan.exposed.contains(&exposed),
+        };
+        let is_local = address.ip().to_canonical().is_loopback();
+        if counts && !(is_local && any_reached) {
+            found.entry((*protocol, address.port())).or_insert(listener);
+        }
+    }
+    let mut all: Vec<Listener> = found.into_values().cloned().collect();
+    if all.is_empty() && !any_reached {
+        let unix = |listener: &&Listener| matches!(listener, Listener::Unix(_));
+        all.extend(listeners.iter().filter(unix).cloned());
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::plan::Step;
+
+    fn listener(text: &str) -> Listener {
+        match text.split_once(' ').unwrap() {
+            ("tcp", address) => Listener::Inet(Protocol::Tcp, address.parse().unwrap()),
+            ("udp", address) => Listener::Inet(Protocol::Udp, address.parse().unwrap()),
+            (_, path) => Listener::Unix(path.to_owned()),
+        }
+    }
+
+    fn texts(plan: &ProbePlan, listeners: &[&str], reached: &[u16]) -> Vec<String> {
+        let listeners = listeners.iter().map(|text| listener(text)).collect();
+        let reached = reached.iter().copied().collect();
+        unexercised(plan, &listeners, &[], &reached)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn what_answered_requests_is_exercised_and_its_back_ends_are() {
+        let plan = ProbePlan::default();
+        let all = [
+            "tcp 0.0.0.0:80",
+            "tcp 127.0.0.1:9000",
+            "tcp [::]:22",
+            "unix /run/x",
+        ];
+        assert_eq!(texts(&plan, &all, &[80]), ["tcp [::]:22"]);
+        assert_eq!(
+            texts(&plan, &all, &[]),
+            ["tcp [::]:22", "tcp 0.0.0.0:80", "tcp 127.0.0.1:9000"]
+        );
+    }
+
+    #[test]
+    fn udp_counts_unless_the_kernel_gave_the_port_to_a_client() {
+        let plan = ProbePlan::default();
+        let all = ["udp 0.0.0.0:53", "udp 0.0.0.0:40000"];
+        assert_eq!(texts(&plan, &all, &[]), ["udp 0.0.0.0:53"]);
+    }
+
+    #[test]
+    fn unix_sockets_count_where_there_is_nothing_else() {
+        let plan = ProbePlan::default();
+        assert_eq!(texts(&plan, &["unix /run/x"], &[]), ["unix /run/x"]);
+        assert_eq!(
+            texts(&plan, &["unix /run/x", "tcp 0.0.0.0:1"], &[]),
+            ["tcp 0.0.0.0:1"]
+        );
+    }
+
+    #[test]
+    fn commands_and_users_may_have_reached_everything() {
+        let mut plan = ProbePlan {
+            steps: vec![Step::exec("psql").unwrap()],
+            ..ProbePlan::default()
+        };
+        assert_eq!(texts(&plan, &["tcp 0.0.0.0:5432"], &[]), [""; 0]);
+        plan.steps.clear();
+        plan.continue_after = ContinueAfter::Enter;
+        assert_eq!(texts(&plan, &["tcp 0.0.0.0:5432"], &[]), [""; 0]);
+    }
+}
