@@ -3,7 +3,7 @@
 use super::advice::{Grounds, WORTH_IT, recommendation};
 use super::bases::{Base, System, distroless_static, of_runtime, of_system, scratch};
 use super::claims::{Advice, Claim};
-use super::model::{Linkage, PackageKind, Recommendation, Runtime, RuntimeKind};
+use super::model::{Linkage, Recommendation, Runtime, RuntimeKind};
 use super::size;
 
 impl Grounds<'_> {
@@ -99,7 +99,7 @@ impl Grounds<'_> {
             }
         }
         let packages = self.read.packages.iter().filter(|package| {
-            matches!(package.info.kind, PackageKind::Deb | PackageKind::Apk)
+            package.info.kind.is_of_the_system()
                 && names.iter().any(|name| package.info.name.starts_with(name))
         });
         for node in packages.flat_map(|package| &package.files) {

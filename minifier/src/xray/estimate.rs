@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::entrypoint::Started;
 use super::merged::Merged;
-use super::model::{Confidence, Estimate, PackageKind, Runtime, RuntimeKind};
+use super::model::{Confidence, Estimate, Runtime, RuntimeKind};
 use super::packages::Read;
 use super::scan::Scan;
 use super::store::KeptStore;
@@ -100,7 +100,7 @@ fn most(merged: &Merged, read: &Read, planned: &Plan) -> u64 {
         .collect();
     let mut left_out = HashSet::new();
     for package in &read.packages {
-        let system = matches!(package.info.kind, PackageKind::Deb | PackageKind::Apk);
+        let system = package.info.kind.is_of_the_system();
         if system && !package.files.iter().any(|node| kept.contains(node)) {
             left_out.extend(package.files.iter().copied());
         }

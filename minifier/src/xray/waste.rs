@@ -248,14 +248,10 @@ fn package_files(
 }
 
 fn is_build_tool(info: &super::model::PackageInfo) -> bool {
-    let system = matches!(
-        info.kind,
-        PackageKind::Deb | PackageKind::Apk | PackageKind::Rpm
-    );
     let name = info.name.as_str();
     let jdk = name.starts_with("openjdk-") && name.contains("-jdk");
     // What `binutils` and the compilers are split into; `gcc-12-base` is but a copyright file.
-    system
+    info.kind.is_of_the_system()
         && !name.ends_with("-base")
         && (BUILD_PACKAGES.contains(&name)
             || VERSIONED.iter().any(|start| name.starts_with(start))

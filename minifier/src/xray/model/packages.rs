@@ -42,6 +42,13 @@ pub enum PackageKind {
     Cargo,
 }
 
+impl PackageKind {
+    /// Whether the distribution's package manager installs such packages.
+    pub(crate) fn is_of_the_system(self) -> bool {
+        matches!(self, Self::Deb | Self::Apk | Self::Rpm)
+    }
+}
+
 /// A package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PackageInfo {
