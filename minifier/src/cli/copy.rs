@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
+use super::left::Left;
 use super::printer::Printer;
 use super::storage::{self, StorageArgs, control};
 use crate::image::{Platform, TaggedName};
-use crate::transport::{LayerCompression, Location, Place, WriteOptions, write_image};
+use crate::transport::{LayerCompression, Location, Place, WriteOptions};
 
 /// Copy an image from one place to another
 ///
@@ -62,6 +63,7 @@ pub(super) async fn exec(
     args: &CopyArgs,
     printer: &Printer,
     cancel: &CancellationToken,
+    left: &Left,
 ) -> Result<Exit, CliError> {
     let compression = args.compression()?;
     let to_stdout = *args.destination.place() == Place::Stdio;
@@ -83,7 +85,7 @@ pub(super) async fn exec(
         registry: open.registry.clone(),
         control: open.control.clone(),
     };
-    let written = write_image(&stored, &args.destination, &options)
+    let written = storage::write(&stored, &args.destination, &options, left)
         .await
         .map_err(errors::transport)?;
     for note in &written.notes {

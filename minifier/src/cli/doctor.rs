@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use super::error::CliError;
 use super::exit::Exit;
@@ -33,13 +34,20 @@ pub(super) struct DoctorArgs {
     btf: PathBuf,
 }
 
-pub(super) async fn exec(args: &DoctorArgs, printer: &Printer) -> Result<Exit, CliError> {
+pub(super) async fn exec(
+    args: &DoctorArgs,
+    printer: &Printer,
+    cancel: &CancellationToken,
+) -> Result<Exit, CliError> {
     let btf = args.btf.clone();
     let mut checks = tokio::task::spawn_blocking(move || features::host_checks(&btf))
         .await
         .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let can_trace = passed(&checks);
-    let mut engines = engine_checks().await;
+    let mut engines = cancel
+        .run_until_cancelled(engine_checks())
+        .await
+        .ok_or_else(CliError::interrupted)?;
     engines.push(runtime_check());
     let has_engine = one_passed(&mut engines);
     checks.extend(engines);

@@ -6,6 +6,8 @@ mod doctor;
 mod error;
 mod exit;
 mod files;
+mod guard;
+mod left;
 mod output;
 mod printer;
 mod signals;
@@ -20,6 +22,7 @@ use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcom
 use tracing_subscriber::EnvFilter;
 
 use exit::Exit;
+use left::Left;
 use printer::{LogWriter, Printer};
 use signals::Signals;
 
@@ -57,6 +60,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Xray(Box<xray::XrayArgs>),
     Validate(Box<validate::ValidateArgs>),
+    #[command(hide = true)]
+    Guard(guard::GuardArgs),
 }
 
 /// The command as clap sees it, for generated documentation.
@@ -68,6 +73,9 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    if let Command::Guard(args) = &cli.command {
+        return guard::run(args);
+    }
     log(cli.verbose);
     let printer = Printer::new(cli.quiet);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -87,36 +95,36 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
-    let signals = match Signals::listen() {
+    let left = Left::default();
+    let signals = match Signals::listen(left.clone()) {
         Ok(signals) => signals,
         Err(e) => {
             printer.message(format_args!("error: listen for signals: {e}"));
             return Exit::Failure;
         }
     };
+    let cancel = signals.token();
     let result = match &cli.command {
         Command::Build(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, sub)| sub);
-            build::exec(args, matches, printer, signals.token()).await
+            build::exec(args, matches, printer, cancel, &left).await
         }
-        Command::Copy(args) => copy::exec(args, printer, signals.token()).await,
-        Command::Doctor(args) => doctor::exec(args, printer).await,
-        Command::Xray(args) => xray::exec(args, printer, signals.token()).await,
-        Command::Validate(args) => validate::exec(args, printer, signals.token()).await,
+        Command::Copy(args) => copy::exec(args, printer, cancel, &left).await,
+        Command::Doctor(args) => doctor::exec(args, printer, cancel).await,
+        Command::Xray(args) => xray::exec(args, printer, cancel).await,
+        Command::Validate(args) => validate::exec(args, printer, cancel).await,
+        Command::Guard(_) => unreachable!("it is run without a runtime of several threads"),
     };
     match (result, signals.received()) {
         (Ok(exit), None) => exit,
         (Ok(Exit::Success), Some(_)) => Exit::Success,
         (result, Some(exit)) => {
-            let name = if exit == Exit::Interrupted {
-                "interrupted"
-            } else {
-                "terminated"
-            };
             let written = result.err().and_then(|error| error.written_before());
-            let written = written.as_deref().unwrap_or("nothing was written");
             printer.message(format_args!(
-                "error: {name}; {written}, nothing is left behind"
+                "error: {}; {}, {}",
+                signals::name(exit),
+                written.as_deref().unwrap_or("nothing was written"),
+                left.told()
             ));
             exit
         }

@@ -1,12 +1,24 @@
-//! SIGINT and SIGTERM: the first one cancels the work in an orderly way, and is remembered for the exit code.
+//! SIGINT and SIGTERM: the first one cancels the work in an orderly way, and is remembered for the exit code; the second
+//! one ends the program at once.
 
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+use super::left::Left;
+use super::printer::message;
+
+/// How long the last words may take: nobody may read what stderr leads to.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Cancels a token on the first signal.
 #[derive(Debug, Clone)]
@@ -16,24 +28,36 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Starts listening; must be called inside a tokio runtime.
-    pub(super) fn listen() -> std::io::Result<Self> {
+    /// Starts listening, in a thread of its own that no work can keep busy. `left` is what a second signal tells of.
+    pub(super) fn listen(left: Left) -> io::Result<Self> {
         let signals = Self {
             token: CancellationToken::new(),
             exit: Arc::new(AtomicU8::new(0)),
         };
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        let (interrupt, terminate) = {
+            let _inside = runtime.enter();
+            (
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+            )
+        };
         let this = signals.clone();
-        tokio::spawn(async move {
-            let exit = tokio::select! {
-                _ = interrupt.recv() => Exit::Interrupted,
-                _ = terminate.recv() => Exit::Terminated,
-            };
-            this.exit.store(exit as u8, Ordering::Release);
-            this.token.cancel();
-        });
+        let follow = move || runtime.block_on(this.follow(interrupt, terminate, &left));
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(follow)?;
         Ok(signals)
+    }
+
+    async fn follow(self, mut interrupt: Signal, mut terminate: Signal, left: &Left) {
+        let exit = next(&mut interrupt, &mut terminate).await;
+        self.exit.store(exit as u8, Ordering::Release);
+        self.token.cancel();
+        let exit = next(&mut interrupt, &mut terminate).await;
+        end_at_once(exit, left);
     }
 
     /// Cancelled by the first signal.
@@ -49,4 +73,41 @@ impl Signals {
             _ => None,
         }
     }
+}
+
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
+    tokio::select! {
+        _ = interrupt.recv() => Exit::Interrupted,
+        _ = terminate.recv() => Exit::Terminated,
+    }
+}
+
+/// What a signal that ended the program is called.
+pub(super) fn name(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Terminated => "terminated",
+        _ => "interrupted",
+    }
+}
+
+/// Ends the program without waiting for anything: neither for its own threads nor for whoever reads its words.
+fn end_at_once(exit: Exit, left: &Left) -> ! {
+    let text = message(&format!(
+        "error: {} again, ended at once; {}",
+        name(exit),
+        left.told()
+    ));
+    let (said, wait) = mpsc::channel();
+    thread::spawn(move || {
+        // Not through the standard library's lock, which somebody may hold who waits for the same reader.
+        if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
+            // Nothing is left to tell anybody when stderr itself is gone.
+            let _ = File::from(stderr).write_all(text.as_bytes());
+        }
+        // Nobody waits any more where it took too long.
+        let _ = said.send(());
+    });
+    // Either way the program ends now.
+    let _ = wait.recv_timeout(LAST_WORDS);
+    std::process::exit(exit as i32)
 }

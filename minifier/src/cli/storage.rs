@@ -10,12 +10,14 @@ use tokio_util::sync::CancellationToken;
 use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
+use super::left::Left;
 use super::printer::Printer;
 use crate::image::Platform;
 use crate::rootfs::tar::Compression;
 use crate::transport::registry::RegistryOptions;
 use crate::transport::{
-    Control, LayerCompression, Limits, Location, OpenOptions, StoredImage, open_image,
+    Control, LayerCompression, Limits, Location, OpenOptions, Place, StoredImage, TransportError,
+    WriteOptions, Written, open_image, write_image,
 };
 
 /// How layers are stored.
@@ -117,6 +119,34 @@ pub(super) async fn open(
         printer.note(format_args!("note: {note}"));
     }
     Ok(stored)
+}
+
+/// Writes an image, and notes what is left of it while that goes on.
+pub(super) async fn write(
+    stored: &StoredImage,
+    location: &Location,
+    options: &WriteOptions,
+    left: &Left,
+) -> Result<Written, TransportError> {
+    let note = match location.place() {
+        Place::Plain(_) | Place::DockerDaemon(_) | Place::ContainersStorage(_) => {
+            left.note(format_args!("perhaps the image, at {location}"))
+        }
+        Place::Registry(_) => left.note(format_args!(
+            "perhaps blobs, at {location} (the registry removes what no manifest names)"
+        )),
+        Place::DockerArchive { .. } | Place::OciArchive { .. } | Place::OciLayout { .. } => left
+            .note(format_args!(
+                "unfinished files, beside or in {location} (their names begin with .minifier-)"
+            )),
+        Place::Stdio => left.note("a part of the archive, on standard output"),
+    };
+    let written = write_image(stored, location, options).await;
+    // One that a daemon has in full and does not speak of may come to be there.
+    if !matches!(written, Err(TransportError::Unanswered { .. })) {
+        note.gone();
+    }
+    written
 }
 
 /// The folder for temporary files.

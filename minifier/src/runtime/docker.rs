@@ -1,7 +1,6 @@
 //! [`DockerRuntime`]: creating containers by the Docker API (1.41 and newer).
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,9 +13,13 @@ use super::error::{RuntimeError, create_error};
 use super::oci::RunLimits;
 use super::options::RunOptions;
 use super::remove::Created;
+use super::run_id::RunId;
 
-/// Label of every container that is created; its value is the run.
+/// Label of every container that is created; its value is the [`RunId`].
 pub const RUN_LABEL: &str = "org.minifier.run";
+
+/// Repository of the images that are loaded to be run; the tag is the [`RunId`].
+pub const RUN_REPOSITORY: &str = "minifier-run";
 
 /// Creates containers, and knows which of them are still there.
 ///
@@ -31,10 +34,9 @@ pub struct DockerRuntime {
 }
 
 impl DockerRuntime {
-    /// A runtime that uses `docker`, a client with a negotiated API version.
-    pub fn new(docker: Docker) -> Self {
-        // The standard library's hasher is seeded by the system: a random number without a dependency.
-        let run = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+    /// A runtime that uses `docker`, a client with a negotiated API version. What it creates bears the name `run`.
+    pub fn new(docker: Docker, run: &RunId) -> Self {
+        let run = run.to_string();
         let created = Arc::new(Created::new(docker.clone(), run.clone()));
         Self {
             docker,
@@ -55,6 +57,20 @@ impl DockerRuntime {
     /// The value of [`RUN_LABEL`] on all containers of this runtime.
     pub fn run(&self) -> &str {
         &self.run
+    }
+
+    /// The name under which an image is loaded to be run by this runtime.
+    pub fn image_name(&self) -> String {
+        format!("{RUN_REPOSITORY}:{}", self.run)
+    }
+
+    pub(super) fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    /// Kills and removes a container, whoever created it.
+    pub(super) async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        self.created.remove(id).await
     }
 
     /// Creates a container of `image` (an id or a reference), which is then ready to be started.

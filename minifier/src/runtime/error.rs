@@ -89,6 +89,14 @@ pub enum RuntimeError {
         /// Why not.
         reason: String,
     },
+    /// The image is for machines of another kind.
+    #[error("run a container: the image is for {found}, and this machine runs {own}")]
+    Architecture {
+        /// The image's architecture.
+        found: String,
+        /// This machine's.
+        own: &'static str,
+    },
     /// Neither the image nor the options say what to run.
     #[error("run a container: the image has no command, and none was given")]
     NoCommand,
@@ -179,15 +187,20 @@ impl RuntimeError {
                 "run as root; in a container, this takes --privileged or the capabilities named"
             }
             Self::Option { .. } => "leave the option out, or use --runtime docker",
+            Self::Architecture { .. } => {
+                "choose an image for this machine with --platform, or run minifier on a machine of that kind"
+            }
             Self::NoCommand => "give a command with --entrypoint or --cmd",
             Self::CacheFolder { .. } => {
                 "name a folder that belongs to you alone with --cache-dir; it must not lie on overlayfs or NFS"
             }
-            Self::Unpack { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Self::Unpack { source, .. } | Self::Host { source, .. }
+                if source.kind() == std::io::ErrorKind::StorageFull =>
+            {
                 "the disk is full: make room, or name a folder on another one with --cache-dir"
             }
             Self::LeftBehind { .. } => {
-                "containers of Docker are removed with `docker rm --force`, others by the next run"
+                "the next `minifier build` removes them; until then, `docker rm --force` does so for Docker's"
             }
             _ => return None,
         })
@@ -230,6 +243,9 @@ pub(super) fn create_error(image: &str, error: ApiError) -> RuntimeError {
     match status(&error) {
         Some((404, message)) if message.to_lowercase().contains("no such image") => {
             RuntimeError::NoImage(image.to_owned())
+        }
+        Some((400, message)) if message.to_lowercase().contains("no command specified") => {
+            RuntimeError::NoCommand
         }
         _ => daemon(format!("create a container of image {image}"))(error),
     }

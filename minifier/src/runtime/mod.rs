@@ -3,6 +3,7 @@
 //! Takes an image and [`RunOptions`]; gives a [`Workload`]: what the probes need to know of a running container,
 //! whoever runs it. [`DockerRuntime`] does it through the Docker API, [`OciRuntime`] without a daemon.
 
+mod abandoned;
 mod body;
 mod capture;
 mod container;
@@ -19,6 +20,7 @@ mod oci;
 mod options;
 mod process;
 mod remove;
+mod run_id;
 mod size;
 mod stop;
 #[cfg(test)]
@@ -29,7 +31,7 @@ mod workload;
 pub(crate) use capture::Capture;
 pub use capture::Captured;
 pub use container::Container;
-pub use docker::{DockerRuntime, RUN_LABEL};
+pub use docker::{DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
 pub use env::{EnvError, load_env, parse_env, parse_env_file};
 pub use error::RuntimeError;
 pub use logs::{LogChunk, LogLine, LogStream, Logs};
@@ -38,6 +40,7 @@ pub use oci::{
     CacheLimits, LayerCache, OciContainer, OciRuntime, Pruned, RunLimits, UnpackLimits, Unpacked,
 };
 pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
+pub use run_id::RunId;
 pub use size::{SizeError, parse_size};
 pub use volumes::{Tmpfs, Volume, parse_tmpfs, parse_volume};
 pub(crate) use workload::millis;

@@ -10,7 +10,7 @@ use bollard::{Docker, body_full};
 use futures_util::StreamExt;
 use tokio::sync::OnceCell;
 
-use super::DockerRuntime;
+use super::{DockerRuntime, RunId};
 use crate::image::{Digest, ImageConfig};
 
 const BUSYBOX: &str = "/bin/busybox";
@@ -28,7 +28,8 @@ pub(crate) async fn docker() -> Docker {
 
 /// A runtime of the local daemon.
 pub(crate) async fn runtime() -> DockerRuntime {
-    DockerRuntime::new(docker().await)
+    let run = RunId::new().expect("/proc can be read");
+    DockerRuntime::new(docker().await, &run)
 }
 
 /// An image made of busybox and the lines of a Dockerfile that follow `FROM`; its id.

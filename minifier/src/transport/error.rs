@@ -205,6 +205,14 @@ pub enum TransportError {
         /// The location.
         location: String,
     },
+    /// The daemon got the whole archive, and nobody waited any longer for what it makes of it.
+    #[error(
+        "load {name} into the Docker daemon: cancelled; it has all of the image, and may take it yet"
+    )]
+    Unanswered {
+        /// The name under which the image would be there.
+        name: String,
+    },
     /// The daemon took the archive, but a tag points elsewhere.
     #[error("load the image: {tag} points to {found}, expected {expected}")]
     WrongImage {

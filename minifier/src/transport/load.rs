@@ -1,14 +1,20 @@
 //! Loading an archive into a daemon, and checking that it took what it was given.
 
+use std::time::Duration;
+
 use bollard::errors::Error as Api;
 use bollard::query_parameters::ImportImageOptionsBuilder;
 use futures_util::TryStreamExt;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::body::{ArchiveBody, Handover};
 use super::daemon::Daemon;
 use super::error::{TransportError, api_error};
 use crate::image::{Digest, ImageConfig, TaggedName};
+
+/// How long a daemon that has all of an archive may take once nobody wants the image any more.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An image that a daemon loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +28,7 @@ pub struct Loaded {
 impl Daemon {
     /// Loads an archive that holds one image with this `config`, and these `tags` in its `RepoTags`. Checks afterwards
     /// that each tag points to that image. None where `cancel` was cancelled before the daemon had all of the archive;
-    /// from then on the daemon keeps it, so that its answer is waited for.
+    /// from then on the daemon keeps it, so that its answer is waited for, if not for long.
     pub async fn load(
         &self,
         archive: ArchiveBody,
@@ -37,9 +43,17 @@ impl Daemon {
             loaded = &mut loading => return loaded.map(Some),
             () = cancel.cancelled() => {}
         }
-        match handover.call_off() {
-            true => Ok(None),
-            false => loading.await.map(Some),
+        if handover.call_off() {
+            return Ok(None);
+        }
+        match timeout(PATIENCE, loading).await {
+            Ok(loaded) => loaded.map(Some),
+            Err(_) => Err(TransportError::Unanswered {
+                name: match tags.first() {
+                    Some(tag) => tag.to_string(),
+                    None => config.digest().to_string(),
+                },
+            }),
         }
     }
 

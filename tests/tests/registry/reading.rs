@@ -11,6 +11,7 @@ use minifier_tests::registry::{
     Answer, Asked, Direction, FakeRegistry, Proxy, TinyServer, Trouble, blobs_of, noise, stored,
 };
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::Client;
 
@@ -160,9 +161,12 @@ fn an_index_gives_the_image_for_the_platform() {
     let pull_for = |tag: &str, platform: &str| {
         let name: ImageReference = format!("{}/a:{tag}", server.host()).parse().unwrap();
         let platform = platform.parse().unwrap();
-        client
-            .runtime
-            .block_on(pull(&name, Some(&platform), &client.options))
+        client.runtime.block_on(pull(
+            &name,
+            Some(&platform),
+            &client.options,
+            &CancellationToken::new(),
+        ))
     };
     for tag in ["inner", "outer", "image"] {
         let pulled = pull_for(tag, "linux/amd64").unwrap();

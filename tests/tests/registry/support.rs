@@ -27,8 +27,12 @@ impl Client {
 
     pub(crate) fn pull(&self, name: &str) -> Result<StoredImage, RegistryError> {
         let name: ImageReference = name.parse().unwrap();
-        self.runtime
-            .block_on(sendable(pull(&name, None, &self.options)))
+        self.runtime.block_on(sendable(pull(
+            &name,
+            None,
+            &self.options,
+            &CancellationToken::new(),
+        )))
     }
 
     pub(crate) fn push(&self, image: &StoredImage, name: &str) -> Result<Pushed, RegistryError> {

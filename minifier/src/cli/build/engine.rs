@@ -29,12 +29,13 @@ impl Engine {
             (Some(RuntimeChoice::Oci(name)), _) => Self::oci(build, Some(name)),
             (None, Origin::Daemon { daemon, .. }) => Ok(Self::Docker(daemon.clone())),
             (Some(RuntimeChoice::Docker), _) => {
-                let daemon = Daemon::connect().await.map_err(errors::transport)?;
+                let daemon = build.unless_cancelled(Daemon::connect()).await?;
+                let daemon = daemon.map_err(errors::transport)?;
                 Ok(Self::Docker(Box::new(daemon)))
             }
             (None, Origin::Stored(_)) => match OciRuntime::find(None) {
                 Ok(runtime) => Self::with_cache(build, runtime),
-                Err(missing) => match Daemon::connect().await {
+                Err(missing) => match build.unless_cancelled(Daemon::connect()).await? {
                     Ok(daemon) => {
                         let why = missing.to_string();
                         build.printer.note(format_args!(

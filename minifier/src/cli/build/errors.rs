@@ -37,16 +37,8 @@ pub(in crate::cli) fn transport(error: TransportError) -> CliError {
         TransportError::ImageNotFound { .. } | TransportError::Platform { .. } => {
             Exit::ImageNotFound
         }
-        TransportError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-            Exit::ImageNotFound
-        }
-        TransportError::Layout { source, .. } => match &**source {
-            LayoutError::NoImage { .. }
-            | LayoutError::Platform { .. }
-            | LayoutError::Ambiguous { .. }
-            | LayoutError::Empty => Exit::ImageNotFound,
-            _ => Exit::ImageInvalid,
-        },
+        TransportError::Read { source, .. } => reading(source),
+        TransportError::Layout { source, .. } => layout(source),
         TransportError::Archive(_)
         | TransportError::Config(_)
         | TransportError::InPlace { .. }
@@ -54,16 +46,62 @@ pub(in crate::cli) fn transport(error: TransportError) -> CliError {
         | TransportError::Layer { .. }
         | TransportError::LayerTar { .. }
         | TransportError::DiffId { .. } => Exit::ImageInvalid,
-        TransportError::Io { .. } | TransportError::Read { .. } => Exit::Failure,
+        TransportError::Io { .. } => Exit::Failure,
         TransportError::WrongImage { .. }
         | TransportError::Scratch { .. }
         | TransportError::Write { .. }
         | TransportError::WriteArchive(_) => Exit::OutputFailed,
-        TransportError::Cancelled { .. } => Exit::Interrupted,
+        TransportError::Cancelled { .. } | TransportError::Unanswered { .. } => Exit::Interrupted,
         TransportError::Registry(error) => registry(error),
     };
     let hint = error.hint();
     with(exit, error, hint)
+}
+
+/// Opening or reading what a location names in files of this host.
+fn reading(error: &io::Error) -> Exit {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::NotFound => Exit::ImageNotFound,
+        Kind::NotADirectory | Kind::IsADirectory => Exit::ImageInvalid,
+        // The system did what it was asked; what came of it is no image.
+        _ if error.raw_os_error().is_none() => Exit::ImageInvalid,
+        _ => Exit::Failure,
+    }
+}
+
+fn layout(error: &LayoutError) -> Exit {
+    match error {
+        LayoutError::NoImage { .. }
+        | LayoutError::Platform { .. }
+        | LayoutError::Ambiguous { .. }
+        | LayoutError::Empty => Exit::ImageNotFound,
+        LayoutError::Read { .. }
+        | LayoutError::Missing { .. }
+        | LayoutError::Json { .. }
+        | LayoutError::Manifest { .. }
+        | LayoutError::Digest { .. }
+        | LayoutError::Size { .. }
+        | LayoutError::MediaType { .. }
+        | LayoutError::TooLong { .. }
+        | LayoutError::TooMuchJson { .. }
+        | LayoutError::TooMany { .. }
+        | LayoutError::Link { .. }
+        | LayoutError::Config { .. }
+        | LayoutError::LayerCount { .. }
+        | LayoutError::ForeignLayer { .. }
+        | LayoutError::EncryptedLayer { .. }
+        | LayoutError::NoManifest => Exit::ImageInvalid,
+    }
+}
+
+/// True where there is no room for what is to be written, which says nothing about an image.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem
+    )
 }
 
 fn registry(error: &RegistryError) -> Exit {
@@ -113,21 +151,24 @@ pub(super) fn no_daemon_for_tags(error: TransportError) -> CliError {
     }
 }
 
-/// The container ran for too long.
+/// Everything together took too long.
 pub(super) fn timeout(limit: Duration) -> CliError {
     let limit = limit.as_secs_f64();
     CliError::new(
         Exit::ProbeFailed,
-        anyhow::anyhow!("run the container: it was not done after {limit} s"),
+        anyhow::anyhow!("build the image: it was not done after {limit} s"),
     )
     .hint("--timeout says how long it may take")
 }
 
 /// The same where the result is being handed over.
 pub(super) fn load(error: TransportError) -> CliError {
-    CliError {
-        exit: Exit::OutputFailed,
-        ..transport(error)
+    match transport(error) {
+        error if error.exit == Exit::Interrupted => error,
+        error => CliError {
+            exit: Exit::OutputFailed,
+            ..error
+        },
     }
 }
 
@@ -156,6 +197,11 @@ pub(super) fn incomplete(trace: &Trace) -> CliError {
 pub(super) fn runtime(error: RuntimeError) -> CliError {
     let hint = error.hint();
     let exit = match &error {
+        RuntimeError::Host { source, .. } | RuntimeError::Unpack { source, .. }
+            if is_full(source) =>
+        {
+            Exit::OutputFailed
+        }
         RuntimeError::Daemon { .. }
         | RuntimeError::NotLocal { .. }
         | RuntimeError::Lost { .. }
@@ -166,12 +212,19 @@ pub(super) fn runtime(error: RuntimeError) -> CliError {
         | RuntimeError::LeftBehind { .. } => Exit::EngineUnavailable,
         RuntimeError::Privilege(_) => Exit::CannotTrace,
         RuntimeError::Interrupted => Exit::Interrupted,
-        RuntimeError::Option { .. } => Exit::Usage,
+        RuntimeError::Option { .. } | RuntimeError::NoCommand => Exit::Usage,
+        RuntimeError::NoImage(_) | RuntimeError::Architecture { .. } => Exit::ImageNotFound,
         RuntimeError::Layers(_)
         | RuntimeError::LayerCount { .. }
         | RuntimeError::Unpack { .. }
         | RuntimeError::TooLarge { .. } => Exit::ImageInvalid,
-        _ => Exit::ProbeFailed,
+        RuntimeError::CommandNotFound { .. }
+        | RuntimeError::CommandNotExecutable { .. }
+        | RuntimeError::NoUser(_)
+        | RuntimeError::Start(_)
+        | RuntimeError::StartedBefore(_)
+        | RuntimeError::NotRunning(_)
+        | RuntimeError::NotKilled(_) => Exit::ProbeFailed,
     };
     with(exit, error, hint)
 }
@@ -182,7 +235,20 @@ pub(super) fn probe(error: ProbeError) -> CliError {
         error => error,
     };
     let hint = error.hint();
-    with(Exit::ProbeFailed, error, hint)
+    let exit = match &error {
+        ProbeError::Failed { .. }
+        | ProbeError::Exited { .. }
+        | ProbeError::NotReady { .. }
+        | ProbeError::StillRunning { .. } => Exit::ProbeFailed,
+        ProbeError::Cancelled => Exit::Interrupted,
+        ProbeError::NoInput => Exit::Usage,
+        ProbeError::Namespace { .. }
+        | ProbeError::Sockets { .. }
+        | ProbeError::Client(_)
+        | ProbeError::Signal(_)
+        | ProbeError::Runtime(_) => Exit::Failure,
+    };
+    with(exit, error, hint)
 }
 
 pub(super) fn merge(error: MergeError) -> CliError {
@@ -202,7 +268,12 @@ pub(super) fn rebuild(error: RebuildError) -> CliError {
         RebuildError::Write { .. } => Exit::OutputFailed,
         RebuildError::SourceDateEpoch(_) => Exit::Usage,
         RebuildError::Cancelled => Exit::Interrupted,
-        _ => Exit::ImageInvalid,
+        RebuildError::NotInImage { .. }
+        | RebuildError::NoSuchLayer { .. }
+        | RebuildError::WhiteoutName { .. }
+        | RebuildError::Header { .. }
+        | RebuildError::Read { .. }
+        | RebuildError::Length { .. } => Exit::ImageInvalid,
     };
     let full = matches!(exit, Exit::OutputFailed);
     with(
@@ -217,4 +288,56 @@ pub(super) fn io(doing: &str, error: std::io::Error) -> CliError {
         Exit::Failure,
         anyhow::Error::new(error).context(doing.to_owned()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::ImagePath;
+
+    #[test]
+    fn a_full_disk_is_not_a_damaged_image() {
+        let unpack = |kind: io::ErrorKind| {
+            runtime(RuntimeError::Unpack {
+                layer: 0,
+                path: ImagePath::new("/a"),
+                source: kind.into(),
+            })
+        };
+        assert_eq!(unpack(io::ErrorKind::StorageFull).exit, Exit::OutputFailed);
+        assert_eq!(unpack(io::ErrorKind::InvalidData).exit, Exit::ImageInvalid);
+        let host = runtime(RuntimeError::Host {
+            action: "make a volume".into(),
+            source: io::ErrorKind::QuotaExceeded.into(),
+        });
+        assert_eq!(host.exit, Exit::OutputFailed);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_from_what_is_no_image() {
+        use io::ErrorKind as Kind;
+        for (source, exit) in [
+            (Kind::NotFound.into(), Exit::ImageNotFound),
+            (Kind::NotADirectory.into(), Exit::ImageInvalid),
+            (io::Error::new(Kind::InvalidData, "xz"), Exit::ImageInvalid),
+            (io::Error::from_raw_os_error(13), Exit::Failure),
+            (io::Error::from_raw_os_error(5), Exit::Failure),
+        ] {
+            let location = "docker-archive:a".to_owned();
+            let error = transport(TransportError::Read { location, source });
+            assert_eq!(error.exit, exit, "{:?}", error.source);
+        }
+    }
+
+    #[test]
+    fn giving_up_is_no_failure_of_the_output() {
+        let cancelled = || TransportError::Cancelled {
+            doing: "write",
+            location: "oci:a".into(),
+        };
+        assert_eq!(load(cancelled()).exit, Exit::Interrupted);
+        let unanswered = TransportError::Unanswered { name: "a".into() };
+        assert_eq!(load(unanswered).exit, Exit::Interrupted);
+        assert_eq!(probe(ProbeError::Cancelled).exit, Exit::Interrupted);
+    }
 }

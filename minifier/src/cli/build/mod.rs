@@ -6,11 +6,13 @@ mod container;
 mod decide;
 mod engine;
 pub(super) mod errors;
+mod guard;
 mod options;
 mod origin;
 mod outcome;
 mod pipeline;
 mod run;
+mod scratch;
 mod write;
 
 use clap::ArgMatches;
@@ -20,6 +22,7 @@ pub(super) use args::BuildArgs;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::left::Left;
 use super::output::Output;
 use super::printer::Printer;
 use crate::plan::Severity;
@@ -31,9 +34,10 @@ pub(super) async fn exec(
     matches: &ArgMatches,
     printer: &Printer,
     cancel: &CancellationToken,
+    left: &Left,
 ) -> Result<Exit, CliError> {
     let options = options::Options::resolve(args, matches)?;
-    let report = pipeline::run(&options, printer, cancel).await?;
+    let report = pipeline::run(&options, printer, cancel, left).await?;
     for warning in &report.warnings {
         match warning.severity {
             Severity::Warning => printer.warning(&warning.message, warning.hint.as_deref()),

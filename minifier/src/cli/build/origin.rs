@@ -37,9 +37,11 @@ impl Origin {
         let options = build.options;
         match options.target.place() {
             Place::Plain(reference) | Place::DockerDaemon(reference) => {
-                let daemon = Daemon::connect().await.map_err(errors::no_daemon)?;
+                let daemon = build.unless_cancelled(Daemon::connect()).await?;
+                let daemon = daemon.map_err(errors::no_daemon)?;
                 let request = request(build, reference, scratch, &|_| {});
-                let inspected = daemon.inspect(&request).await.map_err(errors::transport)?;
+                let inspected = build.unless_cancelled(daemon.inspect(&request)).await?;
+                let inspected = inspected.map_err(errors::transport)?;
                 Ok(Self::Daemon {
                     daemon: Box::new(daemon),
                     reference: reference.clone(),

@@ -3,17 +3,21 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
+use super::guard::Guard;
 use super::options::Options;
 use super::origin::Origin;
 use super::write::Written;
-use super::{assemble, decide, errors, run, write};
+use super::{assemble, decide, errors, run, scratch, write};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::left::Left;
 use crate::cli::printer::Printer;
 use crate::image::{Digest, Image};
 use crate::plan::Plan;
@@ -21,15 +25,22 @@ use crate::probe::ProbeReport;
 use crate::rebuild::Rebuilt;
 use crate::report::{Report, Stage, Timing};
 use crate::rootfs::RootFs;
+use crate::runtime::RunId;
 use crate::trace::{Trace, Tracer};
 use crate::transport::{ReadHow, Source};
+
+/// How long cleaning up may take once the user has given up: a daemon may not answer any more.
+const PARTING: Duration = Duration::from_secs(10);
 
 /// What all stages share.
 pub(super) struct Build<'a> {
     pub(super) options: &'a Options,
     pub(super) printer: &'a Printer,
-    /// Cancelled by the user, and where a stage fails that others go on beside.
+    /// Cancelled by the user, at the end of the time allowed, and where a stage fails that others go on beside.
     pub(super) cancel: CancellationToken,
+    /// What is made outside this process bears this name.
+    pub(super) run: RunId,
+    pub(super) left: &'a Left,
     timings: Mutex<Vec<Timing>>,
 }
 
@@ -55,25 +66,38 @@ pub(super) async fn run(
     options: &Options,
     printer: &Printer,
     cancel: &CancellationToken,
+    left: &Left,
 ) -> Result<Report, CliError> {
     let build = Build {
         options,
         printer,
         cancel: cancel.child_token(),
+        run: RunId::new().map_err(|e| errors::io("find out which process this is", e))?,
+        left,
         timings: Mutex::default(),
     };
     let started = Instant::now();
-    let scratch = tempfile::Builder::new()
-        .prefix("minifier-")
-        .tempdir()
-        .map_err(|e| {
-            errors::io("make a temporary folder", e)
-                .hint("TMPDIR names the folder for temporary files")
-        })?;
-    let result = build.stages(scratch.path()).await;
+    // Nobody has to wait for it.
+    spawn_blocking(scratch::sweep);
+    let folder = scratch::make(&build.run)?;
+    let noted = left.note(format_args!(
+        "the temporary folder {}",
+        folder.path().display()
+    ));
+    let mut guard = None;
+    // On the heap: by value, what all stages need at once would go through several stack frames.
+    let stages = Box::pin(build.stages(folder.path(), &mut guard));
+    let result = build.in_time(stages).await;
     build.took(Stage::Total, started);
     // A folder that cannot be removed must be told of: nothing is left behind in silence.
-    let removed = scratch.close();
+    let removed = folder.close();
+    if removed.is_ok() {
+        noted.gone();
+    }
+    // What could not be removed here is left to the guard, which is not waited for.
+    if let Some(guard) = guard.filter(|_| left.list().is_empty()) {
+        guard.dismiss();
+    }
     let built = result?;
     removed.map_err(|e| errors::io("remove the temporary folder", e))?;
     let timings = build
@@ -84,9 +108,10 @@ pub(super) async fn run(
 }
 
 impl Build<'_> {
-    async fn stages(&self, scratch: &Path) -> Result<Built, CliError> {
+    async fn stages(&self, scratch: &Path, guard: &mut Option<Guard>) -> Result<Built, CliError> {
         let origin = Origin::find(self, scratch).await?;
         let engine = Engine::choose(self, &origin).await?;
+        *guard = Some(Guard::start(&engine, &self.run, scratch)?);
         let (source, (probe, trace)) = match (&origin, &engine) {
             (Origin::Daemon { inspected, .. }, Engine::Docker(daemon)) => {
                 let image = inspected.id.to_string();
@@ -169,6 +194,42 @@ impl Build<'_> {
             .run_until_cancelled(work)
             .await
             .ok_or_else(CliError::interrupted)
+    }
+
+    /// The result of all stages, or an error where they take longer than the user allows.
+    async fn in_time<T>(
+        &self,
+        stages: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        let Some(limit) = self.options.timeout else {
+            return stages.await;
+        };
+        let mut stages = std::pin::pin!(stages);
+        if let Ok(result) = timeout(limit, &mut stages).await {
+            return result;
+        }
+        self.cancel.cancel();
+        // What came to its end in this moment is as good as before, and so is another error.
+        stages.await.map_err(|error| match error.exit {
+            Exit::Interrupted => CliError {
+                written: error.written,
+                ..errors::timeout(limit)
+            },
+            _ => error,
+        })
+    }
+
+    /// Waits for `work`, which cleans up: as long as it takes, but no longer than [`PARTING`] once the user has given
+    /// up.
+    pub(super) async fn parting<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let overdue = async {
+            self.cancel.cancelled().await;
+            sleep(PARTING).await;
+        };
+        tokio::select! {
+            result = work => Some(result),
+            () = overdue => None,
+        }
     }
 
     /// Notes how long a stage took.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::container::Managed;
 use super::errors;
@@ -18,7 +17,7 @@ use crate::image::ImageConfig;
 use crate::probe::{self, ContinueAfter, Event, ProbePlan, ProbeReport, StepResult};
 use crate::report::Stage;
 use crate::runtime::{
-    CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RuntimeError,
+    CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RUN_LABEL, RuntimeError,
 };
 use crate::trace::{Trace, Tracer};
 use crate::transport::{Daemon, Location, Source, TransportError, WriteOptions, write_image};
@@ -30,7 +29,8 @@ pub(super) async fn with_docker(
     image: &str,
     config: &ImageConfig,
 ) -> Result<(ProbeReport, Trace), CliError> {
-    let runtime = DockerRuntime::new(daemon.client().clone()).with_limits(build.options.run_limits);
+    let runtime = DockerRuntime::new(daemon.client().clone(), &build.run)
+        .with_limits(build.options.run_limits);
     in_docker(build, &runtime, image, config).await
 }
 
@@ -48,11 +48,22 @@ async fn in_docker(
         build.took(Stage::Create, started);
         container
     };
-    let outcome = build
-        .unless_cancelled(live(build, creating, config, &stage))
-        .await;
+    let noted = build.left.note(format_args!(
+        "perhaps a container, see docker ps --all --filter label={RUN_LABEL}={}",
+        runtime.run()
+    ));
+    let living = build.unless_cancelled(live(build, creating, config, &stage));
+    let (outcome, ()) = tokio::join!(living, sweep_abandoned(build, runtime));
     stage.at("removing the container");
-    let swept = runtime.sweep().await;
+    let swept = build.parting(runtime.sweep()).await.unwrap_or_else(|| {
+        Err(RuntimeError::LeftBehind {
+            ids: runtime.leftovers(),
+            reason: "the Docker daemon does not answer".to_owned(),
+        })
+    });
+    if swept.is_ok() {
+        noted.gone();
+    }
     match (outcome, swept) {
         (Ok(result), Ok(_)) => result,
         (Ok(Ok(_)), Err(left)) => Err(errors::runtime(left)),
@@ -67,6 +78,15 @@ async fn in_docker(
     }
 }
 
+/// Removes what killed builds left in the daemon. That is no reason for this one to fail.
+async fn sweep_abandoned(build: &Build<'_>, runtime: &DockerRuntime) {
+    match build.unless_cancelled(runtime.sweep_abandoned()).await {
+        Ok(Ok(0)) | Err(_) => {}
+        Ok(Ok(swept)) => tracing::info!(swept, "removed what killed runs had left"),
+        Ok(Err(error)) => build.printer.warning(&error, error.hint()),
+    }
+}
+
 /// Runs a stored image by the Docker daemon, which gets it under a name of its own for that time.
 pub(super) async fn loaded(
     build: &Build<'_>,
@@ -77,8 +97,9 @@ pub(super) async fn loaded(
     let Origin::Stored(stored) = origin else {
         unreachable!("the daemon's own images are not loaded")
     };
-    let runtime = DockerRuntime::new(daemon.client().clone()).with_limits(build.options.run_limits);
-    let name = format!("minifier-run:{}", runtime.run());
+    let runtime = DockerRuntime::new(daemon.client().clone(), &build.run)
+        .with_limits(build.options.run_limits);
+    let name = runtime.image_name();
     let reference = name
         .parse()
         .map_err(|e| errors::transport(TransportError::Reference(e)))?;
@@ -93,17 +114,23 @@ pub(super) async fn loaded(
         control: storage::control(build.printer, "load", &build.cancel),
     };
     let started = Instant::now();
+    let noted = build.left.note(format_args!(
+        "perhaps the image {name} in the Docker daemon"
+    ));
     let written = write_image(stored, &location, &options).await;
     build.took(Stage::Load, started);
     let ran = match written {
         Ok(_) => in_docker(build, &runtime, &name, &stored.config).await,
         Err(error) => Err(errors::transport(error)),
     };
-    let removed = daemon.remove_name(&name).await;
+    let removed = build.parting(daemon.remove_name(&name)).await;
+    if matches!(removed, Some(Ok(()))) {
+        noted.gone();
+    }
     match (ran, removed) {
-        (Ok(_), Err(error)) => Err(errors::transport(error)),
+        (Ok(_), Some(Err(error))) => Err(errors::transport(error)),
         (ran, removed) => {
-            if let Err(error) = removed {
+            if let Some(Err(error)) = removed {
                 build.printer.warning(&error, error.hint().as_deref());
             }
             ran
@@ -140,9 +167,14 @@ pub(super) async fn with_runtime(
         build.took(Stage::Create, started);
         container
     };
+    let noted = build.left.note(format_args!(
+        "perhaps a container, in {}/runs",
+        cache.folder().display()
+    ));
     let running = live(build, creating, &source.image.config, &stage);
     // A container that is dropped is removed before this goes on.
     let outcome = build.unless_cancelled(running).await;
+    noted.gone();
     let cache = cache.clone();
     let pruning = spawn_blocking(move || cache.prune(&CacheLimits::default()));
     if let Ok(Err(error)) = pruning.await {
@@ -185,13 +217,7 @@ async fn live<C: Managed>(
             false => driving.await,
         }
     };
-    let report = match build.options.timeout {
-        None => driving.await,
-        Some(limit) => timeout(limit, driving)
-            .await
-            .map_err(|_| errors::timeout(limit))?,
-    };
-    let report = report.map_err(errors::probe)?;
+    let report = driving.await.map_err(errors::probe)?;
     stage.at("collecting the trace");
     let trace = tracer.finish().await.map_err(errors::trace)?;
     container.remove().await.map_err(errors::runtime)?;

@@ -18,8 +18,8 @@ use crate::rebuild::Rebuilt;
 use crate::report::{OutputReport, Stage};
 use crate::rootfs::tar::Compression;
 use crate::transport::{
-    ArchiveBody, Control, Daemon, LayerCompression, StoredImage, WriteOptions, bundle_to_stored,
-    write_archive, write_image,
+    ArchiveBody, Control, Daemon, LayerCompression, StoredImage, TransportError, WriteOptions,
+    bundle_to_stored, write_archive,
 };
 
 /// What was written.
@@ -39,7 +39,7 @@ pub(super) async fn write(
 ) -> Result<Written, CliError> {
     let started = Instant::now();
     let bundle = rebuilt.bundle();
-    let stored = plain(&bundle, annotations, scratch).await?;
+    let stored = plain(build, &bundle, annotations, scratch).await?;
     let mut written = Written {
         manifest: stored.manifest.digest(),
         outputs: Vec::new(),
@@ -84,7 +84,7 @@ async fn hand_over(
             registry: build.options.registry.clone(),
             control: storage::control(build.printer, "write", &build.cancel),
         };
-        let there = write_image(stored, location, &options)
+        let there = storage::write(stored, location, &options, build.left)
             .await
             .map_err(errors::load)?;
         for note in &there.notes {
@@ -103,6 +103,7 @@ async fn hand_over(
 
 /// The image as it was rebuilt, its layers where they are.
 async fn plain(
+    build: &Build<'_>,
     bundle: &Bundle,
     annotations: BTreeMap<String, String>,
     scratch: &Path,
@@ -110,9 +111,9 @@ async fn plain(
     let none = LayerCompression::new(Compression::None, None)
         .unwrap_or_else(|e| unreachable!("it has no levels: {e}"));
     let (bundle, scratch) = (bundle.clone(), scratch.to_owned());
-    let making = spawn_blocking(move || {
-        bundle_to_stored(&bundle, annotations, none, &scratch, &Control::none())
-    });
+    let control = Control::new(build.cancel.clone(), Arc::new(|_| {}));
+    let making =
+        spawn_blocking(move || bundle_to_stored(&bundle, annotations, none, &scratch, &control));
     match making.await {
         Ok(stored) => stored.map_err(errors::load),
         Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -123,7 +124,7 @@ async fn plain(
 /// other places, if there are any.
 async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(), CliError> {
     let stage = Arc::new(build.printer.stage("write"));
-    let daemon = match Daemon::connect().await {
+    let daemon = match build.unless_cancelled(Daemon::connect()).await? {
         Ok(daemon) => daemon,
         Err(error) if !build.options.outputs.is_empty() && error.is_absent() => {
             build.printer.warning(
@@ -135,6 +136,16 @@ async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(),
         Err(error) => return Err(errors::no_daemon_for_tags(error)),
     };
     stage.at("loading into the Docker daemon");
+    let noted = build.left.note(format_args!(
+        "perhaps the image, in the Docker daemon as {}",
+        build
+            .options
+            .tags
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    ));
     let (tags, mtime) = (build.options.tags.clone(), build.options.mtime());
     let body = ArchiveBody::written_by(move |out| {
         write_archive(&bundle, &tags, mtime, out, &mut |_| {
@@ -143,9 +154,13 @@ async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(),
         .map(|_| ())
         .map_err(io::Error::other)
     });
-    daemon
+    let loaded = daemon
         .load(body, &rebuilt.config, &build.options.tags, &build.cancel)
-        .await
+        .await;
+    if !matches!(loaded, Err(TransportError::Unanswered { .. })) {
+        noted.gone();
+    }
+    loaded
         .map_err(errors::load)?
         .ok_or_else(CliError::interrupted)?;
     Ok(())

@@ -70,10 +70,10 @@ fn check(
     };
     let platform = config.platform();
     if !runs_here(&platform.architecture) {
-        return refuse(
-            format!("an image for {}", platform.architecture),
-            "this machine has another architecture, which would have to be emulated",
-        );
+        return Err(RuntimeError::Architecture {
+            found: platform.architecture,
+            own: std::env::consts::ARCH,
+        });
     }
     if *network == Network::Host {
         if let Some(key) = options.sysctls.keys().find(|key| key.starts_with("net.")) {

@@ -70,7 +70,8 @@ async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage,
         }
         Place::Registry(reference) => {
             let platform = options.platform.as_ref();
-            let image = registry::pull(reference, platform, &options.registry).await?;
+            let cancel = options.control.token();
+            let image = registry::pull(reference, platform, &options.registry, cancel).await?;
             check_layers(&image.manifest).map_err(|source| TransportError::Layout {
                 location: location.to_string(),
                 source: Box::new(source),

@@ -10,6 +10,7 @@ use reqwest::{Method, Response, StatusCode};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::answer;
 use super::error::RegistryError;
@@ -30,12 +31,18 @@ const PROGRESS: u64 = 1 << 20;
 pub(super) struct RegistryBlobs {
     session: Arc<Session>,
     runtime: Handle,
+    cancel: CancellationToken,
 }
 
 impl RegistryBlobs {
-    /// Fetches on `runtime`, which must be one with I/O and time that runs while others block.
-    pub(super) fn new(session: Arc<Session>, runtime: Handle) -> Self {
-        Self { session, runtime }
+    /// Fetches on `runtime`, which must be one with I/O and time that runs while others block, until `cancel` is
+    /// cancelled.
+    pub(super) fn new(session: Arc<Session>, runtime: Handle, cancel: CancellationToken) -> Self {
+        Self {
+            session,
+            runtime,
+            cancel,
+        }
     }
 }
 
@@ -52,7 +59,11 @@ impl BlobStore for RegistryBlobs {
         }
         let (sender, reader) = chunk_channel();
         let (opened, answer) = oneshot::channel();
-        self.runtime.spawn(download.run(sender, opened));
+        let download = download.run(sender, opened);
+        // A reader that waits is woken up by the end of its channel.
+        let cancel = self.cancel.clone();
+        self.runtime
+            .spawn(async move { cancel.run_until_cancelled(download).await });
         match answer.blocking_recv() {
             Ok(Ok(())) => Ok(Box::new(reader)),
             Ok(Err(error)) => Err(error.into()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use super::answer;
 use super::blobs::{Download, RegistryBlobs};
@@ -31,11 +32,13 @@ const MAX_DOCUMENTS: usize = 16;
 
 /// Finds the image that `reference` names, of an index the one for `platform` (this host's where none is given). An
 /// image that is for another platform than the one given is an error. Fetches manifest and config; the blobs are
-/// fetched as they are opened, on the tokio runtime that this is called in, which must have several threads.
+/// fetched as they are opened, on the tokio runtime that this is called in, which must have several threads. Who waits for
+/// their bytes waits no longer once `cancel` is cancelled.
 pub async fn pull(
     reference: &ImageReference,
     platform: Option<&Platform>,
     options: &RegistryOptions,
+    cancel: &CancellationToken,
 ) -> Result<StoredImage, RegistryError> {
     let remote = Remote::new(reference)?;
     let session = Arc::new(Session::open(&remote, options).await?);
@@ -76,7 +79,11 @@ pub async fn pull(
         names: vec![remote.to_string()],
         manifest,
         config,
-        blobs: Arc::new(RegistryBlobs::new(session.clone(), Handle::current())),
+        blobs: Arc::new(RegistryBlobs::new(
+            session.clone(),
+            Handle::current(),
+            cancel.clone(),
+        )),
         notes,
     })
 }

@@ -67,11 +67,11 @@ pub async fn write_image(
 ) -> Result<Written, TransportError> {
     let written = match location.place() {
         Place::Plain(reference) | Place::DockerDaemon(reference) => {
-            let daemon = Daemon::connect().await?;
+            let daemon = reached(Daemon::connect(), location, options).await?;
             loaded(stored, &daemon, reference, location, options).await
         }
         Place::ContainersStorage(reference) => {
-            let podman = Daemon::podman().await?;
+            let podman = reached(Daemon::podman(), location, options).await?;
             loaded(stored, &podman, reference, location, options).await
         }
         Place::Registry(reference) => pushed(stored, reference, options).await,
@@ -84,8 +84,21 @@ pub async fn write_image(
         }
     };
     match written {
+        Err(error @ TransportError::Unanswered { .. }) => Err(error),
         Err(_) if options.control.is_cancelled() => Err(cancelled(location)),
         written => written,
+    }
+}
+
+/// The daemon at a location, unless the control says to stop before it has answered.
+async fn reached(
+    connecting: impl Future<Output = Result<Daemon, TransportError>>,
+    location: &Location,
+    options: &WriteOptions,
+) -> Result<Daemon, TransportError> {
+    tokio::select! {
+        daemon = connecting => daemon,
+        () = options.control.cancelled() => Err(cancelled(location)),
     }
 }
 

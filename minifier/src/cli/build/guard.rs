@@ -1,0 +1,54 @@
+//! [`Guard`]: the other end of `minifier guard`, held while there is something that it would have to remove.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::engine::Engine;
+use super::errors;
+use crate::cli::error::CliError;
+use crate::cli::guard::{DONE, arguments};
+use crate::runtime::RunId;
+
+/// A process that cleans up where this one cannot. Dropped, it does so at once.
+pub(super) struct Guard(Child);
+
+impl Guard {
+    /// Starts one for what `run` makes with `engine` and in the folder `scratch`.
+    pub(super) fn start(engine: &Engine, run: &RunId, scratch: &Path) -> Result<Self, CliError> {
+        let (docker, cache) = match engine {
+            Engine::Docker(_) => (Some(run), None),
+            Engine::Oci { cache, .. } => (None, Some(cache.folder())),
+        };
+        // The program that runs, whatever has become of its file.
+        let mut guard = Command::new("/proc/self/exe");
+        guard
+            .args(arguments(docker, cache, scratch))
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // SAFETY: one system call, nothing is allocated.
+        unsafe {
+            // Out of reach of the terminal's signals, and no reason for the terminal to stay.
+            guard.pre_exec(|| {
+                rustix::process::setsid()?;
+                Ok(())
+            });
+        }
+        let child = guard.spawn();
+        child
+            .map(Self)
+            .map_err(|error| errors::io("start the process that guards the container", error))
+    }
+
+    /// Everything is gone: it has nothing to do, and ends.
+    pub(super) fn dismiss(mut self) {
+        if let Some(mut pipe) = self.0.stdin.take() {
+            // One that was killed needs not be told.
+            let _ = pipe.write_all(DONE);
+        }
+        let _ = self.0.wait();
+    }
+}

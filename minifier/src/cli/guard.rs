@@ -1,0 +1,150 @@
+//! The guard: a process that outlives `minifier build` only where that was killed, to remove what it could not.
+//!
+//! `minifier guard` is started by a build and not by people. Its standard input is a pipe from the build; the kernel
+//! closes it however the build ends. A word on it before that means that there is nothing to do.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+
+use super::exit::Exit;
+use crate::runtime::{DockerRuntime, LayerCache, RunId};
+use crate::transport::Daemon;
+
+/// What a build says before it closes the pipe where it has cleaned up itself.
+pub(super) const DONE: &[u8] = b".";
+
+/// When the guard removes what it finds, in seconds after the end of the build. A daemon goes on for some time with what
+/// it was asked last, so that there is more to be found later; one that does not answer at first may do so then.
+const PASSES: [u64; 5] = [0, 1, 4, 15, 60];
+
+/// How long one pass may take.
+const PASS: Duration = Duration::from_secs(60);
+
+/// Remove what a killed build leaves behind
+#[derive(Debug, Args)]
+pub(super) struct GuardArgs {
+    /// The run whose containers and images are in the Docker daemon
+    #[arg(long)]
+    docker: Option<String>,
+
+    /// The cache in which containers of an OCI runtime are
+    #[arg(long)]
+    cache: Option<PathBuf>,
+
+    /// The folder for temporary files
+    #[arg(long)]
+    scratch: PathBuf,
+}
+
+/// The arguments of a guard, as [`GuardArgs`] has them.
+pub(super) fn arguments(
+    docker: Option<&RunId>,
+    cache: Option<&Path>,
+    scratch: &Path,
+) -> Vec<std::ffi::OsString> {
+    let mut arguments = vec!["guard".into(), "--scratch".into(), scratch.into()];
+    if let Some(run) = docker {
+        arguments.extend(["--docker".into(), run.to_string().into()]);
+    }
+    if let Some(cache) = cache {
+        arguments.extend(["--cache".into(), cache.into()]);
+    }
+    arguments
+}
+
+/// Waits for the end of the build and cleans up after it.
+pub(super) fn run(args: &GuardArgs) -> ExitCode {
+    close_inherited();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime else {
+        return Exit::Failure.into();
+    };
+    runtime.block_on(async {
+        // Whoever ends the build may send its signals to all of its processes. Held until the end, they do nothing.
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        let _held: Vec<_> = kinds.map(signal).into_iter().flatten().collect();
+        let mut word = [0; DONE.len()];
+        // Nothing else is to be done meanwhile, so it may block.
+        match io::stdin().lock().read(&mut word) {
+            Ok(1..) => Exit::Success,
+            _ => clean_up(args).await,
+        }
+        .into()
+    })
+}
+
+async fn clean_up(args: &GuardArgs) -> Exit {
+    let (mut waited, mut exit) = (0, Exit::Failure);
+    for pass in PASSES {
+        sleep(Duration::from_secs(pass - waited)).await;
+        waited = pass;
+        exit = match timeout(PASS, clean(args)).await {
+            Ok(Ok(())) => Exit::Success,
+            _ => Exit::Failure,
+        };
+        // Nothing comes to be after that long by itself.
+        if exit == Exit::Success && waited >= PASSES[2] {
+            break;
+        }
+    }
+    exit
+}
+
+/// Removes everything of the run that is there; as much as can be.
+async fn clean(args: &GuardArgs) -> Result<()> {
+    let cached = match &args.cache {
+        None => Ok(0),
+        Some(folder) => LayerCache::open(folder).and_then(|cache| cache.sweep()),
+    };
+    let in_docker = match &args.docker {
+        None => Ok(()),
+        Some(run) => docker(run).await,
+    };
+    let scratch = match fs::remove_dir_all(&args.scratch) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    };
+    cached?;
+    in_docker?;
+    Ok(scratch?)
+}
+
+async fn docker(run: &str) -> Result<()> {
+    let run = RunId::parse(run).context("read the name of the run")?;
+    let daemon = Daemon::connect().await?;
+    let runtime = DockerRuntime::new(daemon.client().clone(), &run);
+    runtime.sweep().await?;
+    daemon.remove_name(&runtime.image_name()).await?;
+    Ok(())
+}
+
+/// Closes what the build was given by whoever started it and has handed on: a reader of such a pipe waits until all have
+/// closed it.
+fn close_inherited() {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else {
+        return;
+    };
+    let open: Vec<i32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // SAFETY: this process has just begun, and nothing in it knows any of these but by its number. The folder that
+        // was read is closed already, and closing it again is an error that nobody looks at.
+        unsafe { rustix::io::close(fd) };
+    }
+}

@@ -1,0 +1,168 @@
+//! [`RunId`]: a name for what one run makes outside its own process, by which every later run can tell whether the one
+//! that made it still goes on.
+//!
+//! Containers, images and folders bear it as a part of their own names, so that nothing else has to be kept in step with
+//! them, whatever ends the process.
+
+use std::fmt;
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use procfs::ProcError;
+use procfs::process::Process;
+
+/// Digits of the boot's id that are kept; two boots of one machine do not share them.
+const BOOT: usize = 12;
+
+/// `BOOT-NAMESPACE-PID-START-RANDOM`: letters, digits and `-` only, as the names of containers and tags allow them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunId {
+    /// The first digits of the kernel's id of this boot.
+    boot: String,
+    /// Inode of the namespace in which the pid counts.
+    namespace: u64,
+    pid: i32,
+    /// When the process started, in ticks since the boot: another one may have its pid later.
+    start: u64,
+    /// For several runs of one process.
+    random: u32,
+}
+
+impl RunId {
+    /// A new name for a run of this process.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` cannot be read.
+    pub fn new() -> io::Result<Self> {
+        let stat = Process::myself().and_then(|process| process.stat());
+        let stat = stat.map_err(io::Error::other)?;
+        // The standard library's hasher is seeded by the system: a random number without a dependency.
+        let random = RandomState::new().hash_one(stat.pid);
+        Ok(Self {
+            boot: this_boot()?,
+            namespace: this_namespace()?,
+            pid: stat.pid,
+            start: stat.starttime,
+            random: (random >> 32) as u32,
+        })
+    }
+
+    /// Reads a name; `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let run = Self {
+            boot: parts.next()?.to_owned(),
+            namespace: parts.next()?.parse().ok()?,
+            pid: parts.next()?.parse().ok()?,
+            start: parts.next()?.parse().ok()?,
+            random: u32::from_str_radix(parts.next()?, 16).ok()?,
+        };
+        // Also refuses what reads the same and is spelled differently.
+        (run.boot.len() == BOOT && run.to_string() == text).then_some(run)
+    }
+
+    /// Whether the process of the run is gone. One that cannot be seen from here, because its pid is of another
+    /// namespace, counts as being there.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` cannot be read.
+    pub fn is_over(&self) -> io::Result<bool> {
+        if self.boot != this_boot()? {
+            return Ok(true);
+        }
+        if self.namespace != this_namespace()? {
+            return Ok(false);
+        }
+        match Process::new(self.pid).and_then(|process| process.stat()) {
+            // One that has ended and waits for its parent does nothing any more.
+            Ok(stat) => Ok(stat.starttime != self.start || matches!(stat.state, 'Z' | 'X')),
+            Err(ProcError::NotFound(_)) => Ok(true),
+            Err(error) => Err(io::Error::other(error)),
+        }
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            boot,
+            namespace,
+            pid,
+            start,
+            random,
+        } = self;
+        write!(f, "{boot}-{namespace}-{pid}-{start}-{random:08x}")
+    }
+}
+
+fn this_boot() -> io::Result<String> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let digits = text.chars().filter(char::is_ascii_hexdigit);
+    Ok(digits.take(BOOT).collect())
+}
+
+fn this_namespace() -> io::Result<u64> {
+    // The link's own metadata is that of `/proc`; what it leads to is the namespace.
+    Ok(fs::metadata("/proc/self/ns/pid")?.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_name_says_whether_its_run_goes_on() {
+        let run = RunId::new().unwrap();
+        let read = RunId::parse(&run.to_string()).unwrap();
+        assert_eq!(read, run);
+        assert!(!read.is_over().unwrap());
+        assert_ne!(RunId::new().unwrap(), run, "two runs of one process");
+        let over = |change: fn(&mut RunId)| {
+            let mut other = run.clone();
+            change(&mut other);
+            other.is_over().unwrap()
+        };
+        assert!(over(|run| run.boot = "000000000000".into()));
+        assert!(over(|run| run.start += 1), "another process with its pid");
+        assert!(!over(|run| run.namespace += 1), "nobody can tell from here");
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_over_even_if_nobody_waited_for_it() {
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let start = Process::new(pid).unwrap().stat().unwrap().starttime;
+        let run = RunId {
+            pid,
+            start,
+            ..RunId::new().unwrap()
+        };
+        while !run.is_over().unwrap() {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert!(run.is_over().unwrap());
+    }
+
+    #[test]
+    fn what_another_program_named_is_not_a_name() {
+        let run = RunId::new().unwrap().to_string();
+        for text in [
+            "",
+            "latest",
+            "0123456789abcdef",
+            &run[1..],
+            &format!("{run}-1"),
+            &format!("0{run}"),
+        ] {
+            assert_eq!(RunId::parse(text), None, "{text}");
+        }
+        assert!(run.len() < 100, "a tag has at most 128 characters: {run}");
+    }
+}
