@@ -11,6 +11,7 @@ use super::dockerfile::dockerfile;
 use super::entrypoint::started;
 use super::error::XrayError;
 use super::estimate::estimate;
+use super::hide::hide_secrets;
 use super::image::{distribution, image_info};
 use super::layers::{efficiency, layers};
 use super::merged::Merged;
@@ -18,7 +19,7 @@ use super::model::{SCHEMA_VERSION, Xray};
 use super::packages;
 use super::runtimes::runtimes;
 use super::scan::{Scan, ScanOptions, scan};
-use super::security::{Evidence, IgnoreList, security};
+use super::security::{Evidence, IgnoreList, Masker, security};
 use super::waste::{Sources, waste};
 use crate::transport::StoredImage;
 
@@ -31,6 +32,8 @@ pub struct XrayOptions {
     pub now: Timestamp,
     /// Findings that are accepted.
     pub ignore: IgnoreList,
+    /// Show the secrets of the config and of the history as they are.
+    pub show_secrets: bool,
 }
 
 impl Default for XrayOptions {
@@ -39,6 +42,7 @@ impl Default for XrayOptions {
             scan: ScanOptions::default(),
             now: Timestamp::now(),
             ignore: IgnoreList::default(),
+            show_secrets: false,
         }
     }
 }
@@ -128,7 +132,7 @@ pub fn xray(
     });
     let recommendations = advised.all.iter();
     let recommendations = recommendations.map(|advice| advice.recommendation.clone());
-    let xray = Xray {
+    let mut xray = Xray {
         schema_version: SCHEMA_VERSION,
         minifier: env!("CARGO_PKG_VERSION").into(),
         image,
@@ -146,6 +150,9 @@ pub fn xray(
         problems,
         gate: None,
     };
+    if !options.show_secrets {
+        hide_secrets(&mut xray, &Masker::new(config, []));
+    }
     Ok(Analysis {
         xray,
         scan,

@@ -8,7 +8,6 @@ use super::base_end::base_end;
 use super::gostring::{go_list, go_strings, json_list};
 use super::merged::Merged;
 use super::model::DockerfileStep;
-use super::security::masked_step;
 use crate::image::{History, ImageConfig};
 
 /// The steps, oldest first.
@@ -19,10 +18,9 @@ pub(crate) fn dockerfile(config: &ImageConfig, merged: &Merged) -> Vec<Dockerfil
     for entry in config.history() {
         let of_layer = (!entry.empty_layer && layer < merged.layers.len()).then_some(layer);
         layer += usize::from(!entry.empty_layer);
-        let instruction = instruction(entry, config, &mut shell);
         steps.push(DockerfileStep {
-            instruction: masked_step(&instruction),
-            created_by: masked_step(entry.created_by.as_deref().unwrap_or_default()),
+            instruction: instruction(entry, config, &mut shell),
+            created_by: entry.created_by.clone().unwrap_or_default(),
             created: entry.created.clone(),
             layer: of_layer,
             size: of_layer.map_or(0, |layer| merged.layers[layer].size),

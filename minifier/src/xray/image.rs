@@ -3,7 +3,6 @@
 use super::merged::Merged;
 use super::model::{DistributionInfo, ImageInfo, Runtime};
 use super::scan::Scan;
-use super::security::masked_env;
 use crate::rootfs::ImagePath;
 use crate::transport::StoredImage;
 
@@ -40,7 +39,7 @@ pub(crate) fn image_info(
         working_dir: config.working_dir().to_owned(),
         ports: config.exposed_ports().map(str::to_owned).collect(),
         volumes: config.volumes().map(str::to_owned).collect(),
-        env: config.env().iter().map(|entry| masked_env(entry)).collect(),
+        env: config.env().to_vec(),
         labels: config.labels().clone(),
         healthcheck: config
             .healthcheck()

@@ -73,6 +73,10 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 
+    /// Show the secrets of the environment, the labels, the commands and the output in reports instead of ********
+    #[arg(long)]
+    pub(super) show_secrets: bool,
+
     /// Keep the original's layers, or merge them into one
     #[arg(long, value_enum, default_value_t = Layers::Preserve)]
     pub(super) layers: Layers,
@@ -171,7 +175,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..))]
     pub(super) pids_limit: Option<i64>,
 
-    /// How long the container may run altogether
+    /// How long all of it may take, from reading the image to writing the new one
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) timeout: Option<Duration>,
 

@@ -49,6 +49,7 @@ pub(super) struct Options {
     pub(super) trace: TraceOptions,
     pub(super) allow_incomplete_trace: bool,
     pub(super) show_logs: bool,
+    pub(super) show_secrets: bool,
 }
 
 fn usage(error: impl Into<anyhow::Error>) -> CliError {
@@ -115,6 +116,7 @@ impl Options {
             },
             allow_incomplete_trace: args.trace.allow_incomplete_trace,
             show_logs: args.run.show_logs,
+            show_secrets: args.output.show_secrets,
         })
     }
 

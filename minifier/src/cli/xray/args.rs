@@ -58,6 +58,10 @@ pub(in crate::cli) struct XrayArgs {
     #[arg(long, value_name = "N", conflicts_with_all = ["brief", "compare"])]
     pub(super) layer: Option<usize>,
 
+    /// Show the secrets of the environment, the labels, the commands and the history instead of ********
+    #[arg(long)]
+    pub(super) show_secrets: bool,
+
     /// Platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
     #[arg(long)]
     pub(super) platform: Option<Platform>,

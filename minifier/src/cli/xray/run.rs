@@ -157,6 +157,7 @@ async fn analyse(
         },
         now: Timestamp::now(),
         ignore: ignore.clone(),
+        show_secrets: args.show_secrets,
     };
     let stage = printer.stage("analyse");
     let watch = move |read: u64, of: u64| {

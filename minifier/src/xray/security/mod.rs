@@ -9,6 +9,7 @@ mod findings;
 mod ignore;
 mod keys;
 mod logins;
+mod mask;
 mod patterns;
 mod places;
 mod privileges;
@@ -19,9 +20,9 @@ mod trees;
 mod values;
 
 pub(crate) use certificates::{Certificate, der_certificate, pem_certificates};
-pub(crate) use config::{masked_env, masked_step};
 pub(crate) use findings::{Evidence, security};
 pub use ignore::{IgnoreFileError, IgnoreList};
 pub(crate) use keys::der_private_key;
+pub(crate) use mask::Masker;
 pub(crate) use patterns::SecretMatch;
 pub(crate) use secrets::{database_secrets, secrets};
