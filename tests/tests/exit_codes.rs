@@ -58,7 +58,11 @@ fn archive(folder: &Path, architecture: &str, execution: Value) -> String {
 fn each_code_means_what_the_documentation_says() {
     let folder = TempDir::new().unwrap();
     let path = folder.path();
-    fs::write(path.join("a.tar"), small_archive(b"x", &["a:1"]).0).unwrap();
+    fs::write(
+        path.join("a.tar"),
+        small_archive(b"more than a byte", &["a:1"]).0,
+    )
+    .unwrap();
     let good = "docker-archive:a.tar";
     expect(path, 0, &["validate", good]);
     expect(path, 2, &["copy", good]);

@@ -52,8 +52,19 @@ fn archive(folder: &Path) -> String {
 
 /// A build that goes on for as long as its container does, with everything of its own in one folder.
 struct Build {
-    child: Child,
+    child: Option<Child>,
     run: String,
+}
+
+/// A test that fails leaves none behind.
+impl Drop for Build {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// The command of a build, with its temporary files and its cache in `folder`.
@@ -86,19 +97,33 @@ impl Build {
             .args(["--continue-after", "600s"])
             .spawn()
             .expect("the program starts");
-        let mut run = None;
+        let mut build = Self {
+            child: Some(child),
+            run: String::new(),
+        };
         wait_until("the container runs", START, || {
-            run = run.take().or_else(|| run_in(folder));
-            run.as_deref().is_some_and(&runs)
+            if build.run.is_empty() {
+                build.run = run_in(folder).unwrap_or_default();
+            }
+            !build.run.is_empty() && runs(&build.run)
         });
-        let run = run.expect("it was looked for");
-        wait_until("the guard is there", START, || guard(&run).is_some());
-        Self { child, run }
+        assert!(guard(&build.run).is_some(), "there is a guard");
+        build
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it was not waited for").id()
     }
 
     fn kill(&mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it has ended");
+        let mut child = self.child.take().expect("it was not waited for");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it has ended");
+    }
+
+    fn output(&mut self) -> Output {
+        let child = self.child.take().expect("it was not waited for");
+        child.wait_with_output().expect("it ends")
     }
 }
 
@@ -321,7 +346,7 @@ fn privileged_a_guard_survives_the_signals_of_a_terminal_and_holds_no_pipe_open(
     rustix::io::fcntl_setfd(writer.as_fd(), rustix::io::FdFlags::empty()).unwrap();
     let mut first = command(folder.path(), &location, "runc", &[]);
     first.process_group(0);
-    let build = Build::start(first, folder.path(), |_| runs_in_oci(folder.path()));
+    let mut build = Build::start(first, folder.path(), |_| runs_in_oci(folder.path()));
     drop(writer);
     let id = oci_containers(folder.path()).remove(0);
     let guard_pid = guard(&build.run).unwrap();
@@ -329,9 +354,9 @@ fn privileged_a_guard_survives_the_signals_of_a_terminal_and_holds_no_pipe_open(
         let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap());
         rustix::process::getsid(pid).unwrap()
     };
-    assert_ne!(session(guard_pid), session(build.child.id()));
+    assert_ne!(session(guard_pid), session(build.pid()));
     // As a terminal does it: to all of the group. The last one cannot be caught.
-    let group = format!("-{}", build.child.id());
+    let group = format!("-{}", build.pid());
     for signal in ["HUP", "KILL"] {
         // The first may have ended it already.
         let _ = Command::new("kill")
@@ -339,7 +364,7 @@ fn privileged_a_guard_survives_the_signals_of_a_terminal_and_holds_no_pipe_open(
             .status();
     }
     let begin = Instant::now();
-    let Output { stdout, .. } = build.child.wait_with_output().unwrap();
+    let Output { stdout, .. } = build.output();
     assert!(stdout.is_empty());
     assert_eq!(reader.read(&mut [0]).unwrap(), 0);
     assert!(
@@ -356,13 +381,13 @@ fn privileged_a_second_interrupt_leaves_the_rest_to_the_guard() {
     let folder = TempDir::new().unwrap();
     let location = archive(folder.path());
     let first = command(folder.path(), &location, "runc", &[]);
-    let build = Build::start(first, folder.path(), |_| runs_in_oci(folder.path()));
-    let pid = build.child.id().to_string();
+    let mut build = Build::start(first, folder.path(), |_| runs_in_oci(folder.path()));
+    let pid = build.pid().to_string();
     for _ in 0..2 {
         // The first may have been enough.
         let _ = Command::new("kill").args(["-s", "INT", &pid]).status();
     }
-    let output = build.child.wait_with_output().unwrap();
+    let output = build.output();
     assert_eq!(
         output.status.code(),
         Some(130),

@@ -138,13 +138,15 @@ fn close_inherited() {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else {
         return;
     };
-    let open: Vec<i32> = entries
+    let inherited: Vec<i32> = entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|fd| *fd > 2)
         .collect();
-    for fd in open.into_iter().filter(|fd| *fd > 2) {
-        // SAFETY: this process has just begun, and nothing in it knows any of these but by its number. The folder that
-        // was read is closed already, and closing it again is an error that nobody looks at.
+    // Among them was the folder that was just read.
+    let open = |fd: &i32| fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_ok();
+    for fd in inherited.into_iter().filter(open) {
+        // SAFETY: this process has just begun, and nothing in it knows any of these but by its number.
         unsafe { rustix::io::close(fd) };
     }
 }
