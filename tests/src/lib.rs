@@ -17,6 +17,7 @@ pub mod browser;
 mod checks;
 pub mod command;
 pub mod conformance;
+pub mod elf;
 pub mod expected;
 mod fixture;
 pub mod layers;

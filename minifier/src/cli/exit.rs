@@ -22,7 +22,7 @@ pub(super) enum Exit {
     TraceIncomplete = 6,
     /// No container engine answers.
     EngineUnavailable = 7,
-    /// The result could not be written.
+    /// The result could not be written, or a disk is full.
     OutputFailed = 8,
     /// The image is damaged or cannot be understood.
     ImageInvalid = 9,
@@ -51,7 +51,7 @@ Exit codes:
     5  workload not ready, crashed, or a probe failed
     6  trace incomplete
     7  container engine unavailable
-    8  result could not be written
+    8  result could not be written, or a disk is full
     9  image damaged or not understood
    10  a check failed: a rule of `xray --ci`, a mismatch of `validate`
   130  interrupted (Ctrl-C)

@@ -1,19 +1,24 @@
 //! [`DockerRuntime`]: creating containers by the Docker API (1.41 and newer).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bollard::Docker;
+use bollard::models::HostConfigLogConfig;
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 
 use super::body::create_body;
 use super::container::Container;
-use super::error::{RuntimeError, create_error};
-use super::oci::RunLimits;
+use super::destination;
+use super::error::{RuntimeError, create_error, daemon, status};
+use super::limits::RunLimits;
 use super::options::RunOptions;
 use super::remove::Created;
 use super::run_id::RunId;
+use crate::image::ImageConfig;
+use crate::rootfs::RootFs;
 
 /// Label of every container that is created; its value is the [`RunId`].
 pub const RUN_LABEL: &str = "org.minifier.run";
@@ -87,6 +92,7 @@ impl DockerRuntime {
         if let Some(host) = &mut body.host_config {
             host.memory = self.limits.memory;
             host.pids_limit = self.limits.pids;
+            host.log_config = self.limits.log.map(log_config);
         }
         let mut query =
             CreateContainerOptionsBuilder::new().name(&format!("minifier-{}-{number}", self.run));
@@ -115,6 +121,25 @@ impl DockerRuntime {
             tracing::warn!("container {}: {warning}", response.id);
         }
         Container::new(self.docker.clone(), self.created.clone(), response.id).await
+    }
+
+    /// Checks where the daemon's mounts will land in an image, which it follows the links of; to be called before a
+    /// container is started.
+    pub async fn check(
+        &self,
+        rootfs: &RootFs,
+        config: &ImageConfig,
+        options: &RunOptions,
+    ) -> Result<(), RuntimeError> {
+        let mut folders = BTreeMap::new();
+        for name in options.volume_names() {
+            match self.docker.inspect_volume(name).await {
+                Ok(volume) => drop(folders.insert(name, PathBuf::from(volume.mountpoint))),
+                Err(error) if status(&error).is_some_and(|(status, _)| status == 404) => {}
+                Err(error) => return Err(daemon(format!("inspect volume {name}"))(error)),
+            }
+        }
+        destination::check(rootfs, config, options, |name| folders.get(name).cloned())
     }
 
     /// Ids of the containers that were created and not removed.
@@ -147,5 +172,17 @@ impl DockerRuntime {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
         }
+    }
+}
+
+/// The driver whose files are the daemon's own to read back and to cut: nobody else gets what the container writes.
+fn log_config(bytes: i64) -> HostConfigLogConfig {
+    let options = [
+        ("max-size", bytes.to_string()),
+        ("max-file", "1".to_owned()),
+    ];
+    HostConfigLogConfig {
+        typ: Some("json-file".to_owned()),
+        config: Some(options.map(|(key, value)| (key.to_owned(), value)).into()),
     }
 }

@@ -2,6 +2,7 @@
 
 use bollard::errors::Error as ApiError;
 
+use super::destination::DestinationError;
 use crate::rootfs::{ImagePath, MergeError};
 
 /// Why a container cannot be run.
@@ -68,6 +69,9 @@ pub enum RuntimeError {
     /// No OCI runtime is there.
     #[error("find an OCI runtime: {0}")]
     NoRuntime(String),
+    /// An OCI runtime is there, and does not even say which it is.
+    #[error("use an OCI runtime: {0}")]
+    BrokenRuntime(String),
     /// An OCI runtime did not do what was asked of it.
     #[error("{action}: {program} says: {message}")]
     Program {
@@ -96,6 +100,16 @@ pub enum RuntimeError {
         found: String,
         /// This machine's.
         own: &'static str,
+    },
+    /// A place in the image that nothing may be mounted at, or no process may work in.
+    #[error("{what}: {source}")]
+    Destination {
+        /// What was to be done.
+        what: String,
+        /// The image is wrong, and not an option.
+        by_image: bool,
+        /// Why not.
+        source: DestinationError,
     },
     /// Neither the image nor the options say what to run.
     #[error("run a container: the image has no command, and none was given")]
@@ -147,6 +161,16 @@ pub enum RuntimeError {
         /// `bytes` or `entries`.
         what: &'static str,
     },
+    /// A volume starts with more than there is room for.
+    #[error("fill the volume at {target}: the image and its volumes hold more than {limit} {what}")]
+    VolumeTooLarge {
+        /// Where it is mounted.
+        target: ImagePath,
+        /// The limit.
+        limit: u64,
+        /// `bytes` or `entries`.
+        what: &'static str,
+    },
     /// Given up because the caller did.
     #[error("unpack the image: interrupted")]
     Interrupted,
@@ -161,6 +185,14 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
+    /// Whether the disk of the cache is full.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Unpack { source, .. } | Self::Host { source, .. } => is_full(source),
+            _ => false,
+        }
+    }
+
     /// What the user may do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
@@ -180,6 +212,9 @@ impl RuntimeError {
             Self::NoRuntime(_) => {
                 "install runc, crun or youki, or name one with --runtime; --runtime docker uses a daemon"
             }
+            Self::BrokenRuntime(_) => {
+                "mend it, name another one with --runtime, or have a daemon run the image with --runtime docker"
+            }
             Self::Program { message, .. } if message.contains("hybrid") => {
                 "this crun refuses hosts with control groups of version 1 and 2 at once: use --runtime runc"
             }
@@ -190,13 +225,26 @@ impl RuntimeError {
             Self::Architecture { .. } => {
                 "choose an image for this machine with --platform, or run minifier on a machine of that kind"
             }
+            Self::Destination {
+                source: DestinationError::Covered(_),
+                ..
+            } => "look at the links in the folders and volumes that you mount",
+            Self::Destination { by_image: true, .. } => {
+                "look at the image's VOLUME and WORKDIR, and at the links on their way; \
+                 an image that reaches for the system's files may mean to harm the host that runs it"
+            }
+            Self::Destination { .. } => "choose another path in the container",
             Self::NoCommand => "give a command with --entrypoint or --cmd",
             Self::CacheFolder { .. } => {
                 "name a folder that belongs to you alone with --cache-dir; it must not lie on overlayfs or NFS"
             }
-            Self::Unpack { source, .. } | Self::Host { source, .. }
-                if source.kind() == std::io::ErrorKind::StorageFull =>
-            {
+            Self::Unpack { source, .. } if is_full(source) => {
+                "the disk is full: make room, or name a folder on another one with --cache-dir"
+            }
+            Self::TooLarge { what: "bytes", .. } | Self::VolumeTooLarge { what: "bytes", .. } => {
+                "--max-uncompressed SIZE allows more"
+            }
+            Self::Host { source, .. } if is_full(source) => {
                 "the disk is full: make room, or name a folder on another one with --cache-dir"
             }
             Self::LeftBehind { .. } => {
@@ -205,6 +253,15 @@ impl RuntimeError {
             _ => return None,
         })
     }
+}
+
+/// Whether there is no room for what is to be written, which says nothing about an image.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | ReadOnlyFilesystem
+    )
 }
 
 /// Wraps an error of the API as the failure of `action`.

@@ -7,6 +7,7 @@ mod abandoned;
 mod body;
 mod capture;
 mod container;
+pub mod destination;
 mod docker;
 #[cfg(test)]
 mod docker_tests;
@@ -14,6 +15,7 @@ mod env;
 mod error;
 mod exec;
 mod life;
+mod limits;
 mod logs;
 mod mounts;
 mod oci;
@@ -34,11 +36,10 @@ pub use container::Container;
 pub use docker::{DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
 pub use env::{EnvError, load_env, parse_env, parse_env_file};
 pub use error::RuntimeError;
+pub use limits::RunLimits;
 pub use logs::{LogChunk, LogLine, LogStream, Logs};
 pub use mounts::{Mount, MountError, MountKind, parse_mount};
-pub use oci::{
-    CacheLimits, LayerCache, OciContainer, OciRuntime, Pruned, RunLimits, UnpackLimits, Unpacked,
-};
+pub use oci::{CacheLimits, LayerCache, OciContainer, OciRuntime, Pruned, UnpackLimits, Unpacked};
 pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
 pub use run_id::RunId;
 pub use size::{SizeError, parse_size};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::mounts::Mount;
+use super::mounts::{Mount, MountKind};
 use super::volumes::{Tmpfs, Volume};
 
 /// Why an option of `run` cannot be used.
@@ -64,6 +64,21 @@ pub struct RunOptions {
     pub platform: Option<String>,
     /// Parent cgroup; the container becomes a child of it. For the tracer.
     pub cgroup_parent: Option<String>,
+}
+
+impl RunOptions {
+    /// Names of the volumes that are to be mounted.
+    pub(super) fn volume_names(&self) -> impl Iterator<Item = &str> {
+        let mounts = self.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Volume { source, .. } => source.as_deref(),
+            MountKind::Bind { .. } | MountKind::Tmpfs { .. } => None,
+        });
+        let volumes = self.volumes.iter().filter_map(|volume| match volume {
+            Volume::Anonymous(_) => None,
+            Volume::Bind(text) => Some(Volume::fields(text).0),
+        });
+        mounts.chain(volumes.filter(|source| !source.starts_with('/')))
+    }
 }
 
 /// Reads a command line: a JSON array of strings, or words as a shell would split them (no shell runs).

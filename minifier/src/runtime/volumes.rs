@@ -15,6 +15,15 @@ pub enum Volume {
     Bind(String),
 }
 
+impl Volume {
+    /// Source, target and options of the text of [`Self::Bind`].
+    pub(super) fn fields(text: &str) -> (&str, &str, &str) {
+        let mut fields = text.splitn(3, ':');
+        let mut next = || fields.next().unwrap_or_default();
+        (next(), next(), next())
+    }
+}
+
 /// One `--tmpfs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tmpfs {

@@ -31,7 +31,9 @@ async fn main() -> Result<()> {
     let image = cache.unpack(config, &source.layers, &*source.content, &cancel)?;
     let runtime = OciRuntime::find(Some("runc"))?;
     let (options, limits) = (RunOptions::default(), RunLimits::default());
-    let container = runtime.create(&image, config, &options, &limits).await?;
+    let container = runtime
+        .create(&image, config, &options, &limits, &cancel)
+        .await?;
     if state == "running" {
         container.start().await?;
     }

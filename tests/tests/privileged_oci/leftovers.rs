@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use minifier::runtime::{LayerCache, RunLimits, RunOptions, Workload};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{cache_folder, create, runc, script, unpacked, words};
 
@@ -116,14 +117,14 @@ async fn privileged_a_creation_that_is_given_up_leaves_nothing() -> Result<()> {
     // A cache of its own tells what is left; its layers are the shared ones.
     let source = crate::support::source("debian").await?;
     let cache = LayerCache::open(&folder.path().join("cache"))?;
-    let cancel = tokio_util::sync::CancellationToken::new();
+    let cancel = CancellationToken::new();
     let own = cache.unpack(&config, &source.layers, &*source.content, &cancel)?;
     drop(image);
     let runs = cache.folder().join("runs");
     let (options, limits) = (script("sleep 100"), RunLimits::default());
     for wait in [0, 1, 5, 20, 40, 60, 100] {
         let runtime = runc();
-        let creating = runtime.create(&own, &config, &options, &limits);
+        let creating = runtime.create(&own, &config, &options, &limits, &cancel);
         let made = tokio::time::timeout(Duration::from_millis(wait), creating).await;
         drop(made);
     }
@@ -140,6 +141,7 @@ async fn privileged_a_creation_that_is_given_up_leaves_nothing() -> Result<()> {
 #[tokio::test]
 async fn privileged_what_cannot_be_run_is_named_and_leaves_nothing() -> Result<()> {
     let (config, image) = unpacked("debian").await?;
+    let cancel = CancellationToken::new();
     let entrypoint = |command: &str| RunOptions {
         entrypoint: words(&[command]),
         ..RunOptions::default()
@@ -183,7 +185,7 @@ async fn privileged_what_cannot_be_run_is_named_and_leaves_nothing() -> Result<(
     ] {
         let limits = RunLimits::default();
         let error = runc()
-            .create(&image, &config, &options, &limits)
+            .create(&image, &config, &options, &limits, &cancel)
             .await
             .unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
@@ -195,12 +197,16 @@ async fn privileged_what_cannot_be_run_is_named_and_leaves_nothing() -> Result<(
 #[tokio::test]
 async fn privileged_the_reason_of_another_runtime_is_told() -> Result<()> {
     let (config, image) = unpacked("debian").await?;
+    let cancel = CancellationToken::new();
     let Ok(crun) = minifier::runtime::OciRuntime::find(Some("crun")) else {
         panic!("crun is not installed");
     };
     let hybrid = Path::new("/sys/fs/cgroup/unified").exists();
     let (options, limits) = (script("exit 7"), RunLimits::default());
-    match crun.create(&image, &config, &options, &limits).await {
+    match crun
+        .create(&image, &config, &options, &limits, &cancel)
+        .await
+    {
         Ok(container) => {
             container.start().await?;
             assert_eq!(container.exited().await?.code, 7);
@@ -223,12 +229,16 @@ async fn privileged_the_reason_of_another_runtime_is_told() -> Result<()> {
 #[tokio::test]
 async fn privileged_memory_and_processes_are_limited() -> Result<()> {
     let (config, image) = unpacked("debian").await?;
+    let cancel = CancellationToken::new();
     let limits = RunLimits {
         memory: Some(32 << 20),
         pids: Some(20),
+        log: None,
     };
     let eater = script("head -c 200000000 /dev/zero | tail -c 190000000 >/dev/null");
-    let container = runc().create(&image, &config, &eater, &limits).await?;
+    let container = runc()
+        .create(&image, &config, &eater, &limits, &cancel)
+        .await?;
     container.start().await?;
     let exit = container.exited().await?;
     assert_eq!(
@@ -239,7 +249,9 @@ async fn privileged_memory_and_processes_are_limited() -> Result<()> {
     );
     container.remove().await?;
     let forks = script("i=0; while [ $i -lt 50 ]; do sleep 5 & i=$((i+1)); done; echo all");
-    let container = runc().create(&image, &config, &forks, &limits).await?;
+    let container = runc()
+        .create(&image, &config, &forks, &limits, &cancel)
+        .await?;
     container.start().await?;
     let exit = container.exited().await?;
     assert!(exit.code != 0 && !exit.oom_killed, "{exit:?}");

@@ -59,8 +59,10 @@ pub(crate) async fn create(
     options: &RunOptions,
 ) -> Result<(ImageConfig, OciContainer)> {
     let (config, image) = unpacked(fixture).await?;
-    let limits = RunLimits::default();
-    let container = runc().create(&image, &config, options, &limits).await?;
+    let (limits, cancel) = (RunLimits::default(), CancellationToken::new());
+    let container = runc()
+        .create(&image, &config, options, &limits, &cancel)
+        .await?;
     Ok((config, container))
 }
 

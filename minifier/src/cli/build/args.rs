@@ -167,13 +167,17 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) network: Option<String>,
 
-    /// Memory that the container may use, such as 512m
+    /// Memory that the container may use, such as 512m; 0 for no limit [default: three quarters of this host's]
     #[arg(long, value_name = "SIZE")]
     pub(super) memory: Option<String>,
 
-    /// Processes and threads that the container may have
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..))]
+    /// Processes and threads that the container may have; 0 for no limit [default: 4096]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..))]
     pub(super) pids_limit: Option<i64>,
+
+    /// Output of the container that the Docker daemon keeps on disk, such as 64m; 0 for no limit [default: 16m]
+    #[arg(long, value_name = "SIZE")]
+    pub(super) log_size: Option<String>,
 
     /// How long all of it may take, from reading the image to writing the new one
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]

@@ -7,9 +7,8 @@ use std::time::Instant;
 use bytesize::ByteSize;
 use tokio_util::sync::CancellationToken;
 
-use super::assemble::layer_size;
 use super::errors;
-use super::pipeline::Build;
+use super::pipeline::{Build, Merged};
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::image::Image;
@@ -18,7 +17,7 @@ use crate::rebuild::{self, RebuildOptions, Rebuilt};
 use crate::report::Stage;
 use crate::rootfs::RootFs;
 use crate::trace::Trace;
-use crate::transport::{ReadHow, Source};
+use crate::transport::ReadHow;
 
 /// What was decided and made.
 pub(super) struct Decided {
@@ -42,7 +41,7 @@ struct Work {
 
 pub(super) async fn decide(
     build: &Build<'_>,
-    source: Source,
+    merged: Merged,
     trace: Trace,
     scratch: &Path,
 ) -> Result<Decided, CliError> {
@@ -57,7 +56,7 @@ pub(super) async fn decide(
     let rebuilding = build.printer.stage("rebuild");
     let started = Instant::now();
     let task = tokio::task::spawn_blocking(move || {
-        work.run(source, trace, &planning, &rebuilding, started)
+        work.run(merged, trace, &planning, &rebuilding, started)
     });
     // Not dropped on cancellation: the thread watches the token, and writes into a folder that is to be removed.
     let (decided, planned) = match task.await {
@@ -73,22 +72,19 @@ impl Work {
     /// Gives the result and the seconds that planning took.
     fn run(
         self,
-        source: Source,
+        merged: Merged,
         trace: Trace,
         planning: &Shown,
         rebuilding: &Shown,
         started: Instant,
     ) -> Result<(Decided, f64), CliError> {
-        let Source {
+        let Merged {
             image,
-            layers,
-            content,
             how,
-            ..
-        } = source;
-        planning.at("merging layers");
-        let layer_sizes = layers.iter().map(layer_size).collect();
-        let rootfs = RootFs::merge(layers).map_err(errors::merge)?;
+            content,
+            layer_sizes,
+            rootfs,
+        } = merged;
         planning.at("following what the traced files need");
         let plan = plan::plan(&image, &rootfs, &*content, &trace, &self.rules, &self.run)
             .map_err(errors::plan)?;

@@ -5,13 +5,18 @@ use super::errors;
 use super::origin::Origin;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
-use crate::runtime::{LayerCache, OciRuntime, RuntimeError};
+use crate::runtime::{LayerCache, OciRuntime, RunOptions, RuntimeError, UnpackLimits};
 use crate::transport::Daemon;
 
 /// What runs the container.
 pub(super) enum Engine {
     /// The Docker daemon.
-    Docker(Box<Daemon>),
+    Docker {
+        /// The daemon.
+        daemon: Box<Daemon>,
+        /// It takes the place of an OCI runtime, whose containers have no network unless they are given one.
+        instead: bool,
+    },
     /// An OCI runtime, and the layers that it runs on.
     Oci {
         /// The program.
@@ -27,25 +32,39 @@ impl Engine {
     pub(super) async fn choose(build: &Build<'_>, origin: &Origin) -> Result<Self, CliError> {
         match (&build.options.runtime, origin) {
             (Some(RuntimeChoice::Oci(name)), _) => Self::oci(build, Some(name)),
-            (None, Origin::Daemon { daemon, .. }) => Ok(Self::Docker(daemon.clone())),
+            (None, Origin::Daemon { daemon, .. }) => Ok(Self::Docker {
+                daemon: daemon.clone(),
+                instead: false,
+            }),
             (Some(RuntimeChoice::Docker), _) => {
                 let daemon = build.unless_cancelled(Daemon::connect()).await?;
-                let daemon = daemon.map_err(errors::transport)?;
-                Ok(Self::Docker(Box::new(daemon)))
+                Ok(Self::Docker {
+                    daemon: Box::new(daemon.map_err(errors::transport)?),
+                    instead: false,
+                })
             }
-            (None, Origin::Stored(_)) => match OciRuntime::find(None) {
-                Ok(runtime) => Self::with_cache(build, runtime),
-                Err(missing) => match build.unless_cancelled(Daemon::connect()).await? {
-                    Ok(daemon) => {
-                        let why = missing.to_string();
-                        build.printer.note(format_args!(
-                            "note: the Docker daemon runs the container ({why})"
-                        ));
-                        Ok(Self::Docker(Box::new(daemon)))
+            (None, Origin::Stored(_)) => {
+                match OciRuntime::find(None) {
+                    Ok(runtime) => Self::with_cache(build, runtime),
+                    Err(RuntimeError::NoRuntime(why)) => {
+                        match build.unless_cancelled(Daemon::connect()).await? {
+                            Ok(daemon) => {
+                                build.printer.warning(
+                            format_args!("the Docker daemon runs the container: {why}"),
+                            Some("--runtime docker asks for that, with the daemon's own network"),
+                        );
+                                Ok(Self::Docker {
+                                    daemon: Box::new(daemon),
+                                    instead: true,
+                                })
+                            }
+                            Err(_) => Err(errors::runtime(RuntimeError::NoRuntime(why))),
+                        }
                     }
-                    Err(_) => Err(errors::runtime(missing)),
-                },
-            },
+                    // What is broken is to be mended: an image must not run in another way than its user expects.
+                    Err(broken) => Err(errors::runtime(broken)),
+                }
+            }
         }
     }
 
@@ -61,7 +80,10 @@ impl Engine {
             None => LayerCache::default_folder(),
         };
         let open = || -> Result<LayerCache, RuntimeError> {
-            let cache = LayerCache::open(&folder)?;
+            let cache = LayerCache::open(&folder)?.with_limits(UnpackLimits {
+                bytes: build.options.limits.uncompressed,
+                ..UnpackLimits::default()
+            });
             let swept = cache.sweep()?;
             if swept > 0 {
                 tracing::info!(swept, "removed what killed runs had left");
@@ -72,10 +94,19 @@ impl Engine {
         Ok(Self::Oci { runtime, cache })
     }
 
+    /// How the container is run: where the daemon stands in for an OCI runtime, in no network but what is asked for.
+    pub(super) fn run_options(&self, options: &RunOptions) -> RunOptions {
+        let mut options = options.clone();
+        if matches!(self, Self::Docker { instead: true, .. }) {
+            options.network.get_or_insert_with(|| "none".to_owned());
+        }
+        options
+    }
+
     /// What runs the container, for the report: `docker` or the program's name and version.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Docker(daemon) => format!("docker {}", daemon.info().server_version),
+            Self::Docker { daemon, .. } => format!("docker {}", daemon.info().server_version),
             Self::Oci { runtime, .. } => runtime.version().to_owned(),
         }
     }

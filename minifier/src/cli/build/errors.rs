@@ -10,6 +10,7 @@ use crate::probe::ProbeError;
 use crate::rebuild::RebuildError;
 use crate::rootfs::MergeError;
 use crate::runtime::RuntimeError;
+use crate::runtime::destination::DestinationError;
 use crate::trace::{Trace, TraceError};
 use crate::transport::registry::RegistryError;
 use crate::transport::{LayoutError, TransportError};
@@ -93,15 +94,6 @@ fn layout(error: &LayoutError) -> Exit {
         | LayoutError::EncryptedLayer { .. }
         | LayoutError::NoManifest => Exit::ImageInvalid,
     }
-}
-
-/// True where there is no room for what is to be written, which says nothing about an image.
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem
-    )
 }
 
 fn registry(error: &RegistryError) -> Exit {
@@ -197,27 +189,32 @@ pub(super) fn incomplete(trace: &Trace) -> CliError {
 pub(super) fn runtime(error: RuntimeError) -> CliError {
     let hint = error.hint();
     let exit = match &error {
-        RuntimeError::Host { source, .. } | RuntimeError::Unpack { source, .. }
-            if is_full(source) =>
-        {
-            Exit::OutputFailed
-        }
+        full if full.is_disk_full() => Exit::OutputFailed,
         RuntimeError::Daemon { .. }
         | RuntimeError::NotLocal { .. }
         | RuntimeError::Lost { .. }
         | RuntimeError::NoRuntime(_)
+        | RuntimeError::BrokenRuntime(_)
         | RuntimeError::Program { .. }
         | RuntimeError::Host { .. }
         | RuntimeError::CacheFolder { .. }
         | RuntimeError::LeftBehind { .. } => Exit::EngineUnavailable,
         RuntimeError::Privilege(_) => Exit::CannotTrace,
         RuntimeError::Interrupted => Exit::Interrupted,
-        RuntimeError::Option { .. } | RuntimeError::NoCommand => Exit::Usage,
+        RuntimeError::Destination {
+            source: DestinationError::Look { .. },
+            ..
+        } => Exit::EngineUnavailable,
+        RuntimeError::Destination { by_image: true, .. } => Exit::ImageInvalid,
+        RuntimeError::Option { .. }
+        | RuntimeError::Destination { .. }
+        | RuntimeError::NoCommand => Exit::Usage,
         RuntimeError::NoImage(_) | RuntimeError::Architecture { .. } => Exit::ImageNotFound,
         RuntimeError::Layers(_)
         | RuntimeError::LayerCount { .. }
         | RuntimeError::Unpack { .. }
-        | RuntimeError::TooLarge { .. } => Exit::ImageInvalid,
+        | RuntimeError::TooLarge { .. }
+        | RuntimeError::VolumeTooLarge { .. } => Exit::ImageInvalid,
         RuntimeError::CommandNotFound { .. }
         | RuntimeError::CommandNotExecutable { .. }
         | RuntimeError::NoUser(_)
@@ -239,6 +236,7 @@ pub(super) fn probe(error: ProbeError) -> CliError {
         ProbeError::Failed { .. }
         | ProbeError::Exited { .. }
         | ProbeError::NotReady { .. }
+        | ProbeError::Idle { .. }
         | ProbeError::StillRunning { .. } => Exit::ProbeFailed,
         ProbeError::Cancelled => Exit::Interrupted,
         ProbeError::NoInput => Exit::Usage,

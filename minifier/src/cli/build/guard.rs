@@ -18,7 +18,7 @@ impl Guard {
     /// Starts one for what `run` makes with `engine` and in the folder `scratch`.
     pub(super) fn start(engine: &Engine, run: &RunId, scratch: &Path) -> Result<Self, CliError> {
         let (docker, cache) = match engine {
-            Engine::Docker(_) => (Some(run), None),
+            Engine::Docker { .. } => (Some(run), None),
             Engine::Oci { cache, .. } => (None, Some(cache.folder())),
         };
         // The program that runs, whatever has become of its file.

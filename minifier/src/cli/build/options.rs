@@ -79,16 +79,7 @@ impl Options {
             registry: args.storage.read.registry(),
             runtime: args.run.runtime.clone(),
             cache_dir: args.run.cache_dir.clone(),
-            run_limits: RunLimits {
-                memory: args
-                    .run
-                    .memory
-                    .as_deref()
-                    .map(runtime::parse_size)
-                    .transpose()
-                    .map_err(usage)?,
-                pids: args.run.pids_limit,
-            },
+            run_limits: run_limits(&args.run)?,
             timeout: args.run.timeout,
             read: match args.output.read {
                 Read::Auto => ReadMode::Auto,
@@ -183,6 +174,24 @@ fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {
             .map_err(usage)?,
         platform: args.platform.as_ref().map(ToString::to_string),
         ..RunOptions::default()
+    })
+}
+
+/// Docker's own defaults have no limit.
+fn run_limits(args: &RunArgs) -> Result<RunLimits, CliError> {
+    let default = RunLimits::of_host();
+    let or = |given: Option<i64>, default| match given {
+        Some(0) => None,
+        given => given.or(default),
+    };
+    let size = |text: &Option<String>| {
+        let size = text.as_deref().map(runtime::parse_size).transpose();
+        size.map_err(usage)
+    };
+    Ok(RunLimits {
+        memory: or(size(&args.memory)?, default.memory),
+        pids: or(args.pids_limit, default.pids),
+        log: or(size(&args.log_size)?, default.log),
     })
 }
 

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::assemble::layer_size;
 use super::engine::Engine;
 use super::guard::Guard;
 use super::options::Options;
@@ -24,7 +26,7 @@ use crate::plan::Plan;
 use crate::probe::ProbeReport;
 use crate::rebuild::Rebuilt;
 use crate::report::{Report, Stage, Timing};
-use crate::rootfs::RootFs;
+use crate::rootfs::{ContentStore, RootFs};
 use crate::runtime::RunId;
 use crate::trace::{Trace, Tracer};
 use crate::transport::{ReadHow, Source};
@@ -42,6 +44,16 @@ pub(super) struct Build<'a> {
     pub(super) run: RunId,
     pub(super) left: &'a Left,
     timings: Mutex<Vec<Timing>>,
+}
+
+/// An image that was read, its layers merged.
+pub(super) struct Merged {
+    pub(super) image: Image,
+    pub(super) how: ReadHow,
+    pub(super) content: Box<dyn ContentStore>,
+    /// Files and bytes of each layer.
+    pub(super) layer_sizes: Vec<(u64, u64)>,
+    pub(super) rootfs: RootFs,
 }
 
 /// Everything that the stages gave, for the report.
@@ -112,33 +124,45 @@ impl Build<'_> {
         let origin = Origin::find(self, scratch).await?;
         let engine = Engine::choose(self, &origin).await?;
         *guard = Some(Guard::start(&engine, &self.run, scratch)?);
-        let (source, (probe, trace)) = match (&origin, &engine) {
-            (Origin::Daemon { inspected, .. }, Engine::Docker(daemon)) => {
+        let (merged, (probe, trace)) = match (&origin, &engine) {
+            (Origin::Daemon { inspected, .. }, Engine::Docker { daemon, .. }) => {
                 let image = inspected.id.to_string();
+                let docker = run::Docker::new(self, &engine, daemon);
+                let (checked, may_start) = oneshot::channel();
+                let reading = async {
+                    let merged = merge(self.read(&origin, scratch).await?).await?;
+                    docker.check(&merged.rootfs, &inspected.config).await?;
+                    // Nobody waits for it any more where the other side has failed.
+                    let _ = checked.send(());
+                    Ok(merged)
+                };
+                let may_start = async { may_start.await.map_err(|_| CliError::interrupted()) };
                 // Both come to their end, since the container must be removed whatever happens to the other.
                 let (read, ran) = tokio::join!(
-                    self.or_stop(self.read(&origin, scratch)),
-                    self.or_stop(run::with_docker(self, daemon, &image, &inspected.config)),
+                    self.or_stop(reading),
+                    self.or_stop(docker.run(&image, &inspected.config, may_start)),
                 );
                 both(read, ran)?
             }
-            (_, Engine::Docker(daemon)) => {
-                let source = self.read(&origin, scratch).await?;
-                let ran = run::loaded(self, daemon, &origin, scratch).await?;
-                (source, ran)
+            (Origin::Stored(stored), Engine::Docker { daemon, .. }) => {
+                let merged = merge(self.read(&origin, scratch).await?).await?;
+                let docker = run::Docker::new(self, &engine, daemon);
+                docker.check(&merged.rootfs, &stored.config).await?;
+                let ran = docker.run_stored(stored, scratch).await?;
+                (merged, ran)
             }
             (_, Engine::Oci { runtime, cache }) => {
                 let source = Arc::new(self.read(&origin, scratch).await?);
                 let ran = run::with_runtime(self, runtime, cache, &source).await?;
                 let source = Arc::into_inner(source)
                     .unwrap_or_else(|| unreachable!("the container that used it is gone"));
-                (source, ran)
+                (merge(source).await?, ran)
             }
         };
         if !trace.is_complete() && !self.options.allow_incomplete_trace {
             return Err(errors::incomplete(&trace));
         }
-        let decided = decide::decide(self, source, trace, scratch).await?;
+        let decided = decide::decide(self, merged, trace, scratch).await?;
         let annotations = origin.annotations();
         let written = write::write(self, &decided.rebuilt, annotations, scratch).await?;
         Ok(Built {
@@ -242,6 +266,31 @@ impl Build<'_> {
         tracing::info!("{} took {seconds:.2} s", stage.name());
         let mut timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
         timings.push(Timing { stage, seconds });
+    }
+}
+
+/// Merges the layers, on a thread for blocking work.
+async fn merge(source: Source) -> Result<Merged, CliError> {
+    let merging = spawn_blocking(move || {
+        let Source {
+            image,
+            layers,
+            content,
+            how,
+            ..
+        } = source;
+        let layer_sizes = layers.iter().map(layer_size).collect();
+        Ok(Merged {
+            image,
+            how,
+            content,
+            layer_sizes,
+            rootfs: RootFs::merge(layers).map_err(errors::merge)?,
+        })
+    });
+    match merging.await {
+        Ok(merged) => merged,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -1,14 +1,16 @@
 //! The container's whole life, with tracing from before its start until after its end.
 
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::spawn_blocking;
+use tokio_util::task::TaskTracker;
 
 use super::container::Managed;
+use super::engine::Engine;
 use super::errors;
-use super::origin::Origin;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::{Printer, Stage as Shown};
@@ -16,122 +18,150 @@ use crate::cli::storage;
 use crate::image::ImageConfig;
 use crate::probe::{self, ContinueAfter, Event, ProbePlan, ProbeReport, StepResult};
 use crate::report::Stage;
+use crate::rootfs::RootFs;
 use crate::runtime::{
-    CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RUN_LABEL, RuntimeError,
+    CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RUN_LABEL, RunOptions,
+    RuntimeError,
 };
 use crate::trace::{Trace, Tracer};
-use crate::transport::{Daemon, Location, Source, TransportError, WriteOptions, write_image};
+use crate::transport::{
+    Daemon, Location, Source, StoredImage, TransportError, WriteOptions, write_image,
+};
 
-/// Runs an image that the Docker daemon has.
-pub(super) async fn with_docker(
-    build: &Build<'_>,
-    daemon: &Daemon,
-    image: &str,
-    config: &ImageConfig,
-) -> Result<(ProbeReport, Trace), CliError> {
-    let runtime = DockerRuntime::new(daemon.client().clone(), &build.run)
-        .with_limits(build.options.run_limits);
-    in_docker(build, &runtime, image, config).await
+/// Running an image by the Docker daemon.
+pub(super) struct Docker<'a> {
+    build: &'a Build<'a>,
+    daemon: &'a Daemon,
+    runtime: DockerRuntime,
+    options: RunOptions,
 }
 
-/// The same by a runtime that is there.
-async fn in_docker(
-    build: &Build<'_>,
-    runtime: &DockerRuntime,
-    image: &str,
-    config: &ImageConfig,
-) -> Result<(ProbeReport, Trace), CliError> {
-    let stage = build.printer.stage("run");
-    let creating = async {
-        let started = Instant::now();
-        let container = runtime.create(image, &build.options.run).await;
-        build.took(Stage::Create, started);
-        container
-    };
-    let noted = build.left.note(format_args!(
-        "perhaps a container, see docker ps --all --filter label={RUN_LABEL}={}",
-        runtime.run()
-    ));
-    let living = build.unless_cancelled(live(build, creating, config, &stage));
-    let (outcome, ()) = tokio::join!(living, sweep_abandoned(build, runtime));
-    stage.at("removing the container");
-    let swept = build.parting(runtime.sweep()).await.unwrap_or_else(|| {
-        Err(RuntimeError::LeftBehind {
-            ids: runtime.leftovers(),
-            reason: "the Docker daemon does not answer".to_owned(),
-        })
-    });
-    if swept.is_ok() {
-        noted.gone();
+impl<'a> Docker<'a> {
+    pub(super) fn new(build: &'a Build<'_>, engine: &Engine, daemon: &'a Daemon) -> Self {
+        let runtime = DockerRuntime::new(daemon.client().clone(), &build.run);
+        Self {
+            build,
+            daemon,
+            runtime: runtime.with_limits(build.options.run_limits),
+            options: engine.run_options(&build.options.run),
+        }
     }
-    match (outcome, swept) {
-        (Ok(result), Ok(_)) => result,
-        (Ok(Ok(_)), Err(left)) => Err(errors::runtime(left)),
-        (outcome, swept) => {
-            // Whatever went wrong first comes last, and what is left behind is told too.
-            if let Err(left) = swept {
-                let hint = left.hint();
-                build.printer.warning(&left, hint);
+
+    /// Checks what the daemon will mount, before it starts anything.
+    pub(super) async fn check(
+        &self,
+        rootfs: &RootFs,
+        config: &ImageConfig,
+    ) -> Result<(), CliError> {
+        let checking = self.runtime.check(rootfs, config, &self.options);
+        let checked = self.build.unless_cancelled(checking).await?;
+        checked.map_err(errors::runtime)
+    }
+
+    /// Runs an image that the daemon has, once it may start.
+    pub(super) async fn run(
+        &self,
+        image: &str,
+        config: &ImageConfig,
+        may_start: impl Future<Output = Result<(), CliError>>,
+    ) -> Result<(ProbeReport, Trace), CliError> {
+        let build = self.build;
+        let stage = build.printer.stage("run");
+        let creating = async {
+            let started = Instant::now();
+            let container = self.runtime.create(image, &self.options).await;
+            build.took(Stage::Create, started);
+            container.map_err(errors::runtime)
+        };
+        let noted = build.left.note(format_args!(
+            "perhaps a container, see docker ps --all --filter label={RUN_LABEL}={}",
+            self.runtime.run()
+        ));
+        let living = build.unless_cancelled(live(build, creating, may_start, config, &stage));
+        let (outcome, ()) = tokio::join!(living, self.sweep_abandoned());
+        stage.at("removing the container");
+        let sweeping = build.parting(self.runtime.sweep()).await;
+        let swept = sweeping.unwrap_or_else(|| {
+            Err(RuntimeError::LeftBehind {
+                ids: self.runtime.leftovers(),
+                reason: "the Docker daemon does not answer".to_owned(),
+            })
+        });
+        if swept.is_ok() {
+            noted.gone();
+        }
+        with_leftovers(build, outcome.and_then(|result| result), swept)
+    }
+
+    /// Removes what killed builds left in the daemon. That is no reason for this one to fail.
+    async fn sweep_abandoned(&self) {
+        let build = self.build;
+        match build.unless_cancelled(self.runtime.sweep_abandoned()).await {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(swept)) => tracing::info!(swept, "removed what killed runs had left"),
+            Ok(Err(error)) => build.printer.warning(&error, error.hint()),
+        }
+    }
+
+    /// Runs a stored image, which the daemon gets under a name of its own for that time.
+    pub(super) async fn run_stored(
+        &self,
+        stored: &StoredImage,
+        scratch: &Path,
+    ) -> Result<(ProbeReport, Trace), CliError> {
+        let build = self.build;
+        let name = self.runtime.image_name();
+        let reference = name
+            .parse()
+            .map_err(|e| errors::transport(TransportError::Reference(e)))?;
+        let location = Location::docker_daemon(reference);
+        let options = WriteOptions {
+            names: Vec::new(),
+            mtime: 0,
+            compression: None,
+            scratch: scratch.to_owned(),
+            limits: build.options.limits,
+            registry: build.options.registry.clone(),
+            control: storage::control(build.printer, "load", &build.cancel),
+        };
+        let started = Instant::now();
+        let noted = build.left.note(format_args!(
+            "perhaps the image {name} in the Docker daemon"
+        ));
+        let written = write_image(stored, &location, &options).await;
+        build.took(Stage::Load, started);
+        let ran = match written {
+            Ok(_) => self.run(&name, &stored.config, ready(Ok(()))).await,
+            Err(error) => Err(errors::transport(error)),
+        };
+        let removed = build.parting(self.daemon.remove_name(&name)).await;
+        if matches!(removed, Some(Ok(()))) {
+            noted.gone();
+        }
+        match (ran, removed) {
+            (Ok(_), Some(Err(error))) => Err(errors::transport(error)),
+            (ran, removed) => {
+                if let Some(Err(error)) = removed {
+                    build.printer.warning(&error, error.hint().as_deref());
+                }
+                ran
             }
-            outcome?
         }
     }
 }
 
-/// Removes what killed builds left in the daemon. That is no reason for this one to fail.
-async fn sweep_abandoned(build: &Build<'_>, runtime: &DockerRuntime) {
-    match build.unless_cancelled(runtime.sweep_abandoned()).await {
-        Ok(Ok(0)) | Err(_) => {}
-        Ok(Ok(swept)) => tracing::info!(swept, "removed what killed runs had left"),
-        Ok(Err(error)) => build.printer.warning(&error, error.hint()),
-    }
-}
-
-/// Runs a stored image by the Docker daemon, which gets it under a name of its own for that time.
-pub(super) async fn loaded(
+/// The result of a run after which something may have been left behind. Whatever went wrong first comes last, and what
+/// is left is reported too.
+fn with_leftovers<T>(
     build: &Build<'_>,
-    daemon: &Daemon,
-    origin: &Origin,
-    scratch: &Path,
-) -> Result<(ProbeReport, Trace), CliError> {
-    let Origin::Stored(stored) = origin else {
-        unreachable!("the daemon's own images are not loaded")
-    };
-    let runtime = DockerRuntime::new(daemon.client().clone(), &build.run)
-        .with_limits(build.options.run_limits);
-    let name = runtime.image_name();
-    let reference = name
-        .parse()
-        .map_err(|e| errors::transport(TransportError::Reference(e)))?;
-    let location = Location::docker_daemon(reference);
-    let options = WriteOptions {
-        names: Vec::new(),
-        mtime: 0,
-        compression: None,
-        scratch: scratch.to_owned(),
-        limits: build.options.limits,
-        registry: build.options.registry.clone(),
-        control: storage::control(build.printer, "load", &build.cancel),
-    };
-    let started = Instant::now();
-    let noted = build.left.note(format_args!(
-        "perhaps the image {name} in the Docker daemon"
-    ));
-    let written = write_image(stored, &location, &options).await;
-    build.took(Stage::Load, started);
-    let ran = match written {
-        Ok(_) => in_docker(build, &runtime, &name, &stored.config).await,
-        Err(error) => Err(errors::transport(error)),
-    };
-    let removed = build.parting(daemon.remove_name(&name)).await;
-    if matches!(removed, Some(Ok(()))) {
-        noted.gone();
-    }
-    match (ran, removed) {
-        (Ok(_), Some(Err(error))) => Err(errors::transport(error)),
-        (ran, removed) => {
-            if let Some(Err(error)) = removed {
-                build.printer.warning(&error, error.hint().as_deref());
+    ran: Result<T, CliError>,
+    swept: Result<usize, RuntimeError>,
+) -> Result<T, CliError> {
+    match (ran, swept) {
+        (Ok(_), Err(left)) => Err(errors::runtime(left)),
+        (ran, swept) => {
+            if let Err(left) = swept {
+                build.printer.warning(&left, left.hint());
             }
             ran
         }
@@ -146,51 +176,79 @@ pub(super) async fn with_runtime(
     source: &Arc<Source>,
 ) -> Result<(ProbeReport, Trace), CliError> {
     let stage = build.printer.stage("run");
+    // Unpacking and creating block: they are told to stop, and waited for, so that what is said at the end is true.
+    let (tasks, stop) = (TaskTracker::new(), build.cancel.child_token());
     let creating = async {
         stage.at("unpacking layers");
         let started = Instant::now();
-        let (cache, cancel, image) = (cache.clone(), build.cancel.clone(), source.clone());
-        let unpacking = spawn_blocking(move || {
+        let (of_cache, cancel, image) = (cache.clone(), stop.clone(), source.clone());
+        let unpacked = joined(tasks.spawn_blocking(move || {
             let (config, content) = (&image.image.config, &*image.content);
-            cache.unpack(config, &image.layers, content, &cancel)
-        });
-        let unpacked = match unpacking.await {
-            Ok(unpacked) => unpacked?,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+            of_cache.unpack(config, &image.layers, content, &cancel)
+        }))
+        .await
+        .map_err(errors::runtime)?;
         build.took(Stage::Unpack, started);
         stage.at("creating the container");
-        let (options, limits) = (&build.options.run, &build.options.run_limits);
-        let config = &source.image.config;
         let started = Instant::now();
-        let container = runtime.create(&unpacked, config, options, limits).await;
+        let (runtime, options, limits) = (
+            runtime.clone(),
+            build.options.run.clone(),
+            build.options.run_limits,
+        );
+        let (config, cancel) = (source.image.config.clone(), stop.clone());
+        let container = joined(tasks.spawn(async move {
+            runtime
+                .create(&unpacked, &config, &options, &limits, &cancel)
+                .await
+        }))
+        .await;
         build.took(Stage::Create, started);
-        container
+        container.map_err(errors::runtime)
     };
     let noted = build.left.note(format_args!(
         "perhaps a container, in {}/runs",
         cache.folder().display()
     ));
-    let running = live(build, creating, &source.image.config, &stage);
+    let running = live(build, creating, ready(Ok(())), &source.image.config, &stage);
     // A container that is dropped is removed before this goes on.
     let outcome = build.unless_cancelled(running).await;
-    noted.gone();
-    let cache = cache.clone();
-    let pruning = spawn_blocking(move || cache.prune(&CacheLimits::default()));
-    if let Ok(Err(error)) = pruning.await {
+    let outcome = outcome.and_then(|result| result);
+    stage.at("cleaning up");
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    let (of_cache, failed) = (cache.clone(), outcome.is_err());
+    let cleaning = joined(spawn_blocking(move || {
+        let swept = if failed { of_cache.sweep() } else { Ok(0) };
+        (swept, of_cache.prune(&CacheLimits::default()))
+    }));
+    let (swept, pruned) = cleaning.await;
+    if swept.is_ok() {
+        noted.gone();
+    }
+    if let Err(error) = pruned {
         build.printer.warning(&error, error.hint());
     }
-    outcome?
+    with_leftovers(build, outcome, swept)
+}
+
+/// The result of a task; its panic is the caller's.
+async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
+    match task.await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// Creates, follows, starts, drives, stops and removes a container.
 async fn live<C: Managed>(
     build: &Build<'_>,
-    creating: impl Future<Output = Result<C, RuntimeError>>,
+    creating: impl Future<Output = Result<C, CliError>>,
+    may_start: impl Future<Output = Result<(), CliError>>,
     config: &ImageConfig,
     stage: &Shown,
 ) -> Result<(ProbeReport, Trace), CliError> {
-    let creating = async { creating.await.map_err(errors::runtime) };
     let (mut tracer, container) = tokio::try_join!(build.attach(), creating)?;
     let started = Instant::now();
     tracer.follow(container.id()).map_err(errors::trace)?;
@@ -199,6 +257,7 @@ async fn live<C: Managed>(
         None => Ok(()),
     };
     confirm(&mut tracer)?;
+    may_start.await?;
     stage.at("starting the container");
     container.start().await.map_err(errors::runtime)?;
     confirm(&mut tracer)?;

@@ -13,10 +13,12 @@ use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::error::{RuntimeError, host, start_failure};
 use super::super::life::Life;
+use super::super::limits::RunLimits;
 use super::super::logs::{LogStream, Logs};
 use super::super::options::RunOptions;
 use super::super::stop::{self, Signalled};
@@ -26,7 +28,7 @@ use super::create::{self, Held};
 use super::plan::Plan;
 use super::program::OciRuntime;
 use super::run::Run;
-use super::{RunLimits, cgroup, exec, joined};
+use super::{cgroup, exec, joined};
 use crate::image::ImageConfig;
 
 /// A container. [`Self::remove`] it; one that is dropped is removed before `drop` returns.
@@ -41,6 +43,8 @@ pub struct OciContainer {
     logs: Arc<Logs>,
     life: Arc<Life>,
     pub(super) run: Arc<Run>,
+    /// The root of its file system without what is mounted in it.
+    pub(super) root: OwnedFd,
     /// Its layers stay as long as it does.
     _image: Unpacked,
 }
@@ -48,23 +52,27 @@ pub struct OciContainer {
 impl OciRuntime {
     /// Creates a container of an unpacked image. Its first process is there, held before its first instruction.
     ///
-    /// Options that only a daemon can follow are refused before anything is made. Dropping the future is safe: what was
-    /// made is removed as soon as the runtime lets go of it.
+    /// Options that only a daemon can follow are refused before anything is made. It gives up where `cancel` fires, and
+    /// what it made is gone when it returns. Dropping the future is safe: it gives up then too, in the background.
     pub async fn create(
         &self,
         image: &Unpacked,
         config: &ImageConfig,
         options: &RunOptions,
         limits: &RunLimits,
+        cancel: &CancellationToken,
     ) -> Result<OciContainer, RuntimeError> {
         let plan = Plan::new(config, options, limits)?;
+        let cancel = cancel.child_token();
+        let _dropped = cancel.clone().drop_guard();
         let held = spawn_blocking({
             let (runtime, image, config) = (self.clone(), image.clone(), config.clone());
             let plan = plan.clone();
-            move || create::create(&runtime, &image, &config, &plan)
+            move || create::create(&runtime, &image, &config, &plan, &cancel)
         });
         let Held {
             run,
+            root,
             pid,
             command,
             stdout,
@@ -80,6 +88,7 @@ impl OciRuntime {
             logs: Arc::default(),
             life: Arc::default(),
             run,
+            root,
             _image: image.clone(),
         };
         container.read_output(stdout, stderr)?;

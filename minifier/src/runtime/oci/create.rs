@@ -1,27 +1,30 @@
 //! Making a container: its file systems, its bundle, and its first process, held before its first instruction.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, mkdirat};
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, set_child_subreaper,
     set_parent_process_death_signal, waitid,
 };
+use tokio_util::sync::CancellationToken;
 
+use super::super::destination::{Arranged, Landed, Opened, Origin, Wish, arrange, work_at};
 use super::super::error::{RuntimeError, host, start_failure};
 use super::cache::Unpacked;
 use super::plan::Plan;
 use super::program::OciRuntime;
 use super::run::Run;
-use super::spec::{self, Command, Storage, Volumes};
-use super::tree::{Dir, copy_tree, open_beneath};
+use super::spec::{self, Command, Place, Storage, Volumes};
+use super::tree::{Copy, CopyError, Dir, Room};
 use super::{files, overlay, said};
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
@@ -30,6 +33,8 @@ use crate::rootfs::ImagePath;
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) run: Arc<Run>,
+    /// The root of its file system without what is mounted in it.
+    pub(super) root: OwnedFd,
     pub(super) pid: u32,
     pub(super) command: Command,
     pub(super) stdout: PipeReader,
@@ -42,28 +47,32 @@ pub(super) fn create(
     image: &Unpacked,
     config: &ImageConfig,
     plan: &Plan,
+    cancel: &CancellationToken,
 ) -> Result<Held, RuntimeError> {
     // The first process becomes a child of this one when the runtime's `create` ends; so its end can be waited for.
     set_child_subreaper(Pid::from_raw(1)).map_err(host("become the parent of containers"))?;
     let cgroup_parent = plan.options.cgroup_parent.as_deref();
     let run = Run::new(image.cache(), runtime, cgroup_parent)?;
     let hostname = plan.hostname(run.id());
-    let command = Command::new(config, &plan.options, &hostname)?;
+    let mut command = Command::new(config, &plan.options, &hostname)?;
     let pipe = || io::pipe().map_err(host::<io::Error>("make a pipe"));
     let ((stdout, out), (stderr, err)) = (pipe()?, pipe()?);
-    let pid = overlay::in_own_namespace(|| {
+    let (pid, root) = overlay::in_own_namespace(|| {
         let stage = Stage {
             runtime,
+            image,
             plan,
             run: &run,
             folder: &run.path(),
+            cancel,
         };
         overlay::mount_image(image, stage.folder)?;
-        stage.bundle(&command, &hostname)?;
-        stage.hold(out, err)
+        let root = stage.bundle(&mut command, &hostname)?;
+        Ok((stage.hold(out, err)?, root))
     })?;
     Ok(Held {
         run: Arc::new(run),
+        root,
         pid,
         command,
         stdout,
@@ -73,25 +82,50 @@ pub(super) fn create(
 
 struct Stage<'a> {
     runtime: &'a OciRuntime,
+    image: &'a Unpacked,
     plan: &'a Plan,
     run: &'a Run,
     folder: &'a Path,
+    cancel: &'a CancellationToken,
 }
 
 impl Stage<'_> {
-    /// Writes `config.json` and what it refers to.
-    fn bundle(&self, command: &Command, hostname: &str) -> Result<(), RuntimeError> {
+    /// Writes `config.json` and what it refers to; the image's root.
+    fn bundle(&self, command: &mut Command, hostname: &str) -> Result<OwnedFd, RuntimeError> {
         let doing = || format!("open {}", self.folder.display());
         let root_path = self.folder.join("rootfs");
-        let root = fs::File::open(&root_path).map_err(host::<io::Error>(doing()))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(CWD, &root_path, flags, Mode::empty()).map_err(host(doing()))?;
         let ids = spec::resolve(&root, &command.user)?;
-        make_directory(&root, &command.cwd)?;
-        let volumes = self.volumes(root.as_fd())?;
+        let image = Opened::new(root.try_clone().map_err(host(doing()))?);
+        let wanted = &self.plan.places;
+        let wishes: Vec<Wish> = wanted.iter().map(Place::wish).collect();
+        let Arranged { landed, tree } = arrange(&image, &wishes)?;
+        let origin = match self.plan.options.workdir {
+            Some(_) => Origin::Option,
+            None => Origin::Image,
+        };
+        let cwd = work_at(&tree, origin, &command.cwd)?;
+        make_directory(&root, &cwd)?;
+        // As it is now, so that a link that turns up later leads nowhere else.
+        command.cwd = String::from_utf8(cwd.as_bytes().to_vec()).map_err(|_| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
+            host(format!("use the working directory {cwd}"))(error)
+        })?;
+        let places: Vec<Place> = landed
+            .into_iter()
+            .map(|Landed { wish, path }| Place {
+                target: path,
+                ..wanted[wish].clone()
+            })
+            .collect();
+        let volumes = self.volumes(root.as_fd(), &places)?;
         let files = files::write(
             self.folder,
             hostname,
             &self.plan.network,
             &self.plan.options.add_host,
+            &tree,
         )?;
         let request = spec::Request {
             command,
@@ -101,7 +135,7 @@ impl Stage<'_> {
             capabilities: &self.plan.capabilities,
             hostname,
             network: &self.plan.network,
-            places: &self.plan.places,
+            places: &places,
             volumes: &volumes,
             files: &files,
             root: &root_path,
@@ -113,20 +147,23 @@ impl Stage<'_> {
             .map_err(|error| RuntimeError::Host {
                 action: format!("write {}", path.display()),
                 source: io::Error::other(error),
-            })
+            })?;
+        Ok(root)
     }
 
     /// Makes the folders of volumes, filled with what the image has at their places.
-    fn volumes(&self, root: impl AsFd) -> Result<Volumes, RuntimeError> {
+    fn volumes(&self, root: impl AsFd, places: &[Place]) -> Result<Volumes, RuntimeError> {
         let mut volumes = Volumes::new();
         let mut named = std::collections::BTreeMap::new();
-        for (number, place) in self.plan.places.iter().enumerate() {
+        let mut room = self.image.room();
+        let layers: Vec<PathBuf> = self.image.layers().map(Path::to_owned).collect();
+        for (number, place) in places.iter().enumerate() {
             let Storage::Volume { name, copy } = &place.storage else {
                 continue;
             };
             let known = name.as_ref().and_then(|name| named.get(name));
             if let Some(folder) = known {
-                volumes.insert(number, std::path::PathBuf::clone(folder));
+                volumes.insert(number, PathBuf::clone(folder));
                 continue;
             }
             let folder = self.folder.join(format!("volume{number}"));
@@ -136,7 +173,22 @@ impl Stage<'_> {
                 .create(&folder)
                 .map_err(host::<io::Error>(doing()))?;
             if *copy {
-                fill(&root, &place.target, &folder).map_err(host(doing()))?;
+                let fill = Copy {
+                    at: &place.target,
+                    hidden: &hidden(places, place),
+                    layers: &layers,
+                    cancel: self.cancel,
+                };
+                let filled = fill_volume(&root, &fill, &folder, &mut room);
+                filled.map_err(|error| match error {
+                    CopyError::Io(error) => host(doing())(error),
+                    CopyError::Cancelled => RuntimeError::Interrupted,
+                    CopyError::TooLarge(what) => RuntimeError::VolumeTooLarge {
+                        target: place.target.clone(),
+                        limit: self.image.cache().limit(what),
+                        what,
+                    },
+                })?;
             }
             if let Some(name) = name {
                 named.insert(name.clone(), folder.clone());
@@ -148,6 +200,9 @@ impl Stage<'_> {
 
     /// Has the runtime create the container.
     fn hold(&self, out: PipeWriter, err: PipeWriter) -> Result<u32, RuntimeError> {
+        if self.cancel.is_cancelled() {
+            return Err(RuntimeError::Interrupted);
+        }
         let (pid_file, log) = (self.folder.join("pid"), self.folder.join("log"));
         let mut create = process::Command::new(&self.runtime.program);
         create
@@ -204,46 +259,57 @@ impl Stage<'_> {
     }
 }
 
-/// Makes the working directory and those above it, as Docker does: root's, inside the image.
-fn make_directory(root: impl AsFd, path: &str) -> Result<(), RuntimeError> {
-    let path = ImagePath::new(path);
+/// Makes the working directory, which is free of links, and those above it, as Docker does: root's, inside the image.
+fn make_directory(root: impl AsFd, path: &ImagePath) -> Result<(), RuntimeError> {
     let doing = || format!("make the working directory {path}");
+    let mut dir = Dir::new(root.as_fd().try_clone_to_owned().map_err(host(doing()))?);
     let mut walked = ImagePath::root();
     for name in path.components() {
-        let parent = open_beneath(&root, inside(&walked), OFlags::PATH | OFlags::DIRECTORY)
-            .map_err(host(doing()))?;
-        walked = walked.join(name);
+        let parent = dir.at(&walked).map_err(host(doing()))?;
         match mkdirat(parent, name, Mode::from_raw_mode(0o755)) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
             Err(error) => return Err(host(doing())(error)),
         }
+        walked = walked.join(name);
     }
     Ok(())
 }
 
-/// Copies what the image has at the place of a volume; nothing where it has no directory there.
-fn fill(root: impl AsFd, target: &ImagePath, folder: &Path) -> io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-    let from = match open_beneath(root, inside(target), flags) {
-        Ok(from) => from,
+/// Directories of a volume that nobody sees, since another mount lies over them. So nothing of an image is copied twice.
+fn hidden(places: &[Place], volume: &Place) -> BTreeSet<ImagePath> {
+    let name = |place: &Place| match &place.storage {
+        Storage::Volume { name, .. } => name.clone(),
+        _ => None,
+    };
+    let own = name(volume);
+    let shared = places.iter().filter(|place| name(place) == own).count() > 1;
+    if own.is_some() && shared {
+        // What is hidden in one place can be seen in the other.
+        return BTreeSet::new();
+    }
+    let targets = places.iter().map(|place| place.target.clone());
+    targets.filter(|target| *target != volume.target).collect()
+}
+
+/// Copies what the image has at the place of a volume, which is free of links; nothing where it has no directory there.
+fn fill_volume(
+    root: impl AsFd,
+    fill: &Copy<'_>,
+    folder: &Path,
+    room: &mut Room,
+) -> Result<(), CopyError> {
+    let mut image = Dir::new(root.as_fd().try_clone_to_owned().map_err(CopyError::Io)?);
+    let from = match image.at(fill.at) {
+        Ok(from) => from.try_clone_to_owned()?,
         Err(error)
             if matches!(
                 error.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
+            ) || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) =>
         {
             return Ok(());
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
-    copy_tree(&mut Dir::new(from), Dir::open(folder)?)
-}
-
-/// A path as seen from the root's descriptor.
-fn inside(path: &ImagePath) -> &[u8] {
-    if path.is_root() {
-        b"."
-    } else {
-        path.relative()
-    }
+    fill.run(&mut Dir::new(from), Dir::open(folder)?, room)
 }

@@ -1,7 +1,7 @@
 //! Running a command inside a container by the runtime's `exec`, within a time limit.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,8 +28,8 @@ pub(super) async fn exec(
     request: &ExecRequest,
 ) -> Result<ExecOutcome, RuntimeError> {
     let not_running = || RuntimeError::NotRunning(container.id().to_owned());
-    let pid = container.pid().ok_or_else(not_running)?;
-    let session = Session::new(container, request, pid).map_err(|error| {
+    container.pid().ok_or_else(not_running)?;
+    let session = Session::new(container, request).map_err(|error| {
         if container.exit().is_some() {
             not_running()
         } else {
@@ -121,11 +121,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(
-        container: &OciContainer,
-        request: &ExecRequest,
-        pid: u32,
-    ) -> Result<Self, RuntimeError> {
+    fn new(container: &OciContainer, request: &ExecRequest) -> Result<Self, RuntimeError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = container.run.path();
@@ -143,8 +139,7 @@ impl Session {
             command.user.clone_from(user);
         }
         let doing = || format!("look into container {}", container.id());
-        let root = File::open(format!("/proc/{pid}/root")).map_err(host(doing()))?;
-        let ids = spec::resolve(&root, &command.user)?;
+        let ids = spec::resolve(&container.root, &command.user)?;
         let process = spec::exec_process(&command, &ids, &container.plan.capabilities)?;
         let text = serde_json::to_vec(&process)
             .map_err(|error| host(doing())(std::io::Error::from(error)))?;

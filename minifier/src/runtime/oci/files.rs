@@ -6,30 +6,50 @@ use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use super::super::destination::{DestinationError, SYSTEM_FILES, Tree, of_system, system_file};
 use super::super::error::{RuntimeError, host};
 use super::spec::Network;
+use crate::rootfs::ImagePath;
 
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n\
     ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
 
-/// Writes the files; the folder that holds them.
+/// Writes the files into a folder of `run`; each with the place where it lands in the tree.
 pub(super) fn write(
     run: &Path,
     hostname: &str,
     network: &Network,
     add_host: &[String],
-) -> Result<PathBuf, RuntimeError> {
+    tree: &dyn Tree,
+) -> Result<Vec<(PathBuf, ImagePath)>, RuntimeError> {
     let folder = run.join("etc");
-    let resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let write = |name: &str, text: String| fs::write(folder.join(name), text);
-    let all = || -> io::Result<()> {
-        fs::DirBuilder::new().mode(0o755).create(&folder)?;
-        write("hostname", format!("{hostname}\n"))?;
-        write("hosts", hosts(hostname, add_host))?;
-        write("resolv.conf", resolv_conf(&resolv, network))
-    };
-    all().map_err(host(format!("write files to {}", folder.display())))?;
-    Ok(folder)
+    let doing = || host::<io::Error>(format!("write files to {}", folder.display()));
+    let of_host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    fs::DirBuilder::new()
+        .mode(0o755)
+        .create(&folder)
+        .map_err(doing())?;
+    let mut files = Vec::new();
+    for path in SYSTEM_FILES {
+        let text = match path {
+            "/etc/hosts" => hosts(hostname, add_host),
+            "/etc/hostname" => format!("{hostname}\n"),
+            _ => resolv_conf(&of_host, network),
+        };
+        let target = match system_file(tree, path) {
+            Ok(target) => target,
+            // Harmless as long as nothing is mounted there; over a device it would take the container's output.
+            Err(DestinationError::System(end)) => {
+                tracing::warn!("the image's {path} leads to {end}: it is left as it is");
+                continue;
+            }
+            Err(error) => return Err(of_system(path, error)),
+        };
+        let source = folder.join(path.trim_start_matches("/etc/"));
+        fs::write(&source, text).map_err(doing())?;
+        files.push((source, target));
+    }
+    Ok(files)
 }
 
 /// The container's own name is that of its loopback device, since it may have no other.

@@ -3,13 +3,13 @@
 //! [`LayerCache`] gives an [`Unpacked`] image; [`OciRuntime`] makes an [`OciContainer`] of it. The container's mounts are
 //! in a namespace of their own, its files in a folder of the cache that is locked while it is there.
 
+mod blocking;
 mod cache;
 mod cgroup;
 mod container;
 mod create;
 mod exec;
 mod files;
-mod limits;
 mod overlay;
 mod plan;
 mod program;
@@ -17,9 +17,8 @@ mod run;
 mod spec;
 mod tree;
 
+use blocking::joined;
 pub use cache::{CacheLimits, LayerCache, Pruned, UnpackLimits, Unpacked};
 pub use container::OciContainer;
 use container::said;
-pub use limits::RunLimits;
-use limits::joined;
 pub use program::OciRuntime;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::error::RuntimeError;
+use super::super::limits::RunLimits;
 use super::super::options::RunOptions;
+use super::program;
 use super::spec::{Command, Network, Place, capability_names, plan_storage};
-use super::{RunLimits, program};
 use crate::image::ImageConfig;
 
 /// Everything about a container that does not depend on its root file system.

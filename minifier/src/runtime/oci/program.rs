@@ -24,19 +24,16 @@ impl OciRuntime {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = env::split_paths(&path).collect();
         let program = match name {
-            None => KNOWN
-                .iter()
-                .find_map(|known| on_path(known, &folders))
-                .ok_or_else(|| {
-                    RuntimeError::NoRuntime(
-                        "none of runc, crun and youki is on the PATH".to_owned(),
-                    )
-                })?,
+            None => return first_of(KNOWN.iter().filter_map(|known| on_path(known, &folders))),
             Some(name) if name.contains('/') => std::path::absolute(name)
                 .map_err(|error| RuntimeError::NoRuntime(format!("{name}: {error}")))?,
             Some(name) => on_path(name, &folders)
                 .ok_or_else(|| RuntimeError::NoRuntime(format!("{name} is not on the PATH")))?,
         };
+        Self::at(program)
+    }
+
+    fn at(program: PathBuf) -> Result<Self, RuntimeError> {
         let version = version(&program)?;
         Ok(Self { program, version })
     }
@@ -58,6 +55,25 @@ impl OciRuntime {
     }
 }
 
+/// The first program that works; one that is there and does not is no reason to do without.
+fn first_of(programs: impl Iterator<Item = PathBuf>) -> Result<OciRuntime, RuntimeError> {
+    let mut broken = Vec::new();
+    for program in programs {
+        match OciRuntime::at(program) {
+            Ok(runtime) => {
+                for error in broken {
+                    tracing::warn!("{error}: {} is used", runtime.program.display());
+                }
+                return Ok(runtime);
+            }
+            Err(error) => broken.push(error),
+        }
+    }
+    Err(broken.into_iter().next().unwrap_or_else(|| {
+        RuntimeError::NoRuntime("none of runc, crun and youki is on the PATH".to_owned())
+    }))
+}
+
 fn on_path(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     folders.iter().map(|folder| folder.join(name)).find(|path| {
@@ -70,7 +86,7 @@ fn on_path(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
 
 fn version(program: &Path) -> Result<String, RuntimeError> {
     let failed = |reason: String| {
-        RuntimeError::NoRuntime(format!("{} --version: {reason}", program.display()))
+        RuntimeError::BrokenRuntime(format!("{} --version: {reason}", program.display()))
     };
     let output = Command::new(program)
         .arg("--version")
@@ -145,11 +161,11 @@ mod tests {
             ("norunc", "find an OCI runtime: norunc is not on the PATH"),
             (
                 "/no/runc",
-                "find an OCI runtime: /no/runc --version: No such file or directory (os error 2)",
+                "use an OCI runtime: /no/runc --version: No such file or directory (os error 2)",
             ),
             (
                 "/bin/false",
-                "find an OCI runtime: /bin/false --version: it ended with exit status: 1 and told no version",
+                "use an OCI runtime: /bin/false --version: it ended with exit status: 1 and told no version",
             ),
         ] {
             let error = OciRuntime::find(Some(name)).unwrap_err();

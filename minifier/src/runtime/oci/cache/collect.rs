@@ -115,17 +115,23 @@ fn look(folder: &OwnedFd, name: String) -> Option<Layer> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let layer = openat(folder, name.as_str(), flags, Mode::empty()).ok()?;
     let stat = fstat(&layer).ok()?;
-    let mut text = String::new();
-    let size = openat(&layer, "size", flags, Mode::empty()).ok()?;
-    File::from(size).take(32).read_to_string(&mut text).ok()?;
     Some(Layer {
         used: Duration::new(
             u64::try_from(stat.st_mtime).ok()?,
             u32::try_from(stat.st_mtime_nsec).ok()?,
         ),
         name,
-        bytes: text.parse().unwrap_or(0),
+        bytes: size(&layer)?,
     })
+}
+
+/// Bytes of a layer's files, as they were noted when it was unpacked.
+pub(super) fn size(layer: &OwnedFd) -> Option<u64> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let size = openat(layer, "size", flags, Mode::empty()).ok()?;
+    let mut text = String::new();
+    File::from(size).take(32).read_to_string(&mut text).ok()?;
+    Some(text.parse().unwrap_or(0))
 }
 
 fn names(folder: &OwnedFd) -> std::io::Result<Vec<String>> {

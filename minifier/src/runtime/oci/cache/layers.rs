@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::super::error::{RuntimeError, host};
 use super::super::run;
-use super::super::tree::{Dir, TreeWriter, remove_tree};
+use super::super::tree::{Dir, Room, TreeWriter, remove_tree};
 use super::collect::{CacheLimits, Pruned};
 use super::lock::{Hold, try_lock};
 use super::unpack::{Job, UnpackLimits, cost};
@@ -52,6 +52,8 @@ pub struct Unpacked {
 #[derive(Debug)]
 struct Held {
     path: PathBuf,
+    /// Of its files.
+    bytes: u64,
     _lock: OwnedFd,
 }
 
@@ -59,6 +61,16 @@ impl Unpacked {
     /// Folders of the layers, lowest first.
     pub fn layers(&self) -> impl DoubleEndedIterator<Item = &Path> + ExactSizeIterator {
         self.layers.iter().map(|layer| layer.path.as_path())
+    }
+
+    /// What volumes may hold: the image's bytes count, however long ago it was unpacked.
+    pub(in crate::runtime::oci) fn room(&self) -> Room {
+        let used = self.layers.iter().map(|layer| layer.bytes);
+        let used = used.fold(0, u64::saturating_add);
+        Room {
+            bytes: self.cache.limits.bytes.saturating_sub(used),
+            entries: self.cache.limits.entries,
+        }
     }
 
     /// Where the layers are.
@@ -95,6 +107,13 @@ impl LayerCache {
     pub fn with_limits(mut self, limits: UnpackLimits) -> Self {
         self.limits = limits;
         self
+    }
+
+    pub(in crate::runtime::oci) fn limit(&self, what: &'static str) -> u64 {
+        match what {
+            "bytes" => self.limits.bytes,
+            _ => self.limits.entries,
+        }
     }
 
     /// The folder.
@@ -172,6 +191,7 @@ impl LayerCache {
         };
         futimens(&lock, &now).map_err(host(doing()))?;
         Ok(Some(Held {
+            bytes: collect::size(&lock).unwrap_or(0),
             path: self.folders.path.join("layers").join(&name).join("diff"),
             _lock: lock,
         }))

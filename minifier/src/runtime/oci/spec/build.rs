@@ -1,6 +1,8 @@
 //! [`build`]: the whole of `config.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
@@ -12,9 +14,10 @@ use oci_spec::runtime::{
 };
 
 use super::super::super::error::RuntimeError;
+use super::super::super::limits::RunLimits;
 use super::super::super::options::RunOptions;
-use super::super::RunLimits;
 use super::{Command, Ids, Network, Place, Storage, Volumes, caps, failed, seccomp};
+use crate::rootfs::ImagePath;
 
 /// What [`build`] puts together.
 #[derive(Debug)]
@@ -28,8 +31,8 @@ pub(in crate::runtime::oci) struct Request<'a> {
     pub(in crate::runtime::oci) network: &'a Network,
     pub(in crate::runtime::oci) places: &'a [Place],
     pub(in crate::runtime::oci) volumes: &'a Volumes,
-    /// Folder with the files `hosts`, `resolv.conf` and `hostname`.
-    pub(in crate::runtime::oci) files: &'a Path,
+    /// Files that are mounted over the image's, and where.
+    pub(in crate::runtime::oci) files: &'a [(PathBuf, ImagePath)],
     /// Where the image is mounted.
     pub(in crate::runtime::oci) root: &'a Path,
     /// The container's control group, from the root of each hierarchy.
@@ -257,15 +260,11 @@ fn mounts(request: &Request<'_>) -> Result<Vec<Mount>, RuntimeError> {
             &["nosuid", "noexec", "nodev", "mode=1777", &shm],
         ),
     ];
-    let taken = |target: &str| {
-        request
-            .places
-            .iter()
-            .any(|place| place.target.as_bytes() == target.as_bytes())
-    };
+    let taken = |target: &ImagePath| request.places.iter().any(|place| place.target == *target);
     let mut mounts = Vec::new();
     for (target, kind, source, options) in system {
-        if !taken(target) {
+        // Only /dev/shm can be: nothing else of them is a place for a mount.
+        if !taken(&target.into()) {
             let options = options.iter().map(|option| (*option).to_owned()).collect();
             mounts.push(mount(Path::new(target), kind, Path::new(source), options)?);
         }
@@ -273,27 +272,17 @@ fn mounts(request: &Request<'_>) -> Result<Vec<Mount>, RuntimeError> {
     for (number, place) in request.places.iter().enumerate() {
         mounts.push(of_place(place, request.volumes.get(&number))?);
     }
-    for (name, target) in [
-        ("resolv.conf", "/etc/resolv.conf"),
-        ("hostname", "/etc/hostname"),
-        ("hosts", "/etc/hosts"),
-    ] {
+    for (source, target) in request.files {
         if !taken(target) {
             let options = vec!["rbind".to_owned(), "rprivate".to_owned()];
-            mounts.push(mount(
-                Path::new(target),
-                "bind",
-                &request.files.join(name),
-                options,
-            )?);
+            mounts.push(mount(host_path(target), "bind", source, options)?);
         }
     }
     Ok(mounts)
 }
 
 fn of_place(place: &Place, volume: Option<&PathBuf>) -> Result<Mount, RuntimeError> {
-    use std::os::unix::ffi::OsStrExt;
-    let target = Path::new(std::ffi::OsStr::from_bytes(place.target.as_bytes()));
+    let target = host_path(&place.target);
     let (kind, source, mut options) = match &place.storage {
         Storage::Bind {
             source,
@@ -321,6 +310,11 @@ fn of_place(place: &Place, volume: Option<&PathBuf>) -> Result<Mount, RuntimeErr
         options.push("ro".to_owned());
     }
     mount(target, kind, &source, options)
+}
+
+/// A path of the image as the runtime's config has it.
+fn host_path(path: &ImagePath) -> &Path {
+    Path::new(OsStr::from_bytes(path.as_bytes()))
 }
 
 fn mount(

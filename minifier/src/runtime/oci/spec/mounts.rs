@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::super::super::destination::{Content, Origin, Wish};
 use super::super::super::error::RuntimeError;
 use super::super::super::mounts::{Mount, MountKind, is_propagation};
 use super::super::super::options::RunOptions;
@@ -55,15 +56,31 @@ pub(in crate::runtime::oci) enum Storage {
 /// A mount of the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::runtime::oci) struct Place {
+    pub(in crate::runtime::oci) origin: Origin,
     pub(in crate::runtime::oci) target: ImagePath,
     pub(in crate::runtime::oci) read_only: bool,
     pub(in crate::runtime::oci) storage: Storage,
 }
 
+impl Place {
+    /// What the place shows, to find out where it lands.
+    pub(in crate::runtime::oci) fn wish(&self) -> Wish {
+        Wish {
+            origin: self.origin,
+            target: self.target.clone(),
+            content: match &self.storage {
+                Storage::Bind { source, .. } => Content::Host(source.into()),
+                Storage::Volume { name, copy: true } => Content::Image(name.clone()),
+                Storage::Volume { copy: false, .. } | Storage::Tmpfs { .. } => Content::Empty,
+            },
+        }
+    }
+}
+
 /// Folders of volumes by their number in the list of places.
 pub(in crate::runtime::oci) type Volumes = BTreeMap<usize, std::path::PathBuf>;
 
-/// All mounts that image and options ask for, those above before those below.
+/// All mounts that options and image ask for, in this order. Where they land depends on the image's links.
 pub(in crate::runtime::oci) fn plan_storage(
     config: &ImageConfig,
     options: &RunOptions,
@@ -91,24 +108,25 @@ pub(in crate::runtime::oci) fn plan_storage(
     }
     for target in config.volumes() {
         let target = ImagePath::new(target);
-        if !target.is_root() && taken.insert(target.clone()) {
+        if taken.insert(target.clone()) {
             let storage = Storage::Volume {
                 name: None,
                 copy: true,
             };
             places.push(Place {
+                origin: Origin::Image,
                 target,
                 read_only: false,
                 storage,
             });
         }
     }
-    places.sort_by_key(|place| (place.target.components().count(), place.target.clone()));
     Ok(places)
 }
 
 fn place(target: &str, read_only: bool, storage: Storage) -> Place {
     Place {
+        origin: Origin::Option,
         target: ImagePath::new(target),
         read_only,
         storage,
@@ -172,12 +190,8 @@ fn of_volume(volume: &Volume) -> Result<Place, RuntimeError> {
         }
         Volume::Bind(text) => text,
     };
-    let mut fields = text.splitn(3, ':');
-    let (source, target) = (
-        fields.next().unwrap_or_default(),
-        fields.next().unwrap_or_default(),
-    );
-    let words: Vec<&str> = fields.next().map_or(Vec::new(), |o| o.split(',').collect());
+    let (source, target, options) = Volume::fields(text);
+    let words: Vec<&str> = options.split(',').collect();
     let has = |word| words.contains(&word);
     let storage = if source.starts_with('/') {
         let propagation = words.iter().copied().find(|word| is_propagation(word));

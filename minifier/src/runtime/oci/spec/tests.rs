@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::image::ImageConfig;
-use crate::runtime::oci::RunLimits;
-use crate::runtime::{RunOptions, Volume, parse_mount, parse_tmpfs};
+use crate::rootfs::RootFs;
+use crate::runtime::destination::{SYSTEM_FILES, arrange};
+use crate::runtime::{RunLimits, RunOptions, Volume, parse_mount, parse_tmpfs};
 
 fn image(execution: &Value) -> ImageConfig {
     let config = json!({
@@ -20,7 +21,15 @@ fn image(execution: &Value) -> ImageConfig {
 fn made(execution: &Value, options: &RunOptions, limits: RunLimits) -> Value {
     let config = image(execution);
     let command = Command::new(&config, options, "box").unwrap();
-    let places = plan_storage(&config, options).unwrap();
+    let wanted = plan_storage(&config, options).unwrap();
+    let wishes: Vec<_> = wanted.iter().map(Place::wish).collect();
+    let nothing = RootFs::default();
+    let landed = arrange(&nothing, &wishes).unwrap().landed;
+    let places: Vec<Place> = landed
+        .iter()
+        .map(|place| wanted[place.wish].clone())
+        .collect();
+    let files = SYSTEM_FILES.map(|path| (Path::new("/run").join(&path[1..]), path.into()));
     let volumes: Volumes = places
         .iter()
         .enumerate()
@@ -43,7 +52,7 @@ fn made(execution: &Value, options: &RunOptions, limits: RunLimits) -> Value {
         network: &Network::of(options).unwrap(),
         places: &places,
         volumes: &volumes,
-        files: Path::new("/run/etc"),
+        files: &files,
         root: Path::new("/run/rootfs"),
         cgroup: Path::new("/id"),
     });
@@ -130,6 +139,7 @@ fn options_reach_their_fields() {
     let limits = RunLimits {
         memory: Some(1 << 30),
         pids: Some(10),
+        log: None,
     };
     let spec = made(&json!({"Cmd": ["x"]}), &options, limits);
     assert_eq!(

@@ -2,14 +2,11 @@
 //!
 //! Source: moby/sys `user` (`GetExecUser`), which Docker resolves `USER` with; passwd(5), group(5).
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd};
-
-use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
+use std::io;
+use std::os::fd::AsFd;
 
 use super::super::super::error::{RuntimeError, host};
-use super::super::tree::open_beneath;
+use super::super::tree::read_file;
 
 /// The largest database that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -34,39 +31,10 @@ pub(in crate::runtime::oci) fn resolve(root: impl AsFd, user: &str) -> Result<Id
 
 /// A database of the image; empty where it is not there.
 fn read(root: impl AsFd, path: &str) -> Result<Vec<u8>, RuntimeError> {
-    let doing = || format!("read /{path} of the image");
-    // Looked at before it is opened: opening a device or a pipe can do something.
-    let file = match open_beneath(root, path.as_bytes(), OFlags::PATH) {
-        Ok(file) => file,
-        Err(error) if is_missing(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(host(doing())(error)),
-    };
-    let stat = fstat(&file).map_err(host(doing()))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        let error = io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file");
-        return Err(host(doing())(error));
+    match read_file(root, path.as_bytes(), LARGEST) {
+        Err(error) if is_missing(&error) => Ok(Vec::new()),
+        other => other.map_err(host(format!("read /{path} of the image"))),
     }
-    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let file = openat(
-        rustix::fs::CWD,
-        open,
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(host(doing()))?;
-    let mut text = Vec::new();
-    File::from(file)
-        .take(LARGEST + 1)
-        .read_to_end(&mut text)
-        .map_err(host::<io::Error>(doing()))?;
-    if text.len() as u64 > LARGEST {
-        let error = io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("it is larger than {LARGEST} bytes"),
-        );
-        return Err(host(doing())(error));
-    }
-    Ok(text)
 }
 
 fn is_missing(error: &io::Error) -> bool {
@@ -180,6 +148,8 @@ fn ids(user: &str, passwd: &[u8], group: &[u8]) -> Result<Ids, RuntimeError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\n\n  web:x:1000:1001::/srv/web:/bin/false\n\

@@ -1,11 +1,12 @@
 //! [`Dir`]: the root of a tree, from which directories are opened step by step.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 
 use crate::rootfs::ImagePath;
 
@@ -41,7 +42,7 @@ impl Dir {
     }
 
     /// A directory of the tree; an error where a link is on the way.
-    pub(super) fn at(&mut self, path: &ImagePath) -> io::Result<BorrowedFd<'_>> {
+    pub(in crate::runtime::oci) fn at(&mut self, path: &ImagePath) -> io::Result<BorrowedFd<'_>> {
         if path.is_root() {
             return Ok(self.root.as_fd());
         }
@@ -92,24 +93,42 @@ impl Dir {
     }
 }
 
-/// Opens a path of the tree at `root` as a process inside would: links are followed, and `root` is where absolute ones
-/// and `..` end.
-pub(in crate::runtime::oci) fn open_beneath(
+/// Reads a regular file of the tree at `root` as a process inside would find it: links are followed, and `root` is where
+/// absolute ones and `..` end. Nothing else is opened, and nothing that is mounted in the tree.
+pub(in crate::runtime::oci) fn read_file(
     root: impl AsFd,
     path: &[u8],
-    flags: OFlags,
-) -> io::Result<OwnedFd> {
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    largest: u64,
+) -> io::Result<Vec<u8>> {
+    // Looked at before it is opened: opening a device or a pipe can do something.
+    let file = open_in_root(root, path)?;
+    if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is not a regular file",
+        ));
+    }
+    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(openat(CWD, open, flags, Mode::empty())?);
+    let mut text = Vec::new();
+    file.take(largest + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > largest {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than {largest} bytes"),
+        ));
+    }
+    Ok(text)
+}
+
+fn open_in_root(root: impl AsFd, path: &[u8]) -> io::Result<OwnedFd> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
     let path = std::ffi::OsStr::from_bytes(path);
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
     // The kernel asks to try again where something was renamed meanwhile.
     for _ in 0..100 {
-        match openat2(
-            root.as_fd(),
-            path,
-            flags | OFlags::CLOEXEC,
-            Mode::empty(),
-            resolve,
-        ) {
+        match openat2(root.as_fd(), path, flags, Mode::empty(), resolve) {
             Err(rustix::io::Errno::AGAIN) => {}
             other => return Ok(other?),
         }

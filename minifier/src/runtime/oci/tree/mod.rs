@@ -3,15 +3,16 @@
 //! Everything goes through descriptors of directories. No link is followed, no path of the host is joined, and nothing
 //! recurses: neither the depth of a tree nor the length of its paths has a limit here.
 
+mod content;
 mod copy;
 mod dir;
 mod remove;
 mod walk;
 mod write;
 
-pub(super) use copy::copy_tree;
-pub(super) use dir::{Dir, open_beneath};
+pub(super) use copy::{Copy, CopyError, Room};
+pub(super) use dir::{Dir, read_file};
 pub(super) use remove::remove_tree;
 #[cfg(test)]
-pub(super) use walk::{FoundKind, walk};
+pub(super) use walk::{FoundKind, Next, walk};
 pub(super) use write::{Inode, TreeWriter};

@@ -37,11 +37,20 @@ pub(in crate::runtime::oci) enum FoundKind {
     Socket,
 }
 
+/// Where a walk goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runtime::oci) enum Next {
+    /// With what a directory holds.
+    Into,
+    /// With what comes after it.
+    Over,
+}
+
 /// Calls `visit` with every entry of a tree, a directory before what it holds, the root first.
-pub(in crate::runtime::oci) fn walk(
+pub(in crate::runtime::oci) fn walk<E: From<io::Error>>(
     dir: &mut Dir,
-    mut visit: impl FnMut(Found) -> io::Result<()>,
-) -> io::Result<()> {
+    mut visit: impl FnMut(Found) -> Result<Next, E>,
+) -> Result<(), E> {
     let mut todo = vec![ImagePath::root()];
     while let Some(path) = todo.pop() {
         let found = if path.is_root() {
@@ -49,10 +58,12 @@ pub(in crate::runtime::oci) fn walk(
         } else {
             look(dir.parent(&path)?, path.file_name(), path.clone())?
         };
-        if matches!(found.kind, FoundKind::Directory) {
+        let is_directory = matches!(found.kind, FoundKind::Directory);
+        if visit(found)? == Next::Into && is_directory {
             let mut names = Vec::new();
-            for entry in Entries::read_from(dir.at(&path)?)? {
-                let entry = entry?;
+            let entries = Entries::read_from(dir.at(&path)?).map_err(io::Error::from)?;
+            for entry in entries {
+                let entry = entry.map_err(io::Error::from)?;
                 let name = entry.file_name().to_bytes();
                 if name != b"." && name != b".." {
                     names.push(path.join(name));
@@ -61,7 +72,6 @@ pub(in crate::runtime::oci) fn walk(
             names.sort();
             todo.extend(names.into_iter().rev());
         }
-        visit(found)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::Dir;
+use super::{Dir, content};
 use crate::rootfs::{ImagePath, Metadata, Mtime};
 
 /// Bytes copied at once; blocks of this size that are all zero become holes.
@@ -83,14 +83,33 @@ impl TreeWriter {
         content: &mut dyn Read,
         size: u64,
     ) -> io::Result<()> {
+        let mut file = self.create(path)?;
+        copy(content, &mut file, size, &mut self.buffer)?;
+        set_all(file.as_fd(), meta)?;
+        Ok(futimens(&file, &times(meta.mtime))?)
+    }
+
+    /// Makes a regular file with the `size` bytes of another; `step` is asked whether to go on.
+    pub(super) fn copy_of(
+        &mut self,
+        path: &ImagePath,
+        meta: &Metadata,
+        from: &File,
+        size: u64,
+        step: &dyn Fn() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let file = self.create(path)?;
+        content::copy(from, &file, size, &mut self.buffer, step)?;
+        set_all(file.as_fd(), meta)?;
+        Ok(futimens(&file, &times(meta.mtime))?)
+    }
+
+    fn create(&mut self, path: &ImagePath) -> io::Result<File> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let parent = self.dir.parent(path)?;
         let file = openat(parent, path.file_name(), flags, Mode::RUSR | Mode::WUSR)?;
-        let mut file = File::from(file);
-        copy(content, &mut file, size, &mut self.buffer)?;
-        set_all(file.as_fd(), meta)?;
-        Ok(futimens(&file, &times(meta.mtime))?)
+        Ok(File::from(file))
     }
 
     /// Gives the file at `first` another name.

@@ -12,7 +12,7 @@ use crate::image::{DiffId, ImageConfig};
 use crate::rootfs::*;
 use crate::runtime::RuntimeError;
 use crate::runtime::oci::overlay::{in_own_namespace, mount_image};
-use crate::runtime::oci::tree::{Dir, FoundKind, Inode, remove_tree, walk};
+use crate::runtime::oci::tree::{Dir, FoundKind, Inode, Next, remove_tree, walk};
 
 /// Contents that follow from the reference alone.
 pub(super) struct Pattern;
@@ -106,7 +106,7 @@ pub(super) fn tree_at(path: &Path) -> Tree {
             FoundKind::Socket => "socket".to_owned(),
         };
         tree.entries.insert(found.path, (found.meta, kind));
-        Ok(())
+        Ok::<_, io::Error>(Next::Into)
     })
     .unwrap();
     tree.links = names

@@ -1,15 +1,6 @@
-//! [`RunLimits`], and waiting for work that blocks.
+//! Waiting for work that blocks.
 
 use tokio::task::JoinError;
-
-/// What a container may use of the host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RunLimits {
-    /// Bytes of memory.
-    pub memory: Option<i64>,
-    /// Processes and threads.
-    pub pids: Option<i64>,
-}
 
 /// The result of blocking work; its panic is the caller's.
 pub(super) fn joined<T>(result: Result<T, JoinError>) -> T {

@@ -1,0 +1,99 @@
+//! [`arrange`]: where everything that is to be mounted lands, and in which order.
+
+use std::collections::BTreeMap;
+
+use super::covered::Cover;
+use super::resolve::SYSTEM;
+use super::wishes::of_system;
+use super::{Content, Covered, DestinationError, Entry, Opened, Origin, Tree, Wish, destination};
+use crate::rootfs::ImagePath;
+use crate::runtime::RuntimeError;
+
+/// Where a wish lands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landed {
+    /// Its number in the list of wishes.
+    pub wish: usize,
+    /// The place, free of links also when all that comes before it is mounted.
+    pub path: ImagePath,
+}
+
+/// What lands where.
+pub struct Arranged<'a> {
+    /// In the order of mounting: what lies above comes before what lies below.
+    pub landed: Vec<Landed>,
+    /// The tree with all of it mounted.
+    pub tree: Covered<'a>,
+}
+
+/// Resolves every wish. Of an image's own volumes that land at one place, or where an option lands, the first is kept;
+/// options that do so are refused.
+pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, RuntimeError> {
+    for root in SYSTEM {
+        let path = ImagePath::from(root);
+        let wrong = match tree.entry(&path) {
+            Ok(Entry::Missing | Entry::Directory) => continue,
+            Ok(_) => DestinationError::NotADirectory(path),
+            Err(source) => DestinationError::Look { path, source },
+        };
+        return Err(of_system(root, wrong));
+    }
+    let mut places: BTreeMap<ImagePath, usize> = BTreeMap::new();
+    for (number, wish) in wishes.iter().enumerate() {
+        let landing = destination(tree, &wish.target).map_err(|error| wish.error(error))?;
+        match places.get(&landing.path) {
+            None => drop(places.insert(landing.path, number)),
+            Some(_) if wish.origin == Origin::Image => {}
+            Some(_) => return Err(wish.error(DestinationError::Taken(landing.path))),
+        }
+    }
+    let mut landed: Vec<Landed> = places
+        .into_iter()
+        .map(|(path, wish)| Landed { wish, path })
+        .collect();
+    landed.sort_by_key(|one| one.path.components().count());
+    let mut covered = Covered::new(tree);
+    let mut named: BTreeMap<&str, ImagePath> = BTreeMap::new();
+    for Landed { wish, path } in &landed {
+        let wish = &wishes[*wish];
+        let check = |covered: &Covered<'_>| {
+            // What is mounted by now must not lead it elsewhere.
+            let landing = destination(covered, path)?;
+            if landing.path != *path {
+                return Err(DestinationError::Covered(path.clone()));
+            }
+            Ok(landing.entry)
+        };
+        let there = check(&covered).map_err(|error| wish.error(error))?;
+        let cover = match &wish.content {
+            Content::Empty => Cover::Empty,
+            Content::Image(None) => Cover::Copy(path.clone()),
+            Content::Image(Some(name)) => {
+                Cover::Copy(named.entry(name).or_insert_with(|| path.clone()).clone())
+            }
+            Content::Host(source) => Cover::Host(Opened::at(source).map_err(|source| {
+                let path = path.clone();
+                wish.error(DestinationError::Look { path, source })
+            })?),
+        };
+        let is_directory = match &cover {
+            Cover::Host(tree) => tree
+                .entry(&ImagePath::root())
+                .is_ok_and(|entry| entry == Entry::Directory),
+            _ => true,
+        };
+        match there {
+            Entry::Other if is_directory => {
+                return Err(wish.error(DestinationError::NotADirectory(path.clone())));
+            }
+            Entry::Directory if !is_directory => {
+                return Err(wish.error(DestinationError::Directory(path.clone())));
+            }
+            _ => covered.mount(path.clone(), cover),
+        }
+    }
+    Ok(Arranged {
+        landed,
+        tree: covered,
+    })
+}

@@ -1,0 +1,66 @@
+//! [`Covered`]: a tree as it is once things are mounted over parts of it.
+
+use std::io;
+
+use super::resolve::SHM;
+use super::{Entry, Opened, Tree};
+use crate::rootfs::ImagePath;
+
+/// What is seen at and below the place of a mount.
+#[derive(Debug)]
+pub(super) enum Cover {
+    /// An empty directory.
+    Empty,
+    /// What the tree has at that path: a volume that starts with it.
+    Copy(ImagePath),
+    /// A file or folder of this host.
+    Host(Opened),
+}
+
+/// A tree with mounts over it, the last one of a place on top.
+pub struct Covered<'a> {
+    below: &'a dyn Tree,
+    mounts: Vec<(ImagePath, Cover)>,
+}
+
+impl<'a> Covered<'a> {
+    pub(super) fn new(below: &'a dyn Tree) -> Self {
+        Self {
+            below,
+            mounts: Vec::new(),
+        }
+    }
+
+    pub(super) fn mount(&mut self, at: ImagePath, cover: Cover) {
+        self.mounts.push((at, cover));
+    }
+}
+
+impl Tree for Covered<'_> {
+    fn entry(&self, path: &ImagePath) -> io::Result<Entry> {
+        let over = self
+            .mounts
+            .iter()
+            .rev()
+            .filter(|(at, _)| path.starts_with(at));
+        let Some((at, cover)) = over.max_by_key(|(at, _)| at.as_bytes().len()) else {
+            // A new file system is mounted there before all others.
+            return match path.starts_with(&SHM.into()) {
+                true => Ok(Entry::Missing),
+                false => self.below.entry(path),
+            };
+        };
+        let rest = path
+            .as_bytes()
+            .get(at.as_bytes().len()..)
+            .unwrap_or_default();
+        match cover {
+            Cover::Host(tree) => tree.entry(&ImagePath::new(rest)),
+            _ if rest.is_empty() => Ok(Entry::Directory),
+            Cover::Empty => Ok(Entry::Missing),
+            Cover::Copy(from) => self
+                .below
+                .entry(&from.join(rest.strip_prefix(b"/").unwrap_or(rest))),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! [`DestinationError`]: why nothing can be mounted at a place.
+
+use std::io;
+
+use crate::rootfs::ImagePath;
+
+/// Why a path of an image is no place to mount something at, or to work in.
+#[derive(Debug, thiserror::Error)]
+pub enum DestinationError {
+    /// The system's own files are there.
+    #[error(
+        "it leads to {0}, and /dev, /proc and /sys are the system's (only /dev/shm may be used)"
+    )]
+    System(ImagePath),
+    /// A mount would hide the whole image.
+    #[error("it leads to the root of the image")]
+    Root,
+    /// Links that lead to one another.
+    #[error("it leads through too many links")]
+    Loop,
+    /// Longer than a path or a name can be, or with a byte that no path has.
+    #[error("it is, or leads to, a path that no file system takes")]
+    Path,
+    /// Something else than a directory is there, or on the way.
+    #[error("{0} is not a directory")]
+    NotADirectory(ImagePath),
+    /// A directory where a file is to be mounted.
+    #[error("{0} is a directory, and what is to be mounted there is not")]
+    Directory(ImagePath),
+    /// A link inside something that is mounted above it.
+    #[error("{0} is, or lies below, a link in what is mounted above it")]
+    Covered(ImagePath),
+    /// Two of the user's options land at one place.
+    #[error("something else is to be mounted at {0} too")]
+    Taken(ImagePath),
+    /// The tree could not be looked at.
+    #[error("look at {path}: {source}")]
+    Look {
+        /// Where.
+        path: ImagePath,
+        /// What the system said.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,25 @@
+//! Where mounts land: destinations resolved inside an image, through every link, before anything is mounted.
+//!
+//! A runtime follows the links of an image when it mounts something. So an image with `VOLUME /data` and a link from
+//! `/data` to `/dev` has its own files in the place of the container's devices, which a runtime opens as the host's root
+//! before the kernel's settings are read-only (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881). Here such an image is
+//! refused, and a runtime gets paths that are free of links.
+//!
+//! [`arrange`] takes a [`Tree`] and [`Wish`]es, and gives an [`Arranged`]: where each lands, in the order of mounting.
+
+mod arrange;
+mod covered;
+mod error;
+mod opened;
+mod resolve;
+#[cfg(test)]
+mod tests;
+mod wishes;
+
+pub use arrange::{Arranged, Landed, arrange};
+pub use covered::Covered;
+pub use error::DestinationError;
+pub use opened::Opened;
+pub use resolve::{Entry, Landing, Tree, destination, working_directory};
+pub use wishes::{Content, Origin, Wish};
+pub(super) use wishes::{SYSTEM_FILES, check, of_system, system_file, work_at};

@@ -1,0 +1,155 @@
+//! Following a path through the links of a tree, to a place that something may be mounted at.
+//!
+//! Source: path_resolution(7), and filepath-securejoin, which runc resolves destinations with: a name that does not exist
+//! is taken as it is, so that `..` behind it goes back.
+
+use std::io;
+
+use super::DestinationError;
+use crate::rootfs::{ImagePath, NodeKind, RootFs};
+
+/// `MAXSYMLINKS` of Linux.
+const MAX_LINKS: usize = 40;
+/// `PATH_MAX` and `NAME_MAX` of Linux, without the NUL.
+const MAX_PATH: usize = 4095;
+const MAX_NAME: usize = 255;
+
+/// Where a runtime puts the system's own files, before anything else.
+pub(super) const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];
+/// The one place below them that is an image's and a user's to use.
+pub(super) const SHM: &str = "/dev/shm";
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing.
+    Missing,
+    /// A directory.
+    Directory,
+    /// A symbolic link with its target.
+    Link(Vec<u8>),
+    /// A regular file, or anything else that is neither.
+    Other,
+}
+
+/// A tree whose links are to be followed.
+pub trait Tree {
+    /// What stands at `path`. No component of `path` but the last is a link, and the last is not followed.
+    fn entry(&self, path: &ImagePath) -> io::Result<Entry>;
+}
+
+/// The merged layers of an image.
+impl Tree for RootFs {
+    fn entry(&self, path: &ImagePath) -> io::Result<Entry> {
+        Ok(match self.get(path).map(|node| &node.kind) {
+            None => Entry::Missing,
+            Some(NodeKind::Directory { .. }) => Entry::Directory,
+            Some(NodeKind::Symlink { target }) => Entry::Link(target.clone()),
+            Some(_) => Entry::Other,
+        })
+    }
+}
+
+/// Where a path leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landing {
+    /// The path, free of links.
+    pub path: ImagePath,
+    /// What stands there; never a link.
+    pub entry: Entry,
+}
+
+/// Resolves the destination of a mount.
+pub fn destination(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationError> {
+    let landing = resolve(tree, target)?;
+    match landing.path.is_root() {
+        true => Err(DestinationError::Root),
+        false => Ok(landing),
+    }
+}
+
+/// Resolves a working directory, which may not exist yet. Below `/proc` there are directories of the host's
+/// (CVE-2024-21626).
+pub fn working_directory(tree: &dyn Tree, path: &ImagePath) -> Result<ImagePath, DestinationError> {
+    let landing = resolve(tree, path)?;
+    match landing.entry {
+        Entry::Other => Err(DestinationError::NotADirectory(landing.path)),
+        _ => Ok(landing.path),
+    }
+}
+
+fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationError> {
+    let mut todo = Vec::new();
+    push(&mut todo, target.as_bytes())?;
+    let mut at = Landing {
+        path: ImagePath::root(),
+        entry: Entry::Directory,
+    };
+    let mut links = 0;
+    while let Some(name) = todo.pop() {
+        if name == b"." {
+            continue;
+        }
+        if name == b".." {
+            let path = at.path.parent().unwrap_or_else(ImagePath::root);
+            let entry = look(tree, &path)?;
+            at = Landing { path, entry };
+            continue;
+        }
+        if at.entry == Entry::Other {
+            return Err(DestinationError::NotADirectory(at.path));
+        }
+        let next = at.path.join(&name);
+        if name.len() > MAX_NAME || next.as_bytes().len() > MAX_PATH {
+            return Err(DestinationError::Path);
+        }
+        if is_system(&next) && !SYSTEM.iter().any(|root| next == ImagePath::from(*root)) {
+            return Err(DestinationError::System(next));
+        }
+        match look(tree, &next)? {
+            Entry::Link(to) => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(DestinationError::Loop);
+                }
+                push(&mut todo, &to)?;
+                if to.starts_with(b"/") {
+                    at.path = ImagePath::root();
+                    at.entry = Entry::Directory;
+                }
+            }
+            entry => at = Landing { path: next, entry },
+        }
+    }
+    // The roots of the system's trees are places to pass only: `/dev/shm` is below one.
+    match is_system(&at.path) {
+        true => Err(DestinationError::System(at.path)),
+        false => Ok(at),
+    }
+}
+
+/// Whether a path is at or below one of the system's trees, and not in the part of it that may be used.
+pub(super) fn is_system(path: &ImagePath) -> bool {
+    SYSTEM.iter().any(|root| path.starts_with(&(*root).into())) && !path.starts_with(&SHM.into())
+}
+
+/// What stands at a path once the system's trees are mounted: they are no part of the image then.
+fn look(tree: &dyn Tree, path: &ImagePath) -> Result<Entry, DestinationError> {
+    if path.is_root() || is_system(path) || *path == ImagePath::from(SHM) {
+        return Ok(Entry::Directory);
+    }
+    tree.entry(path).map_err(|source| DestinationError::Look {
+        path: path.clone(),
+        source,
+    })
+}
+
+/// Adds the components of a path, the first of them to be taken next.
+fn push(todo: &mut Vec<Vec<u8>>, path: &[u8]) -> Result<(), DestinationError> {
+    if path.len() > MAX_PATH || path.contains(&0) {
+        return Err(DestinationError::Path);
+    }
+    let parts = path.split(|&b| b == b'/').filter(|part| !part.is_empty());
+    todo.extend(parts.rev().map(<[u8]>::to_vec));
+    Ok(())
+}

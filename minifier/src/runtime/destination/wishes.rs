@@ -1,0 +1,195 @@
+//! [`Wish`]: something that is to be mounted, from the image's config or from an option.
+
+use std::path::PathBuf;
+
+use super::super::error::RuntimeError;
+use super::super::mounts::{Mount, MountKind};
+use super::super::options::RunOptions;
+use super::super::volumes::Volume;
+use super::{Arranged, DestinationError, Entry, Tree, arrange, destination, working_directory};
+use crate::image::ImageConfig;
+use crate::rootfs::{ImagePath, RootFs};
+
+/// Files that engines mount over the image's.
+pub(in crate::runtime) const SYSTEM_FILES: [&str; 3] =
+    ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
+
+/// The longest path that a message quotes.
+const QUOTED: usize = 200;
+
+/// Who asked for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The image.
+    Image,
+    /// The user.
+    Option,
+}
+
+impl Origin {
+    /// The error of what was asked for at `target`.
+    fn error(self, what: String, target: &ImagePath, source: DestinationError) -> RuntimeError {
+        let related = |end: &ImagePath| end.starts_with(target) || target.starts_with(end);
+        // An option that would be right with another image is not the user's mistake.
+        let by_image = match &source {
+            DestinationError::System(end) | DestinationError::NotADirectory(end) => {
+                self == Self::Image || !related(end)
+            }
+            DestinationError::Root => self == Self::Image || !target.is_root(),
+            DestinationError::Loop => true,
+            DestinationError::Covered(_) => false,
+            _ => self == Self::Image,
+        };
+        RuntimeError::Destination {
+            what,
+            by_image,
+            source,
+        }
+    }
+}
+
+/// What a mount shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing at first.
+    Empty,
+    /// What the image has at that place; mounts of one name show what the first of them does.
+    Image(Option<String>),
+    /// A file or folder of this host.
+    Host(PathBuf),
+}
+
+/// Something that is to be mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// Where, as they wrote it.
+    pub target: ImagePath,
+    /// What is seen there.
+    pub content: Content,
+}
+
+impl Wish {
+    /// Something at a path as text.
+    pub fn new(origin: Origin, target: &str, content: Content) -> Self {
+        Self {
+            origin,
+            target: ImagePath::new(target),
+            content,
+        }
+    }
+
+    pub(super) fn error(&self, source: DestinationError) -> RuntimeError {
+        let what = match self.origin {
+            Origin::Image => format!("mount the image's VOLUME {}", quoted(&self.target)),
+            Origin::Option => format!("mount something at {}", quoted(&self.target)),
+        };
+        self.origin.error(what, &self.target, source)
+    }
+}
+
+/// The error of a path that every container has.
+pub(in crate::runtime) fn of_system(path: &str, source: DestinationError) -> RuntimeError {
+    let what = format!("mount the system's {path} over the image's");
+    Origin::Image.error(what, &path.into(), source)
+}
+
+/// A path as a message shows it.
+fn quoted(path: &ImagePath) -> String {
+    match path.as_bytes().len() {
+        length if length > QUOTED => format!("of {length} bytes"),
+        _ => path.to_string(),
+    }
+}
+
+/// Where a file of the engine's lands that is mounted over the image's `path`, one of [`SYSTEM_FILES`].
+pub(in crate::runtime) fn system_file(
+    tree: &dyn Tree,
+    path: &str,
+) -> Result<ImagePath, DestinationError> {
+    let landing = destination(tree, &path.into())?;
+    match landing.entry {
+        Entry::Directory => Err(DestinationError::Directory(landing.path)),
+        _ => Ok(landing.path),
+    }
+}
+
+/// Where a process works whose directory the image, or else an option, names.
+pub(in crate::runtime) fn work_at(
+    tree: &dyn Tree,
+    origin: Origin,
+    path: &str,
+) -> Result<ImagePath, RuntimeError> {
+    let target = ImagePath::new(path);
+    working_directory(tree, &target).map_err(|source| {
+        let what = match origin {
+            Origin::Image => format!("use the image's WORKDIR {}", quoted(&target)),
+            Origin::Option => format!("use --workdir {}", quoted(&target)),
+        };
+        origin.error(what, &target, source)
+    })
+}
+
+/// Checks an image before the Docker daemon runs it, which follows its links by itself. `folder` gives the folder of a
+/// volume that the daemon has.
+pub(in crate::runtime) fn check(
+    rootfs: &RootFs,
+    config: &ImageConfig,
+    options: &RunOptions,
+    folder: impl Fn(&str) -> Option<PathBuf>,
+) -> Result<(), RuntimeError> {
+    let Arranged { tree, .. } = arrange(rootfs, &wishes(config, options, folder))?;
+    for path in SYSTEM_FILES {
+        system_file(&tree, path).map_err(|error| of_system(path, error))?;
+    }
+    let (origin, workdir) = match &options.workdir {
+        Some(workdir) => (Origin::Option, workdir.as_str()),
+        None => (Origin::Image, config.working_dir()),
+    };
+    work_at(&tree, origin, workdir).map(drop)
+}
+
+/// What the daemon will mount.
+fn wishes(
+    config: &ImageConfig,
+    options: &RunOptions,
+    folder: impl Fn(&str) -> Option<PathBuf>,
+) -> Vec<Wish> {
+    let option = |target: &str, content| Wish::new(Origin::Option, target, content);
+    let named = |name: &str| match folder(name) {
+        Some(folder) => Content::Host(folder),
+        None => Content::Image(Some(name.to_owned())),
+    };
+    let of_mount = |mount: &Mount| {
+        let content = match &mount.kind {
+            MountKind::Bind { source, .. } => Content::Host(source.into()),
+            MountKind::Volume {
+                source: Some(name), ..
+            } => named(name),
+            MountKind::Volume { no_copy: false, .. } => Content::Image(None),
+            MountKind::Volume { .. } | MountKind::Tmpfs { .. } => Content::Empty,
+        };
+        option(&mount.target, content)
+    };
+    let of_volume = |volume: &Volume| match volume {
+        Volume::Anonymous(target) => option(target, Content::Image(None)),
+        Volume::Bind(text) => {
+            let (source, target, _) = Volume::fields(text);
+            let content = match source.starts_with('/') {
+                true => Content::Host(source.into()),
+                false => named(source),
+            };
+            option(target, content)
+        }
+    };
+    let of_image = |target| Wish::new(Origin::Image, target, Content::Image(None));
+    let tmpfs = options.tmpfs.iter();
+    let tmpfs = tmpfs.map(|tmpfs| option(&tmpfs.target, Content::Empty));
+    let mounts = options.mounts.iter().map(of_mount);
+    mounts
+        .chain(options.volumes.iter().map(of_volume))
+        .chain(tmpfs)
+        .chain(config.volumes().map(of_image))
+        .collect()
+}

@@ -1,0 +1,75 @@
+//! [`RunLimits`]: what a container may use of the host.
+
+use std::fs;
+
+/// Processes and threads: more than programs use that are well, and few enough for the host to go on.
+const PIDS: i64 = 4096;
+/// Bytes of a log on disk.
+const LOG: i64 = 16 << 20;
+
+/// What a container may use of the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunLimits {
+    /// Bytes of memory.
+    pub memory: Option<i64>,
+    /// Processes and threads.
+    pub pids: Option<i64>,
+    /// Bytes of output that a daemon keeps on disk. Without a daemon nothing of it is there.
+    pub log: Option<i64>,
+}
+
+impl RunLimits {
+    /// What a container of an unknown image gets: three quarters of the memory of this host, 4096 processes and
+    /// threads, 16 MiB of log. What this host cannot limit is not limited.
+    pub fn of_host() -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let unified = read("/sys/fs/cgroup/cgroup.controllers");
+        Self::of(&read("/proc/meminfo"), &read("/proc/cgroups"), &unified)
+    }
+
+    /// From the kernel's files: the last two list the controllers of control groups of version 1 and 2.
+    fn of(meminfo: &str, cgroups: &str, unified: &str) -> Self {
+        let can = |controller: &str| {
+            let enabled = |line: &str| {
+                let mut fields = line.split_whitespace();
+                fields.next() == Some(controller) && fields.next_back() == Some("1")
+            };
+            cgroups.lines().any(enabled) || unified.split_whitespace().any(|one| one == controller)
+        };
+        let total = meminfo.lines().find_map(|line| {
+            let rest = line.strip_prefix("MemTotal:")?;
+            rest.split_whitespace().next()?.parse::<i64>().ok()
+        });
+        let memory = total.and_then(|kibibytes| Some(kibibytes.checked_mul(1024)? / 4 * 3));
+        Self {
+            memory: memory.filter(|_| can("memory")),
+            pids: can("pids").then_some(PIDS),
+            log: Some(LOG),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_image_gets_three_quarters_of_the_memory_as_far_as_the_host_can_limit() {
+        let meminfo = "MemTotal:        8000000 kB\nMemFree:          100 kB\n";
+        let cgroups = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t2\t1\nmemory\t5\t9\t1\npids\t6\t9\t1\n";
+        let expected = RunLimits {
+            memory: Some(6_144_000_000),
+            pids: Some(4096),
+            log: Some(16 << 20),
+        };
+        assert_eq!(RunLimits::of(meminfo, cgroups, ""), expected);
+        let disabled = cgroups.replace("memory\t5\t9\t1", "memory\t0\t9\t0");
+        let expected = RunLimits {
+            memory: None,
+            ..expected
+        };
+        assert_eq!(RunLimits::of(meminfo, &disabled, ""), expected);
+        assert_eq!(RunLimits::of(meminfo, "", "cpu pids\n"), expected);
+        assert_eq!(RunLimits::of("", "", "").pids, None);
+    }
+}
