@@ -12,6 +12,9 @@ pub const COMPONENTS_MAX: usize = 3 * PATH_MAX;
 /// Most steps of one walk: components and mounts crossed.
 pub const STEPS_MAX: usize = 128;
 
+/// Most tasks of a container that are followed at a time.
+pub const TASKS_MAX: u32 = 65_536;
+
 /// Size of the [`Header`] in bytes.
 pub const HEADER: usize = size_of::<Header>();
 
@@ -147,7 +150,7 @@ pub mod counter {
 
     /// Events of the container: this plus the hook.
     pub const SEEN: u32 = 0;
-    /// Records that the ring buffer had no room for, and tasks that the scope had no room for: this plus the hook.
+    /// Records that the ring buffer had no room for: this plus the hook.
     pub const LOST: u32 = hook::COUNT;
     /// Requested paths that could not be read.
     pub const PATH_LOST: u32 = 2 * hook::COUNT;
@@ -159,8 +162,10 @@ pub mod counter {
     pub const URING_LOST: u32 = PATH_LOST + 3;
     /// Tasks that were left out because their control group has the container's name and is not the container's.
     pub const NAMESAKE: u32 = PATH_LOST + 4;
+    /// Tasks of the container that are not followed: there are [`TASKS_MAX`](super::TASKS_MAX) already.
+    pub const UNFOLLOWED: u32 = PATH_LOST + 5;
     /// Events for which every copy of the program may have been busy: this plus the hook.
-    pub const CROWDED: u32 = PATH_LOST + 5;
+    pub const CROWDED: u32 = PATH_LOST + 6;
     /// Number of counters.
     pub const COUNT: u32 = CROWDED + hook::COUNT;
 }

@@ -30,9 +30,7 @@ pub fn fork(slot: u32, parent: Address, child: Address) {
         return;
     }
     count(counter::SEEN + hook::FORK);
-    if !scope::insert(load(child, at::TASK_PID)) {
-        count(counter::LOST + hook::FORK);
-    }
+    scope::insert(load(child, at::TASK_PID));
     let tgid: u32 = load(child, at::TASK_TGID);
     let forked: u32 = load(parent, at::TASK_TGID);
     if tgid == forked {
@@ -59,13 +57,13 @@ pub fn exec(slot: u32, task: Address, old_tid: u32, bprm: Address) {
         if tid != old_tid {
             // A thread that was not the first takes the first one's id.
             scope::remove(old_tid);
-            keep_in_scope(tid);
+            scope::insert(tid);
         }
     } else {
         let Some(namespace) = scope::seed(scratch, task, tgid) else {
             return;
         };
-        keep_in_scope(tid);
+        scope::insert(tid);
         begin(scratch, tgid, kind::SEED, 0);
         // SAFETY: a map value of this CPU.
         unsafe {
@@ -118,13 +116,6 @@ pub extern "C" fn record_loaded(slot: u32, path: u64, kind: u32) -> u32 {
     }
     hand_over(scratch, task, hook::EXEC);
     0
-}
-
-#[inline(always)]
-fn keep_in_scope(tid: u32) {
-    if !scope::insert(tid) {
-        count(counter::LOST + hook::EXEC);
-    }
 }
 
 /// A thread ends.

@@ -18,7 +18,7 @@ use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_probe_read_kern
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap};
 use minifier_common::offsets as at;
-use minifier_common::record::{Group, LEAF_MAX, counter};
+use minifier_common::record::{Group, LEAF_MAX, TASKS_MAX, counter};
 
 use crate::globals::{controllers, host_namespace, offset, own_namespace};
 use crate::record::{Scratch, count, scratch};
@@ -26,7 +26,7 @@ use crate::task::{Address, probe};
 
 /// Tasks in scope, by thread id.
 #[map]
-static SCOPE: HashMap<u32, u32> = HashMap::with_max_entries(65_536, 0);
+static SCOPE: HashMap<u32, u32> = HashMap::with_max_entries(TASKS_MAX, 0);
 
 /// Names that the container's control group may have.
 #[map]
@@ -104,12 +104,13 @@ pub fn contains_current(scratch: *mut Scratch, task: Address) -> bool {
     }
 }
 
-/// Adds a task; false where there is no room.
+/// Adds a task, or counts that there is no room for it.
 #[inline(always)]
-pub fn insert(tid: u32) -> bool {
-    let inserted = SCOPE.insert(&tid, &1, 0).is_ok();
+pub fn insert(tid: u32) {
+    if SCOPE.insert(&tid, &1, 0).is_err() {
+        count(counter::UNFOLLOWED);
+    }
     changed();
-    inserted
 }
 
 /// Removes a task, or a process with its first thread's id.
@@ -127,22 +128,26 @@ pub fn seed(scratch: *mut Scratch, task: Address, tgid: u32) -> Option<u32> {
     if namespace == 0 || namespace == host_namespace() || namespace == own_namespace() {
         return None;
     }
-    // SAFETY: a map value; only this hook writes it, and two first processes do not exist.
+    // SAFETY: a map value; only this hook writes it, and of two first processes one alone has the group.
     let state = unsafe { &mut *STATE.get_ptr_mut(0)? };
     if is_in_group(scratch, task) {
         // The runtime's own helpers share the namespace of who started them; the container's program has another.
         let parent = probe::<u64>(task as u64 + offset(at::TASK_REAL_PARENT) as u64)?;
-        if mount_namespace(parent) == namespace || !is_group_taken(scratch) {
+        if mount_namespace(parent) == namespace {
             return None;
         }
-        if state.namespace != namespace || state.gone != 0 {
-            *state = State {
-                namespace,
-                first: tgid,
-                gone: 0,
-            };
+        if is_group_taken(scratch) {
+            if state.namespace != namespace || state.gone != 0 {
+                *state = State {
+                    namespace,
+                    first: tgid,
+                    gone: 0,
+                };
+            }
+            return Some(namespace);
         }
-    } else if state.namespace != namespace || state.gone != 0 {
+    }
+    if state.namespace != namespace || state.gone != 0 {
         return None;
     }
     Some(namespace)

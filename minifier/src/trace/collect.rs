@@ -136,7 +136,8 @@ fn trace(kernel: &Kernel, mut assembler: Assembler, guess: Guess) -> Result<Trac
             left_out: assembler.budget.refused(),
         });
     }
-    let counted: [(u32, fn(u64) -> Gap); 4] = [
+    let counted: [(u32, fn(u64) -> Gap); 5] = [
+        (counter::UNFOLLOWED, Gap::Unfollowed),
         (counter::PATH_LOST, Gap::PathsLost),
         (counter::WALK_LOST, Gap::WalksLost),
         (counter::FOREIGN, Gap::Foreign),

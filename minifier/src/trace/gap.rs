@@ -1,6 +1,7 @@
 //! [`Gap`]: why a trace may lack something, and what can be done about it.
 
 use bytesize::ByteSize;
+use minifier_common::record::TASKS_MAX;
 
 /// A reason. As text, a sentence for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,9 @@ pub enum Gap {
         /// How many records did not fit.
         left_out: u64,
     },
+    /// There were too many tasks to follow.
+    #[error("{0} tasks were not followed, because {TASKS_MAX} were at that time")]
+    Unfollowed(u64),
     /// Paths could not be read from the container's memory.
     #[error("{0} paths given to system calls could not be read")]
     PathsLost(u64),
@@ -77,6 +81,9 @@ impl Gap {
             Self::Memory { .. } => {
                 "a larger --trace-memory keeps more; a workload that makes up paths without end fills any"
             }
+            Self::Unfollowed(_) => {
+                "a lower --pids-limit keeps the workload from having so many processes and threads"
+            }
             Self::PathsLost(_) => {
                 "trace once more: the paths were not in memory when they were to be read"
             }
@@ -105,4 +112,31 @@ impl Gap {
 
 fn memory(bytes: u64) -> impl std::fmt::Display {
     ByteSize::b(bytes).display().iec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_not_given_the_remedy_of_another() {
+        let full = Gap::BufferFull {
+            hook: "sys_exit".into(),
+            lost: 3,
+        };
+        let memory = Gap::Memory {
+            bytes: 96 << 20,
+            left_out: 7,
+        };
+        assert_eq!(
+            memory.to_string(),
+            "96.0 MiB for the trace were not enough: 7 records of what the container did were left out"
+        );
+        assert!(full.hint().contains("--trace-buffer"));
+        assert!(memory.hint().contains("--trace-memory"));
+        assert!(Gap::Foreign(1).hint().contains("--include-path"));
+        for other in [memory, Gap::Foreign(1), Gap::UringUnseen, Gap::NeverSeen] {
+            assert!(!other.hint().contains("--trace-buffer"), "{other}");
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! Many accesses at once, none of which repeats another.
 
 use std::collections::HashSet;
+use std::process::Stdio;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use minifier::trace::{Gap, Operation, Trace, TraceOptions};
-use minifier_tests::tracing::trace_run;
+use minifier_tests::Minifier;
+use minifier_tests::tracing::{docker, trace_run};
 
 use crate::support::{assert_complete, import, program};
 
@@ -84,6 +86,66 @@ async fn privileged_losses_with_a_tiny_buffer_are_counted() -> Result<()> {
     assert!(
         recorded + lost >= 2 * OPENS,
         "{recorded} recorded, {lost} lost: some are neither"
+    );
+    Ok(())
+}
+
+/// What a build may take of memory, whatever its container does.
+const PEAK: u64 = 200_000_000;
+
+/// `minifier build` of an image whose program asks for that many paths of that many bytes: the exit code, what it said
+/// and the report, if there is one.
+fn build_from_paths(
+    test: &str,
+    paths: usize,
+    length: usize,
+    options: &[&str],
+) -> Result<(i32, String, serde_json::Value)> {
+    let root = tempfile::tempdir()?;
+    program("paths.rs", root.path())?;
+    let image = import(test, root.path())?;
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("report.json");
+    let tag = format!("{}:slim", image.name);
+    let mut build = Minifier::find()?.command(folder.path());
+    build.args(["build", "--target", &image.name, "--tag", &tag]);
+    build.args(["--entrypoint", &format!("/paths {paths} {length}")]);
+    build.args(["--continue-after", "exit", "--network", "none"]);
+    build.arg("--report").arg(&report).args(options);
+    let mut child = build.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let (status, peak) = xtask::command::wait_with_peak(&mut child)?;
+    let said = String::from_utf8(child.wait_with_output()?.stderr)?;
+    let _ = docker().args(["rmi", "--force", &tag]).output();
+    ensure!(peak < PEAK, "{peak} bytes of memory:\n{said}");
+    let code = status.code().context("an exit code")?;
+    let report = match std::fs::read(&report) {
+        Ok(text) => serde_json::from_slice(&text)?,
+        Err(_) => serde_json::Value::Null,
+    };
+    Ok((code, said, report))
+}
+
+#[test]
+fn privileged_long_paths_without_end_are_exit_code_6_in_bounded_memory() -> Result<()> {
+    let (code, said, _) = build_from_paths("long", 200_000, 4000, &[])?;
+    ensure!(code == 6, "exit code {code}:\n{said}");
+    for words in ["96.0 MiB for the trace were not enough", "--trace-memory"] {
+        ensure!(said.contains(words), "{words:?} is not in:\n{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn privileged_short_paths_without_end_are_reported_as_a_gap_in_bounded_memory() -> Result<()> {
+    let allowed = ["--allow-incomplete-trace"];
+    let (code, said, report) = build_from_paths("short", 1_500_000, 8, &allowed)?;
+    ensure!(code == 0, "exit code {code}:\n{said}");
+    let trace = &report["trace"];
+    ensure!(trace["complete"] == false, "{trace}");
+    let gaps = trace["gaps"].to_string();
+    ensure!(
+        gaps.contains("96.0 MiB for the trace were not enough"),
+        "{gaps}"
     );
     Ok(())
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Row;
 use super::image::with_bytes;
-use super::measure::{Pairs, build};
+use super::measure::{Pairs, build, median};
 use crate::docker::docker;
 use crate::fixtures::image_name;
 
@@ -22,6 +22,7 @@ pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
     let image = with_bytes(&image_name("debian"), MEGABYTES)?;
     let tag = format!("minifier-bench/slim:{}", std::process::id());
     let mut rows = Vec::new();
+    let mut attach = Vec::new();
     for (what, aim, read) in [
         (
             "build less the run, read in place / docker save \\| sha256sum",
@@ -37,6 +38,7 @@ pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
         let mut pairs = Pairs::default();
         for _ in 0..PAIRS {
             let built = build(program, image.name(), &["--read", read, "--tag", &tag])?;
+            attach.push(built.report.seconds("attach"));
             let own = built.report.seconds("total") - built.report.seconds("run");
             pairs.add(own, save(image.name())?);
         }
@@ -47,6 +49,15 @@ pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
             from: pairs.seconds(&format!("image of {MEGABYTES} MB and its base")),
         });
     }
+    rows.push(Row {
+        what: "attaching to the kernel",
+        value: format!("{:.0} ms", median(&attach) * 1e3),
+        aim: "100 ms",
+        from: format!(
+            "{} builds, side by side with reading and creating",
+            attach.len()
+        ),
+    });
     crate::command::succeeds(docker().args(["image", "rm", "--force", &tag]));
     Ok(rows)
 }

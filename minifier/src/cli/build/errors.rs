@@ -292,6 +292,7 @@ pub(super) fn io(doing: &str, error: std::io::Error) -> CliError {
 mod tests {
     use super::*;
     use crate::rootfs::ImagePath;
+    use crate::trace::Gap;
 
     #[test]
     fn a_full_disk_is_not_a_damaged_image() {
@@ -337,5 +338,30 @@ mod tests {
         let unanswered = TransportError::Unanswered { name: "a".into() };
         assert_eq!(load(unanswered).exit, Exit::Interrupted);
         assert_eq!(probe(ProbeError::Cancelled).exit, Exit::Interrupted);
+    }
+
+    fn hint_for(gaps: &[Gap]) -> String {
+        let trace = Trace {
+            gaps: gaps.to_vec(),
+            ..Trace::default()
+        };
+        let error = incomplete(&trace);
+        assert_eq!(error.exit, Exit::TraceIncomplete);
+        error.hint.expect("a hint")
+    }
+
+    #[test]
+    fn an_incomplete_trace_has_the_remedy_of_each_gap_once() {
+        let hint = hint_for(&[Gap::Foreign(2)]);
+        assert!(!hint.contains("--trace-buffer"), "{hint}");
+        assert!(hint.contains("int 0x80"), "{hint}");
+        let full = |hook: &str| Gap::BufferFull {
+            hook: hook.into(),
+            lost: 1,
+        };
+        let hint = hint_for(&[full("sys_exit"), full("sched_process_exec"), Gap::NeverSeen]);
+        assert_eq!(hint.matches("--trace-buffer").count(), 1, "{hint}");
+        assert!(hint.contains("control groups"), "{hint}");
+        assert!(hint.ends_with("--allow-incomplete-trace builds all the same"));
     }
 }
