@@ -7,13 +7,16 @@ const BLOCK: usize = 1 << 20;
 
 /// Most bytes that wait here. What comes on top of them waits in the ring buffer, and is counted by the kernel side where
 /// that is full.
-const MOST: usize = 48 << 20;
+const MOST: usize = 16 << 20;
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Backlog {
     /// Each record behind its length.
     blocks: VecDeque<Vec<u8>>,
+    /// Blocks that are empty again. Were they given back each time, the allocator would soon take blocks from among what the
+    /// trace keeps, and leave holes there.
+    spare: Vec<Vec<u8>>,
     /// Where in the first block the next record starts.
     next: usize,
 }
@@ -30,9 +33,11 @@ impl Backlog {
         let room = |block: &&mut Vec<u8>| block.capacity() - block.len() >= length;
         let block = match self.blocks.back_mut().filter(room) {
             Some(block) => block,
-            None => self
-                .blocks
-                .push_back_mut(Vec::with_capacity(BLOCK.max(length))),
+            None => {
+                let mut block = self.spare.pop().unwrap_or_default();
+                block.reserve(BLOCK.max(length));
+                self.blocks.push_back_mut(block)
+            }
         };
         block.extend_from_slice(&record.len().to_ne_bytes());
         block.extend_from_slice(record);
@@ -51,7 +56,10 @@ impl Backlog {
         to(rest.get(..length).unwrap_or(rest));
         self.next += size_of::<usize>() + length;
         if self.next >= block.len() {
-            self.blocks.pop_front();
+            if let Some(mut empty) = self.blocks.pop_front() {
+                empty.clear();
+                self.spare.push(empty);
+            }
             self.next = 0;
         }
         true

@@ -34,11 +34,11 @@ pub struct TraceOptions {
 }
 
 impl Default for TraceOptions {
-    /// A buffer of 8 MiB, 96 MiB of memory, and the BTF file that the environment variable `MINIFIER_BTF` names or else the kernel's own.
+    /// A buffer of 8 MiB, 64 MiB of memory, and the BTF file that the environment variable `MINIFIER_BTF` names or else the kernel's own.
     fn default() -> Self {
         Self {
             buffer_bytes: 8 << 20,
-            memory_bytes: 96 << 20,
+            memory_bytes: 64 << 20,
             btf: default_btf(),
         }
     }

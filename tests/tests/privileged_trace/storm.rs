@@ -12,6 +12,8 @@ use crate::support::{assert_complete, import, program};
 
 const PROCESSES: usize = 8;
 const OPENS: usize = 200_000;
+/// Memory for all that a storm leads to.
+const ENOUGH: u64 = 256 << 20;
 
 async fn storm(test: &str, options: TraceOptions) -> Result<Trace> {
     let root = tempfile::tempdir()?;
@@ -48,7 +50,11 @@ fn files(trace: &Trace, operation: Operation) -> HashSet<&[u8]> {
 
 #[tokio::test]
 async fn privileged_nothing_of_a_storm_is_lost_with_the_default_buffer() -> Result<()> {
-    let trace = storm("storm", TraceOptions::default()).await?;
+    let options = TraceOptions {
+        memory_bytes: ENOUGH,
+        ..TraceOptions::default()
+    };
+    let trace = storm("storm", options).await?;
     assert_complete(&trace);
     assert_eq!(files(&trace, Operation::OpenWrite).len(), OPENS);
     assert_eq!(files(&trace, Operation::Remove).len(), OPENS);
@@ -66,6 +72,7 @@ async fn privileged_losses_with_a_tiny_buffer_are_counted() -> Result<()> {
         "tiny",
         TraceOptions {
             buffer_bytes: 4096,
+            memory_bytes: ENOUGH,
             ..TraceOptions::default()
         },
     )
@@ -129,7 +136,7 @@ fn build_from_paths(
 fn privileged_long_paths_without_end_are_exit_code_6_in_bounded_memory() -> Result<()> {
     let (code, said, _) = build_from_paths("long", 200_000, 4000, &[])?;
     ensure!(code == 6, "exit code {code}:\n{said}");
-    for words in ["96.0 MiB for the trace were not enough", "--trace-memory"] {
+    for words in ["64.0 MiB for the trace were not enough", "--trace-memory"] {
         ensure!(said.contains(words), "{words:?} is not in:\n{said}");
     }
     Ok(())
@@ -138,13 +145,13 @@ fn privileged_long_paths_without_end_are_exit_code_6_in_bounded_memory() -> Resu
 #[test]
 fn privileged_short_paths_without_end_are_reported_as_a_gap_in_bounded_memory() -> Result<()> {
     let allowed = ["--allow-incomplete-trace"];
-    let (code, said, report) = build_from_paths("short", 1_500_000, 8, &allowed)?;
+    let (code, said, report) = build_from_paths("short", 1_000_000, 8, &allowed)?;
     ensure!(code == 0, "exit code {code}:\n{said}");
     let trace = &report["trace"];
     ensure!(trace["complete"] == false, "{trace}");
     let gaps = trace["gaps"].to_string();
     ensure!(
-        gaps.contains("96.0 MiB for the trace were not enough"),
+        gaps.contains("64.0 MiB for the trace were not enough"),
         "{gaps}"
     );
     Ok(())

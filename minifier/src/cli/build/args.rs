@@ -366,7 +366,7 @@ pub(super) struct TraceArgs {
     pub(super) trace_buffer: bytesize::ByteSize,
 
     /// Most memory for what was recorded; what does not fit makes the trace incomplete
-    #[arg(long, value_name = "SIZE", default_value = "96MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub(super) trace_memory: bytesize::ByteSize,
 
     /// Build also from a trace that may lack something
