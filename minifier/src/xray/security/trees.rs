@@ -213,10 +213,12 @@ const KINDS: &[Kind] = &[
 ];
 
 /// The marks by their last component: kind and mark.
-fn marks() -> &'static HashMap<&'static [u8], Vec<(usize, usize)>> {
-    static MARKS: OnceLock<HashMap<&'static [u8], Vec<(usize, usize)>>> = OnceLock::new();
+type Marks = HashMap<&'static [u8], Vec<(usize, usize)>>;
+
+fn marks() -> &'static Marks {
+    static MARKS: OnceLock<Marks> = OnceLock::new();
     MARKS.get_or_init(|| {
-        let mut marks: HashMap<&[u8], Vec<_>> = HashMap::new();
+        let mut marks = Marks::new();
         for (number, kind) in KINDS.iter().enumerate() {
             for (at, mark) in kind.marks.iter().enumerate() {
                 let last = mark.rsplit('/').next().unwrap_or(mark);
