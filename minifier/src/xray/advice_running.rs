@@ -1,7 +1,7 @@
 //! Advice that is about more than bytes: how the container runs, and what it must not carry.
 
 use super::advice::{Grounds, recommendation};
-use super::model::{Finding, FindingKind, Recommendation};
+use super::model::{Finding, FindingKind, Recommendation, Severity};
 
 impl Grounds<'_> {
     /// How it runs: as whom, watched by what, under which first process.
@@ -68,7 +68,7 @@ impl Grounds<'_> {
             .security
             .findings
             .iter()
-            .filter(|finding| finding.kind.is_secret())
+            .filter(|finding| finding.kind.is_secret() && finding.severity == Severity::Error)
             .take(5)
             .map(|f| f.message.clone())
             .collect();

@@ -1,7 +1,9 @@
 //! Secrets in the settings of frameworks and services: Spring, Django, .NET, PHP, Rails, and other configuration.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
+use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
 use super::config::is_secret_variable;
@@ -12,6 +14,36 @@ use crate::rootfs::ImagePath;
 
 /// Shortest value that counts.
 const MIN_VALUE: usize = 6;
+
+/// What names of secrets contain: the words of variables, as configuration writes them.
+const WORDS: [&str; 26] = [
+    "passw",
+    "pwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "api_key",
+    "api-key",
+    "accesskey",
+    "access_key",
+    "access-key",
+    "privatekey",
+    "private_key",
+    "private-key",
+    "accountkey",
+    "account_key",
+    "account-key",
+    "signingkey",
+    "signing_key",
+    "signing-key",
+    "masterkey",
+    "master_key",
+    "sharedkey",
+    "shared_key",
+    "encryption",
+];
 
 /// How a file assigns values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,49 +74,71 @@ pub(super) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Ve
         Syntax::Lines => &forms.lines,
         Syntax::Literals => &forms.literals,
     };
-    let assigned = form.captures_iter(text).filter_map(|groups| {
-        let name = groups.name("name")?;
-        let value = ["a", "b", "c"]
-            .iter()
-            .find_map(|group| groups.name(group))?;
-        Some((Some(name), value))
-    });
-    let connections = forms.connection.captures_iter(text);
-    let connections = connections.filter_map(|groups| Some((None, groups.get(1)?)));
-    let mut found: Vec<(usize, &[u8])> = assigned
-        .chain(connections)
-        .filter(|(name, value)| {
-            let name = name.map_or(Some("password"), |name| {
-                std::str::from_utf8(name.as_bytes()).ok()
-            });
-            let value_text = std::str::from_utf8(value.as_bytes()).ok();
-            !is_comment(text, value.start())
-                && name
-                    .zip(value_text)
-                    .is_some_and(|(name, value)| is_secret(name, value, purpose))
-        })
-        .map(|(_, value)| (value.start(), value.as_bytes()))
-        .collect();
-    found.sort_unstable();
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for window in windows(text) {
+        let part = &text[window.clone()];
+        let assigned = form.captures_iter(part).filter_map(|groups| {
+            let value = ["a", "b", "c"]
+                .iter()
+                .find_map(|group| groups.name(group))?;
+            Some((groups.name("name")?.as_bytes(), value))
+        });
+        let connections = forms.connection.captures_iter(part);
+        let connections = connections.filter_map(|groups| Some((&b"password"[..], groups.get(1)?)));
+        let secrets = assigned
+            .chain(connections)
+            .filter(|(name, value)| is_secret(name, value.as_bytes(), purpose));
+        found.extend(secrets.map(|(_, v)| window.start + v.start()..window.start + v.end()));
+    }
+    found.retain(|value| !is_comment(text, value.start));
+    found.sort_unstable_by_key(|value| (value.start, value.end));
     found.dedup();
     found
         .into_iter()
-        .map(|(at, value)| SecretMatch {
+        .map(|value| SecretMatch {
             rule: match purpose {
                 Purpose::Settings => "settings-secret",
                 Purpose::Other => "config-secret",
             },
             kind: SecretKind::Credential,
             confidence: Confidence::Medium,
-            line: Some(lines.at(at)),
+            line: Some(lines.at(value.start)),
             what: match purpose {
                 Purpose::Settings => "secret among its settings",
                 Purpose::Other => "value that is called a secret",
             },
-            masked: masked(value, 0),
+            masked: masked(&text[value], 0),
             mark: None,
         })
         .collect()
+}
+
+/// The lines that have a word of [`WORDS`], in their order; of long ones what is around it. Looking at these only costs a
+/// hundredth of looking at everything.
+fn windows(text: &[u8]) -> Vec<Range<usize>> {
+    const BEFORE: usize = 256;
+    const AFTER: usize = 512;
+    static FINDER: OnceLock<AhoCorasick> = OnceLock::new();
+    let finder = FINDER.get_or_init(|| {
+        AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(WORDS)
+            .unwrap_or_else(|e| unreachable!("a few words compile: {e}"))
+    });
+    let mut windows: Vec<Range<usize>> = Vec::new();
+    for word in finder.find_iter(text) {
+        let first = word.start().saturating_sub(BEFORE);
+        let start = memchr::memrchr(b'\n', &text[first..word.start()]);
+        let start = start.map_or(first, |at| first + at + 1);
+        let last = text.len().min(word.end() + AFTER);
+        let end = memchr::memchr(b'\n', &text[word.end()..last]);
+        let end = end.map_or(last, |at| word.end() + at);
+        match windows.last_mut() {
+            Some(window) if start <= window.end => window.end = window.end.max(end),
+            _ => windows.push(start..end),
+        }
+    }
+    windows
 }
 
 struct Forms {
@@ -103,7 +157,7 @@ fn forms() -> &'static Forms {
         };
         Forms {
             lines: form(
-                r#"(?m)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+)?["']?(?P<name>[A-Za-z_][A-Za-z0-9_.\-\[\]]{1,100})["']?[ \t]*[:=][ \t]*(?:"(?P<a>[^"\r\n]{4,300})"|'(?P<b>[^'\r\n]{4,300})'|(?P<c>[^\s"'#;|>&*][^\s#]{3,300}))[ \t]*(?:[#,][^\r\n]*)?\r?$"#,
+                r#"(?m)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+)?["']?(?P<name>[A-Za-z_][A-Za-z0-9_.\-\[\]]{1,100})["']?[ \t]*[:=][ \t]*(?:"(?P<a>[^"\r\n]{4,300})"|'(?P<b>[^'\r\n]{4,300})'|(?P<c>[^\s"'#;|>&*\[{][^\s#]{3,300}))[ \t]*(?:[#,][^\r\n]*)?\r?$"#,
             ),
             literals: form(
                 r#"["']?(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{1,100})["']?\]?\s{0,8}(?:=>|:=|=|:|,)\s{0,8}[bru]?(?:"(?P<a>[^"\r\n]{4,300})"|'(?P<b>[^'\r\n]{4,300})')"#,
@@ -186,7 +240,10 @@ fn is_comment(text: &[u8], at: usize) -> bool {
         .any(|mark| line.starts_with(mark))
 }
 
-fn is_secret(name: &str, value: &str, purpose: Purpose) -> bool {
+fn is_secret(name: &[u8], value: &[u8], purpose: Purpose) -> bool {
+    let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) else {
+        return false;
+    };
     // `spring.datasource.password`: what comes before only says whose it is.
     let last = name.rsplit(['.', '[']).next().unwrap_or(name);
     let variable = last.replace('-', "_");
