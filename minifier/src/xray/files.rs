@@ -219,11 +219,11 @@ fn each_place(merged: &Merged, mut with: impl FnMut(Place<'_>)) {
 
 /// The directories above a path that is gone which no layer has an entry for, and which hold nothing else.
 fn gone_parents(path: &[u8], last: &[u8], with: &mut impl FnMut(Place<'_>)) {
-    let ends = (1..path.len()).filter(|&at| path[at] == b'/');
-    for end in ends {
-        let parent = &path[..end];
-        let known = last.starts_with(parent) && matches!(last.get(end), None | Some(b'/'));
+    let common = path.iter().zip(last).take_while(|(a, b)| a == b).count();
+    for end in (1..path.len()).filter(|&at| path[at] == b'/') {
+        let known = end < common || end == common && matches!(last.get(end), None | Some(b'/'));
         if !known {
+            let parent = &path[..end];
             with(Place {
                 path: parent,
                 depth: depth(parent),

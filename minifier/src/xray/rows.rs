@@ -69,8 +69,15 @@ impl<'a> Rows<'a> {
 
     /// The path above `path` at which the layers below have something that is no directory.
     fn not_a_directory(&self, path: &ImagePath) -> Option<ImagePath> {
-        path.ancestors()
-            .find(|dir| self.rootfs.get(dir).is_some_and(|node| !node.is_dir()))
+        let (mut at, mut end) = (self.rootfs.root(), 0);
+        for name in path.components() {
+            end += 1 + name.len();
+            at = *self.rootfs.children(at).get(name)?;
+            if !self.rootfs.node(at).is_dir() {
+                return Some(ImagePath::new(&path.as_bytes()[..end]));
+            }
+        }
+        None
     }
 
     /// Every path of the layers below that whiteouts hide, or that lies in a directory which is none any more.

@@ -193,9 +193,11 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
         hidden.places = paths.map(|path| (path.path.clone(), path.bytes)).collect();
     }
     let duplicates = &sources.contents.duplicates;
-    if sources.contents.duplicate_bytes > 0 {
+    // Licences have to be there as often as they are, and other documentation is told above.
+    let wasted = sources.contents.wasted_by_duplicates();
+    if wasted > 0 {
         let sum = sums.entry(WasteKind::Duplicates).or_default();
-        sum.bytes = sources.contents.duplicate_bytes;
+        sum.bytes = wasted;
         sum.files = duplicates.iter().map(|group| group.count - 1).sum();
         for group in duplicates.iter().take(MAX_PLACES) {
             let place = group

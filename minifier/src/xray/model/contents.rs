@@ -27,6 +27,14 @@ pub struct Contents {
     pub duplicate_documentation_bytes: u64,
 }
 
+impl Contents {
+    /// Bytes that duplicates waste which are no documentation.
+    pub fn wasted_by_duplicates(&self) -> u64 {
+        self.duplicate_bytes
+            .saturating_sub(self.duplicate_documentation_bytes)
+    }
+}
+
 /// What a file holds, told by its first bytes and its name.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

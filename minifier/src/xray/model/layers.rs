@@ -36,17 +36,6 @@ pub struct LayerInfo {
     pub base: bool,
 }
 
-impl LayerInfo {
-    /// The instruction, or why there is none, for people.
-    pub fn words(&self) -> &str {
-        match (self.instruction.as_str(), self.base) {
-            ("", true) => "(base image)",
-            ("", false) => "(not in the history)",
-            (instruction, _) => instruction,
-        }
-    }
-}
-
 /// How much of what ships is to be seen. Each byte that ships but is not visible counts once, whoever hid it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Efficiency {

@@ -206,3 +206,22 @@ fn of_too_many_paths_the_smallest_of_the_base_are_left_out_and_none_of_the_own_l
     let (tree, _) = list(5, &[false, false]);
     assert_eq!((tree.count(), tree.unlisted), (43, 0));
 }
+
+/// Deep paths that a file takes the place of and that whiteouts hide: the time must not grow with the square of the depth.
+#[test]
+fn deep_paths_that_are_hidden_cost_no_more_than_their_length() {
+    let deep = |name: &str| format!("{}{name}", "d/".repeat(1000));
+    let many = |tar: Tar| (0..300).fold(tar, |tar, i| tar.file(&deep(&format!("f{i}")), b"x"));
+    let base = many(Tar::new().file("e", b"file")).bytes();
+    let hides = Tar::new().file(".wh.d", b"").file("e/x", b"").bytes();
+    let below_a_file = (0..300).fold(
+        Tar::new().file(".wh.e", b"").file("d", b"now a file"),
+        |tar, i| tar.file(&format!("e/{}", deep(&format!("f{i}"))), b"x"),
+    );
+    let start = std::time::Instant::now();
+    let xray = analyse(&image(&[base, hides, below_a_file.bytes()], json!({}))).xray;
+    let tree = &xray.contents.tree;
+    assert_eq!(tree.depths.iter().max(), Some(&1002));
+    assert_eq!(xray.contents.by_layer[1].entries().count(), 1000 + 300 + 2);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}

@@ -286,6 +286,36 @@ fn duplicates_count_all_but_one_and_no_hard_links() {
 }
 
 #[test]
+fn licences_and_change_logs_do_not_fill_the_list_of_duplicates() {
+    let licence = [b'L'; 9000];
+    let tar = Tar::new()
+        .file("app/a.js", b"var same = 1;")
+        .file("app/b.js", b"var same = 1;")
+        .file("app/node_modules/x/LICENSE", &licence)
+        .file("app/node_modules/y/LICENSE", &licence)
+        .file("usr/share/doc/z/changelog.gz", b"\x1f\x8bnews")
+        .file("usr/share/doc/w/changelog.gz", b"\x1f\x8bnews")
+        .bytes();
+    let xray = analyse(&image(&[tar], json!({}))).xray;
+    let contents = &xray.contents;
+    let listed: Vec<_> = contents
+        .duplicates
+        .iter()
+        .map(|g| g.paths.clone())
+        .collect();
+    assert_eq!(listed, [["/app/a.js", "/app/b.js"]]);
+    assert_eq!(
+        (
+            contents.duplicate_bytes,
+            contents.duplicate_documentation_bytes
+        ),
+        (9019, 9006)
+    );
+    let waste = xray.waste.iter().find(|w| w.kind == WasteKind::Duplicates);
+    assert_eq!(waste.map(|w| (w.bytes, w.files)), Some((13, 1)));
+}
+
+#[test]
 fn a_clean_image_has_no_findings_and_no_advice() {
     let tar = Tar::new()
         .file("server", b"not a program")

@@ -6,13 +6,14 @@ const COMPARISON = DATA.comparison;
 function drawOverview() {
   const { from, to } = COMPARISON;
   const whole = (a, b) => (a === b ? "±0" : (b > a ? "+" : "−") + Math.abs(b - a).toLocaleString("en"));
+  const points = (a, b) => (a === b ? "±0" : (b > a ? "+" : "−") + Math.abs((b - a) * 100).toFixed(1));
   const rows = [
     ["Size", bytes(from.size), bytes(to.size), difference(from.size, to.size)],
     ["As stored", bytes(from.stored_size), bytes(to.stored_size), difference(from.stored_size, to.stored_size)],
     ["Files", from.files.toLocaleString("en"), to.files.toLocaleString("en"), whole(from.files, to.files)],
     ["Layers", String(from.layers), String(to.layers), whole(from.layers, to.layers)],
     ["Packages", String(from.packages), String(to.packages), whole(from.packages, to.packages)],
-    ["Efficiency", percent(from.efficiency), percent(to.efficiency), ((to.efficiency - from.efficiency) * 100).toFixed(1)],
+    ["Efficiency", percent(from.efficiency), percent(to.efficiency), points(from.efficiency, to.efficiency)],
     ["Image ID", from.id.slice(0, 19), to.id.slice(0, 19), from.id === to.id ? "the same" : ""],
   ];
   const share = (side) => {
@@ -91,7 +92,8 @@ function drawTree() {
   const below = (item) => (item.file ? null : () => inside(item));
   const face = (item) => {
     const mark = item.file ? element("span", { class: "tag " + item.file.change, text: item.file.change }) : null;
-    const note = Object.entries(item.counts).map(([change, number]) => number.toLocaleString("en") + " " + change).join(", ");
+    const kinds = ["added", "removed", "content", "metadata"].filter((change) => item.counts[change]);
+    const note = kinds.map((change) => item.counts[change].toLocaleString("en") + " " + change).join(", ");
     return folded(mark, item.text, note, difference(item.from, item.to));
   };
   return makeFolding("Changed files", inside(root), below, face);

@@ -112,7 +112,7 @@ function drawWaste() {
   }
   if (DATA.duplicates.length) {
     section.append(
-      element("h3", { text: "Duplicates: " + bytes(DATA.duplicate_bytes) + " wasted" }),
+      element("h3", { text: "Duplicates: " + bytes(DATA.duplicate_bytes - DATA.duplicate_documentation_bytes) + " wasted" }),
       makeTable(
         [
           { title: "Files", wide: true, cell: (group) => places(group.paths.map((path) => ({ path }))) },
@@ -125,7 +125,7 @@ function drawWaste() {
       ).node
     );
     if (DATA.duplicate_documentation_bytes > 0) {
-      section.append(element("p", { class: "status", text: bytes(DATA.duplicate_documentation_bytes) + " of them are change logs, licences and other documentation, which are not listed." }));
+      section.append(element("p", { class: "status", text: "Another " + bytes(DATA.duplicate_documentation_bytes) + " are change logs, licences and other documentation that exist more than once." }));
     }
   }
 }

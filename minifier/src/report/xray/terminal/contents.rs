@@ -130,7 +130,7 @@ pub(super) fn files(page: &mut Page, xray: &Xray) {
     }
     page.heading(&format!(
         "duplicates: {} wasted",
-        size(contents.duplicate_bytes)
+        size(contents.wasted_by_duplicates())
     ));
     table(
         page,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::xray::model::{Contents, LayerInfo, MarkedNode, OtherKind, TreeKind, Xray};
 
 use super::super::text::{count, plain, size};
+use super::layers::instruction;
 use super::page::{Details, Page};
 
 /// What one layer did to which paths, largest first, for a terminal of `width` columns; `None` if there is no such
@@ -28,7 +29,7 @@ fn head(page: &mut Page, xray: &Xray, layer: &LayerInfo) {
         "layer",
         &format!("{} of 0 to {}{base}", layer.index, xray.layers.len() - 1),
     );
-    page.field("made by", layer.words());
+    page.field("made by", instruction(layer));
     page.field("diff ID", &layer.diff_id);
     page.field(
         "size",

@@ -1,6 +1,6 @@
 //! Layers, and the steps that made them.
 
-use crate::xray::model::Xray;
+use crate::xray::model::{LayerInfo, Xray};
 
 use super::super::text::size;
 use super::page::{Details, Page};
@@ -31,7 +31,7 @@ pub(super) fn layers(page: &mut Page, xray: &Xray) {
                 layer.added.to_string(),
                 layer.changed.to_string(),
                 layer.removed.to_string(),
-                layer.words().to_owned(),
+                instruction(layer).to_owned(),
             ]
         }),
     );
@@ -43,6 +43,15 @@ pub(super) fn layers(page: &mut Page, xray: &Xray) {
             page.hanging("     digest  ", digest);
             page.hanging("     diff ID ", &layer.diff_id);
         }
+    }
+}
+
+/// What made a layer, or why nobody knows.
+pub(super) fn instruction(layer: &LayerInfo) -> &str {
+    match (layer.instruction.as_str(), layer.base) {
+        ("", true) => "(base image)",
+        ("", false) => "(not in the history)",
+        (instruction, _) => instruction,
     }
 }
 
