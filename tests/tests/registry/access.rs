@@ -255,3 +255,91 @@ fn a_proxy_is_used_for_other_machines_only() {
     assert_eq!(lines, ["CONNECT registry.example:443"]);
     assert_eq!(here.asked().len(), 1);
 }
+
+/// Addresses that a registry on this machine has nothing to do with.
+const METADATA: &str = "https://169.254.169.254/latest/meta-data";
+
+#[test]
+fn a_registry_does_not_lead_to_addresses_of_another_network() {
+    let is_refused = |error: RegistryError| {
+        let text = error.to_string();
+        assert!(matches!(error, RegistryError::LeadsInside { .. }), "{text}");
+        assert!(
+            text.contains("169.254.169.254") && text.contains("link-local"),
+            "{text}"
+        );
+    };
+    let (image, blobs) = stored(&[noise(3, 1000)]);
+    // By its token server, where the password would go.
+    let registry = wanting_tokens(format!("{METADATA}/token"), |_| false);
+    let (client, _folder) = logged_in(&registry.host(), USER);
+    is_refused(
+        client
+            .pull(&format!("{}/a:1", registry.host()))
+            .unwrap_err(),
+    );
+    // By a redirection of a manifest.
+    let registry = TinyServer::start(|asked| match asked.path.as_str() {
+        "/v2/" => Answer::new(200, "{}"),
+        _ => Answer::new(307, "").with("Location", METADATA),
+    });
+    is_refused(
+        Client::new()
+            .pull(&format!("{}/a:1", registry.host()))
+            .unwrap_err(),
+    );
+    // By a redirection of a blob.
+    let fake = FakeRegistry::new();
+    blobs.blobs.values().for_each(|blob| fake.add_blob(blob));
+    fake.add_manifest("1", image.manifest.media_type(), image.manifest.bytes());
+    let registry = TinyServer::start(move |asked| match asked.path.contains("/blobs/") {
+        true => Answer::new(307, "").with("Location", METADATA),
+        false => fake.answer(asked),
+    });
+    is_refused(
+        Client::new()
+            .pull(&format!("{}/a:1", registry.host()))
+            .unwrap_err(),
+    );
+    // By the place for an upload.
+    let fake = FakeRegistry::new();
+    let registry = TinyServer::start(move |asked| match asked.method.as_str() {
+        "POST" => Answer::new(202, "").with("Location", METADATA),
+        _ => fake.answer(asked),
+    });
+    let pushed = Client::new().push(&image, &format!("{}/a:1", registry.host()));
+    is_refused(pushed.unwrap_err());
+}
+
+#[test]
+fn where_the_password_goes_is_told_with_v() {
+    let tokens = TinyServer::start(|_| Answer::new(200, r#"{"token":"t"}"#));
+    let port = tokens.host().rsplit_once(':').unwrap().1.to_owned();
+    let registry = wanting_tokens(format!("http://localhost:{port}/token"), |_| false);
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(r#"{{"auths":{{"{}":{USER}}}}}"#, registry.host());
+    fs::write(folder.path().join("config.json"), config).unwrap();
+    let run = |options: &[&str]| {
+        let minifier = minifier_tests::Minifier::find().unwrap();
+        let mut command = minifier.command(folder.path());
+        command
+            .env("DOCKER_CONFIG", folder.path())
+            .args(options)
+            .args(["validate", &format!("docker://{}/a:1", registry.host())]);
+        let output = minifier_tests::command::output(&mut command);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = format!(
+        "the credentials for {} go to its token server localhost:{port}",
+        registry.host()
+    );
+    let loud = run(&["-v"]);
+    assert!(loud.contains(&told), "{loud}");
+    assert!(!run(&[]).contains("token server localhost"));
+    assert!(
+        tokens
+            .asked()
+            .iter()
+            .any(|asked| asked.header("authorization") == Some(BASIC))
+    );
+}

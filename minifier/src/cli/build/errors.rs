@@ -108,6 +108,7 @@ fn registry(error: &RegistryError) -> Exit {
         | RegistryError::Tls { .. }
         | RegistryError::Certificates { .. }
         | RegistryError::Broken { .. }
+        | RegistryError::LeadsInside { .. }
         | RegistryError::Unauthorized { .. }
         | RegistryError::Denied { .. }
         | RegistryError::Answer { .. }

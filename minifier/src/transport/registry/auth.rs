@@ -82,6 +82,13 @@ impl Auth {
                 .ok_or_else(|| self.unusable("the token is malformed"));
         }
         let realm = self.check_realm(web, base, &realm)?;
+        if credentials.is_some() && realm.host_str() != base.host_str() {
+            tracing::info!(
+                "the credentials for {} go to its token server {}",
+                self.registry,
+                super::web::host(&realm)
+            );
+        }
         let request = token::Request {
             registry: &self.registry,
             realm: &realm,
@@ -113,7 +120,8 @@ impl Auth {
         }
     }
 
-    /// A token server gets the password, so it must be one that a secure connection leads to; plain HTTP only where
+    /// A token server gets the password, also where it is another host: that is how the specification has it, and what
+    /// containerd and go-containerregistry do. So it must be one that a secure connection leads to; plain HTTP only if
     /// the registry itself is spoken to like that, and the server may be.
     fn check_realm(&self, web: &Web, base: &Url, realm: &str) -> Result<Url, RegistryError> {
         let error = |what: &str| RegistryError::Protocol {
@@ -128,7 +136,7 @@ impl Auth {
         }
         match url.scheme() {
             "https" => Ok(url),
-            "http" if web.is_insecure(base) && web.is_insecure(&url) => Ok(url),
+            "http" if base.scheme() == "http" && web.is_insecure(&url) => Ok(url),
             _ => Err(error(
                 "the connection to its token server would not be secure",
             )),

@@ -39,6 +39,14 @@ pub enum RegistryError {
         /// What is wrong.
         what: String,
     },
+    /// The registry leads to an address that it has nothing to do with.
+    #[error("connect to {host}: the registry leads there, and {what}, unlike the registry's own")]
+    LeadsInside {
+        /// Host and port.
+        host: String,
+        /// What is wrong with its address.
+        what: String,
+    },
     /// A file of `certs.d` cannot be used.
     #[error("read the certificates in {}: {what}", path.display())]
     Certificates {
@@ -198,6 +206,10 @@ impl RegistryError {
             Self::Tls { host, .. } => Some(format!(
                 "Put the authority's certificate into /etc/docker/certs.d/{host}/ca.crt, or give --insecure-registry {host} \
                  to do without."
+            )),
+            Self::LeadsInside { host, .. } => Some(format!(
+                "If the registry is inside the same network, name it by its address there; if {host} is to be trusted \
+                 all the same, give --insecure-registry {host}."
             )),
             Self::Connect { .. } => {
                 Some("Check the registry's name and port, and that it is running.".into())

@@ -19,6 +19,7 @@ mod options;
 mod platforms;
 mod pull;
 mod push;
+mod reach;
 mod remote;
 mod retry;
 mod session;

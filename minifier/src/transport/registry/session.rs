@@ -13,6 +13,7 @@ use super::auth::Auth;
 use super::challenge::Challenge;
 use super::error::RegistryError;
 use super::options::RegistryOptions;
+use super::reach::Reach;
 use super::remote::Remote;
 use super::retry::{Backoff, may_pass, retry_after};
 use super::web::{Failure, Web, nothing_sent};
@@ -48,7 +49,6 @@ impl Session {
         remote: &Remote,
         options: &RegistryOptions,
     ) -> Result<Self, RegistryError> {
-        let web = Web::new(options.clone())?;
         let base = |scheme: &str| {
             let url = format!("{scheme}://{}/", remote.host());
             url.parse::<Url>().map_err(|e| RegistryError::Reference {
@@ -57,6 +57,7 @@ impl Session {
             })
         };
         let secure = base("https")?;
+        let web = Web::new(options.clone(), Reach::of(&secure).await)?;
         let (base, challenge) = match ping(&web, &secure).await {
             Ok(challenge) => (secure, challenge),
             Err(Unreached::Connection(error)) if web.is_insecure(&secure) => {

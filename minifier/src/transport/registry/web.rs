@@ -13,6 +13,7 @@ use url::Url;
 
 use super::error::RegistryError;
 use super::options::RegistryOptions;
+use super::reach::{Reach, TooFar};
 use super::{insecure, tls};
 
 /// What registries write into their logs.
@@ -53,15 +54,18 @@ impl Failure {
 /// Clients by host and port.
 pub(super) struct Web {
     options: RegistryOptions,
+    reach: Reach,
     clients: Mutex<BTreeMap<String, Client>>,
     roots: OnceLock<RootCertStore>,
 }
 
 impl Web {
-    pub(super) fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
+    /// For a registry that may lead as far as `reach` says.
+    pub(super) fn new(options: RegistryOptions, reach: Reach) -> Result<Self, RegistryError> {
         insecure::check(&options.insecure)?;
         Ok(Self {
             options,
+            reach,
             clients: Mutex::default(),
             roots: OnceLock::new(),
         })
@@ -75,9 +79,13 @@ impl Web {
     /// has no certificates in `certs.d`.
     pub(super) fn is_insecure(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
-        let declared = &self.options.insecure;
-        insecure::is_declared(declared, host, url.port_or_known_default())
-            || (insecure::is_loopback(host) && self.folder(url).is_none())
+        self.is_declared(url) || (insecure::is_loopback(host) && self.folder(url).is_none())
+    }
+
+    /// Whether the user named the host of `url`.
+    fn is_declared(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        insecure::is_declared(&self.options.insecure, host, url.port_or_known_default())
     }
 
     /// The folder of `certs.d` for the host of `url`.
@@ -99,7 +107,7 @@ impl Web {
             .find(|folder| folder.is_dir())
     }
 
-    /// The client for the host of `url`.
+    /// The client for the host of `url`, to which the registry may lead.
     pub(super) fn client(&self, url: &Url) -> Result<Client, RegistryError> {
         let key = host(url);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,6 +127,13 @@ impl Web {
             .redirect(redirect::Policy::none())
             .connect_timeout(self.options.connect)
             .tls_backend_preconfigured(config);
+        let guard = match self.is_declared(url) {
+            true => None,
+            false => self.reach.check(url)?,
+        };
+        if let Some(guard) = guard {
+            builder = builder.dns_resolver(guard);
+        }
         if insecure::is_loopback(url.host_str().unwrap_or_default()) {
             // No proxy leads back to this machine.
             builder = builder.no_proxy();
@@ -177,6 +192,9 @@ pub(super) fn host(url: &Url) -> String {
 
 /// Sorts what the client says.
 pub(super) fn failure(url: &Url, error: &reqwest::Error) -> Failure {
+    if let Some(too_far) = TooFar::within(error) {
+        return Failure::Final(too_far.about(url));
+    }
     if error.is_connect()
         && let Some(what) = tls_error(error)
     {
@@ -224,14 +242,15 @@ fn words(error: &dyn Error) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn this_machine_is_insecure_unless_it_has_certificates() {
+    #[tokio::test]
+    async fn this_machine_is_insecure_unless_it_has_certificates() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("127.0.0.1:5001")).unwrap();
         let mut options = RegistryOptions::from_env();
         options.certificates = vec![folder.path().to_owned()];
         options.insecure = vec!["r.example:5000".into()];
-        let web = Web::new(options).unwrap();
+        let reach = Reach::of(&"https://r.example/".parse().unwrap()).await;
+        let web = Web::new(options, reach).unwrap();
         for (url, insecure) in [
             ("https://127.0.0.1:5000/", true),
             ("https://127.0.0.1:5001/", false),
