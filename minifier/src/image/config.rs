@@ -18,7 +18,22 @@ pub enum ConfigError {
     /// `rootfs.type` is something else than `layers`.
     #[error("read the image config: rootfs.type is {0:?}, expected \"layers\"")]
     RootfsType(String),
+    /// More of something than an image may have.
+    #[error("read the image config: it has {found} {what}, more than an image may have ({limit})")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        limit: usize,
+    },
 }
+
+/// Layers that an image may have. Docker takes 128, overlayfs 500.
+const MAX_LAYERS: usize = 1000;
+/// Steps of history that an image may have; those without a layer count too.
+const MAX_HISTORY: usize = 10_000;
 
 /// An image config as stored, with typed access to what the stages read.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +41,6 @@ pub struct ImageConfig {
     /// The blob: as it was read, until an edit encodes it anew. Other encoders escape and space differently,
     /// so that parsing and serialising alone would change the digest.
     bytes: Vec<u8>,
-    raw: Map<String, Value>,
     view: View,
 }
 
@@ -129,14 +143,22 @@ pub struct Healthcheck {
 impl ImageConfig {
     /// Parses a config blob.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        let raw: Map<String, Value> = serde_json::from_slice(bytes)?;
-        let view: View = serde_json::from_value(Value::Object(raw.clone()))?;
+        let raw = Value::Object(serde_json::from_slice(bytes)?);
+        for (what, list, limit) in [
+            ("layers", &raw["rootfs"]["diff_ids"], MAX_LAYERS),
+            ("steps of history", &raw["history"], MAX_HISTORY),
+        ] {
+            let found = list.as_array().map_or(0, Vec::len);
+            if found > limit {
+                return Err(ConfigError::TooMany { what, found, limit });
+            }
+        }
+        let view = View::deserialize(&raw)?;
         if view.rootfs.kind != "layers" {
             return Err(ConfigError::RootfsType(view.rootfs.kind));
         }
         Ok(Self {
             bytes: bytes.to_vec(),
-            raw,
             view,
         })
     }
@@ -159,7 +181,7 @@ impl ImageConfig {
         history: &[History],
         labels: &BTreeMap<String, String>,
     ) -> Self {
-        let mut raw = self.raw.clone();
+        let mut raw = self.raw();
         raw.insert(
             "rootfs".into(),
             serde_json::json!({"type": "layers", "diff_ids": diff_ids}),
@@ -183,17 +205,23 @@ impl ImageConfig {
 
     /// A copy whose `created` is `time` (RFC 3339).
     pub fn with_created(&self, time: &str) -> Self {
-        let mut raw = self.raw.clone();
+        let mut raw = self.raw();
         raw.insert("created".into(), time.into());
         Self::from_raw(raw)
     }
 
+    /// All fields. Not kept: of a hostile config it takes many times its bytes.
+    fn raw(&self) -> Map<String, Value> {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|e| unreachable!("it was parsed before: {e}"))
+    }
+
     fn from_raw(raw: Map<String, Value>) -> Self {
-        let view = serde_json::from_value(Value::Object(raw.clone()))
-            .unwrap_or_else(|e| unreachable!("an edited config stays a config: {e}"));
         let bytes =
             serde_json::to_vec(&raw).unwrap_or_else(|e| unreachable!("a JSON map serialises: {e}"));
-        Self { bytes, raw, view }
+        let view = View::deserialize(&Value::Object(raw))
+            .unwrap_or_else(|e| unreachable!("an edited config stays a config: {e}"));
+        Self { bytes, view }
     }
 
     /// Platform the image is for.

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::media_type::{self, DocumentKind};
 use super::{Digest, Platform};
 
-/// Documents longer than this are not read: registries refuse manifests above 4 MiB.
-pub const MAX_DOCUMENT: u64 = 8 << 20;
+/// Documents longer than this are not read: what registries take, and what skopeo and Podman read.
+pub const MAX_DOCUMENT: u64 = 4 << 20;
 
 /// A blob by digest and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,9 +68,90 @@ pub enum ManifestError {
     /// Docker's schema 1.
     #[error("read the image manifest: schema 1 has no config and is not supported")]
     Schema1,
+    /// What one reader takes for an image and another for an index (CVE-2021-41190).
+    #[error("read the image manifest: it is ambiguous: {0}")]
+    Ambiguous(String),
     /// Something else than an image.
     #[error("read the image manifest: its media type is {0:?}, which is no image")]
     NotAnImage(String),
+}
+
+/// What tells a manifest from an index: its media type need not be given.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outline {
+    /// The document's own word; none where it has none or an empty one.
+    #[serde(default, deserialize_with = "filled")]
+    pub media_type: Option<String>,
+    /// Kind of artifact, where it is no image.
+    pub artifact_type: Option<String>,
+    #[serde(default)]
+    schema_version: u32,
+    config: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+    manifests: Option<IgnoredAny>,
+}
+
+fn filled<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+impl Outline {
+    /// Reads the outline of a document; its fields may be those of both kinds.
+    pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// Whether it has a config, which every manifest has.
+    pub fn has_config(&self) -> bool {
+        self.config.is_some()
+    }
+
+    /// The kind of the document, by its own media type, by those that its descriptor and its server `declared`, and by
+    /// what it holds, which must all agree: a digest names bytes, not what they are taken for.
+    pub fn kind(&self, declared: &[&str]) -> Result<DocumentKind, ManifestError> {
+        let mut said: Vec<(DocumentKind, String)> = Vec::new();
+        if self.schema_version == 1 {
+            return Ok(DocumentKind::Schema1);
+        }
+        let types = self.media_type.as_deref().into_iter();
+        for media_type in types.chain(declared.iter().copied()) {
+            said.push((
+                DocumentKind::of(media_type),
+                format!("has the media type {media_type:?}"),
+            ));
+        }
+        for (kind, field, name) in [
+            (DocumentKind::Manifest, &self.config, "config"),
+            (DocumentKind::Manifest, &self.layers, "layers"),
+            (DocumentKind::Index, &self.manifests, "manifests"),
+        ] {
+            if field.is_some() {
+                said.push((kind, format!("holds {name}")));
+            }
+        }
+        let what = |kind| said.iter().find(|(other, _)| *other == kind);
+        let (manifest, index) = (what(DocumentKind::Manifest), what(DocumentKind::Index));
+        if what(DocumentKind::Schema1).is_some() {
+            return Ok(DocumentKind::Schema1);
+        }
+        match (manifest, index) {
+            (Some((_, manifest)), Some((_, index))) => Err(ManifestError::Ambiguous(format!(
+                "it {manifest} like a manifest, and it {index} like an image index"
+            ))),
+            _ if self
+                .media_type
+                .as_deref()
+                .is_some_and(|own| DocumentKind::of(own) == DocumentKind::Other) =>
+            {
+                Ok(DocumentKind::Other)
+            }
+            (Some(_), None) => Ok(DocumentKind::Manifest),
+            (None, Some(_)) => Ok(DocumentKind::Index),
+            (None, None) => Ok(DocumentKind::Other),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -77,10 +159,19 @@ pub enum ManifestError {
 struct ManifestView {
     media_type: Option<String>,
     config: Descriptor,
-    #[serde(default)]
+    // Go writes no layers as `null`.
+    #[serde(default, deserialize_with = "or_empty")]
     layers: Vec<Descriptor>,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
+}
+
+fn or_empty<'de, D>(deserializer: D) -> Result<Vec<Descriptor>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    let list: Option<Vec<Descriptor>> = Option::deserialize(deserializer)?;
+    Ok(list.unwrap_or_default())
 }
 
 #[derive(Serialize)]
@@ -107,14 +198,15 @@ pub struct Manifest {
 impl Manifest {
     /// Reads a manifest. `media_type` is what its descriptor or its server says; the document's own word goes first.
     pub fn parse(bytes: Vec<u8>, media_type: &str) -> Result<Self, ManifestError> {
-        if DocumentKind::of(media_type) == DocumentKind::Schema1 {
+        let json = |source| ManifestError::Json {
+            what: "image manifest",
+            source,
+        };
+        let outline = Outline::parse(&bytes).map_err(json)?;
+        if outline.kind(&[media_type])? == DocumentKind::Schema1 {
             return Err(ManifestError::Schema1);
         }
-        let view: ManifestView =
-            serde_json::from_slice(&bytes).map_err(|source| ManifestError::Json {
-                what: "image manifest",
-                source,
-            })?;
+        let view: ManifestView = serde_json::from_slice(&bytes).map_err(json)?;
         let media_type = match view.media_type {
             Some(own) if !own.is_empty() => own,
             _ if media_type.is_empty() => media_type::OCI_MANIFEST.to_owned(),
@@ -202,7 +294,7 @@ impl Manifest {
 #[serde(rename_all = "camelCase")]
 pub struct ImageIndex {
     /// Manifests and further indexes, in their order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub manifests: Vec<Descriptor>,
     /// Annotations of the whole.
     #[serde(default)]
@@ -212,10 +304,14 @@ pub struct ImageIndex {
 impl ImageIndex {
     /// Reads an index.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        serde_json::from_slice(bytes).map_err(|source| ManifestError::Json {
+        let json = |source| ManifestError::Json {
             what: "image index",
             source,
-        })
+        };
+        Outline::parse(bytes)
+            .map_err(json)?
+            .kind(&[media_type::OCI_INDEX])?;
+        serde_json::from_slice(bytes).map_err(json)
     }
 }
 
@@ -251,10 +347,64 @@ mod tests {
     }
 
     #[test]
+    fn what_could_be_an_image_and_an_index_is_refused_as_both() {
+        let digest = Digest::of(b"x");
+        let both = |media_type: &str| {
+            format!(
+                r#"{{"schemaVersion":2{media_type},"config":{{"digest":"{digest}","size":1}},"layers":[],"manifests":[]}}"#
+            )
+            .into_bytes()
+        };
+        let ambiguous = |error| matches!(error, Some(ManifestError::Ambiguous(_)));
+        for own in ["", media_type::OCI_MANIFEST, media_type::OCI_INDEX] {
+            let own = match own {
+                "" => String::new(),
+                own => format!(r#","mediaType":"{own}""#),
+            };
+            for declared in ["", media_type::OCI_MANIFEST, media_type::OCI_INDEX] {
+                let parsed = Manifest::parse(both(&own), declared);
+                assert!(ambiguous(parsed.err()), "{own} {declared}");
+            }
+            assert!(ambiguous(ImageIndex::parse(&both(&own)).err()), "{own}");
+        }
+        // A manifest that is called an index, and the other way round.
+        let parsed = Manifest::parse(text(""), media_type::OCI_INDEX);
+        assert!(ambiguous(parsed.err()));
+        assert!(ambiguous(ImageIndex::parse(&text("")).err()));
+        let index = br#"{"schemaVersion":2,"manifests":[]}"#;
+        let parsed = Manifest::parse(index.to_vec(), media_type::DOCKER_MANIFEST);
+        assert!(ambiguous(parsed.err()));
+    }
+
+    #[test]
+    fn null_in_place_of_a_list_is_an_empty_one() {
+        let json = String::from_utf8(text("")).unwrap();
+        let null = json.replace(r#""layers":[]"#, r#""layers":null"#);
+        assert_ne!(json, null);
+        assert!(
+            Manifest::parse(null.into_bytes(), "")
+                .unwrap()
+                .layers()
+                .is_empty()
+        );
+        assert!(
+            ImageIndex::parse(br#"{"manifests":null}"#)
+                .unwrap()
+                .manifests
+                .is_empty()
+        );
+    }
+
+    #[test]
     fn what_is_no_image_is_refused() {
         let index = format!(r#""mediaType":"{}","#, media_type::OCI_INDEX);
         assert!(matches!(
             Manifest::parse(text(&index), ""),
+            Err(ManifestError::Ambiguous(_))
+        ));
+        let other = r#""mediaType":"application/x","#;
+        assert!(matches!(
+            Manifest::parse(text(other), ""),
             Err(ManifestError::NotAnImage(_))
         ));
         let schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";

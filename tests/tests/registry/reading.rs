@@ -78,7 +78,7 @@ fn a_manifest_with_another_digest_is_refused() {
 #[test]
 fn documents_that_are_too_long_or_no_image_are_refused() {
     let fake = FakeRegistry::new();
-    fake.add_manifest("long", media_type::OCI_MANIFEST, &vec![b' '; (8 << 20) + 1]);
+    fake.add_manifest("long", media_type::OCI_MANIFEST, &vec![b' '; (4 << 20) + 1]);
     fake.add_manifest("text", "text/html", b"<html>");
     fake.add_manifest(
         "old",
@@ -91,10 +91,10 @@ fn documents_that_are_too_long_or_no_image_are_refused() {
     let server = serving(&Arc::new(fake), |_| None);
     let client = Client::new();
     for (tag, what) in [
-        ("long", "longer than 8 MiB"),
+        ("long", "longer than 4 MiB"),
         ("text", "image manifest"),
         ("old", "schema 1"),
-        ("huge", "longer than 8 MiB"),
+        ("huge", "longer than 4 MiB"),
     ] {
         let error = client
             .pull(&format!("{}/a:{tag}", server.host()))
@@ -331,4 +331,32 @@ fn foreign_layers_are_not_fetched_from_anywhere() {
     let error = pulled.blobs.open(&foreign).err().unwrap().to_string();
     assert!(error.contains("foreign layer"), "{error}");
     assert_eq!((elsewhere.asked().len(), server.asked().len()), (0, before));
+}
+
+#[test]
+fn what_a_registry_calls_an_image_and_an_index_is_refused() {
+    let (image, blobs) = stored(&[noise(4, 1000)]);
+    let mut both: serde_json::Value = serde_json::from_slice(image.manifest.bytes()).unwrap();
+    both["manifests"] = serde_json::json!([]);
+    let both = both.to_string().into_bytes();
+    let index = "application/vnd.oci.image.index.v1+json";
+    for (media_type, document) in [
+        (image.manifest.media_type(), &both[..]),
+        (index, &both),
+        ("application/json", &both),
+        // An image that the registry's answer calls an index.
+        (index, image.manifest.bytes()),
+    ] {
+        let fake = FakeRegistry::new();
+        blobs.blobs.values().for_each(|blob| fake.add_blob(blob));
+        fake.add_manifest("1", media_type, document);
+        let server = TinyServer::start(move |asked| fake.answer(asked));
+        let error = Client::new()
+            .pull(&format!("{}/a:1", server.host()))
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("ambiguous"),
+            "{media_type}: {error}"
+        );
+    }
 }

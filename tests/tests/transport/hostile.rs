@@ -62,7 +62,7 @@ async fn documents_that_are_no_images_are_refused() {
     let error = open_error(&format!("oci:{}", layout.path())).await;
     assert!(error.contains("does not start with \"sha256:\""), "{error}");
 
-    fs::write(&index, vec![b' '; (8 << 20) + 1]).unwrap();
+    fs::write(&index, vec![b' '; (4 << 20) + 1]).unwrap();
     let error = open_error(&format!("oci:{}", layout.path())).await;
     assert!(
         error.contains("more than a document of an image may have"),

@@ -14,10 +14,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 
 use super::error::InPlaceError;
-use crate::image::{ChainId, DiffId, Digest, ImageConfig};
-
-/// Longest config that is read.
-const MAX_CONFIG: u64 = 8 << 20;
+use crate::image::{ChainId, DiffId, Digest, ImageConfig, MAX_DOCUMENT};
 
 /// Longest of the small files with one identifier each.
 const MAX_ID: u64 = 256;
@@ -51,7 +48,7 @@ impl StoreLayout {
         let path = image
             .join("imagedb/content/sha256")
             .join(self.image_id.to_hex());
-        let bytes = read_small(&path, MAX_CONFIG)?;
+        let bytes = read_small(&path, MAX_DOCUMENT)?;
         if Digest::of(&bytes) != self.image_id {
             return Err(InPlaceError::unexpected(path, "the digest is not its name"));
         }

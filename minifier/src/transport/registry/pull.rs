@@ -17,7 +17,8 @@ use super::retry::Backoff;
 use super::session::{Call, Session};
 use super::web::{Failure, nothing_sent};
 use crate::image::{
-    Descriptor, Digest, ImageConfig, ImageIndex, ImageReference, MAX_DOCUMENT, Manifest, Platform,
+    Descriptor, Digest, ImageConfig, ImageIndex, ImageReference, MAX_DOCUMENT, Manifest,
+    ManifestError, Outline, Platform,
 };
 use crate::transport::stored::StoredImage;
 
@@ -92,7 +93,27 @@ pub async fn pull(
 pub(super) struct Document {
     bytes: Vec<u8>,
     media_type: String,
+    /// What the registry says it is.
+    content_type: String,
     doing: String,
+}
+
+impl Document {
+    /// Refuses what its descriptor or the registry's answer calls by another kind than it is.
+    fn check(&self, entry: Option<&Descriptor>) -> Result<(), RegistryError> {
+        let error = |source| RegistryError::Manifest {
+            doing: self.doing.clone(),
+            source,
+        };
+        let json = |source| ManifestError::Json {
+            what: "image manifest",
+            source,
+        };
+        let outline = Outline::parse(&self.bytes).map_err(json).map_err(error)?;
+        let declared = entry.map_or("", |entry| &entry.media_type);
+        let kind = outline.kind(&[&self.content_type, declared]);
+        kind.map(drop).map_err(error)
+    }
 }
 
 /// The way from a name to an image.
@@ -176,6 +197,7 @@ impl Search<'_> {
             return Err(RegistryError::Protocol { doing, what });
         }
         let document = fetch_document(self.session, name, digest, doing).await?;
+        document.check(entry)?;
         match entry {
             Some(entry) if entry.size != document.bytes.len() as u64 => Err(RegistryError::Size {
                 doing: document.doing,
@@ -243,7 +265,13 @@ async fn fetch_once(
     let announced = answer::content_digest(response.headers());
     let content_type = response.headers().get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_owned();
+    let content_type = content_type.unwrap_or_default();
+    let content_type = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
     let too_long = || {
         Failure::Final(RegistryError::Protocol {
             doing: call.doing.clone(),
@@ -264,6 +292,7 @@ async fn fetch_once(
         })),
         None => Ok(Document {
             media_type: media_type(&bytes, &content_type),
+            content_type,
             bytes,
             doing: call.doing.clone(),
         }),
@@ -272,16 +301,9 @@ async fn fetch_once(
 
 /// What a document is: what it says itself, or what the registry says it is.
 fn media_type(bytes: &[u8], content_type: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Own {
-        #[serde(rename = "mediaType")]
-        media_type: Option<String>,
-    }
-    let own: Option<Own> = serde_json::from_slice(bytes).ok();
-    let said = content_type.split(';').next().unwrap_or_default().trim();
+    let own = Outline::parse(bytes).ok();
     own.and_then(|own| own.media_type)
-        .filter(|own| !own.is_empty())
-        .unwrap_or_else(|| said.to_owned())
+        .unwrap_or_else(|| content_type.to_owned())
 }
 
 async fn read_config(

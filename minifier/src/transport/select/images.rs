@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::documents::{Documents, blob_path, check_digest, display, missing, parse};
 use super::error::LayoutError;
 use crate::image::media_type::{DocumentKind, LayerKind};
-use crate::image::{Descriptor, Digest, ImageConfig, ImageIndex, Manifest, ManifestError};
+use crate::image::{Descriptor, Digest, ImageConfig, ImageIndex, Manifest, ManifestError, Outline};
 use crate::rootfs::ImagePath;
 
 /// Indexes that may lead from one to the next.
@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 8;
 const MAX_VISITS: usize = 10_000;
 
 /// Bytes of documents that are looked at.
-const MAX_JSON: usize = 64 << 20;
+const MAX_JSON: usize = 16 << 20;
 
 /// The names that containerd and the OCI spec put into annotations.
 const NAMES: [&str; 2] = [
@@ -77,18 +77,6 @@ struct DockerManifest {
     config: String,
     repo_tags: Option<Vec<String>>,
     layers: Option<Vec<String>>,
-}
-
-/// What tells a manifest from an index: its media type need not be given.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Outline {
-    #[serde(default)]
-    schema_version: u32,
-    media_type: Option<String>,
-    artifact_type: Option<String>,
-    config: Option<serde::de::IgnoredAny>,
-    manifests: Option<serde::de::IgnoredAny>,
 }
 
 impl Images {
@@ -184,7 +172,25 @@ impl Images {
             // Docker's names are the ones that people know; containerd's are the same ones in full.
             Some(known) if image.manifest.is_none() => {
                 known.aliases.extend(image.aliases);
-                if known.manifest.is_some() {
+                let diff_ids = known.config.diff_ids().len();
+                if image.layers.len() == diff_ids && known.layers.len() != diff_ids {
+                    // Only one of the two fits the config.
+                    let (config, layers) = (display(&known.config_path), known.layers.len());
+                    let wrong = LayoutError::LayerCount {
+                        config,
+                        layers,
+                        diff_ids,
+                    };
+                    if known.manifest.take().is_some() {
+                        self.passed_over.push(format!(
+                            "the manifest of the OCI layout was passed over: {wrong}"
+                        ));
+                    }
+                    known.layers = image.layers;
+                    if let Some(problems) = &mut self.problems {
+                        problems.push(wrong);
+                    }
+                } else if known.manifest.is_some() {
                     known.docker_layers = image.layers;
                 }
                 if !image.names.is_empty() {
@@ -229,13 +235,13 @@ impl Images {
             source,
         };
         let outline: Outline = parse(&path, &bytes)?;
-        let media_type = outline.media_type.as_deref().filter(|t| !t.is_empty());
-        let kind = DocumentKind::of(media_type.unwrap_or(&descriptor.media_type));
-        if kind == DocumentKind::Schema1 || outline.schema_version == 1 {
+        let media_type = outline.media_type.as_deref();
+        let kind = outline.kind(&[&descriptor.media_type]);
+        let kind = kind.map_err(manifest_error)?;
+        if kind == DocumentKind::Schema1 {
             return Err(manifest_error(ManifestError::Schema1));
         }
-        let is_index = outline.config.is_none() && outline.manifests.is_some();
-        if kind == DocumentKind::Index || is_index {
+        if kind == DocumentKind::Index {
             let index = ImageIndex::parse(&bytes).map_err(manifest_error)?;
             if depth == 0 {
                 self.pass_over(descriptor, "indexes are nested too deeply");
@@ -249,7 +255,7 @@ impl Images {
             }
             return Ok(());
         }
-        if kind == DocumentKind::Other && media_type.is_some() || outline.config.is_none() {
+        if kind == DocumentKind::Other || !outline.has_config() {
             let kind = outline.artifact_type.as_deref().or(media_type);
             self.pass_over(
                 descriptor,
