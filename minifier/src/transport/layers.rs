@@ -55,6 +55,15 @@ fn open_blob<'a>(
 
 impl StoredImage {
     /// How the blob of a layer is compressed.
+/// The compression that the media type of a layer speaks of.
+pub(super) fn said_compression(media_type: &str) -> Compression {
+    match media_type.rsplit_once(['+', '.']) {
+        Some((_, "gzip")) => Compression::Gzip,
+        Some((_, "zstd")) => Compression::Zstd,
+        _ => Compression::None,
+    }
+}
+
     pub(super) fn compression(
         &self,
         layer: &Descriptor,

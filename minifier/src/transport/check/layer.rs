@@ -7,6 +7,7 @@ use crate::image::media_type::LayerKind;
 use crate::image::{Descriptor, DiffId, Digest, HashingReader};
 use crate::rootfs::tar::{Compression, StreamInput, TarReader, decompress, index_layer};
 use crate::transport::control::{Control, Watched};
+use crate::transport::layers::said_compression;
 use crate::transport::limits::Budget;
 use crate::transport::stored::BlobStore;
 
@@ -124,11 +125,7 @@ fn other_compression(media_type: &str, found: Compression) -> Option<String> {
     if LayerKind::of(media_type) != LayerKind::Tar {
         return None;
     }
-    let said = match media_type.rsplit_once(['+', '.']) {
-        Some((_, "gzip")) => Compression::Gzip,
-        Some((_, "zstd")) => Compression::Zstd,
-        _ => Compression::None,
-    };
+    let said = said_compression(media_type);
     (said != found).then(|| {
         format!("its media type {media_type:?} says compression {said}, its bytes say {found}")
     })

@@ -11,6 +11,7 @@ use super::archive::{ArchiveInfo, Form, WriteError, write_stored};
 use super::archive_file::write_file;
 use super::blocks::LayerCompression;
 use super::layout::write_layout;
+use super::media_types::with_right_types;
 use super::oci::LayoutName;
 use super::recompress::recompress;
 use crate::image::{Digest, ImageReference, TaggedName};
@@ -65,6 +66,21 @@ pub async fn write_image(
     location: &Location,
     options: &WriteOptions,
 ) -> Result<Written, TransportError> {
+    // Between registries blobs stay where they are, and nobody looks into them.
+    let looks =
+        !matches!(location.place(), Place::Registry(_)) || stored.blobs.repository().is_none();
+    let (stored, notes) = match looks {
+        true => {
+            let (stored, control) = (stored.clone(), options.control.clone());
+            let looking = spawn_blocking(move || with_right_types(&stored, &control));
+            match joined(looking.await) {
+                Err(_) if options.control.is_cancelled() => return Err(cancelled(location)),
+                looked => looked?,
+            }
+        }
+        false => (stored.clone(), Vec::new()),
+    };
+    let stored = &stored;
     let written = match location.place() {
         Place::Plain(reference) | Place::DockerDaemon(reference) => {
             let daemon = reached(Daemon::connect(), location, options).await?;
@@ -86,7 +102,11 @@ pub async fn write_image(
     match written {
         Err(error @ TransportError::Unanswered { .. }) => Err(error),
         Err(_) if options.control.is_cancelled() => Err(cancelled(location)),
-        written => written,
+        Err(error) => Err(error),
+        Ok(mut written) => {
+            written.notes.splice(..0, notes);
+            Ok(written)
+        }
     }
 }
 

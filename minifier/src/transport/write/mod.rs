@@ -7,6 +7,7 @@ mod bundle;
 mod folder;
 mod image;
 mod layout;
+mod media_types;
 mod oci;
 mod pool;
 mod recompress;
