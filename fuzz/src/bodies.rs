@@ -7,7 +7,7 @@ use minifier::analyze::rpm_database;
 use minifier::image::{ImageConfig, ImageIndex, Manifest};
 use minifier::probe::{links, openapi_routes};
 use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
-use minifier::rootfs::{EntryKind, LayerIndex, RootFs};
+use minifier::rootfs::{EntryKind, IndexBudget, LayerIndex, RootFs};
 use minifier::transport::check_archive;
 
 /// Longest input that is looked at.
@@ -17,7 +17,7 @@ const MAX: usize = 1 << 20;
 pub(crate) fn tar_reader(data: &[u8]) {
     let data = &data[..data.len().min(MAX)];
     let mut reader = TarReader::new(StreamInput::new(data));
-    let Ok(layer) = index_layer(&mut reader, 0) else {
+    let Ok(layer) = index_layer(&mut reader, 0, &IndexBudget::default()) else {
         return;
     };
     for entry in &layer.index.entries {
@@ -84,7 +84,7 @@ pub(crate) fn whiteouts(data: &[u8]) {
         .zip(&layers)
         .map(|(number, layer)| {
             let mut reader = TarReader::new(StreamInput::new(layer.0.as_slice()));
-            index_layer(&mut reader, number).map(|layer| layer.index)
+            index_layer(&mut reader, number, &IndexBudget::default()).map(|layer| layer.index)
         })
         .collect();
     let Ok(indexed) = indexed else { return };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use minifier::image::{ImageReference, Platform};
 use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
-use minifier::rootfs::{EntryKind, ImagePath, NodeKind, RootFs};
+use minifier::rootfs::{EntryKind, ImagePath, IndexBudget, NodeKind, RootFs};
 use minifier::transport::{
     ArchiveBody, Daemon, ReadHow, ReadMode, ReadRequest, Select, Source, TransportError,
     read_archive,
@@ -95,7 +95,12 @@ async fn docker_the_merged_tree_is_what_a_container_gets() {
         .unwrap();
     docker(&["rm", "-f", &container]);
     assert!(child.wait().unwrap().success());
-    let index = index_layer(&mut TarReader::new(StreamInput::new(&exported[..])), 0).unwrap();
+    let index = index_layer(
+        &mut TarReader::new(StreamInput::new(&exported[..])),
+        0,
+        &IndexBudget::default(),
+    )
+    .unwrap();
     let theirs = RootFs::merge([index.index]).unwrap();
 
     // What the daemon itself adds to a container.

@@ -1,6 +1,7 @@
 //! [`CliError`]: what went wrong, as the person at the terminal sees it: an exit code, a chain of causes, a hint.
 
 use super::exit::Exit;
+use crate::rootfs::shorten;
 
 /// An error with the exit code it ends the program with.
 #[derive(Debug)]
@@ -48,12 +49,12 @@ impl CliError {
 impl CliError {
     /// The error with its causes, the hint and what was written before, each a message of its own.
     pub(super) fn messages(&self) -> impl Iterator<Item = String> {
-        let mut message = format!("error: {}", self.source);
+        let mut message = format!("error: {}", shorten(&self.source.to_string()));
         let mut told = self.source.to_string();
         for cause in self.source.chain().skip(1).map(ToString::to_string) {
             // Most errors of the library end with what their cause says.
             if !told.ends_with(&cause) {
-                message.push_str(&format!(": {cause}"));
+                message.push_str(&format!(": {}", shorten(&cause)));
                 told = cause;
             }
         }

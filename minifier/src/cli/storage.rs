@@ -39,7 +39,8 @@ pub(super) struct StorageArgs {
 /// What is expected of an image that is read.
 #[derive(Debug, Args)]
 pub(super) struct ReadArgs {
-    /// What the layers may come to uncompressed, in place of 64 GB; lifts the limit on their ratio of compression too
+    /// What the layers may come to uncompressed, in place of 64 GB; lifts the limits on their ratio of compression and on
+    /// the memory that their entries take, too
     #[arg(long, value_name = "SIZE")]
     pub(super) max_uncompressed: Option<ByteSize>,
 

@@ -2,6 +2,7 @@
 
 mod changes;
 mod layer;
+mod limits;
 mod node;
 mod path;
 mod resolve;
@@ -10,7 +11,8 @@ mod tree;
 
 pub use changes::{Change, Changes};
 pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, read_after};
+pub use limits::{Feeding, IndexBudget, MAX_NAME, MAX_PATH, TooLong, TooManyEntries, check_path};
 pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};
-pub use path::{ImagePath, compare_paths, escape_bytes};
+pub use path::{ImagePath, compare_paths, escape_bytes, shorten, shown};
 pub use resolve::{End, Resolution};
 pub use tree::{MergeError, RootFs};

@@ -1,5 +1,6 @@
 //! [`ImagePath`]: a path inside an image. Bytes, absolute, normalised; never a host path by accident.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -158,6 +159,42 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     out
 }
 
+/// Text with words of an image in it, for a message: what is long loses its middle.
+pub fn shorten(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 1200;
+    if text.len() <= LONGEST {
+        return Cow::Borrowed(text);
+    }
+    let head = text.floor_char_boundary(LONGEST / 2);
+    let tail = text.ceil_char_boundary(text.len() - LONGEST / 2);
+    let left_out = tail - head;
+    Cow::Owned(format!(
+        "{}…[{left_out} bytes]…{}",
+        &text[..head],
+        &text[tail..]
+    ))
+}
+
+/// Bytes at either end of what [`shown`] shortens.
+const SHOWN_END: usize = 120;
+
+/// [`escape_bytes`] for messages: what is long loses its middle, so that the last component of a path stays.
+pub fn shown(bytes: &[u8]) -> String {
+    if bytes.len() <= 2 * SHOWN_END + 40 {
+        return escape_bytes(bytes);
+    }
+    let starts_character = |at: &usize| bytes[*at] & 0xc0 != 0x80;
+    // A character of UTF-8 has at most three bytes that do not start one; anything else is escaped either way.
+    let near = |from: usize| (from..from + 4).find(starts_character).unwrap_or(from);
+    let (head, tail) = (near(SHOWN_END), near(bytes.len() - SHOWN_END));
+    format!(
+        "{}…[{} bytes]…{}",
+        escape_bytes(&bytes[..head]),
+        tail - head,
+        escape_bytes(&bytes[tail..])
+    )
+}
+
 fn push_escaped(out: &mut String, byte: u8) {
     use fmt::Write as _;
     let _ = write!(out, "\\x{byte:02x}");
@@ -187,9 +224,13 @@ fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
     Some((u8::from_str_radix(digits, 16).ok()?, after))
 }
 
+/// The whole path; `{:#}` is [`shown`], for messages.
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&escape_bytes(&self.0))
+        match f.alternate() {
+            true => f.write_str(&shown(&self.0)),
+            false => f.pad(&escape_bytes(&self.0)),
+        }
     }
 }
 
@@ -268,6 +309,25 @@ mod tests {
                 proptest::prop_assert_eq!(&ImagePath::from_text(&path.to_string()), &path);
             }
         }
+    }
+
+    #[test]
+    fn long_paths_lose_their_middle_in_messages() {
+        let long = ImagePath::new(format!("/é{}/last\n", "é".repeat(450_000)));
+        let text = format!("{long:#}");
+        assert!(text.len() < 500, "{text}");
+        assert!(
+            text.starts_with("/éé") && text.ends_with("é/last\\x0a"),
+            "{text}"
+        );
+        assert!(
+            text.contains("bytes]…") && !text.contains("\\xc3"),
+            "{text}"
+        );
+        assert_eq!(format!("{:#}", ImagePath::from("/a b")), "/a b");
+        assert_eq!(shorten("/a b"), "/a b");
+        let text = shorten(std::str::from_utf8(long.as_bytes()).unwrap()).into_owned();
+        assert!(text.len() < 1300 && text.ends_with("é/last\n"), "{text}");
     }
 
     #[test]

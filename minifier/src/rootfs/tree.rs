@@ -13,7 +13,7 @@ use super::{ImagePath, Metadata, Node, NodeId, NodeKind};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
     /// A hard link whose target is in no layer so far.
-    #[error("merge layer {layer}: hard link {path} points to {target}, which is not there")]
+    #[error("merge layer {layer}: hard link {path:#} points to {target:#}, which is not there")]
     HardLinkTarget {
         /// Layer, 0 is the lowest.
         layer: usize,
@@ -23,7 +23,7 @@ pub enum MergeError {
         target: ImagePath,
     },
     /// A hard link to a directory.
-    #[error("merge layer {layer}: hard link {path} points to the directory {target}")]
+    #[error("merge layer {layer}: hard link {path:#} points to the directory {target:#}")]
     HardLinkToDirectory {
         /// Layer, 0 is the lowest.
         layer: usize,
@@ -34,7 +34,7 @@ pub enum MergeError {
     },
     /// An entry below something that this same layer says is not a directory.
     #[error(
-        "merge layer {layer}: {path} lies below {ancestor}, which the same layer made something else than a directory"
+        "merge layer {layer}: {path:#} lies below {ancestor:#}, which the same layer made something else than a directory"
     )]
     NotADirectory {
         /// Layer, 0 is the lowest.

@@ -71,6 +71,31 @@ impl std::fmt::Debug for Control {
     }
 }
 
+/// Fails once the work shall stop, and counts nothing: for what comes out of a decompressor, which may be gigabytes
+/// before it reads on.
+pub(super) struct Stoppable<R> {
+    inner: R,
+    control: Control,
+}
+
+impl<R> Stoppable<R> {
+    pub(super) fn new(inner: R, control: &Control) -> Self {
+        Self {
+            inner,
+            control: control.clone(),
+        }
+    }
+}
+
+impl<R: Read> Read for Stoppable<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.control.is_cancelled() {
+            true => Err(io::Error::other(Stopped)),
+            false => self.inner.read(buf),
+        }
+    }
+}
+
 /// Counts what is read through it, and fails once the work shall stop.
 pub(super) struct Watched<R> {
     inner: R,

@@ -130,6 +130,22 @@ pub enum TransportError {
         /// What the system said.
         source: io::Error,
     },
+    /// An archive is compressed in a way that images are not, or its compression is broken.
+    #[error("read {location}: {source}")]
+    Compression {
+        /// What was asked for.
+        location: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// Something else than a file, or than a folder, is where one should be.
+    #[error("read {location}: {what}")]
+    WrongKind {
+        /// What was asked for.
+        location: String,
+        /// What is there.
+        what: &'static str,
+    },
     /// An archive is no complete tar.
     #[error("read {location}: {source}")]
     Tar {
@@ -260,14 +276,27 @@ impl TransportError {
             ),
             Self::Location(error) => Some(error.hint().to_owned()),
             Self::Layout { source, .. } => source.hint().map(str::to_owned),
-            Self::Layer { source, .. } if is_too_big(source) => {
-                Some("Where the image is trusted, --max-uncompressed SIZE allows for more.".into())
+            Self::Layer { source, .. } | Self::Compression { source, .. }
+                if is_too_big(source) =>
+            {
+                Some(TRUSTED.into())
             }
+            Self::WrongKind { .. } => Some(
+                "oci:DIR names a folder; docker-archive:FILE and oci-archive:FILE name an archive in a file."
+                    .into(),
+            ),
+            Self::LayerTar {
+                source: TarError::TooManyEntries { .. },
+                ..
+            } => Some(TRUSTED.into()),
             Self::Scratch { .. } => Some("TMPDIR names the folder for temporary files.".into()),
             _ => None,
         }
     }
 }
+
+/// What to do where a limit is in the way of an image that is harmless.
+const TRUSTED: &str = "If the image is trusted, --max-uncompressed SIZE allows for more.";
 
 fn is_too_big(error: &io::Error) -> bool {
     error

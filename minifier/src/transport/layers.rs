@@ -2,19 +2,19 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::control::{Control, Watched};
+use super::control::{Control, Stoppable, Watched};
 use super::error::TransportError;
 use super::limits::{Bounded, Budget};
 use super::select::LayoutError;
 use super::stored::{StoredImage, VerifiedReader};
 use crate::image::{Descriptor, DiffId};
-use crate::rootfs::tar::{Compression, decompress};
+use crate::rootfs::tar::{Compression, TarError, decompress};
 
 /// How much is read of a blob at a time.
 const CHUNK: usize = 256 << 10;
 
 /// A layer's tar. It ends well only where the blob is what its descriptor says.
-pub(super) struct LayerReader<'a>(Bounded<Box<dyn Read + Send + 'a>>);
+pub(super) struct LayerReader<'a>(Stoppable<Bounded<Box<dyn Read + Send + 'a>>>);
 
 impl<'a> LayerReader<'a> {
     /// Opens a layer. How it is compressed is told by its bytes.
@@ -25,8 +25,10 @@ impl<'a> LayerReader<'a> {
         control: &Control,
     ) -> Result<Self, TransportError> {
         let (compression, blob) = open_blob(stored, layer, control)?;
+        let blob = budget.index().fed_by(blob);
         let plain = decompress(blob, compression).map_err(|e| stored.layer_error(layer, e))?;
-        Ok(Self(budget.bound(plain, layer.size)))
+        let bounded = budget.bound(plain, layer.size);
+        Ok(Self(Stoppable::new(bounded, control)))
     }
 }
 
@@ -53,8 +55,6 @@ fn open_blob<'a>(
     Ok((compression, blob))
 }
 
-impl StoredImage {
-    /// How the blob of a layer is compressed.
 /// The compression that the media type of a layer speaks of.
 pub(super) fn said_compression(media_type: &str) -> Compression {
     match media_type.rsplit_once(['+', '.']) {
@@ -64,6 +64,8 @@ pub(super) fn said_compression(media_type: &str) -> Compression {
     }
 }
 
+impl StoredImage {
+    /// How the blob of a layer is compressed.
     pub(super) fn compression(
         &self,
         layer: &Descriptor,
@@ -74,6 +76,14 @@ pub(super) fn said_compression(media_type: &str) -> Compression {
 
     pub(super) fn layer_error(&self, layer: &Descriptor, source: io::Error) -> TransportError {
         TransportError::Layer {
+            layer: layer.digest,
+            location: self.reference.clone(),
+            source,
+        }
+    }
+
+    pub(super) fn layer_tar_error(&self, layer: &Descriptor, source: TarError) -> TransportError {
+        TransportError::LayerTar {
             layer: layer.digest,
             location: self.reference.clone(),
             source,

@@ -1,8 +1,11 @@
-//! [`Limits`]: how much a hostile image may make of a few bytes.
+//! [`Limits`]: how much a hostile image may make of a few bytes. What its entries may be called and how many there may
+//! be is in [`crate::rootfs::IndexBudget`].
 
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::rootfs::IndexBudget;
 
 /// Bytes below which a layer may be compressed as well as it likes.
 const RATIO_FLOOR: u64 = 1 << 30;
@@ -12,7 +15,8 @@ const RATIO_FLOOR: u64 = 1 << 30;
 pub struct Limits {
     /// Bytes of all layers of an image together.
     pub uncompressed: u64,
-    /// How many times its compressed length a layer may come to, once it is longer than a GiB; none for no limit.
+    /// How many times its compressed length a layer may come to, once it is longer than a GiB; none for no limit, and
+    /// for entries that take far more memory than is stored of them.
     pub ratio: Option<u64>,
 }
 
@@ -52,6 +56,7 @@ pub enum TooBig {
 pub(super) struct Budget {
     limits: Limits,
     used: Arc<AtomicU64>,
+    index: IndexBudget,
 }
 
 impl Budget {
@@ -59,7 +64,16 @@ impl Budget {
         Self {
             limits,
             used: Arc::default(),
+            index: match limits.ratio {
+                Some(_) => IndexBudget::default(),
+                None => IndexBudget::of_trusted(),
+            },
         }
+    }
+
+    /// What the entries of the layers may take.
+    pub(super) fn index(&self) -> &IndexBudget {
+        &self.index
     }
 
     /// Bounds what comes out of a layer of `compressed` bytes.

@@ -205,7 +205,65 @@ fn oci() -> Vec<Kind> {
         let entry = descriptor(media_type::OCI_INDEX, blobs.last().expect("there is one"));
         layout(&blobs, &[entry])
     };
+    // One document that is an image to one reader and an index of other images to another (CVE-2021-41190).
+    let both = |media_type: Option<&str>, declared: &str| {
+        let bytes = config(&[fits]);
+        let mut document = json!({
+            "schemaVersion": 2,
+            "config": descriptor(media_type::OCI_CONFIG, &bytes),
+            "layers": [descriptor(media_type::OCI_LAYER, &layer())],
+            "manifests": [descriptor(media_type::OCI_MANIFEST, b"another")],
+        });
+        if let Some(media_type) = media_type {
+            document["mediaType"] = media_type.into();
+        }
+        let document = document.to_string().into_bytes();
+        let entry = descriptor(declared, &document);
+        layout(&[bytes, layer(), document], &[entry])
+    };
+    let called = |own: Option<&str>, declared: &str| {
+        let bytes = config(&[fits]);
+        let mut document = json!({
+            "schemaVersion": 2,
+            "config": descriptor(media_type::OCI_CONFIG, &bytes),
+            "layers": [descriptor(media_type::OCI_LAYER, &layer())],
+        });
+        if let Some(own) = own {
+            document["mediaType"] = own.into();
+        }
+        let document = document.to_string().into_bytes();
+        let entry = descriptor(declared, &document);
+        layout(&[bytes, layer(), document], &[entry])
+    };
     vec![
+        Kind::archive(
+            "a manifest with layers and manifests",
+            both(Some(media_type::OCI_MANIFEST), media_type::OCI_MANIFEST),
+            Error("ambiguous"),
+        ),
+        Kind::archive(
+            "an index with manifests and layers",
+            both(Some(media_type::OCI_INDEX), media_type::OCI_INDEX),
+            Error("ambiguous"),
+        ),
+        Kind::archive(
+            "layers and manifests without a media type",
+            both(None, media_type::OCI_MANIFEST),
+            Error("ambiguous"),
+        ),
+        Kind::archive(
+            "a manifest that its descriptor calls an index",
+            called(Some(media_type::OCI_MANIFEST), media_type::OCI_INDEX),
+            Error("ambiguous"),
+        ),
+        Kind::archive(
+            "a manifest that calls itself an index",
+            called(
+                Some(media_type::DOCKER_MANIFEST_LIST),
+                media_type::OCI_MANIFEST,
+            ),
+            Error("ambiguous"),
+        ),
         Kind::archive(
             "an index in an index in an index, a dozen times",
             looping,

@@ -5,8 +5,8 @@ use minifier::rootfs::ImagePath;
 use super::tar::{Header, Raw};
 use super::{Kind, Outcome::*};
 
-/// Deeper than any file system that paths can reach in one piece.
-const DEEP: usize = 3000;
+/// As deep as a path can reach in one piece.
+const DEEP: usize = 2000;
 
 /// Every kind, with what becomes of it.
 pub(crate) fn kinds() -> Vec<Kind> {
@@ -158,18 +158,73 @@ fn links() -> Vec<Kind> {
 
 fn shapes() -> Vec<Kind> {
     let raw = Raw::default;
-    let deep = b"d/".repeat(DEEP);
-    let many = b"x".repeat(300);
+    let named = |path: &[u8]| raw().pax(&Raw::record("path", path));
     vec![
         one(
-            "thousands of nested directories",
-            raw().pax(&Raw::record("path", &deep)).dir(b"short"),
+            "two thousand nested directories",
+            named(&b"d/".repeat(DEEP)).dir(b"short"),
             Deep(DEEP),
         ),
         one(
+            "more nested directories than a path can name",
+            named(&b"d/".repeat(3000)).dir(b"short"),
+            Error("its path has 6000 bytes"),
+        ),
+        one(
+            "a name as long as a file system takes",
+            named(&[b'x'; 255]).file(b"short", b"x"),
+            LongName(255),
+        ),
+        one(
             "a name longer than a file system takes",
-            raw().pax(&Raw::record("path", &many)).file(b"short", b"x"),
-            LongName(300),
+            named(&[b'x'; 300]).file(b"short", b"x"),
+            Error("a name in its path has 300 bytes"),
+        ),
+        one(
+            "a path of 900,000 bytes",
+            named(&b"long/".repeat(180_000)).file(b"short", b"x"),
+            Error("its path has 900000 bytes"),
+        ),
+        one(
+            "a whiteout of a name as long as a file system takes",
+            named(&[&b".wh."[..], &[b'x'; 255]].concat()).file(b"short", b""),
+            Tree(vec![]),
+        ),
+        one(
+            "a link whose target is longer than a system takes",
+            raw()
+                .pax(&Raw::record("linkpath", &b"../".repeat(2000)))
+                .symlink(b"link", b"short"),
+            Error("its target has 6000 bytes"),
+        ),
+        one(
+            "a hard link whose target is longer than a system takes",
+            raw()
+                .pax(&Raw::record("linkpath", &b"x/".repeat(3000)))
+                .hard_link(b"link", b"short"),
+            Error("its target has 6000 bytes"),
+        ),
+        one(
+            "an extended attribute longer than a file system takes",
+            raw()
+                .pax(&Raw::record("SCHILY.xattr.user.a", &[b'x'; 70_000]))
+                .file(b"a", b"x"),
+            Error("its extended attribute user.a has 70000 bytes"),
+        ),
+        one(
+            "an extended attribute with a name of 300 bytes",
+            raw()
+                .pax(&Raw::record(
+                    &format!("SCHILY.xattr.user.{}", "x".repeat(295)),
+                    b"x",
+                ))
+                .file(b"a", b"x"),
+            Error("an extended attribute has a name of 300 bytes"),
+        ),
+        one(
+            "a sparse map that never ends",
+            raw().long_sparse_map(3000),
+            Error("the sparse map is too long"),
         ),
         one(
             "the same file three times",

@@ -3,6 +3,7 @@
 
 mod archives;
 mod layers;
+mod memory;
 mod tar;
 
 use std::fs;
@@ -170,6 +171,14 @@ fn table() -> String {
         };
         let line = format!("| {} | {what} |\n", kind.name);
         text.push_str(&line);
+    }
+    text.push_str(
+        "\n## Small inputs that are made to take all memory\n\nEach is a few megabytes at most. `validate` and `copy` \
+         deal with each in less than 200 MB of memory, and in few words.\n\n\
+         | archive or layer with | what is said of it |\n|---|---|\n",
+    );
+    for bomb in memory::bombs() {
+        text.push_str(&format!("| {} | … {} … |\n", bomb.name, bomb.says));
     }
     text
 }

@@ -86,6 +86,18 @@ impl Raw {
         self.entry(Header::new(b"pax", b'x', records.len() as u64), records)
     }
 
+    /// An old GNU sparse file whose map goes on for so many blocks.
+    pub(crate) fn long_sparse_map(self, blocks: usize) -> Self {
+        let header = Header::new(b"sparse", b'S', 0)
+            .set(257, b"ustar  \0")
+            .set(386, b"00000000000\x0000000000000\0")
+            .set(482, b"\x01")
+            .set(483, b"00000000000\0");
+        let mut block = [0; 512];
+        block[504] = 1;
+        self.entry(header, &block.repeat(blocks))
+    }
+
     /// One PAX record with a right length.
     pub(crate) fn record(key: &str, value: &[u8]) -> Vec<u8> {
         let rest = key.len() + value.len() + 3;

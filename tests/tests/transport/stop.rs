@@ -144,6 +144,90 @@ fn signals_end_a_copy_without_leftovers_and_with_their_own_code() {
     drop((writer, layout));
 }
 
+/// A layer of a few megabytes that unpacks to forty gigabytes.
+fn endless() -> Layout {
+    let chunk = vec![0; 64 << 20];
+    let mut header = tar::Header::new_gnu();
+    header.set_path("zeros").unwrap();
+    header.set_size(640 * chunk.len() as u64);
+    header.set_cksum();
+    let mut stored = zstd::encode_all(&header.as_bytes()[..], 1).unwrap();
+    let frame = zstd::encode_all(&chunk[..], 1).unwrap();
+    (0..640).for_each(|_| stored.extend_from_slice(&frame));
+    assert!(stored.len() < 8 << 20, "{}", stored.len());
+    let mut layout = Layout::new();
+    // Nobody gets as far as its diff ID.
+    let image = layout.image(
+        "amd64",
+        &[(&format!("{OCI_LAYER}+zstd"), stored, Vec::new())],
+    );
+    layout.add(image, Some("endless"));
+    layout
+}
+
+#[test]
+fn signals_end_at_once_what_unpacks_to_gigabytes() {
+    let layout = endless();
+    let source = format!("oci:{}:endless", layout.path());
+    for command in [
+        &["validate", "--max-uncompressed", "1TB", &source][..],
+        &[
+            "copy",
+            "--max-uncompressed",
+            "1TB",
+            "--compression",
+            "gzip",
+            &source,
+            "oci:out:1",
+        ],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let child = Minifier::find()
+            .unwrap()
+            .command(folder.path())
+            .args(command)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .current_dir(folder.path())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(700));
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let started = std::time::Instant::now();
+        let output = child.wait_with_output().unwrap();
+        let took = started.elapsed();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{command:?}: {stderr}");
+        assert!(took < Duration::from_secs(5), "{command:?}: {took:?}");
+        assert_eq!(names(folder.path()), [""; 0], "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn reading_for_a_build_ends_at_once_in_what_unpacks_to_gigabytes() {
+    let layout = endless();
+    let stored = open(&format!("oci:{}:endless", layout.path()))
+        .await
+        .unwrap();
+    let token = tokio_util::sync::CancellationToken::new();
+    let control = minifier::transport::Control::new(token.clone(), std::sync::Arc::new(|_| {}));
+    let limits = Limits {
+        uncompressed: 1 << 40,
+        ratio: None,
+    };
+    let stopping = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        token.cancel();
+        std::time::Instant::now()
+    });
+    let scratch = tempfile::tempdir().unwrap();
+    let opened = minifier::transport::open_source(&stored, scratch.path(), limits, &control);
+    let took = stopping.join().unwrap().elapsed();
+    assert!(matches!(opened, Err(TransportError::Cancelled { .. })));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
 #[test]
 fn two_writers_at_once_lose_no_tag() {
     let layout = big();

@@ -43,6 +43,8 @@ pub(in crate::cli) fn transport(error: TransportError) -> CliError {
         TransportError::Archive(_)
         | TransportError::Config(_)
         | TransportError::InPlace { .. }
+        | TransportError::Compression { .. }
+        | TransportError::WrongKind { .. }
         | TransportError::Tar { .. }
         | TransportError::Layer { .. }
         | TransportError::LayerTar { .. }
@@ -106,9 +108,9 @@ fn registry(error: &RegistryError) -> Exit {
         | RegistryError::Config { .. } => Exit::ImageInvalid,
         RegistryError::Connect { .. }
         | RegistryError::Tls { .. }
+        | RegistryError::LeadsInside { .. }
         | RegistryError::Certificates { .. }
         | RegistryError::Broken { .. }
-        | RegistryError::LeadsInside { .. }
         | RegistryError::Unauthorized { .. }
         | RegistryError::Denied { .. }
         | RegistryError::Answer { .. }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::rootfs::escape_bytes;
+use crate::rootfs::{TooManyEntries, shown};
 
 /// Why a tar cannot be read. Offsets are bytes from the start of the uncompressed tar.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +34,20 @@ pub enum TarError {
     /// A member that a layer or its metadata cannot have.
     #[error("read tar member {name} at byte {offset}: {what}")]
     Member {
-        /// Its name, escaped.
+        /// Its name, escaped and shortened.
         name: String,
         /// Where its header starts.
         offset: u64,
         /// What is wrong with it.
         what: String,
+    },
+    /// More entries than may be kept.
+    #[error("read the tar at byte {offset}: {source}")]
+    TooManyEntries {
+        /// Where.
+        offset: u64,
+        /// What they may take.
+        source: TooManyEntries,
     },
 }
 
@@ -53,7 +61,7 @@ impl TarError {
 
     pub(super) fn member(offset: u64, name: &[u8], what: impl Into<String>) -> Self {
         Self::Member {
-            name: escape_bytes(name),
+            name: shown(name),
             offset,
             what: what.into(),
         }

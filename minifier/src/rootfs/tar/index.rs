@@ -9,7 +9,9 @@ use super::input::TarInput;
 use super::member::Member;
 use super::reader::TarReader;
 use super::sparse::SparseMap;
-use crate::rootfs::{ContentRef, EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata};
+use crate::rootfs::{
+    ContentRef, EntryKind, ImagePath, IndexBudget, LayerEntry, LayerIndex, Metadata, limits,
+};
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -20,22 +22,34 @@ const AUFS: &[u8] = b".wh..wh.";
 pub struct IndexedLayer {
     /// The entries. `at` of a file is where its body starts in the uncompressed tar.
     pub index: LayerIndex,
+    /// What they took of the budget.
+    pub cost: u64,
     /// Files that the tar does not hold in one piece.
     pub sparse: BTreeMap<u64, SparseMap>,
 }
 
-/// Reads a layer's tar up to its end mark; `layer` is what goes into the [`ContentRef`]s.
+/// Reads a layer's tar up to its end mark; `layer` is what goes into the [`ContentRef`]s. `budget` is what all layers
+/// of the image may take.
 pub fn index_layer<I: TarInput>(
     reader: &mut TarReader<I>,
     layer: u32,
+    budget: &IndexBudget,
 ) -> Result<IndexedLayer, TarError> {
     let mut indexed = IndexedLayer::default();
+    let mut last = ImagePath::root();
     while let Some(member) = reader.next_member()? {
-        let at = member.body_at;
+        let (offset, at) = (member.header_at, member.body_at);
         let sparse = member.sparse.clone();
         let Some(entry) = layer_entry(member, layer)? else {
             continue;
         };
+        let fragments = sparse.as_ref().map_or(0, SparseMap::fragments);
+        let cost = limits::cost(&last, &entry, fragments);
+        budget
+            .take(cost)
+            .map_err(|source| TarError::TooManyEntries { offset, source })?;
+        indexed.cost += cost;
+        last.clone_from(&entry.path);
         if let (EntryKind::File(_), Some(map)) = (&entry.kind, sparse) {
             indexed.sparse.insert(at, map);
         }
@@ -47,7 +61,13 @@ pub fn index_layer<I: TarInput>(
 /// What a member of a layer's tar says about the tree; nothing for AUFS metadata.
 pub fn layer_entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, TarError> {
     let (offset, name) = (member.header_at, member.name.clone());
-    entry(member, layer).map_err(|what| TarError::member(offset, &name, what))
+    let entry = entry(member, layer).and_then(|entry| {
+        if let Some(entry) = &entry {
+            limits::check_entry(entry).map_err(|e| e.to_string())?;
+        }
+        Ok(entry)
+    });
+    entry.map_err(|what| TarError::member(offset, &name, what))
 }
 
 fn entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, String> {

@@ -100,7 +100,7 @@ impl<I: TarInput> TarReader<I> {
         if left > 0 {
             let skipped = self.input.skip_body(left).map_err(|e| self.io_error(e))?;
             if skipped < left {
-                return Err(self.truncated(crate::rootfs::escape_bytes(&self.current)));
+                return Err(self.truncated(crate::rootfs::shown(&self.current)));
             }
         }
         // The last member's padding may be missing, as in Go.

@@ -8,7 +8,7 @@ use super::header::{BLOCK, Block, number};
 use super::input::TarInput;
 use super::pax::decimal;
 
-/// Longest map of the format 1.0, in bytes: what Go's reader allows.
+/// Longest map, in bytes: what Go's reader allows of the format 1.0.
 const MAX_MAP: u64 = 1 << 20;
 
 /// Which parts of a file an archive holds, one after the other; everything between them is zeros.
@@ -52,6 +52,11 @@ impl SparseMap {
         self.size
     }
 
+    /// How many pieces it has.
+    pub(super) fn fragments(&self) -> usize {
+        self.fragments.len()
+    }
+
     /// How many bytes the archive holds.
     pub fn stored(&self) -> u64 {
         self.fragments.iter().map(|&(_, length)| length).sum()
@@ -85,7 +90,12 @@ pub(super) fn old_gnu(
         return Ok(Err(MALFORMED));
     }
     let mut more = header[482] != 0;
+    let mut taken = 0;
     while more {
+        taken += BLOCK as u64;
+        if taken > MAX_MAP {
+            return Ok(Err("the sparse map is too long"));
+        }
         let mut block = [0; BLOCK];
         if input.fill(&mut block)? < BLOCK {
             return Ok(Err("the sparse map is cut off"));

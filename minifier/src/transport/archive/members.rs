@@ -9,13 +9,13 @@ use super::error::ArchiveError;
 use super::spool::{SpoolError, Spooled, spool};
 use crate::image::MAX_DOCUMENT;
 use crate::rootfs::tar::{
-    Compression, CompressionError, StreamInput, TarError, TarReader, decompress,
+    Compression, CompressionError, Member, StreamInput, TarError, TarReader, decompress,
 };
-use crate::rootfs::{ImagePath, escape_bytes};
+use crate::rootfs::{ImagePath, IndexBudget, check_path, shown};
 use crate::transport::select::{Documents, LayoutError, display};
 
 /// More JSON than any image has: configs, manifests and indexes are some kilobytes each.
-const MAX_JSON: usize = 64 << 20;
+const MAX_JSON: usize = 16 << 20;
 
 /// Bytes that tell what a member is: a tar header, or the start of anything else.
 const HEAD: u64 = 512;
@@ -38,19 +38,27 @@ pub(super) struct Members {
     layers: BTreeMap<ImagePath, Candidate>,
     links: BTreeMap<ImagePath, ImagePath>,
     json_bytes: usize,
+    budget: IndexBudget,
 }
 
 impl Members {
-    /// Reads the archive to its end; layers go to files in `scratch`.
-    pub(super) fn read(reader: impl BufRead + Send, scratch: &Path) -> Result<Self, ArchiveError> {
-        let mut members = Self::default();
+    /// Reads the archive to its end; layers go to files in `scratch`, and their entries may take what `budget` has.
+    pub(super) fn read(
+        reader: impl BufRead + Send,
+        scratch: &Path,
+        budget: IndexBudget,
+    ) -> Result<Self, ArchiveError> {
+        let mut members = Self {
+            budget,
+            ..Self::default()
+        };
         let mut tar = TarReader::new(StreamInput::new(reader));
         while let Some(member) = tar.next_member().map_err(ArchiveError::Outer)? {
-            let path = ImagePath::new(&member.name);
+            let path = checked_path(&member, &members.budget).map_err(ArchiveError::Outer)?;
             match member.type_flag {
                 b'0' if member.sparse.is_some() => {
                     return Err(ArchiveError::Outer(TarError::Member {
-                        name: escape_bytes(&member.name),
+                        name: shown(&member.name),
                         offset: member.header_at,
                         what: "a sparse member in an image archive".into(),
                     }));
@@ -117,7 +125,7 @@ impl Members {
             Ok(Compression::None) if size < HEAD => return Ok(()),
             Ok(compression) => match decompress(Cursor::new(head).chain(body), compression)
                 .map_err(SpoolError::Compression)
-                .and_then(|plain| spool(plain, scratch))
+                .and_then(|plain| spool(plain, scratch, &self.budget))
             {
                 Ok(spooled) => Candidate::Spooled(spooled),
                 Err(SpoolError::Scratch(source)) => {
@@ -186,6 +194,31 @@ impl Documents for Members {
     }
 }
 
+/// The path of a member of an archive, which must be one that a file system takes: so must what it links to. Takes of
+/// `budget` what both need.
+pub(in crate::transport) fn checked_path(
+    member: &Member,
+    budget: &IndexBudget,
+) -> Result<ImagePath, TarError> {
+    let path = ImagePath::new(&member.name);
+    let target = match member.type_flag {
+        b'1' | b'2' => ImagePath::new(&member.link_name),
+        _ => ImagePath::root(),
+    };
+    let checked = check_path(&path).and_then(|()| check_path(&target));
+    checked.map_err(|error| TarError::Member {
+        name: shown(&member.name),
+        offset: member.header_at,
+        what: error.to_string(),
+    })?;
+    let taken = budget.take_member(&path, &target);
+    taken.map_err(|source| TarError::TooManyEntries {
+        offset: member.header_at,
+        source,
+    })?;
+    Ok(path)
+}
+
 /// The end of the links of an archive that start at `path`.
 pub(in crate::transport) fn follow<'a>(
     links: &'a BTreeMap<ImagePath, ImagePath>,
@@ -208,7 +241,7 @@ fn outer_error(source: io::Error, offset: u64, member: &[u8]) -> TarError {
     match source.kind() {
         io::ErrorKind::UnexpectedEof => TarError::Truncated {
             offset,
-            within: escape_bytes(member),
+            within: shown(member),
         },
         _ => TarError::Io { offset, source },
     }
@@ -232,6 +265,10 @@ fn clone_error(error: &TarError) -> TarError {
             name: name.clone(),
             offset: *offset,
             what: what.clone(),
+        },
+        TarError::TooManyEntries { offset, source } => TarError::TooManyEntries {
+            offset: *offset,
+            source: *source,
         },
     }
 }

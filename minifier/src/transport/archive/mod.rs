@@ -13,7 +13,7 @@ mod store;
 mod tests;
 
 pub use error::ArchiveError;
-pub(super) use members::follow;
+pub(super) use members::{checked_path, follow};
 pub(super) use read::set_layer;
 pub use read::{ArchiveImage, read_archive};
 pub(super) use spool::{SpoolError, Spooled, spool};

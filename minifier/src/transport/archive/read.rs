@@ -7,8 +7,8 @@ use super::error::ArchiveError;
 use super::members::Members;
 use super::store::{SpoolStore, SpooledTar};
 use crate::image::{Digest, ImageConfig};
-use crate::rootfs::tar::{Compression, decompress};
-use crate::rootfs::{ContentStore, EntryKind, ImagePath, LayerIndex};
+use crate::rootfs::tar::{Compression, TarError, decompress};
+use crate::rootfs::{ContentStore, EntryKind, ImagePath, IndexBudget, LayerIndex};
 use crate::transport::select::{Choice, LayoutError, Select, display};
 
 /// How much of a compressed archive is taken at a time.
@@ -44,17 +44,19 @@ pub fn read_archive(
         .read_to_end(&mut head)
         .map_err(ArchiveError::Decompress)?;
     let compression = Compression::detect(&head)?;
-    let reader = Cursor::new(head).chain(reader);
+    let budget = IndexBudget::default();
+    let reader = budget.fed_by(Cursor::new(head).chain(reader));
     let mut members = match compression {
-        Compression::None => Members::read(reader, scratch)?,
+        Compression::None => Members::read(reader, scratch, budget.clone())?,
         _ => {
             let plain = decompress(reader, compression).map_err(ArchiveError::Decompress)?;
-            Members::read(BufReader::with_capacity(CHUNK, plain), scratch)?
+            let plain = BufReader::with_capacity(CHUNK, plain);
+            Members::read(plain, scratch, budget.clone())?
         }
     };
     let (choice, _) = select.choose(&members)?;
     let paths = layer_members(&choice, &members)?;
-    assemble(choice, &paths, &mut members)
+    assemble(choice, &paths, &mut members, &budget)
 }
 
 /// The member of each layer, its diff ID checked.
@@ -87,6 +89,7 @@ fn assemble(
     choice: Choice,
     paths: &[ImagePath],
     members: &mut Members,
+    budget: &IndexBudget,
 ) -> Result<ArchiveImage, ArchiveError> {
     let mut store = SpoolStore {
         tars: Vec::new(),
@@ -94,12 +97,19 @@ fn assemble(
     };
     let mut layers: Vec<LayerIndex> = Vec::new();
     let mut layer_bytes: Vec<u64> = Vec::new();
+    let mut costs: Vec<u64> = Vec::new();
     for (layer, path) in (0u32..).zip(paths) {
         let below = &paths[..layer as usize];
         // A layer may occur twice: the spool is shared.
         let mut index = if let Some(first) = below.iter().position(|other| other == path) {
             store.layers.push(store.layers[first]);
             layer_bytes.push(layer_bytes[first]);
+            let taken = budget.take(costs[first]);
+            taken.map_err(|source| ArchiveError::Layer {
+                member: display(path),
+                source: TarError::TooManyEntries { offset: 0, source },
+            })?;
+            costs.push(costs[first]);
             layers[first].clone()
         } else {
             let spooled = members
@@ -114,6 +124,7 @@ fn assemble(
                 sparse: spooled.layer.sparse,
             });
             layer_bytes.push(spooled.bytes);
+            costs.push(spooled.layer.cost);
             spooled.layer.index
         };
         set_layer(&mut index, layer);

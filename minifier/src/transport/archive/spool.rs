@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use crate::image::{DiffId, Sha256};
+use crate::rootfs::IndexBudget;
 use crate::rootfs::tar::{IndexedLayer, StreamInput, TarError, TarReader, index_layer};
 
 /// How much is read, hashed and written at a time.
@@ -30,10 +31,12 @@ pub(in crate::transport) enum SpoolError {
     Scratch(io::Error),
 }
 
-/// Spools an uncompressed layer below the folder `scratch`. What its reader says is an error of the compression.
+/// Spools an uncompressed layer below the folder `scratch`. What its reader says is an error of the compression. `budget`
+/// is what the entries of all layers may take.
 pub(in crate::transport) fn spool(
     source: impl Read,
     scratch: &Path,
+    budget: &IndexBudget,
 ) -> Result<Spooled, SpoolError> {
     let mut tee = Tee {
         source,
@@ -42,7 +45,7 @@ pub(in crate::transport) fn spool(
         bytes: 0,
         failure: None,
     };
-    let layer = index_all(&mut tee);
+    let layer = index_all(&mut tee, budget);
     if let Some(failure) = tee.failure {
         return Err(failure);
     }
@@ -55,9 +58,9 @@ pub(in crate::transport) fn spool(
 }
 
 /// Indexes a layer and reads on to its very end: what follows the end mark counts for the diff ID.
-fn index_all(tee: &mut Tee<impl Read>) -> Result<IndexedLayer, TarError> {
+fn index_all(tee: &mut Tee<impl Read>, budget: &IndexBudget) -> Result<IndexedLayer, TarError> {
     let mut reader = TarReader::new(StreamInput::new(BufReader::with_capacity(CHUNK, tee)));
-    let layer = index_layer(&mut reader, 0)?;
+    let layer = index_layer(&mut reader, 0, budget)?;
     let mut input = reader.into_input();
     crate::rootfs::tar::TarInput::skip_body(&mut input, u64::MAX)
         .map_err(|source| TarError::Io { offset: 0, source })?;

@@ -1,5 +1,7 @@
 //! A manifest against its config and its blobs.
 
+use std::collections::BTreeSet;
+
 use super::layer::check_layer;
 use super::validate::Mismatch;
 use crate::image::media_type::{DOCKER_CONFIG, OCI_CONFIG};
@@ -24,10 +26,11 @@ pub(super) fn check_image(
     }
     let diff_ids = config.map_or(&[][..], ImageConfig::diff_ids);
     let mut layers: Vec<(&Descriptor, Option<DiffId>)> = Vec::new();
+    let mut seen = BTreeSet::new();
     for (number, layer) in manifest.layers().iter().enumerate() {
-        let pair = (layer, diff_ids.get(number).copied());
-        if !layers.contains(&pair) {
-            layers.push(pair);
+        let diff_id = diff_ids.get(number).copied();
+        if seen.insert((layer.digest, layer.size, &layer.media_type, diff_id)) {
+            layers.push((layer, diff_id));
         }
     }
     let budget = Budget::new(limits);

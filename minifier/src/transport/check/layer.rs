@@ -6,7 +6,7 @@ use super::validate::Mismatch;
 use crate::image::media_type::LayerKind;
 use crate::image::{Descriptor, DiffId, Digest, HashingReader};
 use crate::rootfs::tar::{Compression, StreamInput, TarReader, decompress, index_layer};
-use crate::transport::control::{Control, Watched};
+use crate::transport::control::{Control, Stoppable, Watched};
 use crate::transport::layers::said_compression;
 use crate::transport::limits::Budget;
 use crate::transport::stored::BlobStore;
@@ -48,7 +48,7 @@ pub(super) fn check_layer(
         }
     };
     let mut blob = HashingReader::new(Watched::new(blob, control));
-    let contents = contents(&mut blob, layer, budget);
+    let contents = contents(&mut blob, layer, budget, control);
     // Whatever the contents are, the blob is read to its end.
     if let Err(error) = io::copy(&mut blob, &mut io::sink()) {
         wrong(format!("it cannot be read: {error}"));
@@ -99,6 +99,7 @@ fn contents(
     blob: &mut (impl Read + Send),
     layer: &Descriptor,
     budget: &Budget,
+    control: &Control,
 ) -> Result<Contents, String> {
     let mut blob = BufReader::with_capacity(CHUNK, blob);
     let head = blob
@@ -106,11 +107,12 @@ fn contents(
         .map_err(|e| format!("it cannot be read: {e}"))?;
     let compression = Compression::detect(head).map_err(|e| e.to_string())?;
     let broken = |e: io::Error| format!("its compression ({compression}) is broken: {e}");
-    let plain = decompress(blob, compression).map_err(broken)?;
-    let mut plain = HashingReader::new(budget.bound(plain, layer.size));
+    let plain = decompress(budget.index().fed_by(blob), compression).map_err(broken)?;
+    let plain = Stoppable::new(budget.bound(plain, layer.size), control);
+    let mut plain = HashingReader::new(plain);
     let buffered = BufReader::with_capacity(CHUNK, &mut plain);
     let mut reader = TarReader::new(StreamInput::new(buffered));
-    let indexed = index_layer(&mut reader, 0);
+    let indexed = index_layer(&mut reader, 0, budget.index());
     drop(reader);
     io::copy(&mut plain, &mut io::sink()).map_err(broken)?;
     Ok(Contents {

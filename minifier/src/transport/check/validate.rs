@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::image::check_image;
 use crate::image::{Digest, Manifest};
+use crate::rootfs::shorten;
 use crate::transport::control::Control;
 use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
@@ -28,7 +29,7 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.object, self.message)
+        write!(f, "{}: {}", shorten(&self.object), shorten(&self.message))
     }
 }
 

@@ -13,7 +13,7 @@ use super::store::{FolderStore, LayerFolder, StoredFile};
 use super::tarsplit::{RecordedFile, TarSplit};
 use crate::image::ImageConfig;
 use crate::rootfs::tar::{TarInput, TarReader, index_layer};
-use crate::rootfs::{ContentStore, EntryKind, ImagePath, LayerIndex};
+use crate::rootfs::{ContentStore, EntryKind, ImagePath, IndexBudget, LayerIndex};
 
 /// An image read in place.
 pub(crate) struct InPlaceImage {
@@ -32,7 +32,7 @@ pub(crate) fn read_in_place(
     let mut layers = Vec::with_capacity(stored.len());
     let mut layer_bytes = Vec::with_capacity(stored.len());
     let mut folders = Vec::with_capacity(stored.len());
-    let records = read_records(&stored, cancelled)?;
+    let records = read_records(&stored, cancelled, &IndexBudget::default())?;
     for (stored, record) in stored.into_iter().zip(records) {
         layers.push(record.index);
         layer_bytes.push(record.bytes);
@@ -61,6 +61,7 @@ struct Record {
 fn read_records(
     stored: &[StoredLayer],
     cancelled: &AtomicBool,
+    budget: &IndexBudget,
 ) -> Result<Vec<Record>, InPlaceError> {
     let mut queue: Vec<(u64, usize)> = stored
         .iter()
@@ -80,7 +81,7 @@ fn read_records(
                 return;
             }
             // A u32 counts more layers than any config can list.
-            let record = read_record(&stored[i], i as u32);
+            let record = read_record(&stored[i], i as u32, budget);
             lock(&records)[i] = Some(record);
         }
     };
@@ -108,17 +109,22 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn read_record(stored: &StoredLayer, layer: u32) -> Result<Record, InPlaceError> {
+fn read_record(
+    stored: &StoredLayer,
+    layer: u32,
+    budget: &IndexBudget,
+) -> Result<Record, InPlaceError> {
     let file = File::open(&stored.record).map_err(|source| InPlaceError::Open {
         path: stored.record.clone(),
         source,
     })?;
-    let mut reader = TarReader::new(TarSplit::new(BufReader::with_capacity(64 << 10, file)));
+    let file = BufReader::with_capacity(64 << 10, budget.fed_by(file));
+    let mut reader = TarReader::new(TarSplit::new(file));
     let error = |source| InPlaceError::Record {
         path: stored.record.clone(),
         source,
     };
-    let indexed = index_layer(&mut reader, layer).map_err(error)?;
+    let indexed = index_layer(&mut reader, layer, budget).map_err(error)?;
     let mut input = reader.into_input();
     drain(&mut input).map_err(|source| {
         error(crate::rootfs::tar::TarError::Io {

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::tarsplit::TarSplit;
 use super::*;
 use crate::image::{ChainId, DiffId, Digest};
+use crate::rootfs::IndexBudget;
 use crate::rootfs::tar::testing::Tar;
 use crate::rootfs::tar::{IndexedLayer, StreamInput, TarError, TarReader, index_layer};
 use crate::rootfs::{ContentRef, EntryKind};
@@ -60,7 +61,11 @@ fn pack(pieces: &[serde_json::Value]) -> Vec<u8> {
 }
 
 fn index_record(packed: &[u8]) -> Result<IndexedLayer, TarError> {
-    index_layer(&mut TarReader::new(TarSplit::new(packed)), 0)
+    index_layer(
+        &mut TarReader::new(TarSplit::new(packed)),
+        0,
+        &IndexBudget::default(),
+    )
 }
 
 fn sample() -> Vec<u8> {
@@ -162,7 +167,12 @@ fn read(image: &InPlaceImage, content: ContentRef) -> io::Result<Vec<u8>> {
 #[test]
 fn a_record_gives_the_index_that_the_tar_gives() {
     let tar = sample();
-    let whole = index_layer(&mut TarReader::new(StreamInput::new(&tar[..])), 0).unwrap();
+    let whole = index_layer(
+        &mut TarReader::new(StreamInput::new(&tar[..])),
+        0,
+        &IndexBudget::default(),
+    )
+    .unwrap();
     assert_eq!(index_record(&pack(&record(&tar))).unwrap(), whole);
 }
 

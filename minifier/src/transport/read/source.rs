@@ -7,6 +7,7 @@ use std::path::Path;
 use super::spool::scratch_error;
 use crate::image::{Descriptor, DiffId, Digest, Image};
 use crate::rootfs::LayerIndex;
+use crate::rootfs::tar::TarError;
 use crate::transport::archive::{SpoolError, SpoolStore, Spooled, SpooledTar, set_layer, spool};
 use crate::transport::control::Control;
 use crate::transport::error::TransportError;
@@ -53,7 +54,7 @@ fn open(
         });
     }
     let budget = Budget::new(limits);
-    let spooled = for_each(&distinct, processors(), |&(layer, diff_id)| {
+    let mut spooled = for_each(&distinct, processors(), |&(layer, diff_id)| {
         spool_layer(stored, layer, diff_id, scratch, &budget, control)
     })?;
     let mut source = Source {
@@ -77,9 +78,27 @@ fn open(
         archive_bytes: layers.iter().map(|layer| layer.size).sum(),
     };
     let mut store = SpoolStore::default();
-    for (number, (layer, &diff_id)) in (0u32..).zip(layers.iter().zip(diff_ids)) {
-        let place = places[&(layer.digest, diff_id)];
-        let mut index: LayerIndex = spooled[place].layer.index.clone();
+    let places: Vec<usize> = layers
+        .iter()
+        .zip(diff_ids)
+        .map(|(layer, &diff_id)| places[&(layer.digest, diff_id)])
+        .collect();
+    let mut uses = vec![0u32; spooled.len()];
+    places.iter().for_each(|&place| uses[place] += 1);
+    for (number, (layer, &place)) in (0u32..).zip(layers.iter().zip(&places)) {
+        uses[place] -= 1;
+        let indexed = &mut spooled[place].layer;
+        let mut index: LayerIndex = match uses[place] {
+            0 => std::mem::take(&mut indexed.index),
+            _ => {
+                let taken = budget.index().take(indexed.cost);
+                taken.map_err(|source| {
+                    let source = TarError::TooManyEntries { offset: 0, source };
+                    stored.layer_tar_error(layer, source)
+                })?;
+                indexed.index.clone()
+            }
+        };
         set_layer(&mut index, number);
         source.layers.push(index);
         source.layer_bytes.push(spooled[place].bytes);
@@ -105,15 +124,12 @@ fn spool_layer(
     control: &Control,
 ) -> Result<Spooled, TransportError> {
     let reader = LayerReader::open(stored, layer, budget, control)?;
-    let spooled = spool(BufReader::new(reader), scratch).map_err(|error| match error {
-        SpoolError::Compression(source) => stored.layer_error(layer, source),
-        SpoolError::Scratch(source) => scratch_error(scratch, source),
-        SpoolError::Layer(source) => TransportError::LayerTar {
-            layer: layer.digest,
-            location: stored.reference.clone(),
-            source,
-        },
-    })?;
+    let spooled =
+        spool(BufReader::new(reader), scratch, budget.index()).map_err(|error| match error {
+            SpoolError::Compression(source) => stored.layer_error(layer, source),
+            SpoolError::Scratch(source) => scratch_error(scratch, source),
+            SpoolError::Layer(source) => stored.layer_tar_error(layer, source),
+        })?;
     stored.check_diff_id(layer, diff_id, spooled.diff_id)?;
     Ok(spooled)
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::blobs::FileRange;
 use crate::image::MAX_DOCUMENT;
 use crate::rootfs::tar::{TarError, TarInput, TarReader};
-use crate::rootfs::{ImagePath, escape_bytes};
-use crate::transport::archive::follow;
+use crate::rootfs::{ImagePath, IndexBudget, shown};
+use crate::transport::archive::{checked_path, follow};
 use crate::transport::control::Control;
 use crate::transport::select::{Documents, LayoutError, display};
 
@@ -44,11 +44,12 @@ impl TarFile {
             len,
             at: 0,
         });
+        let budget = IndexBudget::default();
         while let Some(member) = reader.next_member()? {
             control.advance(0).map_err(io_error)?;
-            let path = ImagePath::new(&member.name);
+            let path = checked_path(&member, &budget)?;
             let error = |what: String| TarError::Member {
-                name: escape_bytes(&member.name),
+                name: shown(&member.name),
                 offset: member.header_at,
                 what,
             };

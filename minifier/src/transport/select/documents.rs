@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::LayoutError;
 use crate::image::Digest;
-use crate::rootfs::{ImagePath, escape_bytes};
+use crate::rootfs::{ImagePath, shown};
 
 /// Documents by path. A path comes out of other documents: it is a key, and no path of this host.
 pub(in crate::transport) trait Documents {
@@ -22,7 +22,7 @@ pub(in crate::transport) fn blob_path(digest: Digest) -> ImagePath {
 
 /// How a document is named in messages.
 pub(in crate::transport) fn display(path: &ImagePath) -> String {
-    escape_bytes(path.relative())
+    shown(path.relative())
 }
 
 /// Checks a document that is named by its digest, with or without `.json`; gives the digest of any other.

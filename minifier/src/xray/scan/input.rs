@@ -96,6 +96,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::rootfs::IndexBudget;
     use crate::rootfs::tar::testing::Tar;
     use crate::rootfs::tar::{StreamInput, TarReader, index_layer};
 
@@ -113,8 +114,13 @@ mod tests {
         file.write_all(&[[7; 100].as_slice(), &tar, b"more"].concat())
             .unwrap();
         let input = SeekInput::new(&file, 100, tar.len() as u64);
-        let seeking = index_layer(&mut TarReader::new(input), 0).unwrap();
-        let streaming = index_layer(&mut TarReader::new(StreamInput::new(&tar[..])), 0).unwrap();
+        let seeking = index_layer(&mut TarReader::new(input), 0, &IndexBudget::default()).unwrap();
+        let streaming = index_layer(
+            &mut TarReader::new(StreamInput::new(&tar[..])),
+            0,
+            &IndexBudget::default(),
+        )
+        .unwrap();
         assert_eq!(seeking, streaming);
         assert_eq!(seeking.index.entries.len(), 202);
     }
@@ -125,7 +131,8 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&tar).unwrap();
         let input = SeekInput::new(&file, 0, 1024);
-        let error = index_layer(&mut TarReader::new(input), 0).unwrap_err();
+        let error =
+            index_layer(&mut TarReader::new(input), 0, &IndexBudget::default()).unwrap_err();
         assert!(error.to_string().contains("ends at byte 1024"), "{error}");
     }
 }

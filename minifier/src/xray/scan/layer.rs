@@ -210,13 +210,6 @@ fn take(
         }
     };
     let length = entry.path.as_bytes().len();
-    if length > shared.limits.path {
-        let name = String::from_utf8_lossy(&entry.path.as_bytes()[..80]).into_owned();
-        scanned.problem(format!(
-            "read {name:?}…: its path has {length} bytes, more than a system can use"
-        ));
-        return None;
-    }
     let xattrs: usize = entry
         .meta
         .xattrs

@@ -28,8 +28,6 @@ impl Default for ScanOptions {
 pub struct Limits {
     /// Entries of all layers, with the directories that their paths imply.
     pub entries: u64,
-    /// Longest path, bytes.
-    pub path: usize,
     /// Bytes of all paths and extended attributes together.
     pub names: u64,
     /// Bytes of documents that are kept: package databases, dynamic sections and the like.
@@ -44,8 +42,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             entries: 2_000_000,
-            // PATH_MAX of Linux.
-            path: 4096,
             names: 1 << 30,
             documents: 512 << 20,
             layer: 1 << 40,
