@@ -28,7 +28,7 @@ pub(super) struct CopyArgs {
     /// A name (of the Docker daemon), docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG],
     /// oci-archive:FILE[:TAG], docker://REGISTRY/REPO[:TAG|@DIGEST], containers-storage:REF (Podman), or - for an
     /// archive on standard input
-    #[arg(value_name = "SRC")]
+    #[arg(value_name = "SRC", value_parser = storage::source)]
     source: Location,
 
     /// Where it shall be, in the same words; - writes an archive for `docker load` to standard output

@@ -13,11 +13,12 @@ use super::exit::Exit;
 use super::left::Left;
 use super::printer::Printer;
 use crate::image::Platform;
+use crate::rootfs::shorten;
 use crate::rootfs::tar::Compression;
 use crate::transport::registry::RegistryOptions;
 use crate::transport::{
-    Control, LayerCompression, Limits, Location, OpenOptions, Place, StoredImage, TransportError,
-    WriteOptions, Written, open_image, write_image,
+    Control, LayerCompression, Limits, Location, LocationError, OpenOptions, Place, StoredImage,
+    TransportError, WriteOptions, Written, open_image, suggest, write_image,
 };
 
 /// How layers are stored.
@@ -107,6 +108,9 @@ impl ReadArgs {
     }
 }
 
+/// Notes that are printed; an index can name thousands of images.
+const NOTES: usize = 20;
+
 /// Opens an image and prints what there is to note about it.
 pub(super) async fn open(
     location: &Location,
@@ -115,9 +119,12 @@ pub(super) async fn open(
 ) -> Result<StoredImage, CliError> {
     let stored = open_image(location, options)
         .await
-        .map_err(errors::transport)?;
-    for note in &stored.notes {
-        printer.note(format_args!("note: {note}"));
+        .map_err(|error| about(location, errors::transport(error)))?;
+    for note in stored.notes.iter().take(NOTES) {
+        printer.note(format_args!("note: {}", shorten(note)));
+    }
+    if let Some(more @ 1..) = stored.notes.len().checked_sub(NOTES) {
+        printer.note(format_args!("note: {more} more were passed over"));
     }
     Ok(stored)
 }
@@ -148,6 +155,29 @@ pub(super) async fn write(
         note.gone();
     }
     written
+}
+
+/// Where an image is to be read, as it is typed. What is no location may be the name of a file.
+pub(super) fn source(text: &str) -> Result<Location, String> {
+    text.parse()
+        .map_err(|error: LocationError| match suggest(text) {
+            Some(location) => format!("{error}; for what is in {text}, say {location}"),
+            None => error.to_string(),
+        })
+}
+
+/// An error about the image at `location`; where a name means a file of this host too, it says how to name that.
+pub(super) fn about(location: &Location, error: CliError) -> CliError {
+    let suggested = match location.place() {
+        Place::Plain(_) => suggest(location.as_str()),
+        _ => None,
+    };
+    match suggested {
+        Some(suggested) => error.hint(format!(
+            "{location} is the name of an image here; for what is in the file or folder {location}, say {suggested}"
+        )),
+        None => error,
+    }
 }
 
 /// The folder for temporary files.

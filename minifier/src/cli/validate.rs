@@ -8,7 +8,7 @@ use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
-use super::storage::{ReadArgs, control};
+use super::storage::{self, ReadArgs, control};
 use crate::image::Platform;
 use crate::report::{plain, plain_json};
 use crate::transport::{Location, Validation, validate};
@@ -22,7 +22,7 @@ use crate::transport::{Location, Validation, validate};
 #[command(after_help = EXAMPLES)]
 pub(super) struct ValidateArgs {
     /// Where the image is, in the words of `minifier copy`
-    #[arg(value_name = "SRC")]
+    #[arg(value_name = "SRC", value_parser = storage::source)]
     source: Location,
 
     /// The platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
@@ -57,7 +57,7 @@ pub(super) async fn exec(
     let options = args.read.open(args.platform.as_ref(), control);
     let validation = validate(&args.source, &options)
         .await
-        .map_err(errors::transport)?;
+        .map_err(|error| storage::about(&args.source, errors::transport(error)))?;
     let text = match args.output {
         Form::Text => text(&validation),
         Form::Json => {

@@ -38,7 +38,7 @@ pub use load::Loaded;
 pub use location::{Location, LocationError, OciImage, Place};
 pub use overlay2::InPlaceError;
 pub(crate) use parallel::{for_each, processors};
-pub use read::{OpenOptions, open_image, open_source};
+pub use read::{OpenOptions, open_image, open_source, suggest};
 pub use select::{LayoutError, Select, Wanted, check_layers};
 pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};
 pub use stored::{BlobMismatch, BlobRange, BlobStore, StoredImage, VerifiedReader};

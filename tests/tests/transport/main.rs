@@ -2,6 +2,7 @@
 
 mod checks;
 mod docker;
+mod forms;
 mod hostile;
 mod layouts;
 mod round_trips;

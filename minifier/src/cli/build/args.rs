@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use regex::Regex;
 
 use crate::cli::output::Output;
-use crate::cli::storage::StorageArgs;
+use crate::cli::storage::{self, StorageArgs};
 use crate::image::{Platform, TaggedName};
 use crate::probe::{ContinueAfter, ExpectedStatus, parse_duration};
 use crate::transport::Location;
@@ -38,7 +38,7 @@ pub(in crate::cli) struct BuildArgs {
     ///
     /// NAME or docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
     /// docker://REGISTRY/REPO[:TAG|@DIGEST], containers-storage:NAME (Podman), or - for an archive on standard input
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_parser = storage::source)]
     pub(super) target: Location,
 
     #[command(flatten)]

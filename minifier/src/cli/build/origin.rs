@@ -37,11 +37,12 @@ impl Origin {
         let options = build.options;
         match options.target.place() {
             Place::Plain(reference) | Place::DockerDaemon(reference) => {
+                let about = |error| storage::about(&options.target, error);
                 let daemon = build.unless_cancelled(Daemon::connect()).await?;
-                let daemon = daemon.map_err(errors::no_daemon)?;
+                let daemon = daemon.map_err(|error| about(errors::no_daemon(error)))?;
                 let request = request(build, reference, scratch, &|_| {});
                 let inspected = build.unless_cancelled(daemon.inspect(&request)).await?;
-                let inspected = inspected.map_err(errors::transport)?;
+                let inspected = inspected.map_err(|error| about(errors::transport(error)))?;
                 Ok(Self::Daemon {
                     daemon: Box::new(daemon),
                     reference: reference.clone(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use crate::cli::storage::ReadArgs;
+use crate::cli::storage::{self, ReadArgs};
 use crate::image::Platform;
 use crate::report::xray::Form;
 use crate::transport::Location;
@@ -34,11 +34,11 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct XrayArgs {
     /// Image to analyse: a name in the Docker daemon, or a place with its transport
-    #[arg(long, value_name = "IMAGE", required_unless_present = "compare")]
+    #[arg(long, value_name = "IMAGE", required_unless_present = "compare", value_parser = storage::source)]
     pub(super) target: Option<Location>,
 
     /// Tell what changed from the first image to the second
-    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with_all = ["target", "ci"])]
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with_all = ["target", "ci"], value_parser = storage::source)]
     pub(super) compare: Option<Vec<Location>>,
 
     /// Form of the report, on stdout or in a file (repeatable): text, json, markdown, sarif, spdx, cyclonedx, html

@@ -1,6 +1,7 @@
 //! [`Documented`]: a layout or an archive in files of this host, by its documents.
 
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -52,7 +53,13 @@ pub(in crate::transport) fn documents(
     };
     let (file, name) = match location.place() {
         Place::OciLayout { dir, image } => {
-            let dir = LayoutDir::open(dir).map_err(read_error)?;
+            let dir = LayoutDir::open(dir).map_err(|source| match source.kind() {
+                io::ErrorKind::NotADirectory => TransportError::WrongKind {
+                    location: location.to_string(),
+                    what: "it is no folder",
+                },
+                _ => read_error(source),
+            })?;
             let select = Select {
                 platform: options.platform.clone(),
                 name: by_image(image),

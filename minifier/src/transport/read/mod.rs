@@ -8,6 +8,7 @@ mod layout_dir;
 mod open;
 mod source;
 mod spool;
+mod suggest;
 mod tar_file;
 
 pub(super) use blobs::{FileBlobs, FileRange};
@@ -17,3 +18,4 @@ pub(super) use layout_dir::LayoutDir;
 pub use open::{OpenOptions, open_image};
 pub use source::open_source;
 pub(super) use spool::scratch_error;
+pub use suggest::suggest;

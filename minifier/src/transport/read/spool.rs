@@ -26,7 +26,10 @@ pub(super) fn seekable(
     };
     let meta = file.metadata().map_err(read_error)?;
     if meta.is_dir() {
-        return Err(read_error(io::ErrorKind::IsADirectory.into()));
+        return Err(TransportError::WrongKind {
+            location: location.to_owned(),
+            what: "it is a folder",
+        });
     }
     let (compressed, compression) = match meta.is_file() {
         false => (u64::MAX, None),
@@ -36,8 +39,7 @@ pub(super) fn seekable(
                 .take(Compression::HEAD as u64)
                 .read_to_end(&mut head)
                 .map_err(read_error)?;
-            let compression = Compression::detect(&head).map_err(io::Error::other);
-            let compression = compression.map_err(read_error)?;
+            let compression = detect(&head, location)?;
             io::Seek::rewind(&mut &file).map_err(read_error)?;
             (meta.len(), Some(compression))
         }
@@ -81,8 +83,7 @@ pub(super) fn spool(
         .take(Compression::HEAD as u64)
         .read_to_end(&mut head)
         .map_err(read_error)?;
-    let compression = Compression::detect(&head).map_err(io::Error::other);
-    let compression = compression.map_err(read_error)?;
+    let compression = detect(&head, location)?;
     let stream = io::Cursor::new(head).chain(stream);
     let plain = decompress(stream, compression).map_err(read_error)?;
     let mut plain = Watched::new(
@@ -96,8 +97,22 @@ pub(super) fn spool(
             Ok(0) => return Ok(file),
             Ok(n) => file.write_all(&chunk[..n]).map_err(scratch_error)?,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(read_error(e)),
+            // What the system says of the file has a number; the rest is said of its bytes.
+            Err(e) if e.raw_os_error().is_some() => return Err(read_error(e)),
+            Err(e) => return Err(compression_error(location, e)),
         }
+    }
+}
+
+fn detect(head: &[u8], location: &str) -> Result<Compression, TransportError> {
+    let compression = Compression::detect(head);
+    compression.map_err(|error| compression_error(location, io::Error::other(error)))
+}
+
+fn compression_error(location: &str, source: io::Error) -> TransportError {
+    TransportError::Compression {
+        location: location.to_owned(),
+        source,
     }
 }
 
