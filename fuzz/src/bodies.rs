@@ -7,7 +7,10 @@ use minifier::analyze::rpm_database;
 use minifier::image::{ImageConfig, ImageIndex, Manifest};
 use minifier::probe::{links, openapi_routes};
 use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
-use minifier::rootfs::{EntryKind, IndexBudget, LayerIndex, RootFs};
+use minifier::rootfs::{
+    EntryKind, ImagePath, IndexBudget, LayerEntry, LayerIndex, Metadata, RootFs,
+};
+use minifier::runtime::destination::{Content, Landed, Origin, Wish, arrange};
 use minifier::transport::check_archive;
 
 /// Longest input that is looked at.
@@ -95,6 +98,69 @@ pub(crate) fn whiteouts(data: &[u8]) {
             assert!(!name.starts_with(b".wh."), "a whiteout is no file");
         }
     }
+}
+
+/// Mounts in an image full of links. Lines: `path -> target` is a link, `path/` a directory, `=path` a volume of the
+/// image, `+path` a mount of the user's, anything else a file.
+pub(crate) fn destinations(data: &[u8]) {
+    let mut layer = LayerIndex::default();
+    let mut wishes = Vec::new();
+    for line in data[..data.len().min(MAX)].split(|&b| b == b'\n').take(256) {
+        let wish = |origin, target: &[u8], content| Wish {
+            origin,
+            target: ImagePath::new(target),
+            content,
+        };
+        let arrow = line.windows(4).position(|part| part == b" -> ");
+        let kind = match (line, arrow) {
+            ([b'=', target @ ..], _) => {
+                wishes.push(wish(Origin::Image, target, Content::Image(None)));
+                continue;
+            }
+            ([b'+', target @ ..], _) => {
+                wishes.push(wish(Origin::Option, target, Content::Empty));
+                continue;
+            }
+            (_, Some(at)) => EntryKind::Symlink {
+                target: line[at + 4..].to_vec(),
+            },
+            ([.., b'/'], None) => EntryKind::Directory,
+            _ => EntryKind::Fifo,
+        };
+        layer.entries.push(LayerEntry {
+            path: ImagePath::new(&line[..arrow.unwrap_or(line.len())]),
+            meta: Metadata::default(),
+            kind,
+        });
+    }
+    let Ok(tree) = RootFs::merge([layer]) else {
+        return;
+    };
+    let Ok(arranged) = arrange(&tree, &wishes) else {
+        return;
+    };
+    for Landed { path, .. } in &arranged.landed {
+        assert!(!path.is_root());
+        for system in ["/dev", "/proc", "/sys"] {
+            assert!(
+                !path.starts_with(&system.into()) || path.starts_with(&"/dev/shm".into()),
+                "a mount at {path}"
+            );
+        }
+        // The kernel's way of following links must agree that there is none left, but for what is not the image's.
+        if !path.starts_with(&"/dev/shm".into()) {
+            let links = tree
+                .resolve(&ImagePath::root(), path.as_bytes(), true)
+                .links;
+            assert!(links.is_empty(), "{path} goes through {links:?}");
+        }
+    }
+    let places: Vec<usize> = arranged
+        .landed
+        .iter()
+        .map(|landed| landed.path.components().count())
+        .collect();
+    assert!(places.is_sorted(), "a mount would hide an earlier one");
 }
 
 /// An image archive, checked as `minifier validate` does it.

@@ -10,6 +10,7 @@ mod bodies;
 const MANIFEST: &[u8] = include_bytes!("../../fuzz/corpus/manifest/oci");
 const PAGE: &[u8] = include_bytes!("../../fuzz/corpus/html/page");
 const OPENAPI: &[u8] = include_bytes!("../../fuzz/corpus/html/openapi");
+const DESTINATIONS: &[u8] = include_bytes!("../../fuzz/corpus/destinations/links");
 const CONFIG: &[u8] = include_bytes!("../../fuzz/corpus/config/docker");
 
 /// Databases of rpm: SQLite, ndb, Berkeley DB.
@@ -37,6 +38,18 @@ fn damaged(seed: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A link, a directory, a file or a mount, of few names.
+fn destination_line() -> impl Strategy<Value = String> {
+    let path = "(/?(dev|proc|sys|shm|null|a|b|c|[.]|[.][.])){1,4}/?";
+    (0..6u8, path, path).prop_map(|(kind, path, target)| match kind {
+        0 | 1 => format!("{path} -> {target}"),
+        2 => format!("{path}/"),
+        3 => format!("={path}"),
+        4 => format!("+{path}"),
+        _ => path,
+    })
+}
+
 #[test]
 fn seeds_are_read() {
     assert!(minifier::image::Manifest::parse(MANIFEST.to_vec(), "").is_ok());
@@ -48,6 +61,7 @@ fn seeds_are_read() {
     );
     assert_eq!(minifier::probe::openapi_routes(&url, OPENAPI).len(), 2);
     bodies::tar_reader(&base_layer());
+    bodies::destinations(DESTINATIONS);
     bodies::archive(&small_archive(b"x", &["app:1"]).0);
     for database in DATABASES {
         assert_eq!(
@@ -97,6 +111,11 @@ proptest! {
     #[test]
     fn whiteouts_never_show_up_as_files(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         bodies::whiteouts(&bytes);
+    }
+
+    #[test]
+    fn mounts_never_land_on_the_systems_files(lines in proptest::collection::vec(destination_line(), 1..24)) {
+        bodies::destinations(lines.join("\n").as_bytes());
     }
 
     #[test]

@@ -9,14 +9,14 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::report::{plain, plain_json};
-use crate::runtime::OciRuntime;
+use crate::runtime::{OciRuntime, RuntimeError, known_holes};
 use crate::trace::features::{self, Check, Status};
 use crate::transport::Daemon;
 
 /// Check whether this host can run minifier
 ///
 /// Looks at the kernel, its BTF, the capabilities of this process, control groups, the Docker daemon and the OCI runtime,
-/// and says how to get what is missing. Exits with 0 where `minifier build` can work, with 4 or 7 where it cannot.
+/// says how to get what is missing, and warns of versions of runc, crun and youki with known holes. Exits with 0 where `minifier build` can work, with 4 or 7 where it cannot.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Print the checks as JSON
@@ -48,9 +48,13 @@ pub(super) async fn exec(
         .run_until_cancelled(engine_checks())
         .await
         .ok_or_else(CliError::interrupted)?;
-    engines.push(runtime_check());
+    let runtime = OciRuntime::find(None);
+    engines.push(runtime_check(&runtime));
     let has_engine = one_passed(&mut engines);
     checks.extend(engines);
+    let runtime = runtime.ok();
+    let runtime = runtime.as_ref().map(OciRuntime::version);
+    checks.extend(runtime.and_then(|says| holes("oci runtime security", says)));
     let text = if args.json {
         let json = serde_json::json!({ "schema_version": 1, "checks": checks });
         plain_json(format!("{json:#}\n"))
@@ -79,8 +83,8 @@ fn one_passed(engines: &mut [Check]) -> bool {
 }
 
 /// The first OCI runtime on the path.
-fn runtime_check() -> Check {
-    let (status, detail, hint) = match OciRuntime::find(None) {
+fn runtime_check(found: &Result<OciRuntime, RuntimeError>) -> Check {
+    let (status, detail, hint) = match found {
         Ok(runtime) => (
             Status::Ok,
             format!("{} at {}", runtime.version(), runtime.program().display()),
@@ -98,6 +102,21 @@ fn runtime_check() -> Check {
         detail,
         hint,
     }
+}
+
+/// A warning, if a runtime is of a version that images can use against the host.
+fn holes(name: &str, says: &str) -> Option<Check> {
+    let known = known_holes(says);
+    (!known.is_empty()).then(|| Check {
+        name: name.into(),
+        status: Status::Warn,
+        detail: format!("{says} has {}", known.join(", ")),
+        hint: Some(
+            "an image or a container can use these to write to the host's own files; minifier refuses what it knows \
+             of images that do. Update the runtime, unless its package has the patches under the old number"
+                .into(),
+        ),
+    })
 }
 
 fn passed(checks: &[Check]) -> bool {
@@ -160,7 +179,10 @@ async fn engine_checks() -> Vec<Check> {
             Some("images are streamed as `docker save` gives them, which takes longer".into()),
         ),
     };
-    vec![
+    let runc = info.runc_version.as_ref();
+    let runc =
+        runc.and_then(|version| holes("docker runc security", &format!("runc version {version}")));
+    let mut checks = vec![
         check(
             "docker",
             Status::Ok,
@@ -183,5 +205,7 @@ async fn engine_checks() -> Vec<Check> {
             None,
         ),
         layers,
-    ]
+    ];
+    checks.extend(runc);
+    checks
 }

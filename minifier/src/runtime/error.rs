@@ -111,6 +111,14 @@ pub enum RuntimeError {
         /// Why not.
         source: DestinationError,
     },
+    /// A file of the image that is not what it should be.
+    #[error("read {path} of the image: {source}")]
+    ImageFile {
+        /// The file.
+        path: ImagePath,
+        /// What is wrong.
+        source: std::io::Error,
+    },
     /// Neither the image nor the options say what to run.
     #[error("run a container: the image has no command, and none was given")]
     NoCommand,
@@ -234,6 +242,7 @@ impl RuntimeError {
                  an image that reaches for the system's files may mean to harm the host that runs it"
             }
             Self::Destination { .. } => "choose another path in the container",
+            Self::ImageFile { .. } => "look at what the image has in this place",
             Self::NoCommand => "give a command with --entrypoint or --cmd",
             Self::CacheFolder { .. } => {
                 "name a folder that belongs to you alone with --cache-dir; it must not lie on overlayfs or NFS"

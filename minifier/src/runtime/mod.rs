@@ -39,7 +39,9 @@ pub use error::RuntimeError;
 pub use limits::RunLimits;
 pub use logs::{LogChunk, LogLine, LogStream, Logs};
 pub use mounts::{Mount, MountError, MountKind, parse_mount};
-pub use oci::{CacheLimits, LayerCache, OciContainer, OciRuntime, Pruned, UnpackLimits, Unpacked};
+pub use oci::{
+    CacheLimits, LayerCache, OciContainer, OciRuntime, Pruned, UnpackLimits, Unpacked, known_holes,
+};
 pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
 pub use run_id::RunId;
 pub use size::{SizeError, parse_size};

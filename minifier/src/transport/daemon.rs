@@ -30,6 +30,8 @@ pub struct Daemon {
 pub struct DaemonInfo {
     /// Version of the engine.
     pub server_version: String,
+    /// Version of the runc that runs its containers, where it says so.
+    pub runc_version: Option<String>,
     /// Newest API version that the daemon speaks.
     pub api_version: String,
     /// Oldest API version that the daemon speaks, where it says so.
@@ -97,6 +99,12 @@ impl Daemon {
         };
         let text = |value: Option<String>| value.unwrap_or_default();
         let info = DaemonInfo {
+            runc_version: version
+                .components
+                .into_iter()
+                .flatten()
+                .find(|component| component.name == "runc")
+                .map(|component| component.version),
             server_version: text(version.version.or(system.server_version)),
             api_version: text(version.api_version),
             min_api_version: version.min_api_version,

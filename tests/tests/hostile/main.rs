@@ -1,7 +1,9 @@
 //! Hostile archives, some sixty kinds of them: each is either an error that names what is wrong, or the tree that a
-//! container engine would make of it; nothing outside is touched. docs/hostile.md is the table of all.
+//! container engine would make of it; nothing outside is touched. Then hostile images, which are run. docs/hostile.md is
+//! the table of all.
 
 mod archives;
+mod images;
 mod layers;
 mod memory;
 mod tar;
@@ -179,6 +181,17 @@ fn table() -> String {
     );
     for bomb in memory::bombs() {
         text.push_str(&format!("| {} | … {} … |\n", bomb.name, bomb.says));
+    }
+    text.push_str(
+        "\n## Whole images\n\nEach is run by runc 1.1.5, which has known holes of this kind, as `minifier build` does \
+         it. The code is that of\n[report.md](report.md#exit-codes).\n\n\
+         | image with | code | what happens |\n|---|---:|---|\n",
+    );
+    for kind in images::kinds() {
+        let what = kind.says.trim_end_matches(',');
+        let refused = if kind.code == 0 { "" } else { "refused: " };
+        let line = format!("| {} | {} | {refused}{what} |\n", kind.name, kind.code);
+        text.push_str(&line);
     }
     text
 }

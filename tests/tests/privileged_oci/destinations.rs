@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use minifier::image::{DiffId, ImageConfig};
 use minifier::rootfs::{EntryKind, LayerEntry, LayerIndex};
 use minifier::runtime::{
-    ExecRequest, LayerCache, RunLimits, RunOptions, RuntimeError, Unpacked, Workload, parse_mount,
-    parse_tmpfs, parse_volume,
+    ExecRequest, LayerCache, RunLimits, RunOptions, RuntimeError, UnpackLimits, Unpacked, Workload,
+    parse_mount, parse_tmpfs, parse_volume,
 };
 use minifier_tests::elf;
 use minifier_tests::layers::{MemoryStore, entry};
@@ -49,25 +49,39 @@ impl Drop for Sysctl {
 }
 
 /// An image of one layer, with a cache of its own.
-struct Made {
-    config: ImageConfig,
-    image: Unpacked,
+pub(crate) struct Made {
+    pub(crate) config: ImageConfig,
+    pub(crate) image: Unpacked,
     folder: TempDir,
 }
 
-fn link(path: &str, target: &str) -> LayerEntry {
+pub(crate) fn link(path: &str, target: &str) -> LayerEntry {
     let target = target.into();
     entry(path, EntryKind::Symlink { target })
 }
 
-fn directory(path: &str) -> LayerEntry {
+pub(crate) fn directory(path: &str) -> LayerEntry {
     entry(path, EntryKind::Directory)
 }
 
 impl Made {
     /// The programs `/print` and `/wait`, those entries, and that `config` of the config; it runs `/print`.
-    fn new(entries: Vec<LayerEntry>, mut config: Value) -> Result<Self> {
-        let mut store = MemoryStore::default();
+    fn new(entries: Vec<LayerEntry>, config: Value) -> Result<Self> {
+        Self::with(
+            entries,
+            config,
+            MemoryStore::default(),
+            UnpackLimits::default(),
+        )
+    }
+
+    /// The same, with contents of files and other limits.
+    pub(crate) fn with(
+        entries: Vec<LayerEntry>,
+        mut config: Value,
+        mut store: MemoryStore,
+        limits: UnpackLimits,
+    ) -> Result<Self> {
         let message = format!("{PRINTED}\n");
         let mut layer = LayerIndex::default();
         for (path, program) in [
@@ -90,7 +104,7 @@ impl Made {
         });
         let config = ImageConfig::parse(config.to_string().as_bytes())?;
         let folder = tempfile::tempdir()?;
-        let cache = LayerCache::open(&folder.path().join("cache"))?;
+        let cache = LayerCache::open(&folder.path().join("cache"))?.with_limits(limits);
         let cancel = CancellationToken::new();
         let image = cache.unpack(&config, &[layer], &store, &cancel)?;
         Ok(Self {
@@ -101,7 +115,7 @@ impl Made {
     }
 
     /// What the container prints.
-    async fn run(&self, options: &RunOptions) -> Result<Vec<String>, RuntimeError> {
+    pub(crate) async fn run(&self, options: &RunOptions) -> Result<Vec<String>, RuntimeError> {
         let (limits, cancel) = (RunLimits::default(), CancellationToken::new());
         let container = runc()
             .create(&self.image, &self.config, options, &limits, &cancel)

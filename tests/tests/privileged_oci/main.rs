@@ -6,3 +6,4 @@ mod fixtures;
 mod leftovers;
 mod options;
 mod support;
+mod volumes;

@@ -217,7 +217,8 @@ pub(super) fn runtime(error: RuntimeError) -> CliError {
         | RuntimeError::LayerCount { .. }
         | RuntimeError::Unpack { .. }
         | RuntimeError::TooLarge { .. }
-        | RuntimeError::VolumeTooLarge { .. } => Exit::ImageInvalid,
+        | RuntimeError::VolumeTooLarge { .. }
+        | RuntimeError::ImageFile { .. } => Exit::ImageInvalid,
         RuntimeError::CommandNotFound { .. }
         | RuntimeError::CommandNotExecutable { .. }
         | RuntimeError::NoUser(_)

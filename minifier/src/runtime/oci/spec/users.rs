@@ -5,8 +5,9 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use super::super::super::error::{RuntimeError, host};
+use super::super::super::error::RuntimeError;
 use super::super::tree::read_file;
+use crate::rootfs::ImagePath;
 
 /// The largest database that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -33,7 +34,10 @@ pub(in crate::runtime::oci) fn resolve(root: impl AsFd, user: &str) -> Result<Id
 fn read(root: impl AsFd, path: &str) -> Result<Vec<u8>, RuntimeError> {
     match read_file(root, path.as_bytes(), LARGEST) {
         Err(error) if is_missing(&error) => Ok(Vec::new()),
-        other => other.map_err(host(format!("read /{path} of the image"))),
+        other => other.map_err(|source| RuntimeError::ImageFile {
+            path: ImagePath::new(path),
+            source,
+        }),
     }
 }
 
