@@ -240,9 +240,9 @@ fn files() -> Vec<Kind> {
             raw()
                 .symlink(b"etc/passwd", b"/proc/kmsg")
                 .symlink(b"etc/group", b"/proc/kmsg"),
-            json!({"Healthcheck": {"Test": ["CMD", "/print"]}}),
-            0,
-            "built: nothing but regular files of the image is read",
+            json!({}),
+            9,
+            "read /etc/passwd of the image: it leads to /proc/kmsg",
         ),
         kind(
             "/etc/passwd as a pipe that nobody writes to",

@@ -83,7 +83,7 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
             _ => true,
         };
         match there {
-            Entry::Other if is_directory => {
+            Entry::File | Entry::Other if is_directory => {
                 return Err(wish.error(DestinationError::NotADirectory(path.clone())));
             }
             Entry::Directory if !is_directory => {

@@ -22,4 +22,4 @@ pub use error::DestinationError;
 pub use opened::Opened;
 pub use resolve::{Entry, Landing, Tree, destination, working_directory};
 pub use wishes::{Content, Origin, Wish};
-pub(super) use wishes::{SYSTEM_FILES, check, of_system, system_file, work_at};
+pub(super) use wishes::{SYSTEM_FILES, check, check_databases, of_system, system_file, work_at};

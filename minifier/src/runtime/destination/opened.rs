@@ -49,6 +49,7 @@ impl Tree for Opened {
         Ok(match FileType::from_raw_mode(fstat(&found)?.st_mode) {
             FileType::Directory => Entry::Directory,
             FileType::Symlink => Entry::Link(readlinkat(&found, "", Vec::new())?.into_bytes()),
+            FileType::RegularFile => Entry::File,
             _ => Entry::Other,
         })
     }

@@ -28,7 +28,9 @@ pub enum Entry {
     Directory,
     /// A symbolic link with its target.
     Link(Vec<u8>),
-    /// A regular file, or anything else that is neither.
+    /// A regular file.
+    File,
+    /// A device, a pipe or a socket.
     Other,
 }
 
@@ -45,6 +47,7 @@ impl Tree for RootFs {
             None => Entry::Missing,
             Some(NodeKind::Directory { .. }) => Entry::Directory,
             Some(NodeKind::Symlink { target }) => Entry::Link(target.clone()),
+            Some(NodeKind::File { .. }) => Entry::File,
             Some(_) => Entry::Other,
         })
     }
@@ -73,7 +76,7 @@ pub fn destination(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, Desti
 pub fn working_directory(tree: &dyn Tree, path: &ImagePath) -> Result<ImagePath, DestinationError> {
     let landing = resolve(tree, path)?;
     match landing.entry {
-        Entry::Other => Err(DestinationError::NotADirectory(landing.path)),
+        Entry::File | Entry::Other => Err(DestinationError::NotADirectory(landing.path)),
         _ => Ok(landing.path),
     }
 }
@@ -96,7 +99,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
             at = Landing { path, entry };
             continue;
         }
-        if at.entry == Entry::Other {
+        if matches!(at.entry, Entry::File | Entry::Other) {
             return Err(DestinationError::NotADirectory(at.path));
         }
         let next = at.path.join(&name);

@@ -1,5 +1,6 @@
 //! [`Wish`]: something that is to be mounted, from the image's config or from an option.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::super::error::RuntimeError;
@@ -115,6 +116,25 @@ pub(in crate::runtime) fn system_file(
     }
 }
 
+/// Checks what runtimes read inside the container, where the kernel's files are mounted: some of those never end, and
+/// opening a pipe waits for a writer.
+pub(in crate::runtime) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
+    for path in ["/etc/passwd", "/etc/group"] {
+        let path = ImagePath::from(path);
+        let wrong = match destination(tree, &path) {
+            Err(DestinationError::System(end)) => format!("it leads to {end}"),
+            Ok(landing) if matches!(landing.entry, Entry::Directory | Entry::Other) => {
+                "it is not a regular file".to_owned()
+            }
+            // A runtime does without one that is not there.
+            _ => continue,
+        };
+        let source = io::Error::new(io::ErrorKind::InvalidData, wrong);
+        return Err(RuntimeError::ImageFile { path, source });
+    }
+    Ok(())
+}
+
 /// Where a process works whose directory the image, or else an option, names.
 pub(in crate::runtime) fn work_at(
     tree: &dyn Tree,
@@ -143,6 +163,7 @@ pub(in crate::runtime) fn check(
     for path in SYSTEM_FILES {
         system_file(&tree, path).map_err(|error| of_system(path, error))?;
     }
+    check_databases(&tree)?;
     let (origin, workdir) = match &options.workdir {
         Some(workdir) => (Origin::Option, workdir.as_str()),
         None => (Origin::Image, config.working_dir()),

@@ -10,14 +10,18 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
 use std::sync::Arc;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, set_child_subreaper,
     set_parent_process_death_signal, waitid,
 };
+use rustix::time::Timespec;
 use tokio_util::sync::CancellationToken;
 
-use super::super::destination::{Arranged, Landed, Opened, Origin, Wish, arrange, work_at};
+use super::super::destination::{
+    Arranged, Landed, Opened, Origin, Wish, arrange, check_databases, work_at,
+};
 use super::super::error::{RuntimeError, host, start_failure};
 use super::cache::Unpacked;
 use super::plan::Plan;
@@ -28,6 +32,12 @@ use super::tree::{Copy, CopyError, Dir, Room};
 use super::{files, overlay, said};
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
+
+/// How often to look whether a runtime is still waited for.
+const LOOK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
 
 /// A container whose first process is held.
 #[derive(Debug)]
@@ -101,6 +111,7 @@ impl Stage<'_> {
         let wanted = &self.plan.places;
         let wishes: Vec<Wish> = wanted.iter().map(Place::wish).collect();
         let Arranged { landed, tree } = arrange(&image, &wishes)?;
+        check_databases(&tree)?;
         let origin = match self.plan.options.workdir {
             Some(_) => Origin::Option,
             None => Origin::Image,
@@ -223,10 +234,15 @@ impl Stage<'_> {
             // Where this process is killed meanwhile, nobody would clean up after what the runtime goes on to make.
             create.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
         }
-        let ended = create.status();
+        let child = create.spawn();
         // Its copies of the pipes' ends go: the container's are the only ones.
         drop(create);
-        let ended = ended.map_err(host(format!("run {}", self.runtime.program.display())))?;
+        let doing = || format!("run {}", self.runtime.program.display());
+        let child = child.map_err(host(doing()))?;
+        let ended = self.wait(child).map_err(host(doing()))?;
+        let Some(ended) = ended else {
+            return Err(RuntimeError::Interrupted);
+        };
         if !ended.success() {
             let message = said(&log).unwrap_or_else(|| format!("it ended with {ended}"));
             return Err(match start_failure(&message) {
@@ -239,6 +255,26 @@ impl Stage<'_> {
             });
         }
         self.adopt(&pid_file)
+    }
+
+    /// Waits for the runtime; `None` if it was killed because nobody waits for it any more.
+    fn wait(&self, mut child: process::Child) -> io::Result<Option<process::ExitStatus>> {
+        let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let id = id.ok_or_else(|| io::Error::other("it has no pid"))?;
+        let handle = pidfd_open(id, PidfdFlags::empty())?;
+        loop {
+            let mut ended = [PollFd::new(&handle, PollFlags::IN)];
+            match poll(&mut ended, Some(&LOOK)) {
+                Ok(0) if self.cancel.is_cancelled() => {
+                    child.kill()?;
+                    child.wait()?;
+                    return Ok(None);
+                }
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => return child.wait().map(Some),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Takes over the first process as a child.
