@@ -5,6 +5,8 @@
 //!
 //! Source: the kernel's Documentation/bpf/btf.rst and include/uapi/linux/btf.h.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// `BTF_MAGIC`, in the machine's byte order.
@@ -51,8 +53,10 @@ pub(super) struct Btf {
     strings: Range<usize>,
     /// Where each type starts, by its id; 0 for the first, which is `void` and not stored.
     starts: Vec<u32>,
-    /// Where each type's name starts in the strings.
-    names: Vec<u32>,
+    /// Where each type's name starts in the strings: a word each.
+    names: Vec<u8>,
+    /// What was looked up already, since structures are asked for member by member.
+    asked: RefCell<HashMap<String, Vec<u32>>>,
 }
 
 /// One type.
@@ -95,14 +99,14 @@ impl Btf {
         };
         let types = section(8).ok_or("its types are cut off")?;
         let strings = section(16).ok_or("its strings are cut off")?;
-        let (mut starts, mut names) = (vec![0], vec![0]);
+        let (mut starts, mut names) = (vec![0], vec![0; 4]);
         let mut at = types.start;
         while at < types.end {
             let length = length(&bytes[at..types.end]);
             let length = length
                 .ok_or_else(|| format!("type {} is cut off or of an unknown kind", starts.len()))?;
             starts.push(u32::try_from(at).map_err(|_| "it is too long")?);
-            names.push(word(&bytes, at).unwrap_or(0));
+            names.extend_from_slice(&bytes[at..at + 4]);
             at += length;
         }
         Ok(Self {
@@ -110,20 +114,42 @@ impl Btf {
             strings,
             starts,
             names,
+            asked: RefCell::default(),
         })
     }
 
     /// Ids of the types with that name, in their order.
     pub(super) fn named(&self, name: &str) -> Vec<u32> {
-        let mut terminated = name.as_bytes().to_vec();
-        terminated.push(0);
+        if let Some(ids) = self.asked.borrow().get(name) {
+            return ids.clone();
+        }
+        let between = [b"\0", name.as_bytes(), b"\0"].concat();
+        let mut ids = self.ids_of(&between, 1);
+        if ids.is_empty() {
+            // The format lets a name be the end of another one.
+            ids = self.ids_of(&between[1..], 0);
+        }
+        let mut asked = self.asked.borrow_mut();
+        asked.insert(name.to_owned(), ids.clone());
+        ids
+    }
+
+    /// Ids of the types whose name starts `from` bytes behind a place where the strings have `pattern`.
+    fn ids_of(&self, pattern: &[u8], from: usize) -> Vec<u32> {
         let strings = &self.bytes[self.strings.clone()];
-        // A name may be the end of another one.
-        let offsets: Vec<u32> = memchr::memmem::find_iter(strings, &terminated)
-            .filter_map(|offset| u32::try_from(offset).ok())
-            .collect();
-        let named = |(id, offset): (usize, &u32)| offsets.contains(offset).then_some(id as u32);
-        self.names.iter().enumerate().filter_map(named).collect()
+        let places = places(strings, pattern).into_iter();
+        let offsets = places.filter_map(|place| u32::try_from(place + from).ok());
+        let mut ids: Vec<u32> = offsets.flat_map(|offset| self.ids_at(offset)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Ids of the types whose name starts there.
+    fn ids_at(&self, offset: u32) -> Vec<u32> {
+        // Nearly all of the time is spent here: by vectors of bytes it goes several times as fast as by words.
+        let places = places(&self.names, &offset.to_ne_bytes()).into_iter();
+        let words = places.filter(|place| place % 4 == 0);
+        words.map(|place| (place / 4) as u32).collect()
     }
 
     /// A type; `None` for `void`, and if there is no such type.
@@ -145,7 +171,7 @@ impl Btf {
 
     /// Name of a type, empty if it has none.
     pub(super) fn name(&self, id: u32) -> Option<&[u8]> {
-        self.string(*self.names.get(id as usize)?)
+        self.string(word(&self.names, 4 * id as usize)?)
     }
 
     /// The string that starts there.
@@ -230,6 +256,18 @@ impl Type<'_> {
     }
 }
 
+/// Where `wanted` is in `bytes`, also inside of one another.
+fn places(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
+    let finder = memchr::memmem::Finder::new(wanted);
+    let mut places = Vec::new();
+    let mut start = 0;
+    while let Some(place) = bytes.get(start..).and_then(|rest| finder.find(rest)) {
+        places.push(start + place);
+        start += place + 1;
+    }
+    places
+}
+
 /// Bytes of the type at the start; `None` if they are not all there or nobody knows how many they are.
 fn length(bytes: &[u8]) -> Option<usize> {
     let info = word(bytes, 4)?;
@@ -300,6 +338,22 @@ mod tests {
             .collect();
         assert_eq!(members, [(&b"a"[..], 1, 0), (&b"b"[..], 1, 32)]);
         assert!(btf.get(0).is_none() && btf.get(4).is_none());
+    }
+
+    #[test]
+    fn a_name_at_any_offset_is_found_whatever_words_are_beside_it() {
+        // The bytes of the two names' offsets overlap: 0, 256 and 1.
+        let types = [
+            [0, info(kind::FWD, 0), 0],
+            [256, info(kind::FWD, 0), 0],
+            [1, info(kind::FWD, 0), 0],
+        ];
+        let mut strings = b"\0one\0".to_vec();
+        strings.resize(256, b'x');
+        strings[255] = 0;
+        strings.extend_from_slice(b"two\0");
+        let btf = Btf::parse(blob(&types.concat(), &strings)).expect("type information");
+        assert_eq!((btf.named("one"), btf.named("two")), (vec![3], vec![2]));
     }
 
     #[test]

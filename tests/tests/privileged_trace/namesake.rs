@@ -105,10 +105,7 @@ impl Place {
 impl<'a> Scene<'a> {
     /// With a group of the container's in one hierarchy and its namesake in another.
     fn set(place: &'a Place, test: &str, own: &Path, other: &Path) -> Result<Self> {
-        let id = format!(
-            "{:064x}",
-            u128::from(std::process::id()) << 64 | test.len() as u128
-        );
+        let id = format!("{test}-{}", std::process::id());
         Ok(Self {
             place,
             own: Group::make(own, &format!("{test}-own"), &id)?,
