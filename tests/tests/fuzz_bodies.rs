@@ -57,7 +57,7 @@ fn seeds_are_read() {
     let url = url::Url::parse("http://127.0.0.1/").unwrap();
     assert_eq!(
         minifier::probe::links(&url, Some("text/html"), PAGE).len(),
-        7
+        8
     );
     assert_eq!(minifier::probe::openapi_routes(&url, OPENAPI).len(), 2);
     bodies::tar_reader(&base_layer());

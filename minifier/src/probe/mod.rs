@@ -54,3 +54,6 @@ pub use report::{
 };
 pub use request::{HttpProbe, Scheme, parse_header, parse_http_probe};
 pub use sockets::{Listener, Protocol};
+
+// Parts of a report.
+pub use crate::runtime::{ExitStatus, StopOutcome, Stopped};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Report, Stage, plain};
+use super::{Report, Stage, Timing, plain};
 use crate::probe::{Listener, ProbeReport, Speaks};
 use crate::xray::size;
 
@@ -77,7 +77,7 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
             },
         ),
     );
-    line("time", times(report));
+    line("time", times(&report.timings));
     line("id", report.result.id.to_string());
     for tag in &report.result.tags {
         line("written", tag.clone());
@@ -156,10 +156,9 @@ fn listens(probe: &ProbeReport) -> String {
     parts.join(", ")
 }
 
-fn times(report: &Report) -> String {
+fn times(timings: &[Timing]) -> String {
     let of = |stage: Stage| {
-        report
-            .timings
+        timings
             .iter()
             .filter(|t| t.stage == stage)
             .map(|t| t.seconds)
@@ -177,11 +176,47 @@ fn times(report: &Report) -> String {
         Stage::Write,
     ];
     // Some happen without a daemon only, or with one.
-    let happened = |stage: &&Stage| report.timings.iter().any(|t| t.stage == **stage);
+    let happened = |stage: &&Stage| timings.iter().any(|t| t.stage == **stage);
     let parts: Vec<String> = stages
         .iter()
         .filter(happened)
         .map(|&stage| format!("{} {:.1}", stage.name(), of(stage)))
         .collect();
     format!("{:.1} s ({})", of(Stage::Total), parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::warnings::tests::report;
+    use super::*;
+
+    #[test]
+    fn a_server_without_probes_was_stopped_and_did_not_run_to_its_end() {
+        let mut probe = report();
+        assert_eq!(
+            probes(&probe),
+            "none; the container was stopped with SIGTERM"
+        );
+        assert_eq!(listens(&probe), "tcp 0.0.0.0:22 (SSH)");
+        probe.stopped = None;
+        assert_eq!(probes(&probe), "none; the container ran to its end");
+    }
+
+    #[test]
+    fn stages_that_happened_are_all_in_the_line_of_times() {
+        let timing = |stage, seconds| Timing { stage, seconds };
+        let mut timings = vec![
+            timing(Stage::Attach, 0.5),
+            timing(Stage::Read, 0.2),
+            timing(Stage::Run, 1.0),
+            timing(Stage::Total, 3.0),
+        ];
+        assert_eq!(times(&timings), "3.0 s (attach 0.5, read 0.2, run 1.0)");
+        timings.push(timing(Stage::Unpack, 1.3));
+        timings.push(timing(Stage::Create, 0.1));
+        assert_eq!(
+            times(&timings),
+            "3.0 s (attach 0.5, read 0.2, unpack 1.3, create 0.1, run 1.0)"
+        );
+    }
 }

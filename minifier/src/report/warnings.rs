@@ -1,8 +1,7 @@
 //! What a run of the probes shows that the user should know.
 
 use crate::plan::{Severity, Warning};
-use crate::probe::{Listener, ProbeReport};
-use crate::runtime::{StopOutcome, Stopped};
+use crate::probe::{Listener, ProbeReport, StopOutcome, Stopped};
 
 /// How many sockets are named before the rest is only counted.
 const NAMED: usize = 6;
@@ -71,14 +70,13 @@ fn ignored(stopped: &Stopped) -> Option<(String, &'static str)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::probe::{PortReport, Readiness, ReadyBy, Speaks};
-    use crate::runtime::ExitStatus;
+    use crate::probe::{ExitStatus, PortReport, Readiness, ReadyBy, Speaks};
 
-    fn report() -> ProbeReport {
+    pub(in crate::report) fn report() -> ProbeReport {
         let listener = Listener::Inet(crate::probe::Protocol::Tcp, "0.0.0.0:22".parse().unwrap());
         ProbeReport {
             readiness: Readiness {

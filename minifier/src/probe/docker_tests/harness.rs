@@ -52,7 +52,17 @@ pub(super) const HTTPD: &str = "exec httpd -f -vv -p 8080 -h /www";
 
 /// `asked status` or `asked exit-code` per step.
 pub(super) fn answers(report: &ProbeReport) -> Vec<String> {
-    let line = |step: &StepResult| match &step.answered {
+    lines(&report.steps.iter().collect::<Vec<_>>())
+}
+
+/// The same without what every site is asked.
+pub(super) fn own_answers(report: &ProbeReport) -> Vec<String> {
+    let own = |step: &&StepResult| step.kind != StepKind::HttpCustomary;
+    lines(&report.steps.iter().filter(own).collect::<Vec<_>>())
+}
+
+fn lines(steps: &[&StepResult]) -> Vec<String> {
+    let line = |step: &&StepResult| match &step.answered {
         Some(Answer::Http { status, .. }) => format!("{} {status}", step.asked),
         Some(Answer::Command { exit_code, .. }) => {
             format!(
@@ -63,5 +73,5 @@ pub(super) fn answers(report: &ProbeReport) -> Vec<String> {
         }
         None => format!("{} -", step.asked),
     };
-    report.steps.iter().map(line).collect()
+    steps.iter().map(line).collect()
 }

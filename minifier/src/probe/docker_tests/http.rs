@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::harness::{HTTPD, SOON, answers, drive_image, drive_script};
+use super::harness::{HTTPD, SOON, answers, drive_image, drive_script, own_answers};
 use crate::probe::*;
 use crate::runtime::testing::nginx;
 use crate::runtime::{RunOptions, StopOutcome, parse_mount};
@@ -12,7 +12,7 @@ async fn docker_a_web_server_is_asked_for_its_pages_and_stopped() {
     let report = drive_script(HTTPD, "EXPOSE 8080", |_| {}).await.unwrap();
     assert_eq!(report.readiness.by, ReadyBy::Listening);
     assert_eq!(
-        answers(&report),
+        own_answers(&report),
         [
             "GET http://127.0.0.1:8080/ 200",
             "GET http://127.0.0.1:8080/style.css 200",
@@ -30,6 +30,84 @@ async fn docker_a_web_server_is_asked_for_its_pages_and_stopped() {
             .logs_tail
             .iter()
             .any(|line| line.contains("url:/a.html"))
+    );
+}
+
+#[tokio::test]
+async fn docker_every_site_is_asked_what_browsers_and_crawlers_ask() {
+    let report = drive_script(HTTPD, "EXPOSE 8080", |_| {}).await.unwrap();
+    let customary = |step: &&StepResult| step.kind == StepKind::HttpCustomary;
+    let found: Vec<String> = report
+        .steps
+        .iter()
+        .filter(customary)
+        .map(|step| match &step.answered {
+            Some(Answer::Http { status, .. }) => format!("{} {status}", step.asked),
+            other => format!("{} {other:?}", step.asked),
+        })
+        .collect();
+    let missing = |path| format!("GET http://127.0.0.1:8080/{path} 404");
+    assert_eq!(
+        found,
+        [
+            "HEAD http://127.0.0.1:8080/ 200".to_owned(),
+            "GET http://127.0.0.1:8080/ (Accept-Encoding: gzip, br) 200".to_owned(),
+            missing("minifier-asks-for-a-page-that-does-not-exist"),
+            missing("favicon.ico"),
+            missing("robots.txt"),
+            missing("openapi.json"),
+            missing("swagger.json"),
+            missing("v3/api-docs"),
+            missing("v2/api-docs"),
+            missing("swagger/v1/swagger.json"),
+            missing("api-json"),
+        ]
+    );
+    assert!(report.unexercised.is_empty() && report.failures.is_empty());
+}
+
+#[tokio::test]
+async fn docker_routes_that_a_site_declares_are_asked() {
+    let document = r#"{"openapi": "3.1.0", "paths": {
+        "/a.html": {"get": {}}, "/items": {"get": {}}, "/items/{id}": {"get": {}}, "/new": {"post": {}}}}"#;
+    let script = format!(
+        "mkdir -p /tmp/w; echo '{document}' >/tmp/w/openapi.json; \
+        echo none >/tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w"
+    );
+    let report = drive_script(&script, "EXPOSE 8080", |_| {}).await.unwrap();
+    assert_eq!(
+        own_answers(&report),
+        [
+            "GET http://127.0.0.1:8080/ 200",
+            "GET http://127.0.0.1:8080/a.html 404",
+            "GET http://127.0.0.1:8080/items 404",
+        ]
+    );
+    assert_eq!(report.steps.last().unwrap().kind, StepKind::HttpOpenapi);
+}
+
+#[tokio::test]
+async fn docker_whatever_every_site_is_asked_fails_no_build() {
+    // Answers `GET /` without saying what it is, and everything else with an error or by hanging up.
+    let page = "HTTP/1.0 200 OK\\r\\n\\r\\n<!doctype html><a href=/linked>x</a>";
+    let error = "HTTP/1.0 500 Oops\\r\\n\\r\\n";
+    let serve = format!(
+        "read -r method path rest; case $method$path in GET/) printf \"{page}\";; *.ico) ;; *) printf \"{error}\";; esac"
+    );
+    let script = format!("exec nc -ll -p 8080 -e sh -c '{serve}'");
+    let report = drive_script(&script, "EXPOSE 8080", |_| {}).await.unwrap();
+    assert!(report.steps.iter().all(|step| step.ok) && report.failures.is_empty());
+    // The page's link was found by what the page looks like; nothing more was asked after one got no answer.
+    assert_eq!(
+        answers(&report),
+        [
+            "GET http://127.0.0.1:8080/ 200",
+            "HEAD http://127.0.0.1:8080/ 500",
+            "GET http://127.0.0.1:8080/ (Accept-Encoding: gzip, br) 200",
+            "GET http://127.0.0.1:8080/minifier-asks-for-a-page-that-does-not-exist 500",
+            "GET http://127.0.0.1:8080/favicon.ico -",
+            "GET http://127.0.0.1:8080/linked 500",
+        ]
     );
 }
 
@@ -77,13 +155,14 @@ async fn docker_https_is_found_and_any_certificate_accepted() {
     let report = drive_image(&image, &options, &plan).await.unwrap();
     assert_eq!(report.ports[0].speaks, Speaks::Https);
     assert_eq!(
-        answers(&report),
+        own_answers(&report),
         [
             "GET https://127.0.0.1:8443/ 200",
             "GET https://127.0.0.1:8443/x 200"
         ]
     );
-    let Some(Answer::Http { bytes, sha256, .. }) = &report.steps[1].answered else {
+    let last = report.steps.last().unwrap();
+    let Some(Answer::Http { bytes, sha256, .. }) = &last.answered else {
         panic!()
     };
     assert_eq!(
@@ -110,7 +189,7 @@ async fn docker_http2_without_tls_is_found() {
         .await
         .unwrap();
     assert_eq!(report.ports[0].speaks, Speaks::H2c);
-    assert_eq!(answers(&report), ["GET http://127.0.0.1:8081/ 200"]);
+    assert_eq!(own_answers(&report), ["GET http://127.0.0.1:8081/ 200"]);
 }
 
 #[tokio::test]
@@ -173,7 +252,16 @@ async fn docker_a_port_that_does_not_speak_http_is_left_alone() {
     let script = "exec nc -ll -p 6379 -e sh -c 'read line; echo -ERR unknown command'";
     let report = drive_script(script, "EXPOSE 6379", |_| {}).await.unwrap();
     assert_eq!(report.ports[0].speaks, Speaks::Other);
+    assert_eq!(report.ports[0].protocol, Some("Redis"));
     assert_eq!(report.steps, []);
+    // Nobody exercised it, unless a command is run.
+    assert_eq!(report.unexercised, [report.ports[0].listener.clone()]);
+    let report = drive_script(script, "EXPOSE 6379", |plan| {
+        plan.steps = vec![Step::exec("true").unwrap()];
+    })
+    .await
+    .unwrap();
+    assert_eq!(report.unexercised, []);
 }
 
 #[tokio::test]

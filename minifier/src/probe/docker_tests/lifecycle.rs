@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use regex::Regex;
 use tokio_util::sync::CancellationToken;
 
-use super::harness::{HTTPD, SOON, answers, drive_image, drive_script, shell};
+use super::harness::{HTTPD, SOON, answers, drive_image, drive_script, own_answers, shell};
 use crate::probe::*;
 use crate::runtime::testing::{config, image, nginx, runtime};
 use crate::runtime::{RunOptions, StopOutcome};
@@ -19,7 +19,7 @@ async fn docker_nginx_is_stopped_by_its_own_signal() {
     let report = drive_image(&image, &RunOptions::default(), &plan)
         .await
         .unwrap();
-    assert_eq!(answers(&report), ["GET http://127.0.0.1/ 200"]);
+    assert_eq!(own_answers(&report), ["GET http://127.0.0.1/ 200"]);
     let stopped = report.stopped.unwrap();
     assert_eq!(
         (stopped.signal.as_str(), stopped.outcome),
@@ -93,6 +93,52 @@ async fn docker_a_workload_that_shows_nothing_is_not_ready() {
          last lines of the container:\n  | working"
     );
     assert!(error.hint().unwrap().contains("--continue-after"));
+}
+
+#[tokio::test]
+async fn docker_a_worker_that_waits_is_noticed_within_seconds() {
+    let begin = Instant::now();
+    let worker = "echo working; while :; do sleep 1; done";
+    let error = drive_script(worker, "", |_| {}).await.unwrap_err();
+    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+    assert_eq!(
+        error.to_string(),
+        "probe the container: it listens on nothing and has done nothing for 8 s: a worker that waits\n\
+         last lines of the container:\n  | working"
+    );
+    assert!(error.is_workload_failure());
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.contains("--continue-after 30s") && hint.contains("--exec"),
+        "{hint}"
+    );
+}
+
+#[tokio::test]
+async fn docker_a_worker_that_waits_is_ready_for_commands() {
+    let report = drive_script("while :; do sleep 1; done", "", |plan| {
+        plan.steps = vec![Step::exec("echo job").unwrap()];
+        plan.idle_timeout = Some(Duration::from_secs(2));
+    })
+    .await
+    .unwrap();
+    assert_eq!(report.readiness.by, ReadyBy::Idle);
+    assert_eq!(answers(&report), ["echo job 0"]);
+}
+
+#[tokio::test]
+async fn docker_who_starts_or_declares_a_port_is_waited_for() {
+    let quick = |plan: &mut ProbePlan| plan.idle_timeout = Some(Duration::from_secs(2));
+    // Computes for five seconds before it listens.
+    let busy = "end=$(($(date +%s) + 5)); while [ $(date +%s) -lt $end ]; do :; done";
+    let report = drive_script(&format!("{busy}; {HTTPD}"), "", quick)
+        .await
+        .unwrap();
+    assert_eq!(report.readiness.by, ReadyBy::Listening);
+    let report = drive_script(&format!("sleep 5; {HTTPD}"), "EXPOSE 8080", quick)
+        .await
+        .unwrap();
+    assert_eq!(report.readiness.by, ReadyBy::Listening);
 }
 
 #[tokio::test]
