@@ -247,3 +247,24 @@ fn docker_short_lived_job_works_ten_times_in_a_row() -> Result<()> {
     }
     Ok(())
 }
+
+/// What the application imports is a small part of what scripts may.
+#[test]
+fn docker_included_interpreters_have_their_standard_library() -> Result<()> {
+    const PYTHON: &str = "import asyncio, ctypes, decimal, http.server, json, sqlite3, ssl, \
+                          xml.etree.ElementTree; print('python', json.dumps([1]))";
+    const PERL: &str =
+        "use Data::Dumper; use File::Temp; use POSIX; use Socket; print 'perl ', floor(3.7)";
+    let recipe = fixture("python-gunicorn")?;
+    let slim = SlimImage::of(&recipe, "interpreters");
+    let options = ["--include-bin", "python3", "--include-bin", "perl"];
+    Minifier::find()?.build(&recipe, &slim, &options)?;
+    let run = |command: &[&str]| {
+        let mut docker = xtask::docker::docker();
+        docker.args(["run", "--rm", "--entrypoint", command[0], slim.tag()]);
+        command::capture(docker.args(&command[1..]))
+    };
+    ensure!(run(&["python3", "-c", PYTHON])?.trim() == "python [1]");
+    ensure!(run(&["perl", "-e", PERL])?.trim() == "perl 3");
+    Ok(())
+}

@@ -30,6 +30,15 @@ pub struct ProbeReport {
     pub logs_tail: Vec<String>,
 }
 
+impl ProbeReport {
+    /// What is known of the TCP port of a listener, of which there can be one for each family of addresses.
+    pub fn port_of(&self, listener: &Listener) -> Option<&PortReport> {
+        let number = listener.tcp()?.port();
+        let has = |port: &&PortReport| port.listener.tcp().is_some_and(|a| a.port() == number);
+        self.ports.iter().find(has)
+    }
+}
+
 /// How a container got ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Readiness {

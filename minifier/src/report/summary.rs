@@ -131,7 +131,7 @@ fn probes(probe: &ProbeReport) -> String {
 /// What the container listened on when it was ready, and what that speaks, as far as it was asked.
 fn listens(probe: &ProbeReport) -> String {
     let spoken = |listener: &Listener| {
-        let port = probe.ports.iter().find(|port| port.listener == *listener)?;
+        let port = probe.port_of(listener)?;
         Some(match port.speaks {
             Speaks::Http => "HTTP",
             Speaks::Https => "HTTPS",

@@ -19,12 +19,9 @@ pub fn of_probe(probe: &ProbeReport) -> Vec<Warning> {
 }
 
 fn unexercised(probe: &ProbeReport) -> Option<(String, &'static str)> {
-    let named = |listener: &Listener| {
-        let port = probe.ports.iter().find(|port| port.listener == *listener);
-        match port.and_then(|port| port.protocol) {
-            Some(protocol) => format!("{listener} ({protocol})"),
-            None => listener.to_string(),
-        }
+    let named = |listener: &Listener| match probe.port_of(listener).and_then(|port| port.protocol) {
+        Some(protocol) => format!("{listener} ({protocol})"),
+        None => listener.to_string(),
     };
     let all = &probe.unexercised;
     let mut names: Vec<String> = all.iter().take(NAMED).map(named).collect();
