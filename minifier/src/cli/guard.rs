@@ -128,7 +128,7 @@ async fn docker(run: &str) -> Result<()> {
     let daemon = Daemon::connect().await?;
     let runtime = DockerRuntime::new(daemon.client().clone(), &run);
     runtime.sweep().await?;
-    daemon.remove_name(&runtime.image_name()).await?;
+    runtime.remove_image(&runtime.image_name()).await?;
     Ok(())
 }
 

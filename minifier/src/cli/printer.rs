@@ -112,15 +112,20 @@ pub(super) struct LogWriter;
 impl Write for LogWriter {
     /// Takes a whole event, as `tracing_subscriber` gives it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(event);
-        let line = format!("{}\n", plain(text.trim_end_matches('\n')));
-        io::stderr().lock().write_all(for_log(&line).as_bytes())?;
+        io::stderr().lock().write_all(logged(event).as_bytes())?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().lock().flush()
     }
+}
+
+/// An event of the log on one line.
+fn logged(event: &[u8]) -> String {
+    let text = String::from_utf8_lossy(event);
+    let line = format!("{}\n", plain(text.trim_end_matches('\n')));
+    for_log(&line).into_owned()
 }
 
 /// A running stage on the terminal.
@@ -158,8 +163,7 @@ mod tests {
 
     #[test]
     fn an_event_of_the_log_is_one_line() {
-        let mut writer = LogWriter;
-        let event = b"INFO a\n::error::b\n";
-        assert_eq!(writer.write(event).unwrap(), event.len());
+        let event = b"INFO a\n::error::b ##[add-mask]c\n";
+        assert_eq!(logged(event), "INFO a\\x0a::error::b #\\x23[add-mask]c\n");
     }
 }

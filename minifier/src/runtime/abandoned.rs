@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::io;
 
 use bollard::Docker;
-use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions,
-};
+use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsBuilder};
 
 use super::docker::{DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
-use super::error::{RuntimeError, daemon, host, status};
+use super::error::{RuntimeError, daemon, host};
 use super::run_id::RunId;
 
 impl DockerRuntime {
@@ -31,7 +29,7 @@ impl DockerRuntime {
         }
         // Only now: an image is not removed while a container uses it.
         for name in abandoned_images(self.docker()).await? {
-            let result = remove_image(self.docker(), &name).await;
+            let result = self.remove_image(&name).await;
             removed(name, result);
         }
         match left.is_empty() {
@@ -86,16 +84,4 @@ async fn abandoned_images(docker: &Docker) -> Result<Vec<String>, RuntimeError> 
         }
     }
     Ok(abandoned)
-}
-
-async fn remove_image(docker: &Docker, name: &str) -> Result<(), RuntimeError> {
-    let removed = docker
-        .remove_image(name, None::<RemoveImageOptions>, None)
-        .await;
-    match removed {
-        Err(error) if !status(&error).is_some_and(|s| s.0 == 404) => {
-            Err(daemon(format!("remove image {name}"))(error))
-        }
-        _ => Ok(()),
-    }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bollard::Docker;
 use bollard::models::HostConfigLogConfig;
-use bollard::query_parameters::CreateContainerOptionsBuilder;
+use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveImageOptions};
 
 use super::body::create_body;
 use super::container::Container;
@@ -67,6 +67,18 @@ impl DockerRuntime {
     /// The name under which an image is loaded to be run by this runtime.
     pub fn image_name(&self) -> String {
         format!("{RUN_REPOSITORY}:{}", self.run)
+    }
+
+    /// Takes a name from an image, and removes the image if that was its last; does nothing if there is no such name.
+    pub async fn remove_image(&self, name: &str) -> Result<(), RuntimeError> {
+        let options = None::<RemoveImageOptions>;
+        let Err(error) = self.docker.remove_image(name, options, None).await else {
+            return Ok(());
+        };
+        match status(&error) {
+            Some((404, _)) => Ok(()),
+            _ => Err(daemon(format!("remove image {name}"))(error)),
+        }
     }
 
     pub(super) fn docker(&self) -> &Docker {

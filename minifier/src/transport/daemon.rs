@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bollard::query_parameters::RemoveImageOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use serde::Serialize;
 
 use super::endpoint::{Endpoint, Environment};
-use super::error::{TransportError, api_error, connection_error};
+use super::error::{TransportError, connection_error};
 
 /// How long a daemon may take to begin an answer, where it has nothing big to do.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -59,22 +58,6 @@ pub struct DaemonInfo {
 }
 
 impl Daemon {
-    /// Takes a name from an image, and removes the image where that was its last; does nothing where there is no such
-    /// name.
-    pub async fn remove_name(&self, name: &str) -> Result<(), TransportError> {
-        let removed = self
-            .client()
-            .remove_image(name, None::<RemoveImageOptions>, None)
-            .await;
-        match removed {
-            Ok(_) => Ok(()),
-            Err(bollard::errors::Error::DockerResponseServerError {
-                status_code: 404, ..
-            }) => Ok(()),
-            Err(error) => Err(api_error(format!("remove image {name}"), error)),
-        }
-    }
-
     /// Connects to the daemon that the environment names.
     pub async fn connect() -> Result<Self, TransportError> {
         Self::connect_to(Endpoint::find(&Environment::from_process())?).await

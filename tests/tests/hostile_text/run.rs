@@ -55,23 +55,15 @@ fn privileged_words_of_a_container_are_harmless_in_logs_and_errors() {
 
 #[test]
 fn privileged_words_of_an_image_are_harmless_in_the_errors_of_its_start() {
-    let changes: [(&str, &dyn Fn(&mut Image)); 4] = [
-        ("USER", &|image| {
-            image.config["config"]["User"] = HOSTILE.into()
-        }),
-        ("WORKDIR", &|image| {
-            image.config["config"]["WorkingDir"] = format!("/words/{HOSTILE}").into();
-        }),
-        ("ENTRYPOINT", &|image| {
-            image.config["config"]["Entrypoint"] = serde_json::json!([HOSTILE])
-        }),
-        ("STOPSIGNAL", &|image| {
-            image.config["config"]["StopSignal"] = HOSTILE.into()
-        }),
-    ];
-    for (what, change) in changes {
-        let (_folder, output) = build("exit 0", |image| change(image), &["-v"]);
-        checked(what, &output);
+    for (field, value) in [
+        ("User", serde_json::json!(HOSTILE)),
+        ("WorkingDir", serde_json::json!(format!("/words/{HOSTILE}"))),
+        ("Entrypoint", serde_json::json!([HOSTILE])),
+        ("StopSignal", serde_json::json!(HOSTILE)),
+    ] {
+        let change = |image: &mut Image| image.config["config"][field] = value;
+        let (_folder, output) = build("exit 0", change, &["-v"]);
+        checked(field, &output);
     }
 }
 

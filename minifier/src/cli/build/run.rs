@@ -31,17 +31,15 @@ use crate::transport::{
 /// Running an image by the Docker daemon.
 pub(super) struct Docker<'a> {
     build: &'a Build<'a>,
-    daemon: &'a Daemon,
     runtime: DockerRuntime,
     options: RunOptions,
 }
 
 impl<'a> Docker<'a> {
-    pub(super) fn new(build: &'a Build<'_>, engine: &Engine, daemon: &'a Daemon) -> Self {
+    pub(super) fn new(build: &'a Build<'_>, engine: &Engine, daemon: &Daemon) -> Self {
         let runtime = DockerRuntime::new(daemon.client().clone(), &build.run);
         Self {
             build,
-            daemon,
             runtime: runtime.with_limits(build.options.run_limits),
             options: engine.run_options(&build.options.run),
         }
@@ -134,15 +132,15 @@ impl<'a> Docker<'a> {
             Ok(_) => self.run(&name, &stored.config, ready(Ok(()))).await,
             Err(error) => Err(errors::transport(error)),
         };
-        let removed = build.parting(self.daemon.remove_name(&name)).await;
+        let removed = build.parting(self.runtime.remove_image(&name)).await;
         if matches!(removed, Some(Ok(()))) {
             noted.gone();
         }
         match (ran, removed) {
-            (Ok(_), Some(Err(error))) => Err(errors::transport(error)),
+            (Ok(_), Some(Err(error))) => Err(errors::runtime(error)),
             (ran, removed) => {
                 if let Some(Err(error)) = removed {
-                    build.printer.warning(&error, error.hint().as_deref());
+                    build.printer.warning(&error, error.hint());
                 }
                 ran
             }
