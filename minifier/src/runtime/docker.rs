@@ -198,3 +198,17 @@ fn log_config(bytes: i64) -> HostConfigLogConfig {
         config: Some(options.map(|(key, value)| (key.to_owned(), value)).into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_on_disk_is_one_file_that_is_cut() {
+        let config = serde_json::to_value(log_config(1 << 20)).unwrap();
+        let expected = serde_json::json!({
+            "Type": "json-file", "Config": {"max-size": "1048576", "max-file": "1"}
+        });
+        assert_eq!(config, expected);
+    }
+}
