@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::tar::Compression;
 use super::{EntryKind, ImagePath, LayerEntry, shown};
 
 /// Longest path and longest target of a link: `PATH_MAX` without its NUL.
@@ -22,9 +23,11 @@ const MAX_XATTR: usize = 64 << 10;
 
 /// Bytes of memory that the entries of any image may take.
 const BASE: u64 = 64 << 20;
-/// What each stored byte that was read adds to that. A file that is worth having takes more than a hundred bytes of a
-/// compressed layer, with its header.
-const PER_STORED_BYTE: u64 = 4;
+/// What each compressed byte that was read adds to that. A file that is worth having takes more than a hundred bytes of
+/// a compressed layer, with its header.
+const PER_COMPRESSED_BYTE: u64 = 4;
+/// How many uncompressed bytes add one. The headers of a file take at least 512, its contents a few thousand.
+const PLAIN_BYTES: u64 = 4;
 /// The most that there ever is.
 const MOST: u64 = 1 << 30;
 
@@ -191,10 +194,11 @@ impl IndexBudget {
         Self::starting_with(MOST)
     }
 
-    /// Counts what is read of the image as it is stored, compressed or not.
-    pub fn fed_by<R>(&self, inner: R) -> Feeding<R> {
+    /// Counts what is read of the image as it is stored, which is compressed in that way.
+    pub fn fed_by<R>(&self, inner: R, compression: Compression) -> Feeding<R> {
         Feeding {
             inner,
+            compression,
             budget: self.clone(),
         }
     }
@@ -218,8 +222,12 @@ impl IndexBudget {
         self.take(ENTRY + (path.as_bytes().len() + target.as_bytes().len()) as u64)
     }
 
-    fn feed(&self, stored: usize) {
-        let more = PER_STORED_BYTE.saturating_mul(stored as u64);
+    fn feed(&self, stored: usize, compression: Compression) {
+        let stored = stored as u64;
+        let more = match compression {
+            Compression::None => stored / PLAIN_BYTES,
+            Compression::Gzip | Compression::Zstd => stored.saturating_mul(PER_COMPRESSED_BYTE),
+        };
         self.shared.allowed.fetch_add(more, Ordering::Relaxed);
     }
 }
@@ -228,13 +236,14 @@ impl IndexBudget {
 #[derive(Debug)]
 pub struct Feeding<R> {
     inner: R,
+    compression: Compression,
     budget: IndexBudget,
 }
 
 impl<R: Read> Read for Feeding<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buf)?;
-        self.budget.feed(n);
+        self.budget.feed(n, self.compression);
         Ok(n)
     }
 }
@@ -246,7 +255,7 @@ impl<R: BufRead> BufRead for Feeding<R> {
 
     fn consume(&mut self, n: usize) {
         self.inner.consume(n);
-        self.budget.feed(n);
+        self.budget.feed(n, self.compression);
     }
 }
 
@@ -286,10 +295,12 @@ mod tests {
         let budget = IndexBudget::starting_with(10);
         assert_eq!(budget.take(10), Ok(()));
         assert!(budget.take(1).is_err());
-        let stored = io::copy(&mut budget.fed_by(&[0; 100][..]), &mut io::sink());
-        assert_eq!(stored.unwrap(), 100);
-        assert_eq!(budget.take(399), Ok(()));
-        assert_eq!(budget.take(1), Err(TooManyEntries { limit: 410 }));
+        for compression in [Compression::Zstd, Compression::None] {
+            let mut stored = budget.fed_by(&[0; 100][..], compression);
+            assert_eq!(io::copy(&mut stored, &mut io::sink()).unwrap(), 100);
+        }
+        assert_eq!(budget.take(424), Ok(()));
+        assert_eq!(budget.take(1), Err(TooManyEntries { limit: 435 }));
         assert!(IndexBudget::of_trusted().take(MOST + 1).is_err());
     }
 }

@@ -25,7 +25,7 @@ impl<'a> LayerReader<'a> {
         control: &Control,
     ) -> Result<Self, TransportError> {
         let (compression, blob) = open_blob(stored, layer, control)?;
-        let blob = budget.index().fed_by(blob);
+        let blob = budget.index().fed_by(blob, compression);
         let plain = decompress(blob, compression).map_err(|e| stored.layer_error(layer, e))?;
         let bounded = budget.bound(plain, layer.size);
         Ok(Self(Stoppable::new(bounded, control)))

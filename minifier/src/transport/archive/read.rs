@@ -45,7 +45,7 @@ pub fn read_archive(
         .map_err(ArchiveError::Decompress)?;
     let compression = Compression::detect(&head)?;
     let budget = IndexBudget::default();
-    let reader = budget.fed_by(Cursor::new(head).chain(reader));
+    let reader = budget.fed_by(Cursor::new(head).chain(reader), compression);
     let mut members = match compression {
         Compression::None => Members::read(reader, scratch, budget.clone())?,
         _ => {

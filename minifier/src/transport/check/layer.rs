@@ -107,7 +107,8 @@ fn contents(
         .map_err(|e| format!("it cannot be read: {e}"))?;
     let compression = Compression::detect(head).map_err(|e| e.to_string())?;
     let broken = |e: io::Error| format!("its compression ({compression}) is broken: {e}");
-    let plain = decompress(budget.index().fed_by(blob), compression).map_err(broken)?;
+    let plain =
+        decompress(budget.index().fed_by(blob, compression), compression).map_err(broken)?;
     let plain = Stoppable::new(budget.bound(plain, layer.size), control);
     let mut plain = HashingReader::new(plain);
     let buffered = BufReader::with_capacity(CHUNK, &mut plain);

@@ -12,7 +12,7 @@ use super::layerdb::{StoreLayout, StoredLayer};
 use super::store::{FolderStore, LayerFolder, StoredFile};
 use super::tarsplit::{RecordedFile, TarSplit};
 use crate::image::ImageConfig;
-use crate::rootfs::tar::{TarInput, TarReader, index_layer};
+use crate::rootfs::tar::{Compression, TarInput, TarReader, index_layer};
 use crate::rootfs::{ContentStore, EntryKind, ImagePath, IndexBudget, LayerIndex};
 
 /// An image read in place.
@@ -118,7 +118,7 @@ fn read_record(
         path: stored.record.clone(),
         source,
     })?;
-    let file = BufReader::with_capacity(64 << 10, budget.fed_by(file));
+    let file = BufReader::with_capacity(64 << 10, budget.fed_by(file, Compression::Gzip));
     let mut reader = TarReader::new(TarSplit::new(file));
     let error = |source| InPlaceError::Record {
         path: stored.record.clone(),
