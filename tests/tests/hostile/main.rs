@@ -175,8 +175,8 @@ fn table() -> String {
         text.push_str(&line);
     }
     text.push_str(
-        "\n## Small inputs that are made to take all memory\n\nEach is a few megabytes at most. `validate` and `copy` \
-         deal with each in less than 200 MB of memory, and in few words.\n\n\
+        "\n## Small inputs that are made to take all memory\n\nEach is a few megabytes at most. `validate`, `copy` \
+         and `build` deal with each in less than 200 MB of memory, and in few words.\n\n\
          | archive or layer with | what is said of it |\n|---|---|\n",
     );
     for bomb in memory::bombs() {

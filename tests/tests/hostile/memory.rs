@@ -281,3 +281,18 @@ fn small_inputs_that_take_all_memory_are_refused_in_little_memory_and_few_words(
         assert_eq!(code, Some(bomb.codes[1]), "{}: {text}", bomb.name);
     }
 }
+
+#[test]
+fn privileged_a_build_refuses_small_inputs_that_take_all_memory_in_little_memory() {
+    for bomb in bombs().into_iter().filter(|bomb| bomb.says != "good") {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("bomb.tar");
+        fs::write(&file, (bomb.archive)()).expect("it is written");
+        let location = format!("docker-archive:{}", file.display());
+        let args = ["build", "--target", &location, "--output", "oci:made"];
+        let (code, text) = run(&args, folder.path());
+        assert_eq!(code, Some(INVALID), "{}: {text}", bomb.name);
+        assert!(text.contains(bomb.says), "{}: {text}", bomb.name);
+        assert!(!folder.path().join("made").exists(), "{}", bomb.name);
+    }
+}
