@@ -243,13 +243,15 @@ fn depth(path: &[u8]) -> u16 {
     }
 }
 
+type Entries<'a> = btree_map::Iter<'a, Box<[u8]>, NodeId>;
+
 /// Every path of a tree in order, as [`RootFs::walk`], without an allocation for each.
 struct Walk<'a> {
     rootfs: &'a RootFs,
     /// The path of the node that was given last.
     path: Vec<u8>,
     /// Entries that are left of each directory on the way, and where its path ends.
-    open: Vec<(btree_map::Iter<'a, Box<[u8]>, NodeId>, usize)>,
+    open: Vec<(Entries<'a>, usize)>,
     started: bool,
 }
 

@@ -95,7 +95,8 @@ impl<'a> Rows<'a> {
                 continue;
             }
             for (path, id) in rootfs.walk_below(top) {
-                if !(stays && path == *top) && !own.contains(&path) {
+                let kept = stays && path == *top || own.contains(&path);
+                if !kept {
                     self.rows.push(Row {
                         layer: self.layer,
                         mark: Mark::Removed,
