@@ -71,12 +71,13 @@ pub(crate) fn estimate(
             main.path
         ),
         Confidence::Medium => format!(
-            "the libraries that {} needs by name; what it opens by itself is not known",
+            "at least {} and the libraries that it needs by name; at most all of the packages of these, and what belongs to \
+             no package: what it opens by itself is not known",
             main.path
         ),
         Confidence::Low => format!(
-            "{}, all modules of its runtime and the working directory; which of them are loaded only a run can show, and \
-             that is usually far less",
+            "at least {} alone; at most all modules of its runtime, the packages that they are from, and what belongs to no \
+             package: which of them are loaded only a run can show",
             main.path
         ),
     };
@@ -91,7 +92,7 @@ pub(crate) fn estimate(
 }
 
 /// The most that a run can be expected to use: all that is kept already, what no package of the distribution owns, and
-/// all of the packages that something is kept of or that nothing can be said about without a run.
+/// all of the packages that something is kept of.
 fn most(merged: &Merged, read: &Read, planned: &Plan) -> u64 {
     let kept: HashSet<NodeId> = planned
         .keep

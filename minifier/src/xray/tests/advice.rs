@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::rootfs::tar::testing::Tar;
 use crate::xray::Analysis;
 use crate::xray::advice::WORTH_IT;
-use crate::xray::caches::CACHES;
+use crate::xray::caches_known::CACHES;
 use crate::xray::model::WasteKind;
 use crate::xray::testing::{analyse, image};
 

@@ -1,0 +1,183 @@
+//! Commands that remove files, and the claims that are made from them.
+//!
+//! A claim is what its command removes of the layers that the image's author makes. So a command that would be too long
+//! removes the largest places only, and no more is claimed.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::advice::{Grounds, WORTH_IT, recommendation};
+use super::claims::{Advice, Claim};
+use super::merged::VisibleFile;
+use super::model::{Recommendation, WasteKind};
+use super::size;
+use super::waste::WasteFile;
+use crate::rootfs::{ContentRef, ImagePath};
+
+/// Paths that one command names.
+pub(super) const MAX_WORDS: usize = 100;
+
+/// What a command removes.
+pub(super) struct Removal {
+    pub(super) words: String,
+    pub(super) claim: Claim,
+    /// Places with the bytes that they give, largest first.
+    pub(super) places: Vec<(String, u64)>,
+}
+
+impl Grounds<'_> {
+    /// The files of a kind of waste.
+    pub(super) fn of(&self, kind: WasteKind) -> &[WasteFile] {
+        self.files.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Files that are to be seen at a path or below it.
+    fn below(&self, path: &ImagePath) -> &[VisibleFile] {
+        let files = &self.merged.files;
+        let start = files.partition_point(|file| file.path < *path);
+        let length = files[start..].partition_point(|file| file.path.starts_with(path));
+        &files[start..start + length]
+    }
+
+    /// What is freed by removing the files below these directories that are wanted. A body that keeps another name is
+    /// not.
+    fn freed(&self, roots: &[ImagePath], wanted: impl Fn(&ImagePath) -> bool) -> Claim {
+        let goes =
+            |path: &ImagePath| wanted(path) && roots.iter().any(|root| path.starts_with(root));
+        let mut claim = Claim::default();
+        for file in roots.iter().flat_map(|root| self.below(root)) {
+            let names = self.names.get(&file.content);
+            let all_go = names.is_none_or(|names| names.iter().all(goes));
+            if wanted(&file.path) && all_go && self.is_own(file.content) {
+                claim.add(file.content, file.content.size);
+            }
+        }
+        claim
+    }
+
+    /// The removal of these files, by their places where nothing else is in these.
+    pub(super) fn removal(&self, files: &[&WasteFile]) -> Removal {
+        let unwanted: HashSet<ContentRef> = files.iter().map(|file| file.content).collect();
+        let mut places: BTreeMap<&str, Vec<&WasteFile>> = BTreeMap::new();
+        for file in files.iter().filter(|file| self.is_own(file.content)) {
+            places.entry(&file.place).or_default().push(file);
+        }
+        let size_of =
+            |files: &[&WasteFile]| -> u64 { files.iter().map(|file| file.content.size).sum() };
+        let mut places: Vec<(&str, Vec<&WasteFile>)> = places.into_iter().collect();
+        places.sort_by_key(|(place, files)| (std::cmp::Reverse(size_of(files)), *place));
+        let mut words: Vec<ImagePath> = Vec::new();
+        let mut shown = Vec::new();
+        for (place, files) in places
+            .iter()
+            .filter(|(_, files)| files.iter().all(|f| is_word(&f.path)))
+        {
+            let dir = ImagePath::from_text(place);
+            let only_waste = place.starts_with('/')
+                && self
+                    .below(&dir)
+                    .iter()
+                    .all(|file| file.content.size == 0 || unwanted.contains(&file.content));
+            let paths = match only_waste {
+                true => vec![dir],
+                false => files.iter().map(|file| file.path.clone()).collect(),
+            };
+            if words.len() + paths.len() > MAX_WORDS {
+                continue;
+            }
+            words.extend(paths);
+            shown.push(((*place).to_owned(), size_of(files)));
+        }
+        words.sort();
+        Removal {
+            claim: self.freed(&words, |_| true),
+            words: quoted(&words),
+            places: shown,
+        }
+    }
+
+    /// The largest places, a sentence each.
+    pub(super) fn evidence(&self, places: &[(String, u64)]) -> Vec<String> {
+        let mut evidence: Vec<String> = places
+            .iter()
+            .take(5)
+            .map(|(place, bytes)| format!("{place} has {}", size(*bytes)))
+            .collect();
+        if places.len() > 5 {
+            evidence.push(format!("and {} more places", places.len() - 5));
+        }
+        evidence
+    }
+
+    /// The step that made the last layer which these files come from.
+    pub(super) fn step_of_files(&self, files: &[&WasteFile]) -> Option<usize> {
+        let own = files.iter().filter(|file| self.is_own(file.content));
+        self.step_of(own.map(|file| file.content.layer))
+    }
+
+    /// Advice that removes files, if that is worth it.
+    pub(super) fn remove(
+        &self,
+        files: &[&WasteFile],
+        id: &str,
+        title: &str,
+        change: impl Fn(&str) -> String,
+    ) -> Option<Advice> {
+        let removal = self.removal(files);
+        (removal.claim.bytes() >= WORTH_IT).then(|| {
+            let about = recommendation(
+                id,
+                title,
+                self.evidence(&removal.places),
+                &change(&removal.words),
+            );
+            let step = self.step_of_files(files);
+            Advice::freeing(Recommendation { step, ..about }, removal.claim)
+        })
+    }
+
+    /// Advice whose command looks for files below the places of these.
+    pub(super) fn find(
+        &self,
+        files: &[&WasteFile],
+        least: u64,
+        (id, title): (&str, &str),
+        wanted: impl Fn(&ImagePath) -> bool,
+        change: impl Fn(&str) -> String,
+    ) -> Option<Advice> {
+        let mut places: BTreeMap<&str, u64> = BTreeMap::new();
+        for file in files.iter().filter(|file| self.is_own(file.content)) {
+            *places.entry(&file.place).or_default() += file.content.size;
+        }
+        let mut roots: Vec<ImagePath> =
+            places.keys().map(|dir| ImagePath::from_text(dir)).collect();
+        roots.retain(is_word);
+        roots.sort();
+        // What is below another one is found from there.
+        roots.dedup_by(|below, dir| below.starts_with(dir));
+        let claim = self.freed(&roots, wanted);
+        let mut places: Vec<(String, u64)> = places
+            .into_iter()
+            .map(|(place, bytes)| (place.to_owned(), bytes))
+            .collect();
+        places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        (claim.bytes() >= least && roots.len() <= MAX_WORDS).then(|| {
+            let about = recommendation(id, title, self.evidence(&places), &change(&quoted(&roots)));
+            let step = self.step_of_files(files);
+            Advice::freeing(Recommendation { step, ..about }, claim)
+        })
+    }
+}
+
+/// Whether a path can be written in a command as it is shown: text without control characters and backslashes.
+pub(super) fn is_word(path: &ImagePath) -> bool {
+    path.to_string().as_bytes() == path.as_bytes()
+}
+
+/// Paths as words of a command.
+pub(super) fn quoted(paths: &[ImagePath]) -> String {
+    let words: Vec<String> = paths
+        .iter()
+        .map(|path| shell_words::quote(&path.to_string()).into_owned())
+        .collect();
+    words.join(" ")
+}
