@@ -16,6 +16,8 @@ use super::settings::settings;
 use super::values::{is_default, is_reference};
 use crate::rootfs::ImagePath;
 
+/// Bytes of a script that are looked at.
+const MAX_SCRIPT: usize = 256 << 10;
 /// Findings of one file that are kept.
 const MAX_FINDINGS: usize = 100;
 
@@ -139,9 +141,8 @@ fn is_shell_script(text: &[u8]) -> bool {
 
 /// The secrets on the command lines of a script.
 fn script(text: &[u8]) -> Vec<SecretMatch> {
-    let Ok(script) = std::str::from_utf8(text) else {
-        return Vec::new();
-    };
+    let text = &text[..text.len().min(MAX_SCRIPT)];
+    let script = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let mut lines = Lines::new(text);
     let secrets = command_secrets(script);
     let secrets = secrets.iter().take(MAX_FINDINGS).map(|secret| SecretMatch {
@@ -417,5 +418,16 @@ mod tests {
     fn a_secret_is_never_shown() {
         let found = secrets(&"/app/.env".into(), b"DB_PASSWORD=t7Gh2kLp9\n").secrets;
         assert_eq!(found[0].masked, "… (9 characters)");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_looked_through(
+            name in "(\\.env|application\\.yml|settings\\.py|appsettings\\.json|x\\.sh|\\.netrc|config|a\\.toml)",
+            text in "(#!/bin/sh\n)?([ -~\n\u{e9}]|password|token: |://|eyJ|curl -u |machine |\"|'|=){0,60}",
+        ) {
+            let _ = secrets(&format!("/app/{name}").as_str().into(), text.as_bytes());
+            let _ = database_secrets(text.as_bytes());
+        }
     }
 }

@@ -14,6 +14,8 @@ use crate::rootfs::ImagePath;
 
 /// Shortest value that counts.
 const MIN_VALUE: usize = 6;
+/// Bytes of one file that are looked at closely: no configuration has more lines that name secrets.
+const MAX_LOOKED: usize = 256 << 10;
 
 /// What names of secrets contain: the words of variables, as configuration writes them.
 const WORDS: [&str; 26] = [
@@ -126,7 +128,11 @@ fn windows(text: &[u8]) -> Vec<Range<usize>> {
             .unwrap_or_else(|e| unreachable!("a few words compile: {e}"))
     });
     let mut windows: Vec<Range<usize>> = Vec::new();
+    let mut looked = 0;
     for word in finder.find_iter(text) {
+        if looked > MAX_LOOKED {
+            break;
+        }
         let first = word.start().saturating_sub(BEFORE);
         let start = memchr::memrchr(b'\n', &text[first..word.start()]);
         let start = start.map_or(first, |at| first + at + 1);
@@ -134,8 +140,14 @@ fn windows(text: &[u8]) -> Vec<Range<usize>> {
         let end = memchr::memchr(b'\n', &text[word.end()..last]);
         let end = end.map_or(last, |at| word.end() + at);
         match windows.last_mut() {
-            Some(window) if start <= window.end => window.end = window.end.max(end),
-            _ => windows.push(start..end),
+            Some(window) if start <= window.end => {
+                looked += end.saturating_sub(window.end);
+                window.end = window.end.max(end);
+            }
+            _ => {
+                looked += end - start;
+                windows.push(start..end);
+            }
         }
     }
     windows
@@ -333,6 +345,19 @@ mod tests {
         ] {
             assert_eq!(find(path, text), [expected], "{path}");
         }
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_words_is_looked_at_in_part() {
+        let looked = |text: &str| -> usize {
+            windows(text.as_bytes())
+                .iter()
+                .map(|window| window.len())
+                .sum()
+        };
+        assert!(looked(&"token".repeat(200_000)) < MAX_LOOKED + 2048);
+        assert!(looked(&"token = x\n".repeat(100_000)) < MAX_LOOKED + 2048);
+        assert_eq!(looked("a: b\ntoken: x\nc: d\n"), "token: x".len());
     }
 
     #[test]
