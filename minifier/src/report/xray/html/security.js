@@ -16,7 +16,12 @@ function drawIgnored(section, security) {
   if (entries.length) {
     const what = (entry) => [entry.path, entry.rule, entry.fingerprint].filter((part) => part !== null).join(", ");
     section.append(
-      element("ul", {}, entries.map((entry) => element("li", { text: (entry.state === "expired" ? "Expired on " + entry.expires : "Fits no finding") + ": " + what(entry) + " (" + entry.reason + ")" })))
+      element(
+        "div",
+        { class: "notice", role: "note" },
+        element("b", { text: "Entries that accept nothing." }),
+        element("ul", {}, entries.map((entry) => element("li", { text: (entry.state === "expired" ? "Expired on " + entry.expires : "Fits no finding") + ": " + what(entry) + " (" + entry.reason + ")" })))
+      )
     );
   }
   if (security.ignored.length) {
