@@ -132,7 +132,7 @@ pub(super) fn split(stem: &str) -> (&str, &str) {
         let version = &stem[at + 1..];
         let parts: Vec<&str> = version.split('-').collect();
         let is_number = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());
-        let last = parts.iter().rposition(|part| is_number(part)).unwrap_or(0);
+        let last = parts.iter().rposition(is_number).unwrap_or(0);
         // Behind the last number stand classifiers, which may be anything.
         let of_versions = parts[..last]
             .iter()

@@ -31,8 +31,8 @@ const INSTALLED: [&str; 7] = [
 ];
 /// What Plug'n'Play loads packages by.
 const PNP: [&str; 2] = [".pnp.cjs", ".pnp.js"];
-/// Places that are looked at to find which package another one loads.
-const MAX_LOOKUPS: u64 = 5_000_000;
+/// Directories that are walked through to find which packages others load.
+const MAX_STEPS: u64 = 50_000_000;
 
 #[derive(Deserialize)]
 struct LockFile {
@@ -69,7 +69,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         .map(|package| (&package.dir, package.id.as_str()))
         .collect();
     let plugged = pnp_folders(reader);
-    let mut lookups = MAX_LOOKUPS;
+    let mut steps = MAX_STEPS;
     for package in &installed {
         let (dir, metadata) = (&package.dir, package.metadata);
         let known = locked.get(dir);
@@ -78,7 +78,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
             true => Relations::needing(metadata.requires.iter().cloned()),
             false => Relations::default(),
         };
-        relations.ids = loaded(reader, dir, &metadata.requires, &ids, &mut lookups);
+        relations.ids = loaded(reader, dir, &metadata.requires, &ids, &mut steps);
         let found = PackageInfo {
             dev: known.is_some_and(|locked| locked.dev),
             download: known.and_then(|locked| public(locked.resolved.as_deref()?)),
@@ -105,7 +105,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         };
         reader.found.add(found, files, relations);
     }
-    if lookups == 0 {
+    if steps == 0 {
         reader.problems.push(
             "read the dependencies of npm packages: there are more than are looked at".into(),
         );
@@ -182,30 +182,49 @@ fn is_package_directory(dir: &ImagePath) -> bool {
 }
 
 /// The packages that Node.js loads from `dir` by these names: of the nearest `node_modules` up the tree, through links
-/// as pnpm makes them.
+/// as pnpm makes them. `steps` become 0 where there are more than are looked at.
 fn loaded(
     reader: &Reader<'_>,
     dir: &ImagePath,
     names: &[String],
     ids: &BTreeMap<&ImagePath, &str>,
-    lookups: &mut u64,
+    steps: &mut u64,
 ) -> Vec<String> {
     let rootfs = &reader.merged.rootfs;
-    let folders: Vec<ImagePath> = std::iter::once(dir.clone())
-        .chain(dir.ancestors())
-        .map(|above| above.join("node_modules"))
-        .filter(|modules| rootfs.lookup(modules).is_some())
-        .collect();
-    let find = |name: &String| {
-        folders.iter().find_map(|modules| {
-            *lookups = lookups.checked_sub(1)?;
+    // The folders on the way, with their depths: one walk from the root.
+    let mut folders = Vec::new();
+    let (mut at, mut length, mut depth) = (rootfs.root(), 0, 1);
+    let mut names_on_the_way = dir.components();
+    loop {
+        if rootfs.children(at).contains_key(&b"node_modules"[..]) {
+            let above = ImagePath::new(&dir.as_bytes()[..length]);
+            folders.push((above.join("node_modules"), depth));
+        }
+        let next = names_on_the_way.next();
+        let Some((name, &node)) =
+            next.and_then(|name| Some((name, rootfs.children(at).get(name)?)))
+        else {
+            break;
+        };
+        (at, length, depth) = (node, length + 1 + name.len(), depth + 1);
+    }
+    let mut loaded = Vec::new();
+    for name in names {
+        for (modules, depth) in folders.iter().rev() {
+            *steps = steps.saturating_sub(*depth);
+            if *steps == 0 {
+                return loaded;
+            }
             let path = modules.join(name);
             let found = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
-            let (path, _) = found.found()?;
-            ids.get(path).map(|id| (*id).to_owned())
-        })
-    };
-    names.iter().filter_map(find).collect()
+            let id = found.found().and_then(|(path, _)| ids.get(path));
+            if let Some(id) = id {
+                loaded.push((*id).to_owned());
+                break;
+            }
+        }
+    }
+    loaded
 }
 
 /// What npm recorded of packages, by their directories.

@@ -88,8 +88,9 @@ fn installed<'a>(reader: &Reader<'a>, file: &VisibleFile) -> Option<&'a Metadata
 
 /// The directory of copies that a path lies in.
 fn vendored(path: &ImagePath) -> Option<ImagePath> {
-    let mut above = path.ancestors();
-    above.find(|dir| VENDORED.contains(&dir.file_name()))
+    let folders: Vec<&[u8]> = path.components().collect();
+    let last = folders.iter().rposition(|name| VENDORED.contains(name))?;
+    Some(ImagePath::new(folders[..=last].join(&b'/')))
 }
 
 /// What pip recorded of where the distribution came from.

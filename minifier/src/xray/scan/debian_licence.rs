@@ -54,8 +54,15 @@ pub(super) fn expression(text: &str) -> Option<String> {
             continue;
         };
         let term = synopsis(name);
-        if terms.len() < MAX_LICENCES && !term.is_empty() && seen.insert(term.clone()) {
-            terms.push(term);
+        // Of what is joined by AND alone, each is a term of its own.
+        let joined = match term.contains(" OR ") || term.contains('(') {
+            true => vec![term.as_str()],
+            false => term.split(" AND ").collect(),
+        };
+        for term in joined {
+            if terms.len() < MAX_LICENCES && !term.is_empty() && seen.insert(term.to_owned()) {
+                terms.push(term.to_owned());
+            }
         }
     }
     if terms.len() > 1 {
@@ -234,6 +241,10 @@ mod tests {
                 "LicenseRef-GPL-2-or-later-with-OpenSSL-exception",
             ),
             (&["MIT and"], "MIT"),
+            (
+                &["MIT and Zlib", "Zlib", "Zlib and ISC"],
+                "MIT AND Zlib AND ISC",
+            ),
             (&["My_Own (é)"], "LicenseRef-My-Own-28e929"),
         ] {
             let made = of(licences);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use spdx::identifiers::LICENSES;
 use spdx::{AdditionItem, Expression, LicenseItem, ParseMode};
 
 use super::super::text::plain;
@@ -40,6 +41,12 @@ pub(super) fn licence(declared: Option<&str>) -> Option<Licence> {
         && let Some(references) = references(&canonical)
     {
         return Some(Licence::Expression(canonical, references));
+    }
+    let named = LICENSES
+        .iter()
+        .find(|listed| listed.full_name.eq_ignore_ascii_case(&declared));
+    if let Some(listed) = named {
+        return Some(Licence::Expression(listed.name.to_owned(), Vec::new()));
     }
     if let Some((_, id)) = URLS.iter().find(|(url, _)| declared.contains(url)) {
         return Some(Licence::Expression((*id).to_owned(), Vec::new()));
@@ -99,6 +106,7 @@ mod tests {
         let free = |text: &str| Some(Licence::Text(text.to_owned()));
         for (declared, expected) in [
             ("MIT", expression("MIT")),
+            ("MIT License", expression("MIT")),
             ("(MIT or Apache-2.0)", expression("(MIT OR Apache-2.0)")),
             ("MIT/Apache-2.0", expression("MIT OR Apache-2.0")),
             (
