@@ -193,3 +193,48 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     }
     Some(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database of pages of 512 bytes, whose table `Packages` has its root in page 2.
+    fn database(root: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; 1024];
+        bytes[..16].copy_from_slice(MAGIC);
+        bytes[16] = 2;
+        bytes[59] = 1;
+        bytes[FILE_HEADER] = LEAF;
+        bytes[FILE_HEADER + 4] = 1;
+        bytes[FILE_HEADER + 8..FILE_HEADER + 10].copy_from_slice(&400u16.to_be_bytes());
+        let row = b"\x1c\x01\x06\x17\x1d\x1d\x01\0tablePackagesPackages\x02";
+        bytes[400..400 + row.len()].copy_from_slice(row);
+        bytes[512..512 + root.len()].copy_from_slice(root);
+        bytes
+    }
+
+    fn read(root: &[u8]) -> Result<Vec<Vec<u8>>, RpmError> {
+        let mut found = Vec::new();
+        headers(&database(root), &mut |header| {
+            found.push(header.to_vec());
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    #[test]
+    fn a_tree_that_is_a_loop_and_rows_that_lie_are_refused() {
+        // A leaf with a row in place: a number that is the key, and a header of three bytes.
+        let mut leaf = vec![LEAF, 0, 0, 0, 1, 0, 0, 0, 0, 20];
+        leaf.resize(20, 0);
+        leaf.extend(b"\x06\x01\x03\0\x12abc");
+        assert_eq!(read(&leaf), Ok(vec![b"abc".to_vec()]));
+        let itself = [INTERIOR, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+        assert_eq!(read(&itself), Err(malformed("its tree is a loop")));
+        let far = [INTERIOR, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
+        assert_eq!(read(&far), Err(malformed("a page is missing")));
+        // A record that is longer than the file.
+        leaf[20..23].copy_from_slice(b"\xff\xff\x7f");
+        assert_eq!(read(&leaf), Err(malformed("a row is cut")));
+    }
+}
