@@ -137,18 +137,18 @@ impl Build<'_> {
                     Ok(merged)
                 };
                 let may_start = async { may_start.await.map_err(|_| CliError::interrupted()) };
+                // On the heap: together they are more than the stack of a build without optimisation holds.
+                let running = Box::pin(docker.run(&image, &inspected.config, may_start));
                 // Both come to their end, since the container must be removed whatever happens to the other.
-                let (read, ran) = tokio::join!(
-                    self.or_stop(reading),
-                    self.or_stop(docker.run(&image, &inspected.config, may_start)),
-                );
+                let (read, ran) =
+                    tokio::join!(self.or_stop(Box::pin(reading)), self.or_stop(running),);
                 both(read, ran)?
             }
             (Origin::Stored(stored), Engine::Docker { daemon, .. }) => {
                 let merged = merge(self.read(&origin, scratch).await?).await?;
                 let docker = run::Docker::new(self, &engine, daemon);
                 docker.check(&merged.rootfs, &stored.config).await?;
-                let ran = docker.run_stored(stored, scratch).await?;
+                let ran = Box::pin(docker.run_stored(stored, scratch)).await?;
                 (merged, ran)
             }
             (_, Engine::Oci { runtime, cache }) => {

@@ -75,7 +75,9 @@ impl<'a> Docker<'a> {
             "perhaps a container, see docker ps --all --filter label={RUN_LABEL}={}",
             self.runtime.run()
         ));
-        let living = build.unless_cancelled(live(build, creating, may_start, config, &stage));
+        // On the heap: by value, it would go through several stack frames.
+        let running = Box::pin(live(build, creating, may_start, config, &stage));
+        let living = build.unless_cancelled(running);
         let (outcome, ()) = tokio::join!(living, self.sweep_abandoned());
         stage.at("removing the container");
         let sweeping = build.parting(self.runtime.sweep()).await;
