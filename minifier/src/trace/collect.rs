@@ -87,6 +87,9 @@ fn assemble(backlog: &mut Backlog, assembler: &mut Assembler, deadline: Option<I
     true
 }
 
+/// Index of a counter that must be 0, and the gap where it is not.
+type Counted = (u32, fn(u64) -> Gap);
+
 fn trace(kernel: &Kernel, mut assembler: Assembler, guess: Guess) -> Result<Trace, TraceError> {
     let total = |kernel: &Kernel, index: u32| -> Result<u64, TraceError> {
         kernel
@@ -136,7 +139,7 @@ fn trace(kernel: &Kernel, mut assembler: Assembler, guess: Guess) -> Result<Trac
             left_out: assembler.budget.refused(),
         });
     }
-    let counted: [(u32, fn(u64) -> Gap); 5] = [
+    let counted: [Counted; 5] = [
         (counter::UNFOLLOWED, Gap::Unfollowed),
         (counter::PATH_LOST, Gap::PathsLost),
         (counter::WALK_LOST, Gap::WalksLost),
