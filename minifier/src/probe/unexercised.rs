@@ -28,7 +28,7 @@ pub(super) fn unexercised(
         .map(|port| port.address.port())
         .collect();
     let any_reached = !reached.is_empty();
-    // One listener for each port, the one that is reached from outside first.
+    // One listener for each port.
     let mut found: BTreeMap<(Protocol, u16), &Listener> = BTreeMap::new();
     for listener in listeners {
         let Listener::Inet(protocol, address) = listener else {
