@@ -1,4 +1,5 @@
-//! The direction of dependencies between the folders of `minifier/src`, as ARCHITECTURE.md states it.
+//! What documents say of the code: the direction of dependencies between the folders of `minifier/src`, as ARCHITECTURE.md
+//! states it, and the tests that docs/security.md names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,6 +56,33 @@ fn folders_depend_in_the_documented_direction_only() {
         "imports against the direction:\n{}",
         wrong.join("\n")
     );
+}
+
+#[test]
+fn every_test_that_the_table_of_threats_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let table = root.join("docs/security.md");
+    let table = fs::read_to_string(table).expect("docs/security.md reads");
+    let mut sources = String::new();
+    for folder in ["minifier/src", "tests/tests"] {
+        for file in rust_files(&root.join(folder)) {
+            sources += &fs::read_to_string(&file).expect("a source file reads");
+        }
+    }
+    let mut rows = 0;
+    let mut missing = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| ")) {
+        let cell = row.trim_end_matches('|').rsplit('|').next();
+        let cell = cell.unwrap_or_default().trim();
+        if cell == "test" {
+            continue;
+        }
+        rows += 1;
+        let names = cell.split(", ").map(|name| name.trim_matches('`'));
+        missing.extend(names.filter(|name| !sources.contains(&format!("fn {name}("))));
+    }
+    assert!(rows > 25, "only {rows} rows were found");
+    assert!(missing.is_empty(), "no such test: {}", missing.join(", "));
 }
 
 /// Sibling modules after `crate::`, and watched crates before `::`.

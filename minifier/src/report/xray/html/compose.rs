@@ -104,8 +104,8 @@ impl Write for Island<'_> {
         // Whole strings and single characters of ASCII are written, never a part of a character.
         let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
         for c in text.chars() {
-            // These only occur inside of strings.
-            if matches!(c, '<' | '>' | '&') || is_unsafe(c) {
+            // These only occur inside strings; `##` begins a command to some runners of CI jobs.
+            if matches!(c, '<' | '>' | '&') || is_unsafe(c) || (c == '#' && self.0.ends_with('#')) {
                 escape_json(self.0, c);
             } else {
                 self.0.push(c);
