@@ -8,8 +8,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,12 @@ const START: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(10);
 /// How long a guard may go on after that, to look again.
 const GUARD: Duration = Duration::from_secs(20);
+
+/// Held by tests that use the daemon: any build removes at once what the build of another test has left.
+fn daemon() -> MutexGuard<'static, ()> {
+    static DAEMON: Mutex<()> = Mutex::new(());
+    DAEMON.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// An archive of an image with busybox; gives its location.
 fn archive(folder: &Path) -> String {
@@ -209,6 +215,7 @@ fn processes(id: &str) -> usize {
 
 #[test]
 fn docker_the_container_of_a_killed_build_does_not_outlive_it() {
+    let _daemon = daemon();
     let mut images = Names::new();
     let image = images.add("killed");
     let folder = TempDir::new().unwrap();
@@ -245,6 +252,7 @@ fn docker_the_container_of_a_killed_build_does_not_outlive_it() {
 
 #[test]
 fn docker_the_next_build_removes_what_a_killed_one_and_its_guard_left() {
+    let _daemon = daemon();
     let folder = TempDir::new().unwrap();
     let location = archive(folder.path());
     let first = command(folder.path(), &location, "docker", &[]);
@@ -273,6 +281,7 @@ fn docker_the_next_build_removes_what_a_killed_one_and_its_guard_left() {
 
 #[test]
 fn docker_a_build_that_goes_on_is_not_swept_by_another() {
+    let _daemon = daemon();
     let folder = TempDir::new().unwrap();
     let location = archive(folder.path());
     let first = command(folder.path(), &location, "docker", &[]);
@@ -457,6 +466,7 @@ fn pass_on(mut from: UnixStream, mut to: UnixStream, stopped: &AtomicBool) {
 
 #[test]
 fn docker_a_daemon_that_is_stopped_keeps_nobody_and_the_guard_waits_for_it() {
+    let _daemon = daemon();
     let folder = TempDir::new().unwrap();
     let location = archive(folder.path());
     let proxy = Proxy::start();

@@ -79,7 +79,13 @@ pub(super) fn run(args: &GuardArgs) -> ExitCode {
         let _held: Vec<_> = kinds.map(signal).into_iter().flatten().collect();
         let mut word = [0; DONE.len()];
         // Nothing else is to be done meanwhile, so it may block.
-        match io::stdin().lock().read(&mut word) {
+        let said = loop {
+            match io::stdin().lock().read(&mut word) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                said => break said,
+            }
+        };
+        match said {
             Ok(1..) => Exit::Success,
             _ => clean_up(args).await,
         }

@@ -34,6 +34,8 @@ pub enum ConfigError {
 const MAX_LAYERS: usize = 1000;
 /// Steps of history that an image may have; those without a layer count too.
 const MAX_HISTORY: usize = 10_000;
+/// Volumes and ports that an image may have: each volume is looked at beside all others.
+const MAX_NAMED: usize = 1000;
 
 /// An image config as stored, with typed access to what the stages read.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,8 +149,14 @@ impl ImageConfig {
         for (what, list, limit) in [
             ("layers", &raw["rootfs"]["diff_ids"], MAX_LAYERS),
             ("steps of history", &raw["history"], MAX_HISTORY),
+            ("volumes", &raw["config"]["Volumes"], MAX_NAMED),
+            ("ports", &raw["config"]["ExposedPorts"], MAX_NAMED),
         ] {
-            let found = list.as_array().map_or(0, Vec::len);
+            let found = match list {
+                Value::Array(list) => list.len(),
+                Value::Object(set) => set.len(),
+                _ => 0,
+            };
             if found > limit {
                 return Err(ConfigError::TooMany { what, found, limit });
             }
@@ -320,6 +328,17 @@ impl ImageConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_volumes_than_an_image_may_have_are_refused() {
+        let volumes: serde_json::Map<_, _> = (0..=MAX_NAMED)
+            .map(|number| (format!("/v{number}"), Value::Object(Default::default())))
+            .collect();
+        let config =
+            serde_json::json!({"rootfs": {"type": "layers"}, "config": {"Volumes": volumes}});
+        let error = ImageConfig::parse(config.to_string().as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("1001 volumes"), "{error}");
+    }
 
     const CONFIG: &[u8] = br#"{"os":"linux","architecture":"amd64","x-unknown":{"z":1,"a":2},
         "config":{"Env":["A=1"],"Cmd":null,"Volumes":null,"Labels":null,"ArgsEscaped":true},

@@ -31,7 +31,7 @@ fn unexercised(probe: &ProbeReport) -> Option<(String, &'static str)> {
     (!names.is_empty()).then(|| {
         (
             format!(
-                "nobody exercised what listens on {}: files that only its use needs are missing from the result",
+                "nothing exercised what listens on {}: files that are needed only when it is used may be missing from the result",
                 names.join(", ")
             ),
             "--host-exec COMMAND runs a client of this host in the container's network, --exec COMMAND one inside the \

@@ -34,7 +34,11 @@ impl RunLimits {
                 let mut fields = line.split_whitespace();
                 fields.next() == Some(controller) && fields.next_back() == Some("1")
             };
-            cgroups.lines().any(enabled) || unified.split_whitespace().any(|one| one == controller)
+            // The first file is about the whole host; with version 2 alone, what is delegated to here decides.
+            match unified.trim().is_empty() {
+                true => cgroups.lines().any(enabled),
+                false => unified.split_whitespace().any(|one| one == controller),
+            }
         };
         let total = meminfo.lines().find_map(|line| {
             let rest = line.strip_prefix("MemTotal:")?;
@@ -70,6 +74,7 @@ mod tests {
         };
         assert_eq!(RunLimits::of(meminfo, &disabled, ""), expected);
         assert_eq!(RunLimits::of(meminfo, "", "cpu pids\n"), expected);
+        assert_eq!(RunLimits::of(meminfo, cgroups, "cpu pids\n"), expected);
         assert_eq!(RunLimits::of("", "", "").pids, None);
     }
 }

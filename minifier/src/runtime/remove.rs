@@ -9,6 +9,7 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOpt
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::{sleep, timeout};
 
+use super::abandoned::is_named_after;
 use super::docker::RUN_LABEL;
 use super::error::{RuntimeError, daemon, status};
 
@@ -97,7 +98,10 @@ impl Created {
             .list_containers(Some(options))
             .await
             .map_err(daemon("list the containers of this run"))?;
-        let found: Vec<String> = found.into_iter().filter_map(|summary| summary.id).collect();
+        let own = found
+            .into_iter()
+            .filter(|container| is_named_after(container, &self.run));
+        let found: Vec<String> = own.filter_map(|summary| summary.id).collect();
         let mut left = Vec::new();
         let mut reason = String::new();
         for id in &found {

@@ -64,6 +64,16 @@ impl RunId {
         (run.boot.len() == BOOT && run.to_string() == text).then_some(run)
     }
 
+    /// Whether it is a run of this boot of this machine. A run of another boot may be one of another machine that uses the
+    /// same daemon or folder, or of a container that has a boot id of its own.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` cannot be read.
+    pub fn is_of_this_boot(&self) -> io::Result<bool> {
+        Ok(self.boot == this_boot()?)
+    }
+
     /// Whether the process of the run is gone. One that cannot be seen from here, because its pid is of another
     /// namespace, counts as being there.
     ///

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -14,6 +15,9 @@ use crate::runtime::RunId;
 
 /// What the names of these folders begin with; the run that made one comes next.
 const PREFIX: &str = "minifier-";
+
+/// After this time, the folder of a run of another boot is taken for left behind.
+const ELSEWHERE: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes the folder of a run.
 pub(super) fn make(run: &RunId) -> Result<TempDir, CliError> {
@@ -55,6 +59,11 @@ fn remove_abandoned(path: &Path) -> io::Result<bool> {
     if !own || !run.is_over()? {
         return Ok(false);
     }
+    // Folders for temporary files can be shared by machines.
+    let age = meta.modified()?.elapsed().unwrap_or_default();
+    if !run.is_of_this_boot().map_err(io::Error::other)? && age < ELSEWHERE {
+        return Ok(false);
+    }
     match fs::remove_dir_all(path) {
         // Another build was quicker.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -70,12 +79,16 @@ mod tests {
     fn folders_of_runs_that_are_over_go_and_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunId::new().unwrap().to_string();
-        let over = run.replacen(&run[..12], "000000000000", 1);
+        // Another start time is that of another process.
+        let parts: Vec<&str> = run.split('-').collect();
+        let over = format!("{}-{}-{}-1-{}", parts[0], parts[1], parts[2], parts[4]);
+        let elsewhere = run.replacen(&run[..12], "000000000000", 1);
         let names = [
             format!("minifier-{run}-abc123"),
             format!("minifier-{over}-abc123"),
             "minifier-0123456789abcdef".to_owned(),
             format!("other-{over}-abc123"),
+            format!("minifier-{elsewhere}-abc123"),
         ];
         for name in &names {
             fs::create_dir_all(folder.path().join(name).join("inside")).unwrap();
@@ -87,7 +100,7 @@ mod tests {
             .iter()
             .map(|name| folder.path().join(name).join("inside").exists())
             .collect();
-        assert_eq!(there, [true, false, true, true]);
+        assert_eq!(there, [true, false, true, true, true]);
         assert!(
             link.symlink_metadata().is_ok(),
             "a link is no folder of a run"

@@ -30,17 +30,23 @@ const fn hole(program: &'static str, names: &'static str, from: [u32; 3], mended
 
 const PROCFS: &str = "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881";
 
-const HOLES: [Hole; 7] = [
+/// Links in the image's `/dev`: <https://github.com/opencontainers/runc/security/advisories/GHSA-xjvp-4fhw-gc47>.
+const DEV: &str = "CVE-2026-41579";
+
+const HOLES: [Hole; 10] = [
     hole("runc", "CVE-2024-21626", [0, 0, 0], ([1, 1, 12], None)),
     hole("runc", PROCFS, [0, 0, 0], ([1, 2, 8], None)),
     hole("runc", PROCFS, [1, 3, 0], ([1, 3, 3], None)),
     hole("runc", PROCFS, [1, 4, 0], ([1, 4, 0], Some(3))),
-    // No number of a release without them is known yet; those up to 1.29.1 have them.
+    hole("runc", DEV, [0, 0, 0], ([1, 3, 6], None)),
+    hole("runc", DEV, [1, 4, 0], ([1, 4, 3], None)),
+    hole("runc", DEV, [1, 5, 0], ([1, 5, 0], Some(3))),
+    // Only if nothing is mounted over `/dev`, which minifier and the usual engines do.
     hole(
         "crun",
         "CVE-2026-88264, CVE-2026-88265",
         [0, 0, 0],
-        ([1, 29, 2], None),
+        ([1, 30, 0], None),
     ),
     hole("youki", "CVE-2025-54867", [0, 0, 0], ([0, 5, 5], None)),
     hole(
@@ -100,16 +106,20 @@ mod tests {
         let leaked = "CVE-2024-21626";
         let crun = "CVE-2026-88264, CVE-2026-88265";
         for (says, expected) in [
-            ("runc version 1.1.5+ds1", vec![leaked, PROCFS]),
-            ("runc version 1.1.12", vec![PROCFS]),
-            ("runc version 1.2.7", vec![PROCFS]),
-            ("runc version 1.2.8", vec![]),
-            ("runc version 1.3.0-rc.1", vec![PROCFS]),
-            ("runc version 1.3.2-0ubuntu2", vec![PROCFS]),
-            ("runc version 1.3.3", vec![]),
-            ("runc version 1.4.0-rc.2", vec![PROCFS]),
-            ("runc version 1.4.0-rc.3", vec![]),
-            ("runc version 1.4.0", vec![]),
+            ("runc version 1.1.5+ds1", vec![leaked, PROCFS, DEV]),
+            ("runc version 1.1.12", vec![PROCFS, DEV]),
+            ("runc version 1.2.7", vec![PROCFS, DEV]),
+            ("runc version 1.2.8", vec![DEV]),
+            ("runc version 1.3.0-rc.1", vec![PROCFS, DEV]),
+            ("runc version 1.3.2-0ubuntu2", vec![PROCFS, DEV]),
+            ("runc version 1.3.3", vec![DEV]),
+            ("runc version 1.3.6", vec![]),
+            ("runc version 1.4.0-rc.2", vec![PROCFS, DEV]),
+            ("runc version 1.4.0-rc.3", vec![DEV]),
+            ("runc version 1.4.0", vec![DEV]),
+            ("runc version 1.4.3", vec![]),
+            ("runc version 1.5.0-rc.2", vec![DEV]),
+            ("runc version 1.5.0", vec![]),
             ("runc version 2.0.0", vec![]),
             ("crun version 1.8.1", vec![crun]),
             ("crun version 1.29.1", vec![crun]),

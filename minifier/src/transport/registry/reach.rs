@@ -104,7 +104,8 @@ impl Reach {
             Some(Host::Domain(name)) => match tokio::net::lookup_host((name, port)).await {
                 Ok(addresses) => addresses
                     .map(|address| Zone::of(address.ip()))
-                    .max()
+                    // The most public one decides: a registry makes up its own records.
+                    .min()
                     .unwrap_or(Zone::Public),
                 Err(_) => Zone::Public,
             },

@@ -73,15 +73,19 @@ const MASK: &str = "********";
 
 /// True where a variable's name says that its value is a secret, and the value is one.
 pub(crate) fn is_secret_variable(name: &str, value: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    let named = SECRET_WORDS.iter().any(|word| upper.contains(word))
-        && !NO_SECRETS.iter().any(|end| upper.ends_with(end));
     let reference = values::is_reference(value) || value.contains("://");
     let switch = matches!(
         value.to_ascii_lowercase().as_str(),
         "true" | "false" | "yes" | "no" | "none" | "null"
     ) || value.parse::<u32>().is_ok_and(|n| n < 10_000);
-    named && value.len() >= 4 && !reference && !switch
+    is_secret_name(name) && value.len() >= 4 && !reference && !switch
+}
+
+/// Whether a variable's name says that its value is a secret.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    SECRET_WORDS.iter().any(|word| upper.contains(word))
+        && !NO_SECRETS.iter().any(|end| upper.ends_with(end))
 }
 
 /// What kind of secret an entry `NAME=value` holds, and none where it holds none.
@@ -167,7 +171,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 /// A step with its secrets masked.
 pub(crate) fn masked_step(text: &str) -> String {
     let text = &*commands::masked(text, &command_secrets(text), MASK);
-    let mut out = text.to_owned();
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
     for word in words(text) {
         let secrets = step_secrets(word);
         let masked = match word.split_once('=') {
@@ -180,8 +184,13 @@ pub(crate) fn masked_step(text: &str) -> String {
             _ if !secrets.is_empty() => MASK.to_owned(),
             _ => continue,
         };
-        out = out.replace(word, &masked);
+        // Words are parts of the text, in order.
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        out.push_str(&text[at..start]);
+        out.push_str(&masked);
+        at = start + word.len();
     }
+    out.push_str(&text[at..]);
     out
 }
 

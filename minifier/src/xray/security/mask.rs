@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::config::{env_secret, masked_env, masked_step};
+use super::config::{env_secret, is_secret_name, masked_env, masked_step};
 use super::patterns::{Hit, hits};
 use super::secrets::url_password;
 use crate::image::ImageConfig;
@@ -61,7 +61,9 @@ impl Masker {
         let mut option: Option<String> = None;
         for word in words {
             let named = option.take();
-            option = word.starts_with('-').then(|| word.clone());
+            // With its value in the same word, an option says nothing about the next.
+            let apart = word.starts_with('-') && !word.contains('=');
+            option = apart.then(|| word.clone());
             *word = match named {
                 Some(name) if option.is_none() => self.named(&name, word),
                 _ => self.text(word),
@@ -126,8 +128,12 @@ impl Masker {
 
 /// Whether a value of that name is a secret; the name can be that of an option or of a label.
 fn is_secret(name: &str, value: &str) -> bool {
-    let name = name.trim_start_matches('-').replace(['-', '.', '/'], "_");
-    env_secret(&format!("{name}={value}")).is_some()
+    env_secret(&format!("{}={value}", variable(name))).is_some()
+}
+
+/// The name of an option or a key as a variable has it.
+fn variable(name: &str) -> String {
+    name.trim_start_matches('-').replace(['-', '.', '/'], "_")
 }
 
 type Spans = Vec<std::ops::Range<usize>>;
@@ -151,16 +157,26 @@ fn hidden(text: &str, spans: Spans) -> String {
 /// them.
 fn assignments(text: &str) -> Spans {
     let metadata = is_metadata(text);
-    text.match_indices('=')
-        .filter_map(|(at, _)| {
-            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-            let name = text[..at].rsplit(|c| !is_name(c)).next()?;
-            let before = text[..at - name.len()].chars().next_back();
-            let (skip, length) = value_length(&text[at + 1..], before, metadata);
-            let value = at + 1 + skip..at + 1 + skip + length;
-            is_secret(name, &text[value.clone()]).then_some(value)
-        })
-        .collect()
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let (mut spans, mut seen) = (Spans::new(), 0);
+    for (at, _) in text.match_indices('=') {
+        // Values can hold as many signs as there are bytes: each is looked at once.
+        if at < seen {
+            continue;
+        }
+        let name = text[seen..at].rsplit(|c| !is_name(c)).next();
+        let Some(name) = name.filter(|name| is_secret_name(&variable(name))) else {
+            continue;
+        };
+        let before = text[..at - name.len()].chars().next_back();
+        let (skip, length) = value_length(&text[at + 1..], before, metadata);
+        let value = at + 1 + skip..at + 1 + skip + length;
+        seen = value.end;
+        if is_secret(name, &text[value.clone()]) {
+            spans.push(value);
+        }
+    }
+    spans
 }
 
 /// A step whose values are not quoted and end where the next name begins, as Docker's older builder wrote it.
@@ -250,6 +266,22 @@ mod tests {
 
     fn none() -> Masker {
         Masker::default()
+    }
+
+    #[test]
+    fn a_value_of_nothing_but_assignments_is_looked_at_once() {
+        for part in ["=a", "TOKEN=$", "TOKEN=xxxxxxxx ", "PASSWORD='"] {
+            let text = format!("A{}", part.repeat(1 << 16));
+            // With a look at the rest for each sign, this takes hours.
+            assert!(!none().text(&text).is_empty());
+        }
+    }
+
+    #[test]
+    fn an_option_with_its_value_says_nothing_about_the_next_word() {
+        let mut words = ["--token=8f3a9c77d1", "serve"].map(str::to_owned);
+        none().words(&mut words);
+        assert_eq!(words, ["--token=********", "serve"]);
     }
 
     #[test]

@@ -105,7 +105,8 @@ const KINDS: &[Kind] = &[
         2,
         &["registry", "git"],
     ),
-    parts(&["lib/rustlib"], 1, &["lib", "share", "libexec"]),
+    // Its own folder alone: a distribution has it below /usr/lib.
+    parts(&["rustlib"], 1, &["rustlib"]),
     // A package of R, and R itself.
     whole(
         &[

@@ -38,7 +38,7 @@ const DEFAULTS: [&str; 34] = [
     "username",
 ];
 /// How a value begins that says where the secret is.
-const REFERENCES: [&str; 15] = [
+const REFERENCES: [&str; 19] = [
     "arn:",
     "vault:",
     "ssm:",
@@ -51,7 +51,11 @@ const REFERENCES: [&str; 15] = [
     "file:",
     "keyvault:",
     "@microsoft.keyvault(",
-    "!",
+    "!vault",
+    "!ref",
+    "!sub",
+    "!env",
+    "!secret",
     "enc(",
     "enc[",
 ];
@@ -70,7 +74,9 @@ pub(super) fn is_reference(value: &str) -> bool {
         "process.env",
         "{cipher}",
     ];
-    value.starts_with(['/', '$', '<', '{', '`', '%', '@'])
+    let variable = value.len() > 2 && value.starts_with('%') && value.ends_with('%');
+    value.starts_with(['/', '$', '<', '{', '`'])
+        || variable
         || REFERENCES.iter().any(|start| lower.starts_with(start))
         || expression.iter().any(|part| lower.contains(part))
         // `projects/NUMBER/secrets/NAME` of Google's Secret Manager.
@@ -99,7 +105,14 @@ mod tests {
         ] {
             assert!(is_reference(value), "{value}");
         }
-        for value in ["t7Gh2kLp9", "opal9-Trumpet", "vaulted4u"] {
+        for value in [
+            "t7Gh2kLp9",
+            "opal9-Trumpet",
+            "vaulted4u",
+            "!Qaz2wsx9",
+            "@dm1nPass9",
+            "%9fKq2Lm",
+        ] {
             assert!(!is_reference(value), "{value}");
         }
         assert!(is_default("Postgres") && !is_default("postgres9"));

@@ -79,6 +79,8 @@ impl<'a> Pages<'a> {
     fn rows(&self, root: u32, each: Each<'_>) -> Result<(), RpmError> {
         let mut seen = vec![false; self.bytes.len() / self.size + 1];
         let mut stack = vec![root];
+        // Rows share no bytes; many cells that name the same ones are a trick.
+        let mut left = self.bytes.len();
         while let Some(number) = stack.pop() {
             let page = self.page(number).ok_or(malformed("a page is missing"))?;
             // A tree has no page twice.
@@ -98,7 +100,9 @@ impl<'a> Pages<'a> {
                 }
                 LEAF => {
                     for at in cell_pointers(page, start + 8, cells).ok_or(cut)? {
-                        let row = self.row(page, at).ok_or(malformed("a row is cut"))?;
+                        let row = self.row(page, at, left);
+                        let row = row.ok_or(malformed("a row is cut"))?;
+                        left -= row.len();
                         each(&row)?;
                     }
                 }
@@ -108,17 +112,17 @@ impl<'a> Pages<'a> {
         Ok(())
     }
 
-    /// The record of the cell at `at`, joined from its overflow pages.
-    fn row(&self, page: &'a [u8], at: usize) -> Option<Cow<'a, [u8]>> {
+    /// The record of the cell at `at`, joined from its overflow pages; `None` if it is longer than `left`.
+    fn row(&self, page: &'a [u8], at: usize, left: usize) -> Option<Cow<'a, [u8]>> {
         let mut cell = page.get(at..self.usable)?;
         let length = usize::try_from(varint(&mut cell)?).ok()?;
         varint(&mut cell)?;
         let (most, least) = (self.usable - 35, (self.usable - 12) * 32 / 255 - 23);
+        if length > left {
+            return None;
+        }
         if length <= most {
             return cell.get(..length).map(Cow::Borrowed);
-        }
-        if length > self.bytes.len() {
-            return None;
         }
         let wanted = least + (length - least) % (self.usable - 4);
         let local = if wanted <= most { wanted } else { least };
