@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use minifier_tests::Minifier;
@@ -47,6 +48,19 @@ fn a_runtime_that_does_not_work_is_an_error_and_no_reason_for_another_engine() -
         assert!(said.contains("hint: mend it"), "{said}");
         assert!(!said.contains("Docker"), "{said}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_runtime_that_hangs_keeps_nobody() -> Result<()> {
+    let programs = tempfile::tempdir()?;
+    // It ends by itself, so that nothing of the test goes on for long.
+    program(programs.path(), "runc", "exec /bin/sleep 30")?;
+    let started = Instant::now();
+    let output = build(programs.path(), &["--timeout", "1s"])?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(started.elapsed() < Duration::from_secs(25), "{said}");
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! [`Engine`]: what runs the container, chosen by the user or by where the image is.
 
+use tokio::task::spawn_blocking;
+
 use super::args::RuntimeChoice;
 use super::errors;
 use super::origin::Origin;
 use super::pipeline::Build;
+use super::run::joined;
 use crate::cli::error::CliError;
 use crate::runtime::{LayerCache, OciRuntime, RunOptions, RuntimeError, UnpackLimits};
 use crate::transport::Daemon;
@@ -31,7 +34,10 @@ impl Engine {
     /// daemon where there is none.
     pub(super) async fn choose(build: &Build<'_>, origin: &Origin) -> Result<Self, CliError> {
         match (&build.options.runtime, origin) {
-            (Some(RuntimeChoice::Oci(name)), _) => Self::oci(build, Some(name)),
+            (Some(RuntimeChoice::Oci(name)), _) => {
+                let runtime = find(build, Some(name.clone())).await?;
+                Self::with_cache(build, runtime.map_err(errors::runtime)?).await
+            }
             (None, Origin::Daemon { daemon, .. }) => Ok(Self::Docker {
                 daemon: daemon.clone(),
                 instead: false,
@@ -44,8 +50,8 @@ impl Engine {
                 })
             }
             (None, Origin::Stored(_)) => {
-                match OciRuntime::find(None) {
-                    Ok(runtime) => Self::with_cache(build, runtime),
+                match find(build, None).await? {
+                    Ok(runtime) => Self::with_cache(build, runtime).await,
                     Err(RuntimeError::NoRuntime(why)) => {
                         match build.unless_cancelled(Daemon::connect()).await? {
                             Ok(daemon) => {
@@ -68,20 +74,16 @@ impl Engine {
         }
     }
 
-    fn oci(build: &Build<'_>, name: Option<&str>) -> Result<Self, CliError> {
-        let runtime = OciRuntime::find(name).map_err(errors::runtime)?;
-        Self::with_cache(build, runtime)
-    }
-
     /// Opens the cache, and removes what killed runs left in it.
-    fn with_cache(build: &Build<'_>, runtime: OciRuntime) -> Result<Self, CliError> {
+    async fn with_cache(build: &Build<'_>, runtime: OciRuntime) -> Result<Self, CliError> {
         let folder = match &build.options.cache_dir {
             Some(folder) => folder.clone(),
             None => LayerCache::default_folder(),
         };
-        let open = || -> Result<LayerCache, RuntimeError> {
+        let bytes = build.options.limits.uncompressed;
+        let open = move || -> Result<LayerCache, RuntimeError> {
             let cache = LayerCache::open(&folder)?.with_limits(UnpackLimits {
-                bytes: build.options.limits.uncompressed,
+                bytes,
                 ..UnpackLimits::default()
             });
             let swept = cache.sweep()?;
@@ -90,7 +92,9 @@ impl Engine {
             }
             Ok(cache)
         };
-        let cache = open().map_err(errors::runtime)?;
+        // What is removed can be large, and a runtime can hang.
+        let opened = build.unless_cancelled(joined(spawn_blocking(open))).await?;
+        let cache = opened.map_err(errors::runtime)?;
         Ok(Self::Oci { runtime, cache })
     }
 
@@ -110,4 +114,13 @@ impl Engine {
             Self::Oci { runtime, .. } => runtime.version().to_owned(),
         }
     }
+}
+
+/// Finds an OCI runtime and asks it for its version; a program that hangs is not waited for after a signal.
+async fn find(
+    build: &Build<'_>,
+    name: Option<String>,
+) -> Result<Result<OciRuntime, RuntimeError>, CliError> {
+    let finding = spawn_blocking(move || OciRuntime::find(name.as_deref()));
+    build.unless_cancelled(joined(finding)).await
 }

@@ -234,7 +234,7 @@ pub(super) async fn with_runtime(
 }
 
 /// The result of a task; its panic is the caller's.
-async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
+pub(super) async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
     match task.await {
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
