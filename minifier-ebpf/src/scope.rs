@@ -177,7 +177,7 @@ fn mount_namespace(task: u64) -> u32 {
     number().unwrap_or(0)
 }
 
-/// True where one of the task's control groups, or one right above, is the container's or is named as it. A group that
+/// Whether one of the task's control groups, or one right above, is the container's or is named as it. A group that
 /// only has the name is left in the scratch.
 #[inline(always)]
 fn is_in_group(scratch: *mut Scratch, task: Address) -> bool {
@@ -279,7 +279,7 @@ fn identity(group: u64) -> Option<Group> {
     })
 }
 
-/// True where a control group has one of the names that the container's may have.
+/// Whether a control group has one of the names that the container's may have.
 #[inline(always)]
 fn is_named(scratch: *mut Scratch, group: u64) -> bool {
     let name = probe::<u64>(group + offset(at::CGROUP_KN) as u64)

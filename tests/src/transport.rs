@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use minifier::image::{DiffId, Digest, ImageConfig};
 use minifier::rootfs::{ContentStore, EntryKind, LayerIndex};
+use serde_json::{Value, json};
 
 /// Content of every regular file, in the order of the layers; hashed, so that images of any size fit.
 pub fn contents(layers: &[LayerIndex], store: &dyn ContentStore) -> Vec<(String, Digest)> {
@@ -42,17 +44,44 @@ pub fn small_archive(body: &[u8], tags: &[&str]) -> (Vec<u8>, ImageConfig) {
     let mut layer = tar::Builder::new(Vec::new());
     append(&mut layer, "file", body);
     let layer = layer.into_inner().unwrap();
-    let config = serde_json::json!({
-        "os": "linux", "architecture": "amd64", "config": {"Cmd": ["/file"]},
-        "rootfs": {"type": "layers", "diff_ids": [DiffId::of(&layer)]},
+    archive_of(&layer, "amd64", &json!({"Cmd": ["/file"]}), tags)
+}
+
+/// A docker-archive in `folder` of an image of busybox for this architecture, with this `config`; gives its
+/// location.
+pub fn busybox_archive(folder: &Path, architecture: &str, config: &Value) -> String {
+    let busybox = fs::read(BUSYBOX).expect("busybox-static is installed");
+    let mut layer = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(busybox.len() as u64);
+    header.set_mode(0o755);
+    layer
+        .append_data(&mut header, "bin/busybox", &busybox[..])
+        .unwrap();
+    let layer = layer.into_inner().unwrap();
+    let (archive, _) = archive_of(&layer, architecture, config, &["app:1"]);
+    let path = folder.join("image.tar");
+    fs::write(&path, archive).unwrap();
+    format!("docker-archive:{}", path.display())
+}
+
+/// A docker-archive of one image with this layer.
+fn archive_of(
+    layer: &[u8],
+    architecture: &str,
+    config: &Value,
+    tags: &[&str],
+) -> (Vec<u8>, ImageConfig) {
+    let config = json!({
+        "os": "linux", "architecture": architecture, "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [DiffId::of(layer)]},
         "history": [{"created_by": "test"}],
     });
     let config = serde_json::to_vec(&config).unwrap();
     let name = format!("{}.json", Digest::of(&config).to_hex());
-    let manifest =
-        serde_json::json!([{"Config": name, "RepoTags": tags, "Layers": ["l/layer.tar"]}]);
+    let manifest = json!([{"Config": name, "RepoTags": tags, "Layers": ["l/layer.tar"]}]);
     let mut archive = tar::Builder::new(Vec::new());
-    append(&mut archive, "l/layer.tar", &layer);
+    append(&mut archive, "l/layer.tar", layer);
     append(&mut archive, &name, &config);
     append(
         &mut archive,

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use minifier::image::DiffId;
 use minifier_tests::Minifier;
-use minifier_tests::transport::{append, small_archive};
-use serde_json::{Value, json};
+use minifier_tests::transport::{busybox_archive, small_archive};
+use serde_json::json;
 use tempfile::TempDir;
 
 fn minifier(folder: &Path, arguments: &[&str]) -> Output {
@@ -23,35 +22,6 @@ fn expect(folder: &Path, code: i32, arguments: &[&str]) {
     let output = minifier(folder, arguments);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-}
-
-/// A docker-archive of busybox with this execution config, for this architecture.
-fn archive(folder: &Path, architecture: &str, execution: Value) -> String {
-    let busybox = fs::read("/bin/busybox").expect("busybox-static is installed");
-    let mut layer = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_ustar();
-    header.set_size(busybox.len() as u64);
-    header.set_mode(0o755);
-    layer
-        .append_data(&mut header, "bin/busybox", &busybox[..])
-        .unwrap();
-    let layer = layer.into_inner().unwrap();
-    let config = json!({
-        "os": "linux", "architecture": architecture, "config": execution,
-        "rootfs": {"type": "layers", "diff_ids": [DiffId::of(&layer)]},
-    });
-    let manifest = json!([{"Config": "c.json", "RepoTags": ["app:1"], "Layers": ["layer.tar"]}]);
-    let mut archive = tar::Builder::new(Vec::new());
-    append(&mut archive, "layer.tar", &layer);
-    append(&mut archive, "c.json", config.to_string().as_bytes());
-    append(
-        &mut archive,
-        "manifest.json",
-        manifest.to_string().as_bytes(),
-    );
-    let path = folder.join(format!("{architecture}.tar"));
-    fs::write(&path, archive.into_inner().unwrap()).unwrap();
-    format!("docker-archive:{}", path.display())
 }
 
 #[test]
@@ -129,10 +99,10 @@ fn build<'a>(location: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn privileged_an_image_for_another_machine_is_exit_code_3() {
     let folder = TempDir::new().unwrap();
-    let location = archive(
+    let location = busybox_archive(
         folder.path(),
         "s390x",
-        json!({"Cmd": ["/bin/busybox", "true"]}),
+        &json!({"Cmd": ["/bin/busybox", "true"]}),
     );
     let output = minifier(folder.path(), &build(&location, &[]));
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -146,17 +116,17 @@ fn privileged_an_image_for_another_machine_is_exit_code_3() {
 #[test]
 fn privileged_an_image_without_a_command_is_exit_code_2() {
     let folder = TempDir::new().unwrap();
-    let location = archive(folder.path(), "amd64", json!({}));
+    let location = busybox_archive(folder.path(), "amd64", &json!({}));
     expect(folder.path(), 2, &build(&location, &[]));
 }
 
 #[test]
 fn privileged_a_workload_that_does_not_start_or_fails_is_exit_code_5() {
     let folder = TempDir::new().unwrap();
-    let location = archive(
+    let location = busybox_archive(
         folder.path(),
         "amd64",
-        json!({"Cmd": ["/bin/busybox", "false"]}),
+        &json!({"Cmd": ["/bin/busybox", "false"]}),
     );
     for more in [
         &["--continue-after", "exit"][..],
@@ -178,10 +148,10 @@ fn privileged_a_workload_that_does_not_start_or_fails_is_exit_code_5() {
 #[test]
 fn privileged_a_full_cache_is_exit_code_8() {
     let folder = TempDir::new().unwrap();
-    let location = archive(
+    let location = busybox_archive(
         folder.path(),
         "amd64",
-        json!({"Cmd": ["/bin/busybox", "true"]}),
+        &json!({"Cmd": ["/bin/busybox", "true"]}),
     );
     let cache = folder.path().join("cache");
     fs::create_dir(&cache).unwrap();

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use minifier_tests::Minifier;
-use minifier_tests::transport::{Names, append, docker};
+use minifier_tests::transport::{Names, busybox_archive, docker};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -31,33 +31,10 @@ fn daemon() -> MutexGuard<'static, ()> {
     DAEMON.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An archive of an image with busybox; gives its location.
+/// An archive of an image with busybox that does nothing for long; gives its location.
 fn archive(folder: &Path) -> String {
-    let busybox = fs::read("/bin/busybox").expect("busybox-static is installed");
-    let mut layer = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_ustar();
-    header.set_size(busybox.len() as u64);
-    header.set_mode(0o755);
-    layer
-        .append_data(&mut header, "bin/busybox", &busybox[..])
-        .unwrap();
-    let layer = layer.into_inner().unwrap();
-    let config = json!({
-        "os": "linux", "architecture": "amd64", "config": {"Cmd": ["/bin/busybox", "sleep", "600"]},
-        "rootfs": {"type": "layers", "diff_ids": [minifier::image::DiffId::of(&layer)]},
-    });
-    let manifest = json!([{"Config": "config.json", "RepoTags": null, "Layers": ["layer.tar"]}]);
-    let mut archive = tar::Builder::new(Vec::new());
-    append(&mut archive, "layer.tar", &layer);
-    append(&mut archive, "config.json", config.to_string().as_bytes());
-    append(
-        &mut archive,
-        "manifest.json",
-        manifest.to_string().as_bytes(),
-    );
-    let path = folder.join("image.tar");
-    fs::write(&path, archive.into_inner().unwrap()).unwrap();
-    format!("docker-archive:{}", path.display())
+    let config = json!({"Cmd": ["/bin/busybox", "sleep", "600"]});
+    busybox_archive(folder, "amd64", &config)
 }
 
 /// A build that goes on for as long as its container does, with everything of its own in one folder.
@@ -363,11 +340,12 @@ fn privileged_a_guard_survives_the_signals_of_a_terminal_and_holds_no_pipe_open(
     drop(writer);
     let id = oci_containers(folder.path()).remove(0);
     let guard_pid = guard(&build.run).unwrap();
-    let session = |pid: u32| {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap());
-        rustix::process::getsid(pid).unwrap()
-    };
-    assert_ne!(session(guard_pid), session(build.pid()));
+    let pid = rustix::process::Pid::from_raw(i32::try_from(guard_pid).unwrap());
+    assert_eq!(
+        rustix::process::getsid(pid).unwrap(),
+        pid.unwrap(),
+        "the guard is in a session of others"
+    );
     // As a terminal does it: to all of the group. The last one cannot be caught.
     let group = format!("-{}", build.pid());
     for signal in ["HUP", "KILL"] {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::blocking::joined;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
@@ -40,9 +41,8 @@ pub(super) async fn exec(
     cancel: &CancellationToken,
 ) -> Result<Exit, CliError> {
     let btf = args.btf.clone();
-    let mut checks = tokio::task::spawn_blocking(move || features::host_checks(&btf))
-        .await
-        .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let checking = tokio::task::spawn_blocking(move || features::host_checks(&btf));
+    let mut checks = joined(checking).await;
     let can_trace = passed(&checks);
     let mut engines = cancel
         .run_until_cancelled(engine_checks())

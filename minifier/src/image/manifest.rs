@@ -80,7 +80,7 @@ pub enum ManifestError {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outline {
-    /// The document's own word; none where it has none or an empty one.
+    /// The media type that the document gives itself; `None` if that is missing or empty.
     #[serde(default, deserialize_with = "filled")]
     pub media_type: Option<String>,
     /// Kind of artifact, where it is no image.

@@ -112,7 +112,7 @@ impl ProbePlan {
         only_http && !self.steps.is_empty() && !self.crawls()
     }
 
-    /// True where commands are run, inside the container or on this host.
+    /// Whether commands are run, inside the container or on this host.
     pub(super) fn has_commands(&self) -> bool {
         let is_command = |step: &Step| matches!(step, Step::Exec(_) | Step::HostExec(_));
         self.steps.iter().any(is_command)

@@ -11,43 +11,30 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsB
 use super::docker::{DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
 use super::error::{RuntimeError, daemon, host};
 use super::run_id::RunId;
-
-/// After this time, what runs of another boot have made is taken for left behind.
-const ELSEWHERE: Duration = Duration::from_secs(24 * 3600);
+use super::sweep::Sweep;
 
 impl DockerRuntime {
     /// Removes what runs that are over have left; how many containers and images there were. What cannot be removed does
     /// not keep the rest from being removed.
     pub async fn sweep_abandoned(&self) -> Result<usize, RuntimeError> {
-        let mut swept = 0;
-        let (mut left, mut reason) = (Vec::new(), String::new());
-        let mut removed = |what: String, result: Result<(), RuntimeError>| match result {
-            Ok(()) => swept += 1,
-            Err(error) => {
-                left.push(what);
-                reason = error.to_string();
-            }
-        };
+        let mut sweep = Sweep::default();
         for id in abandoned_containers(self.docker()).await? {
             let result = self.remove(&id).await;
-            removed(id, result);
+            sweep.note(id, result);
         }
         // Only now: an image is not removed while a container uses it.
         for name in abandoned_images(self.docker()).await? {
             let result = self.remove_image(&name).await;
-            removed(name, result);
+            sweep.note(name, result);
         }
-        match left.is_empty() {
-            true => Ok(swept),
-            false => Err(RuntimeError::LeftBehind { ids: left, reason }),
-        }
+        sweep.finish()
     }
 }
 
-/// Whether `text` names a run, and one that is over.
-fn is_abandoned(text: &str) -> Result<bool, RuntimeError> {
-    let over = RunId::parse(text).map(|run| run.is_over());
-    over.unwrap_or(Ok(false))
+/// Whether `text` names a run that has left what it made at that time.
+fn is_abandoned(text: &str, made: SystemTime) -> Result<bool, RuntimeError> {
+    let left = RunId::parse(text).map(|run| run.has_left(made));
+    left.unwrap_or(Ok(false))
         .map_err(host::<io::Error>("look whether another run goes on"))
 }
 
@@ -66,8 +53,7 @@ async fn abandoned_containers(docker: &Docker) -> Result<Vec<String>, RuntimeErr
         let run = container.labels.clone().unwrap_or_default();
         if let (Some(id), Some(run)) = (&container.id, run.get(RUN_LABEL))
             && is_named_after(&container, run)
-            && is_abandoned(run)?
-            && (is_of_this_boot(run)? || is_old(&container))
+            && is_abandoned(run, made(&container))?
         {
             abandoned.push(id.clone());
         }
@@ -83,24 +69,14 @@ pub(super) fn is_named_after(container: &ContainerSummary, run: &str) -> bool {
         .any(|(of, _)| of == run)
 }
 
-fn is_of_this_boot(text: &str) -> Result<bool, RuntimeError> {
-    let this = RunId::parse(text).map(|run| run.is_of_this_boot());
-    this.unwrap_or(Ok(false)).map_err(host::<io::Error>(
-        "find out which boot of this machine this is",
-    ))
-}
-
-/// Whether a container does not run and was made long ago, so that it is no part of a build on another machine.
-fn is_old(container: &ContainerSummary) -> bool {
-    let made = container
-        .created
-        .and_then(|seconds| u64::try_from(seconds).ok());
-    let age = made.and_then(|seconds| {
-        let made = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        SystemTime::now().duration_since(made).ok()
-    });
+/// When a container was made. One that runs, or says nothing of it, is as new as can be.
+fn made(container: &ContainerSummary) -> SystemTime {
     let runs = container.state == Some(ContainerSummaryStateEnum::RUNNING);
-    !runs && age.is_some_and(|age| age > ELSEWHERE)
+    let seconds = container.created.filter(|_| !runs);
+    match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
+        Some(seconds) => SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+        None => SystemTime::now(),
+    }
 }
 
 async fn abandoned_images(docker: &Docker) -> Result<Vec<String>, RuntimeError> {
@@ -113,7 +89,8 @@ async fn abandoned_images(docker: &Docker) -> Result<Vec<String>, RuntimeError> 
     let mut abandoned = Vec::new();
     for name in found.into_iter().flat_map(|image| image.repo_tags) {
         if let Some((RUN_REPOSITORY, run)) = name.split_once(':')
-            && is_abandoned(run)?
+            // The daemon says when an image was built, and not when it was loaded: one that a container uses stays anyhow.
+            && is_abandoned(run, SystemTime::UNIX_EPOCH)?
         {
             abandoned.push(name);
         }
@@ -145,17 +122,15 @@ mod tests {
     }
 
     #[test]
-    fn containers_of_another_boot_are_old_only_if_they_do_not_run() {
-        let made = |seconds: i64, state| ContainerSummary {
-            created: Some(seconds),
+    fn a_container_that_runs_is_as_new_as_can_be() {
+        let container = |state| ContainerSummary {
+            created: Some(1_000_000_000),
             state: Some(state),
             ..ContainerSummary::default()
         };
         use ContainerSummaryStateEnum::{EXITED, RUNNING};
-        assert!(is_old(&made(1_000_000_000, EXITED)));
-        assert!(!is_old(&made(1_000_000_000, RUNNING)));
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = i64::try_from(now.unwrap().as_secs()).unwrap();
-        assert!(!is_old(&made(now, EXITED)));
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        assert_eq!(made(&container(EXITED)), old);
+        assert!(made(&container(RUNNING)).elapsed().unwrap() < Duration::from_secs(60));
     }
 }

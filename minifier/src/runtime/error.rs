@@ -116,7 +116,7 @@ pub enum RuntimeError {
     ImageFile {
         /// The file.
         path: ImagePath,
-        /// What is wrong.
+        /// The reason for not reading it.
         source: std::io::Error,
     },
     /// Neither the image nor the options say what to run.
@@ -187,7 +187,7 @@ pub enum RuntimeError {
     LeftBehind {
         /// Their ids.
         ids: Vec<String>,
-        /// The first reason.
+        /// Why the last of them could not.
         reason: String,
     },
 }

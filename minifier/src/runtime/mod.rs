@@ -25,6 +25,7 @@ mod remove;
 mod run_id;
 mod size;
 mod stop;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
 mod volumes;

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::abandoned::is_named_after;
 use super::docker::RUN_LABEL;
 use super::error::{RuntimeError, daemon, status};
+use super::sweep::Sweep;
 
 /// How long a sweep waits for containers that are just being created.
 const CREATING: Duration = Duration::from_secs(30);
@@ -101,20 +102,13 @@ impl Created {
         let own = found
             .into_iter()
             .filter(|container| is_named_after(container, &self.run));
-        let found: Vec<String> = own.filter_map(|summary| summary.id).collect();
-        let mut left = Vec::new();
-        let mut reason = String::new();
-        for id in &found {
-            if let Err(error) = self.remove(id).await {
-                left.push(id.clone());
-                reason = error.to_string();
-            }
+        let mut sweep = Sweep::default();
+        for id in own.filter_map(|summary| summary.id) {
+            let result = self.remove(&id).await;
+            sweep.note(id, result);
         }
-        if left.is_empty() {
-            self.ids().clear();
-            Ok(found.len())
-        } else {
-            Err(RuntimeError::LeftBehind { ids: left, reason })
-        }
+        let removed = sweep.finish()?;
+        self.ids().clear();
+        Ok(removed)
     }
 }

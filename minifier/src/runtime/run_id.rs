@@ -9,12 +9,16 @@ use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
 
 use procfs::ProcError;
 use procfs::process::Process;
 
 /// Digits of the boot's id that are kept; two boots of one machine do not share them.
 const BOOT: usize = 12;
+
+/// After this time, what runs of another boot have made is taken for left behind.
+const ELSEWHERE: Duration = Duration::from_secs(24 * 3600);
 
 /// `BOOT-NAMESPACE-PID-START-RANDOM`: letters, digits and `-` only, as the names of containers and tags allow them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,14 +68,15 @@ impl RunId {
         (run.boot.len() == BOOT && run.to_string() == text).then_some(run)
     }
 
-    /// Whether it is a run of this boot of this machine. A run of another boot may be one of another machine that uses the
-    /// same daemon or folder, or of a container that has a boot id of its own.
+    /// Whether what the run made at that time is left behind: the run is over, and if it is one of another boot, that was
+    /// long ago. Such a run may be one of another machine that uses the same daemon or folder.
     ///
     /// # Errors
     ///
     /// If `/proc` cannot be read.
-    pub fn is_of_this_boot(&self) -> io::Result<bool> {
-        Ok(self.boot == this_boot()?)
+    pub fn has_left(&self, made: SystemTime) -> io::Result<bool> {
+        let is_old = || made.elapsed().is_ok_and(|age| age > ELSEWHERE);
+        Ok(self.is_over()? && (self.boot == this_boot()? || is_old()))
     }
 
     /// Whether the process of the run is gone. One that cannot be seen from here, because its pid is of another
@@ -80,7 +85,7 @@ impl RunId {
     /// # Errors
     ///
     /// If `/proc` cannot be read.
-    pub fn is_over(&self) -> io::Result<bool> {
+    fn is_over(&self) -> io::Result<bool> {
         if self.boot != this_boot()? {
             return Ok(true);
         }
@@ -141,6 +146,28 @@ mod tests {
         assert!(over(|run| run.boot = "000000000000".into()));
         assert!(over(|run| run.start += 1), "another process with its pid");
         assert!(!over(|run| run.namespace += 1), "nobody can tell from here");
+    }
+
+    #[test]
+    fn what_runs_of_another_boot_made_is_left_behind_after_a_day() {
+        let own = RunId::new().unwrap();
+        let ended = RunId {
+            start: own.start + 1,
+            ..own.clone()
+        };
+        let elsewhere = RunId {
+            boot: "000000000000".into(),
+            ..own.clone()
+        };
+        let (now, before) = (SystemTime::now(), SystemTime::now() - 2 * ELSEWHERE);
+        for (run, made, left) in [
+            (&own, before, false),
+            (&ended, now, true),
+            (&elsewhere, now, false),
+            (&elsewhere, before, true),
+        ] {
+            assert_eq!(run.has_left(made).unwrap(), left, "{run} {made:?}");
+        }
     }
 
     #[test]

@@ -143,7 +143,7 @@ pub enum TransportError {
     WrongKind {
         /// What was asked for.
         location: String,
-        /// What is there.
+        /// The kind that was found in its place.
         what: &'static str,
     },
     /// An archive is no complete tar.

@@ -16,7 +16,7 @@ pub(crate) use apk::apk_stanzas;
 pub(crate) use dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
 pub use index::{Finder, Package, PackageIndex, PackageManager, read_packages};
 pub(crate) use language::record_names;
-pub(crate) use rpm::{RPM_DATABASES, RPM_FOLDERS};
+pub(crate) use rpm::{MAX_RPM_DATABASE, RPM_DATABASES, RPM_FOLDERS};
 pub use rpm::{RpmDatabase, RpmError, RpmPackage, rpm_database};
 pub(crate) use trees::{
     is_in_tests, is_npm_project, is_python_leftover, is_python_tree, without_bom,

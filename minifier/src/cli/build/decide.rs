@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::errors;
 use super::pipeline::{Build, Merged};
+use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::image::Image;
@@ -59,10 +60,7 @@ pub(super) async fn decide(
         work.run(merged, trace, &planning, &rebuilding, started)
     });
     // Not dropped on cancellation: the thread watches the token, and writes into a folder that is to be removed.
-    let (decided, planned) = match task.await {
-        Ok(result) => result?,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
+    let (decided, planned) = joined(task).await?;
     build.took_seconds(Stage::Plan, planned);
     build.took_seconds(Stage::Rebuild, started.elapsed().as_secs_f64() - planned);
     Ok(decided)

@@ -6,7 +6,7 @@ use super::args::RuntimeChoice;
 use super::errors;
 use super::origin::Origin;
 use super::pipeline::Build;
-use super::run::joined;
+use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::runtime::{LayerCache, OciRuntime, RunOptions, RuntimeError, UnpackLimits};
 use crate::transport::Daemon;

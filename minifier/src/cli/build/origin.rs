@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::errors;
 use super::pipeline::Build;
+use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::cli::storage;
@@ -99,10 +100,7 @@ impl Origin {
                 // Not dropped on cancellation: the thread watches the token.
                 let reading =
                     spawn_blocking(move || open_source(&stored, &scratch, limits, &control));
-                match reading.await {
-                    Ok(source) => source.map_err(errors::transport),
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
-                }
+                joined(reading).await.map_err(errors::transport)
             }
         }
     }

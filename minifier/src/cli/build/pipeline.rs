@@ -17,6 +17,7 @@ use super::options::Options;
 use super::origin::Origin;
 use super::write::Written;
 use super::{assemble, decide, errors, run, scratch, write};
+use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::left::Left;
@@ -271,7 +272,7 @@ impl Build<'_> {
 
 /// Merges the layers, on a thread for blocking work.
 async fn merge(source: Source) -> Result<Merged, CliError> {
-    let merging = spawn_blocking(move || {
+    joined(spawn_blocking(move || {
         let Source {
             image,
             layers,
@@ -287,11 +288,8 @@ async fn merge(source: Source) -> Result<Merged, CliError> {
             layer_sizes,
             rootfs: RootFs::merge(layers).map_err(errors::merge)?,
         })
-    });
-    match merging.await {
-        Ok(merged) => merged,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    }))
+    .await
 }
 
 /// Both results, or the error of the one that failed first.

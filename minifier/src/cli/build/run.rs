@@ -12,6 +12,7 @@ use super::container::Managed;
 use super::engine::Engine;
 use super::errors;
 use super::pipeline::Build;
+use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::printer::{Printer, Stage as Shown};
 use crate::cli::storage;
@@ -231,14 +232,6 @@ pub(super) async fn with_runtime(
         build.printer.warning(&error, error.hint());
     }
     with_leftovers(build, outcome, swept)
-}
-
-/// The result of a task; its panic is the caller's.
-pub(super) async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
-    match task.await {
-        Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
 
 /// Creates, follows, starts, drives, stops and removes a container.

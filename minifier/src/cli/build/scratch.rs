@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -15,9 +14,6 @@ use crate::runtime::RunId;
 
 /// What the names of these folders begin with; the run that made one comes next.
 const PREFIX: &str = "minifier-";
-
-/// After this time, the folder of a run of another boot is taken for left behind.
-const ELSEWHERE: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes the folder of a run.
 pub(super) fn make(run: &RunId) -> Result<TempDir, CliError> {
@@ -56,12 +52,7 @@ fn remove_abandoned(path: &Path) -> io::Result<bool> {
     // Anybody may make a folder with such a name here: of a user's own making is what belongs to that user.
     let meta = fs::symlink_metadata(path)?;
     let own = meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
-    if !own || !run.is_over()? {
-        return Ok(false);
-    }
-    // Folders for temporary files can be shared by machines.
-    let age = meta.modified()?.elapsed().unwrap_or_default();
-    if !run.is_of_this_boot().map_err(io::Error::other)? && age < ELSEWHERE {
+    if !own || !run.has_left(meta.modified()?)? {
         return Ok(false);
     }
     match fs::remove_dir_all(path) {

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::errors;
 use super::pipeline::Build;
+use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::storage;
 use crate::image::{Bundle, Digest};
@@ -114,10 +115,7 @@ async fn plain(
     let control = Control::new(build.cancel.clone(), Arc::new(|_| {}));
     let making =
         spawn_blocking(move || bundle_to_stored(&bundle, annotations, none, &scratch, &control));
-    match making.await {
-        Ok(stored) => stored.map_err(errors::load),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    joined(making).await.map_err(errors::load)
 }
 
 /// Loads the image into the daemon under all its tags. Where no daemon answers, the tags have served as names in the

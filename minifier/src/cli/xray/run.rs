@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{GateArgs, Output, XrayArgs};
+use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::files::write_whole;
@@ -166,15 +167,12 @@ async fn analyse(
     // It changes nothing anywhere, so that nobody has to wait for it when the user gives up.
     let analysing = spawn_blocking(move || xray(&stored, &options, &watch));
     let analysed = cancel
-        .run_until_cancelled(analysing)
+        .run_until_cancelled(joined(analysing))
         .await
         .ok_or_else(CliError::interrupted)?;
-    match analysed {
-        Ok(analysis) => analysis.map_err(|error| match error {
-            XrayError::TooManyEntries { .. } => CliError::new(Exit::ImageInvalid, error),
-        }),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    analysed.map_err(|error| match error {
+        XrayError::TooManyEntries { .. } => CliError::new(Exit::ImageInvalid, error),
+    })
 }
 
 fn settings(args: &XrayArgs, xray: &Xray) -> Result<Settings, CliError> {

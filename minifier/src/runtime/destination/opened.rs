@@ -1,6 +1,5 @@
 //! [`Opened`]: a tree on disk, looked at through a descriptor of its root.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -52,11 +51,5 @@ impl Tree for Opened {
             FileType::RegularFile => Entry::File,
             _ => Entry::Other,
         })
-    }
-}
-
-impl From<File> for Opened {
-    fn from(root: File) -> Self {
-        Self::new(root.into())
     }
 }

@@ -18,6 +18,7 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{RuntimeError, host};
+use super::super::sweep::Sweep;
 use super::cache::{Hold, LayerCache, try_lock};
 use super::cgroup;
 use super::program::OciRuntime;
@@ -158,8 +159,7 @@ pub(super) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
         }
     }
     ids.sort();
-    let mut swept = 0;
-    let (mut left, mut reason) = (Vec::new(), String::new());
+    let mut sweep = Sweep::default();
     for id in ids {
         let lock = try_lock(runs, &id, Hold::Alone).map_err(host(doing()))?;
         let Some(_lock) = lock else { continue };
@@ -168,19 +168,9 @@ pub(super) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
             // Killed before it was written: nothing but the folder is there.
             None => remove_tree(runs, &id).map_err(host(doing())),
         };
-        match cleaned {
-            Ok(()) => swept += 1,
-            Err(error) => {
-                left.push(id);
-                reason = error.to_string();
-            }
-        }
+        sweep.note(id, cleaned);
     }
-    if left.is_empty() {
-        Ok(swept)
-    } else {
-        Err(RuntimeError::LeftBehind { ids: left, reason })
-    }
+    sweep.finish()
 }
 
 fn read_record(folder: &Path, id: &str) -> Option<Record> {

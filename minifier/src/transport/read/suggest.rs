@@ -10,8 +10,8 @@ use crate::rootfs::tar::Compression;
 use crate::transport::control::Control;
 use crate::transport::select::Documents;
 
-/// The location of the image in the file or folder `text`, which was given without a transport; none where there is
-/// none. Looks inside: blocks for as long as the headers of an archive take to read.
+/// The location of the image in the file or folder `text`, which was given without a transport; `None` if
+/// there is none. Looks inside: blocks for as long as the headers of an archive take to read.
 pub fn suggest(text: &str) -> Option<String> {
     // What follows a colon would be taken for a name in it.
     if text.contains(':') {

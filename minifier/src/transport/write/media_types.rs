@@ -49,7 +49,7 @@ pub(super) fn with_right_types(
     Ok((image, notes))
 }
 
-/// The media type that a layer should have; none where it has it, or is none of a file system.
+/// The media type that a layer should have; `None` if it has it, or if it is not a layer of a file system.
 fn right_type(
     stored: &StoredImage,
     layer: &Descriptor,

@@ -12,7 +12,7 @@ use super::limits::Budget;
 use super::text;
 use super::wanted::{Wanted, wanted};
 use super::zip::Spooled;
-use crate::analyze::{ElfFile, ElfKind, ReadAt, rpm_database};
+use crate::analyze::{ElfFile, ElfKind, MAX_RPM_DATABASE, ReadAt, rpm_database};
 use crate::image::Sha256;
 use crate::rootfs::ImagePath;
 use crate::xray::binaries::{Tables, build_info, is_rust, protection};
@@ -32,7 +32,6 @@ const MAX_ARCHIVE: u64 = 64 << 20;
 /// Larger Java archives are put into a file of the host while they are looked at, up to this size.
 const MAX_SPOOLED: u64 = 2 << 30;
 const MAX_METADATA: u64 = 2 << 20;
-const MAX_RPM_DATABASE: u64 = 128 << 20;
 /// As much as the kernel reads of a file to execute it.
 const HEAD: usize = 256;
 /// How a database of SQLite begins.

@@ -69,7 +69,8 @@ const NO_SECRETS: [&str; 40] = [
     "_BACKEND",
     "_HASHERS",
 ];
-const MASK: &str = "********";
+/// What stands in place of a secret.
+pub(super) const MASK: &str = "********";
 
 /// True where a variable's name says that its value is a secret, and the value is one.
 pub(crate) fn is_secret_variable(name: &str, value: &str) -> bool {

@@ -26,9 +26,9 @@ pub enum IgnoreFileError {
     /// An entry that cannot be used, numbered from 1.
     #[error("apply entry {entry} of the list: {reason}")]
     Entry {
-        /// Which.
+        /// Its number.
         entry: usize,
-        /// What is wrong.
+        /// The reason, as a fragment of a sentence.
         reason: String,
     },
 }

@@ -4,13 +4,11 @@
 
 use serde_json::Value;
 
-use super::config::{env_secret, is_secret_name, masked_env, masked_step};
+use super::config::{MASK, env_secret, is_secret_name, masked_env, masked_step};
 use super::patterns::{Hit, hits};
 use super::secrets::url_password;
 use crate::image::ImageConfig;
 
-/// What stands where a secret was.
-const MASK: &str = "********";
 /// Shortest value that is hidden wherever it occurs; a shorter one may be a word of its own elsewhere.
 const SHORTEST: usize = 6;
 

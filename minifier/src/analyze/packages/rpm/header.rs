@@ -62,9 +62,9 @@ pub struct RpmPackage {
     pub directories: Vec<Vec<u8>>,
     /// Its files and directories: an index into `directories`, and the name there.
     pub files: Vec<(u32, Vec<u8>)>,
-    /// What it gives.
+    /// Capabilities that it provides (`PROVIDENAME`).
     pub provides: Vec<String>,
-    /// What it needs: other packages' names, what they give, or files.
+    /// Capabilities that it requires (`REQUIRENAME`): names of packages, what they provide, or files.
     pub requires: Vec<String>,
 }
 

@@ -13,7 +13,8 @@ pub(crate) const RPM_FOLDERS: [&str; 3] =
 /// Names of the database, the newest form first: where a folder has several, the older ones are left from a
 /// conversion.
 pub(crate) const RPM_DATABASES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
-const MAX_DATABASE: u64 = 128 << 20;
+/// Larger databases are not read.
+pub(crate) const MAX_RPM_DATABASE: u64 = 128 << 20;
 
 pub(in crate::analyze::packages) fn read(
     finder: &mut Finder<'_>,
@@ -39,7 +40,7 @@ pub(in crate::analyze::packages) fn read(
         if found.found().is_some_and(|(_, node)| !seen.insert(node)) {
             continue;
         }
-        let Some(bytes) = finder.files.read(&path, MAX_DATABASE)? else {
+        let Some(bytes) = finder.files.read(&path, MAX_RPM_DATABASE)? else {
             continue;
         };
         // Databases that cannot be parsed give no packages, as with the other managers.
