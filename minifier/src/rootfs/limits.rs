@@ -119,9 +119,7 @@ fn target_length(kind: &EntryKind) -> usize {
     }
 }
 
-/// Bytes of memory that an entry takes, in an index and in a merged tree, with the directories that its path implies
-/// and that of the entry before it, `last`, did not.
-pub(super) fn cost(last: &ImagePath, entry: &LayerEntry, sparse_fragments: usize) -> u64 {
+fn cost(last: &ImagePath, entry: &LayerEntry, sparse_fragments: usize) -> u64 {
     let path = entry.path.as_bytes();
     let own = match entry.kind {
         EntryKind::Directory => DIRECTORY,
@@ -203,6 +201,20 @@ impl IndexBudget {
         }
     }
 
+    /// Takes what an entry needs in an index and in a merged tree, with the directories that its path implies and that
+    /// of the entry before it, `last`, did not; `last` becomes its path. Gives the bytes taken.
+    pub(crate) fn take_entry(
+        &self,
+        last: &mut ImagePath,
+        entry: &LayerEntry,
+        sparse_fragments: usize,
+    ) -> Result<u64, TooManyEntries> {
+        let cost = cost(last, entry, sparse_fragments);
+        self.take(cost)?;
+        last.clone_from(&entry.path);
+        Ok(cost)
+    }
+
     /// Takes what an entry needs.
     pub(crate) fn take(&self, bytes: u64) -> Result<(), TooManyEntries> {
         let taken = self.shared.taken.fetch_add(bytes, Ordering::Relaxed);
@@ -222,8 +234,8 @@ impl IndexBudget {
         self.take(ENTRY + (path.as_bytes().len() + target.as_bytes().len()) as u64)
     }
 
-    fn feed(&self, stored: usize, compression: Compression) {
-        let stored = stored as u64;
+    /// Counts bytes that were read, or passed over, of the image as it is stored.
+    pub(crate) fn feed(&self, stored: u64, compression: Compression) {
         let more = match compression {
             Compression::None => stored / PLAIN_BYTES,
             Compression::Gzip | Compression::Zstd => stored.saturating_mul(PER_COMPRESSED_BYTE),
@@ -243,7 +255,7 @@ pub struct Feeding<R> {
 impl<R: Read> Read for Feeding<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buf)?;
-        self.budget.feed(n, self.compression);
+        self.budget.feed(n as u64, self.compression);
         Ok(n)
     }
 }
@@ -255,7 +267,7 @@ impl<R: BufRead> BufRead for Feeding<R> {
 
     fn consume(&mut self, n: usize) {
         self.inner.consume(n);
-        self.budget.feed(n, self.compression);
+        self.budget.feed(n as u64, self.compression);
     }
 }
 

@@ -37,8 +37,8 @@ impl Control {
         &self.cancel
     }
 
-    /// True where the work shall stop.
-    pub(super) fn is_cancelled(&self) -> bool {
+    /// Whether the work is to stop.
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
@@ -47,8 +47,8 @@ impl Control {
         self.cancel.cancelled().await;
     }
 
-    /// Counts bytes; fails where the work shall stop.
-    pub(super) fn advance(&self, bytes: u64) -> io::Result<()> {
+    /// Counts bytes; fails if the work is to stop.
+    pub(crate) fn advance(&self, bytes: u64) -> io::Result<()> {
         if self.is_cancelled() {
             return Err(io::Error::other(Stopped));
         }
@@ -73,13 +73,13 @@ impl std::fmt::Debug for Control {
 
 /// Fails once the work shall stop, and counts nothing: for what comes out of a decompressor, which may be gigabytes
 /// before it reads on.
-pub(super) struct Stoppable<R> {
+pub(crate) struct Stoppable<R> {
     inner: R,
     control: Control,
 }
 
 impl<R> Stoppable<R> {
-    pub(super) fn new(inner: R, control: &Control) -> Self {
+    pub(crate) fn new(inner: R, control: &Control) -> Self {
         Self {
             inner,
             control: control.clone(),

@@ -296,7 +296,8 @@ impl TransportError {
 }
 
 /// What to do where a limit is in the way of an image that is harmless.
-const TRUSTED: &str = "If the image is trusted, --max-uncompressed SIZE allows for more.";
+pub(crate) const TRUSTED: &str =
+    "If the image is trusted, --max-uncompressed SIZE allows for more.";
 
 fn is_too_big(error: &io::Error) -> bool {
     error

@@ -13,12 +13,15 @@ use crate::rootfs::tar::{Compression, TarError, decompress};
 /// How much is read of a blob at a time.
 const CHUNK: usize = 256 << 10;
 
-/// A layer's tar. It ends well only where the blob is what its descriptor says.
-pub(super) struct LayerReader<'a>(Stoppable<Bounded<Box<dyn Read + Send + 'a>>>);
+/// A layer's uncompressed tar. Its last read fails if the blob is not what its descriptor says.
+pub(crate) struct LayerReader<'a> {
+    compression: Compression,
+    plain: Stoppable<Bounded<Box<dyn Read + Send + 'a>>>,
+}
 
 impl<'a> LayerReader<'a> {
-    /// Opens a layer. How it is compressed is told by its bytes.
-    pub(super) fn open(
+    /// Opens a layer; its first bytes decide how it is compressed.
+    pub(crate) fn open(
         stored: &'a StoredImage,
         layer: &Descriptor,
         budget: &Budget,
@@ -28,13 +31,21 @@ impl<'a> LayerReader<'a> {
         let blob = budget.index().fed_by(blob, compression);
         let plain = decompress(blob, compression).map_err(|e| stored.layer_error(layer, e))?;
         let bounded = budget.bound(plain, layer.size);
-        Ok(Self(Stoppable::new(bounded, control)))
+        Ok(Self {
+            compression,
+            plain: Stoppable::new(bounded, control),
+        })
+    }
+
+    /// How the blob is compressed.
+    pub(crate) fn compression(&self) -> Compression {
+        self.compression
     }
 }
 
 impl Read for LayerReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buf)
+        self.plain.read(buf)
     }
 }
 

@@ -53,14 +53,14 @@ pub enum TooBig {
 
 /// What is left of the limits of one image, shared by its layers.
 #[derive(Debug, Clone)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     limits: Limits,
     used: Arc<AtomicU64>,
     index: IndexBudget,
 }
 
 impl Budget {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
             used: Arc::default(),
@@ -72,7 +72,7 @@ impl Budget {
     }
 
     /// What the entries of the layers may take.
-    pub(super) fn index(&self) -> &IndexBudget {
+    pub(crate) fn index(&self) -> &IndexBudget {
         &self.index
     }
 

@@ -21,7 +21,7 @@ use super::runtimes::runtimes;
 use super::scan::{Scan, ScanOptions, scan};
 use super::security::{Evidence, IgnoreList, Masker, security};
 use super::waste::{Sources, waste};
-use crate::transport::StoredImage;
+use crate::transport::{Control, StoredImage};
 
 /// How to analyse an image.
 #[derive(Debug, Clone)]
@@ -59,25 +59,39 @@ pub struct Analysis {
     pub(super) advice: Vec<Advice>,
 }
 
-/// Analyses an image. Blocks; `watch` is told how many stored bytes have been read, of how many, from any thread.
+/// Analyses an image. Blocks; `control` counts the stored bytes that have been read, and stops it.
 ///
-/// Fails only where there is nothing to report; what cannot be read is in [`Xray::problems`].
+/// # Errors
+///
+/// [`XrayError`] if there is nothing to report; what cannot be read is in [`Xray::problems`].
 pub fn xray(
     image: &StoredImage,
     options: &XrayOptions,
-    watch: &(dyn Fn(u64, u64) + Sync),
+    control: &Control,
 ) -> Result<Analysis, XrayError> {
     let config = &image.config;
-    let mut scan = scan(image, &options.scan, options.now, watch)?;
+    let reference = &image.reference;
+    // Each stage may take seconds for a large image.
+    let go_on = || match control.is_cancelled() {
+        true => Err(XrayError::Cancelled {
+            image: reference.clone(),
+        }),
+        false => Ok(()),
+    };
+    let mut scan = scan(image, &options.scan, options.now, control)?;
     let merged = Merged::new(&mut scan);
+    go_on()?;
     let distribution = distribution(&scan, &merged);
     let read = packages::read(&scan, &merged, distribution.as_ref());
+    go_on()?;
     let dockerfile = dockerfile(config, &merged);
     let layers = layers(image, &scan, &merged, &dockerfile);
     let efficiency = efficiency(&merged);
     let base: Vec<bool> = layers.iter().map(|layer| layer.base).collect();
     let contents = contents(&scan, &merged, &read.owners, &base);
+    go_on()?;
     let (binaries, broken) = binaries(&scan, &merged, &read.owners);
+    go_on()?;
     let wasted = waste(&Sources {
         scan: &scan,
         merged: &merged,
@@ -86,6 +100,7 @@ pub fn xray(
         contents: &contents,
         efficiency: &efficiency,
     });
+    go_on()?;
     let security = security(&Evidence {
         config,
         scan: &scan,
@@ -96,11 +111,13 @@ pub fn xray(
         ignore: &options.ignore,
         now: options.now,
     });
+    go_on()?;
     let started = started(config, &scan, &merged.rootfs);
     let runtimes = match options.scan.contents {
         true => runtimes(config, &scan, &merged, &read, &started),
         false => Vec::new(),
     };
+    go_on()?;
     let estimate = match options.scan.contents {
         true => estimate(image, &scan, &merged, &read, &started, &runtimes),
         false => Ok(None),
@@ -115,6 +132,7 @@ pub fn xray(
     });
     let image = image_info(image, &scan, &merged, runtimes, distribution);
     let packages = read.model(&merged);
+    go_on()?;
     let advised = advise(&Grounds {
         config,
         scan: &scan,

@@ -51,7 +51,7 @@ pub use analysis::{Analysis, XrayOptions, xray};
 pub use compare::compare;
 pub use error::XrayError;
 pub use model::Xray;
-pub use scan::{Limits, ScanOptions};
+pub use scan::ScanOptions;
 pub(crate) use security::Masker;
 pub use security::{IgnoreFileError, IgnoreList};
 pub(crate) use words::size;

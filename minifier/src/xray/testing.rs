@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::model::{TreeKind, Xray};
 use super::{Analysis, XrayOptions, xray};
 use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest, media_type};
-use crate::transport::{BlobStore, StoredImage, TransportError};
+use crate::transport::{BlobStore, Control, StoredImage, TransportError};
 
 /// A time for certificates: 2027-01-01.
 pub(crate) const NOW: i64 = 1_798_761_600;
@@ -61,7 +61,7 @@ pub(crate) fn analyse(image: &StoredImage) -> Analysis {
         now: jiff::Timestamp::from_second(NOW).unwrap(),
         ..XrayOptions::default()
     };
-    xray(image, &options, &|_, _| {}).unwrap()
+    xray(image, &options, &Control::none()).unwrap()
 }
 
 /// Files of the tree of all paths that are to be seen, each once.

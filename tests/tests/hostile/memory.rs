@@ -279,6 +279,15 @@ fn small_inputs_that_take_all_memory_are_refused_in_little_memory_and_few_words(
         assert!(text.contains(bomb.says), "{}: {text}", bomb.name);
         let (code, text) = run(&["copy", "--quiet", &location, "oci:copy"], folder.path());
         assert_eq!(code, Some(bomb.codes[1]), "{}: {text}", bomb.name);
+        let args = ["xray", "--target", &location, "--output", "json=report"];
+        let (code, text) = run(&args, folder.path());
+        // A layer that cannot be read to its end leaves a report that says so.
+        let report = fs::read_to_string(folder.path().join("report")).unwrap_or_default();
+        let said = match code {
+            Some(0) => bomb.says == "good" || report.contains(bomb.says),
+            code => code == Some(INVALID) && text.contains(bomb.says),
+        };
+        assert!(said, "{}: {code:?} {text}", bomb.name);
     }
 }
 

@@ -171,6 +171,7 @@ fn signals_end_at_once_what_unpacks_to_gigabytes() {
     let source = format!("oci:{}:endless", layout.path());
     for command in [
         &["validate", "--max-uncompressed", "1TB", &source][..],
+        &["xray", "--max-uncompressed", "1TB", "--target", &source],
         &[
             "copy",
             "--max-uncompressed",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use crate::cli::storage::{self, control};
 use crate::report::xray::{
     ComparisonForm, DEFAULT_WIDTH, Details, Form, NotForComparisons, Settings, sbom_time,
 };
-use crate::transport::Location;
+use crate::transport::{Control, Location};
 use crate::xray::gate::{GateConfig, evaluate};
 use crate::xray::{
     Analysis, IgnoreList, ScanOptions, Xray, XrayError, XrayOptions, compare, size, xray,
@@ -154,6 +155,7 @@ async fn analyse(
     let options = XrayOptions {
         scan: ScanOptions {
             contents: !args.gate.no_contents,
+            limits: args.read.limits(),
             ..ScanOptions::default()
         },
         now: Timestamp::now(),
@@ -161,17 +163,26 @@ async fn analyse(
         show_secrets: args.show_secrets,
     };
     let stage = printer.stage("analyse");
-    let watch = move |read: u64, of: u64| {
-        stage.at(format!("{} of {}", size(read), size(of)));
-    };
-    // It changes nothing anywhere, so that nobody has to wait for it when the user gives up.
-    let analysing = spawn_blocking(move || xray(&stored, &options, &watch));
+    let stored_size = stored.manifest.layers().iter().map(|layer| layer.size);
+    let total = size(stored_size.fold(0, u64::saturating_add));
+    let progress = move |read| stage.at(format!("{} of {total}", size(read)));
+    let control = Control::new(cancel.clone(), Arc::new(progress));
+    // It watches the token, but not at every step; it changes nothing anywhere, so that nobody has to wait for it.
+    let analysing = spawn_blocking(move || xray(&stored, &options, &control));
     let analysed = cancel
         .run_until_cancelled(joined(analysing))
         .await
         .ok_or_else(CliError::interrupted)?;
-    analysed.map_err(|error| match error {
-        XrayError::TooManyEntries { .. } => CliError::new(Exit::ImageInvalid, error),
+    analysed.map_err(|error| {
+        let hint = error.hint();
+        let error = match error {
+            XrayError::TooManyEntries { .. } => CliError::new(Exit::ImageInvalid, error),
+            XrayError::Cancelled { .. } => CliError::interrupted(),
+        };
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     })
 }
 

@@ -44,12 +44,9 @@ pub fn index_layer<I: TarInput>(
             continue;
         };
         let fragments = sparse.as_ref().map_or(0, SparseMap::fragments);
-        let cost = limits::cost(&last, &entry, fragments);
-        budget
-            .take(cost)
+        indexed.cost += budget
+            .take_entry(&mut last, &entry, fragments)
             .map_err(|source| TarError::TooManyEntries { offset, source })?;
-        indexed.cost += cost;
-        last.clone_from(&entry.path);
         if let (EntryKind::File(_), Some(map)) = (&entry.kind, sparse) {
             indexed.sparse.insert(at, map);
         }

@@ -53,7 +53,7 @@ impl SparseMap {
     }
 
     /// How many pieces it has.
-    pub(super) fn fragments(&self) -> usize {
+    pub(crate) fn fragments(&self) -> usize {
         self.fragments.len()
     }
 

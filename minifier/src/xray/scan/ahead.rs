@@ -12,7 +12,7 @@ const WAITING: usize = 8;
 /// The bytes of `stream`, which a new thread of `scope` reads.
 pub(super) fn read_ahead<'scope>(
     scope: &'scope Scope<'scope, '_>,
-    stream: Box<dyn BufRead + Send + 'scope>,
+    stream: impl Read + Send + 'scope,
 ) -> Ahead {
     let (sender, chunks) = sync_channel(WAITING);
     scope.spawn(move || pump(stream, &sender));
@@ -110,7 +110,7 @@ mod tests {
         std::thread::scope(|scope| {
             let failing = io::BufReader::new(Failing(3_000_001));
             let mut out = Vec::new();
-            let error = read_ahead(scope, Box::new(failing))
+            let error = read_ahead(scope, failing)
                 .read_to_end(&mut out)
                 .unwrap_err();
             assert_eq!(
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_reader_that_is_dropped_ends_the_thread() {
         std::thread::scope(|scope| {
-            let mut ahead = read_ahead(scope, Box::new(io::BufReader::new(io::repeat(0))));
+            let mut ahead = read_ahead(scope, io::BufReader::new(io::repeat(0)));
             ahead.read_exact(&mut [0; 10]).unwrap();
         });
     }

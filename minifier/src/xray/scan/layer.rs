@@ -1,24 +1,23 @@
 //! [`ScannedLayer`]: one layer, scanned.
 
-use std::io::{self, BufRead, BufReader, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, BufRead, BufReader};
+use std::sync::OnceLock;
 
 use super::ahead::read_ahead;
 use super::body::Examiner;
 use super::facts::Facts;
 use super::input::SeekInput;
-use super::limits::{Budget, Limits};
+use super::limits::Budget;
 use crate::rootfs::tar::{
-    Compression, Member, SparseReader, StreamInput, TarError, TarInput, TarReader, decompress,
+    Compression, Member, SparseMap, SparseReader, StreamInput, TarError, TarInput, TarReader,
     layer_entry,
 };
-use crate::rootfs::{EntryKind, ImagePath, LayerEntry, LayerIndex};
+use crate::rootfs::{EntryKind, ImagePath, LayerEntry, LayerIndex, TooManyEntries};
+use crate::transport::{Budget as LayerBudget, Control, LayerReader, Stoppable};
 
 /// Problems of one layer that are told one by one.
 const MAX_PROBLEMS: usize = 50;
 const BUFFER: usize = 256 << 10;
-/// Extended attributes of one entry that are kept, bytes.
-const MAX_XATTRS: usize = 64 << 10;
 
 /// One layer, scanned.
 #[derive(Debug, Default)]
@@ -54,43 +53,44 @@ impl ScannedLayer {
 }
 
 /// What all threads share.
-pub(super) struct Shared {
-    pub(super) limits: Limits,
-    pub(super) entries: Budget,
-    pub(super) names: Budget,
+pub(super) struct Shared<'a> {
+    /// Stops them, and counts stored bytes.
+    pub(super) control: &'a Control,
+    /// What the layers and their entries may come to.
+    pub(super) layers: LayerBudget,
     pub(super) documents: Budget,
     pub(super) holes: Budget,
-    /// Set where there are too many entries: everybody stops.
-    pub(super) too_many: AtomicBool,
+    /// Set once the entries take too much: every thread stops.
+    pub(super) too_many: OnceLock<TooManyEntries>,
 }
 
-/// Scans a layer whose bytes come as they are stored. `examiner` looks at the contents, where it is to.
+impl Shared<'_> {
+    fn stops(&self) -> bool {
+        self.control.is_cancelled() || self.too_many.get().is_some()
+    }
+}
+
+/// Scans the tar of a layer. `examiner` looks at the contents, unless only names and sizes are wanted.
 pub(super) fn scan_stream(
     layer: u32,
-    stored: impl Read + Send,
-    shared: &Shared,
+    tar: LayerReader<'_>,
+    shared: &Shared<'_>,
     examiner: Option<&mut Examiner<'_>>,
 ) -> ScannedLayer {
-    let mut scanned = ScannedLayer::default();
-    let stored = BufReader::with_capacity(BUFFER, stored);
-    let opened = open(stored, shared.limits.layer);
-    let (compression, stream) = match opened {
-        Ok(opened) => opened,
-        Err(e) => {
-            scanned.problem(e.to_string());
-            return scanned;
-        }
+    let scanned = ScannedLayer {
+        compression: Some(tar.compression()),
+        ..ScannedLayer::default()
     };
-    scanned.compression = Some(compression);
+    let tar = BufReader::with_capacity(BUFFER, tar);
     std::thread::scope(|scope| {
-        read_stream(layer, read_ahead(scope, stream), shared, examiner, scanned)
+        read_stream(layer, read_ahead(scope, tar), shared, examiner, scanned)
     })
 }
 
 fn read_stream(
     layer: u32,
     stream: impl BufRead,
-    shared: &Shared,
+    shared: &Shared<'_>,
     mut examiner: Option<&mut Examiner<'_>>,
     mut scanned: ScannedLayer,
 ) -> ScannedLayer {
@@ -106,7 +106,7 @@ fn read_stream(
                 return scanned;
             }
         };
-        if shared.too_many.load(Ordering::Relaxed) {
+        if shared.stops() {
             return scanned;
         }
         let sparse = member.sparse.clone();
@@ -129,7 +129,11 @@ fn read_stream(
                     examiner.examine(&entry.path, content.size, executable, body, &mut problems)
                 };
                 Some(match &sparse {
-                    Some(map) => look(&mut BufReader::new(SparseReader::new(map, &mut body))),
+                    // Its holes are zeros that nothing is read for.
+                    Some(map) => {
+                        let file = SparseReader::new(map, &mut body);
+                        look(&mut BufReader::new(Stoppable::new(file, shared.control)))
+                    }
                     None => look(&mut body),
                 })
             };
@@ -162,7 +166,7 @@ pub(super) fn scan_headers(
     layer: u32,
     input: SeekInput<'_>,
     size: u64,
-    shared: &Shared,
+    shared: &Shared<'_>,
 ) -> ScannedLayer {
     let mut scanned = ScannedLayer {
         tar_size: size,
@@ -179,14 +183,20 @@ pub(super) fn scan_headers(
 fn read_headers<I: TarInput>(
     reader: &mut TarReader<I>,
     layer: u32,
-    shared: &Shared,
+    shared: &Shared<'_>,
     scanned: &mut ScannedLayer,
 ) -> Result<(), TarError> {
     let mut last = ImagePath::root();
+    let mut seen = 0;
     while let Some(member) = reader.next_member()? {
-        if shared.too_many.load(Ordering::Relaxed) {
+        if shared.stops() {
             break;
         }
+        let passed = member.body_at.saturating_sub(seen);
+        seen += passed;
+        shared.layers.index().feed(passed, Compression::None);
+        // Fails only if the work is to stop, which the next member sees.
+        let _ = shared.control.advance(passed);
         if let Some(entry) = take(member, layer, shared, &mut last, scanned) {
             scanned.index.entries.push(entry);
         }
@@ -198,90 +208,21 @@ fn read_headers<I: TarInput>(
 fn take(
     member: Member,
     layer: u32,
-    shared: &Shared,
+    shared: &Shared<'_>,
     last: &mut ImagePath,
     scanned: &mut ScannedLayer,
 ) -> Option<LayerEntry> {
-    let mut entry = match layer_entry(member, layer) {
+    let fragments = member.sparse.as_ref().map_or(0, SparseMap::fragments);
+    let entry = match layer_entry(member, layer) {
         Ok(entry) => entry?,
         Err(e) => {
             scanned.problem(e.to_string());
             return None;
         }
     };
-    let length = entry.path.as_bytes().len();
-    let xattrs: usize = entry
-        .meta
-        .xattrs
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    if xattrs > MAX_XATTRS {
-        scanned.problem(format!(
-            "read {}: its {xattrs} bytes of extended attributes are more than is kept",
-            entry.path
-        ));
-        entry.meta.xattrs.clear();
-    }
-    let target = match &entry.kind {
-        EntryKind::Symlink { target } => target.len(),
-        _ => 0,
-    };
-    let implied = new_components(last, &entry.path);
-    if !shared.entries.take(implied)
-        || !shared
-            .names
-            .take((length + target + xattrs.min(MAX_XATTRS)) as u64)
-    {
-        shared.too_many.store(true, Ordering::Relaxed);
+    if let Err(error) = shared.layers.index().take_entry(last, &entry, fragments) {
+        let _ = shared.too_many.set(error);
         return None;
     }
-    *last = entry.path.clone();
     Some(entry)
-}
-
-/// Components that a path has beyond those it shares with the one before it: directories that it may imply.
-fn new_components(last: &ImagePath, path: &ImagePath) -> u64 {
-    let shared = last
-        .components()
-        .zip(path.components())
-        .take_while(|(a, b)| a == b)
-        .count();
-    (path.components().count() - shared).max(1) as u64
-}
-
-/// The uncompressed tar, and how it was compressed.
-fn open<'a>(
-    mut stored: impl BufRead + Send + 'a,
-    limit: u64,
-) -> io::Result<(Compression, Box<dyn BufRead + Send + 'a>)> {
-    let compression = Compression::detect(stored.fill_buf()?).map_err(io::Error::other)?;
-    let stream: Box<dyn BufRead + Send + 'a> = match compression {
-        Compression::None => Box::new(stored),
-        _ => {
-            let unpacked = Bounded {
-                inner: decompress(stored, compression)?,
-                left: limit,
-            };
-            Box::new(BufReader::with_capacity(BUFFER, unpacked))
-        }
-    };
-    Ok((compression, stream))
-}
-
-/// Fails where more is unpacked than there may be.
-struct Bounded<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buf)?;
-        self.left = self
-            .left
-            .checked_sub(n as u64)
-            .ok_or_else(|| io::Error::other("it unpacks to more than is read of a layer"))?;
-        Ok(n)
-    }
 }

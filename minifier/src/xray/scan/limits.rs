@@ -2,12 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::transport::Limits;
+
 /// How to scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanOptions {
     /// Look into files: digests, kinds, packages, programs, secrets. Without it, sizes and names only.
     pub contents: bool,
-    /// What it may take.
+    /// What the layers may come to. A layer that goes beyond is cut off, which is a problem in the report; entries that
+    /// take far more memory than is stored of them are an error.
     pub limits: Limits,
     /// Threads; 0 for as many as there are cores.
     pub threads: usize,
@@ -23,32 +26,10 @@ impl Default for ScanOptions {
     }
 }
 
-/// Bounds of a scan. What goes beyond them is named as a problem; too many entries are an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Entries of all layers, with the directories that their paths imply.
-    pub entries: u64,
-    /// Bytes of all paths and extended attributes together.
-    pub names: u64,
-    /// Bytes of documents that are kept: package databases, dynamic sections and the like.
-    pub documents: u64,
-    /// Uncompressed bytes of one layer.
-    pub layer: u64,
-    /// Holes of sparse files that are hashed as zeros, bytes over all layers.
-    pub holes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            entries: 2_000_000,
-            names: 1 << 30,
-            documents: 512 << 20,
-            layer: 1 << 40,
-            holes: 16 << 30,
-        }
-    }
-}
+/// Bytes of documents that are kept of an image: package databases, dynamic sections and the like.
+pub(super) const DOCUMENTS: u64 = 512 << 20;
+/// Holes of sparse files that are hashed as zeros, bytes over all layers.
+pub(super) const HOLES: u64 = 16 << 30;
 
 /// An amount that several threads draw on.
 #[derive(Debug)]

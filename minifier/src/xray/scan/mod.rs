@@ -21,5 +21,5 @@ mod zip;
 
 pub(crate) use facts::{Archive, ArchiveManifest, BuildInfo, Extra, Metadata, Module};
 pub(crate) use kind::kind_by_name;
-pub use limits::{Limits, ScanOptions};
+pub use limits::ScanOptions;
 pub(crate) use run::{Scan, scan};

@@ -1,8 +1,7 @@
 //! [`scan`]: all layers of an image, several at once.
 
 use std::convert::Infallible;
-use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
@@ -10,10 +9,12 @@ use super::body::Examiner;
 use super::facts::{Extra, Facts};
 use super::input::SeekInput;
 use super::layer::{ScannedLayer, Shared, scan_headers, scan_stream};
-use super::limits::{Budget, ScanOptions};
+use super::limits::{Budget, DOCUMENTS, HOLES, ScanOptions};
 use crate::image::Descriptor;
 use crate::rootfs::ContentRef;
-use crate::transport::{StoredImage, for_each, processors};
+use crate::transport::{
+    Budget as LayerBudget, Control, LayerReader, StoredImage, for_each, processors,
+};
 use crate::xray::error::XrayError;
 
 /// All layers of an image, scanned.
@@ -35,33 +36,23 @@ impl Scan {
     }
 }
 
-/// Told now and then how many stored bytes have been read, of how many.
-pub(crate) type Watch<'a> = &'a (dyn Fn(u64, u64) + Sync);
-
-/// Scans an image. A layer that cannot be read leaves problems; too many entries are an error.
+/// Scans an image. A layer that cannot be read leaves problems; too many entries, and that `control` stops it, are
+/// errors.
 pub(crate) fn scan(
     image: &StoredImage,
     options: &ScanOptions,
     now: Timestamp,
-    watch: Watch<'_>,
+    control: &Control,
 ) -> Result<Scan, XrayError> {
     let blobs = image.manifest.layers();
-    let limits = options.limits;
     let shared = Shared {
-        limits,
-        entries: Budget::new(limits.entries),
-        names: Budget::new(limits.names),
-        documents: Budget::new(limits.documents),
-        holes: Budget::new(limits.holes),
-        too_many: AtomicBool::new(false),
+        control,
+        layers: LayerBudget::new(options.limits),
+        documents: Budget::new(DOCUMENTS),
+        holes: Budget::new(HOLES),
+        too_many: OnceLock::new(),
     };
     let entrypoints = entrypoints(image);
-    let total = blobs.iter().map(|blob| blob.size).sum();
-    let progress = Progress {
-        done: AtomicU64::new(0),
-        total,
-        watch,
-    };
     // Large layers first, so that none is left alone at the end.
     let mut order: Vec<usize> = (0..blobs.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(blobs[i].size));
@@ -72,15 +63,18 @@ pub(crate) fn scan(
     let Ok(mut scanned) = for_each(&order, threads, |&index| {
         let contents = options.contents;
         let examiner = contents.then(|| Examiner::new(&shared.documents, now, &entrypoints));
-        let layer = scan_layer(image, index, &shared, examiner, &progress);
+        let layer = scan_layer(image, index, &shared, examiner);
         Ok::<_, Infallible>((index, layer))
     });
     scanned.sort_by_key(|(index, _)| *index);
-    if shared.too_many.into_inner() {
+    let reference = || image.reference.clone();
+    if control.is_cancelled() {
+        return Err(XrayError::Cancelled { image: reference() });
+    }
+    if let Some(source) = shared.too_many.into_inner() {
         return Err(XrayError::TooManyEntries {
-            image: image.reference.clone(),
-            entries: limits.entries,
-            names: limits.names,
+            image: reference(),
+            source,
         });
     }
     Ok(Scan {
@@ -91,29 +85,18 @@ pub(crate) fn scan(
 fn scan_layer(
     image: &StoredImage,
     index: usize,
-    shared: &Shared,
+    shared: &Shared<'_>,
     mut examiner: Option<Examiner<'_>>,
-    progress: &Progress<'_>,
 ) -> ScannedLayer {
     let blob = &image.manifest.layers()[index];
     let layer = index as u32;
     let mut scanned = match (&examiner, uncompressed(image, blob)) {
         (None, Some(range)) => {
             let input = SeekInput::new(&range.file, range.offset, range.size);
-            let scanned = scan_headers(layer, input, range.size, shared);
-            progress.add(blob.size);
-            scanned
+            scan_headers(layer, input, range.size, shared)
         }
-        _ => match image.open(blob) {
-            Ok(reader) => scan_stream(
-                layer,
-                Counted {
-                    inner: reader,
-                    progress,
-                },
-                shared,
-                examiner.as_mut(),
-            ),
+        _ => match LayerReader::open(image, blob, &shared.layers, shared.control) {
+            Ok(reader) => scan_stream(layer, reader, shared, examiner.as_mut()),
             Err(e) => ScannedLayer {
                 problems: vec![e.to_string()],
                 ..ScannedLayer::default()
@@ -155,30 +138,4 @@ fn entrypoints(image: &StoredImage) -> Vec<Vec<u8>> {
         .filter(|name| !name.is_empty())
         .map(|name| name.as_bytes().to_vec())
         .collect()
-}
-
-struct Progress<'a> {
-    done: AtomicU64,
-    total: u64,
-    watch: Watch<'a>,
-}
-
-impl Progress<'_> {
-    fn add(&self, bytes: u64) {
-        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.watch)(done, self.total);
-    }
-}
-
-struct Counted<'a, R> {
-    inner: R,
-    progress: &'a Progress<'a>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buf)?;
-        self.progress.add(n as u64);
-        Ok(n)
-    }
 }

@@ -1,12 +1,15 @@
 //! Archives and databases that are made to break the reader: problems are named, and the rest is reported.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::rootfs::tar::testing::Tar;
+use crate::transport::{Control, Limits};
 use crate::xray::testing::{analyse, image};
-use crate::xray::{Limits, ScanOptions, XrayOptions, xray};
+use crate::xray::{ScanOptions, XrayError, XrayOptions, xray};
 
 #[test]
 fn a_layer_that_ends_early_leaves_the_others() {
@@ -30,30 +33,37 @@ fn a_layer_that_ends_early_leaves_the_others() {
 }
 
 #[test]
-fn too_many_entries_are_refused_by_name() {
-    let tar = (0..60)
-        .fold(Tar::new(), |tar, i| tar.file(&format!("d{i}/e/f"), b""))
+fn entries_that_take_far_more_memory_than_is_stored_are_refused() {
+    let below = "d/".repeat(90);
+    let tar = (0..1500)
+        .fold(Tar::new(), |tar, i| tar.file(&format!("{i}/{below}f"), b""))
         .bytes();
-    let limits = Limits {
-        entries: 100,
-        ..Limits::default()
-    };
+    let stored = image(std::slice::from_ref(&tar), json!({}));
     for contents in [true, false] {
-        let options = XrayOptions {
-            scan: ScanOptions {
-                contents,
-                limits,
-                threads: 2,
-            },
+        let scan = |limits| ScanOptions {
+            contents,
+            limits,
+            threads: 2,
+        };
+        let options = |limits| XrayOptions {
+            scan: scan(limits),
             ..XrayOptions::default()
         };
-        // 60 files, but each implies two directories.
-        let stored = image(std::slice::from_ref(&tar), json!({}));
-        let error = xray(&stored, &options, &|_, _| {}).unwrap_err();
+        let limits = Limits::default();
+        let error = xray(&stored, &options(limits), &Control::none()).unwrap_err();
         assert!(
-            error.to_string().contains("more than 100 entries"),
+            error
+                .to_string()
+                .contains("the entries of the layers take more than"),
             "{error}"
         );
+        assert!(error.hint().unwrap().contains("--max-uncompressed"));
+        let trusted = Limits {
+            ratio: None,
+            ..limits
+        };
+        let analysis = xray(&stored, &options(trusted), &Control::none()).unwrap();
+        assert_eq!(analysis.xray.image.files, 1500);
     }
 }
 
@@ -63,7 +73,7 @@ fn a_layer_that_unpacks_to_too_much_is_cut_off() {
     gzip.write_all(&Tar::new().file("zeros", &vec![0; 3 << 20]).bytes())
         .unwrap();
     let limits = Limits {
-        layer: 1 << 20,
+        uncompressed: 1 << 20,
         ..Limits::default()
     };
     let options = XrayOptions {
@@ -73,18 +83,35 @@ fn a_layer_that_unpacks_to_too_much_is_cut_off() {
         },
         ..XrayOptions::default()
     };
-    let xray = xray(
-        &image(&[gzip.finish().unwrap()], json!({})),
-        &options,
-        &|_, _| {},
-    )
-    .unwrap()
-    .xray;
+    let stored = image(&[gzip.finish().unwrap()], json!({}));
+    let xray = xray(&stored, &options, &Control::none()).unwrap().xray;
     assert!(
-        xray.problems.iter().any(|p| p.contains("unpacks to more")),
+        xray.problems
+            .iter()
+            .any(|p| p.starts_with("layer 0: ") && p.contains("more than 1048576 bytes")),
         "{:?}",
         xray.problems
     );
+}
+
+#[test]
+fn whoever_cancels_gets_no_report() {
+    let token = CancellationToken::new();
+    let stored = image(&[Tar::new().file("a", b"1").bytes()], json!({}));
+    token.cancel();
+    for contents in [true, false] {
+        let scan = ScanOptions {
+            contents,
+            ..ScanOptions::default()
+        };
+        let options = XrayOptions {
+            scan,
+            ..XrayOptions::default()
+        };
+        let control = Control::new(token.clone(), Arc::new(|_| {}));
+        let error = xray(&stored, &options, &control).unwrap_err();
+        assert!(matches!(error, XrayError::Cancelled { .. }), "{error}");
+    }
 }
 
 #[test]
@@ -170,7 +197,7 @@ fn sizes_and_efficiency_do_not_need_contents() {
         scan,
         ..XrayOptions::default()
     };
-    let quick = xray(&stored, &options, &|_, _| {}).unwrap().xray;
+    let quick = xray(&stored, &options, &Control::none()).unwrap().xray;
     let full = analyse(&stored).xray;
     assert_eq!(quick.efficiency, full.efficiency);
     assert_eq!(quick.image.size, full.image.size);
