@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::sources::Sources;
 use crate::{cache, cargo, command, setup};
 
 /// What the eBPF target is called.
@@ -99,48 +100,22 @@ fn read_committed(place: &Path, beside: &Path, sources: &str) -> Result<Provenan
 
 /// Hash over all that goes into the object and is in the source tree.
 fn hash_sources(root: &Path) -> Result<String> {
-    let mut files = Vec::new();
-    for package in ["minifier-ebpf", "minifier-common"] {
-        files.push(PathBuf::from(package).join("Cargo.toml"));
-        list(root, &PathBuf::from(package).join("src"), &mut files)?;
-    }
-    files.sort();
-    let mut hasher = Sha256::new();
-    let mut add = |bytes: &[u8]| {
-        hasher.update((bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    for file in files {
-        let path = root.join(&file);
-        add(file.to_string_lossy().as_bytes());
-        add(&fs::read(&path).with_context(|| format!("read {}", path.display()))?);
+    let mut sources = Sources::default();
+    for package in ["minifier-common", "minifier-ebpf"] {
+        sources.add(root, &format!("{package}/Cargo.toml"))?;
+        sources.add(root, &format!("{package}/src"))?;
     }
     let lock = fs::read_to_string(root.join("Cargo.lock")).context("read Cargo.lock")?;
     for package in lock
         .split("[[package]]")
         .filter(|package| package.contains("name = \"aya-ebpf"))
     {
-        add(package.trim().as_bytes());
+        sources.add_bytes(package.trim().as_bytes());
     }
     for flag in FLAGS {
-        add(flag.as_bytes());
+        sources.add_bytes(flag.as_bytes());
     }
-    Ok(hex::encode(hasher.finalize()))
-}
-
-fn list(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries =
-        fs::read_dir(root.join(folder)).with_context(|| format!("list {}", folder.display()))?;
-    for entry in entries {
-        let entry = entry?;
-        let path = folder.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            list(root, &path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
+    Ok(sources.finish())
 }
 
 /// Compiler flags, without the paths. BTF comes from debug information, which is stripped later.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::{cargo, target_dir};
 use crate::parallel::in_parallel;
+use crate::sources::Passed;
 use crate::{cache, command};
 
 /// What libFuzzer looks at to see whether an input did something new, and the checks that a release build leaves out.
@@ -32,6 +33,50 @@ const TIMEOUT: u32 = 10;
 /// Memory that an input may take, MiB. Inputs are 64 KiB at most.
 const MEMORY: u32 = 1024;
 
+/// How long a target runs for a change of what it feeds, seconds.
+const AFTER_A_CHANGE: u32 = 60;
+
+/// What each target feeds: rooms of `minifier/src`.
+const READERS: &[(&str, &[&str])] = &[
+    ("archive", &["image", "rootfs", "transport"]),
+    ("config", &["image"]),
+    ("destinations", &["rootfs", "runtime"]),
+    ("html", &["probe"]),
+    ("manifest", &["image"]),
+    ("rpm_database", &["analyze"]),
+    ("tar_reader", &["rootfs"]),
+    ("whiteouts", &["rootfs"]),
+];
+
+/// Feeds what the corpus and the cache hold to every target, and runs those whose readers have changed since they last
+/// passed for a minute, `jobs` at a time.
+pub fn run_for_a_change(jobs: usize) -> Result<()> {
+    let programs = build()?;
+    run_all(jobs, &known()?, |target| {
+        let passed = Passed::of(&format!("fuzz-{target}"), &paths(target)?)?;
+        if passed.has() {
+            return fuzz(&programs, target, Extent::Replay);
+        }
+        let summary = fuzz(&programs, target, Extent::Seconds(AFTER_A_CHANGE))?;
+        passed.record()?;
+        Ok(summary)
+    })
+}
+
+/// Files and folders of the source tree that a target depends on.
+fn paths(target: &str) -> Result<Vec<String>> {
+    let readers = READERS.iter().find(|(name, _)| *name == target);
+    let (_, rooms) = readers.with_context(|| format!("READERS has no fuzz target {target}"))?;
+    let rooms = rooms.iter().map(|room| format!("minifier/src/{room}"));
+    let own = [
+        "fuzz/src",
+        "fuzz/fuzz_targets",
+        "fuzz/corpus",
+        "fuzz/Cargo.lock",
+    ];
+    Ok(rooms.chain(own.map(str::to_owned)).collect())
+}
+
 /// Runs `targets`, or all, for `seconds` each, `jobs` at a time.
 pub fn run(targets: &[String], seconds: u32, jobs: usize) -> Result<()> {
     let known = known()?;
@@ -44,20 +89,29 @@ pub fn run(targets: &[String], seconds: u32, jobs: usize) -> Result<()> {
     }
     let targets = if targets.is_empty() { &known } else { targets };
     let programs = build()?;
-    let failed: Vec<String> = in_parallel(jobs, targets, |target| {
-        match fuzz(&programs, target, seconds) {
-            Ok(summary) => {
-                println!("fuzz {target:<12} {summary}");
-                None
-            }
-            Err(error) => {
-                eprintln!("fuzz {target}: {error:#}");
-                let first = format!("{error:#}");
-                Some(format!(
-                    "{target}: {}",
-                    first.lines().next().unwrap_or_default()
-                ))
-            }
+    run_all(jobs, targets, |target| {
+        fuzz(&programs, target, Extent::Seconds(seconds))
+    })
+}
+
+/// Runs every target by `run`, which gives a summary; an error that names those that failed.
+fn run_all(
+    jobs: usize,
+    targets: &[String],
+    run: impl Fn(&str) -> Result<String> + Sync,
+) -> Result<()> {
+    let failed: Vec<String> = in_parallel(jobs, targets, |target| match run(target) {
+        Ok(summary) => {
+            println!("fuzz {target:<12} {summary}");
+            None
+        }
+        Err(error) => {
+            eprintln!("fuzz {target}: {error:#}");
+            let first = format!("{error:#}");
+            Some(format!(
+                "{target}: {}",
+                first.lines().next().unwrap_or_default()
+            ))
         }
     })
     .into_iter()
@@ -108,8 +162,17 @@ fn machine() -> Result<String> {
     Ok(machine.context("rustc does not say its host")?.to_owned())
 }
 
+/// How much a target is fed with.
+#[derive(Clone, Copy, Debug)]
+enum Extent {
+    /// The inputs that there are.
+    Replay,
+    /// These, and new ones for so many seconds in all.
+    Seconds(u32),
+}
+
 /// Runs one target; gives what it says at its end.
-fn fuzz(programs: &Path, target: &str, seconds: u32) -> Result<String> {
+fn fuzz(programs: &Path, target: &str, extent: Extent) -> Result<String> {
     let found = cache::subdir("fuzz")?.join(target);
     let failures = folder().join("artifacts").join(target);
     for folder in [&found, &failures] {
@@ -120,7 +183,10 @@ fn fuzz(programs: &Path, target: &str, seconds: u32) -> Result<String> {
         .arg(&found)
         .arg(folder().join("corpus").join(target))
         .arg(format!("-artifact_prefix={}/", failures.display()))
-        .arg(format!("-max_total_time={seconds}"))
+        .arg(match extent {
+            Extent::Replay => "-runs=0".to_owned(),
+            Extent::Seconds(seconds) => format!("-max_total_time={seconds}"),
+        })
         .arg(format!("-timeout={TIMEOUT}"))
         .arg(format!("-rss_limit_mb={MEMORY}"))
         .args(["-max_len=65536", "-print_final_stats=1"]);
@@ -177,8 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn every_target_has_a_corpus() -> Result<()> {
+    fn every_target_has_readers_and_a_corpus() -> Result<()> {
         for target in known()? {
+            for path in paths(&target)? {
+                ensure!(
+                    cache::workspace_root().join(&path).exists(),
+                    "{path} is gone"
+                );
+            }
             let corpus = folder().join("corpus").join(&target);
             ensure!(
                 fs::read_dir(&corpus)?.next().is_some(),

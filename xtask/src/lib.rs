@@ -19,6 +19,7 @@ mod newcomer;
 mod parallel;
 mod phases;
 pub mod setup;
+mod sources;
 pub mod table;
 mod tally;
 pub mod test;

@@ -13,10 +13,9 @@ use clap::ValueEnum;
 use crate::cargo::{Profile, cargo, program};
 use crate::kernels::{self, Arch};
 use crate::phases::Phases;
+use crate::sources::Passed;
 use crate::{build_ebpf, command, fixtures, fuzz, newcomer, setup};
 
-/// How long each fuzz target runs.
-const FUZZ_SECONDS: u32 = 60;
 /// How many fuzz targets run at a time.
 const FUZZ_JOBS: usize = 5;
 
@@ -31,10 +30,10 @@ pub enum Tier {
     Browser,
     /// `docker_*`: a Docker daemon and the fixtures' images.
     Docker,
-    /// Not told by names: the kernels that people run (`cargo xtask kernels`), the usual ones of x86-64 and the newest
-    /// of arm64.
+    /// Not told by names: the oldest and the newest of the kernels that people run (`cargo xtask kernels`) and one of
+    /// arm64; after a change of the tracer, all the usual ones.
     Kernels,
-    /// Not told by names: the targets of `cargo xtask fuzz`, a minute each.
+    /// Not told by names: the corpus of each target of `cargo xtask fuzz`; after a change of what it feeds, a minute.
     Fuzz,
     /// Not part of each change: set-up, demo, fixtures and kernels with an empty cache folder.
     Newcomer,
@@ -147,17 +146,31 @@ fn tasks(tiers: &[Tier], phases: &mut Phases) {
     for tier in tiers {
         match tier {
             Tier::Kernels => phases.run_task("kernels", kernels),
-            Tier::Fuzz => {
-                phases.run_task("fuzz targets", || fuzz::run(&[], FUZZ_SECONDS, FUZZ_JOBS))
-            }
+            Tier::Fuzz => phases.run_task("fuzz targets", || fuzz::run_for_a_change(FUZZ_JOBS)),
             Tier::Newcomer => phases.run_task("newcomer", newcomer::run),
             Tier::Unit | Tier::Privileged | Tier::Browser | Tier::Docker => {}
         }
     }
 }
 
+/// What the kernels' guests test.
+const TRACER: [&str; 7] = [
+    "Cargo.lock",
+    "minifier-common",
+    "minifier-ebpf",
+    "minifier/ebpf",
+    "minifier/src/trace",
+    "tests/src/bin/guest",
+    "xtask/src/kernels",
+];
+
 /// Runs the guests of both machines side by side: the last of one kind would leave a processor idle.
 fn kernels() -> Result<()> {
+    let passed = Passed::of("kernels", &TRACER)?;
+    let amd64 = match passed.has() {
+        true => Arch::Amd64.ends().to_vec(),
+        false => Vec::new(),
+    };
     let run = |arch, versions: &[&str]| {
         kernels::run(&kernels::Options {
             arch,
@@ -172,13 +185,14 @@ fn kernels() -> Result<()> {
     };
     thread::scope(|scope| {
         let arm64 = scope.spawn(|| run(Arch::Arm64, &["6.12"]).context("arm64"));
-        let amd64 = run(Arch::Amd64, &[]).context("amd64");
+        let amd64 = run(Arch::Amd64, &amd64).context("amd64");
         let arm64 = arm64.join().unwrap_or_else(|panic| resume_unwind(panic));
         match (amd64, arm64) {
             (Err(amd64), Err(arm64)) => bail!("{amd64:#}\n{arm64:#}"),
             (amd64, arm64) => amd64.and(arm64),
         }
-    })
+    })?;
+    passed.record()
 }
 
 /// Compiles the program and every test; gives the program's path.

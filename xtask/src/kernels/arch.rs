@@ -61,4 +61,10 @@ impl Arch {
             Self::Arm64 => &["6.1", "6.12"],
         }
     }
+
+    /// The oldest and the newest of these.
+    pub(crate) fn ends(self) -> [&'static str; 2] {
+        let series = self.series();
+        [series[0], series[series.len() - 1]]
+    }
 }
