@@ -1,4 +1,7 @@
-//! What a run of minifier left behind. It must be nothing, however the run ended.
+//! What runs of minifier left behind. It must be nothing, however they ended.
+//!
+//! Runs go on side by side: [`of_run`] looks for what bears the name of one of them, [`of_machine`] for all else, once
+//! nothing runs any more.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,70 +9,62 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use aya::programs::loaded_programs;
+use minifier::runtime::{RUN_LABEL, RunId};
 use xtask::command;
 use xtask::docker::docker;
 
-/// The label that minifier puts on the containers it creates.
-const RUN_LABEL: &str = "org.minifier.run";
 /// Where control groups may be mounted: v2, and v2 beside v1.
 const CGROUP_ROOTS: &[&str] = &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /// The kernel cuts the names of programs at that many bytes.
 const PROGRAM_NAME: usize = 15;
-/// The kernel frees a program some time after its owner has ended, and another minifier may run
-/// on this host meanwhile.
+/// The kernel frees a program some time after its owner has ended, and another minifier may run on this host meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What there was before a run.
-#[derive(Debug)]
-pub struct Before {
-    programs: BTreeSet<u32>,
+/// What the run of the process `pid`, which has ended, left: its containers in Docker, and files in `temporary`, the
+/// folder it was given for temporary files.
+pub fn of_run(pid: u32, temporary: &Path) -> Result<Vec<String>> {
+    let is_its = |run: &RunId| u32::try_from(run.pid()) == Ok(pid);
+    let mut left: Vec<String> = containers()?
+        .into_iter()
+        .filter(|(_, run)| is_its(run))
+        .map(|(id, _)| format!("container {id}"))
+        .collect();
+    for entry in fs::read_dir(temporary)? {
+        left.push(format!("file {}", entry?.path().display()));
+    }
+    Ok(left)
 }
 
-impl Before {
-    /// To be taken before the run.
-    pub fn now() -> Self {
-        Self {
-            programs: programs(),
-        }
-    }
-
-    /// Whether programs are in the kernel now that were not before.
-    pub fn has_new_programs(&self) -> bool {
-        !programs().is_subset(&self.programs)
-    }
-
-    /// What is there after the run and was not before: containers of `image` that minifier
-    /// created, its control groups without a process, its programs in the kernel, and files in
-    /// `temporary`, the folder it was given for temporary files.
-    pub fn leftovers(&self, image: &str, temporary: &Path) -> Result<Vec<String>> {
-        let mut left = containers(image)?;
-        left.extend(empty_cgroups());
-        left.extend(self.lasting_programs());
-        for entry in fs::read_dir(temporary)? {
-            left.push(format!("file {}", entry?.path().display()));
-        }
-        Ok(left)
-    }
-
-    /// New programs that do not go away.
-    fn lasting_programs(&self) -> Vec<String> {
-        let start = Instant::now();
-        let mut new: BTreeSet<u32> = programs().difference(&self.programs).copied().collect();
-        while !new.is_empty() && start.elapsed() < PATIENCE {
-            thread::sleep(Duration::from_millis(50));
-            new = new.intersection(&programs()).copied().collect();
-        }
-        new.iter()
-            .map(|id| format!("program {id} in the kernel"))
-            .collect()
-    }
+/// What is on this machine of any run, although none goes on: containers in Docker, control groups of containers
+/// without a process, programs in the kernel.
+pub fn of_machine() -> Result<Vec<String>> {
+    let containers = containers()?.into_iter();
+    let mut left: Vec<String> = containers
+        .map(|(id, run)| format!("container {id} of run {run}"))
+        .collect();
+    left.extend(empty_cgroups());
+    left.extend(lasting_programs());
+    Ok(left)
 }
 
-/// The ids of the loaded programs that are named like minifier's.
-fn programs() -> BTreeSet<u32> {
+/// Programs that do not go away.
+fn lasting_programs() -> Vec<String> {
+    let start = Instant::now();
+    let mut left = programs();
+    while !left.is_empty() && start.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(50));
+        left = left.intersection(&programs()).copied().collect();
+    }
+    left.iter()
+        .map(|id| format!("program {id} in the kernel"))
+        .collect()
+}
+
+/// The ids of the programs in the kernel that are named like minifier's.
+pub fn programs() -> BTreeSet<u32> {
     // One that goes away during the walk is an error of that item.
     loaded_programs()
         .flatten()
@@ -86,35 +81,41 @@ fn is_of_a_trace(program: &str) -> bool {
     names.any(|name| name.get(..PROGRAM_NAME).unwrap_or(name) == program)
 }
 
-fn containers(image: &str) -> Result<Vec<String>> {
+/// The containers that runs of minifier made, each with its run.
+fn containers() -> Result<Vec<(String, RunId)>> {
     let mut list = docker();
+    list.args(["ps", "--all", "--filter", &format!("label={RUN_LABEL}")]);
     list.args([
-        "ps",
-        "--all",
-        "--quiet",
-        "--filter",
-        &format!("label={RUN_LABEL}"),
+        "--format",
+        &format!("{{{{.ID}}}} {{{{.Label \"{RUN_LABEL}\"}}}}"),
     ]);
-    let printed = command::capture(list.args(["--filter", &format!("ancestor={image}")]))?;
-    Ok(printed
+    let printed = command::capture(&mut list)?;
+    let container = |line: &str| {
+        let (id, run) = line.split_once(' ')?;
+        Some((id.to_owned(), RunId::parse(run)?))
+    };
+    printed
         .lines()
-        .map(|id| format!("container {id}"))
-        .collect())
+        .map(|line| container(line).with_context(|| format!("no container of a run: {line}")))
+        .collect()
 }
 
-/// Top-level groups named after minifier; one that holds a process belongs to a run that goes on.
+/// Groups that OCI runtimes made for containers of minifier, whose names are their ids, and that nobody is in.
 fn empty_cgroups() -> Vec<String> {
     let mut left = Vec::new();
     for root in CGROUP_ROOTS {
         for entry in fs::read_dir(root).into_iter().flatten().flatten() {
             let path = entry.path();
-            let named = entry.file_name().to_string_lossy().starts_with("minifier");
-            if named && path.join("cgroup.procs").exists() && !has_process(&path) {
+            if is_id(&entry.file_name().to_string_lossy()) && !has_process(&path) {
                 left.push(format!("control group {}", path.display()));
             }
         }
     }
     left
+}
+
+fn is_id(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn has_process(group: &Path) -> bool {
@@ -144,6 +145,40 @@ mod tests {
             assert!(is_of_a_trace(name), "{name}");
         }
         assert!(!is_of_a_trace("sd_devices"));
+    }
+
+    #[test]
+    fn docker_a_container_of_a_run_is_seen_as_its_own() {
+        let run = RunId::new().unwrap();
+        let mut create = docker();
+        create.args([
+            "create",
+            "--pull=never",
+            "--label",
+            &format!("{RUN_LABEL}={run}"),
+        ]);
+        let image = crate::fixture("static").unwrap().image();
+        let id = command::capture(create.arg(image)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let own = of_run(std::process::id(), folder.path());
+        let of_others = of_run(1, folder.path());
+        command::capture(docker().args(["rm", id.trim()])).unwrap();
+        assert!(matches!(&own.unwrap()[..], [one] if id.starts_with(&one["container ".len()..])));
+        assert!(of_others.unwrap().is_empty());
+    }
+
+    #[test]
+    fn privileged_an_empty_group_of_a_container_is_seen() {
+        let root = CGROUP_ROOTS
+            .iter()
+            .rfind(|root| Path::new(root).join("cgroup.controllers").exists())
+            .unwrap();
+        let group = Path::new(root).join("0f".repeat(32));
+        fs::create_dir(&group).unwrap();
+        let left = empty_cgroups();
+        fs::remove_dir(&group).unwrap();
+        let found = format!("control group {}", group.display());
+        assert!(left.contains(&found), "{left:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! - [`registry`] starts registries;
 //! - [`browser`] is a headless Chromium;
 //! - [`xray_sample`] is an analysis for renderers;
-//! - [`Before`] is taken before a run and tells afterwards what it left behind.
+//! - [`leftovers`] are what runs left behind.
 
 pub mod action;
 mod answers;
@@ -21,7 +21,7 @@ pub mod elf;
 pub mod expected;
 mod fixture;
 pub mod layers;
-mod leftovers;
+pub mod leftovers;
 pub mod listing;
 mod program;
 pub mod registry;
@@ -34,5 +34,4 @@ pub mod xray_sample;
 pub use answers::Answers;
 pub use checks::{RootFs, run_checks};
 pub use fixture::{SlimImage, fixture, image_exists};
-pub use leftovers::Before;
 pub use program::{Minifier, Run};

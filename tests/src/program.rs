@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
@@ -12,8 +12,7 @@ use tempfile::TempDir;
 use xtask::command;
 use xtask::fixtures::Recipe;
 
-use crate::SlimImage;
-use crate::leftovers::Before;
+use crate::{SlimImage, leftovers};
 
 /// Names the program to test; `cargo xtask test` sets it.
 const PROGRAM_VARIABLE: &str = "MINIFIER_TEST_PROGRAM";
@@ -36,9 +35,6 @@ pub struct Run {
     /// What it left behind, one line each.
     pub leftovers: Vec<String>,
 }
-
-/// One run at a time: it could not be told whose container was left behind, and builds are measured.
-static BUILD_LOCK: Mutex<()> = Mutex::new(());
 
 impl Minifier {
     /// Finds the program, compiling it first unless `cargo xtask test` did.
@@ -116,11 +112,7 @@ impl Minifier {
         make: impl FnOnce(&Path, &Path) -> Command,
         meanwhile: impl FnOnce(&mut Child) -> Result<()>,
     ) -> Result<Run> {
-        let _one_at_a_time = BUILD_LOCK
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
         let temporary = TempDir::new()?;
-        let before = Before::now();
         let mut child = make(&self.path, temporary.path())
             .current_dir(recipe.folder())
             .stdin(Stdio::null())
@@ -128,6 +120,7 @@ impl Minifier {
             .stderr(Stdio::piped())
             .spawn()
             .context("start minifier")?;
+        let pid = child.id();
         let done = meanwhile(&mut child);
         let output = child.wait_with_output().context("wait for minifier")?;
         done?;
@@ -135,7 +128,7 @@ impl Minifier {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            leftovers: before.leftovers(&recipe.image(), temporary.path())?,
+            leftovers: leftovers::of_run(pid, temporary.path())?,
         })
     }
 }

@@ -103,6 +103,11 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     if !has_tests || filter.is_none() {
         tasks(&tiers, &mut phases);
     }
+    if tiers.contains(&Tier::Docker) {
+        phases.run_task("nothing is left behind", || {
+            command::run(&mut cargo(&["run", "--quiet", "--bin", "leftovers"]))
+        });
+    }
     phases.finish()
 }
 

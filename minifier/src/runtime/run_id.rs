@@ -68,6 +68,11 @@ impl RunId {
         (run.boot.len() == BOOT && run.to_string() == text).then_some(run)
     }
 
+    /// The process of the run, in its own namespace.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Whether what the run made at that time is left behind: the run is over, and if it is one of another boot, that was
     /// long ago. Such a run may be one of another machine that uses the same daemon or folder.
     ///
