@@ -1,9 +1,16 @@
 //! Fails if runs of minifier have left anything on this machine. Nothing may run meanwhile.
 
-use anyhow::{Result, ensure};
+use std::process::ExitCode;
 
-fn main() -> Result<()> {
+use anyhow::Result;
+
+fn main() -> Result<ExitCode> {
     let left = minifier_tests::leftovers::of_machine()?;
-    ensure!(left.is_empty(), "left behind: {}", left.join(", "));
-    Ok(())
+    for one in &left {
+        eprintln!("left behind: {one}");
+    }
+    Ok(match left.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
