@@ -1,10 +1,9 @@
-//! What is inside the files of an image: ELF needs, script interpreters, the dynamic linker's search, accounts,
-//! name services, package databases.
+//! What is inside the files of an image: ELF needs, script interpreters, the dynamic linker's search, name
+//! services, package databases.
 //!
 //! Parsers take bytes and never trust them; [`Files`] reads the bytes, bounded, through the image's content store.
 //! Nothing of the image is executed.
 
-mod accounts;
 mod command;
 mod elf;
 mod files;
@@ -16,7 +15,6 @@ mod script;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use accounts::{Account, find_account};
 pub use command::{CommandWords, command_words};
 pub use elf::{Abi, Dlopen, DlopenPriority, ElfError, ElfFile, ElfKind, ReadAt};
 pub use files::{Files, ReadError};

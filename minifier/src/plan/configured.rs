@@ -4,11 +4,9 @@
 
 use super::closure::Closure;
 use super::{Reason, RunFacts};
-use crate::analyze::{ReadError, command_words, find_account};
+use crate::analyze::{ReadError, command_words};
 use crate::image::ImageConfig;
-use crate::rootfs::{ImagePath, NodeId};
-
-const MAX_PASSWD: u64 = 16 << 20;
+use crate::rootfs::{ImagePath, NodeId, accounts};
 
 /// Variables whose value is a file, or files between colons or blanks.
 const FILE_VARIABLES: [&str; 8] = [
@@ -140,12 +138,14 @@ impl Closure<'_> {
 
     /// The home directory of a user, without its content.
     fn keep_home(&mut self, user: &str) -> Result<(), ReadError> {
-        let passwd = self.files.read(&"/etc/passwd".into(), MAX_PASSWD)?;
-        let account = find_account(&passwd.unwrap_or_default(), user);
-        if let Some(account) = account
+        let passwd = self
+            .files
+            .read(&"/etc/passwd".into(), accounts::MAX_DATABASE)?
+            .unwrap_or_default();
+        if let Some(account) = accounts::find_account(&passwd, user)
             && account.home.starts_with(b"/")
         {
-            let home = ImagePath::new(&account.home);
+            let home = ImagePath::new(account.home);
             if !home.is_root() {
                 self.keep_path(home.as_bytes(), reason("User"));
             }

@@ -1,5 +1,6 @@
 //! The merged tree of an image: what a container sees, with each entry knowing its layer.
 
+pub mod accounts;
 mod changes;
 mod layer;
 mod limits;

@@ -109,6 +109,19 @@ fn volumes_keep_their_content_and_homes_do_not() {
 }
 
 #[test]
+fn the_home_is_that_of_the_user_that_the_container_runs_as() {
+    let image = TestImage::new()
+        .file(
+            "/etc/passwd",
+            "1000:x:7:7::/home/named:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n",
+        )
+        .dir("/home/named")
+        .dir("/home/app")
+        .config("User", json!("1000"));
+    assert_eq!(kept(&plan_of(image)), ["/etc/passwd", "/home/app"]);
+}
+
+#[test]
 fn the_run_counts_beside_the_config() {
     let image = TestImage::new()
         .program("/bin/a", "x")
