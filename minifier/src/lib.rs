@@ -15,4 +15,5 @@ pub mod rootfs;
 pub mod runtime;
 pub mod trace;
 pub mod transport;
+pub mod units;
 pub mod xray;

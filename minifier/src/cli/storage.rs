@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +19,7 @@ use crate::transport::{
     Control, LayerCompression, Limits, Location, LocationError, OpenOptions, Place, StoredImage,
     TransportError, WriteOptions, Written, open_image, suggest, write_image,
 };
+use crate::units::Size;
 
 /// How layers are stored.
 #[derive(Debug, Args)]
@@ -40,10 +40,10 @@ pub(super) struct StorageArgs {
 /// What is expected of an image that is read.
 #[derive(Debug, Args)]
 pub(super) struct ReadArgs {
-    /// What the layers may come to uncompressed, in place of 64 GB; lifts the limits on their ratio of compression and on
-    /// the memory that their entries take, too
+    /// What the layers may come to uncompressed, such as 100GB [default: 64GiB]; lifts the limits on their ratio of
+    /// compression and on the memory that their entries take, too
     #[arg(long, value_name = "SIZE")]
-    pub(super) max_uncompressed: Option<ByteSize>,
+    pub(super) max_uncompressed: Option<Size>,
 
     /// Registry to speak to over plain HTTP, or over TLS with any certificate (repeatable) [always: 127.0.0.0/8]
     #[arg(long, value_name = "HOST[:PORT]")]
@@ -82,7 +82,7 @@ impl ReadArgs {
         match self.max_uncompressed {
             None => Limits::default(),
             Some(size) => Limits {
-                uncompressed: size.as_u64(),
+                uncompressed: size.0,
                 ratio: None,
             },
         }
@@ -192,6 +192,6 @@ pub(super) fn control(
     cancel: &CancellationToken,
 ) -> Control {
     let stage = printer.stage(name);
-    let progress = move |bytes| stage.at(format!("{}", ByteSize::b(bytes).display().si()));
+    let progress = move |bytes| stage.at(Size(bytes).to_string());
     Control::new(cancel.clone(), Arc::new(progress))
 }

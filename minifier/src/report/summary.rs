@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Report, Stage, Timing, plain};
 use crate::probe::{Listener, ProbeReport, Speaks};
-use crate::xray::size;
+use crate::units::size;
 
 /// How many packages are named before the rest is only counted.
 const NAMED_PACKAGES: usize = 6;

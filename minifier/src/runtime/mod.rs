@@ -23,7 +23,6 @@ mod options;
 mod process;
 mod remove;
 mod run_id;
-mod size;
 mod stop;
 mod sweep;
 #[cfg(test)]
@@ -45,7 +44,6 @@ pub use oci::{
 };
 pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
 pub use run_id::RunId;
-pub use size::{SizeError, parse_size};
 pub use volumes::{Tmpfs, Volume, parse_tmpfs, parse_volume};
 pub(crate) use workload::millis;
 pub use workload::{ExecOutcome, ExecRequest, ExitStatus, Health, StopOutcome, Stopped, Workload};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::size::{SizeError, parse_size};
+use crate::units::{Memory, SizeError};
 
 /// Why a mount option cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -205,11 +205,11 @@ fn set(
             options.insert(name.to_owned(), text.to_owned());
         }
         (MountKind::Tmpfs { size, .. }, "tmpfs-size", Some(value)) => {
-            let bytes = parse_size(&value).map_err(|source| MountError::Size {
+            let bytes: Memory = value.parse().map_err(|source| MountError::Size {
                 mount: mount.to_owned(),
                 source,
             })?;
-            *size = Some(bytes);
+            *size = Some(bytes.signed());
         }
         (MountKind::Tmpfs { mode, .. }, "tmpfs-mode", Some(value)) => {
             *mode = Some(u32::from_str_radix(&value, 8).map_err(|_| bad(&value))?);

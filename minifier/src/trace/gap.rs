@@ -1,7 +1,8 @@
 //! [`Gap`]: why a trace may lack something, and what can be done about it.
 
-use bytesize::ByteSize;
 use minifier_common::record::TASKS_MAX;
+
+use crate::units::Memory;
 
 /// A reason. As text, a sentence for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum Gap {
     },
     /// The budget for the trace is used up.
     #[error(
-        "{} for the trace were not enough: {left_out} records of what the container did were left out", memory(*bytes)
+        "{} for the trace were not enough: {left_out} records of what the container did were left out", Memory(*bytes)
     )]
     Memory {
         /// The budget.
@@ -108,10 +109,6 @@ impl Gap {
             }
         }
     }
-}
-
-fn memory(bytes: u64) -> impl std::fmt::Display {
-    ByteSize::b(bytes).display().iec()
 }
 
 #[cfg(test)]

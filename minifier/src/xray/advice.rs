@@ -12,10 +12,10 @@ use super::model::{
 };
 use super::packages::Read;
 use super::scan::Scan;
-use super::size;
 use super::waste::WasteFile;
 use crate::image::ImageConfig;
 use crate::rootfs::{ContentRef, ImagePath};
+use crate::units::size;
 
 /// Savings below this are not worth a change, unless it is about more than bytes.
 pub(crate) const WORTH_IT: u64 = 100_000;

@@ -4,7 +4,7 @@ use super::advice::{Grounds, WORTH_IT, recommendation};
 use super::bases::{Base, System, distroless_static, of_runtime, of_system, scratch};
 use super::claims::{Advice, Claim};
 use super::model::{Linkage, Recommendation, Runtime, RuntimeKind};
-use super::size;
+use crate::units::size;
 
 impl Grounds<'_> {
     pub(super) fn smaller_base(&self) -> Option<Advice> {

@@ -8,9 +8,9 @@ use super::claims::{Advice, Claim};
 use super::merged::VisibleFile;
 use super::model::{FileKind, Recommendation, WasteKind};
 use super::removal::{MAX_WORDS, is_word, quoted};
-use super::size;
 use super::waste::WasteFile;
 use crate::rootfs::{ContentRef, ImagePath};
+use crate::units::size;
 
 /// Files below this are not worth a link.
 const MIN_DUPLICATE: u64 = 16 << 10;

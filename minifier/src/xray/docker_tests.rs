@@ -265,7 +265,7 @@ fn docker_the_range_of_the_estimate_covers_what_builds_of_the_fixtures_reach() {
         let [_, name, _, built, ..] = cells[..] else {
             continue;
         };
-        let Ok(built) = super::gate::parse_size(built) else {
+        let Ok(crate::units::Size(built)) = built.parse() else {
             continue;
         };
         let made = fixture(name);

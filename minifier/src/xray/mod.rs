@@ -45,7 +45,6 @@ mod tests;
 #[cfg(test)]
 mod unpacked_tests;
 mod waste;
-mod words;
 
 pub use analysis::{Analysis, XrayOptions, xray};
 pub use compare::compare;
@@ -54,4 +53,3 @@ pub use model::Xray;
 pub use scan::ScanOptions;
 pub(crate) use security::Masker;
 pub use security::{IgnoreFileError, IgnoreList};
-pub(crate) use words::size;

@@ -9,9 +9,9 @@ use super::advice::{Grounds, WORTH_IT, recommendation};
 use super::claims::{Advice, Claim};
 use super::merged::VisibleFile;
 use super::model::{Recommendation, WasteKind};
-use super::size;
 use super::waste::WasteFile;
 use crate::rootfs::{ContentRef, ImagePath};
+use crate::units::size;
 
 /// Paths that one command names.
 pub(super) const MAX_WORDS: usize = 100;

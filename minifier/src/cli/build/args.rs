@@ -11,6 +11,7 @@ use crate::cli::storage::{self, StorageArgs};
 use crate::image::{Platform, TaggedName};
 use crate::probe::{ContinueAfter, ExpectedStatus, parse_duration};
 use crate::transport::Location;
+use crate::units::Memory;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -169,7 +170,7 @@ pub(super) struct RunArgs {
 
     /// Memory that the container may use, such as 512m; 0 for no limit [default: three quarters of this host's]
     #[arg(long, value_name = "SIZE")]
-    pub(super) memory: Option<String>,
+    pub(super) memory: Option<Memory>,
 
     /// Processes and threads that the container may have; 0 for no limit [default: 4096]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..))]
@@ -177,7 +178,7 @@ pub(super) struct RunArgs {
 
     /// Output of the container that the Docker daemon keeps on disk, such as 64m; 0 for no limit [default: 16m]
     #[arg(long, value_name = "SIZE")]
-    pub(super) log_size: Option<String>,
+    pub(super) log_size: Option<Memory>,
 
     /// How long all of it may take, from reading the image to writing the new one
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
@@ -197,7 +198,7 @@ pub(super) struct RunArgs {
 
     /// Size of /dev/shm, such as 64m
     #[arg(long, value_name = "SIZE")]
-    pub(super) shm_size: Option<String>,
+    pub(super) shm_size: Option<Memory>,
 
     /// Platform the image must be for: OS/ARCH[/VARIANT]
     #[arg(long)]
@@ -361,13 +362,13 @@ pub(super) struct KeepArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tracing")]
 pub(super) struct TraceArgs {
-    /// Size of the buffer between kernel and minifier
+    /// Size of the buffer between kernel and minifier, in units of 1024
     #[arg(long, value_name = "SIZE", default_value = "8MiB")]
-    pub(super) trace_buffer: bytesize::ByteSize,
+    pub(super) trace_buffer: Memory,
 
-    /// Most memory for what was recorded; what does not fit makes the trace incomplete
+    /// Most memory for what was recorded, in units of 1024; what does not fit makes the trace incomplete
     #[arg(long, value_name = "SIZE", default_value = "64MiB")]
-    pub(super) trace_memory: bytesize::ByteSize,
+    pub(super) trace_memory: Memory,
 
     /// Build also from a trace that may lack something
     #[arg(long)]

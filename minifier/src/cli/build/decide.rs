@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use bytesize::ByteSize;
 use tokio_util::sync::CancellationToken;
 
 use super::errors;
@@ -19,6 +18,7 @@ use crate::report::Stage;
 use crate::rootfs::RootFs;
 use crate::trace::Trace;
 use crate::transport::ReadHow;
+use crate::units::Size;
 
 /// What was decided and made.
 pub(super) struct Decided {
@@ -91,11 +91,10 @@ impl Work {
             return Err(CliError::interrupted());
         }
         let mut watch = |progress: rebuild::Progress| {
-            let bytes = ByteSize::b(progress.bytes);
             rebuilding.at(format!(
                 "{} files, {}",
                 progress.files,
-                bytes.display().si()
+                Size(progress.bytes)
             ));
             match self.cancel.is_cancelled() {
                 true => ControlFlow::Break(()),

@@ -24,6 +24,7 @@ use crate::runtime::{self, RunLimits, RunOptions};
 use crate::trace::TraceOptions;
 use crate::transport::registry::RegistryOptions;
 use crate::transport::{Control, LayerCompression, Limits, Location, OpenOptions, Place, ReadMode};
+use crate::units::Memory;
 
 /// What a build is to do.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl Options {
             registry: args.storage.read.registry(),
             runtime: args.run.runtime.clone(),
             cache_dir: args.run.cache_dir.clone(),
-            run_limits: run_limits(&args.run)?,
+            run_limits: run_limits(&args.run),
             timeout: args.run.timeout,
             read: match args.output.read {
                 Read::Auto => ReadMode::Auto,
@@ -99,10 +100,10 @@ impl Options {
                 ..RebuildOptions::default()
             },
             trace: TraceOptions {
-                buffer_bytes: u32::try_from(args.trace.trace_buffer.as_u64())
+                buffer_bytes: u32::try_from(args.trace.trace_buffer.0)
                     .context("read --trace-buffer: it must be below 4 GiB")
                     .map_err(usage)?,
-                memory_bytes: args.trace.trace_memory.as_u64(),
+                memory_bytes: args.trace.trace_memory.0,
                 btf: args.trace.btf.clone(),
             },
             allow_incomplete_trace: args.trace.allow_incomplete_trace,
@@ -166,33 +167,24 @@ fn run_options(args: &RunArgs) -> Result<RunOptions, CliError> {
         network: args.network.clone(),
         add_host: each(&args.add_host, runtime::parse_add_host)?,
         read_only: args.read_only,
-        shm_size: args
-            .shm_size
-            .as_deref()
-            .map(runtime::parse_size)
-            .transpose()
-            .map_err(usage)?,
+        shm_size: args.shm_size.map(Memory::signed),
         platform: args.platform.as_ref().map(ToString::to_string),
         ..RunOptions::default()
     })
 }
 
 /// Docker's own defaults have no limit.
-fn run_limits(args: &RunArgs) -> Result<RunLimits, CliError> {
+fn run_limits(args: &RunArgs) -> RunLimits {
     let default = RunLimits::of_host();
     let or = |given: Option<i64>, default| match given {
         Some(0) => None,
         given => given.or(default),
     };
-    let size = |text: &Option<String>| {
-        let size = text.as_deref().map(runtime::parse_size).transpose();
-        size.map_err(usage)
-    };
-    Ok(RunLimits {
-        memory: or(size(&args.memory)?, default.memory),
+    RunLimits {
+        memory: or(args.memory.map(Memory::signed), default.memory),
         pids: or(args.pids_limit, default.pids),
-        log: or(size(&args.log_size)?, default.log),
-    })
+        log: or(args.log_size.map(Memory::signed), default.log),
+    }
 }
 
 fn each<T, E>(texts: &[String], parse: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, CliError>
@@ -307,5 +299,35 @@ fn facts(run: &RunOptions) -> RunFacts {
         working_dir: run.workdir.clone(),
         healthcheck: None,
         env: run.env.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    #[test]
+    fn memory_has_one_kind_of_unit_and_images_have_another() {
+        let words = "build --target oci:a --output oci:b --memory 64MB --shm-size 64MB --log-size 64MB \
+                     --trace-buffer 64MB --trace-memory 64MB --max-uncompressed 64MB";
+        let build = BuildArgs::augment_args(Command::new("build"));
+        let matches = build
+            .try_get_matches_from(words.split_whitespace())
+            .unwrap();
+        let args = BuildArgs::from_arg_matches(&matches).unwrap();
+        let options = Options::resolve(&args, &matches).unwrap();
+        assert_eq!(
+            [
+                options.run_limits.memory,
+                options.run.shm_size,
+                options.run_limits.log,
+                Some(options.trace.buffer_bytes.into()),
+                i64::try_from(options.trace.memory_bytes).ok(),
+            ],
+            [Some(64 << 20); 5]
+        );
+        assert_eq!(options.limits.uncompressed, 64_000_000);
     }
 }

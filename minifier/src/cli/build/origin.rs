@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bytesize::ByteSize;
 use tokio::task::spawn_blocking;
 
 use super::errors;
@@ -16,6 +15,7 @@ use crate::image::{Digest, ImageReference};
 use crate::transport::{
     Daemon, Inspected, Place, ReadRequest, Source, StoredImage, kept_annotations, open_source,
 };
+use crate::units::Size;
 
 /// Where the image comes from; what it is is known, its layers are not read yet.
 pub(super) enum Origin {
@@ -87,7 +87,7 @@ impl Origin {
             Self::Daemon {
                 daemon, reference, ..
             } => {
-                let progress = |bytes| stage.at(ByteSize::b(bytes).display().si().to_string());
+                let progress = |bytes| stage.at(Size(bytes).to_string());
                 let request = request(build, reference, scratch, &progress);
                 let source = build.unless_cancelled(daemon.open(request)).await?;
                 source.map_err(errors::transport)

@@ -9,7 +9,8 @@ use crate::cli::storage::{self, ReadArgs};
 use crate::image::Platform;
 use crate::report::xray::Form;
 use crate::transport::Location;
-use crate::xray::gate::{Budget, Level, parse_size};
+use crate::units::Size;
+use crate::xray::gate::{Budget, Level};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,8 +90,8 @@ pub(super) struct GateArgs {
     pub(super) ci_config: Option<PathBuf>,
 
     /// Largest size, such as 100MB
-    #[arg(long, value_name = "SIZE", requires = "ci", value_parser = parse_size)]
-    pub(super) max_size: Option<u64>,
+    #[arg(long, value_name = "SIZE", requires = "ci")]
+    pub(super) max_size: Option<Size>,
 
     /// Budget by language: auto, go, rust, python, node or java, with limits of its own as in go=15MB/25MB
     #[arg(long, value_name = "LANGUAGE[=TARGET/MAX]", requires = "ci")]
@@ -105,8 +106,8 @@ pub(super) struct GateArgs {
     pub(super) root_user: Option<Level>,
 
     /// Fail where the recommendations would save that many bytes
-    #[arg(long, value_name = "SIZE", requires = "ci", value_parser = parse_size)]
-    pub(super) fixable_waste: Option<u64>,
+    #[arg(long, value_name = "SIZE", requires = "ci")]
+    pub(super) fixable_waste: Option<Size>,
 
     /// Look at sizes and names only, which is quick: no packages, secrets or programs
     #[arg(long)]

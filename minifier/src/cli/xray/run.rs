@@ -21,10 +21,9 @@ use crate::report::xray::{
     ComparisonForm, DEFAULT_WIDTH, Details, Form, NotForComparisons, Settings, sbom_time,
 };
 use crate::transport::{Control, Location};
+use crate::units::size;
 use crate::xray::gate::{GateConfig, evaluate};
-use crate::xray::{
-    Analysis, IgnoreList, ScanOptions, Xray, XrayError, XrayOptions, compare, size, xray,
-};
+use crate::xray::{Analysis, IgnoreList, ScanOptions, Xray, XrayError, XrayOptions, compare, xray};
 
 /// The file of rules that is read where none is named.
 const DEFAULT_RULES: &str = ".dive-ci";
@@ -115,11 +114,14 @@ fn rules(args: &GateArgs) -> Result<GateConfig, CliError> {
         }
         Err(error) => return Err(usage(anyhow::Error::new(error).context(doing()))),
     };
-    rules.max_size = args.max_size.or(rules.max_size);
+    rules.max_size = args.max_size.map(|size| size.0).or(rules.max_size);
     rules.budget = args.budget.or(rules.budget);
     rules.secrets = args.secrets.unwrap_or(rules.secrets);
     rules.root_user = args.root_user.unwrap_or(rules.root_user);
-    rules.fixable_waste = args.fixable_waste.or(rules.fixable_waste);
+    rules.fixable_waste = args
+        .fixable_waste
+        .map(|size| size.0)
+        .or(rules.fixable_waste);
     Ok(rules)
 }
 

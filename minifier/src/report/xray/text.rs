@@ -6,7 +6,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 pub(crate) use crate::report::plain::{plain, plain_lines};
-pub(crate) use crate::xray::size;
+pub(crate) use crate::units::size;
 
 /// A difference of sizes with its sign: `-193.3 MB`.
 pub(crate) fn difference(from: u64, to: u64) -> String {

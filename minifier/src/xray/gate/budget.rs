@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::units::Size;
 use crate::xray::model::{Runtime, RuntimeKind};
-
-use super::size::parse_size;
 
 /// A target that should be reached and a maximum that must be, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +132,8 @@ fn parse_limits(text: &str) -> Result<Limits, String> {
     let (target, max) = text
         .split_once('/')
         .ok_or_else(|| format!("`{text}` is not TARGET/MAX, such as `40MB/60MB`"))?;
-    let size = |text| parse_size(text).map_err(|e| format!("cannot {e}"));
-    let (target, max) = (size(target)?, size(max)?);
+    let size = |text: &str| text.parse::<Size>().map_err(|e| format!("cannot {e}"));
+    let (target, max) = (size(target)?.0, size(max)?.0);
     if target > max {
         return Err(format!("the target `{text}` is above its maximum"));
     }

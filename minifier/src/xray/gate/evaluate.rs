@@ -1,7 +1,7 @@
 //! Evaluating the rules.
 
+use crate::units::size;
 use crate::xray::model::{GateReport, RuleOutcome, RuleResult, RuntimeKind, Severity, Xray};
-use crate::xray::size;
 
 use super::{Budget, GateConfig, Level};
 

@@ -7,8 +7,9 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use thiserror::Error;
 
+use super::GateConfig;
 use super::config::is_disabled;
-use super::{GateConfig, parse_size};
+use crate::units::Size;
 
 /// Why a file of rules cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -69,7 +70,8 @@ fn set<T>(
 }
 
 fn size(text: &str) -> Result<u64, String> {
-    parse_size(text).map_err(|e| format!("cannot {e}"))
+    let size: Size = text.parse().map_err(|e| format!("cannot {e}"))?;
+    Ok(size.0)
 }
 
 fn ratio(text: &str) -> Result<f64, String> {

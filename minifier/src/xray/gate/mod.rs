@@ -5,10 +5,8 @@ mod budget;
 mod config;
 mod evaluate;
 mod file;
-mod size;
 
 pub use budget::{Budget, Language, Limits};
 pub use config::{GateConfig, Level};
 pub use evaluate::evaluate;
 pub use file::GateFileError;
-pub use size::{SizeError, parse_size};
