@@ -288,7 +288,7 @@ fn find_linker() -> Result<PathBuf> {
     if cached.is_file() {
         return Ok(cached);
     }
-    if let Some(linker) = on_path("bpf-linker") {
+    if let Some(linker) = command::on_path("bpf-linker") {
         return Ok(linker);
     }
     setup::ensure_bpf_linker()?;
@@ -302,14 +302,7 @@ fn find_objcopy() -> Result<PathBuf> {
             return Ok(found);
         }
     }
-    on_path("llvm-objcopy")
-        .or_else(|| on_path("rust-objcopy"))
+    command::on_path("llvm-objcopy")
+        .or_else(|| command::on_path("rust-objcopy"))
         .context("no llvm-objcopy: `cargo xtask setup` installs it with LLVM")
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
 }

@@ -1,8 +1,10 @@
 //! Running other programs: with their output shown, or captured for an error message.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{env, fs, io, thread};
 
 use anyhow::{Context, Result, bail};
 
@@ -49,6 +51,23 @@ pub fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// The program of that name on `PATH`, or where Debian keeps the system's programs.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    program_in(
+        env::split_paths(&path).chain(["/usr/bin", "/usr/sbin"].map(PathBuf::from)),
+        program,
+    )
+}
+
+fn program_in(mut folders: impl Iterator<Item = PathBuf>, program: &str) -> Option<PathBuf> {
+    folders.find_map(|folder| {
+        let file = folder.join(program);
+        let meta = file.metadata().ok()?;
+        (meta.is_file() && meta.mode() & 0o111 != 0).then_some(file)
+    })
+}
+
 /// Waits for the end of `child`; how it ended and its largest resident set, bytes.
 pub fn wait_with_peak(child: &mut Child) -> io::Result<(ExitStatus, u64)> {
     let mut peak = 0;
@@ -89,6 +108,8 @@ pub fn describe(command: &Command) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -99,6 +120,22 @@ mod tests {
         assert!(message.starts_with("sh -c echo out"), "{message}");
         assert!(message.contains("exit status: 3"), "{message}");
         assert!(message.ends_with("out\ncause"), "{message}");
+    }
+
+    #[test]
+    fn what_cannot_be_executed_is_no_program() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folders = || [first.path().to_owned(), second.path().to_owned()].into_iter();
+        for (folder, mode) in [(&first, 0o644), (&second, 0o755)] {
+            let file = folder.path().join("tool");
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        assert_eq!(
+            program_in(folders(), "tool"),
+            Some(second.path().join("tool"))
+        );
+        assert_eq!(program_in(folders(), "other"), None);
     }
 
     #[test]

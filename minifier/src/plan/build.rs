@@ -1,12 +1,11 @@
 //! [`plan`]: the stages in their order.
 
 use super::closure::Closure;
-use super::lookup::SearchPath;
 use super::patterns::Pattern;
 use super::{Plan, Rules, RunFacts};
 use crate::analyze::{Files, Linker, ReadError};
 use crate::image::Image;
-use crate::rootfs::{ContentStore, ImagePath, RootFs};
+use crate::rootfs::{ContentStore, ImagePath, RootFs, SearchPath};
 use crate::trace::Trace;
 
 /// Why there is no plan.

@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use super::lookup::SearchPath;
 use super::model::add_reason;
 use super::patterns::Pattern;
 use super::{Exclusion, KeepSet, Reason, Severity, Warning};
 use crate::analyze::{Abi, Context, ElfFile, Files, Linker};
-use crate::rootfs::{End, ImagePath, NodeId, Resolution};
+use crate::rootfs::{End, ImagePath, NodeId, Resolution, SearchPath};
 
 /// Container runtimes mount over these, so that what the image has below them is never seen.
 const MOUNTED: [&str; 3] = ["/dev", "/proc", "/sys"];

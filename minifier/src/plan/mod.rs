@@ -22,7 +22,6 @@ mod essentials;
 mod expand;
 mod explain;
 mod included;
-mod lookup;
 mod model;
 mod patterns;
 mod rules;

@@ -7,6 +7,7 @@ mod limits;
 mod node;
 mod path;
 mod resolve;
+mod search;
 pub mod tar;
 mod tree;
 
@@ -16,4 +17,5 @@ pub use limits::{Feeding, IndexBudget, MAX_NAME, MAX_PATH, TooLong, TooManyEntri
 pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};
 pub use path::{ImagePath, compare_paths, escape_bytes, shorten, shown};
 pub use resolve::{End, Resolution};
+pub use search::{DEFAULT_PATH, SearchPath};
 pub use tree::{MergeError, RootFs};

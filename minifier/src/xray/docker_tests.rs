@@ -287,7 +287,7 @@ fn docker_the_client_is_known_as_a_go_program() {
     let client = std::fs::read("/usr/bin/docker").unwrap();
     assert!(client.len() > 32 << 20, "{}", client.len());
     let tar = crate::rootfs::tar::testing::Tar::new()
-        .file("docker", &client)
+        .program("docker", &client)
         .bytes();
     let config = serde_json::json!({"config": {"Entrypoint": ["/docker"]}});
     let xray = analyse(&super::testing::image(&[tar], config)).xray;

@@ -3,9 +3,8 @@
 use super::scan::Scan;
 use crate::analyze::{env_command, parse_shebang};
 use crate::image::ImageConfig;
-use crate::rootfs::{ImagePath, RootFs};
+use crate::rootfs::{ImagePath, RootFs, SearchPath};
 
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Programs that start the one after them.
 const WRAPPERS: [&str; 11] = [
     "tini",
@@ -39,13 +38,18 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
         .chain(config.cmd())
         .cloned()
         .collect();
+    let search = SearchPath::new(config.env_var("PATH"), ImagePath::new(config.working_dir()));
+    let locate = |word: &str| {
+        let resolution = search.find(rootfs, word.as_bytes())?;
+        resolution.found().map(|(path, _)| path.clone())
+    };
     let mut found = Vec::new();
     for _ in 0..MAX_STEPS {
         let Some(first) = words.first().cloned() else {
             break;
         };
         let name = first.rsplit('/').next().unwrap_or_default();
-        if let Some(path) = locate(config, rootfs, &first) {
+        if let Some(path) = locate(&first) {
             found.push(Started {
                 word: first.clone(),
                 path: path.clone(),
@@ -57,7 +61,7 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
                     .next()
                     .unwrap_or_default()
                     .to_owned();
-                if let Some(path) = locate(config, rootfs, &interpreter) {
+                if let Some(path) = locate(&interpreter) {
                     found.push(Started {
                         word: interpreter,
                         path,
@@ -118,21 +122,6 @@ fn command_of(line: &str) -> Vec<String> {
         .collect()
 }
 
-fn locate(config: &ImageConfig, rootfs: &RootFs, word: &str) -> Option<ImagePath> {
-    let cwd = ImagePath::new(config.working_dir());
-    let file = |path: &[u8]| {
-        let resolution = rootfs.resolve(&cwd, path, true);
-        let (path, id) = resolution.found()?;
-        rootfs.node(id).content().map(|_| path.clone())
-    };
-    if word.contains('/') {
-        return file(word.as_bytes());
-    }
-    let path = config.env_var("PATH").unwrap_or(DEFAULT_PATH);
-    path.split(':')
-        .find_map(|dir| file(format!("{dir}/{word}").as_bytes()))
-}
-
 /// The program that runs a script.
 fn interpreter(scan: &Scan, rootfs: &RootFs, path: &ImagePath) -> Option<String> {
     let content = rootfs.get(path)?.content()?;
@@ -145,4 +134,27 @@ fn interpreter(scan: &Scan, rootfs: &RootFs, path: &ImagePath) -> Option<String>
         return Some(text(&command.program));
     }
     Some(text(&shebang.interpreter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::tar::testing::Tar;
+    use crate::xray::testing::{analyse, image};
+
+    #[test]
+    fn a_file_that_nobody_may_execute_is_not_what_starts() {
+        let tar = Tar::new()
+            .file("data/server", b"x")
+            .program("bin/server", b"x")
+            .bytes();
+        let config = serde_json::json!({
+            "config": {"Entrypoint": ["server"], "Env": ["PATH=/data:/bin"]},
+        });
+        let image = image(&[tar], config);
+        let made = analyse(&image);
+        let started = started(&image.config, &made.scan, &made.merged.rootfs);
+        let paths: Vec<_> = started.iter().map(|one| one.path.to_string()).collect();
+        assert_eq!(paths, ["/bin/server"]);
+    }
 }

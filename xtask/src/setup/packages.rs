@@ -1,9 +1,7 @@
 //! The Debian packages the project works with, and how the missing ones get installed.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -118,7 +116,7 @@ fn missing(groups: &[Group]) -> Vec<&'static str> {
         .iter()
         .filter(|need| groups.contains(&need.group))
         .filter(|need| !installed.contains(need.package))
-        .filter(|need| !need.or_program.is_some_and(on_path))
+        .filter(|need| need.or_program.and_then(command::on_path).is_none())
         .map(|need| need.package)
         .collect()
 }
@@ -168,14 +166,6 @@ fn parse_installed(listing: &str) -> BTreeSet<String> {
         .filter_map(|line| line.strip_suffix(" installed"))
         .map(str::to_owned)
         .collect()
-}
-
-/// Whether `program` is in a folder of `PATH` or where Debian keeps the system's programs.
-fn on_path(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/bin", "/usr/sbin"].map(|folder| Path::new(folder).to_path_buf()))
-        .any(|folder| folder.join(program).is_file())
 }
 
 #[cfg(test)]

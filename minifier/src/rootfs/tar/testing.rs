@@ -10,10 +10,21 @@ impl Tar {
         Self(tar::Builder::new(Vec::new()))
     }
 
-    pub(crate) fn add(mut self, kind: tar::EntryType, name: &str, link: &str, body: &[u8]) -> Self {
+    pub(crate) fn add(self, kind: tar::EntryType, name: &str, link: &str, body: &[u8]) -> Self {
+        self.with_mode(0o644, kind, name, link, body)
+    }
+
+    fn with_mode(
+        mut self,
+        mode: u32,
+        kind: tar::EntryType,
+        name: &str,
+        link: &str,
+        body: &[u8],
+    ) -> Self {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(kind);
-        header.set_mode(0o644);
+        header.set_mode(mode);
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(1);
@@ -27,6 +38,11 @@ impl Tar {
 
     pub(crate) fn file(self, name: &str, body: &[u8]) -> Self {
         self.add(tar::EntryType::Regular, name, "", body)
+    }
+
+    /// A file that may be executed.
+    pub(crate) fn program(self, name: &str, body: &[u8]) -> Self {
+        self.with_mode(0o755, tar::EntryType::Regular, name, "", body)
     }
 
     pub(crate) fn symlink(self, name: &str, target: &str) -> Self {

@@ -312,7 +312,7 @@ fn another_base_frees_the_base_and_the_rest_counts_on_top() {
         .file("usr/share/doc/manual", &vec![b'm'; 3_000_000])
         .bytes();
     let upper = Tar::new()
-        .file("app", &static_program(folder.path()))
+        .program("app", &static_program(folder.path()))
         .bytes();
     let history = json!([{"created_by": "ADD rootfs.tar /"}, {"created_by": "COPY app /app"}]);
     let config = json!({"config": {"Entrypoint": ["/app"]}, "history": history});

@@ -3,9 +3,7 @@
 use super::super::super::error::RuntimeError;
 use super::super::super::options::RunOptions;
 use crate::image::ImageConfig;
-
-/// Docker's, where the image has none.
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use crate::rootfs::DEFAULT_PATH;
 
 /// What is run, before users are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +43,10 @@ impl Command {
             cwd,
             user: user.to_owned(),
             env: environment(
-                vec![PATH.to_owned(), format!("HOSTNAME={hostname}")],
+                vec![
+                    format!("PATH={DEFAULT_PATH}"),
+                    format!("HOSTNAME={hostname}"),
+                ],
                 &[&options.env, config.env()],
             ),
         })
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(
             (bare.env, bare.cwd),
             (
-                vec![PATH.to_owned(), "HOSTNAME=h".to_owned()],
+                vec![format!("PATH={DEFAULT_PATH}"), "HOSTNAME=h".to_owned()],
                 "/".to_owned()
             )
         );
