@@ -14,6 +14,9 @@ use super::{Digest, Platform};
 /// Documents longer than this are not read: what registries take, and what skopeo and Podman read.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
 
+/// Image indexes that may lead from one to the next, wherever an image lies.
+pub const MAX_INDEXES: usize = 8;
+
 /// A blob by digest and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

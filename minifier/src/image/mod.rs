@@ -12,7 +12,9 @@ mod reference;
 pub use bundle::{Bundle, LayerFile};
 pub use config::{ConfigError, Healthcheck, History, ImageConfig};
 pub use digest::{ChainId, DiffId, Digest, DigestError, HashingReader, Sha256};
-pub use manifest::{Descriptor, ImageIndex, MAX_DOCUMENT, Manifest, ManifestError, Outline};
+pub use manifest::{
+    Descriptor, ImageIndex, MAX_DOCUMENT, MAX_INDEXES, Manifest, ManifestError, Outline,
+};
 pub use model::Image;
 pub use platform::{Platform, PlatformError};
 pub use reference::{ImageReference, ReferenceError, TaggedName};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use minifier::image::{Digest, ImageReference, media_type};
+use minifier::image::{Digest, ImageReference, MAX_INDEXES, media_type};
 use minifier::transport::StoredImage;
 use minifier::transport::registry::{RegistryError, pull};
 use minifier_tests::registry::{
@@ -190,6 +190,38 @@ fn an_index_gives_the_image_for_the_platform() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn as_many_indexes_in_each_other_are_read_as_from_a_layout() {
+    let (image, blobs) = stored(&[noise(1, 10)]);
+    let fake = FakeRegistry::new();
+    blobs.blobs.values().for_each(|blob| fake.add_blob(blob));
+    let manifest = image.manifest.bytes();
+    fake.add_manifest("0", image.manifest.media_type(), manifest);
+    let mut inner = json!({
+        "mediaType": image.manifest.media_type(), "digest": Digest::of(manifest), "size": manifest.len(),
+    });
+    for level in 1..=MAX_INDEXES + 1 {
+        let index = json!({
+            "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [inner],
+        });
+        let index = index.to_string();
+        fake.add_manifest(&level.to_string(), media_type::OCI_INDEX, index.as_bytes());
+        inner = json!({
+            "mediaType": media_type::OCI_INDEX, "digest": Digest::of(index.as_bytes()), "size": index.len(),
+        });
+    }
+    let server = serving(&Arc::new(fake), |_| None);
+    let client = Client::new();
+    let pull = |level: usize| client.pull(&format!("{}/a:{level}", server.host()));
+    let pulled = pull(MAX_INDEXES).unwrap();
+    assert_eq!(pulled.manifest.digest(), image.manifest.digest());
+    let error = pull(MAX_INDEXES + 1).unwrap_err().to_string();
+    assert!(
+        error.contains("more than 8 image indexes in each other"),
+        "{error}"
+    );
 }
 
 #[test]

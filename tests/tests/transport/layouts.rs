@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use minifier::image::Platform;
+use minifier::image::{MAX_INDEXES, Platform};
 use minifier::transport::{
     LayerCompression, Limits, WriteOptions, open_image, open_source, write_image,
 };
@@ -44,6 +44,22 @@ fn index_of_platforms() -> Layout {
     let descriptor = layout.blob(OCI_INDEX, index.to_string().as_bytes());
     layout.add(descriptor, Some("app"));
     layout
+}
+
+#[tokio::test]
+async fn indexes_lead_from_one_to_the_next_as_often_as_in_a_registry() {
+    for (levels, is_read) in [(MAX_INDEXES, true), (MAX_INDEXES + 1, false)] {
+        let mut layout = Layout::new();
+        let mut descriptor = layout.mixed("amd64");
+        for _ in 0..levels {
+            let index =
+                json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [descriptor]});
+            descriptor = layout.blob(OCI_INDEX, index.to_string().as_bytes());
+        }
+        layout.add(descriptor, Some("app"));
+        let opened = open(&format!("oci:{}:app", layout.path())).await;
+        assert_eq!(opened.is_ok(), is_read, "{levels}");
+    }
 }
 
 #[tokio::test]

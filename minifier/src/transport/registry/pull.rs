@@ -17,8 +17,8 @@ use super::retry::Backoff;
 use super::session::{Call, Session};
 use super::web::{Failure, nothing_sent};
 use crate::image::{
-    Descriptor, Digest, ImageConfig, ImageIndex, ImageReference, MAX_DOCUMENT, Manifest,
-    ManifestError, Outline, Platform,
+    Descriptor, Digest, ImageConfig, ImageIndex, ImageReference, MAX_DOCUMENT, MAX_INDEXES,
+    Manifest, ManifestError, Outline, Platform,
 };
 use crate::transport::stored::StoredImage;
 
@@ -26,8 +26,6 @@ use crate::transport::stored::StoredImage;
 const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, \
      application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, \
      application/vnd.docker.distribution.manifest.list.v2+json";
-/// Indexes in indexes.
-const MAX_DEPTH: usize = 4;
 /// Documents that are fetched on the way to one image.
 const MAX_DOCUMENTS: usize = 16;
 
@@ -149,10 +147,10 @@ impl Search<'_> {
             if !is_index(&document.media_type) {
                 return parse(document).map(Some);
             }
-            if depth == MAX_DEPTH {
+            if depth == MAX_INDEXES {
                 return Err(RegistryError::Protocol {
                     doing: document.doing,
-                    what: format!("more than {MAX_DEPTH} image indexes in each other"),
+                    what: format!("more than {MAX_INDEXES} image indexes in each other"),
                 });
             }
             let index =

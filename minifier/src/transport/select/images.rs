@@ -10,11 +10,10 @@ use serde::Deserialize;
 use super::documents::{Documents, blob_path, check_digest, display, missing, parse};
 use super::error::LayoutError;
 use crate::image::media_type::{DocumentKind, LayerKind};
-use crate::image::{Descriptor, Digest, ImageConfig, ImageIndex, Manifest, ManifestError, Outline};
+use crate::image::{
+    Descriptor, Digest, ImageConfig, ImageIndex, MAX_INDEXES, Manifest, ManifestError, Outline,
+};
 use crate::rootfs::ImagePath;
-
-/// Indexes that may lead from one to the next.
-const MAX_DEPTH: usize = 8;
 
 /// Descriptors that are looked at: a hostile index could name itself over and over.
 const MAX_VISITS: usize = 10_000;
@@ -106,7 +105,7 @@ impl Images {
             // looked at, since they have to be listed.
             let some = index.manifests.iter().any(wants);
             for descriptor in index.manifests.iter().filter(|d| !some || wants(d)) {
-                let result = found.walk(documents, &oci, descriptor, MAX_DEPTH);
+                let result = found.walk(documents, &oci, descriptor, MAX_INDEXES);
                 found.problem(result)?;
             }
         }
@@ -220,7 +219,7 @@ impl Images {
         let path = blob_path(descriptor.digest);
         // A layout of one platform may still have the index of all of them.
         let Some(bytes) = self.read(documents, &path)? else {
-            if depth == MAX_DEPTH {
+            if depth == MAX_INDEXES {
                 return Err(missing(&path, wanted_by));
             }
             self.pass_over(descriptor, "its manifest is not stored here");
