@@ -4,7 +4,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use minifier_common::record::{counter, hook};
-use tokio::sync::watch;
 
 use super::assemble::Assembler;
 use super::backlog::Backlog;
@@ -27,7 +26,6 @@ pub(super) fn run(
     mut kernel: Kernel,
     memory: u64,
     stop: &Receiver<Guess>,
-    seen: &watch::Sender<bool>,
 ) -> Option<Result<Trace, TraceError>> {
     // The workload may take every processor for itself.
     if let Err(error) =
@@ -40,9 +38,6 @@ pub(super) fn run(
     let guess = loop {
         fill(&mut backlog, &mut kernel);
         let done = assemble(&mut backlog, &mut assembler, Some(Instant::now() + PACE));
-        if assembler.seeded && !*seen.borrow() {
-            seen.send_replace(true);
-        }
         let pause = if done { PACE } else { Duration::ZERO };
         match stop.recv_timeout(pause) {
             Ok(guess) => break guess,

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use super::load::{Kernel, TraceOptions};
 use super::scope::{Guess, Scope};
@@ -18,7 +18,6 @@ pub struct Tracer {
     guess: Guess,
     stop: Option<mpsc::Sender<Guess>>,
     done: oneshot::Receiver<Option<Result<Trace, TraceError>>>,
-    seen: watch::Receiver<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -29,7 +28,6 @@ impl Tracer {
         let (stop, stopped) = mpsc::channel();
         let (ready, attached) = oneshot::channel();
         let (finished, done) = oneshot::channel();
-        let (seeing, seen) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("trace".into())
             .spawn(move || match Kernel::attach(&options) {
@@ -37,7 +35,7 @@ impl Tracer {
                     let scope = kernel.scope.take();
                     if ready.send(scope.map(Ok)).is_ok() {
                         let memory = options.memory_bytes;
-                        let _ = finished.send(collect::run(kernel, memory, &stopped, &seeing));
+                        let _ = finished.send(collect::run(kernel, memory, &stopped));
                     }
                 }
                 Err(error) => {
@@ -55,7 +53,6 @@ impl Tracer {
             guess: Guess::Unknown,
             stop: Some(stop),
             done,
-            seen,
             thread: Some(thread),
         })
     }
@@ -75,20 +72,6 @@ impl Tracer {
             self.guess = self.scope.know(process)?;
         }
         Ok(())
-    }
-
-    /// True once the container's first process was seen.
-    pub fn seen(&self) -> bool {
-        *self.seen.borrow()
-    }
-
-    /// Waits until the container's first process is seen.
-    pub async fn wait_seen(&mut self) -> Result<(), TraceError> {
-        self.seen
-            .wait_for(|seen| *seen)
-            .await
-            .map(|_| ())
-            .map_err(|_| TraceError::Collector)
     }
 
     /// Takes the hooks away and gives what was recorded up to here.

@@ -67,7 +67,6 @@ async fn privileged_a_twin_beside_the_container_is_not_recorded() -> Result<()> 
     tracer.follow(&mine.id)?;
     // Before, at the same time, and after it.
     run(&twins[1])?;
-    assert!(!tracer.seen(), "the twin was taken for the container");
     let beside = std::thread::spawn(move || run(&twins[2]).map(|()| twins));
     run(&mine)?;
     let twins = beside
@@ -90,7 +89,6 @@ async fn privileged_a_job_of_a_millisecond_is_seen_whole_every_time() -> Result<
         let container = opener(&image, "/data/mine")?;
         tracer.follow(&container.id)?;
         run(&container)?;
-        tracer.wait_seen().await?;
         let trace = tracer.finish().await?;
         assert_complete(&trace);
         let first = trace.accesses.first().expect("an access");
