@@ -3,15 +3,13 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 
 use super::error::RegistryError;
+use crate::tls::{self, Key};
 
 /// Longest file of `certs.d` that is read.
 const MAX_FILE: u64 = 4 << 20;
@@ -34,7 +32,9 @@ pub(super) fn verifying(
             roots.add(certificate).map_err(|e| refuse(file, e))?;
         }
     }
-    let builder = builder()?.with_root_certificates(roots);
+    let builder = tls::builder()
+        .map_err(unusable)?
+        .with_root_certificates(roots);
     let config = match &files.own {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
@@ -44,31 +44,19 @@ pub(super) fn verifying(
                 .map_err(|e| refuse(key, e))?
         }
     };
-    Ok(negotiating(config))
+    Ok(tls::negotiating(config))
 }
 
-/// A configuration that takes any certificate.
+/// A configuration that takes any certificate; that the other side has its key is still checked.
 pub(super) fn trusting_all() -> Result<ClientConfig, RegistryError> {
-    let verifier = AnyCertificate(Arc::new(ring::default_provider()));
-    let config = builder()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(negotiating(config))
+    tls::trusting_all(Key::Proven).map_err(unusable)
 }
 
-fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, RegistryError> {
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| RegistryError::Tls {
-            host: "any registry".into(),
-            what: e.to_string(),
-        })
-}
-
-fn negotiating(mut config: ClientConfig) -> ClientConfig {
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
+fn unusable(error: rustls::Error) -> RegistryError {
+    RegistryError::Tls {
+        host: "any registry".into(),
+        what: error.to_string(),
+    }
 }
 
 /// What a folder of `certs.d` holds for one host.
@@ -126,47 +114,6 @@ fn refuse(path: &Path, what: impl ToString) -> RegistryError {
     RegistryError::Certificates {
         path: path.to_owned(),
         what: what.to_string(),
-    }
-}
-
-/// Takes every certificate; that the other side has its key is still checked.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 
