@@ -13,6 +13,7 @@ pub mod rebuild;
 pub mod report;
 pub mod rootfs;
 pub mod runtime;
+mod tasks;
 mod tls;
 pub mod trace;
 pub mod transport;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::blocking::joined;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::report::{plain, plain_json};
 use crate::runtime::{OciRuntime, RuntimeError, known_holes};
+use crate::tasks::joined;
 use crate::trace::features::{self, Check, Status};
 use crate::transport::Daemon;
 

@@ -1,6 +1,5 @@
 //! The command line: one file or folder per subcommand. Nothing else imports this module.
 
-mod blocking;
 mod build;
 mod copy;
 mod doctor;

@@ -17,6 +17,7 @@ use super::report::{CrawlCut, StepKind};
 use super::session::{Session, http_result};
 use super::web::{Target, Web};
 use crate::runtime::Workload;
+use crate::tasks::joined;
 
 /// Asks one port for `/`, which must be answered with less than 500 where `required`, then for what every site is
 /// asked, and follows links; nothing is expected of these. Says which limit left links unfollowed.
@@ -176,8 +177,5 @@ async fn read(fetched: Fetched, describes: bool) -> (Vec<Url>, Vec<Url>) {
         };
         (links(url, fetched.content_type.as_deref(), body), routes)
     });
-    match reading.await {
-        Ok(found) => found,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    joined(reading).await
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use crate::tasks::joined;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
@@ -60,10 +61,7 @@ impl Netns {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        match AbortOnDropHandle::new(self.runtime.spawn(work)).await {
-            Ok(value) => value,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => unreachable!("the runtime ends with the value that this borrows"),
-        }
+        // The runtime ends with the value that this borrows.
+        joined(AbortOnDropHandle::new(self.runtime.spawn(work))).await
     }
 }

@@ -19,6 +19,7 @@ use super::remove::Created;
 use super::run_id::RunId;
 use crate::image::ImageConfig;
 use crate::rootfs::RootFs;
+use crate::tasks::joined;
 
 /// Label of every container that is created; its value is the [`RunId`].
 pub const RUN_LABEL: &str = "org.minifier.run";
@@ -125,10 +126,8 @@ impl DockerRuntime {
                 result
             }
         });
-        let response = match task.await {
-            Ok(result) => result.map_err(|error| create_error(image, error))?,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
+        let created = joined(task).await;
+        let response = created.map_err(|error| create_error(image, error))?;
         for warning in &response.warnings {
             tracing::warn!("container {}: {warning}", response.id);
         }
@@ -162,28 +161,6 @@ impl DockerRuntime {
     /// Kills and removes all containers of this run; how many there were.
     pub async fn sweep(&self) -> Result<usize, RuntimeError> {
         self.created.sweep().await
-    }
-
-    /// [`Self::sweep`] from where no asynchronous code can run, such as a panic hook.
-    pub fn sweep_blocking(&self) -> Result<usize, RuntimeError> {
-        let created = self.created.clone();
-        let sweep = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            match runtime {
-                Ok(runtime) => runtime.block_on(created.sweep()),
-                Err(error) => Err(RuntimeError::LeftBehind {
-                    ids: created.list(),
-                    reason: format!("start a runtime: {error}"),
-                }),
-            }
-        };
-        // A thread of its own, since the caller's may belong to a runtime.
-        match std::thread::spawn(sweep).join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
     }
 }
 

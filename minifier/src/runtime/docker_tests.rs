@@ -385,7 +385,7 @@ async fn docker_a_sweep_removes_what_was_forgotten_and_nothing_else() {
     assert_eq!(mine.leftovers(), std::slice::from_ref(&id));
     assert_eq!(mine.sweep().await.unwrap(), 1);
     assert!(!exists(&id).await && exists(other.id()).await);
-    assert_eq!(mine.sweep_blocking().unwrap(), 0);
+    assert_eq!(mine.sweep().await.unwrap(), 0);
     other.remove().await.unwrap();
 }
 
@@ -399,7 +399,7 @@ async fn docker_a_sweep_finds_a_container_whose_creation_was_given_up() {
     let given_up = tokio::time::timeout(Duration::from_millis(1), &mut creation).await;
     drop(creation);
     if given_up.is_err() {
-        assert!(runtime.sweep_blocking().unwrap() <= 1);
+        assert!(runtime.sweep().await.unwrap() <= 1);
     }
     let name = format!("minifier-{}-0", runtime.run());
     drop(given_up);

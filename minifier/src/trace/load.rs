@@ -18,6 +18,7 @@ use super::programs::{self, FUNCTION, Group, Loaded, REQUIRED, SECURITY};
 use super::scope::Scope;
 use super::types::Types;
 use super::{TraceError, calls, privileges};
+use crate::tasks::returned;
 
 /// The kernel side, built by `cargo xtask build-ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/minifier.bpf.o");
@@ -96,11 +97,7 @@ impl Kernel {
         let (loader, types) = std::thread::scope(|scope| {
             let loader = scope.spawn(loader);
             let types = Types::read(&options.btf);
-            let loader = loader.join();
-            (
-                loader.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                types,
-            )
+            (returned(loader.join()), types)
         });
         let types = types?;
         let layout = Layout::of(&types)?;

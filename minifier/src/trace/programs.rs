@@ -7,6 +7,7 @@ use aya::{Btf, Ebpf};
 use minifier_common::record::hook;
 
 use super::layout::HOOKS;
+use crate::tasks::returned;
 
 /// A program and its copies, in the order in which they are attached.
 #[derive(Debug, Clone)]
@@ -111,14 +112,10 @@ pub(super) fn load(
                 loading.push((name, scope.spawn(move || place.load(program, btf))));
             }
         }
-        let loaded = loading.into_iter().map(|(name, thread)| {
-            let result = thread.join();
-            (
-                name,
-                result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            )
-        });
-        loaded.collect()
+        let loaded = loading.into_iter();
+        loaded
+            .map(|(name, thread)| (name, returned(thread.join())))
+            .collect()
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bollard::models::ImageInspect;
 use futures_util::StreamExt;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::archive::{ArchiveImage, read_archive};
 use super::body::{ChunkSender, chunk_channel};
@@ -16,6 +16,7 @@ use super::overlay2::{InPlaceError, InPlaceImage, StoreLayout, read_in_place};
 use super::select::Select;
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Platform};
 use crate::rootfs::{ContentStore, LayerIndex};
+use crate::tasks::joined;
 
 /// How to read an image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -216,7 +217,7 @@ impl Daemon {
         let cancel = CancelOnDrop::default();
         let cancelled = cancel.0.clone();
         let image: InPlaceImage =
-            joined(spawn_blocking(move || read_in_place(&layout, &cancelled)).await)?;
+            joined(spawn_blocking(move || read_in_place(&layout, &cancelled))).await?;
         Ok(Source {
             image: Image {
                 reference: request.reference.to_string(),
@@ -279,7 +280,7 @@ impl Daemon {
         let scratch = request.scratch.to_owned();
         let reading = spawn_blocking(move || read_archive(reader, &scratch, &select));
         let (archive_bytes, failed) = self.receive(request, found.id, sender).await;
-        let image: ArchiveImage = match (joined(reading.await), failed) {
+        let image: ArchiveImage = match (joined(reading).await, failed) {
             // The reader's error is but the echo of the connection's.
             (Err(_), Some(error)) => return Err(error),
             (result, _) => result?,
@@ -347,17 +348,6 @@ impl Daemon {
         }
         sender.end().await;
         (received, None)
-    }
-}
-
-/// The result of a blocking task; a panic of it goes on here.
-pub(super) fn joined<T>(result: Result<T, JoinError>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => unreachable!("nobody cancels a blocking task: {error}"),
-        },
     }
 }
 

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::errors;
 use super::pipeline::{Build, Merged};
-use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::image::Image;
@@ -16,6 +15,7 @@ use crate::plan::{self, Plan, Rules, RunFacts};
 use crate::rebuild::{self, RebuildOptions, Rebuilt};
 use crate::report::Stage;
 use crate::rootfs::RootFs;
+use crate::tasks::joined;
 use crate::trace::Trace;
 use crate::transport::ReadHow;
 use crate::units::Size;

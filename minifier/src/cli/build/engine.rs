@@ -6,9 +6,9 @@ use super::args::RuntimeChoice;
 use super::errors;
 use super::origin::Origin;
 use super::pipeline::Build;
-use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::runtime::{LayerCache, OciRuntime, RunOptions, RuntimeError, UnpackLimits};
+use crate::tasks::joined;
 use crate::transport::Daemon;
 
 /// What runs the container.

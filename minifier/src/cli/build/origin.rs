@@ -7,11 +7,11 @@ use tokio::task::spawn_blocking;
 
 use super::errors;
 use super::pipeline::Build;
-use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::cli::storage;
 use crate::image::{Digest, ImageReference};
+use crate::tasks::joined;
 use crate::transport::{
     Daemon, Inspected, Place, ReadRequest, Source, StoredImage, kept_annotations, open_source,
 };

@@ -17,7 +17,6 @@ use super::options::Options;
 use super::origin::Origin;
 use super::write::Written;
 use super::{assemble, decide, errors, run, scratch, write};
-use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::left::Left;
@@ -29,6 +28,7 @@ use crate::rebuild::Rebuilt;
 use crate::report::{Report, Stage, Timing};
 use crate::rootfs::{ContentStore, RootFs};
 use crate::runtime::RunId;
+use crate::tasks::joined;
 use crate::trace::{Trace, Tracer};
 use crate::transport::{ReadHow, Source};
 

@@ -12,7 +12,6 @@ use super::container::Managed;
 use super::engine::Engine;
 use super::errors;
 use super::pipeline::Build;
-use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::printer::{Printer, Stage as Shown};
 use crate::cli::storage;
@@ -24,6 +23,7 @@ use crate::runtime::{
     CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RUN_LABEL, RunOptions,
     RuntimeError,
 };
+use crate::tasks::joined;
 use crate::trace::{Trace, Tracer};
 use crate::transport::{
     Daemon, Location, Source, StoredImage, TransportError, WriteOptions, write_image,

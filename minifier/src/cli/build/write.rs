@@ -11,13 +11,13 @@ use tokio::task::spawn_blocking;
 
 use super::errors;
 use super::pipeline::Build;
-use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::storage;
 use crate::image::{Bundle, Digest};
 use crate::rebuild::Rebuilt;
 use crate::report::{OutputReport, Stage};
 use crate::rootfs::tar::Compression;
+use crate::tasks::joined;
 use crate::transport::{
     ArchiveBody, Control, Daemon, LayerCompression, StoredImage, TransportError, WriteOptions,
     bundle_to_stored, write_archive,

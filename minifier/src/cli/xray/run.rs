@@ -11,7 +11,6 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{GateArgs, Output, XrayArgs};
-use crate::cli::blocking::joined;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::files::write_whole;
@@ -20,6 +19,7 @@ use crate::cli::storage::{self, control};
 use crate::report::xray::{
     ComparisonForm, DEFAULT_WIDTH, Details, Form, NotForComparisons, Settings, sbom_time,
 };
+use crate::tasks::joined;
 use crate::transport::{Control, Location};
 use crate::units::size;
 use crate::xray::gate::{GateConfig, evaluate};

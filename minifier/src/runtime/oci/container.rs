@@ -28,8 +28,9 @@ use super::create::{self, Held};
 use super::plan::Plan;
 use super::program::OciRuntime;
 use super::run::Run;
-use super::{cgroup, exec, joined};
+use super::{cgroup, exec};
 use crate::image::ImageConfig;
+use crate::tasks::joined;
 
 /// A container. [`Self::remove`] it; one that is dropped is removed before `drop` returns.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl OciRuntime {
             command,
             stdout,
             stderr,
-        } = joined(held.await)?;
+        } = joined(held).await?;
         let container = OciContainer {
             tasks: Mutex::default(),
             runtime: self.clone(),
@@ -127,7 +128,8 @@ impl OciContainer {
         if self.life.exit().is_none() {
             self.life.running(self.pid);
         }
-        let output = joined(spawn_blocking(move || start.output()).await)
+        let output = joined(spawn_blocking(move || start.output()))
+            .await
             .map_err(host(format!("run {}", self.runtime.program.display())))?;
         if !output.status.success() {
             let message = String::from_utf8_lossy(&output.stderr);
@@ -142,7 +144,7 @@ impl OciContainer {
             return Ok(());
         }
         let run = self.run.clone();
-        joined(spawn_blocking(move || run.clean()).await)
+        joined(spawn_blocking(move || run.clean())).await
     }
 
     fn keep(&self, task: tokio::task::JoinHandle<()>) {

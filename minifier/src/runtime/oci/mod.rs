@@ -3,7 +3,6 @@
 //! [`LayerCache`] gives an [`Unpacked`] image; [`OciRuntime`] makes an [`OciContainer`] of it. The container's mounts are
 //! in a namespace of their own, its files in a folder of the cache that is locked while it is there.
 
-mod blocking;
 mod cache;
 mod cgroup;
 mod container;
@@ -18,7 +17,6 @@ mod run;
 mod spec;
 mod tree;
 
-use blocking::joined;
 pub use cache::{CacheLimits, LayerCache, Pruned, UnpackLimits, Unpacked};
 pub use container::OciContainer;
 use container::said;

@@ -12,6 +12,7 @@ use rustix::thread::UnshareFlags;
 
 use super::super::error::{RuntimeError, host};
 use super::cache::Unpacked;
+use crate::tasks::returned;
 
 /// Runs `work` in a thread whose mount namespace is its own: what is mounted there is seen by nobody else, and is gone
 /// with the thread and the processes that it starts, however they end.
@@ -28,10 +29,7 @@ pub(super) fn in_own_namespace<T: Send>(
         mount_change("/", inwards).map_err(host("close the mount namespace"))?;
         work()
     };
-    std::thread::scope(|scope| match scope.spawn(thread).join() {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic),
-    })
+    std::thread::scope(|scope| returned(scope.spawn(thread).join()))
 }
 
 /// Mounts the layers of `image` at `run/rootfs`, with what is written going to `run/upper`. The calling thread's

@@ -10,13 +10,13 @@ use tokio::task::spawn_blocking;
 use super::image::check_image;
 use crate::image::{Digest, Manifest};
 use crate::rootfs::shorten;
+use crate::tasks::joined;
 use crate::transport::control::Control;
 use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 use crate::transport::location::Location;
 use crate::transport::read::{Documented, OpenOptions, documents, open_image};
 use crate::transport::select::{LayoutError, Select};
-use crate::transport::source::joined;
 
 /// One thing that is not as the image says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -71,7 +71,7 @@ async fn check(location: &Location, options: &OpenOptions) -> Result<Validation,
     let (text, of_task) = (location.to_string(), options.clone());
     let documented = {
         let (location, options) = (location.clone(), options.clone());
-        joined(spawn_blocking(move || documents(&location, &options)).await)?
+        joined(spawn_blocking(move || documents(&location, &options))).await?
     };
     if let Some((documented, select)) = documented {
         let checking = spawn_blocking(move || {
@@ -80,7 +80,7 @@ async fn check(location: &Location, options: &OpenOptions) -> Result<Validation,
             } = of_task;
             check_documents(&text, &documented, &select, limits, &control)
         });
-        return joined(checking.await);
+        return joined(checking).await;
     }
     // What comes through a server has documents that are right, or cannot be opened.
     let stored = open_image(location, options).await?;
@@ -97,7 +97,7 @@ async fn check(location: &Location, options: &OpenOptions) -> Result<Validation,
             ..Validation::of(&stored.reference, Some(manifest))
         }
     });
-    Ok(joined(checking.await))
+    Ok(joined(checking).await)
 }
 
 /// Checks an image archive, which must hold one image.

@@ -9,6 +9,7 @@ use super::documented::{Documented, documents};
 use super::image::Reading;
 use super::spool::spool;
 use crate::image::{ImageReference, Platform};
+use crate::tasks::joined;
 use crate::transport::body::chunk_channel;
 use crate::transport::control::Control;
 use crate::transport::daemon::Daemon;
@@ -17,7 +18,7 @@ use crate::transport::limits::Limits;
 use crate::transport::location::{Location, Place};
 use crate::transport::registry::{self, RegistryOptions};
 use crate::transport::select::check_layers;
-use crate::transport::source::{ReadMode, ReadRequest, joined};
+use crate::transport::source::{ReadMode, ReadRequest};
 use crate::transport::stored::StoredImage;
 
 /// How to read an image.
@@ -83,7 +84,7 @@ async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage,
         | Place::OciLayout { .. }
         | Place::Stdio => {
             let (location, options) = (location.clone(), options.clone());
-            joined(spawn_blocking(move || local(&location, &options)).await)
+            joined(spawn_blocking(move || local(&location, &options))).await
         }
     }
 }
@@ -123,22 +124,20 @@ async fn exported(
         spawn_blocking(move || spool(reader, u64::MAX, &text, &options))
     };
     let (_, failed) = daemon.receive(&request, found.id, sender).await;
-    let file = match (joined(spooling.await), failed) {
+    let file = match (joined(spooling).await, failed) {
         // The reader's error is but the echo of the connection's.
         (Err(_), Some(error)) => return Err(error),
         (file, _) => file?,
     };
     let (text, control) = (location.to_string(), options.control.clone());
-    let mut image = joined(
-        spawn_blocking(move || {
-            let reading = Reading {
-                location: &text,
-                control: &control,
-            };
-            Documented::archive(file, &text, &control)?.open(&select, &reading)
-        })
-        .await,
-    )?;
+    let mut image = joined(spawn_blocking(move || {
+        let reading = Reading {
+            location: &text,
+            control: &control,
+        };
+        Documented::archive(file, &text, &control)?.open(&select, &reading)
+    }))
+    .await?;
     if !found.repo_tags.is_empty() {
         image.names = found.repo_tags;
     }

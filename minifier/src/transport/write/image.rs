@@ -16,6 +16,7 @@ use super::oci::LayoutName;
 use super::recompress::recompress;
 use crate::image::{Digest, ImageReference, TaggedName};
 use crate::rootfs::tar::Compression;
+use crate::tasks::joined;
 use crate::transport::body::ArchiveBody;
 use crate::transport::control::Control;
 use crate::transport::daemon::Daemon;
@@ -23,7 +24,6 @@ use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 use crate::transport::location::{Location, OciImage, Place};
 use crate::transport::registry::{self, RegistryOptions};
-use crate::transport::source::joined;
 use crate::transport::stored::StoredImage;
 
 /// How to write an image.
@@ -73,7 +73,7 @@ pub async fn write_image(
         true => {
             let (stored, control) = (stored.clone(), options.control.clone());
             let looking = spawn_blocking(move || with_right_types(&stored, &control));
-            match joined(looking.await) {
+            match joined(looking).await {
                 Err(_) if options.control.is_cancelled() => return Err(cancelled(location)),
                 looked => looked?,
             }
@@ -96,7 +96,7 @@ pub async fn write_image(
         | Place::OciLayout { .. }
         | Place::Stdio => {
             let (stored, location, options) = (stored.clone(), location.clone(), options.clone());
-            joined(spawn_blocking(move || local(&stored, &location, &options)).await)
+            joined(spawn_blocking(move || local(&stored, &location, &options))).await
         }
     };
     match written {
@@ -270,7 +270,7 @@ async fn pushed(
 ) -> Result<Written, TransportError> {
     let image = {
         let (stored, options) = (stored.clone(), options.clone());
-        joined(spawn_blocking(move || compressed(&stored, &options)).await)?
+        joined(spawn_blocking(move || compressed(&stored, &options))).await?
     };
     let control = options.control.clone();
     let watch = Arc::new(move |bytes| {
@@ -310,7 +310,7 @@ async fn loaded(
     let tags = vec![name];
     let image = {
         let (stored, options) = (stored.clone(), options.clone());
-        joined(spawn_blocking(move || uncompressed(&stored, &options)).await)?
+        joined(spawn_blocking(move || uncompressed(&stored, &options))).await?
     };
     let written = Arc::new(OnceLock::new());
     let body = {
