@@ -142,6 +142,28 @@ pub struct Healthcheck {
     pub retries: i64,
 }
 
+/// How a health check is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckCommand<'a> {
+    /// A program and its arguments.
+    Exec(&'a [String]),
+    /// A line for the image's shell, and what more it is given.
+    Shell(&'a [String]),
+}
+
+impl Healthcheck {
+    /// The command; `None` if there is nothing to run, as Docker sees it: no test, `NONE`, a kind that is not known, or
+    /// a kind alone.
+    pub fn command(&self) -> Option<CheckCommand<'_>> {
+        match self.test.split_first()? {
+            (_, []) => None,
+            (kind, words) if kind == "CMD" => Some(CheckCommand::Exec(words)),
+            (kind, words) if kind == "CMD-SHELL" => Some(CheckCommand::Shell(words)),
+            _ => None,
+        }
+    }
+}
+
 impl ImageConfig {
     /// Parses a config blob.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
@@ -309,10 +331,10 @@ impl ImageConfig {
         self.view.config.stop_signal.as_deref()
     }
 
-    /// `HEALTHCHECK`, absent also where it is `NONE`.
+    /// `HEALTHCHECK`, if it runs a command.
     pub fn healthcheck(&self) -> Option<&Healthcheck> {
         let check = self.view.config.healthcheck.as_ref()?;
-        (check.test.len() > 1 && check.test[0] != "NONE").then_some(check)
+        check.command().map(|_| check)
     }
 
     /// `SHELL`, or Docker's default.
@@ -372,5 +394,35 @@ mod tests {
         assert!(config.cmd().is_empty());
         assert_eq!(config.env_var("A"), Some("1"));
         assert!(config.healthcheck().is_none());
+    }
+
+    #[test]
+    fn a_health_check_that_runs_nothing_is_none() {
+        let with = |test: &str| {
+            let config = format!(
+                r#"{{"config":{{"Healthcheck":{{"Test":{test}}}}},"rootfs":{{"type":"layers"}}}}"#
+            );
+            let config = ImageConfig::parse(config.as_bytes()).unwrap();
+            config.healthcheck().map(|check| match check.command() {
+                Some(CheckCommand::Exec(words)) => ("exec", words.to_vec()),
+                Some(CheckCommand::Shell(words)) => ("shell", words.to_vec()),
+                None => unreachable!("it was asked for"),
+            })
+        };
+        for test in [
+            "null",
+            "[]",
+            r#"["NONE"]"#,
+            r#"["NONE","x"]"#,
+            r#"["CMD"]"#,
+            r#"["cmd","x"]"#,
+        ] {
+            assert_eq!(with(test), None, "{test}");
+        }
+        assert_eq!(with(r#"["CMD","x"]"#), Some(("exec", vec!["x".into()])));
+        assert_eq!(
+            with(r#"["CMD-SHELL","x"]"#),
+            Some(("shell", vec!["x".into()]))
+        );
     }
 }

@@ -10,7 +10,7 @@ mod platform;
 mod reference;
 
 pub use bundle::{Bundle, LayerFile};
-pub use config::{ConfigError, Healthcheck, History, ImageConfig};
+pub use config::{CheckCommand, ConfigError, Healthcheck, History, ImageConfig};
 pub use digest::{ChainId, DiffId, Digest, DigestError, HashingReader, Sha256};
 pub use manifest::{
     Descriptor, ImageIndex, MAX_DOCUMENT, MAX_INDEXES, Manifest, ManifestError, Outline,

@@ -5,7 +5,7 @@
 use super::closure::Closure;
 use super::{Reason, RunFacts};
 use crate::analyze::{ReadError, command_words};
-use crate::image::ImageConfig;
+use crate::image::{CheckCommand, Healthcheck, ImageConfig};
 use crate::rootfs::{ImagePath, NodeId, accounts};
 
 /// Variables whose value is a file, or files between colons or blanks.
@@ -33,9 +33,8 @@ impl Closure<'_> {
         for cmd in [Some(config.cmd()), run.cmd.as_deref()] {
             self.keep_command("Cmd", cmd.unwrap_or_default());
         }
-        let check = config.healthcheck().map(|check| check.test.as_slice());
-        for test in [check, run.healthcheck.as_deref()].into_iter().flatten() {
-            self.keep_healthcheck(test, &config.shell());
+        if let Some(command) = config.healthcheck().and_then(Healthcheck::command) {
+            self.keep_healthcheck(command, &config.shell());
         }
         for dir in [Some(config.working_dir()), run.working_dir.as_deref()] {
             if let Some(dir) = dir.filter(|dir| !dir.is_empty()) {
@@ -111,18 +110,19 @@ impl Closure<'_> {
         }
     }
 
-    fn keep_healthcheck(&mut self, test: &[String], shell: &[String]) {
+    fn keep_healthcheck(&mut self, command: CheckCommand<'_>, shell: &[String]) {
         let field = "Healthcheck";
-        let program = match test {
-            [kind, words @ ..] if kind == "CMD" => {
+        let program = match command {
+            CheckCommand::Exec(words) => {
                 self.keep_command(field, words);
                 words.first()
             }
-            [kind, line, ..] if kind == "CMD-SHELL" => {
-                self.keep_line(field, line);
+            CheckCommand::Shell(words) => {
+                for line in words {
+                    self.keep_line(field, line);
+                }
                 shell.first()
             }
-            _ => None,
         };
         if let Some(program) = program
             && self

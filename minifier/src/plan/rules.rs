@@ -51,8 +51,6 @@ pub struct RunFacts {
     pub user: Option<String>,
     /// `--workdir`
     pub working_dir: Option<String>,
-    /// The health check that replaced the image's: `["CMD", …]` or `["CMD-SHELL", …]`.
-    pub healthcheck: Option<Vec<String>>,
     /// `--env`: entries `NAME=value`.
     pub env: Vec<String>,
 }

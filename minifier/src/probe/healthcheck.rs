@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::image::ImageConfig;
+use crate::image::{CheckCommand, ImageConfig};
 
 /// The image's `HEALTHCHECK`, ready to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +23,9 @@ impl HealthCheck {
     /// The check of an image; none where it has none. Defaults are Docker's.
     pub fn of(config: &ImageConfig) -> Option<Self> {
         let check = config.healthcheck()?;
-        let argv = match check.test.split_first()? {
-            (kind, words) if kind == "CMD" => words.to_vec(),
-            (kind, [command, ..]) if kind == "CMD-SHELL" => {
-                let mut argv = config.shell();
-                argv.push(command.clone());
-                argv
-            }
-            _ => return None,
+        let argv = match check.command()? {
+            CheckCommand::Exec(words) => words.to_vec(),
+            CheckCommand::Shell(words) => [&config.shell(), words].concat(),
         };
         let nanos = |value: i64, default: u64| match u64::try_from(value) {
             Ok(nanos) if nanos > 0 => Duration::from_nanos(nanos),

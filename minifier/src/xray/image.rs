@@ -41,10 +41,7 @@ pub(crate) fn image_info(
         volumes: config.volumes().map(str::to_owned).collect(),
         env: config.env().to_vec(),
         labels: config.labels().clone(),
-        healthcheck: config
-            .healthcheck()
-            .map(|check| check.test.clone())
-            .filter(|test| !test.is_empty() && test[0] != "NONE"),
+        healthcheck: config.healthcheck().map(|check| check.test.clone()),
         stop_signal: config.stop_signal().map(str::to_owned),
         annotations: image.manifest.annotations().clone(),
     }

@@ -297,7 +297,6 @@ fn facts(run: &RunOptions) -> RunFacts {
         cmd: run.cmd.clone(),
         user: run.user.clone(),
         working_dir: run.workdir.clone(),
-        healthcheck: None,
         env: run.env.clone(),
     }
 }

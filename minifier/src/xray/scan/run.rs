@@ -10,7 +10,7 @@ use super::facts::{Extra, Facts};
 use super::input::SeekInput;
 use super::layer::{ScannedLayer, Shared, scan_headers, scan_stream};
 use super::limits::{Budget, DOCUMENTS, HOLES, ScanOptions};
-use crate::image::Descriptor;
+use crate::image::{CheckCommand, Descriptor, Healthcheck};
 use crate::rootfs::ContentRef;
 use crate::transport::{
     Budget as LayerBudget, Control, LayerReader, StoredImage, for_each, processors,
@@ -127,12 +127,10 @@ fn uncompressed(image: &StoredImage, blob: &Descriptor) -> Option<crate::transpo
 fn entrypoints(image: &StoredImage) -> Vec<Vec<u8>> {
     let config = &image.config;
     let words = config.entrypoint().iter().chain(config.cmd());
-    let check = config
-        .healthcheck()
-        .into_iter()
-        .flat_map(|check| &check.test);
+    let check = config.healthcheck().and_then(Healthcheck::command);
+    let check = check.map(|(CheckCommand::Exec(words) | CheckCommand::Shell(words))| words);
     words
-        .chain(check)
+        .chain(check.unwrap_or_default())
         .flat_map(|word| word.split_ascii_whitespace())
         .filter_map(|word| word.rsplit('/').next())
         .filter(|name| !name.is_empty())

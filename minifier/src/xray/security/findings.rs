@@ -210,9 +210,7 @@ fn config_findings(config: &ImageConfig) -> Vec<Finding> {
             "",
         );
     }
-    let checked = config
-        .healthcheck()
-        .is_some_and(|check| !check.test.is_empty());
+    let checked = config.healthcheck().is_some();
     let ports: Vec<&str> = config.exposed_ports().collect();
     if !checked && !ports.is_empty() {
         let message = format!(
