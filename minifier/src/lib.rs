@@ -5,6 +5,7 @@
 //! ([`transport`], [`runtime`], [`probe`], [`trace`]). ARCHITECTURE.md starts with an overview of the objects.
 
 pub mod analyze;
+mod cgroups;
 pub mod cli;
 pub mod image;
 pub mod plan;

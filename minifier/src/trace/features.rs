@@ -10,6 +10,7 @@ use super::layout::{HOOKS, Layout};
 use super::load::{Kernel, TraceOptions};
 use super::types::Types;
 use super::{TraceError, fallbacks, privileges};
+use crate::cgroups::hierarchies;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -210,13 +211,9 @@ fn second_source(kernel: &Kernel) -> Check {
 
 /// Tells only: a container is recognised in every layout.
 fn control_groups() -> Check {
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let has = |kind: &str| {
-        mounts
-            .lines()
-            .any(|line| line.split(' ').nth(2) == Some(kind))
-    };
-    let (status, detail, hint) = match (has("cgroup"), has("cgroup2")) {
+    let mounted = hierarchies().unwrap_or_default();
+    let has = |unified| mounted.iter().any(|one| one.is_unified() == unified);
+    let (status, detail, hint) = match (has(false), has(true)) {
         (false, true) => (Status::Ok, "version 2", None),
         (true, true) => (Status::Ok, "version 1 and 2 (hybrid)", None),
         (true, false) => (Status::Ok, "version 1", None),

@@ -1,7 +1,7 @@
 //! Which tasks are the container's, as the kernel side asks it: by its control groups once they are known, by their name
 //! before that.
 //!
-//! Source: cgroups(7), proc_pid_cgroup(5), proc_pid_mountinfo(5).
+//! Source: cgroups(7), proc_pid_cgroup(5).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,6 +14,7 @@ use minifier_common::record::{Group, LEAF_MAX};
 
 use super::TraceError;
 use super::load::map;
+use crate::cgroups::{self, Hierarchy};
 
 /// How runtimes name the control group of a container, around its id: cgroupfs (Docker, runc), then systemd's scopes
 /// of Docker, Podman, CRI-O and containerd, then Podman's and CRI-O's with cgroupfs.
@@ -118,9 +119,8 @@ fn failed(map: &'static str) -> impl Fn(MapError) -> TraceError {
 /// The control groups that a process is in, or below, and that have one of these names: not every hierarchy has one for
 /// each container. None if they cannot be found from here, as inside a control group namespace.
 fn groups_of(process: u32, names: &[String]) -> Vec<Group> {
-    let read = |path: String| fs::read_to_string(path).unwrap_or_default();
-    let mounts = read("/proc/self/mountinfo".to_owned());
-    let lines = read(format!("/proc/{process}/cgroup"));
+    let mounts = cgroups::hierarchies().unwrap_or_default();
+    let lines = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
     let inode = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.ino());
     let groups = lines
         .lines()
@@ -132,7 +132,7 @@ fn groups_of(process: u32, names: &[String]) -> Vec<Group> {
 fn group(
     line: &str,
     names: &[String],
-    mounts: &str,
+    mounts: &[Hierarchy],
     inode: impl Fn(&Path) -> Option<u64>,
 ) -> Option<Group> {
     let mut fields = line.splitn(3, ':');
@@ -148,37 +148,24 @@ fn group(
     if below.starts_with("..") {
         return None;
     }
-    let mount = mounts
-        .lines()
-        .find_map(|line| mount_point(line, hierarchy, controllers))?;
+    let mount = mounts.iter().find(|mount| {
+        mount.whole
+            && match hierarchy {
+                0 => mount.is_unified(),
+                _ => mount.controls(controllers),
+            }
+    })?;
     Some(Group {
-        inode: inode(&Path::new(mount).join(below))?,
+        inode: inode(&mount.folder(below))?,
         hierarchy,
     })
-}
-
-/// The mount point in a line of mountinfo if it shows that hierarchy from its root.
-fn mount_point<'a>(line: &'a str, hierarchy: u64, controllers: &str) -> Option<&'a str> {
-    let (mount, file_system) = line.split_once(" - ")?;
-    let mut fields = mount.split(' ').skip(3);
-    let (root, point) = (fields.next()?, fields.next()?);
-    let mut fields = file_system.split(' ');
-    let (kind, options) = (fields.next()?, fields.nth(1)?);
-    let shows = match hierarchy {
-        0 => kind == "cgroup2",
-        _ => {
-            let mut wanted = controllers.split(',');
-            kind == "cgroup" && wanted.all(|one| options.split(',').any(|option| option == one))
-        }
-    };
-    (root == "/" && shows).then_some(point)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MOUNTS: &str = "\
+    const MOUNTS: &[u8] = b"\
         30 23 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755\n\
         31 30 0:27 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n\
         32 30 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
@@ -189,7 +176,7 @@ mod tests {
     fn found(line: &str) -> Option<(String, u64)> {
         let path = std::cell::RefCell::new(String::new());
         let names = ["id".to_owned(), "docker-id.scope".to_owned()];
-        let group = group(line, &names, MOUNTS, |at| {
+        let group = group(line, &names, &cgroups::parse(MOUNTS), |at| {
             *path.borrow_mut() = at.display().to_string();
             Some(7)
         })?;

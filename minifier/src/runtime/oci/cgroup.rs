@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::super::process;
+use crate::cgroups;
 
 /// How long killed processes may take to be gone.
 const ENDING: Duration = Duration::from_secs(10);
@@ -20,25 +21,14 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// The folders of a control group in all hierarchies where it is there.
 fn folders(cgroup: &Path) -> io::Result<Vec<PathBuf>> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-    let below = cgroup.strip_prefix("/").unwrap_or(cgroup);
-    let mut found: Vec<PathBuf> = mounts
-        .lines()
-        .filter_map(mount_point)
-        .map(|point| Path::new(point).join(below))
+    let mut found: Vec<PathBuf> = cgroups::hierarchies()?
+        .iter()
+        .map(|hierarchy| hierarchy.folder(cgroup))
         .filter(|folder| folder.is_dir())
         .collect();
     found.sort();
     found.dedup();
     Ok(found)
-}
-
-/// The mount point where a line of mountinfo is one of a cgroup file system.
-fn mount_point(line: &str) -> Option<&str> {
-    let (mount, of) = line.split_once(" - ")?;
-    let kind = of.split(' ').next()?;
-    let point = mount.split(' ').nth(4)?;
-    (kind == "cgroup" || kind == "cgroup2").then_some(point)
 }
 
 /// A folder and all below it, a folder before those that it holds.
@@ -172,16 +162,5 @@ mod tests {
             "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n"
         ));
         assert!(!counts_kills(""));
-    }
-
-    #[test]
-    fn hierarchies_are_mounts_of_their_kind() {
-        let v1 =
-            "31 30 0:27 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory";
-        let v2 = "32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw";
-        let other = "30 20 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw";
-        assert_eq!(mount_point(v1), Some("/sys/fs/cgroup/memory"));
-        assert_eq!(mount_point(v2), Some("/sys/fs/cgroup/unified"));
-        assert_eq!(mount_point(other), None);
     }
 }
