@@ -28,7 +28,7 @@ use super::plan::Plan;
 use super::program::OciRuntime;
 use super::run::Run;
 use super::spec::{self, Command, Place, Storage, Volumes};
-use super::tree::{Copy, CopyError, Dir, Room};
+use super::tree::{Copy, CopyError, Dir, Room, is_missing};
 use super::{files, overlay, said};
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
@@ -337,14 +337,7 @@ fn fill_volume(
     let mut image = Dir::new(root.as_fd().try_clone_to_owned().map_err(CopyError::Io)?);
     let from = match image.at(fill.at) {
         Ok(from) => from.try_clone_to_owned()?,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) =>
-        {
-            return Ok(());
-        }
+        Err(error) if is_missing(&error) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     fill.run(&mut Dir::new(from), Dir::open(folder)?, room)

@@ -1,10 +1,9 @@
 //! Users and groups as the image's own `/etc/passwd` and `/etc/group` have them.
 
-use std::io;
 use std::os::fd::AsFd;
 
 use super::super::super::error::RuntimeError;
-use super::super::tree::read_file;
+use super::super::tree::{is_missing, read_file};
 use crate::rootfs::{ImagePath, accounts};
 
 /// Ids that a process gets.
@@ -34,13 +33,6 @@ fn read(root: impl AsFd, path: &str) -> Result<Vec<u8>, RuntimeError> {
             source,
         }),
     }
-}
-
-fn is_missing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    ) || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 fn ids(user: &str, passwd: &[u8], group: &[u8]) -> Result<Ids, RuntimeError> {

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
+use rustix::io::Errno;
 
 use crate::rootfs::ImagePath;
 
@@ -91,6 +92,14 @@ impl Dir {
             None => Ok(openat(&self.root, ".", FLAGS, Mode::empty())?),
         }
     }
+}
+
+/// Whether an image simply has nothing at a path: also not if its links lead nowhere, or through a file.
+pub(in crate::runtime::oci) fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    ) || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 /// Reads a regular file of the tree at `root` as a process inside would find it: links are followed, and `root` is where

@@ -11,7 +11,7 @@ mod walk;
 mod write;
 
 pub(super) use copy::{Copy, CopyError, Room};
-pub(super) use dir::{Dir, read_file};
+pub(super) use dir::{Dir, is_missing, read_file};
 pub(super) use remove::remove_tree;
 #[cfg(test)]
 pub(super) use walk::{FoundKind, Next, walk};
