@@ -1,6 +1,9 @@
 //! Sockets that listen, from the tables in `/proc/<pid>/net`.
 //!
 //! Source: the kernel's `tcp4_seq_show`, `tcp6_seq_show`, `udp4_seq_show` and `unix_seq_show`; proc_pid_net(5).
+//!
+//! Read here and not by the crate `procfs`, which refuses a table for one line that it does not understand: the name of a
+//! socket may be any bytes that a container chooses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
