@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -280,16 +281,36 @@ fn a_daemon_that_does_not_answer_keeps_nobody() {
     ] {
         ends_by_each_signal(folder.path(), arguments, &environment, &daemon.ready);
     }
-    // It has nothing that it could leave behind, and says nothing of it.
+    ends_by_each_signal(folder.path(), &["doctor"], &environment, &daemon.ready);
+}
+
+#[test]
+fn a_runtime_that_hangs_does_not_keep_the_doctor() {
+    let folder = TempDir::new().unwrap();
+    let started = folder.path().join("started");
+    // It ends by itself, so that nothing of the test goes on for long.
+    let script = format!("#!/bin/sh\n: > {}\nexec /bin/sleep 30\n", started.display());
+    fs::write(folder.path().join("runc"), script).unwrap();
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder.path().join("runc"), executable).unwrap();
     for (signal, code) in SIGNALS {
         let running = Running::start(folder.path(), &["doctor"], |command| {
-            command.envs(environment);
+            command
+                .env("PATH", folder.path())
+                .env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
         });
-        daemon.ready.recv_timeout(Duration::from_secs(30)).unwrap();
+        let begin = Instant::now();
+        while !started.exists() {
+            assert!(
+                begin.elapsed() < Duration::from_secs(30),
+                "nobody was asked"
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
         running.signal(signal);
         let (output, _) = running.ends_within(SOON);
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
-        while daemon.ready.try_recv().is_ok() {}
+        fs::remove_file(&started).unwrap();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::error::CliError;
@@ -41,14 +42,19 @@ pub(super) async fn exec(
     cancel: &CancellationToken,
 ) -> Result<Exit, CliError> {
     let btf = args.btf.clone();
-    let checking = tokio::task::spawn_blocking(move || features::host_checks(&btf));
-    let mut checks = joined(checking).await;
-    let can_trace = passed(&checks);
-    let mut engines = cancel
-        .run_until_cancelled(engine_checks())
+    // All of them ask somebody else who may not answer: nobody is waited for after a signal.
+    let checking = async {
+        tokio::join!(
+            joined(spawn_blocking(move || features::host_checks(&btf))),
+            engine_checks(),
+            joined(spawn_blocking(|| OciRuntime::find(None))),
+        )
+    };
+    let (mut checks, mut engines, runtime) = cancel
+        .run_until_cancelled(checking)
         .await
         .ok_or_else(CliError::interrupted)?;
-    let runtime = OciRuntime::find(None);
+    let can_trace = passed(&checks);
     engines.push(runtime_check(&runtime));
     let has_engine = one_passed(&mut engines);
     checks.extend(engines);
