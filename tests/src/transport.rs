@@ -50,6 +50,15 @@ pub fn small_archive(body: &[u8], tags: &[&str]) -> (Vec<u8>, ImageConfig) {
 /// A docker-archive in `folder` of an image of busybox for this architecture, with this `config`; gives its
 /// location.
 pub fn busybox_archive(folder: &Path, architecture: &str, config: &Value) -> String {
+    let layer = busybox_layer().into_inner().unwrap();
+    let (archive, _) = archive_of(&layer, architecture, config, &["app:1"]);
+    let path = folder.join("image.tar");
+    fs::write(&path, archive).unwrap();
+    format!("docker-archive:{}", path.display())
+}
+
+/// A layer with busybox, to be gone on with.
+pub fn busybox_layer() -> tar::Builder<Vec<u8>> {
     let busybox = fs::read(BUSYBOX).expect("busybox-static is installed");
     let mut layer = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_ustar();
@@ -58,15 +67,11 @@ pub fn busybox_archive(folder: &Path, architecture: &str, config: &Value) -> Str
     layer
         .append_data(&mut header, "bin/busybox", &busybox[..])
         .unwrap();
-    let layer = layer.into_inner().unwrap();
-    let (archive, _) = archive_of(&layer, architecture, config, &["app:1"]);
-    let path = folder.join("image.tar");
-    fs::write(&path, archive).unwrap();
-    format!("docker-archive:{}", path.display())
+    layer
 }
 
 /// A docker-archive of one image with this layer.
-fn archive_of(
+pub fn archive_of(
     layer: &[u8],
     architecture: &str,
     config: &Value,
