@@ -1,19 +1,23 @@
 //! [`DockerRuntime`]: creating containers by the Docker API (1.41 and newer).
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bollard::Docker;
-use bollard::models::HostConfigLogConfig;
+use bollard::models::{HostConfigLogConfig, Volume};
 use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveImageOptions};
 
 use super::body::create_body;
 use super::container::Container;
-use super::destination;
+use super::destination::{self, Content};
 use super::error::{RuntimeError, create_error, daemon, status};
+use super::fill;
 use super::limits::RunLimits;
+use super::oci::UnpackLimits;
 use super::options::RunOptions;
 use super::remove::Created;
 use super::run_id::RunId;
@@ -134,23 +138,51 @@ impl DockerRuntime {
         Container::new(self.docker.clone(), self.created.clone(), response.id).await
     }
 
-    /// Checks where the daemon's mounts will land in an image, which it follows the links of; to be called before a
-    /// container is started.
+    /// Checks where the daemon's mounts will land in an image, which it follows the links of, and what it will copy into
+    /// volumes; to be called before a container is started, and before one is created if [`Self::fills_volumes`].
+    ///
+    /// Gives what could not be looked at, a sentence each.
     pub async fn check(
         &self,
         rootfs: &RootFs,
         config: &ImageConfig,
         options: &RunOptions,
-    ) -> Result<(), RuntimeError> {
-        let mut folders = BTreeMap::new();
+        limits: &UnpackLimits,
+    ) -> Result<Vec<String>, RuntimeError> {
+        let (mut contents, mut unseen) = (BTreeMap::new(), Vec::new());
         for name in options.volume_names() {
-            match self.docker.inspect_volume(name).await {
-                Ok(volume) => drop(folders.insert(name, PathBuf::from(volume.mountpoint))),
-                Err(error) if status(&error).is_some_and(|(status, _)| status == 404) => {}
+            let content = match self.docker.inspect_volume(name).await {
+                Ok(volume) => seen(&volume).unwrap_or_else(|error| {
+                    unseen.push(format!(
+                        "the links in volume {name} are not checked: look at {:?} of this host: {error}",
+                        volume.mountpoint
+                    ));
+                    of_image(name)
+                }),
+                Err(error) if status(&error).is_some_and(|(status, _)| status == 404) => {
+                    of_image(name)
+                }
                 Err(error) => return Err(daemon(format!("inspect volume {name}"))(error)),
-            }
+            };
+            contents.insert(name, content);
         }
-        destination::check(rootfs, config, options, |name| folders.get(name).cloned())
+        let of_volume = |name: &str| {
+            contents
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| of_image(name))
+        };
+        let wishes = destination::wishes(config, options, of_volume);
+        let landed = destination::check(rootfs, config, options, &wishes)?;
+        fill::check(rootfs, &wishes, &landed, limits)?;
+        Ok(unseen)
+    }
+
+    /// Whether the daemon may copy something from the image into volumes as soon as it creates a container.
+    pub fn fills_volumes(config: &ImageConfig, options: &RunOptions) -> bool {
+        destination::wishes(config, options, of_image)
+            .iter()
+            .any(|wish| matches!(wish.content, Content::Image(_)))
     }
 
     /// Ids of the containers that were created and not removed.
@@ -161,6 +193,23 @@ impl DockerRuntime {
     /// Kills and removes all containers of this run; how many there were.
     pub async fn sweep(&self) -> Result<usize, RuntimeError> {
         self.created.sweep().await
+    }
+}
+
+/// The content of a volume that is empty, or not there, before a container gets it.
+fn of_image(name: &str) -> Content {
+    Content::Image(Some(name.to_owned()))
+}
+
+/// What a volume holds, by its folder on this host.
+fn seen(volume: &Volume) -> io::Result<Content> {
+    let folder = Path::new(&volume.mountpoint);
+    match fs::read_dir(folder)?.next() {
+        Some(_) => Ok(Content::Host(folder.to_owned())),
+        None if volume.options.contains_key("device") => Err(io::Error::other(
+            "its device is mounted only while a container uses it",
+        )),
+        None => Ok(of_image(&volume.name)),
     }
 }
 

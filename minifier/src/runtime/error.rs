@@ -237,6 +237,12 @@ impl RuntimeError {
                 source: DestinationError::Covered(_),
                 ..
             } => "look at the links in the folders and volumes that you mount",
+            Self::Destination {
+                source: DestinationError::Source { .. },
+                ..
+            } => {
+                "check the path; only with --volume and Docker a directory is made if there is none"
+            }
             Self::Destination { by_image: true, .. } => {
                 "look at the image's VOLUME and WORKDIR, and at the links on their way; \
                  an image that reaches for the system's files may mean to harm the host that runs it"

@@ -21,7 +21,7 @@ use crate::report::Stage;
 use crate::rootfs::RootFs;
 use crate::runtime::{
     CacheLimits, DockerRuntime, LayerCache, LogStream, Logs, OciRuntime, RUN_LABEL, RunOptions,
-    RuntimeError,
+    RuntimeError, UnpackLimits,
 };
 use crate::tasks::joined;
 use crate::trace::{Trace, Tracer};
@@ -46,18 +46,27 @@ impl<'a> Docker<'a> {
         }
     }
 
-    /// Checks what the daemon will mount, before it starts anything.
+    /// Checks what the daemon will mount and copy, before it does.
     pub(super) async fn check(
         &self,
         rootfs: &RootFs,
         config: &ImageConfig,
     ) -> Result<(), CliError> {
-        let checking = self.runtime.check(rootfs, config, &self.options);
+        let limits = UnpackLimits {
+            bytes: self.build.options.limits.uncompressed,
+            ..UnpackLimits::default()
+        };
+        let checking = self.runtime.check(rootfs, config, &self.options, &limits);
         let checked = self.build.unless_cancelled(checking).await?;
-        checked.map_err(errors::runtime)
+        for unseen in checked.map_err(errors::runtime)? {
+            let hint = "a link in it can lead a volume of the image below it to other places of the container";
+            self.build.printer.warning(unseen, Some(hint));
+        }
+        Ok(())
     }
 
-    /// Runs an image that the daemon has, once it may start.
+    /// Runs an image that the daemon has, once it may start. What the daemon copies into volumes, it copies when it creates
+    /// the container; without that, creating need not wait.
     pub(super) async fn run(
         &self,
         image: &str,
@@ -66,7 +75,13 @@ impl<'a> Docker<'a> {
     ) -> Result<(ProbeReport, Trace), CliError> {
         let build = self.build;
         let stage = build.printer.stage("run");
+        let (before_create, before_start) =
+            match DockerRuntime::fills_volumes(config, &self.options) {
+                true => (Some(may_start), None),
+                false => (None, Some(may_start)),
+            };
         let creating = async {
+            permitted(before_create).await?;
             let started = Instant::now();
             let container = self.runtime.create(image, &self.options).await;
             build.took(Stage::Create, started);
@@ -77,6 +92,7 @@ impl<'a> Docker<'a> {
             self.runtime.run()
         ));
         // On the heap: by value, it would go through several stack frames.
+        let may_start = permitted(before_start);
         let running = Box::pin(live(build, creating, may_start, config, &stage));
         let living = build.unless_cancelled(running);
         let (outcome, ()) = tokio::join!(living, self.sweep_abandoned());
@@ -148,6 +164,16 @@ impl<'a> Docker<'a> {
                 ran
             }
         }
+    }
+}
+
+/// Waits for a permission, if one is needed.
+async fn permitted(
+    permission: Option<impl Future<Output = Result<(), CliError>>>,
+) -> Result<(), CliError> {
+    match permission {
+        Some(permission) => permission.await,
+        None => Ok(()),
     }
 }
 

@@ -71,9 +71,9 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
             Content::Image(Some(name)) => {
                 Cover::Copy(named.entry(name).or_insert_with(|| path.clone()).clone())
             }
-            Content::Host(source) => Cover::Host(Opened::at(source).map_err(|source| {
-                let path = path.clone();
-                wish.error(DestinationError::Look { path, source })
+            Content::Host(host) => Cover::Host(Opened::at(host).map_err(|source| {
+                let path = host.clone();
+                wish.error(DestinationError::Source { path, source })
             })?),
         };
         let is_directory = match &cover {

@@ -1,6 +1,7 @@
 //! [`DestinationError`]: why nothing can be mounted at a place.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::rootfs::ImagePath;
 
@@ -33,6 +34,14 @@ pub enum DestinationError {
     /// Two of the user's options land at one place.
     #[error("something else is to be mounted at {0} too")]
     Taken(ImagePath),
+    /// What is to be mounted could not be looked at.
+    #[error("look at {} of this host: {source}", path.display())]
+    Source {
+        /// The file or folder of this host.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The tree could not be looked at.
     #[error("look at {path}: {source}")]
     Look {

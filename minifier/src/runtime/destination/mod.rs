@@ -22,4 +22,6 @@ pub use error::DestinationError;
 pub use opened::Opened;
 pub use resolve::{Entry, Landing, Tree, destination, working_directory};
 pub use wishes::{Content, Origin, Wish};
-pub(super) use wishes::{SYSTEM_FILES, check, check_databases, of_system, system_file, work_at};
+pub(super) use wishes::{
+    SYSTEM_FILES, check, check_databases, of_system, system_file, wishes, work_at,
+};

@@ -213,9 +213,20 @@ fn an_image_is_checked_before_a_daemon_runs_it() {
         ImageConfig::parse(config.to_string().as_bytes()).unwrap()
     };
     let tree = tree(&["/data -> /dev", "/etc/", "/app/"]);
-    let none = |_: &str| None;
+    let none = |name: &str| Content::Image(Some(name.to_owned()));
+    let checked = |tree: &RootFs,
+                   config: &ImageConfig,
+                   options: &RunOptions,
+                   volume: &dyn Fn(&str) -> Content| {
+        super::check(
+            tree,
+            config,
+            options,
+            &super::wishes(config, options, volume),
+        )
+    };
     let plain = image(serde_json::json!({}));
-    let check = |options: RunOptions| check(&tree, &plain, &options, none);
+    let check = |options: RunOptions| checked(&tree, &plain, &options, &none);
     assert!(check(RunOptions::default()).is_ok());
     let here = std::path::Path::new("/");
     for options in [
@@ -243,10 +254,10 @@ fn an_image_is_checked_before_a_daemon_runs_it() {
         serde_json::json!({"WorkingDir": "/proc/self/fd/7"}),
         serde_json::json!({"WorkingDir": "data"}),
     ] {
-        assert!(super::check(&tree, &image(config), &RunOptions::default(), none).is_err());
+        assert!(checked(&tree, &image(config), &RunOptions::default(), &none).is_err());
     }
     let hosts = self::tree(&["/etc/hosts -> /dev/null"]);
-    let error = super::check(&hosts, &plain, &RunOptions::default(), none).unwrap_err();
+    let error = checked(&hosts, &plain, &RunOptions::default(), &none).unwrap_err();
     assert!(error.to_string().contains("/etc/hosts"), "{error}");
     // A volume that the daemon has may hold links of an earlier container.
     let folder = tempfile::tempdir().unwrap();
@@ -256,7 +267,47 @@ fn an_image_is_checked_before_a_daemon_runs_it() {
         volumes: vec![parse_volume("known:/app", here).unwrap()],
         ..RunOptions::default()
     };
-    let known = |name: &str| (name == "known").then(|| folder.path().to_owned());
-    assert!(super::check(&tree, &volumes, &options, none).is_ok());
-    assert!(super::check(&tree, &volumes, &options, known).is_err());
+    let known = |_: &str| Content::Host(folder.path().to_owned());
+    assert!(checked(&tree, &volumes, &options, &none).is_ok());
+    assert!(checked(&tree, &volumes, &options, &known).is_err());
+    // One that gets what the image has gets its links too, unless it is to stay empty.
+    let tree = self::tree(&["/app/sub -> /dev", "/etc/"]);
+    assert!(checked(&tree, &volumes, &options, &none).is_err());
+}
+
+#[test]
+fn a_volume_option_whose_source_is_missing_is_an_empty_directory_and_a_mount_names_it() {
+    use crate::image::ImageConfig;
+    use crate::runtime::{RunOptions, parse_mount, parse_volume};
+    let config = ImageConfig::parse(
+        br#"{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []}}"#,
+    );
+    let config = config.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let tree = tree(&["/data/", "/etc/"]);
+    let check = |options: RunOptions| {
+        let none = |_: &str| Content::Empty;
+        super::check(
+            &tree,
+            &config,
+            &options,
+            &super::wishes(&config, &options, none),
+        )
+    };
+    let volume = format!("{}:/data", missing.display());
+    let options = RunOptions {
+        volumes: vec![parse_volume(&volume, folder.path()).unwrap()],
+        ..RunOptions::default()
+    };
+    assert_eq!(check(options).unwrap().len(), 1);
+    let mount = format!("type=bind,source={},target=/data", missing.display());
+    let options = RunOptions {
+        mounts: vec![parse_mount(&mount).unwrap()],
+        ..RunOptions::default()
+    };
+    let error = check(options).unwrap_err();
+    let (message, path) = (error.to_string(), missing.display().to_string());
+    assert!(message.contains(&path), "{message}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("the path")));
 }

@@ -1,13 +1,15 @@
 //! [`Wish`]: something that is to be mounted, from the image's config or from an option.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::error::RuntimeError;
 use super::super::mounts::{Mount, MountKind};
 use super::super::options::RunOptions;
 use super::super::volumes::Volume;
-use super::{Arranged, DestinationError, Entry, Tree, arrange, destination, working_directory};
+use super::{
+    Arranged, DestinationError, Entry, Landed, Tree, arrange, destination, working_directory,
+};
 use crate::image::ImageConfig;
 use crate::rootfs::{ImagePath, RootFs};
 
@@ -151,15 +153,15 @@ pub(in crate::runtime) fn work_at(
     })
 }
 
-/// Checks an image before the Docker daemon runs it, which follows its links by itself. `folder` gives the folder of a
-/// volume that the daemon has.
+/// Checks an image before the Docker daemon runs it, which follows its links by itself, with what [`wishes`] gives; what
+/// lands where.
 pub(in crate::runtime) fn check(
     rootfs: &RootFs,
     config: &ImageConfig,
     options: &RunOptions,
-    folder: impl Fn(&str) -> Option<PathBuf>,
-) -> Result<(), RuntimeError> {
-    let Arranged { tree, .. } = arrange(rootfs, &wishes(config, options, folder))?;
+    wishes: &[Wish],
+) -> Result<Vec<Landed>, RuntimeError> {
+    let Arranged { tree, landed } = arrange(rootfs, wishes)?;
     for path in SYSTEM_FILES {
         system_file(&tree, path).map_err(|error| of_system(path, error))?;
     }
@@ -168,26 +170,30 @@ pub(in crate::runtime) fn check(
         Some(workdir) => (Origin::Option, workdir.as_str()),
         None => (Origin::Image, config.working_dir()),
     };
-    work_at(&tree, origin, workdir).map(drop)
+    work_at(&tree, origin, workdir)?;
+    Ok(landed)
 }
 
-/// What the daemon will mount.
-fn wishes(
+/// What the Docker daemon will mount. `volume` gives the content of one that has a name: what a daemon copies is nothing
+/// to be seen in one that was told to stay empty.
+pub(in crate::runtime) fn wishes(
     config: &ImageConfig,
     options: &RunOptions,
-    folder: impl Fn(&str) -> Option<PathBuf>,
+    volume: impl Fn(&str) -> Content,
 ) -> Vec<Wish> {
     let option = |target: &str, content| Wish::new(Origin::Option, target, content);
-    let named = |name: &str| match folder(name) {
-        Some(folder) => Content::Host(folder),
-        None => Content::Image(Some(name.to_owned())),
+    let named = |name: &str, no_copy: bool| match volume(name) {
+        Content::Image(_) if no_copy => Content::Empty,
+        content => content,
     };
     let of_mount = |mount: &Mount| {
         let content = match &mount.kind {
             MountKind::Bind { source, .. } => Content::Host(source.into()),
             MountKind::Volume {
-                source: Some(name), ..
-            } => named(name),
+                source: Some(name),
+                no_copy,
+                ..
+            } => named(name, *no_copy),
             MountKind::Volume { no_copy: false, .. } => Content::Image(None),
             MountKind::Volume { .. } | MountKind::Tmpfs { .. } => Content::Empty,
         };
@@ -196,10 +202,12 @@ fn wishes(
     let of_volume = |volume: &Volume| match volume {
         Volume::Anonymous(target) => option(target, Content::Image(None)),
         Volume::Bind(text) => {
-            let (source, target, _) = Volume::fields(text);
+            let (source, target, options) = Volume::fields(text);
             let content = match source.starts_with('/') {
+                // The daemon makes a directory there.
+                true if is_missing(Path::new(source)) => Content::Empty,
                 true => Content::Host(source.into()),
-                false => named(source),
+                false => named(source, options.split(',').any(|option| option == "nocopy")),
             };
             option(target, content)
         }
@@ -213,4 +221,8 @@ fn wishes(
         .chain(tmpfs)
         .chain(config.volumes().map(of_image))
         .collect()
+}
+
+fn is_missing(path: &Path) -> bool {
+    path.try_exists().is_ok_and(|exists| !exists)
 }

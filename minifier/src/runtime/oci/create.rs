@@ -23,12 +23,13 @@ use super::super::destination::{
     Arranged, Landed, Opened, Origin, Wish, arrange, check_databases, work_at,
 };
 use super::super::error::{RuntimeError, host, start_failure};
+use super::super::room::Room;
 use super::cache::Unpacked;
 use super::plan::Plan;
 use super::program::OciRuntime;
 use super::run::Run;
 use super::spec::{self, Command, Place, Storage, Volumes};
-use super::tree::{Copy, CopyError, Dir, Room, is_missing};
+use super::tree::{Copy, CopyError, Dir, is_missing};
 use super::{files, overlay, said};
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
@@ -196,7 +197,7 @@ impl Stage<'_> {
                     CopyError::Cancelled => RuntimeError::Interrupted,
                     CopyError::TooLarge(what) => RuntimeError::VolumeTooLarge {
                         target: place.target.clone(),
-                        limit: self.image.cache().limit(what),
+                        limit: self.image.cache().limits().of(what),
                         what,
                     },
                 })?;

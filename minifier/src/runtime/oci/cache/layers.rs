@@ -15,8 +15,9 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use super::super::super::error::{RuntimeError, host};
+use super::super::super::room::Room;
 use super::super::run;
-use super::super::tree::{Dir, Room, TreeWriter, remove_tree};
+use super::super::tree::{Dir, TreeWriter, remove_tree};
 use super::collect::{CacheLimits, Pruned};
 use super::lock::{Hold, try_lock};
 use super::unpack::{Job, UnpackLimits, cost};
@@ -109,11 +110,8 @@ impl LayerCache {
         self
     }
 
-    pub(in crate::runtime::oci) fn limit(&self, what: &'static str) -> u64 {
-        match what {
-            "bytes" => self.limits.bytes,
-            _ => self.limits.entries,
-        }
+    pub(in crate::runtime::oci) fn limits(&self) -> &UnpackLimits {
+        &self.limits
     }
 
     /// The folder.

@@ -17,6 +17,16 @@ pub struct UnpackLimits {
     pub entries: u64,
 }
 
+impl UnpackLimits {
+    /// The limit on `what`: `bytes` or `entries`.
+    pub(in crate::runtime) fn of(&self, what: &'static str) -> u64 {
+        match what {
+            "bytes" => self.bytes,
+            _ => self.entries,
+        }
+    }
+}
+
 impl Default for UnpackLimits {
     /// 64 GiB and five million entries.
     fn default() -> Self {

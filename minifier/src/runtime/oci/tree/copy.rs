@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use tokio_util::sync::CancellationToken;
 
+use super::super::super::room::Room;
 use super::walk::{FoundKind, Next, walk};
 use super::{Dir, TreeWriter};
 use crate::rootfs::ImagePath;
@@ -38,22 +39,6 @@ pub(in crate::runtime::oci) struct Copy<'a> {
     pub(in crate::runtime::oci) cancel: &'a CancellationToken,
 }
 
-/// What may still be copied; holes count as what they pretend to be.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::runtime::oci) struct Room {
-    pub(in crate::runtime::oci) bytes: u64,
-    pub(in crate::runtime::oci) entries: u64,
-}
-
-impl Room {
-    fn take(&mut self, bytes: u64) -> Result<(), CopyError> {
-        let take = |left: u64, cost, what| left.checked_sub(cost).ok_or(CopyError::TooLarge(what));
-        self.entries = take(self.entries, 1, "entries")?;
-        self.bytes = take(self.bytes, bytes, "bytes")?;
-        Ok(())
-    }
-}
-
 impl Copy<'_> {
     /// Copies everything at and below the root of `from`, its metadata included, to the empty directory `to`.
     pub(in crate::runtime::oci) fn run(
@@ -75,7 +60,7 @@ impl Copy<'_> {
             let path = &found.path;
             if let Some(inode) = found.inode {
                 if let Some(first) = names.get(&inode) {
-                    room.take(0)?;
+                    room.take(0).map_err(CopyError::TooLarge)?;
                     writer.hard_link(path, first)?;
                     return Ok(Next::Into);
                 }
@@ -84,14 +69,14 @@ impl Copy<'_> {
             let place = self.at.join(path.relative());
             match found.kind {
                 FoundKind::Directory => {
-                    room.take(0)?;
+                    room.take(0).map_err(CopyError::TooLarge)?;
                     writer.directory(path, &found.meta)?;
                     if self.hidden.contains(&place) {
                         return Ok(Next::Over);
                     }
                 }
                 FoundKind::File(file, size) => {
-                    room.take(size)?;
+                    room.take(size).map_err(CopyError::TooLarge)?;
                     let own = match size < SHARED {
                         true => None,
                         false => layers
@@ -102,11 +87,11 @@ impl Copy<'_> {
                     writer.copy_of(path, &found.meta, &from, size, &|| self.go_on())?;
                 }
                 FoundKind::Symlink(target) => {
-                    room.take(0)?;
+                    room.take(0).map_err(CopyError::TooLarge)?;
                     writer.symlink(path, &found.meta, &target)?;
                 }
                 FoundKind::Other(inode) => {
-                    room.take(0)?;
+                    room.take(0).map_err(CopyError::TooLarge)?;
                     writer.inode(path, &found.meta, inode)?;
                 }
                 // A layer cannot hold one.

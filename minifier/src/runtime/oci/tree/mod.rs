@@ -10,7 +10,7 @@ mod remove;
 mod walk;
 mod write;
 
-pub(super) use copy::{Copy, CopyError, Room};
+pub(super) use copy::{Copy, CopyError};
 pub(super) use dir::{Dir, is_missing, read_file};
 pub(super) use remove::remove_tree;
 #[cfg(test)]
