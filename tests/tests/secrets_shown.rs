@@ -32,15 +32,20 @@ fn config(entrypoint: Value) -> Value {
                 format!("DB_PASSWORD={}", secret(", ")),
                 format!("DATABASE_URL=postgres://me:{}@db/x", secret(",")),
                 format!("JAVA_OPTS=-Xmx1g -Dapp.password={} -Da=b", secret(",")),
+                format!("SMTP_PASS={}", secret(",")),
+                format!("MYSQL_PWD={}", secret(" ")),
             ],
             "Entrypoint": entrypoint,
             "Cmd": ["serve", format!("--api-token={}", secret(",")), "--admin-password", secret(",")],
             "Labels": {"org.x.api-token": secret(", "), "note": format!("TOKEN={}", secret(","))},
-            "Healthcheck": {"Test": ["CMD", "check", format!("--token={}", secret(","))]},
+            "Healthcheck": {"Test": ["CMD", "curl", "-u", format!("me:{}", secret(" ")), format!("--token={}", secret(","))]},
         },
         "history": [
             {"created_by": format!("/bin/sh -c #(nop)  ENV DB_PASSWORD={}", secret(", ")), "empty_layer": true},
             {"created_by": format!("/bin/sh -c #(nop)  ENV OLD_PASSWORD={}x A=b", secret(", ")), "empty_layer": true},
+            {"created_by": format!("CMD [\"redis-server\" \"--requirepass\" \"{}\"]", secret(" ")), "empty_layer": true},
+            {"created_by": format!("HEALTHCHECK &{{[\"CMD\" \"mysqladmin\" \"-p{}\"] \"5s\"}}", secret(";")), "empty_layer": true},
+            {"created_by": format!("RUN /bin/sh -c redis-cli -a {} ping", secret(",")), "empty_layer": true},
             {"created_by": format!("RUN /bin/sh -c TOKEN={} curl https://me:{}@h/x", secret(","), secret(","))},
         ],
     })
@@ -224,5 +229,38 @@ fn privileged_no_report_of_a_build_shows_a_secret_unless_it_is_asked_for() {
             kept.contains(&format!("DB_PASSWORD={SECRET}, {SECRET}")),
             "{kept}"
         );
+    }
+}
+
+#[test]
+fn privileged_a_build_that_fails_shows_no_secret_unless_it_is_asked_for() {
+    let busybox = fs::read("/bin/busybox").expect("busybox-static is installed");
+    let script = "echo \"password is $DB_PASSWORD and $RUN_TOKEN\"; exit 3";
+    for shown in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let entrypoint = json!(["/bin/sh", "-c", script]);
+        let (location, _) = write(folder.path(), config(entrypoint), &[("bin/sh", &busybox)]);
+        let run_token = format!("RUN_TOKEN={SECRET},x");
+        let mut arguments = vec!["build", "--runtime", "runc", "--cache-dir", "cache", "-v"];
+        arguments.extend(["--target", &location, "--output", "oci:slim:x"]);
+        arguments.extend([
+            "--continue-after",
+            "exit",
+            "--env",
+            &run_token,
+            "--show-logs",
+        ]);
+        arguments.extend(shown.then_some("--show-secrets"));
+        let output = minifier(folder.path(), &arguments);
+        assert!(!output.status.success());
+        let text = String::from_utf8(output.stderr).unwrap();
+        // Once while it ran, once among the last lines.
+        assert_eq!(text.matches("| password is ").count(), 2, "{text}");
+        if shown {
+            let line = format!("password is {SECRET}, {SECRET} and {SECRET},x");
+            assert_eq!(text.matches(&line).count(), 2, "{text}");
+        } else {
+            assert_hidden("a failed build", &text);
+        }
     }
 }

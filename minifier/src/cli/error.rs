@@ -47,6 +47,20 @@ impl CliError {
 }
 
 impl CliError {
+    /// The same error, its texts rewritten: those of its causes and the hint.
+    pub(super) fn rewrite(&mut self, rewrite: impl Fn(&str) -> String) {
+        let mut texts: Vec<String> = self.source.chain().map(ToString::to_string).collect();
+        let first = texts.pop().unwrap_or_default();
+        let source = anyhow::Error::msg(rewrite(&first));
+        self.source = texts
+            .iter()
+            .rev()
+            .fold(source, |error, text| error.context(rewrite(text)));
+        if let Some(hint) = &mut self.hint {
+            *hint = rewrite(hint);
+        }
+    }
+
     /// The error with its causes, the hint and what was written before, each a message of its own.
     pub(super) fn messages(&self) -> impl Iterator<Item = String> {
         let mut message = format!("error: {}", shorten(&self.source.to_string()));
@@ -75,6 +89,16 @@ impl From<anyhow::Error> for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_text_of_an_error_is_rewritten() {
+        let source = anyhow::anyhow!("c-secret").context("b").context("a-secret");
+        let mut error = CliError::new(Exit::OutputFailed, source).hint("x-secret");
+        error.rewrite(|text| text.replace("secret", "***"));
+        let messages: Vec<String> = error.messages().collect();
+        assert_eq!(messages, ["error: a-***: b: c-***", "hint: x-***"]);
+        assert_eq!(error.exit, Exit::OutputFailed);
+    }
 
     #[test]
     fn what_was_written_before_is_told() {

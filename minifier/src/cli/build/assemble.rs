@@ -1,51 +1,24 @@
 //! From what the stages gave to the [`Report`].
 
+use super::hiding::Hiding;
 use super::options::Options;
 use super::pipeline::Built;
 use crate::image::ImageConfig;
-use crate::probe::{Answer, ReadyBy};
 use crate::report::{
     Dropped, ImageReport, KeptPath, LayerReport, Packages, Report, ResultReport, SCHEMA_VERSION,
     Timing, TraceReport, of_probe,
 };
 use crate::rootfs::{EntryKind, ImagePath, LayerIndex, NodeKind};
 use crate::transport::ReadHow;
-use crate::xray::Masker;
 
 /// How many of the largest files that go are named.
 const LARGEST: usize = 20;
 
 pub(super) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
-    let masker =
-        (!options.show_secrets).then(|| Masker::new(&built.image.config, &options.run.env));
+    let hiding = Hiding::new(options, &built.image.config);
     let mut report = assembled(options, built, timings);
-    if let Some(masker) = masker {
-        hide_secrets(&mut report, &masker);
-    }
+    hiding.report(&mut report);
     report
-}
-
-/// Hides secrets where the report has words of the config, of the user and of the container.
-fn hide_secrets(report: &mut Report, masker: &Masker) {
-    masker.config(&mut report.image.config);
-    masker.config(&mut report.result.config);
-    let hide = |text: &mut String| *text = masker.text(text);
-    let probe = &mut report.probe;
-    if let ReadyBy::Log { line } = &mut probe.readiness.by {
-        hide(line);
-    }
-    probe.failures.iter_mut().for_each(hide);
-    probe.logs_tail.iter_mut().for_each(hide);
-    for step in &mut probe.steps {
-        hide(&mut step.asked);
-        step.error.iter_mut().for_each(hide);
-        if let Some(Answer::Command { output_tail, .. }) = &mut step.answered {
-            output_tail.iter_mut().for_each(hide);
-        }
-    }
-    for warning in &mut report.warnings {
-        hide(&mut warning.message);
-    }
 }
 
 fn assembled(options: &Options, built: Built, timings: Vec<Timing>) -> Report {

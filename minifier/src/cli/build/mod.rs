@@ -7,6 +7,7 @@ mod decide;
 mod engine;
 pub(super) mod errors;
 mod guard;
+mod hiding;
 mod options;
 mod origin;
 mod outcome;

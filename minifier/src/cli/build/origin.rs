@@ -10,7 +10,7 @@ use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::cli::storage;
-use crate::image::{Digest, ImageReference};
+use crate::image::{Digest, ImageConfig, ImageReference};
 use crate::tasks::joined;
 use crate::transport::{
     Daemon, Inspected, Place, ReadRequest, Source, StoredImage, kept_annotations, open_source,
@@ -65,6 +65,14 @@ impl Origin {
         match self {
             Self::Daemon { inspected, .. } => inspected.id,
             Self::Stored(stored) => stored.config.digest(),
+        }
+    }
+
+    /// Its config.
+    pub(super) fn config(&self) -> &ImageConfig {
+        match self {
+            Self::Daemon { inspected, .. } => &inspected.config,
+            Self::Stored(stored) => &stored.config,
         }
     }
 

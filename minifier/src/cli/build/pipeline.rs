@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::layer_size;
 use super::engine::Engine;
 use super::guard::Guard;
+use super::hiding::Hiding;
 use super::options::Options;
 use super::origin::Origin;
 use super::write::Written;
@@ -123,15 +124,27 @@ pub(super) async fn run(
 impl Build<'_> {
     async fn stages(&self, scratch: &Path, guard: &mut Option<Guard>) -> Result<Built, CliError> {
         let origin = Origin::find(self, scratch).await?;
-        let engine = Engine::choose(self, &origin).await?;
+        let hiding = Hiding::new(self.options, origin.config());
+        let built = self.of(&origin, scratch, guard).await;
+        built.map_err(|error| hiding.error(error))
+    }
+
+    /// The stages from an image that was found.
+    async fn of(
+        &self,
+        origin: &Origin,
+        scratch: &Path,
+        guard: &mut Option<Guard>,
+    ) -> Result<Built, CliError> {
+        let engine = Engine::choose(self, origin).await?;
         *guard = Some(Guard::start(&engine, &self.run, scratch)?);
-        let (merged, (probe, trace)) = match (&origin, &engine) {
+        let (merged, (probe, trace)) = match (origin, &engine) {
             (Origin::Daemon { inspected, .. }, Engine::Docker { daemon, .. }) => {
                 let image = inspected.id.to_string();
                 let docker = run::Docker::new(self, &engine, daemon);
                 let (checked, may_start) = oneshot::channel();
                 let reading = async {
-                    let merged = merge(self.read(&origin, scratch).await?).await?;
+                    let merged = merge(self.read(origin, scratch).await?).await?;
                     docker.check(&merged.rootfs, &inspected.config).await?;
                     // Nobody waits for it any more where the other side has failed.
                     let _ = checked.send(());
@@ -146,14 +159,14 @@ impl Build<'_> {
                 both(read, ran)?
             }
             (Origin::Stored(stored), Engine::Docker { daemon, .. }) => {
-                let merged = merge(self.read(&origin, scratch).await?).await?;
+                let merged = merge(self.read(origin, scratch).await?).await?;
                 let docker = run::Docker::new(self, &engine, daemon);
                 docker.check(&merged.rootfs, &stored.config).await?;
                 let ran = Box::pin(docker.run_stored(stored, scratch)).await?;
                 (merged, ran)
             }
             (_, Engine::Oci { runtime, cache }) => {
-                let source = Arc::new(self.read(&origin, scratch).await?);
+                let source = Arc::new(self.read(origin, scratch).await?);
                 let ran = run::with_runtime(self, runtime, cache, &source).await?;
                 let source = Arc::into_inner(source)
                     .unwrap_or_else(|| unreachable!("the container that used it is gone"));

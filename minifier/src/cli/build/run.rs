@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::container::Managed;
 use super::engine::Engine;
 use super::errors;
+use super::hiding::Hiding;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::{Printer, Stage as Shown};
@@ -287,11 +288,12 @@ async fn live<C: Managed>(
         healthcheck: of_image.healthcheck,
         ..build.options.probe.clone()
     };
-    let observer = |event: Event<'_>| observe(build, stage, event);
+    let hiding = Hiding::new(build.options, config);
+    let observer = |event: Event<'_>| observe(build, stage, &hiding, event);
     let driving = probe::drive(&container, &plan, &build.cancel, &observer);
     let driving = async {
         match build.options.show_logs {
-            true => with_logs(build.printer, container.logs(), driving).await,
+            true => with_logs(build.printer, &hiding, container.logs(), driving).await,
             false => driving.await,
         }
     };
@@ -303,12 +305,15 @@ async fn live<C: Managed>(
     Ok((report, trace))
 }
 
-fn observe(build: &Build<'_>, stage: &Shown, event: Event<'_>) {
+fn observe(build: &Build<'_>, stage: &Shown, hiding: &Hiding, event: Event<'_>) {
     match event {
         Event::WaitingReady(_) => stage.at("waiting until the workload is ready"),
-        Event::Ready(readiness) => tracing::info!(?readiness, "ready"),
-        Event::StepStarted { asked, .. } => stage.at(asked),
-        Event::StepFinished(step) => finished(build, step),
+        Event::Ready(readiness) => {
+            let readiness = format!("{readiness:?}");
+            tracing::info!(readiness = &*hiding.text(&readiness), "ready");
+        }
+        Event::StepStarted { asked, .. } => stage.at(hiding.text(asked)),
+        Event::StepFinished(step) => finished(build, hiding, step),
         Event::Waiting(until) => waiting(build.printer, stage, until),
         Event::Exited(exit) => tracing::info!(code = exit.code, "the container ended by itself"),
         Event::Stopping => stage.at("stopping the container"),
@@ -330,21 +335,27 @@ fn waiting(printer: &Printer, stage: &Shown, until: ContinueAfter) {
     }
 }
 
-fn finished(build: &Build<'_>, step: &StepResult) {
-    match &step.error {
-        // Where it is not ignored, it becomes the error that ends the build.
+fn finished(build: &Build<'_>, hiding: &Hiding, step: &StepResult) {
+    let asked = hiding.text(&step.asked);
+    match step.error.as_deref().map(|error| hiding.text(error)) {
+        // If it is not ignored, it becomes the error that ends the build.
         Some(error) if !step.ok && build.options.probe.ignore_failures => {
             build
                 .printer
-                .warning(format_args!("{}: {error}", step.asked), None);
+                .warning(format_args!("{asked}: {error}"), None);
         }
-        Some(error) => tracing::info!("{}: {error}", step.asked),
-        None => tracing::info!("{}: ok", step.asked),
+        Some(error) => tracing::info!("{asked}: {error}"),
+        None => tracing::info!("{asked}: ok"),
     }
 }
 
 /// Shows the container's output while `work` goes on.
-async fn with_logs<T>(printer: &Printer, logs: &Logs, work: impl Future<Output = T>) -> T {
+async fn with_logs<T>(
+    printer: &Printer,
+    hiding: &Hiding,
+    logs: &Logs,
+    work: impl Future<Output = T>,
+) -> T {
     let mut shown = 0;
     let result = {
         let mut work = std::pin::pin!(work);
@@ -353,12 +364,12 @@ async fn with_logs<T>(printer: &Printer, logs: &Logs, work: impl Future<Output =
                 result = &mut work => break result,
                 chunk = logs.next(shown), if !ended(logs, shown) => {
                     shown = chunk.next;
-                    show(printer, &chunk.lines);
+                    show(printer, hiding, &chunk.lines);
                 }
             }
         }
     };
-    show(printer, &logs.read(shown).lines);
+    show(printer, hiding, &logs.read(shown).lines);
     result
 }
 
@@ -368,12 +379,12 @@ fn ended(logs: &Logs, shown: u64) -> bool {
     chunk.closed && chunk.lines.is_empty()
 }
 
-fn show(printer: &Printer, lines: &[crate::runtime::LogLine]) {
+fn show(printer: &Printer, hiding: &Hiding, lines: &[crate::runtime::LogLine]) {
     for line in lines {
         let stream = match line.stream {
             LogStream::Stdout => "out",
             LogStream::Stderr => "err",
         };
-        printer.message(format_args!("{stream} | {}", line.text));
+        printer.message(format_args!("{stream} | {}", hiding.text(&line.text)));
     }
 }

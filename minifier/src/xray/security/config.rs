@@ -1,95 +1,14 @@
 //! Secrets in the config's environment and in the history.
 
 use super::commands::{self, command_secrets};
+use super::names::is_secret_variable;
 use super::patterns::{Hit, hits};
 use super::secrets::url_password;
-use super::values;
 
-/// Words of variable names whose values are secrets.
-const SECRET_WORDS: [&str; 18] = [
-    "PASSWORD",
-    "PASSWD",
-    "SECRET",
-    "TOKEN",
-    "API_KEY",
-    "APIKEY",
-    "ACCESS_KEY",
-    "ACCESSKEY",
-    "PRIVATE_KEY",
-    "CREDENTIAL",
-    "ENCRYPTION_KEY",
-    "AUTH_KEY",
-    "PASSPHRASE",
-    "ACCOUNT_KEY",
-    "ACCOUNTKEY",
-    "SIGNING_KEY",
-    "MASTER_KEY",
-    "SHARED_KEY",
-];
-/// Ends of variable names whose values only say where a secret is, or something about it.
-const NO_SECRETS: [&str; 40] = [
-    "_FILE",
-    "_PATH",
-    "_DIR",
-    "_URL",
-    "_URI",
-    "_HOST",
-    "_NAME",
-    "_LENGTH",
-    "_TTL",
-    "_EXPIRY",
-    "_ID",
-    "_ENDPOINT",
-    "_TYPE",
-    "_SCRIPT",
-    "_ARN",
-    "_REF",
-    "_VERSION",
-    "_ALGORITHM",
-    "_HEADER",
-    "_ISSUER",
-    "_AUDIENCE",
-    "_SIZE",
-    "_TIMEOUT",
-    "_LIMIT",
-    "_ENABLED",
-    "_EXPIRATION",
-    "_EXPIRES",
-    "_VALIDITY",
-    "_SECONDS",
-    "_MINUTES",
-    "_HOURS",
-    "_DAYS",
-    "_POLICY",
-    "_PROVIDER",
-    "_PREFIX",
-    "_CLASS",
-    "_MODEL",
-    "_STORE",
-    "_BACKEND",
-    "_HASHERS",
-];
 /// What stands in place of a secret.
 pub(super) const MASK: &str = "********";
 
-/// True where a variable's name says that its value is a secret, and the value is one.
-pub(crate) fn is_secret_variable(name: &str, value: &str) -> bool {
-    let reference = values::is_reference(value) || value.contains("://");
-    let switch = matches!(
-        value.to_ascii_lowercase().as_str(),
-        "true" | "false" | "yes" | "no" | "none" | "null"
-    ) || value.parse::<u32>().is_ok_and(|n| n < 10_000);
-    is_secret_name(name) && value.len() >= 4 && !reference && !switch
-}
-
-/// Whether a variable's name says that its value is a secret.
-pub(super) fn is_secret_name(name: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    SECRET_WORDS.iter().any(|word| upper.contains(word))
-        && !NO_SECRETS.iter().any(|end| upper.ends_with(end))
-}
-
-/// What kind of secret an entry `NAME=value` holds, and none where it holds none.
+/// The kind of secret that an entry `NAME=value` holds; `None` if it holds none.
 pub(crate) fn env_secret(entry: &str) -> Option<&'static str> {
     let (name, value) = entry.split_once('=')?;
     for hit in hits(value.as_bytes()) {
@@ -97,16 +16,10 @@ pub(crate) fn env_secret(entry: &str) -> Option<&'static str> {
             return Some(pattern.rule);
         }
     }
-    if is_secret_variable(name, value) && !is_reference(value) {
+    if is_secret_variable(name, value) {
         return Some("named-variable");
     }
     url_secret(value)
-}
-
-/// A placeholder that no program takes for a value. Those that can be told by their first character are no secret
-/// variables to begin with.
-fn is_reference(value: &str) -> bool {
-    value.contains("${") || value.to_ascii_lowercase().contains("changeme")
 }
 
 fn url_secret(value: &str) -> Option<&'static str> {
@@ -141,10 +54,7 @@ pub(crate) fn step_secrets(text: &str) -> Vec<(&'static str, String)> {
                 && name
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-            if plain
-                && is_secret_variable(&name.replace('-', "_"), value)
-                && !is_placeholder_reference(value)
-            {
+            if plain && is_secret_variable(name, value) && !is_substituted(value) {
                 found.push(("named-variable", format!("value of {name}")));
             }
         }
@@ -157,8 +67,9 @@ pub(crate) fn step_secrets(text: &str) -> Vec<(&'static str, String)> {
     found
 }
 
-fn is_placeholder_reference(value: &str) -> bool {
-    is_reference(value) || value.starts_with('`') || value.contains(['{', '<', '%'])
+/// Whether something takes the place of a part of the value before a program sees it.
+fn is_substituted(value: &str) -> bool {
+    value.contains(['{', '<', '%'])
 }
 
 /// Words without their quotes.

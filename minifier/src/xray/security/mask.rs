@@ -2,9 +2,13 @@
 //!
 //! The image itself is never changed by this: it is the reports that go to more people than the image does.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::config::{MASK, env_secret, is_secret_name, masked_env, masked_step};
+use super::commands::{CommandSecret, masked, word_secrets};
+use super::config::{MASK, env_secret, masked_env, masked_step};
+use super::names::{is_secret_name, variable};
 use super::patterns::{Hit, hits};
 use super::secrets::url_password;
 use crate::image::ImageConfig;
@@ -54,18 +58,16 @@ impl Masker {
         }
     }
 
-    /// The words of a command. An option can be a word apart from its value.
+    /// The words of a command. What one says, another before it may tell.
     pub(crate) fn words(&self, words: &mut [String]) {
-        let mut option: Option<String> = None;
-        for word in words {
-            let named = option.take();
-            // With its value in the same word, an option says nothing about the next.
-            let apart = word.starts_with('-') && !word.contains('=');
-            option = apart.then(|| word.clone());
-            *word = match named {
-                Some(name) if option.is_none() => self.named(&name, word),
-                _ => self.text(word),
-            };
+        let mut secrets: BTreeMap<usize, Vec<CommandSecret>> = BTreeMap::new();
+        let plain: Vec<&str> = words.iter().map(String::as_str).collect();
+        for (word, secret) in word_secrets(&plain) {
+            secrets.entry(word).or_default().push(secret);
+        }
+        for (number, word) in words.iter_mut().enumerate() {
+            let known = secrets.remove(&number).unwrap_or_default();
+            *word = self.text(&masked(word, &known, MASK));
         }
     }
 
@@ -129,11 +131,6 @@ fn is_secret(name: &str, value: &str) -> bool {
     env_secret(&format!("{}={value}", variable(name))).is_some()
 }
 
-/// The name of an option or a key as a variable has it.
-fn variable(name: &str) -> String {
-    name.trim_start_matches('-').replace(['-', '.', '/'], "_")
-}
-
 type Spans = Vec<std::ops::Range<usize>>;
 
 /// `text` with these places masked, which are in order.
@@ -163,7 +160,7 @@ fn assignments(text: &str) -> Spans {
             continue;
         }
         let name = text[seen..at].rsplit(|c| !is_name(c)).next();
-        let Some(name) = name.filter(|name| is_secret_name(&variable(name))) else {
+        let Some(name) = name.filter(|name| is_secret_name(name)) else {
             continue;
         };
         let before = text[..at - name.len()].chars().next_back();
@@ -343,6 +340,42 @@ mod tests {
         );
         assert_eq!(masker.env("A=b"), "A=b");
         assert_eq!(masker.env("COPY=opal9 Trumpet,x!"), "COPY=********!");
+    }
+
+    #[test]
+    fn a_value_that_everybody_knows_is_a_word_of_its_own_elsewhere() {
+        let entries = ["POSTGRES_PASSWORD=postgres", "DB_PASS=changeme"];
+        let masker = Masker::new(&config(json!({"Env": entries})), []);
+        let text = "exec: postgres: changeme to your own";
+        assert_eq!(masker.text(text), text);
+    }
+
+    #[test]
+    fn parameters_of_addresses_are_hidden() {
+        assert_eq!(
+            none().text("http://10.0.0.2/in?user=me&access_token=8f3a9c77d1&x=1"),
+            "http://10.0.0.2/in?user=me&access_token=********&x=1"
+        );
+    }
+
+    #[test]
+    fn words_hide_what_words_before_them_tell() {
+        for (command, at) in [
+            (&["curl", "-sS", "-u", "me:pw"][..], 3),
+            (&["redis-server", "--requirepass", "opal9 Trumpet"], 2),
+            (&["mysqladmin", "-uroot", "-popal9;Trumpet", "ping"], 2),
+            (&["redis-cli", "-a", "opal9 \"Trumpet"], 2),
+        ] {
+            let mut words: Vec<String> = command.iter().map(ToString::to_string).collect();
+            none().words(&mut words);
+            for (number, (masked, word)) in words.iter().zip(command).enumerate() {
+                assert_eq!(masked.ends_with(MASK), number == at, "{words:?}");
+                assert!(number == at || masked == word, "{words:?}");
+            }
+        }
+        let mut words = ["adduser", "--disabled-password", "somebody"].map(String::from);
+        none().words(&mut words);
+        assert_eq!(words, ["adduser", "--disabled-password", "somebody"]);
     }
 
     #[test]

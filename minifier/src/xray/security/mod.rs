@@ -10,6 +10,7 @@ mod ignore;
 mod keys;
 mod logins;
 mod mask;
+mod names;
 mod patterns;
 mod places;
 mod privileges;

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
+use super::values::TO_CHANGE;
 use crate::image::Sha256;
 
 /// A secret that was found; never the secret itself.
@@ -331,9 +332,6 @@ pub(super) fn hits(text: &[u8]) -> impl Iterator<Item = Hit> + '_ {
 const PLACEHOLDERS: &[&[u8]] = &[
     b"example",
     b"placeholder",
-    b"changeme",
-    b"change_me",
-    b"change-me",
     b"xxxx",
     b"your",
     b"dummy",
@@ -361,10 +359,12 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let mut distinct = [false; 256];
     lower.iter().for_each(|&b| distinct[usize::from(b)] = true);
     let distinct = distinct.iter().filter(|&&seen| seen).count();
+    let mut words = PLACEHOLDERS
+        .iter()
+        .copied()
+        .chain(TO_CHANGE.map(str::as_bytes));
     variable
-        || PLACEHOLDERS
-            .iter()
-            .any(|word| memchr::memmem::find(&lower, word).is_some())
+        || words.any(|word| memchr::memmem::find(&lower, word).is_some())
         || distinct < value.len().min(32) / 4 + 1
 }
 

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use regex::bytes::Regex;
 
 use super::commands::command_secrets;
-use super::config::is_secret_variable;
 use super::keys::private_key;
 use super::logins;
+use super::names::is_secret_variable;
 use super::patterns::{
     Confidence, Hit, SecretKind, SecretMatch, hits, is_placeholder, mark, masked,
 };

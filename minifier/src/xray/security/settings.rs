@@ -6,46 +6,15 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
-use super::config::is_secret_variable;
+use super::names::{is_secret_variable, traces};
 use super::patterns::{Confidence, SecretKind, SecretMatch, is_placeholder, masked};
 use super::secrets::Lines;
-use super::values::{is_default, is_reference};
 use crate::rootfs::ImagePath;
 
 /// Shortest value that counts.
 const MIN_VALUE: usize = 6;
 /// Bytes of one file that are looked at closely: no configuration has more lines that name secrets.
 const MAX_LOOKED: usize = 256 << 10;
-
-/// What names of secrets contain: the words of variables, as configuration writes them.
-const WORDS: [&str; 26] = [
-    "passw",
-    "pwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "apikey",
-    "api_key",
-    "api-key",
-    "accesskey",
-    "access_key",
-    "access-key",
-    "privatekey",
-    "private_key",
-    "private-key",
-    "accountkey",
-    "account_key",
-    "account-key",
-    "signingkey",
-    "signing_key",
-    "signing-key",
-    "masterkey",
-    "master_key",
-    "sharedkey",
-    "shared_key",
-    "encryption",
-];
 
 /// How a file assigns values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +84,7 @@ pub(super) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Ve
         .collect()
 }
 
-/// The lines that have a word of [`WORDS`], in their order; of long ones what is around it. Looking at these only costs a
+/// The lines that have a word of [`traces`], in their order; of long ones what is around it. Looking at these only costs a
 /// hundredth of looking at everything.
 fn windows(text: &[u8]) -> Vec<Range<usize>> {
     const BEFORE: usize = 256;
@@ -124,7 +93,7 @@ fn windows(text: &[u8]) -> Vec<Range<usize>> {
     let finder = FINDER.get_or_init(|| {
         AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .build(WORDS)
+            .build(traces())
             .unwrap_or_else(|e| unreachable!("a few words compile: {e}"))
     });
     let mut windows: Vec<Range<usize>> = Vec::new();
@@ -258,7 +227,6 @@ fn is_secret(name: &[u8], value: &[u8], purpose: Purpose) -> bool {
     };
     // `spring.datasource.password`: what comes before only says whose it is.
     let last = name.rsplit(['.', '[']).next().unwrap_or(name);
-    let variable = last.replace('-', "_");
     let value = value.trim();
     let digits = value.bytes().all(|b| b.is_ascii_digit());
     let constant = value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
@@ -268,28 +236,14 @@ fn is_secret(name: &[u8], value: &[u8], purpose: Purpose) -> bool {
             .all(|b| b.is_ascii_alphabetic() || b == b'.' || b == b'_');
     let mixed =
         value.bytes().any(|b| b.is_ascii_digit()) && value.bytes().any(|b| b.is_ascii_alphabetic());
-    is_secret_variable(&camel(&variable), value)
+    is_secret_variable(last, value)
         && value.len() >= MIN_VALUE
         && !value.contains(char::is_whitespace)
-        && !is_reference(value)
-        && !is_default(value)
         && !is_placeholder(value.as_bytes())
         && !digits
         && !constant
         && !class
         && (purpose == Purpose::Settings || mixed)
-}
-
-/// `accountKey` as `account_Key`
-fn camel(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && out.ends_with(|c: char| c.is_ascii_lowercase()) {
-            out.push('_');
-        }
-        out.push(c);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ const DEFAULTS: [&str; 34] = [
     "user",
     "username",
 ];
+/// What a value contains that is to be replaced before anybody uses it.
+pub(super) const TO_CHANGE: [&str; 3] = ["changeme", "change_me", "change-me"];
 /// How a value begins that says where the secret is.
 const REFERENCES: [&str; 19] = [
     "arn:",
@@ -85,7 +87,8 @@ pub(super) fn is_reference(value: &str) -> bool {
 
 /// Whether everybody knows the value: it opens nothing that was meant to be closed.
 pub(super) fn is_default(value: &str) -> bool {
-    DEFAULTS.contains(&value.to_ascii_lowercase().as_str())
+    let lower = value.to_ascii_lowercase();
+    DEFAULTS.contains(&&*lower) || TO_CHANGE.iter().any(|word| lower.contains(word))
 }
 
 #[cfg(test)]
@@ -115,6 +118,6 @@ mod tests {
         ] {
             assert!(!is_reference(value), "{value}");
         }
-        assert!(is_default("Postgres") && !is_default("postgres9"));
+        assert!(is_default("Postgres") && is_default("Change-me-1") && !is_default("postgres9"));
     }
 }
