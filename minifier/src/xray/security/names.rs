@@ -104,7 +104,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     let contains = |word: &&str| {
         upper.contains(*word) || (word.contains('_') && upper.contains(&word.replace('_', "")))
     };
-    (WORDS.iter().any(|word| contains(&word)) || NAMES.contains(&&*upper) || is_password(&upper))
+    (WORDS.iter().any(contains) || NAMES.contains(&&*upper) || is_password(&upper))
         && !NO_SECRETS.iter().any(|end| upper.ends_with(end))
 }
 
@@ -119,7 +119,7 @@ pub(super) fn is_secret_option(name: &str) -> bool {
     let ends = |word: &&str| upper.ends_with(*word) || upper.ends_with(&word.replace('_', ""));
     is_secret_name(name)
         && !SWITCHES.contains(&first)
-        && (WORDS.iter().any(|word| ends(&word)) || is_password(&upper))
+        && (WORDS.iter().any(ends) || is_password(&upper))
 }
 
 /// Whether the last word of a name is one of [`LAST_WORDS`], with a number behind it or without.
