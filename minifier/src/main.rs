@@ -1,4 +1,4 @@
-//! The `minifier` program.
+//! The command `minify`.
 
 use std::process::ExitCode;
 

@@ -98,7 +98,7 @@ fn docker_user_without_access_to_the_socket_is_exit_code_7() -> Result<()> {
         .permissions(open)
         .tempdir_in("/tmp")?;
     let run = Minifier::find()?.run_command(&recipe, |program, _| {
-        let copy = folder.path().join("minifier");
+        let copy = folder.path().join("minify");
         let mut command = Command::new("setpriv");
         command
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])

@@ -17,6 +17,33 @@ fn minifier(folder: &Path, arguments: &[&str]) -> Output {
     command.output().expect("the program runs")
 }
 
+#[test]
+fn the_command_answers_under_its_former_name_too() {
+    let folder = TempDir::new().unwrap();
+    let program = Minifier::find().expect("the program is there");
+    let program = Path::new(program.command(folder.path()).get_program()).to_owned();
+    let former = program.with_file_name("minifier");
+    let ask = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&folder);
+        command.output().expect("it starts")
+    };
+    for arguments in [&["--version"][..], &["validate", "oci:missing"]] {
+        assert_eq!(ask(&former, arguments), ask(&program, arguments));
+    }
+    let version = ask(&former, &["--version"]).stdout;
+    assert!(version.starts_with(b"minify "), "{version:?}");
+    // A link leads to where both are; a copy does not.
+    let (link, copy) = (folder.path().join("link"), folder.path().join("copy"));
+    std::os::unix::fs::symlink(&former, &link).unwrap();
+    fs::copy(&former, &copy).unwrap();
+    assert!(ask(&link, &["--version"]).status.success());
+    let alone = ask(&copy, &["--version"]);
+    assert_eq!(alone.status.code(), Some(1));
+    let stderr = String::from_utf8(alone.stderr).unwrap();
+    assert!(stderr.contains("installed beside minifier"), "{stderr}");
+}
+
 #[track_caller]
 fn expect(folder: &Path, code: i32, arguments: &[&str]) {
     let output = minifier(folder, arguments);

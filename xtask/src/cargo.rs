@@ -17,10 +17,10 @@ pub enum Profile {
     Release,
 }
 
-/// Compiles `minifier` and gives the program's path.
+/// Compiles `minify` and gives the program's path.
 pub fn program(profile: Profile) -> Result<PathBuf> {
     // Without `--package`: that would compile dependencies again, with fewer features.
-    let mut build = cargo(&["build", "--bin", "minifier"]);
+    let mut build = cargo(&["build", "--bin", "minify", "--bin", "minifier"]);
     let folder = match profile {
         Profile::Dev => "debug",
         Profile::Release => {
@@ -29,7 +29,7 @@ pub fn program(profile: Profile) -> Result<PathBuf> {
         }
     };
     command::run(&mut build)?;
-    let program = target_dir()?.join(folder).join("minifier");
+    let program = target_dir()?.join(folder).join("minify");
     if !program.is_file() {
         bail!("cargo built no {}", program.display());
     }

@@ -34,7 +34,7 @@ const SHUTDOWN: Duration = Duration::from_secs(5);
 ///
 /// The image is run unchanged: no injected sensor, no replaced entrypoint, no privileged container.
 #[derive(Debug, Parser)]
-#[command(name = "minifier", version, after_help = exit::HELP, max_term_width = 110)]
+#[command(name = "minify", version, after_help = exit::HELP, max_term_width = 110)]
 #[command(
     propagate_version = true,
     subcommand_required = true,

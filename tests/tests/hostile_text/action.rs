@@ -13,7 +13,7 @@ fn careless(folder: &Path, code: i32) {
     let script = format!(
         "#!/bin/sh\necho ::error::a\necho ::warning::b >&2\nprintf ::notice::c\nexit {code}\n"
     );
-    let program = folder.join("minifier");
+    let program = folder.join("minify");
     fs::write(&program, script).unwrap();
     fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -1,4 +1,4 @@
-//! What runs in the machine: the tests' `guest` as its first process, `minifier`, the programs that are traced,
+//! What runs in the machine: the tests' `guest` as its first process, `minify`, the programs that are traced,
 //! what they need of Debian, and an image.
 
 use anyhow::Result;
@@ -21,8 +21,8 @@ pub(super) fn build(arch: Arch) -> Result<Initramfs> {
     let folder = tempfile::tempdir_in(cache::subdir("kernels")?)?;
     let compiler = Compiler::new(arch)?;
     let mut archive = Initramfs::default();
-    let built = compiler.workspace(&["guest", "minifier"])?;
-    for (name, to) in [("guest", "/init"), ("minifier", "/bin/minifier")] {
+    let built = compiler.workspace(&["guest", "minify"])?;
+    for (name, to) in [("guest", "/init"), ("minify", "/bin/minify")] {
         let stripped = folder.path().join(name);
         compiler.strip(&built.join(name), &stripped)?;
         archive.file(&stripped, to)?;

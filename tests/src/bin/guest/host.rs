@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 /// Its words go to the console; the row tells whether tracing works here.
 pub(crate) fn doctor() -> Result<String> {
-    let output = Command::new("/bin/minifier")
+    let output = Command::new("/bin/minify")
         .args(["doctor", "--json"])
         .env("PATH", "/usr/sbin:/bin")
         .output()?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// `minifier build` with its program, folders and the container runtime, for a target and options to be added.
 pub(crate) fn command(runtime: &str) -> Command {
-    let mut command = Command::new("/bin/minifier");
+    let mut command = Command::new("/bin/minify");
     command
         .args(["build", "--runtime", runtime])
         .env("PATH", "/usr/sbin:/usr/bin:/bin")

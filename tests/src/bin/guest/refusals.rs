@@ -31,7 +31,7 @@ pub(crate) async fn locked_down() -> Result<String> {
 
 /// The error of attaching, and its words with the hint, once `minifier doctor` has given the same hint.
 async fn refusal(hint: &str) -> Result<(TraceError, String)> {
-    let doctor = Command::new("/bin/minifier").arg("doctor").output()?;
+    let doctor = Command::new("/bin/minify").arg("doctor").output()?;
     let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
     ensure!(
         doctor.status.code() == Some(CANNOT_TRACE),
