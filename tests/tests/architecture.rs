@@ -1,61 +1,161 @@
 //! What documents say of the code: the direction of dependencies between the folders of `minifier/src`, as ARCHITECTURE.md
 //! states it, and the tests that docs/security.md names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which sibling modules, and which of the watched crates, each folder may name.
+/// Which other rooms, and which of the watched crates, each room may name. A room is a folder or a file below
+/// `minifier/src`. Each permission is used.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("image", &[]),
-    ("rootfs", &["image"]),
-    ("transport", &["image", "rootfs", "rebuild", "bollard"]),
-    ("runtime", &["image", "rootfs", "bollard"]),
-    ("probe", &["image", "runtime"]),
-    ("trace", &["rootfs", "aya"]),
     ("analyze", &["image", "rootfs"]),
-    ("plan", &["image", "rootfs", "analyze", "trace"]),
-    ("rebuild", &["image", "rootfs", "plan"]),
+    ("cgroups", &[]),
+    (
+        "cli",
+        &[
+            "image",
+            "indicatif",
+            "plan",
+            "probe",
+            "rebuild",
+            "report",
+            "rootfs",
+            "runtime",
+            "tasks",
+            "trace",
+            "transport",
+            "units",
+            "xray",
+        ],
+    ),
+    ("image", &[]),
+    ("plan", &["analyze", "image", "rootfs", "trace"]),
+    ("probe", &["image", "runtime", "tasks", "tls"]),
+    ("rebuild", &["image", "plan", "rootfs"]),
     (
         "report",
         &[
-            "analyze", "image", "plan", "probe", "rootfs", "trace", "xray",
+            "analyze", "image", "plan", "probe", "rootfs", "trace", "units", "xray",
         ],
     ),
+    ("rootfs", &["image"]),
+    (
+        "runtime",
+        &["bollard", "cgroups", "image", "rootfs", "tasks", "units"],
+    ),
+    ("tasks", &[]),
+    ("tls", &[]),
+    ("trace", &["aya", "cgroups", "rootfs", "tasks", "units"]),
+    ("transport", &["bollard", "image", "rootfs", "tasks", "tls"]),
+    ("units", &[]),
     (
         "xray",
-        &["analyze", "image", "plan", "rootfs", "trace", "transport"],
+        &[
+            "analyze",
+            "image",
+            "plan",
+            "rootfs",
+            "trace",
+            "transport",
+            "units",
+        ],
     ),
 ];
+
+/// What is no room: the roots of the library and of the program.
+const ROOTS: [&str; 2] = ["lib", "main"];
 
 const WATCHED_CRATES: [&str; 3] = ["bollard", "aya", "indicatif"];
 
 #[test]
-fn folders_depend_in_the_documented_direction_only() {
+fn rooms_depend_in_the_documented_direction_only() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../minifier/src");
-    let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
-    let mut wrong = Vec::new();
-    let mut checked = 0;
-    for (folder, may) in &allowed {
-        for file in rust_files(&src.join(folder)) {
-            checked += 1;
-            let text = fs::read_to_string(&file).expect("a source file reads");
+    let wrong = violations(&src, ALLOWED);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn rooms_that_nobody_knows_and_permissions_that_nobody_uses_are_found() {
+    let src = tempfile::tempdir().expect("a folder");
+    for (file, text) in [
+        ("lib.rs", "mod a; mod b; mod c;"),
+        ("a/mod.rs", "mod deep; // crate::c"),
+        (
+            "a/deep.rs",
+            "use crate::b::{B, C}; fn f() { bollard::run(); }",
+        ),
+        ("b.rs", "use crate::c;"),
+        (
+            "c.rs",
+            "use crate::a::deep; use crate::b; type T = my_aya::aya::T;",
+        ),
+    ] {
+        let file = src.path().join(file);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder is made");
+        fs::write(file, text).expect("a file is written");
+    }
+    let allowed: &[(&str, &[&str])] = &[
+        ("a", &["b", "c", "aya", "bollard"]),
+        ("b", &[]),
+        ("gone", &["a"]),
+    ];
+    assert_eq!(
+        violations(src.path(), allowed),
+        [
+            "a may name aya, and does not",
+            "a may name c, and does not",
+            "b names c in b.rs:1",
+            "c is a room that the table does not have",
+            "gone is no room, and the table has it",
+        ]
+    );
+}
+
+/// Where a room names what it may not, does not name what it may, or is missing on either side.
+fn violations(src: &Path, allowed: &[(&str, &[&str])]) -> Vec<String> {
+    let allowed: BTreeMap<_, _> = allowed.iter().copied().collect();
+    let rooms = rooms(src);
+    let mut wrong: Vec<String> = Vec::new();
+    for (room, files) in &rooms {
+        let Some(may) = allowed.get(room.as_str()) else {
+            wrong.push(format!("{room} is a room that the table does not have"));
+            continue;
+        };
+        let mut unused: BTreeSet<&str> = may.iter().copied().collect();
+        for file in files {
+            let text = fs::read_to_string(file).expect("a source file reads");
             for (number, line) in text.lines().enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
                 for name in named(code) {
-                    if name != *folder && !may.contains(&name.as_str()) {
-                        wrong.push(format!("{}:{}: {name}", file.display(), number + 1));
+                    unused.remove(name.as_str());
+                    if name != *room && !may.contains(&name.as_str()) {
+                        let file = file.strip_prefix(src).unwrap_or(file).display();
+                        wrong.push(format!("{room} names {name} in {file}:{}", number + 1));
                     }
                 }
             }
         }
+        let unused = unused.into_iter();
+        wrong.extend(unused.map(|name| format!("{room} may name {name}, and does not")));
     }
-    assert!(checked > 20, "only {checked} files were found");
-    assert!(
-        wrong.is_empty(),
-        "imports against the direction:\n{}",
-        wrong.join("\n")
-    );
+    let gone = allowed.keys().filter(|room| !rooms.contains_key(**room));
+    wrong.extend(gone.map(|room| format!("{room} is no room, and the table has it")));
+    wrong.sort();
+    wrong
+}
+
+/// The source files of each room.
+fn rooms(src: &Path) -> BTreeMap<String, Vec<PathBuf>> {
+    let mut rooms: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for file in rust_files(src) {
+        let below = file.strip_prefix(src).expect("a file below the folder");
+        let first = below.iter().next().expect("a name").to_string_lossy();
+        let room = first.strip_suffix(".rs").unwrap_or(&first).to_owned();
+        if !ROOTS.contains(&room.as_str()) {
+            rooms.entry(room).or_default().push(file);
+        }
+    }
+    rooms
 }
 
 #[test]
@@ -85,7 +185,7 @@ fn every_test_that_the_table_of_threats_names_is_there() {
     assert!(missing.is_empty(), "no such test: {}", missing.join(", "));
 }
 
-/// Sibling modules after `crate::`, and watched crates before `::`.
+/// Rooms after `crate::`, and watched crates before `::`.
 fn named(code: &str) -> Vec<String> {
     let mut names: Vec<String> = code
         .split("crate::")
