@@ -16,6 +16,7 @@ mod script;
 pub(crate) mod testing;
 
 pub use command::{CommandWords, command_words};
+pub(crate) use elf::Headers;
 pub use elf::{Abi, Dlopen, DlopenPriority, ElfError, ElfFile, ElfKind, ReadAt};
 pub use files::{Files, ReadError};
 pub use ldso::{Context, Hit, Libc, Linker};

@@ -1,7 +1,10 @@
 //! ELF files: what they are for and what they need at run time. Takes bytes, gives [`ElfFile`].
 
 mod dlopen;
+mod headers;
 mod parse;
+
+pub(crate) use headers::Headers;
 
 pub use dlopen::{Dlopen, DlopenPriority};
 pub use parse::{Abi, ElfError, ElfFile, ElfKind, ReadAt};

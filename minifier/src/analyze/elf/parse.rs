@@ -5,16 +5,15 @@
 
 use std::io;
 
-use goblin::container::{Container, Ctx};
+use goblin::elf::ProgramHeader;
 use goblin::elf::dynamic::{
-    DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
-    Dynamic,
+    DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, Dyn,
 };
 use goblin::elf::header::{EI_CLASS, EI_DATA, ELFMAG, ET_DYN, ET_EXEC};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE};
-use goblin::elf::{Elf, ProgramHeader};
 
 use super::dlopen::{self, Dlopen};
+use super::headers::{Headers, read_exactly};
 
 /// `DT_AUXILIARY` and `DT_FILTER`: libraries that are loaded with this one.
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
@@ -22,7 +21,6 @@ const DT_FILTER: u64 = 0x7fff_ffff;
 
 /// `PATH_MAX` of Linux: the kernel refuses a longer interpreter.
 const MAX_INTERPRETER: u64 = 4096;
-const MAX_DYNAMIC: u64 = 1 << 20;
 const MAX_NOTES: u64 = 1 << 20;
 /// The largest string tables of real programs have some ten megabytes.
 const MAX_STRINGS: u64 = 64 << 20;
@@ -144,10 +142,8 @@ impl ElfFile {
 
     /// Reads what a file needs.
     pub fn parse(file: &impl ReadAt) -> Result<Self, ElfError> {
-        let head = file.read_at(0, 64)?;
-        let header = Elf::parse_header(&head).map_err(malformed)?;
-        let container = header.container().map_err(malformed)?;
-        let ctx = Ctx::new(container, header.endianness().map_err(malformed)?);
+        let headers = Headers::read(file)?;
+        let header = &headers.header;
         let abi = Abi {
             class: header.e_ident[EI_CLASS],
             data: header.e_ident[EI_DATA],
@@ -170,30 +166,16 @@ impl ElfFile {
             return Ok(elf);
         }
         elf.kind = ElfKind::Loadable;
-        let entry = ProgramHeader::size(ctx);
-        if usize::from(header.e_phentsize) != entry {
-            return Err(ElfError::Malformed(format!(
-                "a program header has {} bytes, not {entry}",
-                header.e_phentsize
-            )));
-        }
-        let count = usize::from(header.e_phnum);
-        let table = read_exactly(
-            file,
-            header.e_phoff,
-            (count * entry) as u64,
-            "program headers",
-        )?;
-        let segments = ProgramHeader::parse(&table, 0, count, ctx).map_err(malformed)?;
-        elf.read_segments(file, &segments, ctx)?;
+        let segments = headers.segments(file)?;
+        elf.read_segments(file, &headers, &segments)?;
         Ok(elf)
     }
 
     fn read_segments(
         &mut self,
         file: &impl ReadAt,
+        headers: &Headers,
         segments: &[ProgramHeader],
-        ctx: Ctx,
     ) -> Result<(), ElfError> {
         let mut notes_left = MAX_NOTES;
         for segment in segments {
@@ -208,15 +190,14 @@ impl ElfFile {
                     notes_left -= size;
                     let notes = read_exactly(file, offset, size, "a note segment")?;
                     let align = if segment.p_align == 8 { 8 } else { 4 };
-                    let little = ctx.le.is_little();
+                    let little = headers.ctx.le.is_little();
                     self.dlopen
                         .extend(dlopen::dlopen_notes(&notes, align, little));
                     self.go |= dlopen::has_go_note(&notes, align, little);
                 }
                 PT_DYNAMIC => {
-                    let size = size.min(MAX_DYNAMIC);
-                    let bytes = read_exactly(file, offset, size, "the dynamic section")?;
-                    self.read_dynamic(file, segments, &bytes, ctx)?;
+                    let entries = headers.dynamic(file, segment)?;
+                    self.read_dynamic(file, segments, &entries)?;
                 }
                 _ => {}
             }
@@ -228,22 +209,8 @@ impl ElfFile {
         &mut self,
         file: &impl ReadAt,
         segments: &[ProgramHeader],
-        bytes: &[u8],
-        ctx: Ctx,
+        entries: &[Dyn],
     ) -> Result<(), ElfError> {
-        // goblin wants the section inside of a file: here the file is the section alone.
-        let entry = match ctx.container {
-            Container::Little => 8,
-            Container::Big => 16,
-        };
-        let whole = ProgramHeader {
-            p_type: PT_DYNAMIC,
-            p_offset: 0,
-            p_filesz: (bytes.len() - bytes.len() % entry) as u64,
-            ..ProgramHeader::default()
-        };
-        let dynamic = Dynamic::parse(bytes, &[whole], ctx).map_err(malformed)?;
-        let entries = dynamic.map_or(Vec::new(), |dynamic| dynamic.dyns);
         let value = |tag| {
             let entry = entries.iter().find(|entry| entry.d_tag == tag)?;
             Some(entry.d_val)
@@ -268,7 +235,7 @@ impl ElfFile {
             name if name.len() <= MAX_NAME => Ok(name.to_vec()),
             _ => Err(ElfError::Malformed(format!("name {at} is too long"))),
         };
-        for entry in &entries {
+        for entry in entries {
             match entry.d_tag {
                 DT_NEEDED | DT_AUXILIARY | DT_FILTER if self.needed.len() < MAX_NAMES => {
                     self.needed.push(name(entry.d_val)?);
@@ -298,25 +265,6 @@ fn file_offset(segments: &[ProgramHeader], address: u64) -> Option<u64> {
         })
 }
 
-fn read_exactly(
-    file: &impl ReadAt,
-    offset: u64,
-    size: u64,
-    what: &str,
-) -> Result<Vec<u8>, ElfError> {
-    // Asked before reading: a store without seeking would read all of the file to find this out.
-    if offset.checked_add(size).is_none_or(|end| end > file.size()) {
-        return Err(ElfError::Malformed(format!(
-            "{what} would end beyond the end of the file"
-        )));
-    }
-    let bytes = file.read_at(offset, size)?;
-    if bytes.len() as u64 != size {
-        return Err(ElfError::Io(io::ErrorKind::UnexpectedEof.into()));
-    }
-    Ok(bytes)
-}
-
 fn until_nul(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
     &bytes[..end]
@@ -331,10 +279,6 @@ fn split_path(path: &[u8]) -> Vec<Vec<u8>> {
         .take(MAX_DIRS)
         .map(<[u8]>::to_vec)
         .collect()
-}
-
-fn malformed(error: goblin::error::Error) -> ElfError {
-    ElfError::Malformed(error.to_string())
 }
 
 #[cfg(test)]

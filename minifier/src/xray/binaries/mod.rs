@@ -7,4 +7,4 @@ mod protection;
 
 pub(crate) use buildinfo::{build_info, is_rust};
 pub(crate) use needs::binaries;
-pub(crate) use protection::{Protection, Tables, header, protection, segments};
+pub(crate) use protection::{Protection, Tables, protection};

@@ -2,21 +2,18 @@
 //!
 //! Source: `elf(5)`; the checks are those of `checksec.sh`.
 
-use goblin::container::{Container, Ctx};
 use goblin::elf::dynamic::{DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1};
 use goblin::elf::header::{
     EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64, ET_DYN,
 };
 use goblin::elf::program_header::{PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP};
 use goblin::elf::section_header::{SHF_ALLOC, SHT_NOBITS, SHT_STRTAB, SHT_SYMTAB};
-use goblin::elf::{Elf, Header, ProgramHeader, SectionHeader};
+use goblin::elf::{ProgramHeader, SectionHeader};
 use memchr::memmem;
 
-use crate::analyze::ReadAt;
+use crate::analyze::{Headers, ReadAt};
 use crate::xray::model::{Hardening, Linkage, Relro};
 
-const MAX_HEADERS: usize = 8192;
-const MAX_DYNAMIC: u64 = 1 << 20;
 const MAX_NAMES: u64 = 1 << 20;
 const MAX_STRINGS: u64 = 64 << 20;
 
@@ -36,8 +33,7 @@ pub(crate) struct Protection {
 
 /// The tables of an ELF file: read once for everything that looks at them.
 pub(crate) struct Tables {
-    header: Header,
-    ctx: Ctx,
+    headers: Headers,
     pub(super) segments: Vec<ProgramHeader>,
     pub(super) sections: Sections,
 }
@@ -45,12 +41,11 @@ pub(crate) struct Tables {
 impl Tables {
     /// Reads them; the error says what is malformed.
     pub(crate) fn read(file: &impl ReadAt) -> Result<Self, String> {
-        let (header, ctx) = header(file)?;
+        let headers = Headers::read(file).map_err(|e| e.to_string())?;
         Ok(Self {
-            segments: segments(file, &header, ctx)?,
-            sections: Sections::read(file, &header, ctx)?,
-            header,
-            ctx,
+            segments: headers.segments(file).map_err(|e| e.to_string())?,
+            sections: Sections::read(file, &headers)?,
+            headers,
         })
     }
 }
@@ -62,27 +57,18 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    /// Reads the section headers; none where the file has none.
-    fn read(file: &impl ReadAt, header: &Header, ctx: Ctx) -> Result<Self, String> {
-        let count = usize::from(header.e_shnum).min(MAX_HEADERS);
-        if header.e_shoff == 0 || count == 0 {
-            return Ok(Self {
-                headers: Vec::new(),
-                names: Vec::new(),
-            });
-        }
-        let sizes = (header.e_shentsize, SectionHeader::size(ctx));
-        let table = table(file, header.e_shoff, count, sizes, "section header")?;
-        // To goblin, offset 0 means that there are none.
-        let table = [&[0][..], &table].concat();
-        let headers = SectionHeader::parse(&table, 1, count, ctx).map_err(|e| e.to_string())?;
-        let names = match headers.get(usize::from(header.e_shstrndx)) {
+    fn read(file: &impl ReadAt, headers: &Headers) -> Result<Self, String> {
+        let sections = headers.sections(file).map_err(|e| e.to_string())?;
+        let names = match sections.get(usize::from(headers.header.e_shstrndx)) {
             Some(names) => file
                 .read_at(names.sh_offset, names.sh_size.min(MAX_NAMES))
                 .map_err(|e| e.to_string())?,
             None => Vec::new(),
         };
-        Ok(Self { headers, names })
+        Ok(Self {
+            headers: sections,
+            names,
+        })
     }
 
     fn name(&self, section: &SectionHeader) -> &[u8] {
@@ -127,52 +113,6 @@ impl Sections {
     }
 }
 
-/// Header and context of an ELF file.
-pub(crate) fn header(file: &impl ReadAt) -> Result<(Header, Ctx), String> {
-    let head = file.read_at(0, 64).map_err(|e| e.to_string())?;
-    let header = Elf::parse_header(&head).map_err(|e| e.to_string())?;
-    let container = header.container().map_err(|e| e.to_string())?;
-    let endianness = header.endianness().map_err(|e| e.to_string())?;
-    Ok((header, Ctx::new(container, endianness)))
-}
-
-/// Program headers of an ELF file.
-pub(crate) fn segments(
-    file: &impl ReadAt,
-    header: &Header,
-    ctx: Ctx,
-) -> Result<Vec<ProgramHeader>, String> {
-    let count = usize::from(header.e_phnum).min(MAX_HEADERS);
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    let sizes = (header.e_phentsize, ProgramHeader::size(ctx));
-    let table = table(file, header.e_phoff, count, sizes, "program header")?;
-    ProgramHeader::parse(&table, 0, count, ctx).map_err(|e| e.to_string())
-}
-
-/// The bytes of so many headers, which must have the size that their class says: the first of `sizes` is what the file
-/// says.
-fn table(
-    file: &impl ReadAt,
-    offset: u64,
-    count: usize,
-    sizes: (u16, usize),
-    what: &str,
-) -> Result<Vec<u8>, String> {
-    let (stated, size) = sizes;
-    if usize::from(stated) != size {
-        return Err(format!("a {what} has {stated} bytes, not {size}"));
-    }
-    let table = file
-        .read_at(offset, (count * size) as u64)
-        .map_err(|e| e.to_string())?;
-    if table.len() < count * size {
-        return Err(format!("{what}s would end beyond the end of the file"));
-    }
-    Ok(table)
-}
-
 /// Reads what protects a file. `library` says whether its name is that of a library.
 pub(crate) fn protection(
     file: &impl ReadAt,
@@ -180,17 +120,17 @@ pub(crate) fn protection(
     library: bool,
 ) -> Result<Protection, String> {
     let Tables {
-        header,
-        ctx,
+        headers,
         segments,
         sections,
     } = tables;
+    let header = &headers.header;
     let find = |kind| segments.iter().find(|s| s.p_type == kind);
     let dynamic = match find(PT_DYNAMIC) {
-        Some(segment) => dynamic_entries(file, segment, *ctx)?,
+        Some(segment) => headers.dynamic(file, segment).map_err(|e| e.to_string())?,
         None => Vec::new(),
     };
-    let value = |tag: u64| dynamic.iter().find(|e| e.0 == tag).map(|e| e.1);
+    let value = |tag: u64| dynamic.iter().find(|e| e.d_tag == tag).map(|e| e.d_val);
     let flags_1 = value(DT_FLAGS_1).unwrap_or(0);
     let now = value(DT_BIND_NOW).is_some()
         || value(DT_FLAGS).unwrap_or(0) & DF_BIND_NOW != 0
@@ -272,34 +212,6 @@ fn calls_checked_functions(names: &[u8]) -> bool {
     })
 }
 
-fn dynamic_entries(
-    file: &impl ReadAt,
-    segment: &ProgramHeader,
-    ctx: Ctx,
-) -> Result<Vec<(u64, u64)>, String> {
-    let bytes = file
-        .read_at(segment.p_offset, segment.p_filesz.min(MAX_DYNAMIC))
-        .map_err(|e| e.to_string())?;
-    let little = ctx.le.is_little();
-    let word = |bytes: &[u8]| {
-        let fold = |value: u64, &b: &u8| value << 8 | u64::from(b);
-        if little {
-            bytes.iter().rev().fold(0, fold)
-        } else {
-            bytes.iter().fold(0, fold)
-        }
-    };
-    let size = match ctx.container {
-        Container::Little => 4,
-        Container::Big => 8,
-    };
-    Ok(bytes
-        .chunks_exact(2 * size)
-        .map(|entry| (word(&entry[..size]), word(&entry[size..])))
-        .take_while(|&(tag, _)| tag != 0)
-        .collect())
-}
-
 fn machine(number: u16) -> String {
     match number {
         EM_X86_64 => "x86_64".into(),
@@ -340,6 +252,39 @@ mod tests {
         let own = of("/proc/self/exe");
         assert!(own.debug_bytes > 1 << 20, "{own:?}");
         assert!(own.symbols);
+    }
+
+    #[test]
+    fn the_names_of_many_sections_are_read() {
+        const COUNT: u16 = 9000;
+        let names = b"\0.debug_info\0";
+        let at = 64 + 64 * u64::from(COUNT);
+        let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+        file.resize(16, 0);
+        file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
+        file.extend([0; 16]);
+        file.extend(64_u64.to_le_bytes());
+        file.extend([0; 4]);
+        for field in [64, 56, 0, 64, COUNT, COUNT - 1] {
+            file.extend(field.to_le_bytes());
+        }
+        for number in 0..COUNT {
+            let (name, kind, offset, size) = match COUNT - number {
+                1 => (0, SHT_STRTAB, at, names.len() as u64),
+                2 => (1, 1, 0, 1000),
+                _ => (0, SHT_NOBITS, 0, 0),
+            };
+            file.extend(u32::to_le_bytes(name));
+            file.extend(kind.to_le_bytes());
+            file.extend([0; 16]);
+            file.extend(offset.to_le_bytes());
+            file.extend(size.to_le_bytes());
+            file.extend([0; 24]);
+        }
+        file.extend(names);
+        let file = file.as_slice();
+        let tables = Tables::read(&file).unwrap();
+        assert_eq!(protection(&file, &tables, false).unwrap().debug_bytes, 1000);
     }
 
     proptest::proptest! {

@@ -4,12 +4,9 @@
 use std::cell::RefCell;
 use std::io;
 
-use goblin::container::Ctx;
-use goblin::elf::Header;
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD};
 
-use crate::analyze::ReadAt;
-use crate::xray::binaries::{header, segments};
+use crate::analyze::{Headers, ReadAt};
 
 /// The start of a file, where headers, the interpreter and the dynamic strings are.
 const HEAD: u64 = 16 << 20;
@@ -39,9 +36,10 @@ impl Windows {
             }
         };
         want(size.saturating_sub(TAIL), TAIL);
-        if let Ok((header, ctx)) = header(&head) {
-            want(header.e_shoff.saturating_sub(SEGMENT), SEGMENT + TAIL);
-            for (start, length) in wanted_segments(head, &header, ctx) {
+        if let Ok(headers) = Headers::read(&head) {
+            let sections = headers.header.e_shoff;
+            want(sections.saturating_sub(SEGMENT), SEGMENT + TAIL);
+            for (start, length) in wanted_segments(head, &headers) {
                 want(start, length);
             }
         }
@@ -76,8 +74,8 @@ impl Windows {
 }
 
 /// Where loadable and dynamic segments start, and how much of them is wanted; none where their table is not in the head.
-fn wanted_segments(head: &[u8], header: &Header, ctx: Ctx) -> Vec<(u64, u64)> {
-    let segments = segments(&head, header, ctx).unwrap_or_default();
+fn wanted_segments(head: &[u8], headers: &Headers) -> Vec<(u64, u64)> {
+    let segments = headers.segments(&head).unwrap_or_default();
     segments
         .iter()
         .take(MAX_WINDOWS)
