@@ -130,6 +130,8 @@ fn has_process(group: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use minifier::trace::{TraceOptions, Tracer};
+
     use super::*;
 
     #[test]
@@ -145,6 +147,33 @@ mod tests {
             assert!(is_of_a_trace(name), "{name}");
         }
         assert!(!is_of_a_trace("sd_devices"));
+    }
+
+    /// The programs that this process holds, whatever they are called.
+    fn held() -> BTreeSet<u32> {
+        let infos = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+        let infos = infos.filter_map(|info| fs::read_to_string(info.path()).ok());
+        infos
+            .filter_map(|info| {
+                let id = info
+                    .lines()
+                    .find_map(|line| line.strip_prefix("prog_id:"))?;
+                id.trim().parse().ok()
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn privileged_every_program_of_a_trace_that_stays_is_seen() {
+        let before = Before::now();
+        let tracer = Tracer::attach(TraceOptions::default()).await.unwrap();
+        let held = held();
+        // One for each tracepoint at least.
+        assert!(held.len() >= 4, "{held:?}");
+        let seen: BTreeSet<u32> = programs().difference(&before.programs).copied().collect();
+        let unseen: Vec<_> = held.difference(&seen).collect();
+        assert!(unseen.is_empty(), "{unseen:?} of {held:?}");
+        drop(tracer);
     }
 
     #[test]
