@@ -145,7 +145,7 @@ pub(super) async fn write(
         )),
         Place::DockerArchive { .. } | Place::OciArchive { .. } | Place::OciLayout { .. } => left
             .note(format_args!(
-                "unfinished files, beside or in {location} (their names begin with .minifier-)"
+                "unfinished files, beside or in {location} (their names begin with .minifier-, and the next image that is written there removes them)"
             )),
         Place::Stdio => left.note("a part of the archive, on standard output"),
     };

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::archive::{ArchiveInfo, Watch, WriteError, write_archive};
+use super::unfinished;
 use crate::image::{Bundle, TaggedName};
 
 /// [`write_archive`] into the file `path`: written beside it under another name, synced, then renamed, so that an
@@ -51,13 +51,8 @@ pub(super) fn write_file<T>(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let temporary = tempfile::Builder::new()
-        .prefix(".minifier-")
-        .suffix(".tmp")
-        // What the umask leaves of it, as for any other file that is written.
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(file_error)?;
+    unfinished::sweep(folder);
+    let temporary = unfinished::make(folder).map_err(file_error)?;
     let mut out = BufWriter::with_capacity(256 * 1024, temporary);
     let info = write(&mut out).map_err(named)?;
     let temporary = out.into_inner().map_err(|e| file_error(e.into_error()))?;

@@ -12,6 +12,7 @@ mod oci;
 mod pool;
 mod recompress;
 mod temporary;
+mod unfinished;
 
 pub use archive::{ArchiveInfo, Watch, WriteError, write_archive};
 pub use archive_file::write_archive_file;
