@@ -9,7 +9,7 @@ use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsBuilder};
 
 use super::docker::{DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
-use super::error::{RuntimeError, daemon, host};
+use super::error::{RuntimeError, daemon};
 use super::run_id::RunId;
 use super::sweep::Sweep;
 
@@ -31,11 +31,25 @@ impl DockerRuntime {
     }
 }
 
-/// Whether `text` names a run that has left what it made at that time.
-fn is_abandoned(text: &str, made: SystemTime) -> Result<bool, RuntimeError> {
-    let left = RunId::parse(text).map(|run| run.has_left(made));
-    left.unwrap_or(Ok(false))
-        .map_err(host::<io::Error>("look whether another run goes on"))
+/// Those of `found`, each with the text that may name its run and the time when it was made, that a run has left which is
+/// over. One of which that cannot be said stays, and does not keep the others.
+fn left_behind<T>(
+    found: impl Iterator<Item = (T, String, SystemTime)>,
+    has_left: impl Fn(&RunId, SystemTime) -> io::Result<bool>,
+) -> Vec<T> {
+    let is_left = |text: &str, made| {
+        let Some(run) = RunId::parse(text) else {
+            return false;
+        };
+        has_left(&run, made).unwrap_or_else(|error| {
+            tracing::warn!("failed to look whether run {run} goes on: {error}");
+            false
+        })
+    };
+    found
+        .filter(|(_, run, made)| is_left(run, *made))
+        .map(|(what, ..)| what)
+        .collect()
 }
 
 async fn abandoned_containers(docker: &Docker) -> Result<Vec<String>, RuntimeError> {
@@ -48,17 +62,12 @@ async fn abandoned_containers(docker: &Docker) -> Result<Vec<String>, RuntimeErr
         .list_containers(Some(options))
         .await
         .map_err(daemon("list the containers of other runs"))?;
-    let mut abandoned = Vec::new();
-    for container in found {
-        let run = container.labels.clone().unwrap_or_default();
-        if let (Some(id), Some(run)) = (&container.id, run.get(RUN_LABEL))
-            && is_named_after(&container, run)
-            && is_abandoned(run, made(&container))?
-        {
-            abandoned.push(id.clone());
-        }
-    }
-    Ok(abandoned)
+    let found = found.into_iter().filter_map(|container| {
+        let run = container.labels.as_ref()?.get(RUN_LABEL)?.clone();
+        let made = made(&container);
+        is_named_after(&container, &run).then_some((container.id?, run, made))
+    });
+    Ok(left_behind(found, RunId::has_left))
 }
 
 /// Whether a container has the name that a run gives. An image can set the label of its containers, and not their names.
@@ -86,16 +95,16 @@ async fn abandoned_images(docker: &Docker) -> Result<Vec<String>, RuntimeError> 
         .list_images(Some(options))
         .await
         .map_err(daemon("list the images of other runs"))?;
-    let mut abandoned = Vec::new();
-    for name in found.into_iter().flat_map(|image| image.repo_tags) {
-        if let Some((RUN_REPOSITORY, run)) = name.split_once(':')
-            // The daemon says when an image was built, and not when it was loaded: one that a container uses stays anyhow.
-            && is_abandoned(run, SystemTime::UNIX_EPOCH)?
-        {
-            abandoned.push(name);
+    let names = found.into_iter().flat_map(|image| image.repo_tags);
+    let found = names.filter_map(|name| match name.split_once(':') {
+        // The daemon says when an image was built, and not when it was loaded: one that a container uses stays anyhow.
+        Some((RUN_REPOSITORY, run)) => {
+            let run = run.to_owned();
+            Some((name, run, SystemTime::UNIX_EPOCH))
         }
-    }
-    Ok(abandoned)
+        _ => None,
+    });
+    Ok(left_behind(found, RunId::has_left))
 }
 
 #[cfg(test)]
@@ -119,6 +128,18 @@ mod tests {
         for name in ["web-1", "minifier-web", &format!("minifier-{run}"), run] {
             assert!(!is_named_after(&container(name), run), "{name}");
         }
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_looked_at_does_not_keep_what_others_left() {
+        let name = |pid: u32| format!("000000000000-1-{pid}-1-00000000");
+        let found = (1..=3).map(|pid| (pid, name(pid), SystemTime::UNIX_EPOCH));
+        let found = found.chain([(4, "latest".to_owned(), SystemTime::UNIX_EPOCH)]);
+        let has_left = |run: &RunId, _| match run.to_string() == name(1) {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => Ok(run.to_string() == name(3)),
+        };
+        assert_eq!(left_behind(found, has_left), [3]);
     }
 
     #[test]
