@@ -327,6 +327,75 @@ fn privileged_a_guard_ends_with_its_build_and_has_nothing_to_do() {
     assert_eq!(guard(&run), None);
 }
 
+/// A process that does nothing until this is dropped.
+struct Stopped(String);
+
+impl Stopped {
+    fn new(pid: u32) -> Self {
+        let pid = pid.to_string();
+        let stopped = Command::new("kill").args(["-s", "STOP", &pid]).status();
+        assert!(stopped.expect("kill runs").success());
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // It may be gone.
+        let _ = Command::new("kill").args(["-s", "CONT", &self.0]).output();
+    }
+}
+
+#[test]
+fn privileged_a_guard_that_is_stopped_does_not_keep_its_build() {
+    let folder = TempDir::new().unwrap();
+    let location = archive(folder.path());
+    let job = ["--cmd", "/bin/busybox sleep 2", "--continue-after", "exit"];
+    let child = command(folder.path(), &location, "runc", &job)
+        .spawn()
+        .unwrap();
+    let mut build = Build {
+        child: Some(child),
+        run: String::new(),
+    };
+    let mut found = None;
+    wait_until("there is a guard", START, || {
+        found = run_in(folder.path()).and_then(|run| Some((guard(&run)?, run)));
+        found.is_some()
+    });
+    let (pid, run) = found.unwrap();
+    build.run = run;
+    let _stopped = Stopped::new(pid);
+    wait_until("the build ends", START, || {
+        let child = build.child.as_mut().expect("it was not waited for");
+        child.try_wait().unwrap().is_some()
+    });
+    let output = build.output();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    wait_until("the guard is gone", SOON, || guard(&build.run).is_none());
+}
+
+#[test]
+fn privileged_a_guard_says_in_lists_of_processes_what_it_is() {
+    let folder = TempDir::new().unwrap();
+    let location = archive(folder.path());
+    let first = command(folder.path(), &location, "runc", &[]);
+    let mut build = Build::start(first, folder.path(), |_| runs_in_oci(folder.path()));
+    let pid = guard(&build.run).unwrap();
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+    assert_eq!(name.trim_end(), "minifier-guard");
+    let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+    let first = words.split('\0').next();
+    let expected = format!("minifier guard of run {}", build.run);
+    assert_eq!(first, Some(expected.as_str()));
+    build.kill();
+    wait_until("the guard has ended", GUARD, || guard(&build.run).is_none());
+}
+
 #[test]
 fn privileged_a_guard_survives_the_signals_of_a_terminal_and_holds_no_pipe_open() {
     let folder = TempDir::new().unwrap();

@@ -21,6 +21,9 @@ use crate::transport::Daemon;
 /// What a build says before it closes the pipe where it has cleaned up itself.
 pub(super) const DONE: &[u8] = b".";
 
+/// What the kernel calls the process; it keeps 15 bytes.
+const NAME: &std::ffi::CStr = c"minifier-guard";
+
 /// When the guard removes what it finds, in seconds after the end of the build. A daemon goes on for some time with what
 /// it was asked last, so that there is more to be found later; one that does not answer at first may do so then.
 const PASSES: [u64; 5] = [0, 1, 4, 15, 60];
@@ -62,6 +65,8 @@ pub(super) fn arguments(
 
 /// Waits for the end of the build and cleans up after it.
 pub(super) fn run(args: &GuardArgs) -> ExitCode {
+    // The name of a file without one of its own is no help to whoever reads a list of processes.
+    let _ = rustix::thread::set_name(NAME);
     close_inherited();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -5,11 +5,21 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::time::Timespec;
+
 use super::engine::Engine;
 use super::errors;
 use crate::cli::error::CliError;
 use crate::cli::guard::{DONE, arguments};
 use crate::runtime::RunId;
+
+/// How long a guard may take to end that has nothing to do.
+const END: Timespec = Timespec {
+    tv_sec: 2,
+    tv_nsec: 0,
+};
 
 /// A process that cleans up where this one cannot. Dropped, it does so at once.
 pub(super) struct Guard(Child);
@@ -24,6 +34,8 @@ impl Guard {
         // The program that runs, whatever has become of its file.
         let mut guard = Command::new("/proc/self/exe");
         guard
+            // What lists of processes show.
+            .arg0(format!("minifier guard of run {run}"))
             .args(arguments(docker, cache, scratch))
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -49,6 +61,18 @@ impl Guard {
             // One that was killed needs not be told.
             let _ = pipe.write_all(DONE);
         }
-        let _ = self.0.wait();
+        if !self.has_ended().unwrap_or(false) {
+            // One that somebody stopped, say. It would do nothing any more.
+            let _ = self.0.kill();
+        }
+        // One that does not even end now must not keep the build.
+        let _ = self.0.try_wait();
+    }
+
+    /// Waits for its end, but not for long; whether it came.
+    fn has_ended(&self) -> rustix::io::Result<bool> {
+        let handle = pidfd_open(Pid::from_child(&self.0), PidfdFlags::empty())?;
+        let ended = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&END))?;
+        Ok(ended > 0)
     }
 }
