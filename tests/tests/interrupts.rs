@@ -374,6 +374,34 @@ fn a_daemon_that_has_all_of_an_image_is_waited_for_and_then_named() {
 }
 
 #[test]
+fn what_is_left_after_the_time_that_is_allowed_is_reported() {
+    let daemon = SilentDaemon::start(until_the_load);
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("a.tar"), small_archive(b"x", &["a:1"]).0).unwrap();
+    let arguments = [
+        "build",
+        "--timeout",
+        "1s",
+        "--runtime",
+        "docker",
+        "--target",
+        "docker-archive:a.tar",
+        "--output",
+        "oci:slim:x",
+    ];
+    let running = Running::start(folder.path(), &arguments, |command| {
+        command.env("DOCKER_HOST", &daemon.host);
+    });
+    // Ten seconds each for the daemon's last word on the image and for its removal.
+    let (output, _) = running.ends_within(Duration::from_secs(60));
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    let note = "note: left behind for the guard process, which removes it in the background: perhaps the image \
+                minifier-run:";
+    assert!(stderr.contains(note), "{stderr}");
+}
+
+#[test]
 fn a_second_signal_ends_the_program_at_once_and_says_what_is_left() {
     let daemon = SilentDaemon::start(until_the_load);
     let folder = TempDir::new().unwrap();

@@ -538,7 +538,7 @@ fn docker_a_daemon_that_is_stopped_keeps_nobody_and_the_guard_waits_for_it() {
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     let run = build.run.clone();
     for left in [
-        "left behind: ",
+        "left behind for the guard process, which removes it in the background: ",
         &format!("org.minifier.run={run}"),
         &format!("minifier-run:{run}"),
     ] {
@@ -552,5 +552,41 @@ fn docker_a_daemon_that_is_stopped_keeps_nobody_and_the_guard_waits_for_it() {
     wait_until("the image is gone", GUARD, || loaded(&run).is_empty());
     wait_until("the guard has ended", Duration::from_secs(90), || {
         guard(&run).is_none()
+    });
+}
+
+#[test]
+fn docker_after_a_second_interrupt_the_guard_is_said_to_remove_the_rest() {
+    let _daemon = daemon();
+    let folder = TempDir::new().unwrap();
+    let location = archive(folder.path());
+    let proxy = Proxy::start();
+    let mut first = command(folder.path(), &location, "docker", &[]);
+    first.env("DOCKER_HOST", proxy.host());
+    let mut build = Build::start(first, folder.path(), |run| {
+        !containers(run, "false").is_empty()
+    });
+    proxy.stopped.store(true, Ordering::Relaxed);
+    let pid = build.pid().to_string();
+    for _ in 0..2 {
+        let sent = Command::new("kill").args(["-s", "INT", &pid]).status();
+        assert!(sent.expect("kill runs").success());
+        // It waits for the daemon.
+        thread::sleep(Duration::from_millis(500));
+    }
+    let output = build.output();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    let words = "interrupted again, ended at once; left behind for the guard process, which removes it in the \
+                 background: the temporary folder ";
+    assert!(stderr.contains(words), "{stderr}");
+    proxy.stopped.store(false, Ordering::Relaxed);
+    let run = build.run.clone();
+    wait_until("the container is gone", GUARD, || {
+        containers(&run, "true").is_empty()
+    });
+    wait_until("the image is gone", GUARD, || loaded(&run).is_empty());
+    wait_until("the files are gone", GUARD, || {
+        names(&folder.path().join("tmp")).is_empty()
     });
 }

@@ -1,4 +1,5 @@
-//! [`Left`]: what there is for now and must be gone at the end, so that whoever gives up knows what is left behind.
+//! [`Left`]: what there is for now and must be gone at the end, so that whoever gives up knows what is left behind, and
+//! whether a guard removes it.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,7 +12,15 @@ pub(super) struct Left(Arc<Mutex<Notes>>);
 #[derive(Debug, Default)]
 struct Notes {
     next: u64,
-    notes: BTreeMap<u64, String>,
+    notes: BTreeMap<u64, Thing>,
+    has_guard: bool,
+}
+
+#[derive(Debug)]
+struct Thing {
+    what: String,
+    /// A guard removes such a thing.
+    of_guard: bool,
 }
 
 /// One thing on the list. It stays there until [`Self::gone`]: dropping this says nothing about the thing.
@@ -30,26 +39,51 @@ impl Left {
 
     /// Notes something before it is made. `what` names it so that a user finds it, and says what becomes of it.
     pub(super) fn note(&self, what: impl Display) -> Note {
+        self.add(what, false)
+    }
+
+    /// The same for something that a guard removes, if there is one and this process does not.
+    pub(super) fn note_of_guard(&self, what: impl Display) -> Note {
+        self.add(what, true)
+    }
+
+    fn add(&self, what: impl Display, of_guard: bool) -> Note {
         let mut notes = self.notes();
         let number = notes.next;
         notes.next += 1;
-        notes.notes.insert(number, what.to_string());
+        let what = what.to_string();
+        notes.notes.insert(number, Thing { what, of_guard });
         Note {
             left: self.clone(),
             number,
         }
     }
 
-    /// What is there now, in the order in which it was noted.
-    pub(super) fn list(&self) -> Vec<String> {
-        self.notes().notes.values().cloned().collect()
+    /// There is a guard from now on.
+    pub(super) fn guarded(&self) {
+        self.notes().has_guard = true;
     }
 
-    /// What is there now in words.
+    /// Whether nothing is there now.
+    pub(super) fn is_empty(&self) -> bool {
+        self.notes().notes.is_empty()
+    }
+
+    /// What is there now in words, in the order in which it was noted.
     pub(super) fn told(&self) -> String {
-        match self.list() {
-            list if list.is_empty() => "nothing is left behind".to_owned(),
-            list => format!("left behind: {}", list.join("; ")),
+        let notes = self.notes();
+        let list = |of_guard: bool| {
+            let things = notes.notes.values();
+            let those = things.filter(|thing| (thing.of_guard && notes.has_guard) == of_guard);
+            let those: Vec<&str> = those.map(|thing| thing.what.as_str()).collect();
+            (!those.is_empty()).then(|| those.join("; "))
+        };
+        const GUARD: &str = "for the guard process, which removes it in the background";
+        match (list(false), list(true)) {
+            (None, None) => "nothing is left behind".to_owned(),
+            (Some(rest), None) => format!("left behind: {rest}"),
+            (None, Some(guards)) => format!("left behind {GUARD}: {guards}"),
+            (Some(rest), Some(guards)) => format!("left behind: {rest}; and {GUARD}: {guards}"),
         }
     }
 }
@@ -73,6 +107,25 @@ mod tests {
         drop(left.note("a container"));
         assert_eq!(left.told(), "left behind: a folder; a container");
         first.gone();
-        assert_eq!(left.list(), ["a container"]);
+        assert_eq!(left.told(), "left behind: a container");
+        assert!(!left.is_empty());
+    }
+
+    #[test]
+    fn what_a_guard_removes_is_told_apart_if_there_is_one() {
+        let left = Left::default();
+        let _container = left.note_of_guard("a container");
+        let file = left.note("a file");
+        assert_eq!(left.told(), "left behind: a container; a file");
+        left.guarded();
+        assert_eq!(
+            left.told(),
+            "left behind: a file; and for the guard process, which removes it in the background: a container"
+        );
+        file.gone();
+        assert_eq!(
+            left.told(),
+            "left behind for the guard process, which removes it in the background: a container"
+        );
     }
 }

@@ -130,6 +130,9 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
         }
         (Err(error), None) => {
             printer.error(&error);
+            if !left.is_empty() {
+                printer.message(format_args!("note: {}", left.told()));
+            }
             error.exit
         }
     }

@@ -94,7 +94,7 @@ pub(super) async fn run(
     // Nobody has to wait for it.
     spawn_blocking(scratch::sweep);
     let folder = scratch::make(&build.run)?;
-    let noted = left.note(format_args!(
+    let noted = left.note_of_guard(format_args!(
         "the temporary folder {}",
         folder.path().display()
     ));
@@ -109,7 +109,7 @@ pub(super) async fn run(
         noted.gone();
     }
     // What could not be removed here is left to the guard, which is not waited for.
-    if let Some(guard) = guard.filter(|_| left.list().is_empty()) {
+    if let Some(guard) = guard.filter(|_| left.is_empty()) {
         guard.dismiss();
     }
     let built = result?;
@@ -138,6 +138,7 @@ impl Build<'_> {
     ) -> Result<Built, CliError> {
         let engine = Engine::choose(self, origin).await?;
         *guard = Some(Guard::start(&engine, &self.run, scratch)?);
+        self.left.guarded();
         let (merged, (probe, trace)) = match (origin, &engine) {
             (Origin::Daemon { inspected, .. }, Engine::Docker { daemon, .. }) => {
                 let image = inspected.id.to_string();

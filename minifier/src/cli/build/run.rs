@@ -88,7 +88,7 @@ impl<'a> Docker<'a> {
             build.took(Stage::Create, started);
             container.map_err(errors::runtime)
         };
-        let noted = build.left.note(format_args!(
+        let noted = build.left.note_of_guard(format_args!(
             "perhaps a container, see docker ps --all --filter label={RUN_LABEL}={}",
             self.runtime.run()
         ));
@@ -143,7 +143,7 @@ impl<'a> Docker<'a> {
             control: storage::control(build.printer, "load", &build.cancel),
         };
         let started = Instant::now();
-        let noted = build.left.note(format_args!(
+        let noted = build.left.note_of_guard(format_args!(
             "perhaps the image {name} in the Docker daemon"
         ));
         let written = write_image(stored, &location, &options).await;
@@ -234,7 +234,7 @@ pub(super) async fn with_runtime(
         build.took(Stage::Create, started);
         container.map_err(errors::runtime)
     };
-    let noted = build.left.note(format_args!(
+    let noted = build.left.note_of_guard(format_args!(
         "perhaps a container, in {}/runs",
         cache.folder().display()
     ));
