@@ -85,6 +85,6 @@ fn an_unfinished_archive_stays_while_its_writer_lives_and_goes_with_the_next_one
     drop(writer);
     assert_eq!(unfinished(&to), left, "nobody is there to remove it");
     next("second");
-    assert_eq!(unfinished(&to), [PathBuf::new(); 0]);
+    assert!(unfinished(&to).is_empty(), "{left:?}");
     assert!(!to.join("large.tar").exists());
 }

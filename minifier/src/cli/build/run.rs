@@ -66,8 +66,8 @@ impl<'a> Docker<'a> {
         Ok(())
     }
 
-    /// Runs an image that the daemon has, once it may start. What the daemon copies into volumes, it copies when it creates
-    /// the container; without that, creating need not wait.
+    /// Runs an image that the daemon has, once it may start. Creating the container need not wait for that, unless the daemon
+    /// then copies something into volumes.
     pub(super) async fn run(
         &self,
         image: &str,

@@ -174,8 +174,8 @@ pub(in crate::runtime) fn check(
     Ok(landed)
 }
 
-/// What the Docker daemon will mount. `volume` gives the content of one that has a name: what a daemon copies is nothing
-/// to be seen in one that was told to stay empty.
+/// What the Docker daemon will mount. `volume` gives the content of a named volume; if nothing may be copied into that, one
+/// that would begin with what the image has is empty.
 pub(in crate::runtime) fn wishes(
     config: &ImageConfig,
     options: &RunOptions,
