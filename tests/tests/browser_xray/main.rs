@@ -239,6 +239,26 @@ fn browser_commands_wrap_and_are_copied_whole() {
 }
 
 #[test]
+fn browser_what_is_copied_is_what_is_shown() {
+    let mut page = Page::sample();
+    page.value("addEventListener('copy', () => { window.copied = document.activeElement.value; })");
+    // A tag, the end of a line, a bell, and what turns the direction of writing.
+    page.value(
+        "document.body.append(copyButton('a\\u{e0041}\\nb\\u0007\\u00ad\\u202ec\\u{1d173}'))",
+    );
+    page.value("document.querySelector('body > .copy').focus()");
+    page.press(&["Enter"]);
+    page.browser
+        .wait("document.querySelector('body > .copy').textContent === 'Copied'")
+        .expect("it is copied");
+    assert_eq!(
+        page.value("window.copied"),
+        "a\\u{e0041}\nb\\x07\\xad\\u{202e}c\\u{1d173}"
+    );
+    page.assert_quiet();
+}
+
+#[test]
 fn browser_instructions_of_layers_are_on_screen_in_a_narrow_window() {
     let mut page = Page::sample();
     for width in [500, 1400] {

@@ -165,6 +165,22 @@ mod tests {
     }
 
     #[test]
+    fn the_page_escapes_the_characters_that_a_terminal_is_spared() {
+        let text = include_str!("text.js");
+        let form = text.split_once("const UNSAFE = /").unwrap().1;
+        let form = form
+            .split_once("/gu;")
+            .expect("for all, and by code points")
+            .0;
+        let form = regex::Regex::new(form).unwrap();
+        let mut buffer = [0; 4];
+        for c in '\0'..=char::MAX {
+            let in_page = form.is_match(c.encode_utf8(&mut buffer));
+            assert_eq!(in_page, crate::report::plain::is_unsafe(c), "{c:?}");
+        }
+    }
+
+    #[test]
     fn values_are_not_templates() {
         assert_eq!(
             fill("{{a}}-{{b}}", &[("a", "{{b}}"), ("b", "x")]),
