@@ -265,8 +265,9 @@ impl Grounds<'_> {
             cached,
             |dirs| {
                 format!(
-                    "{IN_THE_STEP}\nRUN find {dirs} -type f -path '*/__pycache__/*' -delete\n# and, so that the next step \
-                     makes none:\nENV PYTHONDONTWRITEBYTECODE=1"
+                    "{IN_THE_STEP}\nRUN find {dirs} -type f -path '*/__pycache__/*' -delete\n# and, so that later steps \
+                     make none (pip compiles all the same unless it is told not to):\nENV PYTHONDONTWRITEBYTECODE=1\n# \
+                     RUN pip install --no-compile …"
                 )
             },
         )

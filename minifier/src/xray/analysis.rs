@@ -88,7 +88,7 @@ pub fn xray(
     let layers = layers(image, &scan, &merged, &dockerfile);
     let efficiency = efficiency(&merged);
     let base: Vec<bool> = layers.iter().map(|layer| layer.base).collect();
-    let contents = contents(&scan, &merged, &read.owners, &base);
+    let (contents, copies) = contents(&scan, &merged, &read.owners, &base);
     go_on()?;
     let (binaries, broken) = binaries(&scan, &merged, &read.owners);
     go_on()?;
@@ -98,6 +98,7 @@ pub fn xray(
         read: &read,
         binaries: &binaries,
         contents: &contents,
+        copies: &copies,
         efficiency: &efficiency,
     });
     go_on()?;

@@ -1,7 +1,8 @@
 //! Base images and what they weigh, for advice: of the same version and for the same C library.
 //!
 //! Only sizes that somebody who publishes or measures these images has written down; the source stands at each. Where no
-//! such figure is known for a version, the largest of another version stands for it, and the advice says so.
+//! such figure is known for a version, the largest of another version stands for it, and the advice says so. Only tags
+//! that have been published are named.
 
 use super::model::{DistributionInfo, RuntimeKind};
 
@@ -88,6 +89,33 @@ const JRE: &[Figure] = &[figure("17", 262_630_000), figure("21", 286_260_000)];
 /// eclipse-temurin/local/17-jre-alpine.md, 2023-01-24.
 const JRE_ALPINE: &[Figure] = &[figure("17", 169_870_000)];
 
+// Tags in docker-library/repo-info, repos/NAME/local: versions by what they are built on.
+
+/// python/local/VERSION-slim-RELEASE.md
+const PYTHON_TAGS: Tags = &[
+    ("bookworm", &["3.10", "3.11", "3.12", "3.13", "3.14"]),
+    ("trixie", &["3.10", "3.11", "3.12", "3.13", "3.14"]),
+];
+/// node/local/VERSION-RELEASE-slim.md
+const NODE_TAGS: Tags = &[
+    ("bullseye", &["22", "24", "26"]),
+    ("bookworm", &["22", "24", "26"]),
+    ("trixie", &["22", "24", "26"]),
+];
+/// ruby/local/VERSION-slim-RELEASE.md
+const RUBY_TAGS: Tags = &[
+    ("bullseye", &["3.1", "3.2"]),
+    ("bookworm", &["3.3", "3.4", "4.0"]),
+    ("trixie", &["3.3", "3.4", "4.0"]),
+];
+/// eclipse-temurin/local/VERSION-jre-BASE.md
+const JRE_TAGS: Tags = &[
+    ("jammy", &["8", "11", "17", "21", "25"]),
+    ("alpine", &["8", "11", "17", "21"]),
+];
+
+type Tags = &'static [(&'static str, &'static [&'static str])];
+
 /// The image of a runtime's version that fits the C library; `None` if none is known.
 pub(crate) fn of_runtime(kind: RuntimeKind, version: Option<&str>, system: System) -> Option<Base> {
     let numbers = numbers(version?);
@@ -101,10 +129,17 @@ pub(crate) fn of_runtime(kind: RuntimeKind, version: Option<&str>, system: Syste
         System::Debian(_) => "",
         _ => "; its glibc is that of Debian, not that of this image",
     };
+    let published = |tags: Tags, on: &str, version: &str| {
+        let known = tags.iter().find(|(base, _)| *base == on);
+        known.is_some_and(|(_, versions)| versions.contains(&version))
+    };
     match (kind, system) {
         (RuntimeKind::Java, System::Musl) => {
             // `1.8.0` is Java 8.
             let major = java(&numbers)?;
+            if !published(JRE_TAGS, "alpine", &major) {
+                return None;
+            }
             let name = format!("eclipse-temurin:{major}-jre-alpine");
             Some(base(
                 &name,
@@ -115,6 +150,9 @@ pub(crate) fn of_runtime(kind: RuntimeKind, version: Option<&str>, system: Syste
         }
         (RuntimeKind::Java, _) => {
             let major = java(&numbers)?;
+            if !published(JRE_TAGS, "jammy", &major) {
+                return None;
+            }
             let name = format!("eclipse-temurin:{major}-jre-jammy");
             Some(base(&name, JRE, &major, "a JRE on Ubuntu, with glibc"))
         }
@@ -122,6 +160,9 @@ pub(crate) fn of_runtime(kind: RuntimeKind, version: Option<&str>, system: Syste
         (_, System::Musl | System::Unknown) => None,
         (RuntimeKind::Python, _) => {
             let version = minor()?;
+            if !published(PYTHON_TAGS, debian, &version) {
+                return None;
+            }
             let name = format!("python:{version}-slim-{debian}");
             Some(base(
                 &name,
@@ -131,6 +172,9 @@ pub(crate) fn of_runtime(kind: RuntimeKind, version: Option<&str>, system: Syste
             ))
         }
         (RuntimeKind::Node, _) => {
+            if !published(NODE_TAGS, debian, &major.to_string()) {
+                return None;
+            }
             let name = format!("node:{major}-{debian}-slim");
             Some(base(
                 &name,
@@ -141,6 +185,9 @@ pub(crate) fn of_runtime(kind: RuntimeKind, version: Option<&str>, system: Syste
         }
         (RuntimeKind::Ruby, _) => {
             let version = minor()?;
+            if !published(RUBY_TAGS, debian, &version) {
+                return None;
+            }
             let name = format!("ruby:{version}-slim-{debian}");
             Some(base(
                 &name,
@@ -239,12 +286,12 @@ mod tests {
             (Node, "24.1.0", bookworm, "node:24-bookworm-slim"),
             (
                 Node,
-                "v18.19.0",
+                "v22.19.0",
                 System::Debian("trixie"),
-                "node:18-trixie-slim",
+                "node:22-trixie-slim",
             ),
             (Python, "3.11.2", bookworm, "python:3.11-slim-bookworm"),
-            (Ruby, "3.2.3", System::Glibc, "ruby:3.2-slim-bookworm"),
+            (Ruby, "3.3.3", System::Glibc, "ruby:3.3-slim-bookworm"),
         ] {
             assert_eq!(name(kind, version, system).as_deref(), Some(expected));
         }
@@ -254,8 +301,25 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_that_nobody_published_is_not_named() {
+        use RuntimeKind::{Java, Node, Python, Ruby};
+        for (kind, version, system) in [
+            // Its life ended before that release of Debian.
+            (Node, "18.19.0", System::Debian("trixie")),
+            // Odd versions of Node.js and of Java have short lives, or no image.
+            (Node, "99.1.0", System::Glibc),
+            (Java, "19.0.2", System::Glibc),
+            (Java, "25.0.1", System::Musl),
+            (Python, "2.7.18", System::Debian("bookworm")),
+            (Ruby, "3.3.1", System::Debian("bullseye")),
+        ] {
+            assert_eq!(name(kind, version, system), None, "{version}");
+        }
+    }
+
+    #[test]
     fn a_size_that_is_not_known_is_said_to_be_anothers() {
-        let node = of_runtime(RuntimeKind::Node, Some("20.1"), System::Debian("bookworm"));
+        let node = of_runtime(RuntimeKind::Node, Some("26.1"), System::Debian("bookworm"));
         let what = node.expect("a base").what;
         assert!(what.contains("that of version 24"), "{what}");
         let node = of_runtime(RuntimeKind::Node, Some("22.1"), System::Glibc);

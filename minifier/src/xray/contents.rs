@@ -1,6 +1,6 @@
 //! What the merged tree holds: all paths, the largest files and directories, kinds, duplicates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{MAX_PATHS, Sources, files};
 use super::merged::{Merged, VisibleFile};
@@ -24,8 +24,21 @@ pub(crate) fn kind(scan: &Scan, path: impl FnOnce() -> ImagePath, content: Conte
     }
 }
 
-/// What the merged tree holds, and what the layers did; `base` says which of them belong to the base image.
-pub(crate) fn contents(scan: &Scan, merged: &Merged, owners: &Owners, base: &[bool]) -> Contents {
+/// The copies among files with the same content: all but one of each, also of those that are not listed.
+#[derive(Debug, Default)]
+pub(crate) struct Copies {
+    pub(crate) files: u64,
+    pub(crate) layers: BTreeSet<usize>,
+}
+
+/// What the merged tree holds, and what the layers did; `base` says which of them belong to the base image. The copies
+/// are those that are not documentation.
+pub(crate) fn contents(
+    scan: &Scan,
+    merged: &Merged,
+    owners: &Owners,
+    base: &[bool],
+) -> (Contents, Copies) {
     let totals = Totals::new(&merged.rootfs);
     let duplicates = Duplicates::new(scan, merged);
     let sources = Sources {
@@ -36,7 +49,7 @@ pub(crate) fn contents(scan: &Scan, merged: &Merged, owners: &Owners, base: &[bo
         base,
     };
     let (tree, by_layer) = files(&sources, MAX_PATHS);
-    Contents {
+    let contents = Contents {
         tree,
         by_layer,
         largest_files: largest_files(scan, merged, owners),
@@ -45,7 +58,8 @@ pub(crate) fn contents(scan: &Scan, merged: &Merged, owners: &Owners, base: &[bo
         duplicate_bytes: duplicates.bytes,
         duplicate_documentation_bytes: duplicates.documentation,
         duplicates: duplicates.groups,
-    }
+    };
+    (contents, duplicates.copies)
 }
 
 /// Bytes and files below each node; a file with several names counts where the first one is.
@@ -167,6 +181,8 @@ struct Duplicates {
     bytes: u64,
     /// Those of documentation.
     documentation: u64,
+    /// Of all groups that are not documentation.
+    copies: Copies,
 }
 
 impl Duplicates {
@@ -178,6 +194,7 @@ impl Duplicates {
             }
         }
         let (mut groups, mut bytes, mut documentation) = (Vec::new(), 0u64, 0u64);
+        let mut copies = Copies::default();
         for (sha256, files) in by_digest {
             let (size, count) = (files[0].content.size, files.len() as u64);
             let wasted = size.saturating_mul(count - 1);
@@ -189,6 +206,9 @@ impl Duplicates {
             if files.iter().all(documents) {
                 documentation = documentation.saturating_add(wasted);
             } else if count > 1 {
+                copies.files += count - 1;
+                let layers = files[1..].iter().map(|file| file.content.layer as usize);
+                copies.layers.extend(layers);
                 groups.push(DuplicateGroup {
                     sha256: hex::encode(sha256),
                     size,
@@ -208,6 +228,7 @@ impl Duplicates {
             groups,
             bytes,
             documentation,
+            copies,
         }
     }
 }

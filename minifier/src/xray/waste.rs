@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::caches::{Cache, cache_of};
-use super::contents::kind;
+use super::contents::{Copies, kind};
 use super::merged::{Merged, VisibleFile};
 use super::model::{
     Binaries, Contents, Efficiency, FileKind, PackageKind, Saving, Waste, WasteKind,
@@ -69,6 +69,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) read: &'a Read,
     pub(crate) binaries: &'a Binaries,
     pub(crate) contents: &'a Contents,
+    pub(crate) copies: &'a Copies,
     pub(crate) efficiency: &'a Efficiency,
 }
 
@@ -198,7 +199,8 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
     if wasted > 0 {
         let sum = sums.entry(WasteKind::Duplicates).or_default();
         sum.bytes = wasted;
-        sum.files = duplicates.iter().map(|group| group.count - 1).sum();
+        sum.files = sources.copies.files;
+        sum.layers.clone_from(&sources.copies.layers);
         for group in duplicates.iter().take(MAX_PLACES) {
             let place = group
                 .paths
@@ -208,17 +210,6 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
                 .unwrap_or_default();
             sum.places.insert(place, group.wasted);
         }
-        let layers = duplicates
-            .iter()
-            .flat_map(|group| group.paths.iter().skip(1));
-        let layer = |path: &String| {
-            sources
-                .merged
-                .rootfs
-                .get(&ImagePath::from_text(path))
-                .map(|node| node.layer)
-        };
-        sum.layers = layers.filter_map(layer).collect();
     }
     let mut all: Vec<Waste> = sums
         .into_iter()

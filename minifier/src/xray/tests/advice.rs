@@ -248,6 +248,18 @@ fn every_command_frees_what_its_recommendation_claims() {
 }
 
 #[test]
+fn advice_on_byte_code_names_what_stops_pip() {
+    let (analysis, _) = analysed();
+    let advice = analysis
+        .advice
+        .iter()
+        .find(|a| a.recommendation.id == "no-byte-code");
+    let change = &advice.expect("there is byte code").recommendation.change;
+    // PYTHONDONTWRITEBYTECODE alone does not: `pip install` compiles by itself.
+    assert!(change.contains("pip install --no-compile"), "{change}");
+}
+
+#[test]
 fn all_recommendations_together_free_what_their_union_claims() {
     let (analysis, layers) = analysed();
     let root = unpack(layers);

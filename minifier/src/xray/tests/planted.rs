@@ -286,6 +286,27 @@ fn duplicates_count_all_but_one_and_no_hard_links() {
 }
 
 #[test]
+fn waste_counts_duplicates_that_are_not_listed() {
+    let mut layers = [Tar::new(), Tar::new()];
+    // More groups than are listed; the smallest, which are not, have their copy in a layer of its own.
+    for number in 0..250u32 {
+        let content = vec![b'a'; 400 - number as usize];
+        let [first, second] = layers;
+        let first = first.file(&format!("one/{number}"), &content);
+        layers = match number < 240 {
+            true => [first.file(&format!("two/{number}"), &content), second],
+            false => [first, second.file(&format!("two/{number}"), &content)],
+        };
+    }
+    let layers = layers.map(|layer| layer.bytes());
+    let xray = analyse(&image(&layers, json!({}))).xray;
+    assert_eq!(xray.contents.duplicates.len(), 200);
+    let waste = xray.waste.iter().find(|w| w.kind == WasteKind::Duplicates);
+    let waste = waste.expect("duplicates");
+    assert_eq!((waste.files, &*waste.layers), (250, &[0, 1][..]));
+}
+
+#[test]
 fn licences_and_change_logs_do_not_fill_the_list_of_duplicates() {
     let licence = [b'L'; 9000];
     let tar = Tar::new()
