@@ -8,9 +8,7 @@ use crate::units::Memory;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Gap {
     /// The ring buffer had no room for records.
-    #[error(
-        "{lost} records of {hook} were lost because the buffer was full; trace with a larger one"
-    )]
+    #[error("{lost} records of {hook} were lost because the buffer was full")]
     BufferFull {
         /// Tracepoint.
         hook: String,
@@ -18,10 +16,7 @@ pub enum Gap {
         lost: u64,
     },
     /// The kernel did not run a program for events.
-    #[error(
-        "up to {skipped} events of {hook} were lost because the kernel was busy with others; trace on a host with \
-         less load"
-    )]
+    #[error("up to {skipped} events of {hook} were lost because the kernel was busy with others")]
     Busy {
         /// Tracepoint.
         hook: String,
@@ -130,6 +125,16 @@ mod tests {
             "96.0 MiB for the trace were not enough: 7 records of what the container did were left out"
         );
         assert!(full.hint().contains("--trace-buffer"));
+        let busy = Gap::Busy {
+            hook: "sys_exit".into(),
+            skipped: 3,
+        };
+        // The remedy is the hint's to give.
+        for gap in [&full, &busy] {
+            assert!(
+                !gap.to_string().contains("trace with") && !gap.to_string().contains("trace on")
+            );
+        }
         assert!(memory.hint().contains("--trace-memory"));
         assert!(Gap::Foreign(1).hint().contains("--include-path"));
         for other in [memory, Gap::Foreign(1), Gap::UringUnseen, Gap::NeverSeen] {
