@@ -153,7 +153,8 @@ fn locate() -> Result<PathBuf> {
         bail!("find the target folder")
     };
     // Without `--package`: that would compile dependencies again, with fewer features.
-    let mut cargo = xtask::cargo::cargo(&["build", "--quiet", "--bin", "minify", "--bin", "minifier"]);
+    let mut cargo =
+        xtask::cargo::cargo(&["build", "--quiet", "--bin", "minify", "--bin", "minifier"]);
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
