@@ -1,74 +1,13 @@
-//! A labelled corpus: what looks like a secret and is none, and secrets that ship. Values are made when the test runs, so
-//! that this repository holds nothing that looks like a live credential.
-
-use std::collections::BTreeSet;
+//! The files and steps of the corpus, each with its label.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::rootfs::tar::testing::Tar;
-use crate::xray::model::{FindingKind, Location, Severity, Xray};
-use crate::xray::testing::{analyse, image};
-
-/// Makes values: the same ones in each run.
-struct Maker(u64);
-
-impl Maker {
-    fn next(&mut self) -> u64 {
-        // Marsaglia, "Xorshift RNGs".
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn of(&mut self, alphabet: &[u8], length: usize) -> String {
-        let mut pick = || alphabet[(self.next() >> 33) as usize % alphabet.len()];
-        (0..length).map(|_| char::from(pick())).collect()
-    }
-
-    /// Letters and digits.
-    fn word(&mut self, length: usize) -> String {
-        self.of(
-            b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789",
-            length,
-        )
-    }
-
-    fn password(&mut self) -> String {
-        format!("{}7-{}", self.word(6), self.word(5))
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
-    }
-
-    fn base64(&mut self, length: usize) -> String {
-        STANDARD.encode(self.bytes(length))
-    }
-
-    fn pem(&mut self, label: &str) -> String {
-        let body = self.base64(96);
-        let label = format!("{label}PRIVATE KEY");
-        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
-    }
-
-    fn github(&mut self) -> String {
-        format!("ghp_{}", self.word(36))
-    }
-
-    fn aws(&mut self) -> String {
-        format!("AKIA{}", self.of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16))
-    }
-
-    fn google(&mut self) -> String {
-        format!("AIza{}", self.word(35))
-    }
-}
+use super::maker::Maker;
 
 /// What only makes a tree what it is.
-const STRUCTURE: [&str; 32] = [
+pub(super) const STRUCTURE: [&str; 32] = [
     "usr/local/go/VERSION",
     "usr/local/go/src/go.mod",
     "usr/local/go/src/runtime/proc.go",
@@ -104,7 +43,7 @@ const STRUCTURE: [&str; 32] = [
 ];
 
 /// Files that hold no secret, though they look as if.
-fn decoys(m: &mut Maker) -> Vec<(&'static str, String)> {
+pub(super) fn decoys(m: &mut Maker) -> Vec<(&'static str, String)> {
     let firebase = |key: String| {
         format!("const c = {{ apiKey: \"{key}\", authDomain: \"a.firebaseapp.com\" }};\n")
     };
@@ -215,7 +154,7 @@ fn decoys(m: &mut Maker) -> Vec<(&'static str, String)> {
 }
 
 /// Files that hold a secret.
-fn secrets(m: &mut Maker) -> Vec<(&'static str, String)> {
+pub(super) fn secrets(m: &mut Maker) -> Vec<(&'static str, String)> {
     let key = |m: &mut Maker| STANDARD.encode(m.pem("RSA "));
     let account = |m: &mut Maker| STANDARD.encode(m.bytes(64));
     let adc = |m: &mut Maker| {
@@ -356,7 +295,7 @@ fn secrets(m: &mut Maker) -> Vec<(&'static str, String)> {
 }
 
 /// Steps of the history, and whether each shows a secret.
-fn steps(m: &mut Maker) -> Vec<(String, bool)> {
+pub(super) fn steps(m: &mut Maker) -> Vec<(String, bool)> {
     vec![
         (
             format!("curl -sSf -u deploy:{} https://r.test/x -o x", m.password()),
@@ -415,166 +354,4 @@ fn steps(m: &mut Maker) -> Vec<(String, bool)> {
             false,
         ),
     ]
-}
-
-fn corpus() -> (Xray, Vec<String>, Vec<String>, Vec<bool>) {
-    let mut m = Maker(0x9e37_79b9_7f4a_7c15);
-    let (decoys, secrets, steps) = (decoys(&mut m), secrets(&mut m), steps(&mut m));
-    let status = "Package: owned\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
-    let mut tar = Tar::new()
-        .file("var/lib/dpkg/status", status.as_bytes())
-        .file(
-            "var/lib/dpkg/info/owned.list",
-            b"/.\n/usr/share/owned/key.pem\n",
-        );
-    for path in STRUCTURE {
-        tar = tar.file(path, b"x\n");
-    }
-    for (path, text) in decoys.iter().chain(&secrets) {
-        tar = tar.file(path, text.as_bytes());
-    }
-    let history: Vec<_> = steps
-        .iter()
-        .map(|(step, _)| json!({"created_by": format!("RUN /bin/sh -c {step} # buildkit"), "empty_layer": true}))
-        .collect();
-    let config = json!({
-        "config": {
-            "WorkingDir": "/app",
-            "Env": ["SECRET_ARN=arn:aws:secretsmanager:eu-west-1:1:secret:x", format!("TOKEN={}", m.word(30))],
-        },
-        "history": history,
-    });
-    let xray = analyse(&image(&[tar.bytes()], config)).xray;
-    let absolute = |files: Vec<(&str, String)>| -> Vec<String> {
-        files.iter().map(|(path, _)| format!("/{path}")).collect()
-    };
-    let steps = steps.into_iter().map(|(_, secret)| secret).collect();
-    (xray, absolute(decoys), absolute(secrets), steps)
-}
-
-#[test]
-fn of_the_labelled_corpus_no_decoy_is_an_error_and_every_secret_is_one() {
-    let (xray, decoys, secrets, steps) = corpus();
-    let errors = xray.security.findings.iter();
-    let errors = errors.filter(|f| f.kind.is_secret() && f.severity == Severity::Error);
-    let mut files = BTreeSet::new();
-    let mut shown = BTreeSet::new();
-    let mut environment = 0;
-    for finding in errors {
-        match &finding.location {
-            Location::File { path, .. } => {
-                files.insert(path.clone());
-            }
-            Location::History { step } => {
-                shown.insert(*step);
-            }
-            Location::Config { .. } => environment += 1,
-        }
-    }
-    let labelled = |secret: bool| {
-        let steps = steps.iter().enumerate();
-        steps
-            .filter(move |(_, is)| **is == secret)
-            .map(|(at, _)| at)
-    };
-    let false_alarms: Vec<&String> = decoys.iter().filter(|path| files.contains(*path)).collect();
-    let missed: Vec<&String> = secrets
-        .iter()
-        .filter(|path| !files.contains(*path))
-        .collect();
-    assert!(decoys.len() >= 30 && secrets.len() >= 25);
-    assert_eq!(false_alarms, [""; 0], "decoys that are errors");
-    assert_eq!(missed, [""; 0], "secrets that are not found");
-    assert_eq!(shown, labelled(true).collect(), "steps of the history");
-    assert_eq!(environment, 1, "a token and an ARN");
-    // Nothing but what has a label.
-    let known: BTreeSet<String> = decoys.into_iter().chain(secrets).collect();
-    assert_eq!(files.difference(&known).collect::<Vec<_>>(), [""; 0]);
-}
-
-/// A program whose stack can be executed.
-fn weak_program() -> Vec<u8> {
-    let mut bytes = std::fs::read("/bin/true").expect("a program");
-    let (table, count) = (u64_at(&bytes, 32) as usize, u64_at(&bytes, 56) as u16);
-    for header in (0..usize::from(count)).map(|n| table + n * 56) {
-        // PT_GNU_STACK, PF_X
-        if bytes[header..header + 4] == 0x6474_e551u32.to_le_bytes() {
-            bytes[header + 4] |= 1;
-        }
-    }
-    bytes
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..at + 8]
-        .iter()
-        .rev()
-        .fold(0, |number, &byte| number << 8 | u64::from(byte))
-}
-
-#[test]
-fn expired_certificates_and_weak_programs_are_judged_by_their_place() {
-    let (expired, weak) = (super::planted::CERTIFICATE.as_bytes(), weak_program());
-    let places = [
-        ("app", true),
-        ("usr/share/app", true),
-        ("app/testdata", false),
-        ("app/node_modules/tls", false),
-        ("opt/conda/lib", false),
-        ("usr/local/lib/python3.12/site-packages/tls", false),
-        ("root/.cargo/registry/src/index-1/rustls-0.23", false),
-    ];
-    let mut tar = Tar::new();
-    for path in STRUCTURE {
-        tar = tar.file(path, b"x\n");
-    }
-    for (place, _) in places {
-        tar = tar
-            .file(&format!("{place}/tls.crt"), expired)
-            .file(&format!("{place}/tool"), &weak);
-    }
-    let xray = analyse(&image(&[tar.bytes()], json!({}))).xray;
-    for (kind, name) in [
-        (FindingKind::ExpiredCertificate, "tls.crt"),
-        (FindingKind::WeakBinary, "tool"),
-    ] {
-        let warned: Vec<&str> = xray
-            .security
-            .findings
-            .iter()
-            .filter(|f| f.kind == kind && f.severity > Severity::Note)
-            .filter_map(|f| match &f.location {
-                Location::File { path, .. } => Some(&**path),
-                _ => None,
-            })
-            .collect();
-        let expected: Vec<String> = places
-            .iter()
-            .filter(|(_, own)| *own)
-            .map(|(place, _)| format!("/{place}/{name}"))
-            .collect();
-        assert_eq!(warned, expected, "{kind:?}");
-    }
-}
-
-#[test]
-fn the_report_on_the_corpus_shows_none_of_its_secrets() {
-    let (xray, ..) = corpus();
-    let text = serde_json::to_string(&xray).expect("a report");
-    let mut m = Maker(0x9e37_79b9_7f4a_7c15);
-    decoys(&mut m);
-    for (path, secret) in secrets(&mut m) {
-        // The longest word is the secret, or holds it.
-        let words = secret.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
-        let longest = words.max_by_key(|word| word.len()).unwrap_or_default();
-        let known = ["application", "DefaultEndpointsProtocol"];
-        if longest.len() > 11 && !known.contains(&longest) && !path.contains(longest) {
-            assert!(!text.contains(longest), "{path} shows {longest}");
-        }
-    }
-    for (step, secret) in steps(&mut m) {
-        if secret {
-            assert!(!text.contains(&step), "{step}");
-        }
-    }
 }
