@@ -10,6 +10,7 @@ mod files;
 mod ldso;
 mod nsswitch;
 mod packages;
+mod samples;
 mod script;
 
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub use packages::{
     Finder, Package, PackageIndex, PackageManager, RpmDatabase, RpmError, RpmPackage,
     read_packages, rpm_database,
 };
+pub(crate) use samples::{holds_samples, holds_tests_alone};
 pub use script::{EnvCommand, Shebang, env_command, parse_shebang};

@@ -10,6 +10,7 @@ use super::model::{
 };
 use super::packages::Read;
 use super::scan::Scan;
+use crate::analyze::holds_tests_alone;
 use crate::rootfs::{ContentRef, ImagePath, NodeId};
 
 /// Places that are listed for each kind.
@@ -343,9 +344,7 @@ fn tests(path: &ImagePath) -> Option<(WasteKind, String)> {
     let within = parts[tree + 1..]
         .iter()
         .take(parts.len().saturating_sub(tree + 2));
-    let depth = within
-        .clone()
-        .position(|part| matches!(*part, b"test" | b"tests" | b"__tests__"))?;
+    let depth = within.clone().position(|part| holds_tests_alone(part))?;
     // `tests` right below the tree could be a package of that name.
     let place: Vec<u8> = parts[..=tree + 1 + depth]
         .iter()

@@ -1,25 +1,8 @@
 //! What looks like an installed package and is none: in trees that a project has for its tests, and left over from an
 //! installation that was interrupted.
 
+use crate::analyze::samples::belongs_to_tests;
 use crate::rootfs::{ImagePath, NodeId, RootFs};
-
-/// Directories of tests, examples and what these work on.
-const NAMES: [&[u8]; 14] = [
-    b"test",
-    b"tests",
-    b"__tests__",
-    b"testing",
-    b"testdata",
-    b"test-data",
-    b"test_data",
-    b"spec",
-    b"fixtures",
-    b"__fixtures__",
-    b"test-fixtures",
-    b"example",
-    b"examples",
-    b"__mocks__",
-];
 
 /// Whether a directory, of which this is the node and the name, is that of a project or package.
 type IsProject = fn(&RootFs, NodeId, &[u8]) -> bool;
@@ -41,7 +24,7 @@ pub(crate) fn is_in_tests(rootfs: &RootFs, path: &ImagePath, is_project: IsProje
         if !rootfs.node(node).is_dir() {
             return false;
         }
-        if in_project && !is_package && NAMES.contains(&name) {
+        if in_project && !is_package && belongs_to_tests(name) {
             return true;
         }
         in_project |= is_project(rootfs, node, name);

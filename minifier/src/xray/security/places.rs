@@ -2,6 +2,7 @@
 //! tests and examples hold is made to be shown.
 
 use super::trees::Trees;
+use crate::analyze::holds_samples;
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
 use crate::xray::merged::Merged;
@@ -18,38 +19,6 @@ pub(super) enum Place {
     Published,
 }
 
-/// Directories of tests, examples and documentation.
-const SAMPLE_DIRS: [&str; 29] = [
-    "test",
-    "tests",
-    "testing",
-    "testdata",
-    "test-data",
-    "test_data",
-    "testsuite",
-    "testcases",
-    "__tests__",
-    "e2e",
-    "spec",
-    "specs",
-    "fixture",
-    "fixtures",
-    "__fixtures__",
-    "mock",
-    "mocks",
-    "__mocks__",
-    "example",
-    "examples",
-    "sample",
-    "samples",
-    "demo",
-    "demos",
-    "doc",
-    "docs",
-    "vendor",
-    "third_party",
-    "third-party",
-];
 /// Words of file names that stand for a file which is to be copied and filled in.
 const SAMPLE_WORDS: [&str; 14] = [
     "example", "examples", "sample", "samples", "dist", "template", "tmpl", "tpl", "j2", "mock",
@@ -118,7 +87,7 @@ impl<'a> Places<'a> {
         let of_dir = |dir: ImagePath| {
             let name = String::from_utf8_lossy(dir.file_name()).to_ascii_lowercase();
             let last = name.rsplit(['-', '_']).next().unwrap_or_default();
-            let named = SAMPLE_DIRS.contains(&&*name)
+            let named = holds_samples(name.as_bytes())
                 || name.len() > last.len()
                     && (TEST_WORDS.contains(&last) || matches!(last, "examples" | "samples"));
             named && !self.used.iter().any(|used| used.starts_with(&dir))
