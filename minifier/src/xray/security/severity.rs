@@ -38,3 +38,38 @@ pub(super) fn severity(secret: &SecretMatch, place: Place, owned: bool) -> Optio
     };
     Some(by_rule.min(by_kind).min(by_place))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xray::security::secrets;
+
+    /// As docs/secrets.md has it: for the author's own files, for samples, and for what others publish.
+    #[test]
+    fn logins_in_files_with_well_known_names_are_as_bad_as_tokens() {
+        let by_place = |path: &str, text: &str| {
+            let found = secrets(&path.into(), text.as_bytes()).secrets;
+            assert_eq!(found.len(), 1, "{path}");
+            [Place::Own, Place::Sample, Place::Published]
+                .map(|place| severity(&found[0], place, false))
+        };
+        let well_known = [
+            Some(Severity::Error),
+            Some(Severity::Warning),
+            Some(Severity::Warning),
+        ];
+        for (path, text) in [
+            ("/a/.netrc", "machine a login b password t7Gh2kLp9"),
+            ("/a/.env", "DB_PASS=t7Gh2kLp9"),
+        ] {
+            assert_eq!(by_place(path, text), well_known, "{path}");
+        }
+        for (path, text) in [
+            ("/a/application.yml", "password: t7Gh2kLp9"),
+            ("/a/x.conf", "postgres://me:t7Gh2kLp9@db/x"),
+        ] {
+            let all_else = [Some(Severity::Error), Some(Severity::Note), None];
+            assert_eq!(by_place(path, text), all_else, "{path}");
+        }
+    }
+}
