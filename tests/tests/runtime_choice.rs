@@ -45,7 +45,7 @@ fn a_runtime_that_does_not_work_is_an_error_and_no_reason_for_another_engine() -
         assert_eq!(output.status.code(), Some(7), "{said}");
         assert!(said.contains("use an OCI runtime: "), "{said}");
         assert!(said.contains("it ended with exit status: 3"), "{said}");
-        assert!(said.contains("hint: mend it"), "{said}");
+        assert!(said.contains("hint: repair it"), "{said}");
         assert!(!said.contains("Docker"), "{said}");
     }
     Ok(())

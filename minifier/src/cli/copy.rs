@@ -31,11 +31,11 @@ pub(super) struct CopyArgs {
     #[arg(value_name = "SRC", value_parser = storage::source)]
     source: Location,
 
-    /// Where it shall be, in the same words; - writes an archive for `docker load` to standard output
+    /// Where to write it, in the same form; - writes an archive for `docker load` to standard output
     #[arg(value_name = "DST")]
     destination: Location,
 
-    /// The platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
+    /// Platform to choose if there are several: OS/ARCHITECTURE[/VARIANT] [default: this host's]
     #[arg(long)]
     platform: Option<Platform>,
 

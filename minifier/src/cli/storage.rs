@@ -40,12 +40,13 @@ pub(super) struct StorageArgs {
 /// What is expected of an image that is read.
 #[derive(Debug, Args)]
 pub(super) struct ReadArgs {
-    /// What the layers may come to uncompressed, such as 100GB [default: 64GiB]; lifts the limits on their ratio of
-    /// compression and on the memory that their entries take, too
+    /// Maximum size of all layers, uncompressed, such as 100GB [default: 64GiB]
+    ///
+    /// If it is given, the limits on the compression ratio and on the memory for the list of files are lifted, too.
     #[arg(long, value_name = "SIZE")]
     pub(super) max_uncompressed: Option<Size>,
 
-    /// Registry to speak to over plain HTTP, or over TLS with any certificate (repeatable) [always: 127.0.0.0/8]
+    /// Registry to access over plain HTTP, or over TLS with any certificate (repeatable) [always: 127.0.0.0/8]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(super) insecure_registry: Vec<String>,
 }
@@ -124,7 +125,7 @@ pub(super) async fn open(
         printer.note(format_args!("note: {}", shorten(note)));
     }
     if let Some(more @ 1..) = stored.notes.len().checked_sub(NOTES) {
-        printer.note(format_args!("note: {more} more were passed over"));
+        printer.note(format_args!("note: {more} more notes were left out"));
     }
     Ok(stored)
 }
@@ -174,7 +175,7 @@ pub(super) fn about(location: &Location, error: CliError) -> CliError {
     };
     match suggested {
         Some(suggested) => error.hint(format!(
-            "{location} is the name of an image here; for what is in the file or folder {location}, say {suggested}"
+            "{location} was taken for the name of an image; for the file or folder of that name, write {suggested}"
         )),
         None => error,
     }

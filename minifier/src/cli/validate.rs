@@ -16,16 +16,16 @@ use crate::transport::{Location, Validation, validate};
 /// Check an image against itself: every digest, diff ID and size
 ///
 /// Reads everything, recomputes it, and compares manifest, config, history, media types and layers with each other.
-/// All mismatches are reported together. Exits with 0 where there is none, with 10 where there are some, and with
-/// another code where the image could not be read at all.
+/// All mismatches are reported together. Exits with 0 if there are none, with 10 if there are some, and with
+/// another code if the image could not be read at all.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ValidateArgs {
-    /// Where the image is, in the words of `minifier copy`
+    /// Where the image is, in the same form as for `minifier copy`
     #[arg(value_name = "SRC", value_parser = storage::source)]
     source: Location,
 
-    /// The platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
+    /// Platform to choose if there are several: OS/ARCHITECTURE[/VARIANT] [default: this host's]
     #[arg(long)]
     platform: Option<Platform>,
 

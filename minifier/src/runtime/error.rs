@@ -64,7 +64,7 @@ pub enum RuntimeError {
         reason: String,
     },
     /// It does not end, not even killed.
-    #[error("stop container {0}: it is still there ten seconds after it was killed")]
+    #[error("stop container {0}: it is still running ten seconds after it was killed")]
     NotKilled(String),
     /// No OCI runtime is there.
     #[error("find an OCI runtime: {0}")]
@@ -204,63 +204,61 @@ impl RuntimeError {
     /// What the user may do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NoImage(_) => "list images with `docker images`, fetch one with `docker pull`",
+            Self::NoImage(_) => "list images with `docker images`, or fetch one with `docker pull`",
             Self::CommandNotFound { .. } => {
                 "check ENTRYPOINT and CMD with `docker inspect`, or set --entrypoint and --cmd; \
                  a script also needs the interpreter of its first line"
             }
             Self::CommandNotExecutable { .. } => {
-                "the file needs its execute bit, and must be made for this machine's architecture"
+                "the file must be executable and built for this machine's architecture"
             }
-            Self::NoUser(_) => "set --user to a user of the image, or to a number",
+            Self::NoUser(_) => "set --user to a user that the image has, or to a numeric ID",
             Self::NotLocal { .. } => {
-                "the daemon must run on this host and share its process ids: a remote daemon, one in a \
-                 virtual machine, or running in a container without --pid=host cannot be traced"
+                "the daemon must run on this host and share its process IDs: a remote daemon, or one in a virtual \
+                 machine or in a container without --pid=host, cannot be traced"
             }
             Self::NoRuntime(_) => {
-                "install runc, crun or youki, or name one with --runtime; --runtime docker uses a daemon"
+                "install runc, crun or youki, or choose one with --runtime; with --runtime docker, a daemon runs the image"
             }
             Self::BrokenRuntime(_) => {
-                "mend it, name another one with --runtime, or have a daemon run the image with --runtime docker"
+                "repair it, choose another one with --runtime, or let a daemon run the image with --runtime docker"
             }
             Self::Program { message, .. } if message.contains("hybrid") => {
                 "this crun refuses hosts with control groups of version 1 and 2 at once: use --runtime runc"
             }
             Self::Privilege(_) => {
-                "run as root; in a container, this takes --privileged or the capabilities named"
+                "run as root; in a container, --privileged or the capabilities named above are needed"
             }
-            Self::Option { .. } => "leave the option out, or use --runtime docker",
+            Self::Option { .. } => "remove the option, or use --runtime docker",
             Self::Architecture { .. } => {
                 "choose an image for this machine with --platform, or run minifier on a machine of that kind"
             }
             Self::Destination {
                 source: DestinationError::Covered(_),
                 ..
-            } => "look at the links in the folders and volumes that you mount",
+            } => "check the links in the folders and volumes that you mount",
             Self::Destination {
                 source: DestinationError::Source { .. },
                 ..
-            } => {
-                "check the path; only with --volume and Docker a directory is made if there is none"
-            }
+            } => "check the path; only Docker's --volume makes a directory if there is none",
             Self::Destination { by_image: true, .. } => {
-                "look at the image's VOLUME and WORKDIR, and at the links on their way; \
-                 an image that reaches for the system's files may mean to harm the host that runs it"
+                "check the image's VOLUME and WORKDIR, and the links on the way to them; \
+                 an image that reaches for the system's files may be meant to harm the host"
             }
             Self::Destination { .. } => "choose another path in the container",
-            Self::ImageFile { .. } => "look at what the image has in this place",
+            Self::ImageFile { .. } => "check what the image has at this path",
             Self::NoCommand => "give a command with --entrypoint or --cmd",
             Self::CacheFolder { .. } => {
-                "name a folder that belongs to you alone with --cache-dir; it must not lie on overlayfs or NFS"
+                "choose a folder that nobody else can write to with --cache-dir; it must not be on overlayfs or NFS"
             }
             Self::Unpack { source, .. } if is_full(source) => {
-                "the disk is full: make room, or name a folder on another one with --cache-dir"
+                "the disk is full: make room, or choose a folder on another disk with --cache-dir"
             }
             Self::TooLarge { what: "bytes", .. } | Self::VolumeTooLarge { what: "bytes", .. } => {
-                "--max-uncompressed SIZE allows more"
+                "raise the limit with --max-uncompressed SIZE"
             }
             Self::Host { source, .. } if is_full(source) => {
-                "the disk is full: make room, or name a folder on another one with --cache-dir"
+                "the disk is full: make room, or choose a folder on another disk with --cache-dir"
             }
             Self::LeftBehind { .. } => {
                 "the next `minifier build` removes them; until then, `docker rm --force` does so for Docker's"

@@ -72,10 +72,10 @@ impl Gap {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::BufferFull { .. } => "a larger --trace-buffer loses less",
+            Self::BufferFull { .. } => "use a larger --trace-buffer",
             Self::Busy { .. } => "trace on a host with less load",
             Self::Memory { .. } => {
-                "a larger --trace-memory keeps more; a workload that makes up paths without end fills any"
+                "use a larger --trace-memory; a workload that makes up paths without end fills any"
             }
             Self::Unfollowed(_) => {
                 "a lower --pids-limit keeps the workload from having so many processes and threads"

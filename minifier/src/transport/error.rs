@@ -289,7 +289,7 @@ impl TransportError {
                 source: TarError::TooManyEntries { .. },
                 ..
             } => Some(TRUSTED.into()),
-            Self::Scratch { .. } => Some("TMPDIR names the folder for temporary files.".into()),
+            Self::Scratch { .. } => Some("choose another folder for temporary files with TMPDIR".into()),
             _ => None,
         }
     }

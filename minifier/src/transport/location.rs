@@ -225,7 +225,7 @@ fn oci(rest: &str, what: &str) -> Result<(PathBuf, Option<OciImage>), String> {
             Ok((path(dir, what)?, Some(OciImage::Tag(tag.to_owned()))))
         }
         Some((_, "")) => Err(format!("the tag after the {what} is empty")),
-        Some((_, tag)) => Err(format!("{tag:?} is no tag of an OCI layout")),
+        Some((_, tag)) => Err(format!("{tag:?} is not a valid tag of an OCI layout")),
     }
 }
 

@@ -137,7 +137,7 @@ fn browser_search_finds_files_packages_and_findings() {
             .starts_with("/usr/lib/gcc/lto1 · 29.0 MB")
     );
     page.search("no such thing");
-    assert!(page.text("#results").contains("Nothing is called that"));
+    assert!(page.text("#results").contains("Nothing matches"));
     page.press(&["Escape"]);
     assert_eq!(
         page.value("document.getElementById('results').hidden"),

@@ -59,22 +59,22 @@ pub(in crate::cli) struct BuildArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Result")]
 pub(super) struct OutputArgs {
-    /// Name for the new image in the Docker daemon, and in outputs that name none (repeatable)
+    /// Name for the new image in the Docker daemon, and in outputs that have no name of their own (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(super) tag: Vec<TaggedName>,
 
-    /// `json` or `text` on stdout, or where to write the image (repeatable)
+    /// Print `json` or `text` on stdout, or write the image to a place (repeatable)
     ///
     /// docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
     /// docker://REGISTRY/REPO:TAG, containers-storage:NAME
     #[arg(long, value_name = "FORM|PLACE")]
     pub(super) output: Vec<Output>,
 
-    /// Write the full report (JSON) to a file
+    /// Write the full report to a file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 
-    /// Show the secrets of the environment, the labels, the commands and the output in reports instead of ********
+    /// Show secrets in the environment, labels, commands and output instead of ********
     #[arg(long)]
     pub(super) show_secrets: bool,
 
@@ -82,7 +82,7 @@ pub(super) struct OutputArgs {
     #[arg(long, value_enum, default_value_t = Layers::Preserve)]
     pub(super) layers: Layers,
 
-    /// Where the layers' bytes are read: in the daemon's own folders, or from `docker save`
+    /// Where to read the layers: in the daemon's own folders, or from `docker save`
     #[arg(long, value_enum, default_value_t = Read::Auto)]
     pub(super) read: Read,
 
@@ -106,7 +106,7 @@ pub(super) enum Layers {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Read {
-    /// In place where the daemon's folders can be read, else streamed
+    /// In place if the daemon's folders can be read, otherwise streamed
     Auto,
     /// In place or fail
     InPlace,
@@ -149,13 +149,13 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "VOLUME")]
     pub(super) volume: Vec<String>,
 
-    /// What runs the container: docker, runc, crun, youki, or the path of another OCI runtime
+    /// Runtime for the container: docker, runc, crun, youki, or the path of another OCI runtime
     ///
-    /// The default is the Docker daemon for an image that it has, and the first of runc, crun and youki for any other.
+    /// The default is the Docker daemon for images that it has, and the first of runc, crun and youki otherwise.
     #[arg(long, value_name = "RUNTIME")]
     pub(super) runtime: Option<RuntimeChoice>,
 
-    /// Where unpacked layers are kept for the next time [default: ~/.cache/minifier]
+    /// Folder in which unpacked layers are kept for later builds [default: ~/.cache/minifier]
     #[arg(
         long,
         value_name = "DIR",
@@ -164,23 +164,23 @@ pub(super) struct RunArgs {
     )]
     pub(super) cache_dir: Option<PathBuf>,
 
-    /// Network: none, host; with Docker also bridge, container:NAME or a network's name; else the path of a namespace
+    /// Network: none or host; with Docker also bridge, container:NAME or the name of a network, otherwise the path of a namespace
     #[arg(long)]
     pub(super) network: Option<String>,
 
-    /// Memory that the container may use, such as 512m; 0 for no limit [default: three quarters of this host's]
+    /// Memory limit of the container, such as 512m; 0 for no limit [default: three quarters of this host's memory]
     #[arg(long, value_name = "SIZE")]
     pub(super) memory: Option<Memory>,
 
-    /// Processes and threads that the container may have; 0 for no limit [default: 4096]
+    /// Maximum number of processes and threads in the container; 0 for no limit [default: 4096]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..))]
     pub(super) pids_limit: Option<i64>,
 
-    /// Output of the container that the Docker daemon keeps on disk, such as 64m; 0 for no limit [default: 16m]
+    /// Maximum size of the container's log in the Docker daemon, such as 64m; 0 for no limit [default: 16m]
     #[arg(long, value_name = "SIZE")]
     pub(super) log_size: Option<Memory>,
 
-    /// How long all of it may take, from reading the image to writing the new one
+    /// Time limit for the whole build, from reading the image to writing the new one
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) timeout: Option<Duration>,
 
@@ -200,7 +200,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "SIZE")]
     pub(super) shm_size: Option<Memory>,
 
-    /// Platform the image must be for: OS/ARCH[/VARIANT]
+    /// Platform of the image: OS/ARCH[/VARIANT]
     #[arg(long)]
     pub(super) platform: Option<Platform>,
 
@@ -233,11 +233,11 @@ impl std::str::FromStr for RuntimeChoice {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Driving the workload")]
 pub(super) struct ProbeArgs {
-    /// Request to send: [METHOD:]PATH (repeatable); the default is GET / and a bounded crawl
+    /// Request to send: [METHOD:]PATH (repeatable) [default: GET / and a bounded crawl]
     ///
-    /// The default asks each port that speaks HTTP for /, then for what clients ask of any site, whatever is answered:
+    /// By default, each port that speaks HTTP is asked for /, then for what clients ask any site, whatever the answers:
     /// HEAD /, / compressed, a page that does not exist, /favicon.ico, /robots.txt, and the GET routes of an OpenAPI
-    /// document (/openapi.json, /swagger.json, /v3/api-docs and the like); then it follows links and assets.
+    /// document (/openapi.json, /swagger.json, /v3/api-docs and the like). Then links and assets are followed.
     #[arg(long, value_name = "[METHOD:]PATH")]
     pub(super) http_probe: Vec<String>,
 
@@ -249,11 +249,11 @@ pub(super) struct ProbeArgs {
     #[arg(long, value_name = "BODY", requires = "http_probe")]
     pub(super) http_probe_body: Option<String>,
 
-    /// Status that the requests must be answered with: 200, 2xx, 200-299, 200,404; default: below 500
+    /// Expected status: 200, 2xx, 200-299 or 200,404 [default: below 500]
     #[arg(long, value_name = "STATUS", requires = "http_probe")]
     pub(super) http_probe_expect: Option<ExpectedStatus>,
 
-    /// Port of the requests (repeatable); default: those that speak HTTP
+    /// Port to send the requests to (repeatable) [default: every port that speaks HTTP]
     #[arg(long, value_name = "PORT")]
     pub(super) http_probe_port: Vec<u16>,
 
@@ -261,15 +261,15 @@ pub(super) struct ProbeArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) http_probe_file: Vec<PathBuf>,
 
-    /// Crawl from GET / also where requests are given
+    /// Crawl from GET / even if requests are given
     #[arg(long)]
     pub(super) crawl: bool,
 
-    /// Send no HTTP request
+    /// Send no HTTP requests
     #[arg(long, conflicts_with_all = ["http_probe", "http_probe_file", "crawl"])]
     pub(super) no_http_probe: bool,
 
-    /// Command to run inside the container, split into words as a shell would, run without one (repeatable)
+    /// Command to run inside the container, split into words as a shell would, but run without a shell (repeatable)
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub(super) exec: Vec<String>,
 
@@ -277,37 +277,38 @@ pub(super) struct ProbeArgs {
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub(super) host_exec: Vec<String>,
 
-    /// The workload is ready when a line of its output matches
+    /// Wait until a line of the workload's output matches; then it is ready
     #[arg(long, value_name = "REGEX")]
     pub(super) wait_for_log: Option<Regex>,
 
-    /// How long the workload may take to get ready
+    /// Time limit for the workload to become ready
     ///
-    /// One that listens on nothing and does nothing for 8 s is taken for a worker before, unless this option is given, or
-    /// the image declares a port or a health check: it is ready for --exec and --host-exec, and fails without them.
+    /// A workload that listens on nothing and is idle for 8 s is taken for a worker before that limit: with --exec or
+    /// --host-exec it counts as ready, without them the build fails. This does not apply if the option is given, or if
+    /// the image declares a port or a health check.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub(super) ready_timeout: Duration,
 
     /// What ends the run: probe, exit, enter, signal (SIGUSR1) or a duration such as 30s
     ///
-    /// For workers that listen on nothing (cron, a consumer of a queue): a duration, in which they do their work; for
-    /// whatever you want to try by hand: enter.
+    /// For workers that listen on nothing (cron, a consumer of a queue), give them a duration to do their work. To try
+    /// things by hand, use enter.
     #[arg(long, value_name = "WHAT", default_value = "probe")]
     pub(super) continue_after: ContinueAfter,
 
-    /// How long one --exec or --host-exec may take
+    /// Time limit for each --exec and --host-exec
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = parse_duration)]
     pub(super) exec_timeout: Duration,
 
-    /// How long the workload may take to stop; default: its own time, else 10s
+    /// Time limit for the workload to stop [default: the image's own, otherwise 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) stop_timeout: Option<Duration>,
 
-    /// Exit code of a workload that ends by itself
+    /// Expected exit code of a workload that ends by itself
     #[arg(long, value_name = "CODE", default_value_t = 0)]
     pub(super) expect_exit: i64,
 
-    /// Go on where a probe fails
+    /// Go on if a probe fails
     #[arg(long)]
     pub(super) ignore_probe_failures: bool,
 }
@@ -315,22 +316,22 @@ pub(super) struct ProbeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What stays")]
 pub(super) struct KeepArgs {
-    /// Path or glob to keep, directories with their content (repeatable)
+    /// Path or glob to keep; directories are kept with their contents (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub(super) include_path: Vec<String>,
 
-    /// File of such paths, one a line (repeatable)
+    /// File of paths and globs to keep, one per line (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(super) include_path_file: Vec<PathBuf>,
 
-    /// Program to keep with all it needs: a path or a name on the image's PATH (repeatable)
+    /// Program to keep with everything it needs: a path, or a name on the image's PATH (repeatable)
     ///
-    /// Libraries, the interpreter of a script, and the standard library of an interpreter (Python, Perl, Ruby, Node.js,
-    /// Java, PHP, Tcl); not the packages that were installed for it, which --include-path keeps.
+    /// That is its libraries, the interpreter of a script, and the standard library of an interpreter (Python, Perl,
+    /// Ruby, Node.js, Java, PHP, Tcl), but not the packages that were installed for it: --include-path keeps these.
     #[arg(long, value_name = "PROGRAM")]
     pub(super) include_bin: Vec<String>,
 
-    /// File of such programs, one a line (repeatable)
+    /// File of programs to keep, one per line (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(super) include_bin_file: Vec<PathBuf>,
 
@@ -338,11 +339,11 @@ pub(super) struct KeepArgs {
     #[arg(long)]
     pub(super) include_shell: bool,
 
-    /// Glob to remove, whatever else keeps it; `**` crosses directories (repeatable)
+    /// Glob to remove even if something else would keep it; `**` crosses directories (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub(super) exclude: Vec<String>,
 
-    /// File of such globs, one a line (repeatable)
+    /// File of globs to remove, one per line (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(super) exclude_file: Vec<PathBuf>,
 
@@ -362,15 +363,15 @@ pub(super) struct KeepArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tracing")]
 pub(super) struct TraceArgs {
-    /// Size of the buffer between kernel and minifier, in units of 1024
+    /// Size of the buffer between the kernel and minifier, in powers of 1024
     #[arg(long, value_name = "SIZE", default_value = "8MiB")]
     pub(super) trace_buffer: Memory,
 
-    /// Most memory for what was recorded, in units of 1024; what does not fit makes the trace incomplete
+    /// Memory limit for the trace, in powers of 1024; a trace that does not fit is incomplete
     #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub(super) trace_memory: Memory,
 
-    /// Build also from a trace that may lack something
+    /// Build even if the trace may be incomplete
     #[arg(long)]
     pub(super) allow_incomplete_trace: bool,
 

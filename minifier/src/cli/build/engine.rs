@@ -57,7 +57,7 @@ impl Engine {
                             Ok(daemon) => {
                                 build.printer.warning(
                             format_args!("the Docker daemon runs the container: {why}"),
-                            Some("--runtime docker asks for that, with the daemon's own network"),
+                            Some("to choose that, with the daemon's own network, use --runtime docker"),
                         );
                                 Ok(Self::Docker {
                                     daemon: Box::new(daemon),

@@ -127,7 +127,7 @@ pub(super) fn no_daemon(error: TransportError) -> CliError {
     let error = transport(error);
     match absent {
         true => error.hint(
-            "start the daemon or name it by DOCKER_HOST; without one, say where the image is: \
+            "start the daemon, or set DOCKER_HOST to its address; to do without one, say where the image is: \
              oci:DIR[:TAG], docker-archive:FILE, oci-archive:FILE, docker://REGISTRY/REPO",
         ),
         false => error,
@@ -140,7 +140,7 @@ pub(super) fn no_daemon_for_tags(error: TransportError) -> CliError {
     let error = load(error);
     match absent {
         true => error.hint(
-            "--tag names an image in the Docker daemon; without one, use --output oci:DIR:TAG",
+            "--tag names an image in the Docker daemon; to do without one, use --output oci:DIR:TAG",
         ),
         false => error,
     }
@@ -151,9 +151,9 @@ pub(super) fn timeout(limit: Duration) -> CliError {
     let limit = limit.as_secs_f64();
     CliError::new(
         Exit::ProbeFailed,
-        anyhow::anyhow!("build the image: it was not done after {limit} s"),
+        anyhow::anyhow!("build the image: it was not finished after {limit} s"),
     )
-    .hint("--timeout says how long it may take")
+    .hint("allow more time with --timeout DURATION")
 }
 
 /// The same where the result is being handed over.
@@ -181,7 +181,7 @@ pub(super) fn incomplete(trace: &Trace) -> CliError {
             hints.push(gap.hint());
         }
     }
-    hints.push("--allow-incomplete-trace builds all the same");
+    hints.push("build anyway with --allow-incomplete-trace");
     CliError::new(
         Exit::TraceIncomplete,
         anyhow::anyhow!("the trace is incomplete: {}", gaps.join("; ")),
@@ -281,7 +281,7 @@ pub(super) fn rebuild(error: RebuildError) -> CliError {
     with(
         exit,
         error,
-        full.then_some("TMPDIR names the folder for temporary files"),
+        full.then_some("choose another folder for temporary files with TMPDIR"),
     )
 }
 
@@ -366,6 +366,6 @@ mod tests {
         let hint = hint_for(&[full("sys_exit"), full("sched_process_exec"), Gap::NeverSeen]);
         assert_eq!(hint.matches("--trace-buffer").count(), 1, "{hint}");
         assert!(hint.contains("control groups"), "{hint}");
-        assert!(hint.ends_with("--allow-incomplete-trace builds all the same"));
+        assert!(hint.ends_with("build anyway with --allow-incomplete-trace"));
     }
 }

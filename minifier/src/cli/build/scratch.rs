@@ -22,7 +22,7 @@ pub(super) fn make(run: &RunId) -> Result<TempDir, CliError> {
         .tempdir_in(storage::scratch())
         .map_err(|e| {
             errors::io("make a temporary folder", e)
-                .hint("TMPDIR names the folder for temporary files")
+                .hint("choose another folder for temporary files with TMPDIR")
         })
 }
 
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(there, [true, false, true, true, true]);
         assert!(
             link.symlink_metadata().is_ok(),
-            "a link is no folder of a run"
+            "it is a link, not the folder of a run"
         );
     }
 }

@@ -30,7 +30,7 @@ Examples:
 /// Analyse an image: what is in it, what it costs, and what to do about it
 ///
 /// Nothing is run or built. The image may lie anywhere that `minifier build --target` takes it from. With --ci every
-/// rule of the gate is evaluated and shown, and the exit code is 10 where one fails.
+/// rule of the gate is evaluated and shown, and the exit code is 10 if one fails.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct XrayArgs {
@@ -38,7 +38,7 @@ pub(in crate::cli) struct XrayArgs {
     #[arg(long, value_name = "IMAGE", required_unless_present = "compare", value_parser = storage::source)]
     pub(super) target: Option<Location>,
 
-    /// Tell what changed from the first image to the second
+    /// Show what changed from the first image to the second
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with_all = ["target", "ci"], value_parser = storage::source)]
     pub(super) compare: Option<Vec<Location>>,
 
@@ -47,28 +47,28 @@ pub(in crate::cli) struct XrayArgs {
     #[arg(long, value_name = "FORM[=FILE]")]
     pub(super) output: Vec<Output>,
 
-    /// Show every item of every section in text
+    /// Show every item of every section (text only)
     #[arg(long, conflicts_with = "brief")]
     pub(super) details: bool,
 
-    /// Show the summary, the gate and what to do only in text
+    /// Show only the summary, the gate and the recommendations (text only)
     #[arg(long)]
     pub(super) brief: bool,
 
-    /// Show the files of one layer in text, largest first: what it added, changed or removed (0 is the lowest)
+    /// Show the files that layer N added, changed or removed, largest first; 0 is the lowest layer (text only)
     #[arg(long, value_name = "N", conflicts_with_all = ["brief", "compare"])]
     pub(super) layer: Option<usize>,
 
-    /// Show the secrets of the environment, the labels, the commands and the history instead of ********
+    /// Show secrets in the environment, labels, commands and history instead of ********
     #[arg(long)]
     pub(super) show_secrets: bool,
 
-    /// Platform to take where there are several, OS/ARCHITECTURE[/VARIANT] [default: this host's]
+    /// Platform to choose if there are several: OS/ARCHITECTURE[/VARIANT] [default: this host's]
     #[arg(long)]
     pub(super) platform: Option<Platform>,
 
-    /// File of findings that are accepted, with reasons and expiry dates, see docs/secrets.md
-    /// [default: .minifier-ignore where it is there]
+    /// File that lists accepted findings, with reasons and expiry dates (docs/secrets.md)
+    /// [default: .minifier-ignore, if it exists]
     #[arg(long, value_name = "FILE")]
     pub(super) ignore_file: Option<PathBuf>,
 
@@ -81,35 +81,35 @@ pub(in crate::cli) struct XrayArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Gate for CI")]
 pub(super) struct GateArgs {
-    /// Evaluate the rules; exit with 10 where one fails
+    /// Evaluate the rules; exit with 10 if one fails
     #[arg(long)]
     pub(super) ci: bool,
 
-    /// File of rules in the form of dive's .dive-ci [default: .dive-ci where it is there]
+    /// File of rules in the format of dive's .dive-ci [default: .dive-ci, if it exists]
     #[arg(long, value_name = "FILE", requires = "ci")]
     pub(super) ci_config: Option<PathBuf>,
 
-    /// Largest size, such as 100MB
+    /// Maximum size of the image, such as 100MB
     #[arg(long, value_name = "SIZE", requires = "ci")]
     pub(super) max_size: Option<Size>,
 
-    /// Budget by language: auto, go, rust, python, node or java, with limits of its own as in go=15MB/25MB
+    /// Size budget for a language: auto, go, rust, python, node or java, optionally with limits, as in go=15MB/25MB
     #[arg(long, value_name = "LANGUAGE[=TARGET/MAX]", requires = "ci")]
     pub(super) budget: Option<Budget>,
 
-    /// Keys and credentials: off, warn or fail
+    /// Rule on keys and credentials: off, warn or fail
     #[arg(long, value_name = "LEVEL", requires = "ci")]
     pub(super) secrets: Option<Level>,
 
-    /// A container that runs as root: off, warn or fail
+    /// Rule on running as root: off, warn or fail
     #[arg(long, value_name = "LEVEL", requires = "ci")]
     pub(super) root_user: Option<Level>,
 
-    /// Fail where the recommendations would save that many bytes
+    /// Fail if the recommendations would save that many bytes
     #[arg(long, value_name = "SIZE", requires = "ci")]
     pub(super) fixable_waste: Option<Size>,
 
-    /// Look at sizes and names only, which is quick: no packages, secrets or programs
+    /// Look at sizes and names only, which is quick, but finds no packages, secrets or programs
     #[arg(long)]
     pub(super) no_contents: bool,
 }

@@ -77,7 +77,7 @@ fn size(text: &str) -> Result<u64, String> {
 fn ratio(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
-        _ => Err(format!("`{text}` is no ratio of 0 to 1")),
+        _ => Err(format!("`{text}` is not a ratio between 0 and 1")),
     }
 }
 

@@ -145,7 +145,7 @@ fn read_status_d(reader: &mut Reader<'_>, diversions: &Diversions<'_>, known: &B
             if !stanza.contains_key("Package") {
                 reader
                     .problems
-                    .push(format!("read {path}: it is no entry of a package"));
+                    .push(format!("read {path}: it is not the entry of a package"));
                 continue;
             }
             let (name, _, architecture) = key(&stanza);

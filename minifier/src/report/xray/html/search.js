@@ -83,7 +83,7 @@ function setUpSearch(tree, files, layers, packages, security) {
       ),
     }));
     list.replaceChildren(...options.map((option) => option.node));
-    if (!options.length) list.append(element("li", { class: "status", role: "presentation", text: "Nothing is called that." }));
+    if (!options.length) list.append(element("li", { class: "status", role: "presentation", text: "Nothing matches." }));
     if (more > 0) list.append(element("li", { class: "status", role: "presentation", text: "and " + count(more, "more file") }));
     list.hidden = false;
     list.dataset.of = text;

@@ -27,7 +27,11 @@ fn head(page: &mut Page, xray: &Xray, layer: &LayerInfo) {
     };
     page.field(
         "layer",
-        &format!("{} of 0 to {}{base}", layer.index, xray.layers.len() - 1),
+        &format!(
+            "{} (of layers 0 to {}){base}",
+            layer.index,
+            xray.layers.len() - 1
+        ),
     );
     page.field("made by", instruction(layer));
     page.field("diff ID", &layer.diff_id);
