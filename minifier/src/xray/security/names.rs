@@ -101,10 +101,10 @@ pub(super) fn is_secret_name(name: &str) -> bool {
         return false;
     }
     let upper = name.to_ascii_uppercase();
-    let contains = |word: &&str| {
-        upper.contains(*word) || (word.contains('_') && upper.contains(&word.replace('_', "")))
+    let contains = |word: &str| {
+        upper.contains(word) || (word.contains('_') && upper.contains(&word.replace('_', "")))
     };
-    (WORDS.iter().any(contains) || NAMES.contains(&&*upper) || is_password(&upper))
+    (WORDS.iter().any(|word| contains(word)) || NAMES.contains(&&*upper) || is_password(&upper))
         && !NO_SECRETS.iter().any(|end| upper.ends_with(end))
 }
 
@@ -116,10 +116,10 @@ pub(super) fn is_secret_option(name: &str) -> bool {
     ];
     let upper = variable(name).to_ascii_uppercase();
     let first = upper.split('_').next().unwrap_or_default();
-    let ends = |word: &&str| upper.ends_with(*word) || upper.ends_with(&word.replace('_', ""));
+    let ends = |word: &str| upper.ends_with(word) || upper.ends_with(&word.replace('_', ""));
     is_secret_name(name)
         && !SWITCHES.contains(&first)
-        && (WORDS.iter().any(ends) || is_password(&upper))
+        && (WORDS.iter().any(|word| ends(word)) || is_password(&upper))
 }
 
 /// Whether the last word of a name is one of [`LAST_WORDS`], with a number behind it or without.
