@@ -163,7 +163,7 @@ pub(crate) fn destinations(data: &[u8]) {
     assert!(places.is_sorted(), "a mount would hide an earlier one");
 }
 
-/// An image archive, checked as `minifier validate` does it.
+/// An image archive, checked as `minify validate` does it.
 pub(crate) fn archive(data: &[u8]) {
     let mut file = tempfile::tempfile().expect("a temporary file");
     file.write_all(&data[..data.len().min(MAX)])

@@ -53,7 +53,7 @@ impl Minifier {
         command
     }
 
-    /// `minifier build` of a fixture, driven as its recipe says. Gives the report as well.
+    /// `minify build` of a fixture, driven as its recipe says. Gives the report as well.
     ///
     /// Fails when the build fails, and when it leaves anything behind.
     pub fn build(&self, recipe: &Recipe, slim: &SlimImage, more: &[&str]) -> Result<Value> {
@@ -64,7 +64,7 @@ impl Minifier {
         let run = self.run_build(recipe, slim, &options)?;
         ensure!(
             run.code == 0,
-            "minifier build of {} exited with {}:\n{}",
+            "minify build of {} exited with {}:\n{}",
             recipe.image(),
             run.code,
             command::tail(&run.stderr, 40)
@@ -78,7 +78,7 @@ impl Minifier {
         serde_json::from_str(&text).context("read the report")
     }
 
-    /// `minifier build` of a fixture, driven as its recipe says, whatever comes of it.
+    /// `minify build` of a fixture, driven as its recipe says, whatever comes of it.
     pub fn run_build(&self, recipe: &Recipe, slim: &SlimImage, more: &[String]) -> Result<Run> {
         self.run_with(recipe, |build| {
             build.args(["build", "--target", &recipe.image(), "--tag", slim.tag()]);

@@ -11,7 +11,7 @@ use minifier_tests::{Minifier, Run, SlimImage, fixture, image_exists};
 use tempfile::TempDir;
 use xtask::command;
 
-/// Runs `minifier build` of a fixture with more options, changed by `prepare`.
+/// Runs `minify build` of a fixture with more options, changed by `prepare`.
 fn build(name: &str, options: &[&str], prepare: impl FnOnce(&mut Command)) -> Result<Run> {
     let recipe = fixture(name)?;
     let slim = SlimImage::of(&recipe, &format!("failure-{:x}", rand(options)));

@@ -390,7 +390,7 @@ fn privileged_a_guard_says_in_lists_of_processes_what_it_is() {
     assert_eq!(name.trim_end(), "minifier-guard");
     let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
     let first = words.split('\0').next();
-    let expected = format!("minifier guard of run {}", build.run);
+    let expected = format!("minify guard of run {}", build.run);
     assert_eq!(first, Some(expected.as_str()));
     build.kill();
     wait_until("the guard has ended", GUARD, || guard(&build.run).is_none());

@@ -15,7 +15,7 @@ use crate::{cache, command, setup};
 /// Names the table's place in README.md.
 const MARKER: &str = "table";
 
-/// What the table needs of a build's report (`minifier build --report`).
+/// What the table needs of a build's report (`minify build --report`).
 #[derive(Debug, Deserialize)]
 struct Report {
     image: ImageSize,

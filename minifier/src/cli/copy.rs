@@ -1,4 +1,4 @@
-//! `minifier copy`: an image from any place to any other, nothing changed but how it is stored.
+//! `minify copy`: an image from any place to any other, nothing changed but how it is stored.
 
 use std::io::IsTerminal;
 
@@ -54,10 +54,10 @@ pub(super) struct CopyArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-    minifier copy app:1 oci:layout:app-1                    from the Docker daemon into an OCI layout
-    minifier copy oci:layout:app-1 docker-archive:app.tar:app:1
-    minifier copy --compression zstd oci:layout:app-1 oci-archive:app.oci.tar:1
-    docker save app:1 | minifier copy - oci:layout:app-1";
+    minify copy app:1 oci:layout:app-1                    from the Docker daemon into an OCI layout
+    minify copy oci:layout:app-1 docker-archive:app.tar:app:1
+    minify copy --compression zstd oci:layout:app-1 oci-archive:app.oci.tar:1
+    docker save app:1 | minify copy - oci:layout:app-1";
 
 pub(super) async fn exec(
     args: &CopyArgs,

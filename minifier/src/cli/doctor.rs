@@ -1,4 +1,4 @@
-//! `minifier doctor`: can this host trace, does a container engine answer, and what to do where not.
+//! `minify doctor`: can this host trace, does a container engine answer, and what to do where not.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use crate::transport::Daemon;
 /// Check whether this host can run minifier
 ///
 /// Looks at the kernel, its BTF, the capabilities of this process, control groups, the Docker daemon and the OCI runtime,
-/// says how to get what is missing, and warns of versions of runc, crun and youki with known holes. Exits with 0 if `minifier build` can work, with 4 or 7 if it cannot.
+/// says how to get what is missing, and warns of versions of runc, crun and youki with known holes. Exits with 0 if `minify build` can work, with 4 or 7 if it cannot.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Print the checks as JSON

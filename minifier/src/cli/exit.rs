@@ -1,4 +1,4 @@
-//! Exit codes: one list, documented, shown by `minifier --help`, stable across releases.
+//! Exit codes: one list, documented, shown by `minify --help`, stable across releases.
 
 use std::process::ExitCode;
 
@@ -47,7 +47,7 @@ Exit codes:
     1  unexpected failure
     2  bad usage
     3  image not found
-    4  host cannot trace (see `minifier doctor`)
+    4  host cannot trace (see `minify doctor`)
     5  workload not ready, crashed, or a probe failed
     6  trace incomplete
     7  container engine unavailable

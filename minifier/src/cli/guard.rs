@@ -1,6 +1,6 @@
-//! The guard: a process that outlives `minifier build` only where that was killed, to remove what it could not.
+//! The guard: a process that outlives `minify build` only where that was killed, to remove what it could not.
 //!
-//! `minifier guard` is started by a build and not by people. Its standard input is a pipe from the build; the kernel
+//! `minify guard` is started by a build and not by people. Its standard input is a pipe from the build; the kernel
 //! closes it however the build ends. A word on it before that means that there is nothing to do.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! `minifier validate`: is an image what it says it is?
+//! `minify validate`: is an image what it says it is?
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::transport::{Location, Validation, validate};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ValidateArgs {
-    /// Where the image is, in the same form as for `minifier copy`
+    /// Where the image is, in the same form as for `minify copy`
     #[arg(value_name = "SRC", value_parser = storage::source)]
     source: Location,
 
@@ -39,8 +39,8 @@ pub(super) struct ValidateArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-    minifier validate oci:layout:app-1
-    minifier validate --output json docker-archive:app.tar";
+    minify validate oci:layout:app-1
+    minify validate --output json docker-archive:app.tar";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Form {

@@ -7,7 +7,7 @@
 use crate::image::{DiffId, History};
 
 /// `created_by` of the entries that are appended.
-pub(super) const CREATED_BY: &str = "minifier build";
+pub(super) const CREATED_BY: &str = "minify build";
 
 /// History for layers of which some stay: `kept` says for each original layer, lowest first, whether it stays.
 /// `created` is for entries that are appended.

@@ -261,7 +261,7 @@ impl RuntimeError {
                 "the disk is full: make room, or choose a folder on another disk with --cache-dir"
             }
             Self::LeftBehind { .. } => {
-                "the next `minifier build` removes them; until then, `docker rm --force` does so for Docker's"
+                "the next `minify build` removes them; until then, `docker rm --force` does so for Docker's"
             }
             _ => return None,
         })

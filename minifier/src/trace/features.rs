@@ -1,4 +1,4 @@
-//! What a host has and lacks for tracing: the checks of `minifier doctor`. Nothing is printed here.
+//! What a host has and lacks for tracing: the checks of `minify doctor`. Nothing is printed here.
 
 use std::path::Path;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What `minifier build` would reach, from static evidence alone.
+//! What `minify build` would reach, from static evidence alone.
 //!
 //! The closure is that of `plan`, with an empty trace: the same rules, the same ends, so that the two do not disagree
 //! about anything but what only a run can show.

@@ -1,4 +1,4 @@
-//! A made-up image with a bit of everything that the renderers of `minifier xray` must cope with: packages of every
+//! A made-up image with a bit of everything that the renderers of `minify xray` must cope with: packages of every
 //! kind, findings of every kind, and names that try to break out of a terminal, a Markdown table or an HTML page.
 
 mod comparison;

@@ -1,4 +1,4 @@
-//! The HTML report of `minifier xray` in a real browser.
+//! The HTML report of `minify xray` in a real browser.
 
 use std::fs;
 use std::path::PathBuf;

@@ -183,7 +183,7 @@ fn table() -> String {
         text.push_str(&format!("| {} | … {} … |\n", bomb.name, bomb.says));
     }
     text.push_str(
-        "\n## Whole images\n\nEach is run by runc 1.1.5, which has known holes of this kind, as `minifier build` does \
+        "\n## Whole images\n\nEach is run by runc 1.1.5, which has known holes of this kind, as `minify build` does \
          it. The code is that of\n[report.md](report.md#exit-codes).\n\n\
          | image with | code | what happens |\n|---|---:|---|\n",
     );

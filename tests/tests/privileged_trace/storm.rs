@@ -100,7 +100,7 @@ async fn privileged_losses_with_a_tiny_buffer_are_counted() -> Result<()> {
 /// What a build may take of memory, whatever its container does.
 const PEAK: u64 = 200_000_000;
 
-/// `minifier build` of an image whose program asks for that many paths of that many bytes: the exit code, what it said
+/// `minify build` of an image whose program asks for that many paths of that many bytes: the exit code, what it said
 /// and the report, if there is one.
 fn build_from_paths(
     test: &str,

@@ -4,7 +4,7 @@ use minifier_tests::Minifier;
 
 use super::{archive, layer};
 
-/// Exit code, standard output and standard error of `minifier xray --layer` on an image of two layers.
+/// Exit code, standard output and standard error of `minify xray --layer` on an image of two layers.
 fn run(number: &str) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let (layers, ids): (Vec<_>, Vec<_>) = [

@@ -1,4 +1,4 @@
-//! `minifier xray` as people run it, against other tools and with images that are made to break it.
+//! `minify xray` as people run it, against other tools and with images that are made to break it.
 
 mod auditable;
 mod dive;
@@ -12,7 +12,7 @@ use std::path::Path;
 use minifier_tests::Minifier;
 use serde_json::Value;
 
-/// `minifier xray --output json` of an archive.
+/// `minify xray --output json` of an archive.
 fn xray(archive: &Path) -> Value {
     let minifier = Minifier::find().expect("the program is there");
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! The gate and the renderers of `minifier xray` on a made-up image with everything that can go wrong in it.
+//! The gate and the renderers of `minify xray` on a made-up image with everything that can go wrong in it.
 
 mod ci;
 mod formats;

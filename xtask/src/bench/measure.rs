@@ -85,14 +85,14 @@ impl Report {
     }
 }
 
-/// A finished run of `minifier build`.
+/// A finished run of `minify build`.
 pub(super) struct Built {
     pub(super) report: Report,
     /// Largest resident set, bytes.
     pub(super) peak: u64,
 }
 
-/// `minifier build --target IMAGE` with options; the result is only reported, unless an option says otherwise.
+/// `minify build --target IMAGE` with options; the result is only reported, unless an option says otherwise.
 pub(super) fn build(program: &Path, image: &str, options: &[&str]) -> Result<Built> {
     let file = cache::dir()?.join(format!("bench-{}.json", std::process::id()));
     let mut build = Command::new(program);

@@ -1,4 +1,4 @@
-//! The options of `minifier build`, in the groups of `--help`.
+//! The options of `minify build`, in the groups of `--help`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::units::Memory;
 const EXAMPLES: &str = "\
 Examples:
   A web service: crawled from `GET /` once it listens
-      minifier build --target app:latest --tag app:slim
+      minify build --target app:latest --tag app:slim
   A job that needs arguments and a file
-      minifier build --target tool:latest --tag tool:slim --cmd 'convert /in/a.png' --volume $PWD:/in:ro
+      minify build --target tool:latest --tag tool:slim --cmd 'convert /in/a.png' --volume $PWD:/in:ro
   Requests and commands that exercise everything the application can do
-      minifier build --target api:latest --tag api:slim \\
+      minify build --target api:latest --tag api:slim \\
           --http-probe /health --http-probe POST:/login --http-probe-file probes.json \\
           --exec 'app migrate --check' --host-exec './smoke-test.sh http://127.0.0.1:8080'
   In CI: machine-readable result, report kept as an artefact
-      minifier build --target app:$SHA --tag app:$SHA-slim --output json --report minifier.json
+      minify build --target app:$SHA --tag app:$SHA-slim --output json --report minifier.json
   Without a daemon: an OCI layout in, an OCI layout out, run by runc
-      minifier build --target oci:build:app --output oci:build:slim";
+      minify build --target oci:build:app --output oci:build:slim";
 
 /// Make a smaller image that behaves the same
 ///

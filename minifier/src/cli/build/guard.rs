@@ -1,4 +1,4 @@
-//! [`Guard`]: the other end of `minifier guard`, held while there is something that it would have to remove.
+//! [`Guard`]: the other end of `minify guard`, held while there is something that it would have to remove.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -35,7 +35,7 @@ impl Guard {
         let mut guard = Command::new("/proc/self/exe");
         guard
             // What lists of processes show.
-            .arg0(format!("minifier guard of run {run}"))
+            .arg0(format!("minify guard of run {run}"))
             .args(arguments(docker, cache, scratch))
             .current_dir("/")
             .stdin(Stdio::piped())

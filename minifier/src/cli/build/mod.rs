@@ -1,4 +1,4 @@
-//! `minifier build`: from an image anywhere to a smaller one.
+//! `minify build`: from an image anywhere to a smaller one.
 
 mod args;
 mod assemble;

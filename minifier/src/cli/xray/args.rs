@@ -1,4 +1,4 @@
-//! The options of `minifier xray`.
+//! The options of `minify xray`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -15,21 +15,21 @@ use crate::xray::gate::{Budget, Level};
 const EXAMPLES: &str = "\
 Examples:
   What is in an image, and what to do about it
-      minifier xray --target app:latest
-      minifier xray --target oci:build:app --output html=app.html
+      minify xray --target app:latest
+      minify xray --target oci:build:app --output html=app.html
   A gate in CI, with a summary for the job and findings for code scanning
-      minifier xray --target app:$SHA --ci --max-size 150MB --output text \\
+      minify xray --target app:$SHA --ci --max-size 150MB --output text \\
           --output markdown=summary.md --output sarif=app.sarif
   What a layer added, changed and removed
-      minifier xray --target app:latest --layer 4 --details
+      minify xray --target app:latest --layer 4 --details
   What changed
-      minifier xray --compare app:latest app:slim
+      minify xray --compare app:latest app:slim
   A bill of materials
-      minifier xray --target app:latest --output spdx=app.spdx.json";
+      minify xray --target app:latest --output spdx=app.spdx.json";
 
 /// Analyse an image: what is in it, what it costs, and what to do about it
 ///
-/// Nothing is run or built. The image may lie anywhere that `minifier build --target` takes it from. With --ci every
+/// Nothing is run or built. The image may lie anywhere that `minify build --target` takes it from. With --ci every
 /// rule of the gate is evaluated and shown, and the exit code is 10 if one fails.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]

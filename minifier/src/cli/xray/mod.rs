@@ -1,4 +1,4 @@
-//! `minifier xray`: what is in an image, what it costs, and what to do about it.
+//! `minify xray`: what is in an image, what it costs, and what to do about it.
 
 mod args;
 mod run;

@@ -21,12 +21,12 @@ pub fn comparison_json(comparison: &Comparison) -> String {
 
 /// JSON Schema (2020-12) of [`xray_json`].
 pub fn xray_schema() -> String {
-    schema::<Xray>("What `minifier xray --output json` prints")
+    schema::<Xray>("What `minify xray --output json` prints")
 }
 
 /// JSON Schema (2020-12) of [`comparison_json`].
 pub fn comparison_schema() -> String {
-    schema::<Comparison>("What `minifier xray --compare A B --output json` prints")
+    schema::<Comparison>("What `minify xray --compare A B --output json` prints")
 }
 
 fn schema<T: JsonSchema>(title: &str) -> String {

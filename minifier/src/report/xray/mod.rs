@@ -1,4 +1,4 @@
-//! Renderers of `minifier xray`: functions from an [`Xray`](crate::xray::model::Xray) or a
+//! Renderers of `minify xray`: functions from an [`Xray`](crate::xray::model::Xray) or a
 //! [`Comparison`](crate::xray::model::Comparison) to text. Nothing is read or written here, and what a renderer gives
 //! depends on nothing but what it takes.
 

@@ -117,7 +117,7 @@ pub enum Confidence {
     Low,
 }
 
-/// What `minifier build` would reach, from static evidence alone: a range, since only a run shows what is loaded. An
+/// What `minify build` would reach, from static evidence alone: a range, since only a run shows what is loaded. An
 /// estimate, never a promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {

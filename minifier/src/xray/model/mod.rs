@@ -63,7 +63,7 @@ pub struct Xray {
     /// Bytes that all recommendations save together; what two of them save counts once.
     #[serde(default)]
     pub fixable: u64,
-    /// What `minifier build` would reach, from static evidence alone.
+    /// What `minify build` would reach, from static evidence alone.
     pub estimate: Option<Estimate>,
     /// What could not be analysed, a sentence each that names the object. Where there is any, the rest is partial.
     pub problems: Vec<String>,

@@ -1,4 +1,4 @@
-//! A whole `minifier build`: an image in an OCI layout, run by runc without any engine, asked over HTTP; then the result
+//! A whole `minify build`: an image in an OCI layout, run by runc without any engine, asked over HTTP; then the result
 //! once more, by crun, which must answer as well and be as small as it gets.
 
 use anyhow::{Context, Result, ensure};

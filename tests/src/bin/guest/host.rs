@@ -1,4 +1,4 @@
-//! What `minifier doctor` says about this kernel.
+//! What `minify doctor` says about this kernel.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! `minifier build` as a guest runs it.
+//! `minify build` as a guest runs it.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// `minifier build` with its program, folders and the container runtime, for a target and options to be added.
+/// `minify build` with its program, folders and the container runtime, for a target and options to be added.
 pub(crate) fn command(runtime: &str) -> Command {
     let mut command = Command::new("/bin/minify");
     command

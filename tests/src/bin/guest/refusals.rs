@@ -29,7 +29,7 @@ pub(crate) async fn locked_down() -> Result<String> {
     Ok(words)
 }
 
-/// The error of attaching, and its words with the hint, once `minifier doctor` has given the same hint.
+/// The error of attaching, and its words with the hint, once `minify doctor` has given the same hint.
 async fn refusal(hint: &str) -> Result<(TraceError, String)> {
     let doctor = Command::new("/bin/minify").arg("doctor").output()?;
     let said = String::from_utf8_lossy(&doctor.stdout).into_owned();

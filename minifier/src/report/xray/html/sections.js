@@ -18,7 +18,7 @@ function drawOverview() {
     card("Findings", DATA.security.findings.length.toLocaleString("en"), DATA.findings_text, DATA.security.findings.some((f) => f.severity === "error") ? "bad" : ""),
   ];
   if (DATA.savings > 0) cards.push(card("Fixable", bytes(DATA.savings), percent(DATA.savings / Math.max(image.size, 1)) + " of the size, see what to do"));
-  if (DATA.estimate) cards.push(card("minifier build", DATA.estimate_range, "an estimate, confidence " + DATA.estimate.confidence + ": " + DATA.estimate.basis));
+  if (DATA.estimate) cards.push(card("minify build", DATA.estimate_range, "an estimate, confidence " + DATA.estimate.confidence + ": " + DATA.estimate.basis));
   byId("overview").append(
     element("h1", { text: image.reference }),
     element("p", { class: "lead", text: DATA.character }),

@@ -59,7 +59,7 @@ fn summary(document: &mut Document, xray: &Xray) {
     }
     if let Some(estimate) = &xray.estimate {
         rows.push([
-            "<code>minifier build</code>".to_owned(),
+            "<code>minify build</code>".to_owned(),
             format!(
                 "{}: an estimate, confidence {}; {}",
                 totals::range(estimate),

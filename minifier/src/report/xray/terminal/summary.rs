@@ -39,7 +39,7 @@ pub(super) fn summary(page: &mut Page, xray: &Xray) {
         page.field(
             "build",
             &format!(
-                "`minifier build` would leave {} (estimate, {} confidence: {})",
+                "`minify build` would leave {} (estimate, {} confidence: {})",
                 totals::range(estimate),
                 names::confidence(estimate.confidence),
                 estimate.basis,
