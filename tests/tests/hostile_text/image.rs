@@ -7,7 +7,7 @@ use minifier::image::{DiffId, Digest};
 use minifier_tests::transport::append;
 use serde_json::{Value, json};
 
-use crate::HOSTILE;
+use crate::hostile_text::HOSTILE;
 
 /// An image that can be changed before it is written as a docker-archive.
 pub(crate) struct Image {

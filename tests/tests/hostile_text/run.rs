@@ -5,8 +5,8 @@ use std::process::Output;
 use minifier_tests::Minifier;
 use tempfile::TempDir;
 
-use crate::image::Image;
-use crate::{HOSTILE, checked};
+use crate::hostile_text::image::Image;
+use crate::hostile_text::{HOSTILE, checked};
 
 const BUSYBOX: &str = "/bin/busybox";
 
@@ -84,7 +84,7 @@ fn privileged_words_of_an_image_are_harmless_in_the_report_of_a_build() {
         assert_eq!(output.status.code(), Some(0), "{text}");
         assert!(text.contains("zQ"), "{text}");
         let report = std::fs::read_to_string(folder.path().join("report.json")).unwrap();
-        crate::assert_harmless("the report's file", &report);
+        crate::hostile_text::assert_harmless("the report's file", &report);
         serde_json::from_str::<serde_json::Value>(&report).expect("it is JSON");
     }
 }

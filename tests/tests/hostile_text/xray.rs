@@ -8,8 +8,8 @@ use minifier_tests::Minifier;
 use minifier_tests::registry::{Answer, TinyServer};
 use serde_json::Value;
 
-use crate::image::{Image, hostile_images};
-use crate::{HOSTILE, assert_harmless, checked};
+use crate::hostile_text::image::{Image, hostile_images};
+use crate::hostile_text::{HOSTILE, assert_harmless, checked};
 
 fn minifier(folder: &Path, arguments: &[&str]) -> Output {
     let program = Minifier::find().expect("the program is there");

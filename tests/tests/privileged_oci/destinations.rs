@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{runc, words};
+use crate::privileged_oci::support::{runc, words};
 
 /// What the attacks write to: it bounds how many kernel messages of one place come at once, and hurts nobody.
 const SYSCTL: &str = "/proc/sys/kernel/printk_ratelimit_burst";

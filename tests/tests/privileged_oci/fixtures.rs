@@ -8,7 +8,7 @@ use minifier::trace::{Trace, TraceOptions, Tracer};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{create, script};
+use crate::privileged_oci::support::{create, script};
 
 /// Traces and drives a fixture's image as it is.
 async fn traced(fixture: &str) -> Result<(ProbeReport, Trace, Vec<String>)> {

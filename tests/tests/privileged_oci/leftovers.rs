@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use minifier::runtime::{LayerCache, RunLimits, RunOptions, Workload};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{cache_folder, create, runc, script, unpacked, words};
+use crate::privileged_oci::support::{cache_folder, create, runc, script, unpacked, words};
 
 /// What of container `id` is still on this host: processes, control groups, mounts, files.
 fn left(cache: &Path, id: &str) -> Vec<String> {
@@ -115,7 +115,7 @@ async fn privileged_a_creation_that_is_given_up_leaves_nothing() -> Result<()> {
     let (config, image) = unpacked("debian").await?;
     let folder = tempfile::tempdir()?;
     // A cache of its own tells what is left; its layers are the shared ones.
-    let source = crate::support::source("debian").await?;
+    let source = crate::privileged_oci::support::source("debian").await?;
     let cache = LayerCache::open(&folder.path().join("cache"))?;
     let cancel = CancellationToken::new();
     let own = cache.unpack(&config, &source.layers, &*source.content, &cancel)?;

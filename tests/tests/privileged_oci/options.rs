@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use minifier::runtime::{RunOptions, Workload, parse_mount, parse_tmpfs};
 
-use crate::support::{create, script};
+use crate::privileged_oci::support::{create, script};
 
 /// Exit code and output of a script.
 async fn told(text: &str, options: RunOptions) -> Result<(i64, Vec<String>)> {

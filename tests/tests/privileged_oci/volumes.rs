@@ -12,8 +12,8 @@ use minifier_tests::layers::{MemoryStore, entry};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::destinations::{Made, directory, link};
-use crate::support::runc;
+use crate::privileged_oci::destinations::{Made, directory, link};
+use crate::privileged_oci::support::runc;
 
 const MIB: u64 = 1 << 20;
 

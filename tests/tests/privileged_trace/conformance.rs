@@ -11,7 +11,7 @@ use minifier_tests::conformance::make_data;
 use minifier_tests::expected::assert_traced;
 use minifier_tests::tracing::{Container, docker, docker_output};
 
-use crate::support::{assert_complete, import, program};
+use crate::privileged_trace::support::{assert_complete, import, program};
 
 fn output_of(output: &Output) -> Result<String> {
     ensure!(

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use minifier::trace::{Gap, Trace, TraceOptions, Tracer};
 
-use crate::support::{assert_complete, program};
+use crate::privileged_trace::support::{assert_complete, program};
 
 /// A control group with a parent of its own, removed when dropped.
 struct Group(PathBuf);

@@ -9,7 +9,7 @@ use minifier::trace::{Gap, Operation, Trace, TraceOptions, Tracer};
 use minifier_tests::expected::assert_traced;
 use minifier_tests::tracing::{Container, Image, trace_run};
 
-use crate::support::{assert_complete, import, program};
+use crate::privileged_trace::support::{assert_complete, import, program};
 
 /// An image with `conformance`, which opens the file that it is told.
 fn image(test: &str, files: &[&str]) -> Result<Image> {

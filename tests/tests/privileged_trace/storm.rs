@@ -8,7 +8,7 @@ use minifier::trace::{Gap, Operation, Trace, TraceOptions};
 use minifier_tests::Minifier;
 use minifier_tests::tracing::{docker, trace_run};
 
-use crate::support::{assert_complete, import, program};
+use crate::privileged_trace::support::{assert_complete, import, program};
 
 const PROCESSES: usize = 8;
 const OPENS: usize = 200_000;

@@ -7,7 +7,7 @@ use minifier::rebuild::{LABEL_SOURCE, LABEL_VERSION, LayerMode, RebuildError, Re
 use minifier::rootfs::{EntryKind, Mtime, NodeKind};
 use minifier_tests::layers::{MemoryStore, entry, image, keep, meta};
 
-use crate::support::{MODES, build, dir, file, link, merge, options, read_back};
+use crate::rebuild::support::{MODES, build, dir, file, link, merge, options, read_back};
 
 #[test]
 fn the_config_differs_in_layers_history_and_labels_only() {

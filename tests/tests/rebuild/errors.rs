@@ -8,7 +8,7 @@ use minifier::rebuild::{Progress, RebuildError, RebuildOptions, rebuild};
 use minifier::rootfs::{ContentRef, ContentStore, RootFs};
 use minifier_tests::layers::{MemoryStore, image, keep};
 
-use crate::support::{build, file, link, merge};
+use crate::rebuild::support::{build, file, link, merge};
 
 /// Gives other bytes than the layer promised.
 struct WrongLength(&'static [u8]);

@@ -6,7 +6,7 @@ use minifier::rebuild::LayerMode;
 use minifier::rootfs::{ContentRef, EntryKind};
 use minifier_tests::layers::{MemoryStore, entry, image, keep, meta};
 
-use crate::support::{MODES, build, check, dir, file, link, merge, options, read_back};
+use crate::rebuild::support::{MODES, build, check, dir, file, link, merge, options, read_back};
 
 #[test]
 fn hard_links_across_layers_end_up_in_the_layer_of_the_content() {

@@ -5,7 +5,7 @@ use minifier::rootfs::{EntryKind, ImagePath, LayerIndex, RootFs};
 use minifier_tests::layers::{MemoryStore, entry, keep, meta};
 use proptest::prelude::*;
 
-use crate::support::{MODES, check};
+use crate::rebuild::support::{MODES, check};
 
 fn random_layers() -> impl Strategy<Value = (Vec<LayerIndex>, MemoryStore)> {
     let name = prop::sample::select(vec![&b"a"[..], b"b", b"c\xff", b"a.b"]);

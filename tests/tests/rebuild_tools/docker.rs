@@ -14,7 +14,7 @@ use minifier_tests::traps::SECRET;
 use minifier_tests::ustar;
 use tempfile::TempDir;
 
-use crate::case::{Case, ON_DISK, archive};
+use crate::rebuild_tools::case::{Case, ON_DISK, archive};
 
 fn docker() -> Command {
     Command::new("/usr/bin/docker")

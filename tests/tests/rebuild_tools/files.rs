@@ -7,7 +7,7 @@ use minifier::rebuild::LayerMode;
 use minifier_tests::command::run;
 use minifier_tests::listing;
 
-use crate::case::{Case, ON_DISK};
+use crate::rebuild_tools::case::{Case, ON_DISK};
 
 #[test]
 fn docker_umoci_unpacks_exactly_the_kept_part() {

@@ -8,7 +8,7 @@ use minifier::rebuild::LayerMode;
 use minifier_tests::command::run;
 use minifier_tests::listing::{self, Detail};
 
-use crate::case::{Case, ON_DISK};
+use crate::rebuild_tools::case::{Case, ON_DISK};
 
 /// A store of podman's own in a folder, unmounted at the end.
 struct Podman(PathBuf);

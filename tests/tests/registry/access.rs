@@ -10,7 +10,7 @@ use minifier_tests::registry::{
 };
 use tempfile::TempDir;
 
-use crate::support::Client;
+use crate::registry::support::Client;
 
 /// A client that finds this entry for `host` in a Docker config file.
 pub(crate) fn logged_in(host: &str, entry: &str) -> (Client, TempDir) {

@@ -11,7 +11,7 @@ use minifier_tests::registry::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::Client;
+use crate::registry::support::Client;
 
 const NONE: [PathBuf; 0] = [];
 

@@ -15,8 +15,8 @@ use minifier_tests::registry::{
 };
 use serde_json::{Value, json};
 
-use crate::access::logged_in;
-use crate::support::Client;
+use crate::registry::access::logged_in;
+use crate::registry::support::Client;
 
 fn entry(user: &str, password: &str) -> String {
     format!(

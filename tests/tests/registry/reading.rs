@@ -13,7 +13,7 @@ use minifier_tests::registry::{
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::Client;
+use crate::registry::support::Client;
 
 /// A registry with an image under `a:1`.
 fn holding(

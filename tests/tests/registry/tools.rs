@@ -7,7 +7,7 @@ use minifier_tests::command::run;
 use minifier_tests::fixture;
 use minifier_tests::registry::{RegistryProcess, blobs_of, layout};
 
-use crate::support::Client;
+use crate::registry::support::Client;
 
 fn skopeo(args: &[&str]) -> Vec<u8> {
     run(Command::new("skopeo")

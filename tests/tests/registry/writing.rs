@@ -7,7 +7,7 @@ use minifier_tests::registry::{
     Answer, Asked, Direction, FakeRegistry, Proxy, TinyServer, Trouble, blobs_of, noise, stored,
 };
 
-use crate::support::Client;
+use crate::registry::support::Client;
 
 fn serving(fake: &Arc<FakeRegistry>) -> TinyServer {
     let fake = fake.clone();

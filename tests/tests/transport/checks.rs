@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Layout, done, minifier};
+use crate::transport::support::{Layout, done, minifier};
 
 fn damaged(damage: impl FnOnce(&Layout, &Value)) -> (i32, Value) {
     let mut layout = Layout::new();
@@ -120,7 +120,7 @@ fn documents_that_do_not_fit_each_other_are_told() {
     layers.pop();
     manifest["config"]["mediaType"] = "application/json".into();
     let mut image = layout.blob(
-        crate::support::OCI_MANIFEST,
+        crate::transport::support::OCI_MANIFEST,
         manifest.to_string().as_bytes(),
     );
     image["size"] = 12.into();

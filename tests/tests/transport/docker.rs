@@ -5,8 +5,8 @@ use std::fs;
 use minifier_tests::transport::Names;
 use xtask::fixtures::image_name;
 
-use crate::round_trips::{id, identity, layers};
-use crate::support::{done, tool};
+use crate::transport::round_trips::{id, identity, layers};
+use crate::transport::support::{done, tool};
 
 #[tokio::test]
 async fn docker_other_tools_read_what_is_written_and_the_other_way_round() {

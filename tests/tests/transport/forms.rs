@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Layout, OCI_LAYER, done, gzip, layer, minifier};
+use crate::transport::support::{Layout, OCI_LAYER, done, gzip, layer, minifier};
 
 /// 3: image not found.
 const NOT_FOUND: i32 = 3;
@@ -241,8 +241,8 @@ fn what_could_be_an_image_and_an_index_is_refused_by_every_command() {
     let folder = tempfile::tempdir().unwrap();
     for own in [
         None,
-        Some(crate::support::OCI_MANIFEST),
-        Some(crate::support::OCI_INDEX),
+        Some(crate::transport::support::OCI_MANIFEST),
+        Some(crate::transport::support::OCI_INDEX),
     ] {
         let mut layout = Layout::new();
         let tar = layer("a", b"a");
@@ -255,7 +255,7 @@ fn what_could_be_an_image_and_an_index_is_refused_by_every_command() {
             Some(own) => document["mediaType"] = own.into(),
             None => drop(document.as_object_mut().unwrap().remove("mediaType")),
         }
-        let media_type = own.unwrap_or(crate::support::OCI_MANIFEST);
+        let media_type = own.unwrap_or(crate::transport::support::OCI_MANIFEST);
         let both = layout.blob(media_type, document.to_string().as_bytes());
         layout.add(both, Some("both"));
         let source = format!("oci:{}:both", layout.path());

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use minifier::transport::{Limits, open_image, open_source};
 use serde_json::{Value, json};
 
-use crate::support::{
+use crate::transport::support::{
     Layout, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, gzip, layer, location, open, open_error, options,
 };
 
@@ -225,7 +225,7 @@ async fn a_truncated_or_lying_archive_is_an_error() {
     let stored = open(&format!("oci:{}", layout.path())).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.tar");
-    crate::support::done(
+    crate::transport::support::done(
         folder.path(),
         &[
             "copy",

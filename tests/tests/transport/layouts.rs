@@ -8,7 +8,9 @@ use minifier::transport::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Layout, OCI_INDEX, OCI_MANIFEST, done, location, open, open_error, options};
+use crate::transport::support::{
+    Layout, OCI_INDEX, OCI_MANIFEST, done, location, open, open_error, options,
+};
 
 fn write_options() -> WriteOptions {
     WriteOptions {
@@ -194,7 +196,11 @@ async fn a_copy_into_loadable_archives_and_back_keeps_config_and_diff_ids() {
     }
     // A compressed archive, from a file and from a pipe.
     let tar = fs::read(folder.path().join("d.tar")).unwrap();
-    fs::write(folder.path().join("d.tar.gz"), crate::support::gzip(&tar)).unwrap();
+    fs::write(
+        folder.path().join("d.tar.gz"),
+        crate::transport::support::gzip(&tar),
+    )
+    .unwrap();
     let gz = open(&format!(
         "docker-archive:{}/d.tar.gz:app:1",
         folder.path().display()

@@ -8,7 +8,7 @@ use minifier_tests::transport::{Names, docker};
 use tempfile::TempDir;
 use xtask::fixtures::{image_name, names};
 
-use crate::support::{done, open};
+use crate::transport::support::{done, open};
 
 /// A test for each, so that they run side by side; one of them sees that none is forgotten.
 macro_rules! round_trips {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use minifier::transport::{Limits, TransportError, WriteOptions, write_image};
 use minifier_tests::Minifier;
 
-use crate::support::{Layout, OCI_LAYER, done, layer, location, noise, open, stopping_after};
+use crate::transport::support::{
+    Layout, OCI_LAYER, done, layer, location, noise, open, stopping_after,
+};
 
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Layout, minifier};
+use crate::transport::support::{Layout, minifier};
 
 /// A Podman service on a socket of its own, with a storage of its own.
 struct Podman(Child);

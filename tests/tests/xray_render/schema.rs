@@ -27,7 +27,7 @@ fn check(name: &str, generated: &str) {
     assert!(
         written == generated,
         "docs/schema/{name} is not that of the data model; after a change that adds, run\n    \
-         {WRITE}=1 cargo test -p minifier-tests --test xray_render schema\n\
+         {WRITE}=1 cargo test -p minifier-tests --test integration xray_render::schema\n\
          and commit it; any other change raises SCHEMA_VERSION first"
     );
 }

@@ -156,7 +156,7 @@ fn table() -> String {
     let mut text = String::from(
         "# Hostile archives\n\nAn image is untrusted bytes. What becomes of each kind of trap, as `tests/tests/hostile` \
          shows; nothing outside the\nimage's own tree is read or written. Made by \
-         `MINIFIER_UPDATE_DOCS=1 cargo test -p minifier-tests --test hostile`.\n\n\
+         `MINIFIER_UPDATE_DOCS=1 cargo test -p minifier-tests --test integration the_table`.\n\n\
          | archive or layer with | what happens |\n|---|---|\n",
     );
     for kind in kinds() {
@@ -261,7 +261,7 @@ fn the_table_of_hostile_archives_is_up_to_date() {
     let written = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
         written == table,
-        "docs/hostile.md is stale: run MINIFIER_UPDATE_DOCS=1 cargo test -p minifier-tests --test hostile"
+        "docs/hostile.md is stale: run MINIFIER_UPDATE_DOCS=1 cargo test -p minifier-tests --test integration the_table"
     );
 }
 
