@@ -377,7 +377,7 @@ fn docker_nobody_waits_for_volumes_that_are_being_filled() {
     let output = child.wait_with_output().unwrap();
     let stderr = said(&output);
     assert_eq!(output.status.code(), Some(5), "{stderr}");
-    assert!(stderr.contains("not done after"), "{stderr}");
+    assert!(stderr.contains("not finished after"), "{stderr}");
     assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
     wait_until("nothing is left", SOON, is_clean);
 }
