@@ -336,7 +336,7 @@ fn a_build_ends_after_the_time_that_is_allowed_whatever_it_waits_for() {
         let (output, _) = running.ends_within(SOON);
         let stderr = stderr(&output);
         assert_eq!(output.status.code(), Some(5), "{target}: {stderr}");
-        assert!(stderr.contains("not done after 1 s"), "{stderr}");
+        assert!(stderr.contains("not finished after 1 s"), "{stderr}");
     }
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().collect();
     assert!(left.is_empty(), "{left:?}");
