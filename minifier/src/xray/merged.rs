@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::model::Mark;
+use super::roots::Roots;
 use super::rows::Rows;
 use super::scan::Scan;
 use crate::rootfs::{ContentRef, EntryKind, ImagePath, LayerIndex, NodeId, RootFs};
@@ -169,20 +170,14 @@ impl Merged {
                 }
             }
         }
-        let hidden_above = |path: &ImagePath| {
-            path.ancestors()
-                .any(|dir| changes.whiteouts.contains(&dir) || changes.opaque.contains(&dir))
-        };
-        for path in &changes.whiteouts {
-            if !hidden_above(path) {
-                changes.removed += self.rootfs.walk_below(path).count() as u64;
-            }
-        }
-        for path in &changes.opaque {
-            if !hidden_above(path) && !changes.whiteouts.contains(path) {
-                let below = self.rootfs.walk_below(path).count() as u64;
-                changes.removed += below.saturating_sub(1);
-            }
+        let hidden = changes.whiteouts.iter().chain(&changes.opaque);
+        for path in Roots::new(hidden.cloned()).as_slice() {
+            let below = self.rootfs.walk_below(path).count() as u64;
+            // An opaque directory stays.
+            changes.removed += match changes.whiteouts.contains(path) {
+                true => below,
+                false => below.saturating_sub(1),
+            };
         }
         let rows = rows.finish(index, &changes);
         (changes, hides, rows)

@@ -33,6 +33,7 @@ mod merged;
 pub mod model;
 mod packages;
 mod removal;
+mod roots;
 mod rows;
 mod runtimes;
 mod scan;

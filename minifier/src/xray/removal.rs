@@ -4,11 +4,12 @@
 //! removes the largest places only, and no more is claimed.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 use super::advice::{Grounds, WORTH_IT, recommendation};
 use super::claims::{Advice, Claim};
-use super::merged::VisibleFile;
 use super::model::{Recommendation, WasteKind};
+use super::roots::Roots;
 use super::waste::WasteFile;
 use crate::rootfs::{ContentRef, ImagePath};
 use crate::units::size;
@@ -30,21 +31,23 @@ impl Grounds<'_> {
         self.files.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    /// Files that are to be seen at a path or below it.
-    fn below(&self, path: &ImagePath) -> &[VisibleFile] {
+    /// Where the files are that are to be seen at a path or below it.
+    fn range_below(&self, path: &ImagePath) -> Range<usize> {
         let files = &self.merged.files;
         let start = files.partition_point(|file| file.path < *path);
         let length = files[start..].partition_point(|file| file.path.starts_with(path));
-        &files[start..start + length]
+        start..start + length
     }
 
     /// What is freed by removing the files below these directories that are wanted. A body that keeps another name is
     /// not.
-    fn freed(&self, roots: &[ImagePath], wanted: impl Fn(&ImagePath) -> bool) -> Claim {
-        let goes =
-            |path: &ImagePath| wanted(path) && roots.iter().any(|root| path.starts_with(root));
+    fn freed(&self, roots: &Roots, wanted: impl Fn(&ImagePath) -> bool) -> Claim {
+        let goes = |path: &ImagePath| wanted(path) && roots.cover(path);
         let mut claim = Claim::default();
-        for file in roots.iter().flat_map(|root| self.below(root)) {
+        let ranges = roots.as_slice().iter().map(|root| self.range_below(root));
+        let files = ranges.flat_map(|range| &self.merged.files[range]);
+        // Of several names all have to go, the first one too: to look at them once is enough.
+        for file in files.filter(|file| file.first) {
             let names = self.names.get(&file.content);
             let all_go = names.is_none_or(|names| names.iter().all(goes));
             if wanted(&file.path) && all_go && self.is_own(file.content) {
@@ -65,6 +68,13 @@ impl Grounds<'_> {
             |files: &[&WasteFile]| -> u64 { files.iter().map(|file| file.content.size).sum() };
         let mut places: Vec<(&str, Vec<&WasteFile>)> = places.into_iter().collect();
         places.sort_by_key(|(place, files)| (std::cmp::Reverse(size_of(files)), *place));
+        // How many files before each one would be missed: places may lie in each other a thousand times.
+        let mut missed = Vec::with_capacity(self.merged.files.len() + 1);
+        missed.push(0usize);
+        for file in &self.merged.files {
+            let miss = file.content.size > 0 && !unwanted.contains(&file.content);
+            missed.push(missed[missed.len() - 1] + usize::from(miss));
+        }
         let mut words: Vec<ImagePath> = Vec::new();
         let mut shown = Vec::new();
         for (place, files) in places
@@ -72,11 +82,8 @@ impl Grounds<'_> {
             .filter(|(_, files)| files.iter().all(|f| is_word(&f.path)))
         {
             let dir = ImagePath::from_text(place);
-            let only_waste = place.starts_with('/')
-                && self
-                    .below(&dir)
-                    .iter()
-                    .all(|file| file.content.size == 0 || unwanted.contains(&file.content));
+            let range = self.range_below(&dir);
+            let only_waste = place.starts_with('/') && missed[range.start] == missed[range.end];
             let paths = match only_waste {
                 true => vec![dir],
                 false => files.iter().map(|file| file.path.clone()).collect(),
@@ -89,7 +96,7 @@ impl Grounds<'_> {
         }
         words.sort();
         Removal {
-            claim: self.freed(&words, |_| true),
+            claim: self.freed(&Roots::new(words.iter().cloned()), |_| true),
             words: quoted(&words),
             places: shown,
         }
@@ -148,20 +155,21 @@ impl Grounds<'_> {
         for file in files.iter().filter(|file| self.is_own(file.content)) {
             *places.entry(&file.place).or_default() += file.content.size;
         }
-        let mut roots: Vec<ImagePath> =
-            places.keys().map(|dir| ImagePath::from_text(dir)).collect();
-        roots.retain(is_word);
-        roots.sort();
         // What is below another one is found from there.
-        roots.dedup_by(|below, dir| below.starts_with(dir));
+        let dirs = places.keys().map(|dir| ImagePath::from_text(dir));
+        let roots = Roots::new(dirs.filter(is_word));
+        if roots.as_slice().len() > MAX_WORDS {
+            return None;
+        }
         let claim = self.freed(&roots, wanted);
         let mut places: Vec<(String, u64)> = places
             .into_iter()
             .map(|(place, bytes)| (place.to_owned(), bytes))
             .collect();
         places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        (claim.bytes() >= least && roots.len() <= MAX_WORDS).then(|| {
-            let about = recommendation(id, title, self.evidence(&places), &change(&quoted(&roots)));
+        (claim.bytes() >= least).then(|| {
+            let change = change(&quoted(roots.as_slice()));
+            let about = recommendation(id, title, self.evidence(&places), &change);
             let step = self.step_of_files(files);
             Advice::freeing(Recommendation { step, ..about }, claim)
         })

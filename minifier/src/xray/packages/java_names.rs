@@ -1,5 +1,6 @@
 //! What a Java archive is called that has no record of its own: by its file name and its manifest.
 
+use crate::rootfs::MAX_NAME;
 use crate::xray::scan::ArchiveManifest;
 
 /// Words in a version that are no numbers.
@@ -126,6 +127,10 @@ fn is_artifact(text: &str) -> bool {
 /// `commons-io-2.11.0`: the name, and the version. A part that starts with a digit begins the version, unless a word
 /// that is not of versions stands between it and another number: `log4j-1.2-api-2.17.1`.
 pub(super) fn split(stem: &str) -> (&str, &str) {
+    // No file has such a name, and each of its dashes would be looked at with all that follow.
+    if stem.len() > MAX_NAME {
+        return (stem, "");
+    }
     let digit = |at: &usize| stem.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
     let starts = stem.match_indices('-').map(|(at, _)| at).filter(digit);
     for at in starts {
@@ -182,6 +187,13 @@ mod tests {
         ] {
             assert_eq!(split(stem), (name, version), "{stem}");
         }
+    }
+
+    #[test]
+    fn a_name_that_no_file_can_have_is_not_taken_apart() {
+        // Seconds for each such name, if every dash were looked at with all that follow.
+        let stem = "a-1-x".repeat(200_000);
+        assert_eq!(split(&stem), (stem.as_str(), ""));
     }
 
     #[test]

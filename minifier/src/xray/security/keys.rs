@@ -10,13 +10,13 @@ use super::patterns::{Confidence, SecretKind, SecretMatch, mark};
 /// Shortest base64 of a key: Ed25519 in PKCS#8 has 64 characters.
 const MIN_KEY: usize = 60;
 const MAX_KEY: usize = 64 << 10;
+/// Bytes from `-----BEGIN ` to `PRIVATE KEY-----`, with more blanks than anybody writes.
+const MAX_BEGIN: usize = 64;
 
 /// The private key whose `PRIVATE KEY-----` stands at `at`; none where that is the end of one, or only a mention.
 pub(crate) fn private_key(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
-    let start = text[..at]
-        .iter()
-        .rposition(|&b| b == b'\n')
-        .map_or(0, |n| n + 1);
+    let first = at.saturating_sub(MAX_BEGIN);
+    let start = memchr::memrchr(b'\n', &text[first..at]).map_or(first, |n| first + n + 1);
     let label_at = memchr::memmem::rfind(&text[start..at], b"-----BEGIN ")? + start + 11;
     let label = text[label_at..at].trim_ascii();
     if label.len() > 16 || !label.iter().all(|b| b.is_ascii_uppercase() || *b == b' ') {
@@ -24,7 +24,11 @@ pub(crate) fn private_key(text: &[u8], at: usize, line: u64) -> Option<SecretMat
     }
     let body_at = at + super::patterns::PRIVATE_KEY.len();
     let body = &text[body_at..text.len().min(body_at + MAX_KEY)];
-    let body = &body[..memchr::memmem::find(body, b"-----END ")?];
+    // What begins another one before it ends is no key, and would be looked at once for each that begins in it.
+    let body = &body[..memchr::memmem::find(body, b"-----")?];
+    if !text[body_at + body.len()..].starts_with(b"-----END ") {
+        return None;
+    }
     let legacy_encrypted = memchr::memmem::find(body, b"ENCRYPTED").is_some();
     let base64 = base64_of(body);
     if base64.len() < MIN_KEY {
@@ -162,6 +166,22 @@ mod tests {
             find(&format!("-----BEGIN PRIVATE KEY-----\n{body}")).is_none(),
             "no end"
         );
+    }
+
+    #[test]
+    fn keys_that_begin_again_and_again_are_looked_at_once() {
+        // One line, and one end: each of the marks would be looked at with all that stands before and behind it.
+        let marks = "-----BEGIN PRIVATE KEY-----".repeat(200_000);
+        let key = pem(
+            "",
+            "",
+            "MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF",
+        );
+        let text = format!("{marks}\n{key}");
+        let mark = super::super::patterns::PRIVATE_KEY.as_bytes();
+        let places = memchr::memmem::find_iter(text.as_bytes(), mark);
+        let found = places.filter_map(|at| private_key(text.as_bytes(), at, 1));
+        assert_eq!(found.count(), 1);
     }
 
     #[test]

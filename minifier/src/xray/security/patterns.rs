@@ -68,6 +68,9 @@ const fn pattern(
     }
 }
 
+/// How `{"` begins in Base64.
+const JWT: &str = "eyJ";
+
 /// Sources: the vendors' documents on the formats of their tokens.
 const PATTERNS: &[Pattern] = &[
     pattern(
@@ -237,7 +240,7 @@ const PATTERNS: &[Pattern] = &[
     pattern(
         "jwt",
         "JSON web token",
-        "eyJ",
+        JWT,
         r"^eyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{30,}",
     ),
     pattern(
@@ -305,6 +308,8 @@ pub(super) enum Hit {
 /// Goes through a text once.
 pub(super) fn hits(text: &[u8]) -> impl Iterator<Item = Hit> + '_ {
     let compiled = compiled();
+    // Up to where each pattern has been looked for.
+    let mut passed = vec![0; PATTERNS.len()];
     compiled.literals.find_iter(text).filter_map(move |found| {
         let (index, at) = (found.pattern().as_usize(), found.start());
         match index.checked_sub(PATTERNS.len()) {
@@ -313,11 +318,19 @@ pub(super) fn hits(text: &[u8]) -> impl Iterator<Item = Hit> + '_ {
             Some(_) => Some(Hit::Url(at)),
             None => {
                 let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-                if at > 0 && word(text[at - 1]) {
+                if at < passed[index] || at > 0 && word(text[at - 1]) {
                     return None;
                 }
                 let tail = &text[at..text.len().min(at + MAX_FORM)];
-                let form = compiled.forms[index].find(tail)?;
+                let Some(form) = compiled.forms[index].find(tail) else {
+                    // A run of characters that is followed by nothing more is so from any later place in it as well.
+                    if PATTERNS[index].literal == JWT {
+                        let run = |b: &u8| word(*b) || *b == b'-';
+                        passed[index] = at + text[at..].iter().take_while(|b| run(b)).count();
+                    }
+                    return None;
+                };
+                passed[index] = at + form.len();
                 (!is_placeholder(form.as_bytes())).then_some(Hit::Credential(
                     &PATTERNS[index],
                     at,
@@ -442,6 +455,17 @@ mod tests {
         ] {
             assert!(rules(&text).is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn tokens_in_tokens_are_looked_at_once() {
+        // Each of them would be looked at for as long as a token may be.
+        for (start, end) in [("-eyJ", " "), ("-pypi-AgE", " ")] {
+            let text = start.repeat(2_000_000 / start.len()) + end;
+            assert!(rules(&text).is_empty(), "{start}");
+        }
+        let token = format!("eyJ{0}.eyJ{0}.{0}", random(40));
+        assert_eq!(rules(&format!("-eyJ-eyJ {token}")), ["jwt"]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::rootfs::ImagePath;
 const MIN_VALUE: usize = 6;
 /// Bytes of one file that are looked at closely: no configuration has more lines that name secrets.
 const MAX_LOOKED: usize = 256 << 10;
+/// Bytes of a line up to a value in which the mark of a comment is looked for.
+const MAX_COMMENT: usize = 8 << 10;
 
 /// How a file assigns values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,7 +216,13 @@ fn purpose(path: &ImagePath, configuration: bool) -> Option<(Syntax, Purpose)> {
 
 /// Whether the line up to a place begins as a comment does.
 fn is_comment(text: &[u8], at: usize) -> bool {
-    let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |n| n + 1);
+    // A line that is longer is no comment, and each of its values would be looked at with all that stand before it.
+    let first = at.saturating_sub(MAX_COMMENT);
+    let start = match memchr::memrchr(b'\n', &text[first..at]) {
+        Some(end) => first + end + 1,
+        None if first == 0 => 0,
+        None => return false,
+    };
     let line = text[start..at].trim_ascii_start();
     [&b"#"[..], b"//", b";", b"*", b"<!--"]
         .iter()
@@ -249,6 +257,18 @@ fn is_secret(name: &[u8], value: &[u8], purpose: Purpose) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_of_one_long_line_are_looked_at_without_what_stands_before_them() {
+        // Minutes, if the start of the line were looked for from each value.
+        let values = r#""password":"Zk3v9QmW1","#.repeat(10_000);
+        let line = [" ".repeat(32 << 20), values].concat();
+        let found = settings(&"/app/appsettings.json".into(), line.as_bytes(), true);
+        assert_eq!(found.len(), 10_000);
+        let comment = [b"// ".as_slice(), &line.as_bytes()[(32 << 20) - 1000..]].concat();
+        let found = settings(&"/app/appsettings.json".into(), &comment, true);
+        assert!(found.len() < 10_000);
+    }
 
     fn find(path: &str, text: &str) -> Vec<String> {
         let found = settings(&path.into(), text.as_bytes(), true);
