@@ -159,7 +159,8 @@ pub struct TooManyEntries {
     pub limit: u64,
 }
 
-/// The memory that the entries of an image may take, shared by all of its layers.
+/// The memory that the entries of an image may take, shared by all of its layers; and as much again for what is kept of
+/// their contents.
 #[derive(Debug, Clone)]
 pub struct IndexBudget {
     shared: Arc<Shared>,
@@ -169,6 +170,7 @@ pub struct IndexBudget {
 struct Shared {
     allowed: AtomicU64,
     taken: AtomicU64,
+    kept: AtomicU64,
 }
 
 impl Default for IndexBudget {
@@ -183,6 +185,7 @@ impl IndexBudget {
             shared: Arc::new(Shared {
                 allowed: AtomicU64::new(allowed),
                 taken: AtomicU64::new(0),
+                kept: AtomicU64::new(0),
             }),
         }
     }
@@ -218,11 +221,37 @@ impl IndexBudget {
     /// Takes what an entry needs.
     pub(crate) fn take(&self, bytes: u64) -> Result<(), TooManyEntries> {
         let taken = self.shared.taken.fetch_add(bytes, Ordering::Relaxed);
-        let limit = self.shared.allowed.load(Ordering::Relaxed).min(MOST);
+        let limit = self.limit();
         match taken.saturating_add(bytes) > limit {
             true => Err(TooManyEntries { limit }),
             false => Ok(()),
         }
+    }
+
+    /// Takes what is kept of the contents of files, as long as half of the room is left for what is made of them; false,
+    /// and nothing taken, if it is not.
+    pub(crate) fn keep_contents(&self, bytes: u64) -> bool {
+        self.keep_within(bytes, self.limit() / 2)
+    }
+
+    /// Takes what is made of contents that were kept; false, and nothing taken, if there is no room for it.
+    pub(crate) fn keep_made(&self, bytes: u64) -> bool {
+        self.keep_within(bytes, self.limit())
+    }
+
+    /// How much more contents can be kept now.
+    pub(crate) fn room_for_contents(&self) -> u64 {
+        (self.limit() / 2).saturating_sub(self.shared.kept.load(Ordering::Relaxed))
+    }
+
+    fn keep_within(&self, bytes: u64, limit: u64) -> bool {
+        let kept = |kept: u64| kept.checked_add(bytes).filter(|&kept| kept <= limit);
+        let order = Ordering::Relaxed;
+        self.shared.kept.fetch_update(order, order, kept).is_ok()
+    }
+
+    fn limit(&self) -> u64 {
+        self.shared.allowed.load(Ordering::Relaxed).min(MOST)
     }
 
     /// Takes what a member of an archive needs that is no layer's entry.
@@ -314,5 +343,18 @@ mod tests {
         assert_eq!(budget.take(424), Ok(()));
         assert_eq!(budget.take(1), Err(TooManyEntries { limit: 435 }));
         assert!(IndexBudget::of_trusted().take(MOST + 1).is_err());
+    }
+
+    #[test]
+    fn contents_have_as_much_as_entries_and_of_their_own() {
+        let budget = IndexBudget::starting_with(10);
+        assert_eq!(budget.take(10), Ok(()));
+        assert!(budget.keep_contents(3) && !budget.keep_contents(3));
+        assert_eq!(budget.room_for_contents(), 2);
+        assert!(budget.keep_contents(2) && !budget.keep_contents(1));
+        assert!(budget.keep_made(5) && !budget.keep_made(1));
+        budget.feed(10, Compression::Gzip);
+        assert_eq!(budget.room_for_contents(), 15);
+        assert!(budget.keep_made(40) && !budget.keep_made(1));
     }
 }

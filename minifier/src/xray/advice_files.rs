@@ -105,7 +105,10 @@ impl Grounds<'_> {
             claim.add(file.content, file.content.size);
             *places.entry(file.place.clone()).or_insert(0) += file.content.size;
         }
-        let mut places: Vec<(String, u64)> = places.into_iter().collect();
+        let places = places.into_iter();
+        let mut places: Vec<(String, u64)> = places
+            .map(|(place, bytes)| (place.to_string(), bytes))
+            .collect();
         places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         (claim.bytes() >= 10 * WORTH_IT).then(|| {
             let about = recommendation(
@@ -255,7 +258,7 @@ impl Grounds<'_> {
         let mut files: Vec<WasteFile> = files.filter(|file| cached(&file.path)).cloned().collect();
         for file in &mut files {
             let tree: Vec<&[u8]> = file.path.components().take(2).collect();
-            file.place = ImagePath::new(tree.join(&b'/')).to_string();
+            file.place = ImagePath::new(tree.join(&b'/')).to_string().into();
         }
         let files: Vec<&WasteFile> = files.iter().collect();
         self.find(

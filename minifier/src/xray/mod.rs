@@ -32,6 +32,7 @@ mod layers;
 mod merged;
 pub mod model;
 mod packages;
+mod problems;
 mod removal;
 mod roots;
 mod rows;
@@ -46,6 +47,7 @@ mod tests;
 #[cfg(test)]
 mod unpacked_tests;
 mod waste;
+mod weight;
 
 pub use analysis::{Analysis, XrayOptions, xray};
 pub use compare::compare;

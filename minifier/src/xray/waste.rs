@@ -1,6 +1,7 @@
 //! What should not ship, by kind. Each file counts for one kind, but hidden and duplicate ones, which are told on top.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::caches::{Cache, cache_of};
 use super::contents::{Copies, kind};
@@ -80,7 +81,7 @@ pub(crate) struct WasteFile {
     pub(crate) path: ImagePath,
     pub(crate) content: ContentRef,
     /// The directory, package or file that it is counted under.
-    pub(crate) place: String,
+    pub(crate) place: Arc<str>,
     /// The tool that left it, if it is one of a known cache.
     pub(crate) cache: Option<&'static Cache>,
 }
@@ -98,23 +99,30 @@ struct Sum {
     bytes: u64,
     files: u64,
     layers: BTreeSet<usize>,
-    places: BTreeMap<String, u64>,
+    places: BTreeMap<Arc<str>, u64>,
 }
 
 impl Sum {
-    fn add(&mut self, place: String, bytes: u64, layer: usize) {
+    /// Gives the place, of which all files that are counted under it hold the same text.
+    fn add(&mut self, place: &str, bytes: u64, layer: usize) -> Arc<str> {
         self.bytes = self.bytes.saturating_add(bytes);
         self.files += 1;
         self.layers.insert(layer);
-        let place = self.places.entry(place).or_default();
-        *place = place.saturating_add(bytes);
+        let known = self.places.get_key_value(place);
+        let place = known.map_or_else(|| place.into(), |(place, _)| Arc::clone(place));
+        let sum = self.places.entry(Arc::clone(&place)).or_default();
+        *sum = sum.saturating_add(bytes);
+        place
     }
 
     fn waste(self, kind: WasteKind) -> Waste {
         let mut paths: Vec<Saving> = self
             .places
             .into_iter()
-            .map(|(path, bytes)| Saving { path, bytes })
+            .map(|(path, bytes)| Saving {
+                path: path.to_string(),
+                bytes,
+            })
             .collect();
         paths.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
         paths.truncate(MAX_PLACES);
@@ -153,17 +161,16 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
         };
         if let Some((kind, place)) = found {
             let layer = file.content.layer as usize;
+            let sum = sums.entry(kind).or_default();
+            let place = sum.add(&place, file.content.size, layer);
             files.entry(kind).or_default().push(WasteFile {
                 path: file.path.clone(),
                 content: file.content,
-                place: place.clone(),
+                place,
                 cache: cache
                     .map(|(cache, _)| cache)
                     .filter(|cache| cache.kind == kind),
             });
-            sums.entry(kind)
-                .or_default()
-                .add(place, file.content.size, layer);
         }
     }
     for binary in sources
@@ -174,7 +181,7 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
     {
         let sum = sums.entry(WasteKind::DebugInformation).or_default();
         sum.add(
-            binary.path.clone(),
+            &binary.path,
             binary.debug_bytes.min(binary.size),
             binary.layer,
         );
@@ -192,7 +199,8 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
     }
     if let Some(hidden) = sums.get_mut(&WasteKind::Hidden) {
         let paths = sources.efficiency.wasted_paths.iter().take(MAX_PLACES);
-        hidden.places = paths.map(|path| (path.path.clone(), path.bytes)).collect();
+        let places = paths.map(|path| (path.path.as_str().into(), path.bytes));
+        hidden.places = places.collect();
     }
     let duplicates = &sources.contents.duplicates;
     // Licences have to be there as often as they are, and other documentation is told above.
@@ -209,7 +217,7 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
                 .or(group.paths.first())
                 .cloned()
                 .unwrap_or_default();
-            sum.places.insert(place, group.wasted);
+            sum.places.insert(place.into(), group.wasted);
         }
     }
     let mut all: Vec<Waste> = sums

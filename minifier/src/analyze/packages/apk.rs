@@ -47,13 +47,13 @@ fn read_stanza(finder: &mut Finder<'_>, index: &mut PackageIndex, lines: &[&[u8]
 }
 
 /// The lines of each entry.
-pub(crate) fn apk_stanzas(text: &[u8]) -> Vec<Vec<&[u8]>> {
-    let lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
-    lines
-        .split(|line| line.is_empty())
-        .filter(|stanza| !stanza.is_empty())
-        .map(<[_]>::to_vec)
-        .collect()
+pub(crate) fn apk_stanzas(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
+    let mut lines = text.split(|&b| b == b'\n');
+    std::iter::from_fn(move || {
+        let first = lines.find(|line| !line.is_empty())?;
+        let rest = lines.by_ref().take_while(|line| !line.is_empty());
+        Some(std::iter::once(first).chain(rest).collect())
+    })
 }
 
 #[cfg(test)]

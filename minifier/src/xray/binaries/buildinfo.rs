@@ -22,10 +22,12 @@ const GO_HEADER: usize = 32;
 const GO_INLINED: u8 = 2;
 /// Frames the module information on both sides.
 const GO_FRAME: usize = 16;
-const MAX_GO: u64 = 4 << 20;
+/// The modules of the largest programs take a tenth of it.
+const MAX_GO: u64 = 1 << 20;
 /// Where there are no sections, the build info is at the start of the data segment.
 const GO_SEARCH: u64 = 512 << 10;
-const MAX_AUDIT: u64 = 8 << 20;
+/// A list of ten thousand crates.
+const MAX_AUDIT: u64 = 2 << 20;
 const MAX_COMMENT: u64 = 64 << 10;
 /// Names of variables that builds set to the version of a program.
 const VERSION_VARIABLES: [&str; 7] = [
@@ -322,6 +324,17 @@ mod tests {
             .map(|m| format!("{} {} {:?}", m.name, m.main, m.needs))
             .collect();
         assert_eq!(found, ["app true [1]", "serde false []"]);
+    }
+
+    #[test]
+    fn a_list_of_crates_that_inflates_to_too_much_is_refused() {
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        let blanks = vec![b' '; 3 << 20];
+        let list = [br#"{"packages":["#.as_slice(), &blanks, b"]}"].concat();
+        std::io::Write::write_all(&mut packed, &list).unwrap();
+        let packed = packed.finish().unwrap();
+        assert!(packed.len() < 64 << 10);
+        assert!(audit(&packed.as_slice(), 0, packed.len() as u64).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::{Merged, VisibleFile};
 use crate::xray::model::{Binaries, Binary, BrokenNeed, Linkage, UnusedLibrary};
 use crate::xray::packages::Owners;
+use crate::xray::problems::Problems;
 use crate::xray::scan::Scan;
 
 /// Libraries that the C library opens by itself, by the start of their names.
@@ -29,7 +30,7 @@ struct Object<'a> {
 
 /// The programs and libraries of the merged tree; the sentences name those that cannot be read.
 pub(crate) fn binaries(scan: &Scan, merged: &Merged, owners: &Owners) -> (Binaries, Vec<String>) {
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let mut objects = Vec::new();
     for file in merged.first_files() {
         let extra = scan.extra(file.content);
@@ -53,7 +54,7 @@ pub(crate) fn binaries(scan: &Scan, merged: &Merged, owners: &Owners) -> (Binari
         debug_bytes,
         files: objects.iter().map(binary).collect(),
     };
-    (binaries, problems)
+    (binaries, problems.into_sentences("programs and libraries"))
 }
 
 fn binary(object: &Object<'_>) -> Binary {

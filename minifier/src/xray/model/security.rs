@@ -143,6 +143,18 @@ pub struct Finding {
     pub fingerprint: String,
 }
 
+impl AsRef<Finding> for Finding {
+    fn as_ref(&self) -> &Finding {
+        self
+    }
+}
+
+impl AsRef<Finding> for IgnoredFinding {
+    fn as_ref(&self) -> &Finding {
+        &self.finding
+    }
+}
+
 impl Finding {
     /// A finding with its fingerprint.
     pub fn new(

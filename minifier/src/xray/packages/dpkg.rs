@@ -37,8 +37,8 @@ fn read_status(reader: &mut Reader<'_>, diversions: &Diversions<'_>) -> BTreeSet
     // The layer in whose database a package of that version appeared first.
     let mut first: BTreeMap<(String, String, String), usize> = BTreeMap::new();
     for (layer, status) in reader.documents_of_layers(&path) {
-        for stanza in stanzas(status).iter().filter(|stanza| has_files(stanza)) {
-            first.entry(key(stanza)).or_insert(layer);
+        for stanza in stanzas(status).filter(has_files) {
+            first.entry(key(&stanza)).or_insert(layer);
         }
     }
     let info = ImagePath::from(INFO);
@@ -108,14 +108,23 @@ fn info_files(
         let mut paths = stems
             .iter()
             .map(|stem| info.join(format!("{stem}.{suffix}")));
-        paths.find_map(|path| reader.document(&path))
+        paths.find_map(|path| reader.document_at(&path))
     };
-    let paths: Vec<Vec<u8>> = match find("list") {
-        Some(list) => list.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect(),
-        None => md5sums_paths(find("md5sums").unwrap_or_default()).collect(),
+    let Some((list, node, is_list)) = find("list")
+        .map(|(node, list)| (list, node, true))
+        .or_else(|| find("md5sums").map(|(node, sums)| (sums, node, false)))
+    else {
+        return BTreeSet::new();
     };
-    let places = paths.iter().map(|path| diversions.place(name, path));
-    places.filter_map(|path| reader.finder.file(path)).collect()
+    // Thousands of entries of one name would have the same thousands of files.
+    if !reader.lists.insert(node) {
+        return BTreeSet::new();
+    }
+    let mut file = |path: &[u8]| reader.finder.file(diversions.place(name, path));
+    match is_list {
+        true => list.split(|&b| b == b'\n').filter_map(file).collect(),
+        false => md5sums_paths(list).filter_map(|path| file(&path)).collect(),
+    }
 }
 
 /// Distroless images have a file per package, and `NAME.md5sums` in place of the list; some have the lists in `info`.
@@ -140,7 +149,7 @@ fn read_status_d(reader: &mut Reader<'_>, diversions: &Diversions<'_>, known: &B
         let sums = dir.join([name, b".md5sums".as_slice()].concat());
         let mut databases: BTreeSet<NodeId> = [child].into();
         databases.extend(rootfs.lookup(&sums));
-        let sums = reader.document(&sums);
+        let sums = reader.document_at(&sums);
         for stanza in stanzas(control_file) {
             if !stanza.contains_key("Package") {
                 reader
@@ -155,7 +164,9 @@ fn read_status_d(reader: &mut Reader<'_>, diversions: &Diversions<'_>, known: &B
             }
             let mut files = databases.clone();
             match sums {
-                Some(sums) => {
+                // Of several entries the first one has them.
+                Some((node, _)) if !reader.lists.insert(node) => {}
+                Some((_, sums)) => {
                     let paths = md5sums_paths(sums);
                     files.extend(
                         paths.filter_map(|path| reader.finder.file(diversions.place(&name, &path))),
@@ -242,15 +253,15 @@ fn relations(stanza: &Stanza) -> Relations {
     }
 }
 
-fn stanzas(text: &[u8]) -> Vec<Stanza> {
-    let mut all = Vec::new();
+fn stanzas(text: &[u8]) -> impl Iterator<Item = Stanza> {
     let mut current = Stanza::new();
-    for line in text.split(|&b| b == b'\n').chain([&b""[..]]) {
+    let lines = text.split(|&b| b == b'\n').chain([&b""[..]]);
+    lines.filter_map(move |line| {
         if line.is_empty() {
-            if !current.is_empty() {
-                all.push(std::mem::take(&mut current));
-            }
-        } else if !line[0].is_ascii_whitespace() {
+            let stanza = std::mem::take(&mut current);
+            return (!stanza.is_empty()).then_some(stanza);
+        }
+        if !line[0].is_ascii_whitespace() {
             let line = String::from_utf8_lossy(line);
             match line.split_once(':') {
                 Some((name, value)) if wanted(name) => {
@@ -262,8 +273,8 @@ fn stanzas(text: &[u8]) -> Vec<Stanza> {
                 }
             }
         }
-    }
-    all
+        None
+    })
 }
 
 fn wanted(name: &str) -> bool {

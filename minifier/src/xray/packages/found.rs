@@ -4,11 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::relations::{Relations, resolve};
 use crate::analyze::Finder;
-use crate::rootfs::{NodeId, RootFs};
+use crate::rootfs::{IndexBudget, NodeId, RootFs};
 use crate::xray::model::{PackageInfo, PackageKind};
+use crate::xray::problems::Problems;
+use crate::xray::weight::Weight;
 
 /// Relations of all packages that are looked at.
 const MAX_RELATIONS: usize = 500_000;
+/// A package is held here and in the report, which is made a text.
+pub(super) const COPIES: usize = 3;
+/// What a file of a package takes in its set and in that of all owners.
+const FILE: usize = 24;
 
 /// A package with its files.
 #[derive(Debug, Clone)]
@@ -19,16 +25,31 @@ pub(crate) struct PackageFiles {
 }
 
 /// Packages as they are found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Found {
+    /// What they may take.
+    budget: IndexBudget,
     packages: Vec<(PackageFiles, Relations)>,
     /// Relations of all packages.
     relations: usize,
     /// Whether some were left out.
     left_out: bool,
+    /// Packages that were.
+    problems: Problems,
 }
 
 impl Found {
+    pub(super) fn new(budget: IndexBudget) -> Self {
+        Self {
+            budget,
+            packages: Vec::new(),
+            relations: 0,
+            left_out: false,
+            problems: Problems::default(),
+        }
+    }
+
+    /// Adds a package if there is room for it; what is left out is a problem.
     pub(super) fn add(
         &mut self,
         info: PackageInfo,
@@ -40,40 +61,51 @@ impl Found {
             self.left_out |= relations.count() > 0;
             relations = Relations::default();
         }
+        let own = COPIES * (size_of::<PackageInfo>() + info.weight());
+        let takes = own + FILE * files.len() + relations.weight();
+        if !self.budget.keep_made(takes as u64) {
+            self.problems.push(format!(
+                "read {}: there is no room for the package {}: packages take far more memory than is stored of the \
+                 image",
+                info.location, info.id
+            ));
+            return;
+        }
         self.packages
             .push((PackageFiles { info, files }, relations));
     }
 
-    /// Whether there are more dependencies than are looked at.
-    pub(super) fn left_out(&self) -> bool {
-        self.left_out
-    }
-
-    /// All, in the order of kind, name, version and place, each once; sizes are counted.
-    pub(super) fn finish(mut self, rootfs: &RootFs, finder: &mut Finder<'_>) -> Vec<PackageFiles> {
+    /// All, in the order of kind, name, version and place, each once, and what was left out; sizes are counted.
+    pub(super) fn finish(
+        mut self,
+        rootfs: &RootFs,
+        finder: &mut Finder<'_>,
+    ) -> (Vec<PackageFiles>, Vec<String>) {
         for (package, _) in &mut self.packages {
             let sizes = package.files.iter().map(|&id| rootfs.node(id).size());
             package.info.size = sizes.fold(0, u64::saturating_add);
             package.info.files = package.files.len() as u64;
         }
-        let key = |(p, _): &(PackageFiles, Relations)| {
-            let info = &p.info;
-            (
-                info.kind,
-                info.name.clone(),
-                info.version.clone(),
-                info.id.clone(),
-                info.location.clone(),
-            )
-        };
-        self.packages.sort_by_cached_key(key);
-        self.packages.dedup_by(|b, a| key(a) == key(b));
-        resolve(&mut self.packages, finder);
         self.packages
-            .into_iter()
-            .map(|(package, _)| package)
-            .collect()
+            .sort_by(|(a, _), (b, _)| order(&a.info).cmp(&order(&b.info)));
+        self.packages
+            .dedup_by(|(b, _), (a, _)| order(&a.info) == order(&b.info));
+        self.left_out |= !resolve(&mut self.packages, finder, &self.budget);
+        let mut problems = self.problems.into_sentences("packages that are left out");
+        if self.left_out {
+            problems.push(
+                "read the dependencies of packages: there are more than are looked at".into(),
+            );
+        }
+        let packages = self.packages.into_iter().map(|(package, _)| package);
+        (packages.collect(), problems)
     }
+}
+
+/// What packages are ordered by, and told from each other.
+fn order(info: &PackageInfo) -> (PackageKind, [&str; 4]) {
+    let order = [&info.name, &info.version, &info.id, &info.location];
+    (info.kind, order.map(String::as_str))
 }
 
 /// A package of which only the name and the place are known yet.

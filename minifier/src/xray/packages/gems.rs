@@ -49,7 +49,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         };
         let tree = base.and_then(|base| reader.merged.rootfs.lookup(&base.join("gems").join(stem)));
         files.extend(
-            tree.map(|dir| reader.merged.rootfs.files_below(dir, None))
+            tree.map(|dir| reader.files_below(dir, None))
                 .unwrap_or_default(),
         );
         let relations = Relations::needing(metadata.requires.iter().cloned());

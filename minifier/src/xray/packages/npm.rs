@@ -17,6 +17,7 @@ use crate::analyze::{is_in_tests, is_npm_project, without_bom};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
+use crate::xray::roots::Roots;
 use crate::xray::scan::Metadata;
 
 /// Files beside the `package.json` of an application that was installed.
@@ -69,12 +70,12 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         .map(|package| (&package.dir, package.id.as_str()))
         .collect();
     let plugged = pnp_folders(reader);
+    let by_name = Roots::new(plugged.iter().cloned());
     let mut steps = MAX_STEPS;
     for package in &installed {
         let (dir, metadata) = (&package.dir, package.metadata);
         let known = locked.get(dir);
-        let by_name = plugged.iter().any(|pnp| dir.starts_with(pnp));
-        let mut relations = match by_name {
+        let mut relations = match by_name.cover(dir) {
             true => Relations::needing(metadata.requires.iter().cloned()),
             false => Relations::default(),
         };
@@ -94,21 +95,16 @@ pub(super) fn read(reader: &mut Reader<'_>) {
                 .merged
                 .rootfs
                 .lookup(&dir)
-                .map(|node| {
-                    reader
-                        .merged
-                        .rootfs
-                        .files_below(node, Some(b"node_modules"))
-                })
+                .map(|node| reader.files_below(node, Some(b"node_modules")))
                 .unwrap_or_default(),
             _ => [package.file.node].into(),
         };
         reader.found.add(found, files, relations);
     }
     if steps == 0 {
-        reader.problems.push(
-            "read the dependencies of npm packages: there are more than are looked at".into(),
-        );
+        reader
+            .problems
+            .push("read the dependencies of npm packages: there are more than are looked at");
     }
     read_zips(reader, &plugged);
 }
@@ -257,7 +253,7 @@ fn locked(reader: &mut Reader<'_>) -> BTreeMap<ImagePath, Locked> {
 }
 
 /// Directories of applications that load their packages from zips.
-fn pnp_folders(reader: &Reader<'_>) -> Vec<ImagePath> {
+fn pnp_folders(reader: &Reader<'_>) -> BTreeSet<ImagePath> {
     let files = reader.files().iter();
     files
         .filter(|file| {
@@ -269,7 +265,7 @@ fn pnp_folders(reader: &Reader<'_>) -> Vec<ImagePath> {
 }
 
 /// Packages in zips of Yarn's cache. Without Plug'n'Play these are a cache of what is installed elsewhere.
-fn read_zips(reader: &mut Reader<'_>, plugged: &[ImagePath]) {
+fn read_zips(reader: &mut Reader<'_>, plugged: &BTreeSet<ImagePath>) {
     for file in reader.files() {
         if !file.path.file_name().ends_with(b".zip") || !file.first {
             continue;

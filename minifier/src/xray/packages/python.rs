@@ -56,7 +56,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         };
         reader.found.add(found, files, relations);
     }
-    read_vendor_lists(reader, &copies);
+    read_vendor_lists(reader, copies);
 }
 
 fn info(metadata: &Metadata, normal: &str) -> PackageInfo {
@@ -123,7 +123,7 @@ fn files_of(reader: &mut Reader<'_>, path: &ImagePath) -> BTreeSet<NodeId> {
     };
     let below = reader.merged.rootfs.lookup(tree);
     let mut files = below
-        .map(|dir| reader.merged.rootfs.files_below(dir, None))
+        .map(|dir| reader.files_below(dir, None))
         .unwrap_or_default();
     // RECORD is relative to the directory that holds the dist-info, installed-files.txt to the egg-info itself.
     if let Some(record) = reader.document(&info.join("RECORD")) {
@@ -146,7 +146,7 @@ fn insert(reader: &mut Reader<'_>, base: &ImagePath, name: &[u8], files: &mut BT
 }
 
 /// Copies that have no metadata: pip lists them in `_vendor/vendor.txt`, `NAME==VERSION` on each line.
-fn read_vendor_lists(reader: &mut Reader<'_>, copies: &BTreeSet<(ImagePath, String)>) {
+fn read_vendor_lists(reader: &mut Reader<'_>, mut copies: BTreeSet<(ImagePath, String)>) {
     for file in reader.files() {
         let dir = file
             .path
@@ -172,7 +172,8 @@ fn read_vendor_lists(reader: &mut Reader<'_>, copies: &BTreeSet<(ImagePath, Stri
                 ..Metadata::default()
             };
             let normal = normal(&metadata.name);
-            if copies.contains(&(dir.clone(), normal.clone())) {
+            // Each once: a list of a megabyte could name one a hundred thousand times.
+            if !copies.insert((dir.clone(), normal.clone())) {
                 continue;
             }
             // Distributions take copies out and leave the list as it was.
@@ -181,7 +182,7 @@ fn read_vendor_lists(reader: &mut Reader<'_>, copies: &BTreeSet<(ImagePath, Stri
             let tree = rootfs.lookup(&dir.join(&module));
             let single = rootfs.lookup(&dir.join(format!("{module}.py")));
             let files: BTreeSet<NodeId> = match (tree, single) {
-                (Some(tree), _) => rootfs.files_below(tree, None),
+                (Some(tree), _) => reader.files_below(tree, None),
                 (None, Some(file)) => [file].into(),
                 (None, None) => continue,
             };

@@ -1,11 +1,14 @@
 //! [`read`]: all databases and metadata files of an image.
 
+use std::collections::BTreeSet;
+
 use super::found::{Found, Owners, PackageFiles};
 use super::{apk, compiled, dpkg, gems, java, npm, python, rpm};
 use crate::analyze::{Files, Finder};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::{Merged, VisibleFile};
 use crate::xray::model::{DistributionInfo, Packages, UnreadDatabase};
+use crate::xray::problems::Problems;
 use crate::xray::scan::{Extra, Metadata, Scan};
 use crate::xray::store::KeptStore;
 
@@ -16,6 +19,9 @@ const UNREAD: &[(&str, &str)] = &[
     ("/usr/lib/opkg/status", "opkg databases are not read yet"),
     ("/var/db/pkg", "Portage databases are not read yet"),
 ];
+
+/// Packages of one kind that a file may lie in, on average.
+const MAX_OWNERS: usize = 16;
 
 /// What was read.
 pub(crate) struct Read {
@@ -33,7 +39,11 @@ pub(super) struct Reader<'a> {
     pub(super) distribution: Option<&'a DistributionInfo>,
     pub(super) found: Found,
     pub(super) unread: Vec<UnreadDatabase>,
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Problems,
+    /// Files in directories of packages that may still be counted: such directories can lie in each other.
+    files_left: usize,
+    /// Lists of dpkg that have been read: each is one package's.
+    pub(super) lists: BTreeSet<NodeId>,
 }
 
 impl<'a> Reader<'a> {
@@ -54,13 +64,30 @@ impl<'a> Reader<'a> {
         self.extra(node)?.metadata.as_ref()
     }
 
+    /// The files in a directory that is a package's, without those in directories called `except`; none once there are
+    /// far more than the image has.
+    pub(super) fn files_below(&mut self, dir: NodeId, except: Option<&[u8]>) -> BTreeSet<NodeId> {
+        if self.files_left == 0 {
+            return BTreeSet::new();
+        }
+        let files = self.merged.rootfs.files_below(dir, except);
+        self.files_left = self.files_left.saturating_sub(files.len());
+        files
+    }
+
     /// The kept content of the file that a path leads to.
     pub(super) fn document(&self, path: &ImagePath) -> Option<&'a [u8]> {
+        Some(self.document_at(path)?.1)
+    }
+
+    /// The same with the node of the file.
+    pub(super) fn document_at(&self, path: &ImagePath) -> Option<(NodeId, &'a [u8])> {
         let resolution = self
             .merged
             .rootfs
             .resolve(&ImagePath::root(), path.as_bytes(), true);
-        self.extra(resolution.found()?.1)?.document.as_deref()
+        let (_, node) = resolution.found()?;
+        Some((node, self.extra(node)?.document.as_deref()?))
     }
 
     /// The kept contents that each layer has at exactly this path, lowest first.
@@ -110,9 +137,11 @@ pub(crate) fn read(scan: &Scan, merged: &Merged, distribution: Option<&Distribut
         merged,
         finder: Finder::new(files),
         distribution,
-        found: Found::default(),
+        found: Found::new(scan.budget.clone()),
         unread: Vec::new(),
-        problems: Vec::new(),
+        problems: Problems::default(),
+        files_left: merged.rootfs.count().saturating_mul(MAX_OWNERS),
+        lists: BTreeSet::new(),
     };
     dpkg::read(&mut reader);
     apk::read(&mut reader);
@@ -122,12 +151,13 @@ pub(crate) fn read(scan: &Scan, merged: &Merged, distribution: Option<&Distribut
     gems::read(&mut reader);
     java::read(&mut reader);
     compiled::read(&mut reader);
-    let mut problems = std::mem::take(&mut reader.problems);
-    if reader.found.left_out() {
-        problems
-            .push("read the dependencies of packages: there are more than are looked at".into());
+    if reader.files_left == 0 {
+        let problem = "read the files of packages: their directories lie in each other more often than is looked at";
+        reader.problems.push(problem);
     }
-    let packages = reader.found.finish(&merged.rootfs, &mut reader.finder);
+    let mut problems = reader.problems.into_sentences("packages");
+    let (packages, left_out) = reader.found.finish(&merged.rootfs, &mut reader.finder);
+    problems.extend(left_out);
     let mut unread = reader.unread;
     let known = UNREAD
         .iter()

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::found::PackageFiles;
+use super::found::{COPIES, PackageFiles};
 use crate::analyze::Finder;
-use crate::rootfs::NodeId;
+use crate::rootfs::{IndexBudget, NodeId};
 use crate::xray::model::PackageKind;
+use crate::xray::weight::Weight;
 
 /// Needs of one package; a program's main module has the most.
 pub(super) const MAX_NEEDS: usize = 5000;
@@ -41,8 +42,19 @@ impl Relations {
     }
 }
 
+impl Weight for Relations {
+    fn weight(&self) -> usize {
+        self.provides.weight() + self.needs.weight() + self.ids.weight()
+    }
+}
+
 /// Fills in which packages each one needs. What nothing in the image meets is left out: it is no part of the image.
-pub(super) fn resolve(packages: &mut [(PackageFiles, Relations)], finder: &mut Finder<'_>) {
+/// False if there was no room for all.
+pub(super) fn resolve(
+    packages: &mut [(PackageFiles, Relations)],
+    finder: &mut Finder<'_>,
+    budget: &IndexBudget,
+) -> bool {
     // Names of the same kind, and owners of files, by index; own names come before what is provided.
     let mut names: HashMap<(PackageKind, String), Vec<usize>> = HashMap::new();
     // A copy that a package brings for itself is nobody else's.
@@ -61,6 +73,7 @@ pub(super) fn resolve(packages: &mut [(PackageFiles, Relations)], finder: &mut F
         }
     }
     let files = owners_of_needed_files(packages, finder);
+    let mut all = true;
     let resolved: Vec<Vec<String>> = packages
         .iter()
         .map(|(package, relations)| {
@@ -82,12 +95,20 @@ pub(super) fn resolve(packages: &mut [(PackageFiles, Relations)], finder: &mut F
             }
             ids.remove(info.id.as_str());
             let ids = ids.into_iter().take(MAX_NEEDS);
-            ids.map(str::to_owned).collect()
+            let ids: Vec<String> = ids.map(str::to_owned).collect();
+            match budget.keep_made((COPIES * ids.weight()) as u64) {
+                true => ids,
+                false => {
+                    all = false;
+                    Vec::new()
+                }
+            }
         })
         .collect();
     for ((package, _), depends_on) in packages.iter_mut().zip(resolved) {
         package.info.depends_on = depends_on;
     }
+    all
 }
 
 /// The packages that have the files which are needed by their paths.
@@ -95,7 +116,7 @@ fn owners_of_needed_files<'a>(
     packages: &'a [(PackageFiles, Relations)],
     finder: &mut Finder<'_>,
 ) -> HashMap<(PackageKind, &'a str), usize> {
-    let mut wanted: HashMap<(PackageKind, NodeId), Vec<&str>> = HashMap::new();
+    let mut wanted: HashMap<(PackageKind, NodeId), BTreeSet<&str>> = HashMap::new();
     let mut nodes: HashMap<&str, Option<NodeId>> = HashMap::new();
     for (package, relations) in packages {
         for name in relations.needs.iter().flatten() {
@@ -105,9 +126,7 @@ fn owners_of_needed_files<'a>(
                     .or_insert_with(|| finder.file(name.as_bytes()));
                 if let Some(node) = *node {
                     let names = wanted.entry((package.info.kind, node)).or_default();
-                    if !names.contains(&name.as_str()) {
-                        names.push(name);
-                    }
+                    names.insert(name);
                 }
             }
         }

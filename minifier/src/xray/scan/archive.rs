@@ -11,6 +11,7 @@ use super::text;
 use super::zip::Zip;
 use crate::analyze::ReadAt;
 use crate::image::Sha256;
+use crate::rootfs::MAX_PATH;
 
 /// Archives inside of archives inside of the file.
 const MAX_DEPTH: usize = 3;
@@ -20,7 +21,7 @@ const MAX_HELD: u64 = 64 << 20;
 /// All that is unpacked of one file, bytes.
 const MAX_TOTAL: u64 = 512 << 20;
 const MAX_ARCHIVES: usize = 5000;
-/// Artifacts that one archive can name.
+/// Artifacts that an archive and those inside of it can name.
 const MAX_ARTIFACTS: usize = 5000;
 /// Longest name or version.
 const MAX_NAME: usize = 500;
@@ -48,6 +49,7 @@ pub(super) fn java_archives(file: &dyn ReadAt) -> Vec<Archive> {
         found: Vec::new(),
         left: MAX_TOTAL,
         held: 0,
+        artifacts: 0,
     };
     reader.read(file, String::new(), 0);
     reader.found
@@ -91,6 +93,8 @@ struct Reader {
     left: u64,
     /// What is unpacked now.
     held: u64,
+    /// Artifacts that were named.
+    artifacts: usize,
 }
 
 impl Reader {
@@ -123,6 +127,10 @@ impl Reader {
         for entry in zip.entries() {
             let entry = entry?;
             let name = entry.name;
+            // Nothing can unpack it.
+            if name.len() > MAX_PATH {
+                continue;
+            }
             let is_manifest = name == b"META-INF/MANIFEST.MF";
             let is_pom = name.starts_with(b"META-INF/maven/") && name.ends_with(b"/pom.properties");
             if is_manifest || is_pom {
@@ -131,8 +139,12 @@ impl Reader {
                 let archive = &mut self.found[index];
                 if is_manifest {
                     archive.manifest = manifest(&content);
-                } else if archive.artifacts.len() < MAX_ARTIFACTS {
-                    archive.artifacts.extend(pom_properties(&content));
+                } else if let Some(artifact) = pom_properties(&content) {
+                    self.artifacts += 1;
+                    if self.artifacts > MAX_ARTIFACTS {
+                        return Err(format!("it names more than {MAX_ARTIFACTS} artifacts"));
+                    }
+                    archive.artifacts.push(artifact);
                 }
             } else if is_java_archive(name) {
                 let text = crate::rootfs::escape_bytes(name);
@@ -307,10 +319,38 @@ mod tests {
             found: Vec::new(),
             left: 500 << 10,
             held: 0,
+            artifacts: 0,
         };
         reader.read(&archive.as_slice(), String::new(), 0);
         let problem = reader.found.remove(0).problem.unwrap();
         assert!(problem.contains("longer than it may be"), "{problem}");
+    }
+
+    #[test]
+    fn artifacts_are_counted_over_all_archives_of_a_file() {
+        let names: Vec<String> = (0..MAX_ARTIFACTS / 2)
+            .map(|n| format!("META-INF/maven/g/a{n}/pom.properties"))
+            .collect();
+        let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), POM)).collect();
+        let inner = zip(&entries);
+        let outer = zip(&[("a.jar", &inner), ("b.jar", &inner), ("c.jar", &inner)]);
+        let archives = java_archives(&outer.as_slice());
+        let artifacts: usize = archives.iter().map(|archive| archive.artifacts.len()).sum();
+        assert_eq!(artifacts, MAX_ARTIFACTS);
+        let problem = archives[3].problem.as_deref();
+        assert_eq!(problem, Some("it names more than 5000 artifacts"));
+    }
+
+    #[test]
+    fn names_that_nothing_can_unpack_are_passed_over() {
+        let name = format!("{}.jar", "n".repeat(5000));
+        let archive = zip(&[
+            (&name, &zip(&[("a", b"b")])),
+            ("b.jar", &zip(&[("a", b"b")])),
+        ]);
+        let archives = java_archives(&archive.as_slice());
+        let insides: Vec<&str> = archives.iter().map(|a| a.inside.as_str()).collect();
+        assert_eq!(insides, ["", "b.jar"]);
     }
 
     #[test]

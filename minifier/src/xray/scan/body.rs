@@ -6,20 +6,20 @@ use jiff::Timestamp;
 
 use super::archive::{egg_metadata, is_java_archive, java_archives, yarn_metadata};
 use super::capture::{Recorder, Windows};
-use super::facts::{ElfFacts, Extra, Facts, Metadata};
+use super::facts::{ElfFacts, Extra, Facts, Metadata, NO_ROOM};
 use super::kind::{is_text, kind_of};
-use super::limits::Budget;
 use super::text;
 use super::wanted::{Wanted, wanted};
 use super::zip::Spooled;
 use crate::analyze::{ElfFile, ElfKind, MAX_RPM_DATABASE, ReadAt, rpm_database};
 use crate::image::Sha256;
-use crate::rootfs::ImagePath;
+use crate::rootfs::{ImagePath, IndexBudget};
 use crate::xray::binaries::{Tables, build_info, is_rust, protection};
 use crate::xray::model::FileKind;
 use crate::xray::security::{
     database_secrets, der_certificate, der_private_key, pem_certificates, secrets,
 };
+use crate::xray::weight::Weight;
 
 /// First bytes that are held before it is decided what a file is.
 const FIRST: u64 = 64 << 10;
@@ -29,20 +29,28 @@ const MAX_TEXT: u64 = 1 << 20;
 const MAX_ELF: u64 = 32 << 20;
 /// Archives are held whole up to this size: their directory is at the end.
 const MAX_ARCHIVE: u64 = 64 << 20;
-/// Larger Java archives are put into a file of the host while they are looked at, up to this size.
+/// Java archives are, which are many more and go into each other.
+const MAX_JAVA: u64 = 16 << 20;
+/// Larger ones are put into a file of the host while they are looked at, up to this size.
 const MAX_SPOOLED: u64 = 2 << 30;
 const MAX_METADATA: u64 = 2 << 20;
 /// As much as the kernel reads of a file to execute it.
 const HEAD: usize = 256;
 /// How a database of SQLite begins.
 const SQLITE: &[u8] = b"SQLite format 3\0";
+/// How many times its bytes a database takes with the tables that are made of it.
+const TABLES: u64 = 4;
+/// What an object of JSON takes in such a table.
+const ROW: u64 = 320;
+/// How many times its own memory something takes with its part of the report.
+const REPORTED: usize = 3;
 /// Bundles with more certificates are a list of authorities.
 const BUNDLE: usize = 20;
 
 /// Looks at files; one for each thread.
 pub(super) struct Examiner<'a> {
-    /// What is left of the bytes that may be kept.
-    documents: &'a Budget,
+    /// What may be kept.
+    budget: &'a IndexBudget,
     /// When a certificate counts as expired.
     now: Timestamp,
     /// Base names of what the config names: scripts of that name are kept.
@@ -51,9 +59,9 @@ pub(super) struct Examiner<'a> {
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(documents: &'a Budget, now: Timestamp, entrypoints: &'a [Vec<u8>]) -> Self {
+    pub(super) fn new(budget: &'a IndexBudget, now: Timestamp, entrypoints: &'a [Vec<u8>]) -> Self {
         Self {
-            documents,
+            budget,
             now,
             entrypoints,
             buffer: Vec::new(),
@@ -95,11 +103,15 @@ impl<'a> Examiner<'a> {
         let text = is_text(buffer);
         let database = buffer.starts_with(SQLITE);
         let hold = match wanted {
-            Wanted::Document(limit) => limit,
-            Wanted::RpmDatabase => MAX_RPM_DATABASE,
+            // What there is no room for is not held either.
+            Wanted::Document(limit) => limit.min(self.budget.room_for_contents()),
+            Wanted::Database(limit) | Wanted::Json(limit) => {
+                limit.min(self.budget.room_for_contents() / TABLES)
+            }
+            Wanted::RpmDatabase => MAX_RPM_DATABASE.min(self.budget.room_for_contents() / TABLES),
             Wanted::Egg | Wanted::YarnPackage => MAX_ARCHIVE,
             Wanted::Nothing if elf => MAX_ELF,
-            Wanted::Nothing if java => MAX_ARCHIVE,
+            Wanted::Nothing if java => MAX_JAVA,
             Wanted::Nothing if text || database => MAX_TEXT,
             Wanted::Nothing => 0,
             _ => MAX_METADATA,
@@ -132,8 +144,8 @@ impl<'a> Examiner<'a> {
                     .flat_map(|file| java_archives(file))
                     .collect()
             }
-            (Some(windows), _) => extra.elf = Some(self.elf(path, windows, problems)),
-            (None, true) => extra.elf = Some(self.elf(path, &buffer.as_slice(), problems)),
+            (Some(windows), _) => extra.elf = Some(elf_facts(path, windows)),
+            (None, true) => extra.elf = Some(elf_facts(path, &buffer.as_slice())),
             (None, false) if whole => {
                 self.document(path, wanted, buffer, &mut extra, problems);
                 self.content(path, kind, text, java, buffer, &mut extra);
@@ -150,23 +162,42 @@ impl<'a> Examiner<'a> {
         }
         let named = || self.entrypoints.iter().any(|name| name == path.file_name());
         if executable && buffer.starts_with(b"#!") && whole && named() && extra.document.is_none() {
-            self.keep(path, buffer, &mut extra, problems);
+            extra.document = Some(buffer.clone());
         }
         Ok(Facts {
             sha256: Some(hash.finish()),
             kind,
-            extra: (!extra.is_empty()).then(|| Box::new(extra)),
+            extra: self.keep(path, extra, tables(wanted, buffer), problems),
         })
     }
 
-    fn keep(&self, path: &ImagePath, bytes: &[u8], extra: &mut Extra, problems: &mut Vec<String>) {
-        if self.documents.take(bytes.len() as u64) {
-            extra.document = Some(bytes.to_vec());
-        } else {
-            problems.push(format!(
-                "read {path}: the image has more package databases than can be kept"
-            ));
+    /// What there is room for; `tables` are the bytes of those that are made of it.
+    fn keep(
+        &self,
+        path: &ImagePath,
+        extra: Extra,
+        tables: u64,
+        problems: &mut Vec<String>,
+    ) -> Option<Box<Extra>> {
+        let fits = |extra: &Extra| {
+            let needs = match &extra.elf {
+                Some(Ok(facts)) => facts.elf.weight(),
+                _ => 0,
+            };
+            let told = extra.secrets.weight() + extra.certificates.weight() + needs;
+            let own = size_of::<Extra>() + extra.weight() + (REPORTED - 1) * told;
+            let tables = extra.document.as_ref().map_or(0, |_| tables);
+            self.budget.keep_contents(own as u64 + tables)
+        };
+        if extra.is_empty() {
+            return None;
         }
+        if fits(&extra) {
+            return Some(Box::new(extra));
+        }
+        problems.push(format!("read {path}: {NO_ROOM}"));
+        let rest = extra.shed();
+        (!rest.is_empty() && fits(&rest)).then(|| Box::new(rest))
     }
 
     /// Documents and metadata of packages.
@@ -180,12 +211,18 @@ impl<'a> Examiner<'a> {
     ) {
         let parse: fn(&[u8]) -> Option<Metadata> = match wanted {
             Wanted::Nothing => return,
-            Wanted::Document(_) => return self.keep(path, bytes, extra, problems),
+            Wanted::Document(_) | Wanted::Database(_) | Wanted::Json(_) => {
+                extra.document = Some(bytes.to_vec());
+                return;
+            }
             Wanted::PythonMetadata => text::python_metadata,
             Wanted::PackageJson => text::package_json,
             Wanted::Gemspec => text::gemspec,
             Wanted::Copyright => text::copyright,
-            Wanted::RpmDatabase => return self.rpm(bytes, extra),
+            Wanted::RpmDatabase => {
+                extra.rpm = Some(rpm_database(bytes).map_err(|e| e.to_string()));
+                return;
+            }
             // Other files may have such names.
             Wanted::Egg | Wanted::YarnPackage if !bytes.starts_with(b"PK") => return,
             Wanted::Egg | Wanted::YarnPackage => {
@@ -201,14 +238,6 @@ impl<'a> Examiner<'a> {
             }
         };
         extra.metadata = parse(bytes);
-    }
-
-    /// What a database of rpm holds, of which the names of the files are the most.
-    fn rpm(&self, bytes: &[u8], extra: &mut Extra) {
-        let read = rpm_database(bytes).map_err(|e| e.to_string());
-        let fits = read.is_err() || self.documents.take(bytes.len() as u64);
-        let too_much = "the image has more package databases than can be kept";
-        extra.rpm = Some(if fits { read } else { Err(too_much.into()) });
     }
 
     /// Secrets, certificates, archives.
@@ -251,42 +280,39 @@ impl<'a> Examiner<'a> {
             }
         }
     }
+}
 
-    fn elf(
-        &self,
-        path: &ImagePath,
-        file: &impl ReadAt,
-        problems: &mut Vec<String>,
-    ) -> Result<ElfFacts, String> {
-        let name = path.file_name();
-        let library = name.ends_with(b".so") || memchr::memmem::find(name, b".so.").is_some();
-        let recorder = Recorder::new(file);
-        let elf = ElfFile::parse(&recorder).map_err(|e| e.to_string())?;
-        let ranges = recorder.into_ranges();
-        let kept = ranges.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-        let ranges = if self.documents.take(kept) {
-            ranges
-        } else {
-            problems.push(format!(
-                "read {path}: the image has more programs than can be kept for the estimate"
-            ));
-            Vec::new()
-        };
-        let tables = Tables::read(file)?;
-        let protection = protection(file, &tables, library)?;
-        // Libraries are not built by Go or Cargo, but for the few that are and do not say so.
-        let built = match elf.kind {
-            ElfKind::Loadable => build_info(file, &tables)?,
-            ElfKind::Other => None,
-        };
-        Ok(ElfFacts {
-            elf,
-            rust: is_rust(file, &tables),
-            protection,
-            built,
-            ranges,
-        })
+/// Bytes of the tables that are made of a document.
+fn tables(wanted: Wanted, bytes: &[u8]) -> u64 {
+    let text = (TABLES - 1) * bytes.len() as u64;
+    match wanted {
+        Wanted::Database(_) => text,
+        Wanted::Json(_) => text + ROW * memchr::memchr_iter(b'{', bytes).count() as u64,
+        _ => 0,
     }
+}
+
+/// What a program or library needs, and how it is protected.
+fn elf_facts(path: &ImagePath, file: &impl ReadAt) -> Result<ElfFacts, String> {
+    let name = path.file_name();
+    let library = name.ends_with(b".so") || memchr::memmem::find(name, b".so.").is_some();
+    let recorder = Recorder::new(file);
+    let elf = ElfFile::parse(&recorder).map_err(|e| e.to_string())?;
+    let ranges = recorder.into_ranges();
+    let tables = Tables::read(file)?;
+    let protection = protection(file, &tables, library)?;
+    // Libraries are not built by Go or Cargo, but for the few that are and do not say so.
+    let built = match elf.kind {
+        ElfKind::Loadable => build_info(file, &tables)?,
+        ElfKind::Other => None,
+    };
+    Ok(ElfFacts {
+        elf,
+        rust: is_rust(file, &tables),
+        protection,
+        built,
+        ranges,
+    })
 }
 
 /// Hashes what is left of a body.

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 /// Licences of one package that the expression names; more of them are in few packages, and nobody reads them.
 const MAX_LICENCES: usize = 60;
+/// Longest first line of a licence; what is longer is its text.
+const MAX_SYNOPSIS: usize = 2 << 10;
 /// Longest name of a licence.
 const MAX_NAME: usize = 80;
 
@@ -50,7 +52,8 @@ pub(super) fn expression(text: &str) -> Option<String> {
     let mut terms = Vec::new();
     for line in text.lines() {
         let name = line.strip_prefix("License:").map(str::trim);
-        let Some(name) = name.filter(|name| !name.is_empty()) else {
+        let fits = |name: &&str| !name.is_empty() && name.len() <= MAX_SYNOPSIS;
+        let Some(name) = name.filter(fits) else {
             continue;
         };
         let term = synopsis(name);

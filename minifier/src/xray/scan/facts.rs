@@ -37,7 +37,30 @@ pub(crate) struct Extra {
     pub(crate) rpm: Option<Result<RpmDatabase, String>>,
 }
 
+/// Why something is not kept.
+pub(super) const NO_ROOM: &str = "there is no room for what it holds: such files take far more memory than is stored of the image";
+
 impl Extra {
+    /// What must not be lost, without what takes the most room: secrets and certificates, and of a program what it
+    /// needs.
+    pub(super) fn shed(self) -> Self {
+        let elf = self.elf.map(|elf| {
+            elf.map(|facts| ElfFacts {
+                built: None,
+                ranges: Vec::new(),
+                ..facts
+            })
+        });
+        Self {
+            head: self.head,
+            elf,
+            secrets: self.secrets,
+            certificates: self.certificates,
+            rpm: self.rpm.map(|_| Err(NO_ROOM.to_owned())),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.document.is_none()
             && self.head.is_empty()
@@ -61,7 +84,7 @@ pub(crate) struct ElfFacts {
     pub(crate) built: Option<BuildInfo>,
     /// Made by the Rust compiler, as its comment section says.
     pub(crate) rust: bool,
-    /// The ranges that reading it took, for whoever reads it again.
+    /// The ranges that reading it took, for whoever reads it again; none if there was no room for them.
     pub(crate) ranges: Vec<(u64, Vec<u8>)>,
 }
 

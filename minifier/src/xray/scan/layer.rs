@@ -58,7 +58,6 @@ pub(super) struct Shared<'a> {
     pub(super) control: &'a Control,
     /// What the layers and their entries may come to.
     pub(super) layers: LayerBudget,
-    pub(super) documents: Budget,
     pub(super) holes: Budget,
     /// Set once the entries take too much: every thread stops.
     pub(super) too_many: OnceLock<TooManyEntries>,

@@ -26,8 +26,6 @@ impl Default for ScanOptions {
     }
 }
 
-/// Bytes of documents that are kept of an image: package databases, dynamic sections and the like.
-pub(super) const DOCUMENTS: u64 = 512 << 20;
 /// Holes of sparse files that are hashed as zeros, bytes over all layers.
 pub(super) const HOLES: u64 = 16 << 30;
 

@@ -19,7 +19,7 @@ mod text;
 mod wanted;
 mod zip;
 
-pub(crate) use facts::{Archive, ArchiveManifest, BuildInfo, Extra, Metadata, Module};
+pub(crate) use facts::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Metadata, Module};
 pub(crate) use kind::kind_by_name;
 pub use limits::ScanOptions;
 pub(crate) use run::{Scan, scan};

@@ -9,9 +9,9 @@ use super::body::Examiner;
 use super::facts::{Extra, Facts};
 use super::input::SeekInput;
 use super::layer::{ScannedLayer, Shared, scan_headers, scan_stream};
-use super::limits::{Budget, DOCUMENTS, HOLES, ScanOptions};
+use super::limits::{Budget, HOLES, ScanOptions};
 use crate::image::{CheckCommand, Descriptor, Healthcheck};
-use crate::rootfs::ContentRef;
+use crate::rootfs::{ContentRef, IndexBudget};
 use crate::transport::{
     Budget as LayerBudget, Control, LayerReader, StoredImage, for_each, processors,
 };
@@ -22,6 +22,8 @@ use crate::xray::error::XrayError;
 pub(crate) struct Scan {
     /// The layers, lowest first.
     pub(crate) layers: Vec<ScannedLayer>,
+    /// What more may be kept of the image.
+    pub(crate) budget: IndexBudget,
 }
 
 impl Scan {
@@ -48,7 +50,6 @@ pub(crate) fn scan(
     let shared = Shared {
         control,
         layers: LayerBudget::new(options.limits),
-        documents: Budget::new(DOCUMENTS),
         holes: Budget::new(HOLES),
         too_many: OnceLock::new(),
     };
@@ -62,7 +63,7 @@ pub(crate) fn scan(
     };
     let Ok(mut scanned) = for_each(&order, threads, |&index| {
         let contents = options.contents;
-        let examiner = contents.then(|| Examiner::new(&shared.documents, now, &entrypoints));
+        let examiner = contents.then(|| Examiner::new(shared.layers.index(), now, &entrypoints));
         let layer = scan_layer(image, index, &shared, examiner);
         Ok::<_, Infallible>((index, layer))
     });
@@ -79,6 +80,7 @@ pub(crate) fn scan(
     }
     Ok(Scan {
         layers: scanned.into_iter().map(|(_, layer)| layer).collect(),
+        budget: shared.layers.index().clone(),
     })
 }
 

@@ -9,6 +9,8 @@ use crate::analyze::without_bom;
 /// Licences longer than this are texts, not names.
 const MAX_LICENCE: usize = 200;
 const MAX_NAME: usize = 500;
+/// Names of licences of one package that are kept.
+const MAX_LICENCES: usize = 20;
 /// Names of one package's needs that are kept.
 const MAX_REQUIRED: usize = 2000;
 
@@ -36,12 +38,13 @@ pub(super) fn python_metadata(text: &[u8]) -> Option<Metadata> {
             "classifier" => {
                 if let Some(licence) = value.strip_prefix("License :: ") {
                     let name = licence.rsplit(" :: ").next().unwrap_or(licence);
-                    classifiers.push(name.to_owned());
+                    classifiers.extend(short(name));
                 }
             }
             _ => {}
         }
     }
+    classifiers.truncate(MAX_LICENCES);
     let classified = (!classifiers.is_empty()).then(|| classifiers.join(", "));
     metadata.licence = expression.or(licence).or(classified);
     let [author, maintainer] = names;
@@ -86,6 +89,7 @@ fn short(value: &str) -> Option<String> {
 fn named(mut metadata: Metadata) -> Option<Metadata> {
     let fits = |text: &str| text.len() <= MAX_NAME;
     metadata.requires.truncate(MAX_REQUIRED);
+    metadata.requires.shrink_to_fit();
     (!metadata.name.is_empty() && fits(&metadata.name) && fits(&metadata.version))
         .then_some(metadata)
 }
@@ -118,7 +122,8 @@ pub(super) fn package_json(text: &[u8]) -> Option<Metadata> {
         name.and_then(short)
     };
     let list = |value: &serde_json::Value| {
-        let names: Vec<String> = value.as_array()?.iter().filter_map(licence).collect();
+        let names = value.as_array()?.iter().filter_map(licence);
+        let names: Vec<String> = names.take(MAX_LICENCES).collect();
         (!names.is_empty()).then(|| names.join(" OR "))
     };
     let author = match &json.author {
@@ -157,7 +162,8 @@ pub(super) fn gemspec(text: &[u8]) -> Option<Metadata> {
             .iter()
             .any(|call| line.contains(call))
         {
-            metadata.requires.extend(dependency(line));
+            let name = dependency(line).filter(|name| name.len() <= MAX_NAME);
+            metadata.requires.extend(name);
             continue;
         }
         let Some((name, value)) = line.split_once('=') else {
@@ -176,8 +182,10 @@ pub(super) fn gemspec(text: &[u8]) -> Option<Metadata> {
                     .collect();
                 metadata.licence = short(&names.join(" OR "));
             }
-            "license" => metadata.licence = quoted(value),
-            "authors" | "author" => metadata.supplier = quoted(value),
+            "license" => metadata.licence = quoted(value).and_then(|name| short(&name)),
+            "authors" | "author" => {
+                metadata.supplier = quoted(value).and_then(|name| short(&name));
+            }
             _ => {}
         }
     }
@@ -277,6 +285,37 @@ mod tests {
             parts(gemspec(text.as_bytes())),
             expect("rack", "3.0.8", "MIT")
         );
+    }
+
+    #[test]
+    fn texts_in_place_of_names_are_left_out() {
+        let long = "x".repeat(3000);
+        let gem = format!(
+            "s.name = \"a\"\ns.version = \"1\"\ns.license = \"{long}\"\ns.author = \"{long}\"\n\
+             s.add_dependency(\"{long}\")\ns.add_dependency(\"b\")\n"
+        );
+        let found = gemspec(gem.as_bytes()).unwrap();
+        let requires = vec!["b".to_owned()];
+        assert_eq!(
+            (found.licence, found.supplier, found.requires),
+            (None, None, requires)
+        );
+        let classifiers = format!("Classifier: License :: {long}\n")
+            + &"Classifier: License :: MIT\n".repeat(1000);
+        let python = format!("Name: a\nVersion: 1\n{classifiers}\n");
+        let licence = python_metadata(python.as_bytes()).unwrap().licence;
+        assert_eq!(licence, Some(["MIT"; MAX_LICENCES].join(", ")));
+        let names = vec![r#""MIT""#; 1000].join(",");
+        let npm = format!(r#"{{"name":"a","licenses":[{names}]}}"#);
+        let licence = package_json(npm.as_bytes()).unwrap().licence;
+        assert_eq!(licence, Some(["MIT"; MAX_LICENCES].join(" OR ")));
+        let format = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n";
+        let text = format!(
+            "{format}License: MIT\n\nLicense: {}\n",
+            "a or ".repeat(1000)
+        );
+        let licence = copyright(text.as_bytes()).unwrap().licence;
+        assert_eq!(licence.as_deref(), Some("MIT"));
     }
 
     #[test]

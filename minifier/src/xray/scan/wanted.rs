@@ -10,6 +10,8 @@ pub(super) enum Wanted {
     Nothing,
     /// The content as it is, up to so many bytes.
     Document(u64),
+    /// The same of a text that tables are made of.
+    Database(u64),
     /// Python's `METADATA` or `PKG-INFO`.
     PythonMetadata,
     /// npm's `package.json`.
@@ -18,6 +20,8 @@ pub(super) enum Wanted {
     Gemspec,
     /// Debian's copyright file.
     Copyright,
+    /// The same of JSON, whose every object is made a row of a table.
+    Json(u64),
     /// The database of rpm.
     RpmDatabase,
     /// A Python distribution in a zip.
@@ -30,19 +34,22 @@ const SMALL: u64 = 1 << 20;
 const DATABASE: u64 = 64 << 20;
 
 /// Documents by their full path.
-const DOCUMENTS: &[(&str, u64)] = &[
-    ("/etc/os-release", SMALL),
-    ("/usr/lib/os-release", SMALL),
-    ("/etc/passwd", SMALL),
-    ("/etc/group", SMALL),
-    ("/etc/nsswitch.conf", SMALL),
-    ("/etc/ld.so.cache", DATABASE),
-    ("/etc/ld.so.conf", SMALL),
-    ("/var/lib/dpkg/status", DATABASE),
-    ("/var/lib/dpkg/diversions", SMALL),
-    ("/var/lib/rpmmanifest/container-manifest-2", SMALL),
-    ("/lib/apk/db/installed", DATABASE),
-    ("/usr/lib/apk/db/installed", DATABASE),
+const DOCUMENTS: &[(&str, Wanted)] = &[
+    ("/etc/os-release", Wanted::Document(SMALL)),
+    ("/usr/lib/os-release", Wanted::Document(SMALL)),
+    ("/etc/passwd", Wanted::Document(SMALL)),
+    ("/etc/group", Wanted::Document(SMALL)),
+    ("/etc/nsswitch.conf", Wanted::Document(SMALL)),
+    ("/etc/ld.so.cache", Wanted::Database(DATABASE)),
+    ("/etc/ld.so.conf", Wanted::Document(SMALL)),
+    ("/var/lib/dpkg/status", Wanted::Database(DATABASE)),
+    ("/var/lib/dpkg/diversions", Wanted::Database(SMALL)),
+    (
+        "/var/lib/rpmmanifest/container-manifest-2",
+        Wanted::Database(SMALL),
+    ),
+    ("/lib/apk/db/installed", Wanted::Database(DATABASE)),
+    ("/usr/lib/apk/db/installed", Wanted::Database(DATABASE)),
 ];
 
 /// What the name of a file says about how it is wanted.
@@ -54,8 +61,8 @@ pub(super) fn wanted(path: &ImagePath) -> Wanted {
         || bytes.starts_with(b"/usr/lib/")
         || bytes.starts_with(b"/lib/apk/")
     {
-        if let Some((_, limit)) = DOCUMENTS.iter().find(|(path, _)| path.as_bytes() == bytes) {
-            return Wanted::Document(*limit);
+        if let Some((_, wanted)) = DOCUMENTS.iter().find(|(path, _)| path.as_bytes() == bytes) {
+            return *wanted;
         }
         let library_conf = bytes.starts_with(b"/etc/ld.so.conf.d/")
             || name.starts_with(b"ld-musl-") && name.ends_with(b".path");
@@ -64,8 +71,11 @@ pub(super) fn wanted(path: &ImagePath) -> Wanted {
         }
         let dpkg_list = bytes.starts_with(b"/var/lib/dpkg/info/")
             && (name.ends_with(b".list") || name.ends_with(b".md5sums"));
-        if dpkg_list || bytes.starts_with(b"/var/lib/dpkg/status.d/") {
+        if dpkg_list {
             return Wanted::Document(16 * SMALL);
+        }
+        if bytes.starts_with(b"/var/lib/dpkg/status.d/") {
+            return Wanted::Database(16 * SMALL);
         }
     }
     if is_rpm_database(bytes) {
@@ -84,7 +94,7 @@ pub(super) fn wanted(path: &ImagePath) -> Wanted {
         b"direct_url.json" if parent(b".dist-info") => Wanted::Document(SMALL),
         b"vendor.txt" if parent(b"/_vendor") => Wanted::Document(SMALL),
         b"package.json" => Wanted::PackageJson,
-        b".package-lock.json" if parent(b"/node_modules") => Wanted::Document(DATABASE),
+        b".package-lock.json" if parent(b"/node_modules") => Wanted::Json(DATABASE),
         b"copyright" if bytes.starts_with(b"/usr/share/doc/") => Wanted::Copyright,
         _ if name.ends_with(b".gemspec") && is_specification(bytes) => Wanted::Gemspec,
         _ if name.ends_with(b".egg-info") => Wanted::PythonMetadata,
@@ -123,7 +133,7 @@ mod tests {
     #[test]
     fn databases_and_metadata_files_are_known_by_their_path() {
         for (path, expected) in [
-            ("/var/lib/dpkg/status", Wanted::Document(DATABASE)),
+            ("/var/lib/dpkg/status", Wanted::Database(DATABASE)),
             (
                 "/var/lib/dpkg/info/libc6:amd64.list",
                 Wanted::Document(16 * SMALL),

@@ -1,11 +1,11 @@
 //! [`security`]: everything that matters to security, in one list.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::config::{env_secret, step_secrets};
-use super::ignore::IgnoreList;
+use super::ignore::{IgnoreList, Judge, Verdict};
 use super::patterns::{SecretKind, SecretMatch};
 use super::places::{Place, Places};
 use super::privileges::{package_managers, privileges, shells};
@@ -14,8 +14,8 @@ use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
 use crate::xray::merged::{Body, Merged};
 use crate::xray::model::{
-    Binaries, Binary, CertificateInfo, Finding, FindingKind, Linkage, Location, Relro, Security,
-    Severity,
+    Binaries, Binary, CertificateInfo, Finding, FindingKind, IgnoredFinding, Linkage, Location,
+    Relro, Security, Severity,
 };
 use crate::xray::packages::Owners;
 use crate::xray::scan::Scan;
@@ -50,54 +50,103 @@ pub(crate) struct Evidence<'a> {
 
 /// Everything that matters to security.
 pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
-    let (privileged, mut findings) = privileges(evidence.merged, evidence.owners);
+    let mut found = Findings::new(evidence.ignore, evidence.now);
+    let privileged = privileges(evidence.merged, evidence.owners, &mut found);
     let (package_managers, manager) = package_managers(&evidence.merged.rootfs);
-    findings.extend(manager);
+    manager.into_iter().for_each(|finding| found.push(finding));
     let places = Places::new(
         evidence.config,
         evidence.merged,
         evidence.owners,
         evidence.unread,
     );
-    findings.extend(secret_files(evidence, &places));
-    findings.extend(config_findings(evidence.config));
-    findings.extend(binary_findings(evidence, &places));
-    let (certificates, expired) = certificates(evidence, &places);
-    findings.extend(expired);
+    secret_files(evidence, &places, &mut found);
+    config_findings(evidence.config, &mut found);
+    binary_findings(evidence, &places, &mut found);
+    let certificates = certificates(evidence, &places, &mut found);
+    Security {
+        findings: found.open.finish(),
+        ignored: found.ignored.finish(),
+        ignores: found.judge.entries(),
+        privileged,
+        certificates,
+        shells: shells(&evidence.merged.rootfs),
+        package_managers,
+        runs_as_root: runs_as_root(evidence.config),
+    }
+}
+
+/// Findings as they are found, told apart before they are bounded: what is accepted must not stand in the way of what
+/// is not.
+pub(super) struct Findings<'a> {
+    judge: Judge<'a>,
+    open: Bounded<Finding>,
+    ignored: Bounded<IgnoredFinding>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(ignore: &'a IgnoreList, now: Timestamp) -> Self {
+        Self {
+            judge: ignore.judge(now),
+            open: Bounded::default(),
+            ignored: Bounded::default(),
+        }
+    }
+
+    pub(super) fn push(&mut self, finding: Finding) {
+        match self.judge.judge(finding) {
+            Verdict::Open(finding) => self.open.push(finding),
+            Verdict::Accepted(ignored) => self.ignored.push(ignored),
+        }
+    }
+}
+
+/// The first of each kind, in the order of the report; a made-up image could have millions.
+struct Bounded<T>(BTreeMap<FindingKind, Vec<T>>);
+
+impl<T> Default for Bounded<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: AsRef<Finding> + PartialEq> Bounded<T> {
+    fn push(&mut self, finding: T) {
+        let kept = self.0.entry(finding.as_ref().kind).or_default();
+        kept.push(finding);
+        // Now and then, so that each costs little.
+        if kept.len() == 2 * MAX_FINDINGS_OF_A_KIND {
+            Self::cut(kept);
+        }
+    }
+
+    fn cut(kept: &mut Vec<T>) {
+        sort(kept);
+        kept.dedup();
+        kept.truncate(MAX_FINDINGS_OF_A_KIND);
+    }
+
+    fn finish(self) -> Vec<T> {
+        let mut all = Vec::new();
+        for (_, mut kept) in self.0 {
+            Self::cut(&mut kept);
+            all.append(&mut kept);
+        }
+        sort(&mut all);
+        all
+    }
+}
+
+/// The worst first.
+fn sort<T: AsRef<Finding>>(findings: &mut [T]) {
     findings.sort_by(|a, b| {
+        let (a, b) = (a.as_ref(), b.as_ref());
         let key = |f: &Finding| (std::cmp::Reverse(f.severity), f.kind);
         key(a)
             .cmp(&key(b))
             .then_with(|| a.location.cmp(&b.location))
             .then_with(|| a.detail.cmp(&b.detail))
     });
-    findings.dedup();
-    let mut security = Security {
-        findings,
-        ignored: Vec::new(),
-        ignores: Vec::new(),
-        privileged,
-        certificates,
-        shells: shells(&evidence.merged.rootfs),
-        package_managers,
-        runs_as_root: runs_as_root(evidence.config),
-    };
-    // Before they are bounded: what is accepted must not stand in the way of what is not.
-    evidence.ignore.apply(&mut security, evidence.now);
-    security.findings = bounded(security.findings, |finding| finding.kind);
-    security.ignored = bounded(security.ignored, |ignored| ignored.finding.kind);
-    security
-}
-
-/// The first of each kind; a made-up image could have millions.
-fn bounded<T>(mut findings: Vec<T>, kind: impl Fn(&T) -> FindingKind) -> Vec<T> {
-    let mut counts = std::collections::BTreeMap::new();
-    findings.retain(|finding| {
-        let count = counts.entry(kind(finding)).or_insert(0usize);
-        *count += 1;
-        *count <= MAX_FINDINGS_OF_A_KIND
-    });
-    findings
 }
 
 /// True where the config names no user, or root.
@@ -107,8 +156,7 @@ fn runs_as_root(config: &ImageConfig) -> bool {
 }
 
 /// Secrets in the files of all layers, hidden ones too.
-fn secret_files(evidence: &Evidence<'_>, places: &Places<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn secret_files(evidence: &Evidence<'_>, places: &Places<'_>, findings: &mut Findings<'_>) {
     for body in &evidence.merged.bodies {
         let secrets = match evidence.scan.extra(body.content) {
             Some(extra) if !extra.secrets.is_empty() => &extra.secrets,
@@ -122,7 +170,6 @@ fn secret_files(evidence: &Evidence<'_>, places: &Places<'_>) -> Vec<Finding> {
             }
         }
     }
-    findings
 }
 
 fn secret_finding(body: &Body, secret: &SecretMatch, place: Place, severity: Severity) -> Finding {
@@ -169,8 +216,7 @@ fn secret_finding(body: &Body, secret: &SecretMatch, place: Place, severity: Sev
     Finding::marked(kind, severity, message, location, secret.rule, mark)
 }
 
-fn config_findings(config: &ImageConfig) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn config_findings(config: &ImageConfig, findings: &mut Findings<'_>) {
     let mut finding = |kind, severity, message: String, location, detail: &str| {
         findings.push(Finding::new(kind, severity, message, location, detail));
     };
@@ -225,17 +271,15 @@ fn config_findings(config: &ImageConfig) -> Vec<Finding> {
             "",
         );
     }
-    findings
 }
 
-fn binary_findings(evidence: &Evidence<'_>, places: &Places<'_>) -> Vec<Finding> {
+fn binary_findings(evidence: &Evidence<'_>, places: &Places<'_>, findings: &mut Findings<'_>) {
     let location = |path: &str, layer| Location::File {
         path: path.to_owned(),
         layer,
         line: None,
         visible: true,
     };
-    let mut findings = Vec::new();
     for need in &evidence.binaries.broken {
         let Some(binary) = binary(evidence.binaries, &need.path) else {
             continue;
@@ -287,7 +331,6 @@ fn binary_findings(evidence: &Evidence<'_>, places: &Places<'_>) -> Vec<Finding>
             "",
         ));
     }
-    findings
 }
 
 /// The file at `path`.
@@ -308,9 +351,10 @@ fn is_owned(evidence: &Evidence<'_>, path: &ImagePath) -> bool {
 fn certificates(
     evidence: &Evidence<'_>,
     places: &Places<'_>,
-) -> (Vec<CertificateInfo>, Vec<Finding>) {
+    findings: &mut Findings<'_>,
+) -> Vec<CertificateInfo> {
     let now = evidence.now.as_second();
-    let (mut infos, mut findings) = (Vec::new(), Vec::new());
+    let mut infos = Vec::new();
     let mut seen = BTreeSet::new();
     for body in evidence.merged.bodies.iter().filter(|body| body.visible) {
         let extra = evidence.scan.extra(body.content);
@@ -377,7 +421,7 @@ fn certificates(
             }
         }
     }
-    (infos, findings)
+    infos
 }
 
 /// Debian's self-signed certificate, made when a package is installed.
@@ -388,4 +432,40 @@ fn is_snake_oil(path: &ImagePath) -> bool {
 /// RFC 3339, or the number where the calendar ends before.
 fn time(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_findings_the_first_are_kept_and_no_others_meanwhile() {
+        let finding = |n: u64| {
+            let location = Location::File {
+                path: format!("/f/{:06}", n * 7919 % 100_000),
+                layer: 0,
+                line: None,
+                visible: true,
+            };
+            Finding::new(FindingKind::Credential, Severity::Error, "", location, "")
+        };
+        let mut found = Bounded::default();
+        for n in 0..100_000 {
+            found.push(finding(n));
+            let kept: usize = found.0.values().map(Vec::len).sum();
+            assert!(kept < 2 * MAX_FINDINGS_OF_A_KIND, "{kept}");
+        }
+        let paths: Vec<String> = found
+            .finish()
+            .into_iter()
+            .map(|finding| match finding.location {
+                Location::File { path, .. } => path,
+                other => unreachable!("{other:?}"),
+            })
+            .collect();
+        let first: Vec<String> = (0..MAX_FINDINGS_OF_A_KIND)
+            .map(|n| format!("/f/{n:06}"))
+            .collect();
+        assert_eq!(paths, first);
+    }
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::rootfs::ImagePath;
-use crate::xray::model::{Finding, IgnoreEntry, IgnoreState, IgnoredFinding, Location, Security};
+use crate::xray::model::{Finding, IgnoreEntry, IgnoreState, IgnoredFinding, Location};
 
 /// Why a file of accepted findings cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -87,52 +87,71 @@ impl IgnoreList {
         })
     }
 
-    /// Takes what is accepted out of the findings, and says what came of each entry.
-    pub(crate) fn apply(&self, security: &mut Security, now: Timestamp) {
-        let today = now.to_zoned(TimeZone::UTC).date();
-        let mut counts = vec![0u64; self.entries.len()];
-        let findings = std::mem::take(&mut security.findings);
-        for mut finding in findings {
-            let fitting = self.entries.iter().enumerate();
-            let mut fitting = fitting.filter(|(_, entry)| entry.fits(&finding)).peekable();
-            let first = fitting.peek().copied();
-            if let Some((number, entry)) = fitting.find(|(_, entry)| !entry.is_expired(today)) {
-                counts[number] += 1;
-                security.ignored.push(IgnoredFinding {
-                    finding,
-                    reason: entry.reason.clone(),
-                    expires: entry.expires.map(|date| date.to_string()),
-                });
-                continue;
-            }
-            if let Some((number, entry)) = first
-                && let Some(expired) = entry.expires
-            {
-                counts[number] += 1;
-                finding
-                    .message
-                    .push_str(&format!("; it was ignored until {expired}"));
-            }
-            security.findings.push(finding);
+    /// Judges findings one by one; `now` is when entries count as expired.
+    pub(super) fn judge(&self, now: Timestamp) -> Judge<'_> {
+        Judge {
+            entries: &self.entries,
+            counts: vec![0; self.entries.len()],
+            today: now.to_zoned(TimeZone::UTC).date(),
         }
-        security.ignores = self
-            .entries
-            .iter()
-            .zip(counts)
-            .map(|(entry, findings)| IgnoreEntry {
-                path: entry.path.as_ref().map(|(text, _)| text.clone()),
-                rule: entry.rule.clone(),
-                fingerprint: entry.fingerprint.clone(),
+    }
+}
+
+/// Whether a finding is accepted.
+pub(super) enum Verdict {
+    Open(Finding),
+    Accepted(IgnoredFinding),
+}
+
+/// Tells what is accepted from what is not, and counts what each entry of a list fits.
+pub(super) struct Judge<'a> {
+    entries: &'a [Entry],
+    counts: Vec<u64>,
+    today: Date,
+}
+
+impl Judge<'_> {
+    /// Says of a finding that it was accepted until a day, if it was.
+    pub(super) fn judge(&mut self, mut finding: Finding) -> Verdict {
+        let fitting = self.entries.iter().enumerate();
+        let mut fitting = fitting.filter(|(_, entry)| entry.fits(&finding)).peekable();
+        let first = fitting.peek().copied();
+        if let Some((number, entry)) = fitting.find(|(_, entry)| !entry.is_expired(self.today)) {
+            self.counts[number] += 1;
+            return Verdict::Accepted(IgnoredFinding {
+                finding,
                 reason: entry.reason.clone(),
                 expires: entry.expires.map(|date| date.to_string()),
-                state: match findings {
-                    _ if entry.is_expired(today) => IgnoreState::Expired,
-                    0 => IgnoreState::Unused,
-                    _ => IgnoreState::Used,
-                },
-                findings,
-            })
-            .collect();
+            });
+        }
+        if let Some((number, entry)) = first
+            && let Some(expired) = entry.expires
+        {
+            self.counts[number] += 1;
+            finding
+                .message
+                .push_str(&format!("; it was ignored until {expired}"));
+        }
+        Verdict::Open(finding)
+    }
+
+    /// What came of each entry.
+    pub(super) fn entries(self) -> Vec<IgnoreEntry> {
+        let entries = self.entries.iter().zip(self.counts);
+        let entries = entries.map(|(entry, findings)| IgnoreEntry {
+            path: entry.path.as_ref().map(|(text, _)| text.clone()),
+            rule: entry.rule.clone(),
+            fingerprint: entry.fingerprint.clone(),
+            reason: entry.reason.clone(),
+            expires: entry.expires.map(|date| date.to_string()),
+            state: match findings {
+                _ if entry.is_expired(self.today) => IgnoreState::Expired,
+                0 => IgnoreState::Unused,
+                _ => IgnoreState::Used,
+            },
+            findings,
+        });
+        entries.collect()
     }
 }
 
@@ -217,17 +236,17 @@ mod tests {
 
     /// What is left, and what came of the entries, on the first of January 2027.
     fn applied(list: &str, paths: &[&str]) -> (Vec<String>, Vec<IgnoreState>) {
-        let mut security = Security {
-            findings: paths.iter().map(|path| finding(path)).collect(),
-            ..Security::default()
-        };
         let now = Timestamp::from_second(crate::xray::testing::NOW).expect("a time");
         let list = IgnoreList::parse(list).expect("a list");
-        list.apply(&mut security, now);
-        (
-            security.findings.into_iter().map(|f| f.message).collect(),
-            security.ignores.iter().map(|entry| entry.state).collect(),
-        )
+        let mut judge = list.judge(now);
+        let findings = paths.iter().map(|path| finding(path));
+        let left = findings.filter_map(|finding| match judge.judge(finding) {
+            Verdict::Open(finding) => Some(finding.message),
+            Verdict::Accepted(_) => None,
+        });
+        let left = left.collect();
+        let entries = judge.entries();
+        (left, entries.iter().map(|entry| entry.state).collect())
     }
 
     #[test]

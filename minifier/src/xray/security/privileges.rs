@@ -1,6 +1,7 @@
 //! Files that give privileges, files that everybody may write, shells and package managers.
 
 use super::capabilities::capabilities;
+use super::findings::Findings;
 use crate::rootfs::{ImagePath, NodeKind, RootFs};
 use crate::xray::merged::Merged;
 use crate::xray::model::{Finding, FindingKind, Location, PrivilegedFile, Severity};
@@ -32,8 +33,12 @@ const PROGRAM_DIRS: [&str; 6] = [
 ];
 
 /// Files with setuid, setgid or capabilities, and what is to be said about permissions.
-pub(super) fn privileges(merged: &Merged, owners: &Owners) -> (Vec<PrivilegedFile>, Vec<Finding>) {
-    let (mut files, mut findings) = (Vec::new(), Vec::new());
+pub(super) fn privileges(
+    merged: &Merged,
+    owners: &Owners,
+    findings: &mut Findings<'_>,
+) -> Vec<PrivilegedFile> {
+    let mut files = Vec::new();
     let rootfs = &merged.rootfs;
     let mut seen = vec![false; rootfs.count()];
     for (path, id) in rootfs.walk() {
@@ -123,7 +128,7 @@ pub(super) fn privileges(merged: &Merged, owners: &Owners) -> (Vec<PrivilegedFil
             _ => {}
         }
     }
-    (files, findings)
+    files
 }
 
 /// Paths of the programs of these names that the image has; links count where they lead to a file.

@@ -2,6 +2,7 @@
 
 mod advice;
 mod alpine;
+mod bounds;
 mod corpus;
 mod efficiency;
 mod files;

@@ -1,0 +1,137 @@
+//! [`Weight`]: how much memory takes what is kept of an image, so that it can be charged against what an image may take.
+
+use super::model::PackageInfo;
+use super::scan::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Metadata, Module};
+use super::security::{Certificate, SecretMatch};
+use crate::analyze::{Dlopen, ElfFile, RpmDatabase, RpmPackage};
+
+/// What an allocation takes beyond its bytes, about.
+const ALLOCATION: usize = 16;
+
+/// What takes memory beyond its own size.
+pub(crate) trait Weight {
+    /// Bytes on the heap.
+    fn weight(&self) -> usize;
+
+    /// Those of what several hold.
+    fn of_all(all: &[Self]) -> usize
+    where
+        Self: Sized,
+    {
+        all.iter().map(Self::weight).sum()
+    }
+}
+
+/// For types that are their own bytes only.
+macro_rules! weightless {
+    ($($type:ty),*) => {$(
+        impl Weight for $type {
+            fn weight(&self) -> usize {
+                0
+            }
+
+            fn of_all(_: &[Self]) -> usize {
+                0
+            }
+        }
+    )*};
+}
+weightless!(u8, u32, u64, usize);
+
+/// For types that are the sum of their fields.
+macro_rules! fields {
+    ($($type:ty { $($field:ident),* })*) => {$(
+        impl Weight for $type {
+            fn weight(&self) -> usize {
+                0 $(+ self.$field.weight())*
+            }
+        }
+    )*};
+}
+fields! {
+    Archive { inside, artifacts, manifest, problem }
+    ArchiveManifest { title, symbolic_name, module_name, version, vendor_id, vendor, licence }
+    BuildInfo { compiler, modules }
+    Certificate { subject, issuer }
+    Dlopen { soname }
+    ElfFile { interpreter, needed, soname, rpath, runpath, dlopen }
+    ElfFacts { elf, built, ranges }
+    Metadata { name, version, licence, supplier, requires }
+    Module { name, version, needs }
+    PackageInfo {
+        id, name, version, architecture, licence, source, supplier, download, checksums, depends_on, location
+    }
+    RpmDatabase { packages }
+    RpmPackage {
+        name, version, architecture, licence, vendor, source, header_sha256, directories, files, provides, requires
+    }
+    SecretMatch { masked }
+    Extra { document, head, elf, secrets, certificates, metadata, archives, rpm }
+}
+
+fn allocated(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        bytes => bytes + ALLOCATION,
+    }
+}
+
+impl Weight for String {
+    fn weight(&self) -> usize {
+        allocated(self.capacity())
+    }
+}
+
+impl<T: Weight> Weight for Vec<T> {
+    fn weight(&self) -> usize {
+        allocated(self.capacity() * size_of::<T>()) + T::of_all(self)
+    }
+}
+
+impl<T: Weight> Weight for Option<T> {
+    fn weight(&self) -> usize {
+        self.as_ref().map_or(0, T::weight)
+    }
+}
+
+impl<T: Weight> Weight for Result<T, String> {
+    fn weight(&self) -> usize {
+        self.as_ref().map_or_else(String::weight, T::weight)
+    }
+}
+
+impl<A: Weight, B: Weight> Weight for (A, B) {
+    fn weight(&self) -> usize {
+        self.0.weight() + self.1.weight()
+    }
+}
+
+impl<A: Weight, B: Weight, C: Weight> Weight for (A, B, C) {
+    fn weight(&self) -> usize {
+        self.0.weight() + self.1.weight() + self.2.weight()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_weighs_with_what_holds_it() {
+        assert_eq!(String::new().weight(), 0);
+        assert_eq!(vec![0u8; 100].weight(), 100 + ALLOCATION);
+        let names = vec!["a".repeat(50), "b".repeat(7)];
+        let expected = 2 * size_of::<String>() + 57 + 3 * ALLOCATION;
+        assert_eq!(names.weight(), expected);
+        let metadata = Metadata {
+            name: "n".repeat(9),
+            requires: names,
+            ..Metadata::default()
+        };
+        assert_eq!(metadata.weight(), expected + 9 + ALLOCATION);
+        assert_eq!(
+            Some((metadata, String::new())).weight(),
+            expected + 9 + ALLOCATION
+        );
+    }
+}
