@@ -60,7 +60,7 @@ fn with(records: &[u8], flag: u8) -> Raw {
 }
 
 /// Entries with names that differ, by `entry` of their number.
-fn many(count: usize, entry: impl Fn(usize) -> Raw) -> Vec<u8> {
+pub(super) fn many(count: usize, entry: impl Fn(usize) -> Raw) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     for number in 0..count {
         gzip.write_all(&entry(number).cut()).expect("memory");
@@ -240,8 +240,8 @@ pub(crate) fn bombs() -> Vec<Bomb> {
     bombs
 }
 
-/// Runs the program; gives its exit code and what it said.
-fn run(args: &[&str], folder: &Path) -> (Option<i32>, String) {
+/// Runs the program in so much memory; gives its exit code and what it said.
+pub(super) fn run_in(memory: u64, args: &[&str], folder: &Path) -> (Option<i32>, String) {
     let minifier = Minifier::find().expect("the program is there");
     let (out, err) = (folder.join("out"), folder.join("err"));
     let create = |path| fs::File::create(path).expect("a file");
@@ -259,10 +259,14 @@ fn run(args: &[&str], folder: &Path) -> (Option<i32>, String) {
     let took = started.elapsed();
     let read = |path| fs::read_to_string(path).expect("text");
     let text = read(&out) + &read(&err);
-    assert!(peak > 0 && peak < MEMORY, "{args:?}: {peak} bytes\n{text}");
+    assert!(peak > 0 && peak < memory, "{args:?}: {peak} bytes\n{text}");
     assert!(took < TIME, "{args:?}: {took:?}");
     assert!(text.len() < MESSAGE, "{args:?}: {} bytes", text.len());
     (status.code(), text)
+}
+
+fn run(args: &[&str], folder: &Path) -> (Option<i32>, String) {
+    run_in(MEMORY, args, folder)
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! the table of all.
 
 mod archives;
+mod hoards;
 mod images;
 mod layers;
 mod memory;
