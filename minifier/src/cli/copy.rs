@@ -5,7 +5,6 @@ use std::io::IsTerminal;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
 use super::left::Left;
@@ -85,9 +84,7 @@ pub(super) async fn exec(
         registry: open.registry.clone(),
         control: open.control.clone(),
     };
-    let written = storage::write(&stored, &args.destination, &options, left)
-        .await
-        .map_err(errors::transport)?;
+    let written = storage::write(&stored, &args.destination, &options, left).await?;
     for note in &written.notes {
         printer.note(format_args!("note: {note}"));
     }

@@ -1,9 +1,10 @@
 //! The command line: one file or folder per subcommand. Nothing else imports this module.
 
-mod build;
+mod build_image;
 mod copy;
 mod doctor;
 mod error;
+mod errors;
 mod exit;
 mod files;
 mod guard;
@@ -55,7 +56,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Build(Box<build::BuildArgs>),
+    Build(Box<build_image::BuildArgs>),
     Copy(Box<copy::CopyArgs>),
     Doctor(doctor::DoctorArgs),
     Xray(Box<xray::XrayArgs>),
@@ -107,7 +108,7 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
     let result = match &cli.command {
         Command::Build(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, sub)| sub);
-            build::exec(args, matches, printer, cancel, &left).await
+            build_image::exec(args, matches, printer, cancel, &left).await
         }
         Command::Copy(args) => copy::exec(args, printer, cancel, &left).await,
         Command::Doctor(args) => doctor::exec(args, printer, cancel).await,

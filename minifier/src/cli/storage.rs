@@ -6,7 +6,6 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
-use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
 use super::left::Left;
@@ -120,7 +119,7 @@ pub(super) async fn open(
 ) -> Result<StoredImage, CliError> {
     let stored = open_image(location, options)
         .await
-        .map_err(|error| about(location, errors::transport(error)))?;
+        .map_err(|error| about(location, CliError::from(error)))?;
     for note in stored.notes.iter().take(NOTES) {
         printer.note(format_args!("note: {}", shorten(note)));
     }

@@ -4,7 +4,6 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::build::errors;
 use super::error::CliError;
 use super::exit::Exit;
 use super::printer::Printer;
@@ -57,7 +56,7 @@ pub(super) async fn exec(
     let options = args.read.open(args.platform.as_ref(), control);
     let validation = validate(&args.source, &options)
         .await
-        .map_err(|error| storage::about(&args.source, errors::transport(error)))?;
+        .map_err(|error| storage::about(&args.source, CliError::from(error)))?;
     let text = match args.output {
         Form::Text => text(&validation),
         Form::Json => {
@@ -88,7 +87,10 @@ fn text(validation: &Validation) -> String {
     match (&validation.mismatches[..], validation.manifest) {
         ([], Some(manifest)) => format!("good: {manifest}, {layers} layers\n"),
         (mismatches, _) => {
-            let mut text = format!("bad: {} mismatches\n", mismatches.len());
+            let mut text = match mismatches.len() {
+                1 => "bad: 1 mismatch\n".to_owned(),
+                count => format!("bad: {count} mismatches\n"),
+            };
             for mismatch in mismatches {
                 text.push_str(&format!("  {}\n", plain(&mismatch.to_string())));
             }

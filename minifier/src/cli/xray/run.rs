@@ -23,7 +23,7 @@ use crate::tasks::joined;
 use crate::transport::{Control, Location};
 use crate::units::size;
 use crate::xray::gate::{GateConfig, evaluate};
-use crate::xray::{Analysis, IgnoreList, ScanOptions, Xray, XrayError, XrayOptions, compare, xray};
+use crate::xray::{Analysis, IgnoreList, ScanOptions, Xray, XrayOptions, compare, xray};
 
 /// The file of rules that is read where none is named.
 const DEFAULT_RULES: &str = ".dive-ci";
@@ -175,17 +175,7 @@ async fn analyse(
         .run_until_cancelled(joined(analysing))
         .await
         .ok_or_else(CliError::interrupted)?;
-    analysed.map_err(|error| {
-        let hint = error.hint();
-        let error = match error {
-            XrayError::TooManyEntries { .. } => CliError::new(Exit::ImageInvalid, error),
-            XrayError::Cancelled { .. } => CliError::interrupted(),
-        };
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    })
+    Ok(analysed?)
 }
 
 fn settings(args: &XrayArgs, xray: &Xray) -> Result<Settings, CliError> {

@@ -1,10 +1,11 @@
-//! From the errors of the stages to exit codes and hints.
+//! From the errors of the stages to exit codes and hints: `?` does it, and functions where an error means more than its
+//! type says.
 
 use std::io;
 use std::time::Duration;
 
-use crate::cli::error::CliError;
-use crate::cli::exit::Exit;
+use super::error::CliError;
+use super::exit::Exit;
 use crate::plan::PlanError;
 use crate::probe::ProbeError;
 use crate::rebuild::RebuildError;
@@ -14,6 +15,7 @@ use crate::runtime::destination::DestinationError;
 use crate::trace::{Trace, TraceError};
 use crate::transport::registry::RegistryError;
 use crate::transport::{LayoutError, TransportError};
+use crate::xray::XrayError;
 
 /// Sets the hint where there is one.
 fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<String>>) -> CliError {
@@ -23,42 +25,46 @@ fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<Str
     }
 }
 
-pub(in crate::cli) fn transport(error: TransportError) -> CliError {
-    let exit = match &error {
-        TransportError::DaemonAbsent { .. }
-        | TransportError::PodmanAbsent { .. }
-        | TransportError::PermissionDenied { .. }
-        | TransportError::Api { .. }
-        | TransportError::Answer { .. } => Exit::EngineUnavailable,
-        TransportError::Endpoint { .. }
-        | TransportError::Reference(_)
-        | TransportError::PlatformText(_)
-        | TransportError::Location(_)
-        | TransportError::Unsupported { .. } => Exit::Usage,
-        TransportError::ImageNotFound { .. } | TransportError::Platform { .. } => {
-            Exit::ImageNotFound
-        }
-        TransportError::Read { source, .. } => reading(source),
-        TransportError::Layout { source, .. } => layout(source),
-        TransportError::Archive(_)
-        | TransportError::Config(_)
-        | TransportError::InPlace { .. }
-        | TransportError::Compression { .. }
-        | TransportError::WrongKind { .. }
-        | TransportError::Tar { .. }
-        | TransportError::Layer { .. }
-        | TransportError::LayerTar { .. }
-        | TransportError::DiffId { .. } => Exit::ImageInvalid,
-        TransportError::Io { .. } => Exit::Failure,
-        TransportError::WrongImage { .. }
-        | TransportError::Scratch { .. }
-        | TransportError::Write { .. }
-        | TransportError::WriteArchive(_) => Exit::OutputFailed,
-        TransportError::Cancelled { .. } | TransportError::Unanswered { .. } => Exit::Interrupted,
-        TransportError::Registry(error) => registry(error),
-    };
-    let hint = error.hint();
-    with(exit, error, hint)
+impl From<TransportError> for CliError {
+    fn from(error: TransportError) -> Self {
+        let exit = match &error {
+            TransportError::DaemonAbsent { .. }
+            | TransportError::PodmanAbsent { .. }
+            | TransportError::PermissionDenied { .. }
+            | TransportError::Api { .. }
+            | TransportError::Answer { .. } => Exit::EngineUnavailable,
+            TransportError::Endpoint { .. }
+            | TransportError::Reference(_)
+            | TransportError::PlatformText(_)
+            | TransportError::Location(_)
+            | TransportError::Unsupported { .. } => Exit::Usage,
+            TransportError::ImageNotFound { .. } | TransportError::Platform { .. } => {
+                Exit::ImageNotFound
+            }
+            TransportError::Read { source, .. } => reading(source),
+            TransportError::Layout { source, .. } => layout(source),
+            TransportError::Archive(_)
+            | TransportError::Config(_)
+            | TransportError::InPlace { .. }
+            | TransportError::Compression { .. }
+            | TransportError::WrongKind { .. }
+            | TransportError::Tar { .. }
+            | TransportError::Layer { .. }
+            | TransportError::LayerTar { .. }
+            | TransportError::DiffId { .. } => Exit::ImageInvalid,
+            TransportError::Io { .. } => Exit::Failure,
+            TransportError::WrongImage { .. }
+            | TransportError::Scratch { .. }
+            | TransportError::Write { .. }
+            | TransportError::WriteArchive(_) => Exit::OutputFailed,
+            TransportError::Cancelled { .. } | TransportError::Unanswered { .. } => {
+                Exit::Interrupted
+            }
+            TransportError::Registry(error) => registry(error),
+        };
+        let hint = error.hint();
+        with(exit, error, hint)
+    }
 }
 
 /// Opening or reading what a location names in files of this host.
@@ -124,7 +130,7 @@ fn registry(error: &RegistryError) -> Exit {
 /// No daemon, where a name without a transport needs one.
 pub(super) fn no_daemon(error: TransportError) -> CliError {
     let absent = error.is_absent();
-    let error = transport(error);
+    let error = CliError::from(error);
     match absent {
         true => error.hint(
             "start the daemon, or set DOCKER_HOST to its address; to do without one, say where the image is: \
@@ -158,7 +164,7 @@ pub(super) fn timeout(limit: Duration) -> CliError {
 
 /// The same where the result is being handed over.
 pub(super) fn load(error: TransportError) -> CliError {
-    match transport(error) {
+    match CliError::from(error) {
         error if error.exit == Exit::Interrupted => error,
         error => CliError {
             exit: Exit::OutputFailed,
@@ -167,9 +173,11 @@ pub(super) fn load(error: TransportError) -> CliError {
     }
 }
 
-pub(super) fn trace(error: TraceError) -> CliError {
-    let hint = error.hint();
-    with(Exit::CannotTrace, error, hint)
+impl From<TraceError> for CliError {
+    fn from(error: TraceError) -> Self {
+        let hint = error.hint();
+        with(Exit::CannotTrace, error, hint)
+    }
 }
 
 pub(super) fn incomplete(trace: &Trace) -> CliError {
@@ -189,100 +197,121 @@ pub(super) fn incomplete(trace: &Trace) -> CliError {
     .hint(hints.join("; "))
 }
 
-pub(super) fn runtime(error: RuntimeError) -> CliError {
-    let hint = error.hint();
-    let exit = match &error {
-        full if full.is_disk_full() => Exit::OutputFailed,
-        RuntimeError::Daemon { .. }
-        | RuntimeError::NotLocal { .. }
-        | RuntimeError::Lost { .. }
-        | RuntimeError::NoRuntime(_)
-        | RuntimeError::BrokenRuntime(_)
-        | RuntimeError::Program { .. }
-        | RuntimeError::Host { .. }
-        | RuntimeError::CacheFolder { .. }
-        | RuntimeError::LeftBehind { .. } => Exit::EngineUnavailable,
-        RuntimeError::Privilege(_) => Exit::CannotTrace,
-        RuntimeError::Interrupted => Exit::Interrupted,
-        RuntimeError::Destination {
-            source: DestinationError::Look { .. },
-            ..
-        } => Exit::EngineUnavailable,
-        RuntimeError::Destination { by_image: true, .. } => Exit::ImageInvalid,
-        RuntimeError::Option { .. }
-        | RuntimeError::Destination { .. }
-        | RuntimeError::NoCommand => Exit::Usage,
-        RuntimeError::NoImage(_) | RuntimeError::Architecture { .. } => Exit::ImageNotFound,
-        RuntimeError::Layers(_)
-        | RuntimeError::LayerCount { .. }
-        | RuntimeError::Unpack { .. }
-        | RuntimeError::TooLarge { .. }
-        | RuntimeError::VolumeTooLarge { .. }
-        | RuntimeError::ImageFile { .. } => Exit::ImageInvalid,
-        RuntimeError::CommandNotFound { .. }
-        | RuntimeError::CommandNotExecutable { .. }
-        | RuntimeError::NoUser(_)
-        | RuntimeError::Start(_)
-        | RuntimeError::StartedBefore(_)
-        | RuntimeError::NotRunning(_)
-        | RuntimeError::NotKilled(_) => Exit::ProbeFailed,
-    };
-    with(exit, error, hint)
+impl From<RuntimeError> for CliError {
+    fn from(error: RuntimeError) -> Self {
+        let hint = error.hint();
+        let exit = match &error {
+            full if full.is_disk_full() => Exit::OutputFailed,
+            RuntimeError::Daemon { .. }
+            | RuntimeError::NotLocal { .. }
+            | RuntimeError::Lost { .. }
+            | RuntimeError::NoRuntime(_)
+            | RuntimeError::BrokenRuntime(_)
+            | RuntimeError::Program { .. }
+            | RuntimeError::Host { .. }
+            | RuntimeError::CacheFolder { .. }
+            | RuntimeError::LeftBehind { .. } => Exit::EngineUnavailable,
+            RuntimeError::Privilege(_) => Exit::CannotTrace,
+            RuntimeError::Interrupted => Exit::Interrupted,
+            RuntimeError::Destination {
+                source: DestinationError::Look { .. },
+                ..
+            } => Exit::EngineUnavailable,
+            RuntimeError::Destination { by_image: true, .. } => Exit::ImageInvalid,
+            RuntimeError::Option { .. }
+            | RuntimeError::Destination { .. }
+            | RuntimeError::NoCommand => Exit::Usage,
+            RuntimeError::NoImage(_) | RuntimeError::Architecture { .. } => Exit::ImageNotFound,
+            RuntimeError::Layers(_)
+            | RuntimeError::LayerCount { .. }
+            | RuntimeError::Unpack { .. }
+            | RuntimeError::TooLarge { .. }
+            | RuntimeError::VolumeTooLarge { .. }
+            | RuntimeError::ImageFile { .. } => Exit::ImageInvalid,
+            RuntimeError::CommandNotFound { .. }
+            | RuntimeError::CommandNotExecutable { .. }
+            | RuntimeError::NoUser(_)
+            | RuntimeError::Start(_)
+            | RuntimeError::StartedBefore(_)
+            | RuntimeError::NotRunning(_)
+            | RuntimeError::NotKilled(_) => Exit::ProbeFailed,
+        };
+        with(exit, error, hint)
+    }
 }
 
-pub(super) fn probe(error: ProbeError) -> CliError {
-    let error = match error {
-        ProbeError::Runtime(error) => return runtime(error),
-        error => error,
-    };
-    let hint = error.hint();
-    let exit = match &error {
-        ProbeError::Failed { .. }
-        | ProbeError::Exited { .. }
-        | ProbeError::NotReady { .. }
-        | ProbeError::Idle { .. }
-        | ProbeError::StillRunning { .. } => Exit::ProbeFailed,
-        ProbeError::Cancelled => Exit::Interrupted,
-        ProbeError::NoInput => Exit::Usage,
-        ProbeError::Namespace { .. }
-        | ProbeError::Sockets { .. }
-        | ProbeError::Client(_)
-        | ProbeError::Signal(_)
-        | ProbeError::Runtime(_) => Exit::Failure,
-    };
-    with(exit, error, hint)
+impl From<ProbeError> for CliError {
+    fn from(error: ProbeError) -> Self {
+        let error = match error {
+            ProbeError::Runtime(error) => return error.into(),
+            error => error,
+        };
+        let hint = error.hint();
+        let exit = match &error {
+            ProbeError::Failed { .. }
+            | ProbeError::Exited { .. }
+            | ProbeError::NotReady { .. }
+            | ProbeError::Idle { .. }
+            | ProbeError::StillRunning { .. } => Exit::ProbeFailed,
+            ProbeError::Cancelled => Exit::Interrupted,
+            ProbeError::NoInput => Exit::Usage,
+            ProbeError::Namespace { .. }
+            | ProbeError::Sockets { .. }
+            | ProbeError::Client(_)
+            | ProbeError::Signal(_)
+            | ProbeError::Runtime(_) => Exit::Failure,
+        };
+        with(exit, error, hint)
+    }
 }
 
-pub(super) fn merge(error: MergeError) -> CliError {
-    CliError::new(Exit::ImageInvalid, error)
+impl From<MergeError> for CliError {
+    fn from(error: MergeError) -> Self {
+        CliError::new(Exit::ImageInvalid, error)
+    }
 }
 
-pub(super) fn plan(error: PlanError) -> CliError {
-    let exit = match &error {
-        PlanError::Pattern { .. } => Exit::Usage,
-        PlanError::Read(_) => Exit::ImageInvalid,
-    };
-    CliError::new(exit, error)
+impl From<PlanError> for CliError {
+    fn from(error: PlanError) -> Self {
+        let exit = match &error {
+            PlanError::Pattern { .. } => Exit::Usage,
+            PlanError::Read(_) => Exit::ImageInvalid,
+        };
+        CliError::new(exit, error)
+    }
 }
 
-pub(super) fn rebuild(error: RebuildError) -> CliError {
-    let exit = match &error {
-        RebuildError::Write { .. } => Exit::OutputFailed,
-        RebuildError::SourceDateEpoch(_) => Exit::Usage,
-        RebuildError::Cancelled => Exit::Interrupted,
-        RebuildError::NotInImage { .. }
-        | RebuildError::NoSuchLayer { .. }
-        | RebuildError::WhiteoutName { .. }
-        | RebuildError::Header { .. }
-        | RebuildError::Read { .. }
-        | RebuildError::Length { .. } => Exit::ImageInvalid,
-    };
-    let full = matches!(exit, Exit::OutputFailed);
-    with(
-        exit,
-        error,
-        full.then_some("choose another folder for temporary files with TMPDIR"),
-    )
+impl From<RebuildError> for CliError {
+    fn from(error: RebuildError) -> Self {
+        let exit = match &error {
+            RebuildError::Write { .. } => Exit::OutputFailed,
+            RebuildError::SourceDateEpoch(_) => Exit::Usage,
+            RebuildError::Cancelled => Exit::Interrupted,
+            RebuildError::NotInImage { .. }
+            | RebuildError::NoSuchLayer { .. }
+            | RebuildError::WhiteoutName { .. }
+            | RebuildError::Header { .. }
+            | RebuildError::Read { .. }
+            | RebuildError::Length { .. } => Exit::ImageInvalid,
+        };
+        let full = matches!(exit, Exit::OutputFailed);
+        with(
+            exit,
+            error,
+            full.then_some("choose another folder for temporary files with TMPDIR"),
+        )
+    }
+}
+
+impl From<XrayError> for CliError {
+    fn from(error: XrayError) -> Self {
+        let exit = match &error {
+            XrayError::TooManyEntries { .. } => Exit::ImageInvalid,
+            XrayError::Cancelled { .. } => Exit::Interrupted,
+        };
+        let hint = error.hint();
+        with(exit, error, hint)
+    }
 }
 
 pub(super) fn io(doing: &str, error: std::io::Error) -> CliError {
@@ -301,7 +330,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_not_a_damaged_image() {
         let unpack = |kind: io::ErrorKind| {
-            runtime(RuntimeError::Unpack {
+            CliError::from(RuntimeError::Unpack {
                 layer: 0,
                 path: ImagePath::new("/a"),
                 source: kind.into(),
@@ -309,7 +338,7 @@ mod tests {
         };
         assert_eq!(unpack(io::ErrorKind::StorageFull).exit, Exit::OutputFailed);
         assert_eq!(unpack(io::ErrorKind::InvalidData).exit, Exit::ImageInvalid);
-        let host = runtime(RuntimeError::Host {
+        let host = CliError::from(RuntimeError::Host {
             action: "make a volume".into(),
             source: io::ErrorKind::QuotaExceeded.into(),
         });
@@ -327,7 +356,7 @@ mod tests {
             (io::Error::from_raw_os_error(5), Exit::Failure),
         ] {
             let location = "docker-archive:a".to_owned();
-            let error = transport(TransportError::Read { location, source });
+            let error = CliError::from(TransportError::Read { location, source });
             assert_eq!(error.exit, exit, "{:?}", error.source);
         }
     }
@@ -341,7 +370,10 @@ mod tests {
         assert_eq!(load(cancelled()).exit, Exit::Interrupted);
         let unanswered = TransportError::Unanswered { name: "a".into() };
         assert_eq!(load(unanswered).exit, Exit::Interrupted);
-        assert_eq!(probe(ProbeError::Cancelled).exit, Exit::Interrupted);
+        assert_eq!(
+            CliError::from(ProbeError::Cancelled).exit,
+            Exit::Interrupted
+        );
     }
 
     fn hint_for(gaps: &[Gap]) -> String {

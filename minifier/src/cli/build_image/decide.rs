@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use super::errors;
 use super::pipeline::{Build, Merged};
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
@@ -84,8 +83,7 @@ impl Work {
             rootfs,
         } = merged;
         planning.at("following what the traced files need");
-        let plan = plan::plan(&image, &rootfs, &*content, &trace, &self.rules, &self.run)
-            .map_err(errors::plan)?;
+        let plan = plan::plan(&image, &rootfs, &*content, &trace, &self.rules, &self.run)?;
         let planned = started.elapsed().as_secs_f64();
         if self.cancel.is_cancelled() {
             return Err(CliError::interrupted());
@@ -109,8 +107,7 @@ impl Work {
             &self.rebuild,
             &self.scratch,
             &mut watch,
-        )
-        .map_err(errors::rebuild)?;
+        )?;
         let decided = Decided {
             image,
             how,

@@ -17,8 +17,9 @@ use super::hiding::Hiding;
 use super::options::Options;
 use super::origin::Origin;
 use super::write::Written;
-use super::{assemble, decide, errors, run, scratch, write};
+use super::{assemble, decide, run, scratch, write};
 use crate::cli::error::CliError;
+use crate::cli::errors;
 use crate::cli::exit::Exit;
 use crate::cli::left::Left;
 use crate::cli::printer::Printer;
@@ -201,7 +202,7 @@ impl Build<'_> {
         let started = Instant::now();
         let tracer = Tracer::attach(self.options.trace.clone()).await;
         self.took(Stage::Attach, started);
-        tracer.map_err(errors::trace)
+        tracer.map_err(CliError::from)
     }
 
     async fn read(&self, origin: &Origin, scratch: &Path) -> Result<Source, CliError> {
@@ -300,7 +301,7 @@ async fn merge(source: Source) -> Result<Merged, CliError> {
             how,
             content,
             layer_sizes,
-            rootfs: RootFs::merge(layers).map_err(errors::merge)?,
+            rootfs: RootFs::merge(layers)?,
         })
     }))
     .await

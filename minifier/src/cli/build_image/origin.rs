@@ -5,9 +5,9 @@ use std::path::Path;
 
 use tokio::task::spawn_blocking;
 
-use super::errors;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
+use crate::cli::errors;
 use crate::cli::printer::Stage as Shown;
 use crate::cli::storage;
 use crate::image::{Digest, ImageConfig, ImageReference};
@@ -43,7 +43,7 @@ impl Origin {
                 let daemon = daemon.map_err(|error| about(errors::no_daemon(error)))?;
                 let request = request(build, reference, scratch, &|_| {});
                 let inspected = build.unless_cancelled(daemon.inspect(&request)).await?;
-                let inspected = inspected.map_err(|error| about(errors::transport(error)))?;
+                let inspected = inspected.map_err(|error| about(CliError::from(error)))?;
                 Ok(Self::Daemon {
                     daemon: Box::new(daemon),
                     reference: reference.clone(),
@@ -98,7 +98,7 @@ impl Origin {
                 let progress = |bytes| stage.at(Size(bytes).to_string());
                 let request = request(build, reference, scratch, &progress);
                 let source = build.unless_cancelled(daemon.open(request)).await?;
-                source.map_err(errors::transport)
+                source.map_err(CliError::from)
             }
             Self::Stored(stored) => {
                 drop(stage);
@@ -108,7 +108,7 @@ impl Origin {
                 // Not dropped on cancellation: the thread watches the token.
                 let reading =
                     spawn_blocking(move || open_source(&stored, &scratch, limits, &control));
-                joined(reading).await.map_err(errors::transport)
+                joined(reading).await.map_err(CliError::from)
             }
         }
     }

@@ -3,7 +3,6 @@
 use tokio::task::spawn_blocking;
 
 use super::args::RuntimeChoice;
-use super::errors;
 use super::origin::Origin;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
@@ -36,7 +35,7 @@ impl Engine {
         match (&build.options.runtime, origin) {
             (Some(RuntimeChoice::Oci(name)), _) => {
                 let runtime = find(build, Some(name.clone())).await?;
-                Self::with_cache(build, runtime.map_err(errors::runtime)?).await
+                Self::with_cache(build, runtime?).await
             }
             (None, Origin::Daemon { daemon, .. }) => Ok(Self::Docker {
                 daemon: daemon.clone(),
@@ -45,7 +44,7 @@ impl Engine {
             (Some(RuntimeChoice::Docker), _) => {
                 let daemon = build.unless_cancelled(Daemon::connect()).await?;
                 Ok(Self::Docker {
-                    daemon: Box::new(daemon.map_err(errors::transport)?),
+                    daemon: Box::new(daemon?),
                     instead: false,
                 })
             }
@@ -64,11 +63,11 @@ impl Engine {
                                     instead: true,
                                 })
                             }
-                            Err(_) => Err(errors::runtime(RuntimeError::NoRuntime(why))),
+                            Err(_) => Err(CliError::from(RuntimeError::NoRuntime(why))),
                         }
                     }
                     // What is broken is to be mended: an image must not run in another way than its user expects.
-                    Err(broken) => Err(errors::runtime(broken)),
+                    Err(broken) => Err(CliError::from(broken)),
                 }
             }
         }
@@ -94,7 +93,7 @@ impl Engine {
         };
         // What is removed can be large, and a runtime can hang.
         let opened = build.unless_cancelled(joined(spawn_blocking(open))).await?;
-        let cache = opened.map_err(errors::runtime)?;
+        let cache = opened?;
         Ok(Self::Oci { runtime, cache })
     }
 

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use tokio::task::spawn_blocking;
 
-use super::errors;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
+use crate::cli::errors;
 use crate::cli::storage;
 use crate::image::{Bundle, Digest};
 use crate::rebuild::Rebuilt;

@@ -10,8 +10,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::time::Timespec;
 
 use super::engine::Engine;
-use super::errors;
 use crate::cli::error::CliError;
+use crate::cli::errors;
 use crate::cli::guard::{DONE, arguments};
 use crate::runtime::RunId;
 

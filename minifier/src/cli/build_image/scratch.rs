@@ -7,8 +7,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::errors;
 use crate::cli::error::CliError;
+use crate::cli::errors;
 use crate::cli::storage;
 use crate::runtime::RunId;
 

@@ -10,7 +10,6 @@ use tokio_util::task::TaskTracker;
 
 use super::container::Managed;
 use super::engine::Engine;
-use super::errors;
 use super::hiding::Hiding;
 use super::pipeline::Build;
 use crate::cli::error::CliError;
@@ -59,7 +58,7 @@ impl<'a> Docker<'a> {
         };
         let checking = self.runtime.check(rootfs, config, &self.options, &limits);
         let checked = self.build.unless_cancelled(checking).await?;
-        for unseen in checked.map_err(errors::runtime)? {
+        for unseen in checked? {
             let hint = "a link in it can lead a volume of the image below it to other places of the container";
             self.build.printer.warning(unseen, Some(hint));
         }
@@ -86,7 +85,7 @@ impl<'a> Docker<'a> {
             let started = Instant::now();
             let container = self.runtime.create(image, &self.options).await;
             build.took(Stage::Create, started);
-            container.map_err(errors::runtime)
+            container.map_err(CliError::from)
         };
         let noted = build.left.note_of_guard(format_args!(
             "perhaps a container, see docker ps --all --filter label={RUN_LABEL}={}",
@@ -131,7 +130,7 @@ impl<'a> Docker<'a> {
         let name = self.runtime.image_name();
         let reference = name
             .parse()
-            .map_err(|e| errors::transport(TransportError::Reference(e)))?;
+            .map_err(|e| CliError::from(TransportError::Reference(e)))?;
         let location = Location::docker_daemon(reference);
         let options = WriteOptions {
             names: Vec::new(),
@@ -150,14 +149,14 @@ impl<'a> Docker<'a> {
         build.took(Stage::Load, started);
         let ran = match written {
             Ok(_) => self.run(&name, &stored.config, ready(Ok(()))).await,
-            Err(error) => Err(errors::transport(error)),
+            Err(error) => Err(CliError::from(error)),
         };
         let removed = build.parting(self.runtime.remove_image(&name)).await;
         if matches!(removed, Some(Ok(()))) {
             noted.gone();
         }
         match (ran, removed) {
-            (Ok(_), Some(Err(error))) => Err(errors::runtime(error)),
+            (Ok(_), Some(Err(error))) => Err(CliError::from(error)),
             (ran, removed) => {
                 if let Some(Err(error)) = removed {
                     build.printer.warning(&error, error.hint());
@@ -186,7 +185,7 @@ fn with_leftovers<T>(
     swept: Result<usize, RuntimeError>,
 ) -> Result<T, CliError> {
     match (ran, swept) {
-        (Ok(_), Err(left)) => Err(errors::runtime(left)),
+        (Ok(_), Err(left)) => Err(CliError::from(left)),
         (ran, swept) => {
             if let Err(left) = swept {
                 build.printer.warning(&left, left.hint());
@@ -214,8 +213,7 @@ pub(super) async fn with_runtime(
             let (config, content) = (&image.image.config, &*image.content);
             of_cache.unpack(config, &image.layers, content, &cancel)
         }))
-        .await
-        .map_err(errors::runtime)?;
+        .await?;
         build.took(Stage::Unpack, started);
         stage.at("creating the container");
         let started = Instant::now();
@@ -232,7 +230,7 @@ pub(super) async fn with_runtime(
         }))
         .await;
         build.took(Stage::Create, started);
-        container.map_err(errors::runtime)
+        container.map_err(CliError::from)
     };
     let noted = build.left.note_of_guard(format_args!(
         "perhaps a container, in {}/runs",
@@ -271,15 +269,15 @@ async fn live<C: Managed>(
 ) -> Result<(ProbeReport, Trace), CliError> {
     let (mut tracer, container) = tokio::try_join!(build.attach(), creating)?;
     let started = Instant::now();
-    tracer.follow(container.id()).map_err(errors::trace)?;
+    tracer.follow(container.id())?;
     let confirm = |tracer: &mut Tracer| match container.first_process() {
-        Some(process) => tracer.confirm(process).map_err(errors::trace),
+        Some(process) => tracer.confirm(process).map_err(CliError::from),
         None => Ok(()),
     };
     confirm(&mut tracer)?;
     may_start.await?;
     stage.at("starting the container");
-    container.start().await.map_err(errors::runtime)?;
+    container.start().await?;
     confirm(&mut tracer)?;
     build.took(Stage::Start, started);
     let of_image = ProbePlan::for_image(config);
@@ -297,10 +295,10 @@ async fn live<C: Managed>(
             false => driving.await,
         }
     };
-    let report = driving.await.map_err(errors::probe)?;
+    let report = driving.await?;
     stage.at("collecting the trace");
-    let trace = tracer.finish().await.map_err(errors::trace)?;
-    container.remove().await.map_err(errors::runtime)?;
+    let trace = tracer.finish().await?;
+    container.remove().await?;
     build.took(Stage::Run, started);
     Ok((report, trace))
 }

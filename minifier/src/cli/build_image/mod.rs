@@ -5,7 +5,6 @@ mod assemble;
 mod container;
 mod decide;
 mod engine;
-pub(super) mod errors;
 mod guard;
 mod hiding;
 mod options;
