@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod changes;
+mod file_range;
 mod layer;
 mod limits;
 mod node;
@@ -12,6 +13,7 @@ pub mod tar;
 mod tree;
 
 pub use changes::{Change, Changes};
+pub use file_range::FileRange;
 pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, read_after};
 pub use limits::{Feeding, IndexBudget, MAX_NAME, MAX_PATH, TooLong, TooManyEntries, check_path};
 pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};

@@ -45,7 +45,7 @@ pub(crate) use parallel::{for_each, processors};
 pub use read::{OpenOptions, open_image, open_source, suggest};
 pub use select::{LayoutError, Select, Wanted, check_layers};
 pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};
-pub use stored::{BlobMismatch, BlobRange, BlobStore, StoredImage, VerifiedReader};
+pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};
 pub use write::{
     ArchiveInfo, LayerCompression, LevelError, Watch as ArchiveWatch, WriteError, WriteOptions,
     Written, bundle_to_stored, kept_annotations, write_archive, write_archive_file, write_image,

@@ -1,11 +1,13 @@
 //! [`StoredImage`]: an image as a transport stores it: the bytes of its manifest and config, and its blobs on demand.
 //! Every transport that is not the daemon reads into this and writes from it.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::error::TransportError;
 use crate::image::{Descriptor, Digest, HashingReader, ImageConfig, Manifest};
+use crate::rootfs::FileRange;
 
 /// Gives the blobs of an image, as stored. Blocks; several may be open at once.
 pub trait BlobStore: Send + Sync {
@@ -20,26 +22,15 @@ pub trait BlobStore: Send + Sync {
 
     /// A file of this program's own that has no name, and holds just this blob, whose digest was taken as it was written:
     /// it need not be copied where it can be given a name.
-    fn unnamed(&self, _blob: &Descriptor) -> Option<&std::fs::File> {
+    fn unnamed(&self, _blob: &Descriptor) -> Option<&File> {
         None
     }
 
     /// The range of a file that holds the blob as stored, where it lies in one: for readers that pass over most of
     /// it. What is read there is not checked against the digest.
-    fn range(&self, _blob: &Descriptor) -> Option<BlobRange> {
+    fn range(&self, _blob: &Descriptor) -> Option<FileRange<File>> {
         None
     }
-}
-
-/// A blob in a file.
-#[derive(Debug)]
-pub struct BlobRange {
-    /// The file.
-    pub file: std::fs::File,
-    /// Where the blob starts, in bytes.
-    pub offset: u64,
-    /// Its length in bytes.
-    pub size: u64,
 }
 
 /// An image as it is stored somewhere.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::model::{TreeKind, Xray};
 use super::{Analysis, XrayOptions, xray};
 use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest, media_type};
+use crate::rootfs::FileRange;
 use crate::transport::{BlobStore, Control, StoredImage, TransportError};
 
 /// A time for certificates: 2027-01-01.
@@ -134,11 +135,11 @@ impl BlobStore for Layout {
         ))
     }
 
-    fn range(&self, blob: &Descriptor) -> Option<crate::transport::BlobRange> {
-        Some(crate::transport::BlobRange {
+    fn range(&self, blob: &Descriptor) -> Option<FileRange<std::fs::File>> {
+        Some(FileRange {
             file: std::fs::File::open(self.path(&blob.digest)).ok()?,
-            offset: 0,
-            size: blob.size,
+            at: 0,
+            len: blob.size,
         })
     }
 }

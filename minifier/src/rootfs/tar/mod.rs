@@ -11,6 +11,7 @@ mod input;
 mod member;
 mod pax;
 mod reader;
+mod seek;
 mod sparse;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,4 +24,5 @@ pub use index::{IndexedLayer, index_layer, layer_entry};
 pub use input::{StreamInput, TarInput};
 pub use member::Member;
 pub use reader::{MemberBody, TarReader};
+pub(crate) use seek::SeekInput;
 pub use sparse::{SparseMap, SparseReader};

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 
 use crate::rootfs::tar::{SparseMap, SparseReader};
-use crate::rootfs::{ContentRef, ContentStore, read_after};
+use crate::rootfs::{ContentRef, ContentStore, FileRange, read_after};
 
 /// The spooled tar of a layer.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ impl ContentStore for SpoolStore {
         let range = |size| FileRange {
             file: &tar.file,
             at: content.at,
-            left: size,
+            len: size,
         };
         Ok(match tar.sparse.get(&content.at) {
             Some(map) => Box::new(SparseReader::new(map, range(map.stored()))),
@@ -46,7 +45,7 @@ impl ContentStore for SpoolStore {
         let range = FileRange {
             file: &tar.file,
             at: content.at.saturating_add(offset),
-            left: content.size.saturating_sub(offset),
+            len: content.size.saturating_sub(offset),
         };
         read_after(range, 0, limit)
     }
@@ -58,28 +57,6 @@ impl SpoolStore {
             .get(content.layer as usize)
             .and_then(|&i| self.tars.get(i))
             .ok_or_else(|| io::Error::other(format!("the image has no layer {}", content.layer)))
-    }
-}
-
-struct FileRange<'a> {
-    file: &'a File,
-    at: u64,
-    left: u64,
-}
-
-impl Read for FileRange<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let want = usize::try_from(self.left).map_or(buf.len(), |left| left.min(buf.len()));
-        if want == 0 {
-            return Ok(0);
-        }
-        let n = self.file.read_at(&mut buf[..want], self.at)?;
-        if n == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.at += n as u64;
-        self.left -= n as u64;
-        Ok(n)
     }
 }
 

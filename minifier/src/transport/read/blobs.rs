@@ -3,56 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::image::{Descriptor, Digest};
+use crate::rootfs::FileRange;
 use crate::transport::error::TransportError;
-use crate::transport::stored::{BlobRange, BlobStore};
+use crate::transport::stored::BlobStore;
 
-/// A range of an open file.
-#[derive(Debug, Clone)]
-pub(in crate::transport) struct FileRange {
-    pub(in crate::transport) file: Arc<File>,
-    pub(in crate::transport) at: u64,
-    pub(in crate::transport) len: u64,
-}
-
-impl FileRange {
-    /// Reads it from its start.
-    pub(in crate::transport) fn reader(&self) -> RangeReader {
-        RangeReader {
-            range: self.clone(),
-        }
-    }
-}
-
-/// Reads a range; fails where the file ends before it does. Shares the file with other readers.
-pub(in crate::transport) struct RangeReader {
-    range: FileRange,
-}
-
-impl Read for RangeReader {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = self.range.len;
-        let want = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
-        if want == 0 {
-            return Ok(0);
-        }
-        let n = self.range.file.read_at(&mut buf[..want], self.range.at)?;
-        if n == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.range.at += n as u64;
-        self.range.len -= n as u64;
-        Ok(n)
-    }
-}
+/// A range of a file that several blobs may lie in.
+pub(in crate::transport) type SharedRange = FileRange<Arc<File>>;
 
 /// Blobs in open files; what is in none of them comes from `others`.
 #[derive(Default)]
 pub(in crate::transport) struct FileBlobs {
-    pub(in crate::transport) ranges: BTreeMap<Digest, FileRange>,
+    pub(in crate::transport) ranges: BTreeMap<Digest, SharedRange>,
     /// Files that hold just one blob, see [`BlobStore::unnamed`].
     pub(in crate::transport) unnamed: BTreeMap<Digest, File>,
     pub(in crate::transport) documents: BTreeMap<Digest, Vec<u8>>,
@@ -62,7 +26,7 @@ pub(in crate::transport) struct FileBlobs {
 impl BlobStore for FileBlobs {
     fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError> {
         if let Some(range) = self.ranges.get(&blob.digest) {
-            return Ok(Box::new(range.reader()));
+            return Ok(Box::new(range.clone()));
         }
         if let Some(document) = self.documents.get(&blob.digest) {
             return Ok(Box::new(&document[..]));
@@ -76,12 +40,12 @@ impl BlobStore for FileBlobs {
         }
     }
 
-    fn range(&self, blob: &Descriptor) -> Option<BlobRange> {
+    fn range(&self, blob: &Descriptor) -> Option<FileRange<File>> {
         match (self.ranges.get(&blob.digest), &self.others) {
-            (Some(range), _) => Some(BlobRange {
+            (Some(range), _) => Some(FileRange {
                 file: range.file.try_clone().ok()?,
-                offset: range.at,
-                size: range.len,
+                at: range.at,
+                len: range.len,
             }),
             (None, Some(others)) => others.range(blob),
             (None, None) => None,

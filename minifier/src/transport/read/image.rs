@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use super::blobs::{FileBlobs, FileRange};
+use super::blobs::{FileBlobs, SharedRange};
 use super::layout_dir::LayoutDir;
 use super::tar_file::TarFile;
 use crate::image::{Descriptor, DiffId, Digest, HashingReader, Manifest, media_type};
@@ -56,7 +56,7 @@ impl Reading<'_> {
             .layers
             .iter()
             .map(|path| self.range(tar, path, &choice))
-            .collect::<Result<Vec<FileRange>, _>>()?;
+            .collect::<Result<Vec<SharedRange>, _>>()?;
         let config = choice.config.to_bytes();
         let manifest = match &choice.manifest {
             Some(manifest) => manifest.clone(),
@@ -106,7 +106,7 @@ impl Reading<'_> {
         tar: &TarFile,
         path: &ImagePath,
         choice: &Choice,
-    ) -> Result<FileRange, TransportError> {
+    ) -> Result<SharedRange, TransportError> {
         let range = tar
             .range(path)
             .map_err(|source| self.layout_error(source))?;
@@ -122,8 +122,8 @@ impl Reading<'_> {
     }
 
     /// A manifest for an image that is stored without one.
-    fn made_up(&self, choice: &Choice, ranges: &[FileRange]) -> Result<Manifest, TransportError> {
-        let layers: Vec<(&DiffId, &FileRange)> =
+    fn made_up(&self, choice: &Choice, ranges: &[SharedRange]) -> Result<Manifest, TransportError> {
+        let layers: Vec<(&DiffId, &SharedRange)> =
             choice.config.diff_ids().iter().zip(ranges).collect();
         let layers = for_each(&layers, processors(), |&(diff_id, range)| {
             self.descriptor(*diff_id, range)
@@ -143,10 +143,10 @@ impl Reading<'_> {
     }
 
     /// An uncompressed layer has its diff ID for a digest, which is checked when it is read. Any other is read now.
-    fn descriptor(&self, diff_id: DiffId, range: &FileRange) -> io::Result<Descriptor> {
+    fn descriptor(&self, diff_id: DiffId, range: &SharedRange) -> io::Result<Descriptor> {
         let mut head = Vec::new();
         range
-            .reader()
+            .clone()
             .take(Compression::HEAD as u64)
             .read_to_end(&mut head)?;
         let compression = Compression::detect(&head).map_err(io::Error::other)?;
@@ -154,7 +154,7 @@ impl Reading<'_> {
         if compression == Compression::None {
             return Ok(Descriptor::new(media_type, diff_id.into(), range.len));
         }
-        let mut reader = HashingReader::new(Watched::new(range.reader(), self.control));
+        let mut reader = HashingReader::new(Watched::new(range.clone(), self.control));
         let mut chunk = vec![0; CHUNK];
         while reader.read(&mut chunk)? > 0 {}
         let (hash, size) = reader.finish();

@@ -13,10 +13,10 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::image::{Descriptor, MAX_DOCUMENT};
-use crate::rootfs::ImagePath;
+use crate::rootfs::{FileRange, ImagePath};
 use crate::transport::error::TransportError;
 use crate::transport::select::{Documents, LayoutError, blob_path, display};
-use crate::transport::stored::{BlobRange, BlobStore};
+use crate::transport::stored::BlobStore;
 
 /// A folder with an OCI layout.
 pub(in crate::transport) struct LayoutDir {
@@ -107,13 +107,9 @@ impl BlobStore for LayoutDir {
         }
     }
 
-    fn range(&self, blob: &Descriptor) -> Option<BlobRange> {
+    fn range(&self, blob: &Descriptor) -> Option<FileRange<File>> {
         let file = self.file(&blob_path(blob.digest)).ok()??;
-        let size = file.metadata().ok()?.len();
-        Some(BlobRange {
-            file,
-            offset: 0,
-            size,
-        })
+        let len = file.metadata().ok()?.len();
+        Some(FileRange { file, at: 0, len })
     }
 }

@@ -11,7 +11,7 @@ mod spool;
 mod suggest;
 mod tar_file;
 
-pub(super) use blobs::{FileBlobs, FileRange};
+pub(super) use blobs::{FileBlobs, SharedRange};
 pub(super) use documented::{Documented, documents};
 pub(super) use image::layer_type;
 pub(super) use layout_dir::LayoutDir;

@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io::Read;
 use std::sync::Arc;
 
-use super::blobs::FileRange;
+use super::blobs::SharedRange;
 use crate::image::MAX_DOCUMENT;
-use crate::rootfs::tar::{TarError, TarInput, TarReader};
+use crate::rootfs::tar::{SeekInput, TarError, TarReader};
 use crate::rootfs::{ImagePath, IndexBudget, shown};
 use crate::transport::archive::{checked_path, follow};
 use crate::transport::control::Control;
@@ -39,11 +38,7 @@ impl TarFile {
             links: BTreeMap::new(),
             repeated: Vec::new(),
         };
-        let mut reader = TarReader::new(SeekInput {
-            file: &file,
-            len,
-            at: 0,
-        });
+        let mut reader = TarReader::new(SeekInput::new(&file, 0, len));
         let budget = IndexBudget::default();
         while let Some(member) = reader.next_member()? {
             control.advance(0).map_err(io_error)?;
@@ -94,9 +89,9 @@ impl TarFile {
     pub(in crate::transport) fn range(
         &self,
         path: &ImagePath,
-    ) -> Result<Option<FileRange>, LayoutError> {
+    ) -> Result<Option<SharedRange>, LayoutError> {
         let at = follow(&self.links, path)?;
-        Ok(self.members.get(at).map(|&(at, len)| FileRange {
+        Ok(self.members.get(at).map(|&(at, len)| SharedRange {
             file: self.file.clone(),
             at,
             len,
@@ -106,7 +101,7 @@ impl TarFile {
 
 impl Documents for TarFile {
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError> {
-        let Some(range) = self.range(path)? else {
+        let Some(mut range) = self.range(path)? else {
             return Ok(None);
         };
         if range.len > MAX_DOCUMENT {
@@ -117,46 +112,11 @@ impl Documents for TarFile {
             });
         }
         let mut bytes = Vec::new();
-        let read = range.reader().read_to_end(&mut bytes);
+        let read = range.read_to_end(&mut bytes);
         read.map_err(|source| LayoutError::Read {
             member: display(path),
             source,
         })?;
         Ok(Some(Cow::Owned(bytes)))
-    }
-}
-
-/// Passes over bodies without reading them.
-struct SeekInput<'a> {
-    file: &'a File,
-    len: u64,
-    at: u64,
-}
-
-impl TarInput for SeekInput<'_> {
-    fn fill(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buf.len() {
-            match self.file.read_at(&mut buf[filled..], self.at) {
-                Ok(0) => break,
-                Ok(n) => {
-                    filled += n;
-                    self.at += n as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(filled)
-    }
-
-    fn skip_body(&mut self, len: u64) -> io::Result<u64> {
-        let skipped = len.min(self.len.saturating_sub(self.at));
-        self.at += skipped;
-        Ok(skipped)
-    }
-
-    fn offset(&self) -> u64 {
-        self.at
     }
 }

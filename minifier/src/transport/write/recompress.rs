@@ -15,7 +15,7 @@ use crate::transport::error::TransportError;
 use crate::transport::layers::LayerReader;
 use crate::transport::limits::{Budget, Limits};
 use crate::transport::parallel::{for_each, processors};
-use crate::transport::read::{FileBlobs, FileRange, layer_type, scratch_error};
+use crate::transport::read::{FileBlobs, SharedRange, layer_type, scratch_error};
 use crate::transport::stored::StoredImage;
 
 /// How much is written at a time.
@@ -95,7 +95,7 @@ pub(super) fn recompress_on(
     for ((old, _), (descriptor, file)) in others.iter().zip(made) {
         let unnamed = file.try_clone().map_err(|e| scratch_error(scratch, e))?;
         blobs.unnamed.insert(descriptor.digest, unnamed);
-        let range = FileRange {
+        let range = SharedRange {
             file: Arc::new(file),
             at: 0,
             len: descriptor.size,

@@ -6,11 +6,10 @@ use std::sync::OnceLock;
 use super::ahead::read_ahead;
 use super::body::Examiner;
 use super::facts::Facts;
-use super::input::SeekInput;
 use super::limits::Budget;
 use crate::rootfs::tar::{
-    Compression, Member, SparseMap, SparseReader, StreamInput, TarError, TarInput, TarReader,
-    layer_entry,
+    Compression, Member, SeekInput, SparseMap, SparseReader, StreamInput, TarError, TarInput,
+    TarReader, layer_entry,
 };
 use crate::rootfs::{EntryKind, ImagePath, LayerEntry, LayerIndex, TooManyEntries};
 use crate::transport::{Budget as LayerBudget, Control, LayerReader, Stoppable};

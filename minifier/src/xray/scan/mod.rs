@@ -10,7 +10,6 @@ mod body;
 mod capture;
 mod debian_licence;
 mod facts;
-mod input;
 mod kind;
 mod layer;
 mod limits;

@@ -1,17 +1,19 @@
 //! [`scan`]: all layers of an image, several at once.
 
 use std::convert::Infallible;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
 use super::body::Examiner;
 use super::facts::{Extra, Facts};
-use super::input::SeekInput;
 use super::layer::{ScannedLayer, Shared, scan_headers, scan_stream};
 use super::limits::{Budget, HOLES, ScanOptions};
 use crate::image::{CheckCommand, Descriptor, Healthcheck};
-use crate::rootfs::{ContentRef, IndexBudget};
+use crate::rootfs::tar::{Compression, SeekInput};
+use crate::rootfs::{ContentRef, FileRange, IndexBudget};
 use crate::transport::{
     Budget as LayerBudget, Control, LayerReader, StoredImage, for_each, processors,
 };
@@ -94,8 +96,8 @@ fn scan_layer(
     let layer = index as u32;
     let mut scanned = match (&examiner, uncompressed(image, blob)) {
         (None, Some(range)) => {
-            let input = SeekInput::new(&range.file, range.offset, range.size);
-            scan_headers(layer, input, range.size, shared)
+            let input = SeekInput::new(&range.file, range.at, range.len);
+            scan_headers(layer, input, range.len, shared)
         }
         _ => match LayerReader::open(image, blob, &shared.layers, shared.control) {
             Ok(reader) => scan_stream(layer, reader, shared, examiner.as_mut()),
@@ -112,15 +114,12 @@ fn scan_layer(
 }
 
 /// The range of a file that holds a layer as an uncompressed tar, where it does.
-fn uncompressed(image: &StoredImage, blob: &Descriptor) -> Option<crate::transport::BlobRange> {
-    use std::os::unix::fs::FileExt;
-
-    use crate::rootfs::tar::Compression;
+fn uncompressed(image: &StoredImage, blob: &Descriptor) -> Option<FileRange<File>> {
     let range = image.blobs.range(blob)?;
     let mut head = [0; Compression::HEAD];
-    let fits = range.size >= head.len() as u64 && range.size == blob.size;
+    let fits = range.len >= head.len() as u64 && range.len == blob.size;
     (fits
-        && range.file.read_exact_at(&mut head, range.offset).is_ok()
+        && range.file.read_exact_at(&mut head, range.at).is_ok()
         && Compression::detect(&head) == Ok(Compression::None))
     .then_some(range)
 }

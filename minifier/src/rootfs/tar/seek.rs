@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::rootfs::tar::TarInput;
+use super::input::TarInput;
 
 /// Headers stand close together where files are small, so that a window of this size holds many.
 const WINDOW: usize = 64 << 10;
 
 /// A tar in a range of a file; bodies are passed over without reading them.
 #[derive(Debug)]
-pub(super) struct SeekInput<'a> {
+pub(crate) struct SeekInput<'a> {
     file: &'a File,
     /// Where the tar starts in the file.
     start: u64,
@@ -25,7 +25,7 @@ pub(super) struct SeekInput<'a> {
 }
 
 impl<'a> SeekInput<'a> {
-    pub(super) fn new(file: &'a File, start: u64, size: u64) -> Self {
+    pub(crate) fn new(file: &'a File, start: u64, size: u64) -> Self {
         Self {
             file,
             start,
