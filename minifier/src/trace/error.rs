@@ -82,7 +82,7 @@ impl TraceError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotPermitted { .. } => {
-                "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE (`sudo minifier …`)"
+                "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE (`sudo minify …`)"
             }
             Self::LockedDown => "boot with `lockdown=integrity` or without lockdown",
             Self::Btf { .. } => {
