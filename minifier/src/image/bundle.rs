@@ -1,10 +1,10 @@
-//! A whole image in files of this host: what the rebuild stage gives and every transport can write.
+//! A whole image in files on this host: the result of the rebuild stage, which every transport can write.
 
 use std::path::PathBuf;
 
 use super::{DiffId, ImageConfig};
 
-/// An image with all its bytes at hand. The config's diff IDs are those of the layers, in the same order.
+/// An image with all its bytes available. The config's diff IDs are those of the layers, in the same order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     /// The config.
@@ -18,8 +18,8 @@ pub struct Bundle {
 pub struct LayerFile {
     /// Hash of the file.
     pub diff_id: DiffId,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// Where it is on this host.
+    /// Path on this host.
     pub path: PathBuf,
 }

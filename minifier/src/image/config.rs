@@ -1,4 +1,4 @@
-//! The image config: a typed view for reading, the original JSON for writing, so that fields we do not know survive.
+//! The image config: a typed view for reading and the original JSON for writing, so that unknown fields are kept.
 //!
 //! Source: OCI image spec, `config.md`; Docker Image Specification v1.2 for `Healthcheck`, `Shell`, `OnBuild`.
 
@@ -9,39 +9,39 @@ use serde_json::{Map, Value};
 
 use super::{DiffId, Digest, Platform};
 
-/// Why bytes are not an image config.
+/// The reason why bytes are not an image config.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Not JSON, or a field has the wrong type.
     #[error("parse the image config: {0}")]
     Json(#[from] serde_json::Error),
-    /// `rootfs.type` is something else than `layers`.
+    /// `rootfs.type` is not `layers`.
     #[error("read the image config: rootfs.type is {0:?}, expected \"layers\"")]
     RootfsType(String),
-    /// More of something than an image may have.
+    /// The config has more of something than an image may have.
     #[error("read the image config: it has {found} {what}, more than an image may have ({limit})")]
     TooMany {
-        /// Of what.
+        /// The kind of item.
         what: &'static str,
-        /// How many there are.
+        /// The number of items.
         found: usize,
-        /// How many there may be.
+        /// The maximum number.
         limit: usize,
     },
 }
 
-/// Layers that an image may have. Docker takes 128, overlayfs 500.
+/// Maximum number of layers. Docker allows 128, overlayfs 500.
 const MAX_LAYERS: usize = 1000;
-/// Steps of history that an image may have; those without a layer count too.
+/// Maximum number of history steps, including those without a layer.
 const MAX_HISTORY: usize = 10_000;
-/// Volumes and ports that an image may have: each volume is looked at beside all others.
+/// Maximum number of volumes and of ports: each volume is compared with all others.
 const MAX_NAMED: usize = 1000;
 
-/// An image config as stored, with typed access to what the stages read.
+/// An image config as stored, with typed access to the fields that the stages read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageConfig {
-    /// The blob: as it was read, until an edit encodes it anew. Other encoders escape and space differently,
-    /// so that parsing and serialising alone would change the digest.
+    /// The blob as it was read, until an edit encodes it again. Other encoders escape and space differently, so parsing
+    /// and serialising alone would change the digest.
     bytes: Vec<u8>,
     view: View,
 }
@@ -96,7 +96,7 @@ struct Execution {
     shell: Vec<String>,
 }
 
-/// `null` where a list, map or string is expected: Docker writes that for "none".
+/// Accepts `null` for a list, map or string: Docker writes it for "none".
 fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -111,34 +111,34 @@ pub struct History {
     /// RFC 3339 time of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// The instruction that made the layer.
+    /// The instruction that created the layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
-    /// A free comment.
+    /// A free-form comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// Author of the step.
+    /// The author of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
-    /// True where the step made no layer.
+    /// Whether the step created no layer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub empty_layer: bool,
 }
 
-/// `Healthcheck` of the config; durations in nanoseconds, 0 where inherited.
+/// `Healthcheck` of the config. Durations are in nanoseconds; 0 means inherited.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Healthcheck {
     /// `["NONE"]`, `["CMD", args…]` or `["CMD-SHELL", command]`; empty means inherited.
     #[serde(deserialize_with = "or_default")]
     pub test: Vec<String>,
-    /// Time between two checks, nanoseconds.
+    /// Time between two checks, in nanoseconds.
     pub interval: i64,
-    /// Time a check may take, nanoseconds.
+    /// Maximum duration of a check, in nanoseconds.
     pub timeout: i64,
-    /// Grace period at the start, nanoseconds.
+    /// Grace period at the start, in nanoseconds.
     pub start_period: i64,
-    /// Failures in a row that make the container unhealthy.
+    /// Number of consecutive failures that make the container unhealthy.
     pub retries: i64,
 }
 
@@ -147,13 +147,13 @@ pub struct Healthcheck {
 pub enum CheckCommand<'a> {
     /// A program and its arguments.
     Exec(&'a [String]),
-    /// A line for the image's shell, and what more it is given.
+    /// A command line for the image's shell, and further arguments of the shell.
     Shell(&'a [String]),
 }
 
 impl Healthcheck {
-    /// The command; `None` if there is nothing to run, as Docker sees it: no test, `NONE`, a kind that is not known, or
-    /// a kind alone.
+    /// The command. `None` if there is nothing to run by Docker's rules: no test, `NONE`, an unknown kind, or a kind
+    /// without a command.
     pub fn command(&self) -> Option<CheckCommand<'_>> {
         match self.test.split_first()? {
             (_, []) => None,
@@ -193,8 +193,8 @@ impl ImageConfig {
         })
     }
 
-    /// The config as a blob: exactly what was parsed, or after an edit its fields in the order they were read,
-    /// unknown ones included.
+    /// The config as a blob: exactly the bytes that were parsed, or after an edit all fields in their original order,
+    /// including unknown ones.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.bytes.clone()
     }
@@ -204,7 +204,7 @@ impl ImageConfig {
         Digest::of(&self.bytes)
     }
 
-    /// A copy with other layers, history and added labels; everything else is as it was.
+    /// A copy with other layers, another history and added labels; everything else is unchanged.
     pub fn with_layers(
         &self,
         diff_ids: &[DiffId],
@@ -240,7 +240,7 @@ impl ImageConfig {
         Self::from_raw(raw)
     }
 
-    /// All fields. Not kept: of a hostile config it takes many times its bytes.
+    /// All fields. They are not kept, because those of a hostile config take many times its size.
     fn raw(&self) -> Map<String, Value> {
         serde_json::from_slice(&self.bytes)
             .unwrap_or_else(|e| unreachable!("it was parsed before: {e}"))
@@ -254,7 +254,7 @@ impl ImageConfig {
         Self { bytes, view }
     }
 
-    /// Platform the image is for.
+    /// The platform that the image is for.
     pub fn platform(&self) -> Platform {
         Platform {
             os: self.view.os.clone(),
@@ -263,7 +263,7 @@ impl ImageConfig {
         }
     }
 
-    /// RFC 3339 creation time.
+    /// Creation time (RFC 3339).
     pub fn created(&self) -> Option<&str> {
         self.view.created.as_deref()
     }
@@ -293,7 +293,7 @@ impl ImageConfig {
         &self.view.config.env
     }
 
-    /// The value of one environment variable.
+    /// The value of an environment variable.
     pub fn env_var(&self, name: &str) -> Option<&str> {
         self.env()
             .iter()

@@ -1,5 +1,5 @@
-//! Content identifiers: [`Digest`], [`DiffId`] and [`ChainId`] are distinct types over the same 32 bytes,
-//! because mixing up "of the compressed blob" and "of the uncompressed layer" is the classic bug of this field.
+//! Content identifiers: [`Digest`], [`DiffId`] and [`ChainId`] are distinct types over the same 32 bytes, since
+//! confusing "of the compressed blob" with "of the uncompressed layer" is the classic bug in this field.
 //!
 //! Source: OCI image spec, `descriptor.md` (digests) and `config.md` (layer DiffID, layer ChainID).
 
@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
-/// Why a string is not a digest.
+/// The reason why a string is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
     /// The algorithm is not `sha256`, the only one that Docker and registries use.
@@ -108,14 +108,14 @@ sha256_id! {
 }
 
 impl From<DiffId> for Digest {
-    /// The digest of a layer's blob that is stored uncompressed.
+    /// The digest of a layer's blob if it is stored uncompressed.
     fn from(diff_id: DiffId) -> Self {
         Self(diff_id.0)
     }
 }
 
 impl ChainId {
-    /// Chain IDs of a stack of layers, lowest first; the result is as long as `layers`.
+    /// Chain IDs of a stack of layers, lowest first. The result has the same length as `layers`.
     pub fn stack(layers: &[DiffId]) -> Vec<ChainId> {
         let mut chain: Vec<ChainId> = Vec::with_capacity(layers.len());
         for diff_id in layers {
@@ -134,18 +134,18 @@ impl ChainId {
 pub struct Sha256(sha2::Sha256);
 
 impl Sha256 {
-    /// Adds `data` to what is hashed.
+    /// Adds `data` to the hashed bytes.
     pub fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
 
-    /// The hash of everything added, as raw bytes for [`Digest::from_bytes`] or [`DiffId::from_bytes`].
+    /// The hash of all added bytes, in raw form for [`Digest::from_bytes`] or [`DiffId::from_bytes`].
     pub fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }
 }
 
-/// Hashes and counts what is read through it.
+/// Hashes and counts the bytes that are read through it.
 pub struct HashingReader<R> {
     inner: R,
     hash: Sha256,
@@ -162,7 +162,7 @@ impl<R> HashingReader<R> {
         }
     }
 
-    /// The raw hash and the number of bytes of everything read so far.
+    /// The raw hash and the number of all bytes read so far.
     pub fn finish(self) -> ([u8; 32], u64) {
         (self.hash.finish(), self.read)
     }

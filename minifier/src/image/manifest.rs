@@ -1,5 +1,5 @@
-//! [`Manifest`], [`ImageIndex`] and [`Descriptor`]: the documents that tie blobs together. The bytes stay as they were
-//! stored, since a digest is of bytes; the typed view is for reading.
+//! [`Manifest`], [`ImageIndex`] and [`Descriptor`]: the documents that connect blobs. Their bytes are kept as stored,
+//! since a digest is computed from bytes; the typed view is for reading.
 //!
 //! Source: OCI image spec, `manifest.md`, `image-index.md`, `descriptor.md`; Docker's schema 2 has the same fields.
 
@@ -11,39 +11,39 @@ use serde::{Deserialize, Serialize};
 use super::media_type::{self, DocumentKind};
 use super::{Digest, Platform};
 
-/// Documents longer than this are not read: what registries take, and what skopeo and Podman read.
+/// Maximum length of a document, in bytes. Registries accept, and skopeo and Podman read, as much.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
 
-/// Image indexes that may lead from one to the next, wherever an image lies.
+/// Maximum number of image indexes that refer to one another, wherever the image is stored.
 pub const MAX_INDEXES: usize = 8;
 
-/// A blob by digest and size.
+/// A reference to a blob by digest and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the blob is.
+    /// Media type of the blob.
     #[serde(default)]
     pub media_type: String,
     /// Digest of the blob as stored.
     pub digest: Digest,
-    /// Its length in bytes.
+    /// Length of the blob in bytes.
     pub size: u64,
-    /// Where else it can be had.
+    /// URLs from which the blob can be downloaded, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// Annotations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-    /// The platform of the image behind it; in an index only.
+    /// The platform of the image that it refers to; only in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// Kind of artifact, where it is no image.
+    /// Kind of artifact, if it is not an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
 }
 
 impl Descriptor {
-    /// Without annotations and platform.
+    /// A descriptor without annotations and platform.
     pub fn new(media_type: impl Into<String>, digest: Digest, size: u64) -> Self {
         Self {
             media_type: media_type.into(),
@@ -57,7 +57,7 @@ impl Descriptor {
     }
 }
 
-/// Why bytes are no manifest and no index.
+/// The reason why bytes are neither a manifest nor an index.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// Not JSON, or a field has the wrong type.
@@ -65,28 +65,28 @@ pub enum ManifestError {
     Json {
         /// `image manifest` or `image index`.
         what: &'static str,
-        /// Where and why.
+        /// The place and the cause.
         source: serde_json::Error,
     },
     /// Docker's schema 1.
     #[error("read the image manifest: schema 1 has no config and is not supported")]
     Schema1,
-    /// What one reader takes for an image and another for an index (CVE-2021-41190).
+    /// The document is an image to one reader and an index to another (CVE-2021-41190).
     #[error("read the image manifest: it is ambiguous: {0}")]
     Ambiguous(String),
-    /// Something else than an image.
+    /// The document is not an image.
     #[error("read the image manifest: its media type is {0:?}, which is no image")]
     NotAnImage(String),
 }
 
-/// What tells a manifest from an index: its media type need not be given.
+/// The fields that distinguish a manifest from an index, since the media type is optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outline {
-    /// The media type that the document gives itself; `None` if that is missing or empty.
+    /// The media type that the document states for itself; `None` if it is missing or empty.
     #[serde(default, deserialize_with = "filled")]
     pub media_type: Option<String>,
-    /// Kind of artifact, where it is no image.
+    /// Kind of artifact, if it is not an image.
     pub artifact_type: Option<String>,
     #[serde(default)]
     schema_version: u32,
@@ -101,18 +101,18 @@ fn filled<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<St
 }
 
 impl Outline {
-    /// Reads the outline of a document; its fields may be those of both kinds.
+    /// Reads the outline of a document, which may have fields of both kinds.
     pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
     }
 
-    /// Whether it has a config, which every manifest has.
+    /// Whether the document has a config, as every manifest does.
     pub fn has_config(&self) -> bool {
         self.config.is_some()
     }
 
     /// The kind of the document, by its own media type, by those that its descriptor and its server `declared`, and by
-    /// what it holds, which must all agree: a digest names bytes, not what they are taken for.
+    /// its fields. All of them must agree, since a digest identifies bytes but not their interpretation.
     pub fn kind(&self, declared: &[&str]) -> Result<DocumentKind, ManifestError> {
         let mut said: Vec<(DocumentKind, String)> = Vec::new();
         if self.schema_version == 1 {
@@ -199,7 +199,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads a manifest. `media_type` is what its descriptor or its server says; the document's own word goes first.
+    /// Reads a manifest. `media_type` comes from its descriptor or its server; the media type in the document takes
+    /// precedence.
     pub fn parse(bytes: Vec<u8>, media_type: &str) -> Result<Self, ManifestError> {
         let json = |source| ManifestError::Json {
             what: "image manifest",
@@ -257,12 +258,12 @@ impl Manifest {
         &self.bytes
     }
 
-    /// Digest of the document.
+    /// The digest of the document.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.bytes)
     }
 
-    /// Media type of the document.
+    /// The media type of the document.
     pub fn media_type(&self) -> &str {
         &self.media_type
     }
@@ -282,7 +283,7 @@ impl Manifest {
         &self.annotations
     }
 
-    /// A descriptor of the document.
+    /// A descriptor for the document.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor::new(
             self.media_type.clone(),
@@ -292,14 +293,14 @@ impl Manifest {
     }
 }
 
-/// Several images under one name, or what an OCI layout holds.
+/// Several images under one name, or the contents of an OCI layout.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageIndex {
-    /// Manifests and further indexes, in their order.
+    /// Manifests and further indexes, in the order of the document.
     #[serde(default, deserialize_with = "or_empty")]
     pub manifests: Vec<Descriptor>,
-    /// Annotations of the whole.
+    /// Annotations of the index.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
 }

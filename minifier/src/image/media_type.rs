@@ -1,4 +1,4 @@
-//! Media types of manifests, configs and layers, in both families: OCI's and Docker's (schema 2).
+//! Media types of manifests, configs and layers in both families: those of OCI and those of Docker (schema 2).
 //!
 //! Source: OCI image spec, `media-types.md`; distribution, "Image Manifest Version 2, Schema 2".
 
@@ -25,12 +25,12 @@ const DOCKER_SCHEMA_1: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ];
 
-/// What a descriptor of an index or a layout points to.
+/// The kind of document that a descriptor in an index or a layout refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentKind {
     /// The manifest of one image.
     Manifest,
-    /// An index of several.
+    /// An index of several images.
     Index,
     /// A manifest of Docker's schema 1.
     Schema1,
@@ -39,7 +39,7 @@ pub enum DocumentKind {
 }
 
 impl DocumentKind {
-    /// The kind that a media type means.
+    /// The kind for a media type.
     pub fn of(media_type: &str) -> Self {
         match media_type {
             OCI_MANIFEST | DOCKER_MANIFEST => Self::Manifest,
@@ -50,22 +50,22 @@ impl DocumentKind {
     }
 }
 
-/// What a layer's media type says of its bytes. How they are compressed is told by the bytes themselves: some builders
-/// write a type that does not fit.
+/// The meaning of a layer's media type. The compression is detected from the bytes themselves, since some builders
+/// write a wrong media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerKind {
-    /// A tar, perhaps compressed.
+    /// A tar file, which may be compressed.
     Tar,
-    /// Its bytes are elsewhere and may not be distributed.
+    /// The bytes are elsewhere and may not be distributed.
     Foreign,
     /// Encrypted (`+encrypted`, ocicrypt).
     Encrypted,
-    /// No layer of a file system.
+    /// Not a file system layer.
     Other,
 }
 
 impl LayerKind {
-    /// The kind that a media type means.
+    /// The kind for a media type.
     pub fn of(media_type: &str) -> Self {
         if media_type.ends_with("+encrypted") {
             return Self::Encrypted;

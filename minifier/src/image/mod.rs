@@ -1,4 +1,4 @@
-//! The OCI model of an image: small read-only types that know nothing of where an image lives.
+//! The OCI model of an image: small read-only types that do not depend on where an image is stored.
 
 mod bundle;
 mod config;

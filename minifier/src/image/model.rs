@@ -1,9 +1,9 @@
-//! What an image is, wherever it lives.
+//! The image itself, independent of where it is stored.
 
 use super::{DiffId, ImageConfig};
 
-/// An image: its config, and the name it was asked for by. Layers are named by the config's diff IDs; their
-/// bytes are read through the transport that the image came from.
+/// An image: its config, and the name that the user gave. Layers are identified by the config's diff IDs; their bytes
+/// are read through the transport that the image came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {
     /// The reference as the user wrote it.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Operating system and architecture of an image, in Go's words (`linux`, `amd64`).
+/// Operating system and architecture of an image, in Go's terms (`linux`, `amd64`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// `linux`
@@ -19,7 +19,7 @@ pub struct Platform {
     pub variant: Option<String>,
 }
 
-/// A text that names no platform.
+/// The error for a text that is not a platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "parse the platform {0:?}: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/amd64"
@@ -27,12 +27,12 @@ pub struct Platform {
 pub struct PlatformError(String);
 
 impl Platform {
-    /// What this program runs on.
+    /// The platform that this program runs on.
     pub fn host() -> Self {
         Self::normalised(std::env::consts::OS, std::env::consts::ARCH, None)
     }
 
-    /// True where an image for `self` is what someone who asks for `wanted` means: without a variant, any will do.
+    /// Whether an image for `self` satisfies a request for `wanted`. If the request has no variant, any variant does.
     pub fn satisfies(&self, wanted: &Self) -> bool {
         let own = Self::normalised(&self.os, &self.architecture, self.variant.as_deref());
         own.os == wanted.os
@@ -40,7 +40,7 @@ impl Platform {
             && (wanted.variant.is_none() || own.variant == wanted.variant)
     }
 
-    /// Aliases resolved, and a variant that is the architecture's default left out.
+    /// Resolves aliases and omits a variant that is the architecture's default.
     fn normalised(os: &str, architecture: &str, variant: Option<&str>) -> Self {
         let (architecture, variant) = match (architecture, variant.filter(|v| !v.is_empty())) {
             ("x86_64" | "x86-64" | "amd64", Some("v1") | None) => ("amd64", None),

@@ -1,7 +1,7 @@
-//! [`ImageReference`]: what the user types for an image, checked and normalised; [`TaggedName`]: what an image is
-//! written under.
+//! [`ImageReference`]: the name that the user types for an image, checked and normalised. [`TaggedName`]: the name that
+//! an image is written under.
 //!
-//! Source: the grammar of `github.com/distribution/reference`, as crate `oci-spec` has it.
+//! Source: the grammar of `github.com/distribution/reference`, as implemented by the crate `oci-spec`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,13 +10,13 @@ use oci_spec::distribution::Reference;
 
 use super::Digest;
 
-/// Why a text names no image.
+/// The reason why a text is not an image reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("parse the image reference {text:?}: {what}")]
 pub struct ReferenceError {
-    /// What was given.
+    /// The text.
     pub text: String,
-    /// What is wrong with it.
+    /// The fault in it.
     pub what: String,
 }
 
@@ -36,12 +36,12 @@ enum Kind {
 }
 
 impl ImageReference {
-    /// What was typed.
+    /// The text that the user typed.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The image ID, where the text is a full one.
+    /// The image ID, if the text is a full one.
     pub fn id(&self) -> Option<Digest> {
         match &self.kind {
             Kind::Id(id) => Some(*id),
@@ -49,7 +49,7 @@ impl ImageReference {
         }
     }
 
-    /// The tag, `latest` where neither a tag nor a digest was given; none for an ID or a digest.
+    /// The tag; `latest` if the text has neither a tag nor a digest, `None` for an ID or a digest.
     pub fn tag(&self) -> Option<&str> {
         match &self.kind {
             Kind::Id(_) => None,
@@ -57,7 +57,7 @@ impl ImageReference {
         }
     }
 
-    /// The full name with registry and tag: `docker.io/library/nginx:latest`; an ID as it is.
+    /// The full name with registry and tag, such as `docker.io/library/nginx:latest`; an ID is returned unchanged.
     pub fn full(&self) -> String {
         match &self.kind {
             Kind::Id(id) => id.to_string(),
@@ -65,7 +65,8 @@ impl ImageReference {
         }
     }
 
-    /// The name as Docker lists it: without its default registry, with the tag: `nginx:latest`; an ID as it is.
+    /// The name as Docker lists it, without the default registry but with the tag, such as `nginx:latest`; an ID is
+    /// returned unchanged.
     pub fn familiar(&self) -> String {
         let full = self.full();
         let short = full
@@ -113,7 +114,7 @@ impl fmt::Display for ImageReference {
     }
 }
 
-/// A name that an image can be written under: repository and tag, neither an ID nor a digest.
+/// A name that an image can be written under: a repository and a tag, not an ID or a digest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TaggedName {
     full: String,
@@ -122,17 +123,17 @@ pub struct TaggedName {
 }
 
 impl TaggedName {
-    /// `docker.io/library/app:slim`: how containerd names images.
+    /// The name in containerd's form: `docker.io/library/app:slim`.
     pub fn full(&self) -> &str {
         &self.full
     }
 
-    /// `app:slim`: how Docker lists it.
+    /// The name as Docker lists it: `app:slim`.
     pub fn familiar(&self) -> &str {
         &self.familiar
     }
 
-    /// `slim`
+    /// The tag: `slim`.
     pub fn tag(&self) -> &str {
         &self.tag
     }
