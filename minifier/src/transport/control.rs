@@ -1,4 +1,4 @@
-//! [`Control`]: how long work on blobs is watched and stopped from outside.
+//! [`Control`]: how work on blobs that takes long is observed and stopped from outside.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-/// Told how many bytes were read or written so far.
+/// Called with the number of bytes read or written so far.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// Watches and stops work that goes on in several threads.
+/// Observes and stops work that is done by several threads.
 #[derive(Clone)]
 pub struct Control {
     cancel: CancellationToken,
@@ -17,13 +17,13 @@ pub struct Control {
     done: Arc<AtomicU64>,
 }
 
-/// What an interrupted read or write fails with.
+/// The error of an interrupted read or write.
 #[derive(Debug, thiserror::Error)]
 #[error("cancelled")]
 struct Stopped;
 
 impl Control {
-    /// Stops when `cancel` is cancelled; `progress` is told about every chunk.
+    /// Creates a control that stops when `cancel` is cancelled and calls `progress` for every chunk.
     pub fn new(cancel: CancellationToken, progress: Progress) -> Self {
         Self {
             cancel,
@@ -37,17 +37,17 @@ impl Control {
         &self.cancel
     }
 
-    /// Whether the work is to stop.
+    /// Whether the work must stop.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
-    /// Waits until the work shall stop.
+    /// Waits until the work must stop.
     pub(super) async fn cancelled(&self) {
         self.cancel.cancelled().await;
     }
 
-    /// Counts bytes; fails if the work is to stop.
+    /// Counts bytes; fails if the work must stop.
     pub(crate) fn advance(&self, bytes: u64) -> io::Result<()> {
         if self.is_cancelled() {
             return Err(io::Error::other(Stopped));
@@ -57,7 +57,7 @@ impl Control {
         Ok(())
     }
 
-    /// A control that nobody stops and that tells nobody.
+    /// A control that never stops and reports no progress.
     pub fn none() -> Self {
         Self::new(CancellationToken::new(), Arc::new(|_| {}))
     }
@@ -71,8 +71,8 @@ impl std::fmt::Debug for Control {
     }
 }
 
-/// Fails once the work shall stop, and counts nothing: for what comes out of a decompressor, which may be gigabytes
-/// before it reads on.
+/// Fails once the work must stop, and counts nothing: for the output of a decompressor, which can be gigabytes before
+/// the decompressor reads any more input.
 pub(crate) struct Stoppable<R> {
     inner: R,
     control: Control,
@@ -96,7 +96,7 @@ impl<R: Read> Read for Stoppable<R> {
     }
 }
 
-/// Counts what is read through it, and fails once the work shall stop.
+/// Counts the bytes that are read through it, and fails once the work must stop.
 pub(super) struct Watched<R> {
     inner: R,
     control: Control,

@@ -1,4 +1,4 @@
-//! [`TransportError`]: why an image cannot be read from where it is, or written to where it shall be.
+//! [`TransportError`]: the reason why an image cannot be read from, or written to, a location.
 
 use std::error::Error;
 use std::io;
@@ -13,49 +13,49 @@ use super::write::WriteError;
 use crate::image::{ConfigError, DiffId, Digest, ImageReference, PlatformError, ReferenceError};
 use crate::rootfs::tar::TarError;
 
-/// Why an image cannot be read or written.
+/// The reason why an image cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// Nobody answers at the endpoint.
+    /// Nothing answers at the endpoint.
     #[error("connect to the Docker daemon at {endpoint}: {what}")]
     DaemonAbsent {
         /// The endpoint's URL.
         endpoint: String,
-        /// What the connection said.
+        /// The connection's error.
         what: String,
     },
-    /// The socket may not be opened by this user.
+    /// This user may not open the socket.
     #[error("connect to the Docker daemon at {endpoint}: permission denied")]
     PermissionDenied {
         /// The endpoint's URL.
         endpoint: String,
     },
-    /// Podman's socket is not there.
+    /// Podman's socket does not exist.
     #[error("connect to Podman: there is no socket at {sockets}")]
     PodmanAbsent {
-        /// Where it was looked for.
+        /// The paths that were tried.
         sockets: String,
     },
-    /// The endpoint itself is wrong: an unknown scheme, a missing context, a certificate that cannot be read.
+    /// The endpoint itself is invalid: an unknown scheme, a missing context, a certificate that cannot be read.
     #[error("use the Docker endpoint {endpoint}: {what}")]
     Endpoint {
         /// The endpoint's URL, or the context's name.
         endpoint: String,
-        /// What is wrong.
+        /// The fault in it.
         what: String,
     },
     /// The daemon has no such image.
     #[error("find image {reference}: the Docker daemon has no such image")]
     ImageNotFound {
-        /// What was asked for.
+        /// The requested image.
         reference: String,
     },
     /// The image is for another platform.
     #[error("read image {reference}: it is for {found}, not for {wanted}")]
     Platform {
-        /// What was asked for.
+        /// The requested image.
         reference: String,
-        /// The platform that was asked for.
+        /// The requested platform.
         wanted: String,
         /// The image's platform.
         found: String,
@@ -69,19 +69,19 @@ pub enum TransportError {
     /// The daemon answered with an error, or the connection broke.
     #[error("{doing}: {what}")]
     Api {
-        /// What was asked of the daemon, a fragment such as `inspect image app`.
+        /// The request to the daemon, as a fragment such as `inspect image app`.
         doing: String,
-        /// What came back, in the daemon's words where it has some.
+        /// The answer, in the daemon's words if it gave any.
         what: String,
-        /// The same as the client has it.
+        /// The client's error.
         source: Box<bollard::errors::Error>,
     },
-    /// The daemon's answer lacks something or makes no sense.
+    /// The daemon's answer is incomplete or makes no sense.
     #[error("{doing}: the Docker daemon answered {what}")]
     Answer {
-        /// What was asked of the daemon.
+        /// The request to the daemon.
         doing: String,
-        /// What is wrong with the answer.
+        /// The fault in the answer.
         what: String,
     },
     /// The archive cannot be read.
@@ -93,105 +93,105 @@ pub enum TransportError {
     /// The image's config cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Reading in place was asked for and is not possible.
+    /// Reading in place was requested but is not possible.
     #[error("read image {reference} in place: {source}")]
     InPlace {
-        /// What was asked for.
+        /// The requested image.
         reference: String,
-        /// Why not.
+        /// The reason.
         source: InPlaceError,
     },
     /// A local file or pipe failed.
     #[error("{doing}: {source}")]
     Io {
-        /// What was done.
+        /// The operation.
         doing: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The location is malformed.
     #[error(transparent)]
     Location(#[from] LocationError),
-    /// A location that an image cannot be read from or written to.
+    /// An image cannot be read from, or written to, this location.
     #[error("{doing} {location}: {what}")]
     Unsupported {
         /// `read` or `write`.
         doing: &'static str,
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// Why not.
+        /// The reason.
         what: String,
     },
     /// A file or folder cannot be opened or read.
     #[error("read {location}: {source}")]
     Read {
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// An archive is compressed in a way that images are not, or its compression is broken.
+    /// An archive has a compression that images do not use, or its compression is broken.
     #[error("read {location}: {source}")]
     Compression {
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// What is wrong with it.
+        /// The cause.
         source: io::Error,
     },
-    /// Something else than a file, or than a folder, is where one should be.
+    /// Something other than the expected file or folder was found.
     #[error("read {location}: {what}")]
     WrongKind {
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// The kind that was found in its place.
+        /// The kind that was found.
         what: &'static str,
     },
-    /// An archive is no complete tar.
+    /// An archive is not a complete tar file.
     #[error("read {location}: {source}")]
     Tar {
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// What is wrong with it.
+        /// The cause.
         source: TarError,
     },
-    /// No image can be chosen among what is stored there.
+    /// No image can be chosen from those that are stored there.
     #[error("read {location}: {source}")]
     Layout {
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// What is wrong with it.
+        /// The cause.
         source: Box<LayoutError>,
     },
-    /// A layer cannot be read: its blob is not what its descriptor says, its compression is broken or it is too big.
+    /// A layer cannot be read: its blob does not match its descriptor, its compression is broken or it is too big.
     #[error("read layer {layer} of {location}: {source}")]
     Layer {
         /// Digest of the layer.
         layer: Digest,
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// What is wrong with it.
+        /// The cause.
         source: io::Error,
     },
-    /// A layer is no tar.
+    /// A layer is not a tar file.
     #[error("read layer {layer} of {location}: {source}")]
     LayerTar {
         /// Digest of the layer.
         layer: Digest,
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// What is wrong with it.
+        /// The cause.
         source: TarError,
     },
-    /// A layer's bytes are not those that the config names.
+    /// A layer's bytes do not match the config.
     #[error("read layer {layer} of {location}: its diff ID is {found}, the config says {expected}")]
     DiffId {
         /// Digest of the layer.
         layer: Digest,
-        /// What was asked for.
+        /// The location.
         location: String,
-        /// What the config says.
+        /// The config's diff ID.
         expected: DiffId,
-        /// What the bytes give.
+        /// The diff ID of the bytes.
         found: DiffId,
     },
     /// A temporary file cannot be written.
@@ -199,21 +199,21 @@ pub enum TransportError {
     Scratch {
         /// The folder.
         folder: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The image cannot be written there.
+    /// The image cannot be written to the location.
     #[error("write {location}: {source}")]
     Write {
-        /// Where.
+        /// The location.
         location: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// An archive cannot be written.
     #[error(transparent)]
     WriteArchive(#[from] WriteError),
-    /// Somebody said so.
+    /// The work was cancelled.
     #[error("{doing} {location}: cancelled")]
     Cancelled {
         /// `read` or `write`.
@@ -221,33 +221,33 @@ pub enum TransportError {
         /// The location.
         location: String,
     },
-    /// The daemon got the whole archive, and nobody waited any longer for what it makes of it.
+    /// The daemon received the whole archive, but the program stopped waiting for its answer.
     #[error(
         "load {name} into the Docker daemon: cancelled; it has all of the image, and may take it yet"
     )]
     Unanswered {
-        /// The name under which the image would be there.
+        /// The name that the image would have.
         name: String,
     },
-    /// The daemon took the archive, but a tag points elsewhere.
+    /// The daemon accepted the archive, but a tag points to another image.
     #[error("load the image: {tag} points to {found}, expected {expected}")]
     WrongImage {
         /// The tag.
         tag: String,
-        /// What should stand there.
+        /// The ID that the tag should point to.
         expected: String,
-        /// What stands there.
+        /// The ID that the tag points to.
         found: String,
     },
 }
 
 impl TransportError {
-    /// True where nobody answers at the daemon's endpoint.
+    /// Whether nothing answers at the daemon's endpoint.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::DaemonAbsent { .. })
     }
 
-    /// What the user can do about it, a sentence.
+    /// A sentence that says what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Registry(error) => error.hint(),
@@ -295,7 +295,7 @@ impl TransportError {
     }
 }
 
-/// What to do where a limit is in the way of an image that is harmless.
+/// Hint for a limit that refuses a harmless image.
 pub(crate) const TRUSTED: &str =
     "If the image is trusted, --max-uncompressed SIZE allows for more.";
 
@@ -305,13 +305,13 @@ fn is_too_big(error: &io::Error) -> bool {
         .is_some_and(|inner| inner.downcast_ref::<TooBig>().is_some())
 }
 
-/// A full ID; a short one cannot be told from a name.
+/// Whether the text is a full ID; a short one looks like a name.
 fn is_id(reference: &str) -> bool {
     let reference: Result<ImageReference, _> = reference.parse();
     reference.is_ok_and(|reference| reference.id().is_some())
 }
 
-/// Sorts what bollard says when a connection is made: `endpoint` is the daemon's URL, `doing` the request.
+/// Classifies bollard's errors while connecting. `endpoint` is the daemon's URL, `doing` the request.
 pub(super) fn connection_error(
     endpoint: &str,
     doing: &str,
@@ -347,7 +347,7 @@ pub(super) fn connection_error(
     }
 }
 
-/// An answer that is an error.
+/// The error for a request that the daemon answered with an error.
 pub(super) fn api_error(doing: impl Into<String>, error: bollard::errors::Error) -> TransportError {
     TransportError::Api {
         doing: doing.into(),
@@ -356,7 +356,7 @@ pub(super) fn api_error(doing: impl Into<String>, error: bollard::errors::Error)
     }
 }
 
-/// What went wrong, without the client's own layers around it.
+/// The cause of the error, without the client's own layers around it.
 pub(super) fn words(error: &bollard::errors::Error) -> String {
     use bollard::errors::Error as Api;
     match error {
@@ -370,7 +370,7 @@ pub(super) fn words(error: &bollard::errors::Error) -> String {
     }
 }
 
-/// Kind of the input/output error at the bottom of a chain.
+/// The kind of the input/output error at the end of a chain.
 fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     let below = error.source().and_then(io_kind);
     let own = || {
@@ -382,7 +382,7 @@ fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     below.or_else(own)
 }
 
-/// The text of the last error of a chain: the outer ones only say that there is another one.
+/// The text of the last error in a chain; the outer ones only say that there is another one.
 fn innermost(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }

@@ -1,5 +1,5 @@
-//! [`Limits`]: how much a hostile image may make of a few bytes. What its entries may be called and how many there may
-//! be is in [`crate::rootfs::IndexBudget`].
+//! [`Limits`]: how far the bytes of a hostile image may expand. [`crate::rootfs::IndexBudget`] limits the names and the
+//! number of its entries.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::rootfs::IndexBudget;
 
-/// Bytes below which a layer may be compressed as well as it likes.
+/// Uncompressed size in bytes up to which a layer may have any compression ratio.
 const RATIO_FLOOR: u64 = 1 << 30;
 
-/// What uncompressed layers may come to.
+/// Limits on the size of uncompressed layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of all layers of an image together.
+    /// Total bytes of all layers of an image.
     pub uncompressed: u64,
-    /// How many times its compressed length a layer may come to, once it is longer than a GiB; none for no limit, and
-    /// for entries that take far more memory than is stored of them.
+    /// The maximum ratio of uncompressed to compressed length, which applies to layers longer than a GiB. `None` means
+    /// no limit; entries may then also take far more memory than their stored size.
     pub ratio: Option<u64>,
 }
 
 impl Default for Limits {
-    /// 64 GiB; 1000 times, which a file system full of zeros does not reach with gzip's usual block sizes.
+    /// 64 GiB, and a ratio of 1000, which a file system full of zeros does not reach with gzip's usual block sizes.
     fn default() -> Self {
         Self {
             uncompressed: 64 << 30,
@@ -30,28 +30,28 @@ impl Default for Limits {
     }
 }
 
-/// A layer that comes to more than it may.
+/// A layer that exceeds a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TooBig {
-    /// All layers together.
+    /// All layers together are too long.
     #[error("the layers come to more than {limit} bytes uncompressed")]
     Total {
         /// The limit.
         limit: u64,
     },
-    /// One layer, measured by its compressed length.
+    /// One layer is too long for its compressed length.
     #[error(
         "its {compressed} compressed bytes come to more than {limit} times as many, as in a decompression bomb"
     )]
     Ratio {
-        /// Compressed bytes.
+        /// Compressed length in bytes.
         compressed: u64,
         /// The limit.
         limit: u64,
     },
 }
 
-/// What is left of the limits of one image, shared by its layers.
+/// The remaining limits of one image, shared by its layers.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     limits: Limits,
@@ -71,12 +71,12 @@ impl Budget {
         }
     }
 
-    /// What the entries of the layers may take.
+    /// The budget for the entries of the layers.
     pub(crate) fn index(&self) -> &IndexBudget {
         &self.index
     }
 
-    /// Bounds what comes out of a layer of `compressed` bytes.
+    /// Limits the output of a layer of `compressed` bytes.
     pub(super) fn bound<R: Read>(&self, inner: R, compressed: u64) -> Bounded<R> {
         Bounded {
             inner,
@@ -87,7 +87,7 @@ impl Budget {
     }
 }
 
-/// An uncompressed layer that fails, with a [`TooBig`], once it is too long.
+/// An uncompressed layer whose reader fails with a [`TooBig`] once the layer is too long.
 pub(super) struct Bounded<R> {
     inner: R,
     budget: Budget,

@@ -1,4 +1,5 @@
-//! [`Location`]: where an image is or shall be, as people write it: `oci:DIR:TAG`, `docker-daemon:NAME`, …
+//! [`Location`]: the place to read an image from or write it to, in the user's notation: `oci:DIR:TAG`,
+//! `docker-daemon:NAME`, …
 //!
 //! Source: containers-transports(5).
 
@@ -8,7 +9,7 @@ use std::str::FromStr;
 
 use crate::image::{Digest, ImageReference, TaggedName};
 
-/// Where an image is or shall be.
+/// The place to read an image from or write it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     text: String,
@@ -18,7 +19,7 @@ pub struct Location {
 /// The kinds of places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// A name without a transport: the Docker daemon's, where one answers.
+    /// A name without a transport; it refers to the Docker daemon if one answers.
     Plain(ImageReference),
     /// `docker-daemon:REF`
     DockerDaemon(ImageReference),
@@ -26,21 +27,21 @@ pub enum Place {
     DockerArchive {
         /// The file.
         file: PathBuf,
-        /// The name of the image in it.
+        /// The name of the image in the file.
         name: Option<TaggedName>,
     },
     /// `oci:DIR[:TAG]`, `oci:DIR[@DIGEST]`
     OciLayout {
         /// The folder.
         dir: PathBuf,
-        /// Which image in it.
+        /// The image in the folder.
         image: Option<OciImage>,
     },
     /// `oci-archive:FILE[:TAG]`, `oci-archive:FILE[@DIGEST]`
     OciArchive {
         /// The file.
         file: PathBuf,
-        /// Which image in it.
+        /// The image in the file.
         image: Option<OciImage>,
     },
     /// `docker://REGISTRY/REPO[:TAG|@DIGEST]`
@@ -56,22 +57,22 @@ pub enum Place {
 pub enum OciImage {
     /// By `org.opencontainers.image.ref.name`.
     Tag(String),
-    /// By the digest of its manifest; for reading only.
+    /// By the digest of its manifest; only for reading.
     Digest(Digest),
 }
 
-/// Why a text is no location.
+/// The reason why a text is not a location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("parse the location {text:?}: {what}")]
 pub struct LocationError {
-    /// What was given.
+    /// The text.
     pub text: String,
-    /// What is wrong with it.
+    /// The fault in it.
     pub what: String,
 }
 
 impl LocationError {
-    /// What the user can do about it, a sentence.
+    /// A sentence that says what the user can do about it.
     pub fn hint(&self) -> &'static str {
         "A location is an image's name, -, docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG], \
          oci-archive:FILE[:TAG], docker://REGISTRY/REPO[:TAG] or containers-storage:REF."
@@ -84,12 +85,12 @@ impl Location {
         &self.place
     }
 
-    /// What was typed.
+    /// The text that the user typed.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The same image of a Docker daemon, for a plain name that was found to mean that.
+    /// The image of a Docker daemon that a plain name turned out to mean.
     pub fn docker_daemon(reference: ImageReference) -> Self {
         Self {
             text: format!("docker-daemon:{reference}"),

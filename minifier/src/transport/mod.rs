@@ -1,9 +1,10 @@
-//! Where images live: OCI layouts and archives in files of this host, the Docker daemon, Podman, registries.
+//! The places where images are stored: OCI layouts and archives in files on this host, the Docker daemon, Podman,
+//! registries.
 //!
-//! [`open_image`] gives a [`StoredImage`] from any [`Location`], and [`write_image`] takes one to any. For the rebuild
-//! there is a [`Source`]: the image, what each of its layers holds, and a store for the files' contents; the daemon
-//! gives one directly, [`open_source`] makes one of a stored image. What the rebuild gives is a
-//! [`Bundle`](crate::image::Bundle), and [`bundle_to_stored`] makes it a stored image.
+//! [`open_image`] returns a [`StoredImage`] from any [`Location`], and [`write_image`] writes one to any. The rebuild
+//! needs a [`Source`]: the image, the entries of each of its layers, and a store for the contents of files. The daemon
+//! provides one directly; [`open_source`] makes one from a stored image. The rebuild returns a
+//! [`Bundle`](crate::image::Bundle), which [`bundle_to_stored`] turns into a stored image.
 
 mod archive;
 mod body;

@@ -1,5 +1,5 @@
-//! [`StoredImage`]: an image as a transport stores it: the bytes of its manifest and config, and its blobs on demand.
-//! Every transport that is not the daemon reads into this and writes from it.
+//! [`StoredImage`]: an image as a transport stores it, with the bytes of its manifest and config, and its blobs on
+//! demand. Every transport except the daemon reads into this type and writes from it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,25 +9,25 @@ use super::error::TransportError;
 use crate::image::{Descriptor, Digest, HashingReader, ImageConfig, Manifest};
 use crate::rootfs::FileRange;
 
-/// Gives the blobs of an image, as stored. Blocks; several may be open at once.
+/// Provides the blobs of an image as stored. Calls block; several blobs may be open at once.
 pub trait BlobStore: Send + Sync {
-    /// Opens a blob for reading from its start. What is read is checked by [`StoredImage::open`], not here.
+    /// Opens a blob for reading from its start. [`StoredImage::open`] checks the bytes; this function does not.
     fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError>;
 
-    /// The registry and repository that the blobs come from, where they do: another repository of the same registry
-    /// can take them over without their being sent.
+    /// The registry and repository that the blobs come from, if any. Another repository of the same registry can take
+    /// over the blobs, so they need not be sent.
     fn repository(&self) -> Option<(&str, &str)> {
         None
     }
 
-    /// A file of this program's own that has no name, and holds just this blob, whose digest was taken as it was written:
-    /// it need not be copied where it can be given a name.
+    /// An unnamed file of this program that contains exactly this blob, whose digest was computed while it was written.
+    /// If the file can be given a name, it need not be copied.
     fn unnamed(&self, _blob: &Descriptor) -> Option<&File> {
         None
     }
 
-    /// The range of a file that holds the blob as stored, where it lies in one: for readers that pass over most of
-    /// it. What is read there is not checked against the digest.
+    /// The range of a file that holds the blob as stored, if there is one: for readers that skip most of it. Bytes that
+    /// are read there are not checked against the digest.
     fn range(&self, _blob: &Descriptor) -> Option<FileRange<File>> {
         None
     }
@@ -36,23 +36,23 @@ pub trait BlobStore: Send + Sync {
 /// An image as it is stored somewhere.
 #[derive(Clone)]
 pub struct StoredImage {
-    /// Where it was read from, as the user wrote it.
+    /// The location that it was read from, as the user wrote it.
     pub reference: String,
-    /// The names that it has there.
+    /// Its names at that location.
     pub names: Vec<String>,
-    /// Its manifest: as stored; made anew (OCI) where it is stored without one.
+    /// The manifest: as stored, or a new one (OCI) if the image is stored without one.
     pub manifest: Manifest,
-    /// Its config.
+    /// The config.
     pub config: ImageConfig,
-    /// Its blobs.
+    /// The blobs.
     pub blobs: Arc<dyn BlobStore>,
-    /// What was passed over on the way to it (other platforms, attestations), a sentence each.
+    /// A sentence for each object that was skipped on the way to the image (other platforms, attestations).
     pub notes: Vec<String>,
 }
 
 impl StoredImage {
-    /// Opens a layer, config or other blob. The reader fails at its end, and so never ends well, where the bytes are
-    /// not those that the descriptor names.
+    /// Opens a layer, config or other blob. If the bytes are not those that the descriptor names, the reader fails at
+    /// the end, so it never ends without an error.
     pub fn open(&self, blob: &Descriptor) -> Result<VerifiedReader<'_>, TransportError> {
         Ok(VerifiedReader::new(self.blobs.open(blob)?, blob))
     }
@@ -67,38 +67,38 @@ impl std::fmt::Debug for StoredImage {
     }
 }
 
-/// A blob whose bytes are not those that its descriptor names.
+/// A blob whose bytes do not match its descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BlobMismatch {
-    /// Another digest.
+    /// The digest differs.
     #[error("blob {expected}: its bytes have the digest {found}")]
     Digest {
-        /// The descriptor's.
+        /// The digest in the descriptor.
         expected: Digest,
-        /// That of the bytes.
+        /// The digest of the bytes.
         found: Digest,
     },
-    /// Another size.
+    /// The blob is shorter than its descriptor says.
     #[error("blob {digest}: it has {found} bytes, expected {expected}")]
     Short {
         /// The blob.
         digest: Digest,
-        /// Bytes in the descriptor.
+        /// Size in the descriptor, in bytes.
         expected: u64,
-        /// Bytes that there are.
+        /// Actual size, in bytes.
         found: u64,
     },
-    /// There are more bytes.
+    /// The blob is longer than its descriptor says.
     #[error("blob {digest}: it has more than the expected {expected} bytes")]
     Long {
         /// The blob.
         digest: Digest,
-        /// Bytes in the descriptor.
+        /// Size in the descriptor, in bytes.
         expected: u64,
     },
 }
 
-/// Reads a blob and compares it with its descriptor; an error of kind `InvalidData` holds a [`BlobMismatch`].
+/// Reads a blob and compares it with its descriptor. An error of kind `InvalidData` contains a [`BlobMismatch`].
 pub struct VerifiedReader<'a> {
     inner: Option<HashingReader<Box<dyn Read + Send + 'a>>>,
     digest: Digest,
@@ -107,7 +107,7 @@ pub struct VerifiedReader<'a> {
 }
 
 impl<'a> VerifiedReader<'a> {
-    /// Reads `inner`, which should hold `blob`.
+    /// Reads `inner`, which is expected to hold `blob`.
     pub fn new(inner: Box<dyn Read + Send + 'a>, blob: &Descriptor) -> Self {
         Self {
             inner: Some(HashingReader::new(inner)),
@@ -121,7 +121,7 @@ impl<'a> VerifiedReader<'a> {
         io::Error::new(io::ErrorKind::InvalidData, mismatch)
     }
 
-    /// At the end: is it one, and are these the bytes?
+    /// Compares size and digest at the end.
     fn end(&mut self) -> io::Result<usize> {
         let Some(mut inner) = self.inner.take() else {
             return Ok(0);
