@@ -1,8 +1,8 @@
-//! `minifier` takes a container image, runs it under an eBPF probe while a workload drives it, works out
-//! which files it needs, and writes a new OCI image that holds those files only and behaves the same.
+//! `minifier` takes a container image, runs it under an eBPF probe while a workload drives it, works out which files it
+//! needs, and writes a new OCI image that contains only those files and behaves the same.
 //!
-//! Each stage is a function from data to data with its own types; input and output happen at the edges
-//! ([`transport`], [`runtime`], [`probe`], [`trace`]). ARCHITECTURE.md starts with an overview of the objects.
+//! Each stage is a function from data to data with its own types. Input and output happen at the edges ([`transport`],
+//! [`runtime`], [`probe`], [`trace`]). ARCHITECTURE.md starts with an overview of the objects.
 
 pub mod analyze;
 mod cgroups;
