@@ -47,6 +47,6 @@ async fn refusal(hint: &str) -> Result<(TraceError, String)> {
     };
     let given = error.hint().unwrap_or_default();
     ensure!(given.contains(hint), "{error}: {given}");
-    let words = format!("told what to do\ncannot {error}; {given}");
+    let words = format!("says what to do\ncannot {error}; {given}");
     Ok((error, words))
 }
