@@ -63,7 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// What is no room: the roots of the library and of the program.
-const ROOTS: [&str; 2] = ["lib", "main"];
+const ROOTS: [&str; 3] = ["former_name", "lib", "main"];
 
 const WATCHED_CRATES: [&str; 3] = ["bollard", "aya", "indicatif"];
 

@@ -161,7 +161,7 @@ pub(super) async fn write(
 pub(super) fn source(text: &str) -> Result<Location, String> {
     text.parse()
         .map_err(|error: LocationError| match suggest(text) {
-            Some(location) => format!("{error}; for what is in {text}, say {location}"),
+            Some(location) => format!("{error}; for the image in {text}, write {location}"),
             None => error.to_string(),
         })
 }

@@ -137,10 +137,10 @@ fn digests_of_a_fixed_tree_are_pinned() {
         .collect();
     let pinned = [
         "sha256:0a0296fb8dded2eda1009ec4e57c92b344315163dc8521d545e23c22bd1694b2",
-        "sha256:1f4792bfbbacdf53c3bfef30d48af8de78312f7417f2cb7114a1f28d54b945d5",
         "sha256:5984df66b93af32c9c668b268b74adb2d48947165a293e8940909a772b4f9514",
         "sha256:6373be02846fc4c278de7705ed762b8b7ea86ed988d92d1856971129e068f945",
         "sha256:78c53dd839b9c03059a48b0d3532b54830ea4d1923c0a801959b3a3a68a50a2f",
+        "sha256:dc238e56206a1d89fd4ada0a4e31255a9a5ded21d2138e42f544d512f032370d",
     ];
     assert_eq!(Vec::from_iter(&digests), pinned);
 }

@@ -232,7 +232,7 @@ fn a_token_that_is_never_good_ends() {
 
 #[test]
 fn a_proxy_is_used_for_other_machines_only() {
-    const NAME: &str = "access::a_proxy_is_used_for_other_machines_only";
+    const NAME: &str = "registry::access::a_proxy_is_used_for_other_machines_only";
     const HERE: &str = "MINIFIER_TEST_LOCAL_REGISTRY";
     // The environment holds for a whole process, so that this test runs itself in one of its own.
     if let Ok(here) = std::env::var(HERE) {

@@ -116,11 +116,11 @@ fn a_file_or_folder_that_is_given_without_a_transport_is_named_with_the_one_that
                 match expected {
                     Some(expected) => {
                         let (transport, file) = expected.split_once(':').unwrap();
-                        let say = format!("say {transport}:{prefix}{file}");
+                        let say = format!("write {transport}:{prefix}{file}");
                         assert!(stderr.contains(&say), "{command:?}: {stderr}");
                         assert!(!stderr.contains("docker pull"), "{command:?}: {stderr}");
                     }
-                    None => assert!(!stderr.contains(", say "), "{command:?}: {stderr}"),
+                    None => assert!(!stderr.contains(", write "), "{command:?}: {stderr}"),
                 }
                 if !is_reference {
                     assert_eq!(output.status.code(), Some(2), "{command:?}: {stderr}");
