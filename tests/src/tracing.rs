@@ -1,33 +1,16 @@
 //! Tracing containers that the tests start with Docker's command line.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use minifier::trace::{Trace, TraceOptions, Tracer};
-
-/// Docker's client: what `DOCKER` names, or else Debian's own, or else the first on the path.
-pub fn docker() -> Command {
-    let debian = Path::new("/usr/bin/docker");
-    Command::new(match std::env::var_os("DOCKER") {
-        Some(docker) => PathBuf::from(docker),
-        None if debian.exists() => debian.into(),
-        None => "docker".into(),
-    })
-}
+use xtask::command;
+use xtask::docker::docker;
 
 /// Runs Docker's client and gives its standard output without the line end.
 pub fn docker_output(args: &[&str]) -> Result<String> {
-    let output = docker().args(args).output().context("docker")?;
-    ensure!(
-        output.status.success(),
-        "docker {}: {}",
-        args.join(" "),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned())
+    Ok(command::capture(docker().args(args))?.trim_end().to_owned())
 }
 
 /// A container that is removed when dropped.

@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use minifier::image::{DiffId, Digest, ImageConfig};
 use minifier::rootfs::{ContentStore, EntryKind, LayerIndex};
 use serde_json::{Value, json};
+use xtask::command;
+use xtask::docker;
 
 /// Content of every regular file, in the order of the layers; hashed, so that images of any size fit.
 pub fn contents(layers: &[LayerIndex], store: &dyn ContentStore) -> Vec<(String, Digest)> {
@@ -97,20 +99,13 @@ pub fn archive_of(
     (archive.into_inner().unwrap(), config)
 }
 
-/// Debian's client: another one earlier on PATH may lack the builder.
-pub const DOCKER: &str = "/usr/bin/docker";
 const BUSYBOX: &str = "/bin/busybox";
 
-/// Runs Docker's command line; gives what it prints.
+/// Runs Docker's command line, with the daemon's own builder; gives what it prints.
 pub fn docker(args: &[&str]) -> String {
-    let output = Command::new(DOCKER)
-        .args(args)
-        .env("DOCKER_BUILDKIT", "0")
-        .output()
-        .expect("run docker");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "docker {args:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    let mut client = docker::docker();
+    let printed = command::capture(client.args(args).env("DOCKER_BUILDKIT", "0"));
+    printed.expect("docker succeeds").trim().to_owned()
 }
 
 /// Image names of one test, removed at its end.
@@ -135,11 +130,7 @@ impl Drop for Names {
     fn drop(&mut self) {
         for name in self.0.iter().rev() {
             // Not there where the test failed early.
-            let _ = Command::new(DOCKER)
-                .args(["rmi", "-f", name])
-                .stderr(Stdio::null())
-                .stdout(Stdio::null())
-                .status();
+            command::succeeds(docker::docker().args(["rmi", "-f", name]));
         }
     }
 }
@@ -275,7 +266,7 @@ pub fn base_layer() -> Vec<u8> {
 
 /// Makes an image of one layer.
 pub fn import(layer: &[u8], name: &str) {
-    let mut child = Command::new(DOCKER)
+    let mut child = docker::docker()
         .args(["import", "-", name])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

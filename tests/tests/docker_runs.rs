@@ -204,7 +204,7 @@ impl Volume {
 impl Drop for Volume {
     fn drop(&mut self) {
         // A test that failed must not fail again here.
-        let remove = Command::new(minifier_tests::transport::DOCKER)
+        let remove = xtask::docker::docker()
             .args(["volume", "rm", "--force", &self.0])
             .output();
         drop(remove);

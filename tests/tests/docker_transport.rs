@@ -14,7 +14,7 @@ use minifier::transport::{
     read_archive,
 };
 use minifier_tests::transport::{
-    DOCKER, Names, append, base_layer, contents, docker, import, small_archive, trap_image,
+    Names, append, base_layer, contents, docker, import, small_archive, trap_image,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -81,7 +81,7 @@ async fn docker_the_merged_tree_is_what_a_container_gets() {
     let ours = RootFs::merge(source.layers).unwrap();
 
     let container = docker(&["create", &name]);
-    let mut child = Command::new(DOCKER)
+    let mut child = xtask::docker::docker()
         .args(["export", &container])
         .stdout(Stdio::piped())
         .spawn()

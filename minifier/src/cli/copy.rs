@@ -22,7 +22,7 @@ use crate::transport::{LayerCompression, Location, Place, WriteOptions};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CopyArgs {
-    /// Where the image is
+    /// Image to copy
     ///
     /// A name (of the Docker daemon), docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG],
     /// oci-archive:FILE[:TAG], docker://REGISTRY/REPO[:TAG|@DIGEST], containers-storage:REF (Podman), or - for an
@@ -30,7 +30,7 @@ pub(super) struct CopyArgs {
     #[arg(value_name = "SRC", value_parser = storage::source)]
     source: Location,
 
-    /// Where to write it, in the same form; - writes an archive for `docker load` to standard output
+    /// Destination, in the same syntax; `-` writes a `docker load` archive to stdout
     #[arg(value_name = "DST")]
     destination: Location,
 

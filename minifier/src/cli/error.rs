@@ -8,7 +8,7 @@ use crate::rootfs::shorten;
 pub(super) struct CliError {
     /// Exit code.
     pub(super) exit: Exit,
-    /// What went wrong.
+    /// What went wrong: a fragment that begins with a verb and reads well after "failed to".
     pub(super) source: anyhow::Error,
     /// What to do about it.
     pub(super) hint: Option<String>,
@@ -63,7 +63,7 @@ impl CliError {
 
     /// The error with its causes, the hint and what was written before, each a message of its own.
     pub(super) fn messages(&self) -> impl Iterator<Item = String> {
-        let mut message = format!("error: {}", shorten(&self.source.to_string()));
+        let mut message = format!("error: failed to {}", shorten(&self.source.to_string()));
         let mut told = self.source.to_string();
         for cause in self.source.chain().skip(1).map(ToString::to_string) {
             // Most errors of the library end with what their cause says.
@@ -96,20 +96,23 @@ mod tests {
         let mut error = CliError::new(Exit::OutputFailed, source).hint("x-secret");
         error.rewrite(|text| text.replace("secret", "***"));
         let messages: Vec<String> = error.messages().collect();
-        assert_eq!(messages, ["error: a-***: b: c-***", "hint: x-***"]);
+        assert_eq!(
+            messages,
+            ["error: failed to a-***: b: c-***", "hint: x-***"]
+        );
         assert_eq!(error.exit, Exit::OutputFailed);
     }
 
     #[test]
     fn what_was_written_before_is_told() {
         let error = CliError::new(Exit::OutputFailed, anyhow::anyhow!("push x"));
-        assert!(error.messages().eq(["error: push x"]));
+        assert!(error.messages().eq(["error: failed to push x"]));
         let error = CliError {
             written: vec!["oci:a".into(), "docker-archive:b".into()],
             ..error.hint("try again")
         };
         assert!(error.messages().eq([
-            "error: push x",
+            "error: failed to push x",
             "hint: try again",
             "note: written before that: oci:a, docker-archive:b"
         ]));

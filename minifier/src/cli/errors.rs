@@ -192,7 +192,10 @@ pub(super) fn incomplete(trace: &Trace) -> CliError {
     hints.push("build anyway with --allow-incomplete-trace");
     CliError::new(
         Exit::TraceIncomplete,
-        anyhow::anyhow!("the trace is incomplete: {}", gaps.join("; ")),
+        anyhow::anyhow!(
+            "build the image: the trace is incomplete: {}",
+            gaps.join("; ")
+        ),
     )
     .hint(hints.join("; "))
 }

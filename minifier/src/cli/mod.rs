@@ -30,7 +30,7 @@ use signals::Signals;
 /// How long background work may take to notice that the program ends.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// Makes container images small: runs an image under an eBPF probe while a workload drives it, and writes a new one
+/// Make container images smaller: runs an image under an eBPF probe while a workload drives it, and writes a new one
 /// that holds only the files it needs.
 ///
 /// The image is run unchanged: no injected sensor, no replaced entrypoint, no privileged container.
@@ -49,7 +49,7 @@ pub struct Cli {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 
-    /// Say more on stderr (-v: stages, -vv: details, -vvv: everything)
+    /// Print more on stderr (-v: stages, -vv: details, -vvv: everything)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 }
@@ -85,7 +85,9 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(e) => {
-            printer.message(format_args!("error: start the asynchronous runtime: {e}"));
+            printer.message(format_args!(
+                "error: failed to start the asynchronous runtime: {e}"
+            ));
             return Exit::Failure.into();
         }
     };
@@ -100,7 +102,7 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
     let signals = match Signals::listen(left.clone()) {
         Ok(signals) => signals,
         Err(e) => {
-            printer.message(format_args!("error: listen for signals: {e}"));
+            printer.message(format_args!("error: failed to listen for signals: {e}"));
             return Exit::Failure;
         }
     };

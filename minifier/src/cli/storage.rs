@@ -41,7 +41,7 @@ pub(super) struct StorageArgs {
 pub(super) struct ReadArgs {
     /// Maximum size of all layers, uncompressed, such as 100GB [default: 64GiB]
     ///
-    /// If it is given, the limits on the compression ratio and on the memory for the list of files are lifted, too.
+    /// This also lifts the limits on the compression ratio and on the memory for the list of files.
     #[arg(long, value_name = "SIZE")]
     pub(super) max_uncompressed: Option<Size>,
 

@@ -20,7 +20,7 @@ use crate::transport::{Location, Validation, validate};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ValidateArgs {
-    /// Where the image is, in the same form as for `minify copy`
+    /// Image to check, in the same syntax as for `minify copy`
     #[arg(value_name = "SRC", value_parser = storage::source)]
     source: Location,
 
@@ -31,7 +31,7 @@ pub(super) struct ValidateArgs {
     #[command(flatten)]
     read: ReadArgs,
 
-    /// What is printed on stdout
+    /// Format of the result on stdout
     #[arg(long, value_enum, default_value_t = Form::Text)]
     output: Form,
 }

@@ -34,7 +34,7 @@ pub enum MergeError {
     },
     /// An entry below something that this same layer says is not a directory.
     #[error(
-        "merge layer {layer}: {path:#} lies below {ancestor:#}, which the same layer made something else than a directory"
+        "merge layer {layer}: {path:#}: its parent {ancestor:#} is not a directory in this layer"
     )]
     NotADirectory {
         /// Layer, 0 is the lowest.

@@ -27,7 +27,7 @@ pub enum TraceError {
         source: std::io::Error,
     },
     /// What is there is no type information.
-    #[error("understand the kernel's type information (BTF) at {}: {reason}", path.display())]
+    #[error("parse the kernel's type information (BTF) at {}: {reason}", path.display())]
     BtfInvalid {
         /// Where it was looked for.
         path: PathBuf,

@@ -9,7 +9,7 @@ use super::memory::{many, run_in};
 use super::tar::{Archive, Raw};
 
 /// What `xray` may take, which looks into files and writes what they hold into a report.
-const MEMORY: u64 = 250 << 20;
+const MEMORY: u64 = 200 << 20;
 
 /// A layer of files with the same text but for their number.
 fn files(count: usize, name: impl Fn(usize) -> String, body: impl Fn(usize) -> String) -> Vec<u8> {

@@ -9,7 +9,8 @@ use anyhow::{Result, ensure};
 use minifier::trace::{Trace, TraceOptions, Tracer, calls};
 use minifier_tests::conformance::make_data;
 use minifier_tests::expected::assert_traced;
-use minifier_tests::tracing::{Container, docker, docker_output};
+use minifier_tests::tracing::{Container, docker_output};
+use xtask::docker::docker;
 
 use crate::privileged_trace::support::{assert_complete, import, program};
 

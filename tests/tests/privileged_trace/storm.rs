@@ -6,7 +6,8 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use minifier::trace::{Gap, Operation, Trace, TraceOptions};
 use minifier_tests::Minifier;
-use minifier_tests::tracing::{docker, trace_run};
+use minifier_tests::tracing::trace_run;
+use xtask::docker::docker;
 
 use crate::privileged_trace::support::{assert_complete, import, program};
 

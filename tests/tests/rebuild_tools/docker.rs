@@ -13,12 +13,9 @@ use minifier_tests::listing::{self, Detail, Listing};
 use minifier_tests::traps::SECRET;
 use minifier_tests::ustar;
 use tempfile::TempDir;
+use xtask::docker::docker;
 
 use crate::rebuild_tools::case::{Case, ON_DISK, archive};
-
-fn docker() -> Command {
-    Command::new("/usr/bin/docker")
-}
 
 /// An image in the daemon, removed at the end.
 struct Loaded(String);

@@ -63,7 +63,7 @@ impl Options {
         let (tags, outputs) = places(&args.output)?;
         if tags.is_empty() && outputs.is_empty() && args.output.report.is_none() {
             return Err(usage(anyhow!(
-                "nothing to write: neither --tag nor a place for the image is given"
+                "write the image: neither --tag nor --output with a place is given"
             ))
             .hint(
                 "add --tag NAME:TAG or --output oci:DIR:TAG; with --report alone it is a dry run",

@@ -38,7 +38,7 @@ pub(in crate::cli) struct XrayArgs {
     #[arg(long, value_name = "IMAGE", required_unless_present = "compare", value_parser = storage::source)]
     pub(super) target: Option<Location>,
 
-    /// Show what changed from the first image to the second
+    /// Compare two images
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with_all = ["target", "ci"], value_parser = storage::source)]
     pub(super) compare: Option<Vec<Location>>,
 

@@ -55,7 +55,7 @@ pub(in crate::cli) async fn exec(
     let target = args
         .target
         .as_ref()
-        .ok_or_else(|| CliError::new(Exit::Usage, anyhow!("no image is given")))?;
+        .ok_or_else(|| CliError::new(Exit::Usage, anyhow!("analyse an image: none is given")))?;
     let mut analysis = analyse(args, &ignore, target, printer, cancel).await?;
     if let Some(rules) = rules {
         analysis.xray.gate = Some(evaluate(&analysis.xray, &rules));

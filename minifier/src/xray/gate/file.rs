@@ -15,7 +15,7 @@ use crate::units::Size;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GateFileError {
     /// No YAML, or not a mapping of names to single values.
-    #[error("understand the rules: {0}")]
+    #[error("parse the rules: {0}")]
     Yaml(String),
     /// Names that no rule has.
     #[error("apply unknown rules: `{}` (known are `{}`)", .0.join("`, `"), NAMES.map(|(name, _)| name).join("`, `"))]

@@ -21,7 +21,7 @@ use crate::xray::model::{Finding, IgnoreEntry, IgnoreState, IgnoredFinding, Loca
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IgnoreFileError {
     /// It is not YAML, or not a list of entries.
-    #[error("understand the list: {0}")]
+    #[error("parse the list: {0}")]
     Yaml(String),
     /// An entry that cannot be used, numbered from 1.
     #[error("apply entry {entry} of the list: {reason}")]

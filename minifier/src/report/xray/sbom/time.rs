@@ -7,7 +7,7 @@ use crate::xray::model::Xray;
 
 /// `SOURCE_DATE_EPOCH` that is no time.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("understand SOURCE_DATE_EPOCH `{0}`: expected seconds since 1970")]
+#[error("parse SOURCE_DATE_EPOCH {0:?}: expected seconds since 1970")]
 pub struct SbomTimeError(String);
 
 /// The time of `source_date_epoch` (the variable `SOURCE_DATE_EPOCH` of reproducible-builds.org), else that of the
