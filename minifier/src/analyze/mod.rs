@@ -23,9 +23,9 @@ pub use files::{Files, ReadError};
 pub use ldso::{Context, Hit, Libc, Linker};
 pub use nsswitch::name_services;
 pub(crate) use packages::{
-    Diversions, MAX_RPM_DATABASE, RPM_DATABASES, RPM_FOLDERS, apk_stanzas, dpkg_has_files,
-    is_in_tests, is_npm_project, is_python_leftover, is_python_tree, md5sums_paths, record_names,
-    without_bom,
+    Diversions, MAX_RPM_DATABASE, Metadata, RPM_DATABASES, RPM_FOLDERS, apk_stanzas, copyright,
+    dpkg_has_files, gemspec, is_in_tests, is_npm_project, is_python_leftover, is_python_tree,
+    md5sums_paths, package_json, python_metadata, record_names, without_bom,
 };
 pub use packages::{
     Finder, Package, PackageIndex, PackageManager, RpmDatabase, RpmError, RpmPackage,

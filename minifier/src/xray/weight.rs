@@ -1,9 +1,9 @@
 //! [`Weight`]: how much memory takes what is kept of an image, so that it can be charged against what an image may take.
 
 use super::model::PackageInfo;
-use super::scan::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Metadata, Module};
+use super::scan::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Module};
 use super::security::{Certificate, SecretMatch};
-use crate::analyze::{Dlopen, ElfFile, RpmDatabase, RpmPackage};
+use crate::analyze::{Dlopen, ElfFile, Metadata, RpmDatabase, RpmPackage};
 
 /// What an allocation takes beyond its bytes, about.
 const ALLOCATION: usize = 16;

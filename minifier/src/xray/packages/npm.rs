@@ -13,12 +13,11 @@ use super::purl::purl;
 use super::read::Reader;
 use super::relations::Relations;
 use super::urls::{integrity, public};
-use crate::analyze::{is_in_tests, is_npm_project, without_bom};
+use crate::analyze::{Metadata, is_in_tests, is_npm_project, without_bom};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
 use crate::xray::roots::Roots;
-use crate::xray::scan::Metadata;
 
 /// Files beside the `package.json` of an application that was installed.
 const INSTALLED: [&str; 7] = [

@@ -11,11 +11,10 @@ use super::purl::purl;
 use super::read::Reader;
 use super::relations::Relations;
 use super::urls::{Origin, direct_url};
-use crate::analyze::{is_in_tests, is_python_leftover, is_python_tree, record_names};
+use crate::analyze::{Metadata, is_in_tests, is_python_leftover, is_python_tree, record_names};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
-use crate::xray::scan::Metadata;
 
 /// Directories of copies that a distribution has for its own use.
 const VENDORED: [&[u8]; 2] = [b"_vendor", b"_vendored"];

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::found::{Found, Owners, PackageFiles};
 use super::{apk, compiled, dpkg, gems, java, npm, python, rpm};
-use crate::analyze::{Files, Finder};
+use crate::analyze::{Files, Finder, Metadata};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::{Merged, VisibleFile};
 use crate::xray::model::{DistributionInfo, Packages, UnreadDatabase};
 use crate::xray::problems::Problems;
-use crate::xray::scan::{Extra, Metadata, Scan};
+use crate::xray::scan::{Extra, Scan};
 use crate::xray::store::KeptStore;
 
 /// Where the databases of package managers are that are not read.

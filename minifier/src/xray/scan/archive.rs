@@ -6,10 +6,9 @@
 
 use std::io;
 
-use super::facts::{Archive, ArchiveManifest, Metadata};
-use super::text;
+use super::facts::{Archive, ArchiveManifest};
 use super::zip::Zip;
-use crate::analyze::ReadAt;
+use crate::analyze::{Metadata, ReadAt, package_json, python_metadata};
 use crate::image::Sha256;
 use crate::rootfs::MAX_PATH;
 
@@ -58,7 +57,7 @@ pub(super) fn java_archives(file: &dyn ReadAt) -> Vec<Archive> {
 /// The `PKG-INFO` of a zipped egg.
 pub(super) fn egg_metadata(file: &dyn ReadAt) -> Result<Option<Metadata>, String> {
     let info = document(file, |name| name == b"EGG-INFO/PKG-INFO")?;
-    Ok(info.and_then(|info| text::python_metadata(&info)))
+    Ok(info.and_then(|info| python_metadata(&info)))
 }
 
 /// The `package.json` of the package that a zip of Yarn's cache holds.
@@ -72,7 +71,7 @@ pub(super) fn yarn_metadata(file: &dyn ReadAt) -> Result<Option<Metadata>, Strin
             slashes == usize::from(package.starts_with(b"@"))
         })
     })?;
-    Ok(json.and_then(|json| text::package_json(&json)))
+    Ok(json.and_then(|json| package_json(&json)))
 }
 
 /// The first entry that is wanted.

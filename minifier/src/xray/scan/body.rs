@@ -6,12 +6,14 @@ use jiff::Timestamp;
 
 use super::archive::{egg_metadata, is_java_archive, java_archives, yarn_metadata};
 use super::capture::{Recorder, Windows};
-use super::facts::{ElfFacts, Extra, Facts, Metadata, NO_ROOM};
+use super::facts::{ElfFacts, Extra, Facts, NO_ROOM};
 use super::kind::{is_text, kind_of};
-use super::text;
 use super::wanted::{Wanted, wanted};
 use super::zip::Spooled;
-use crate::analyze::{ElfFile, ElfKind, MAX_RPM_DATABASE, ReadAt, rpm_database};
+use crate::analyze::{
+    ElfFile, ElfKind, MAX_RPM_DATABASE, Metadata, ReadAt, copyright, gemspec, package_json,
+    python_metadata, rpm_database,
+};
 use crate::image::Sha256;
 use crate::rootfs::{ImagePath, IndexBudget};
 use crate::xray::binaries::{Tables, build_info, is_rust, protection};
@@ -215,10 +217,10 @@ impl<'a> Examiner<'a> {
                 extra.document = Some(bytes.to_vec());
                 return;
             }
-            Wanted::PythonMetadata => text::python_metadata,
-            Wanted::PackageJson => text::package_json,
-            Wanted::Gemspec => text::gemspec,
-            Wanted::Copyright => text::copyright,
+            Wanted::PythonMetadata => python_metadata,
+            Wanted::PackageJson => package_json,
+            Wanted::Gemspec => gemspec,
+            Wanted::Copyright => copyright,
             Wanted::RpmDatabase => {
                 extra.rpm = Some(rpm_database(bytes).map_err(|e| e.to_string()));
                 return;

@@ -1,6 +1,6 @@
 //! [`Facts`]: what is kept of a file's content.
 
-use crate::analyze::{ElfFile, RpmDatabase};
+use crate::analyze::{ElfFile, Metadata, RpmDatabase};
 use crate::xray::binaries::Protection;
 use crate::xray::model::{FileKind, PackageKind};
 use crate::xray::security::{Certificate, SecretMatch};
@@ -109,18 +109,6 @@ pub(crate) struct Module {
     pub(crate) main: bool,
     /// What it needs: indices into [`BuildInfo::modules`].
     pub(crate) needs: Vec<usize>,
-}
-
-/// What a package's metadata file says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Metadata {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) licence: Option<String>,
-    /// Who supplies it, as `NAME <ADDRESS>` or either.
-    pub(crate) supplier: Option<String>,
-    /// Names of what it needs to run, without versions.
-    pub(crate) requires: Vec<String>,
 }
 
 /// A Java archive.

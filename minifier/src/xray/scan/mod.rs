@@ -8,17 +8,15 @@ mod ahead;
 mod archive;
 mod body;
 mod capture;
-mod debian_licence;
 mod facts;
 mod kind;
 mod layer;
 mod limits;
 mod run;
-mod text;
 mod wanted;
 mod zip;
 
-pub(crate) use facts::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Metadata, Module};
+pub(crate) use facts::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Module};
 pub(crate) use kind::kind_by_name;
 pub use limits::ScanOptions;
 pub(crate) use run::{Scan, scan};

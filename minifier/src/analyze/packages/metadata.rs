@@ -1,10 +1,9 @@
-//! Metadata files of packages, read while they pass by: few fields of many files.
+//! [`Metadata`]: what metadata files of packages say, a few fields of many files.
 
 use serde::Deserialize;
 
 use super::debian_licence;
-use super::facts::Metadata;
-use crate::analyze::without_bom;
+use super::trees::without_bom;
 
 /// Licences longer than this are texts, not names.
 const MAX_LICENCE: usize = 200;
@@ -14,8 +13,20 @@ const MAX_LICENCES: usize = 20;
 /// Names of one package's needs that are kept.
 const MAX_REQUIRED: usize = 2000;
 
+/// What a package's metadata file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) licence: Option<String>,
+    /// Who supplies it, as `NAME <ADDRESS>` or either.
+    pub(crate) supplier: Option<String>,
+    /// Names of what it needs to run, without versions.
+    pub(crate) requires: Vec<String>,
+}
+
 /// Python's `METADATA`: fields of the head. Source: PyPA, "Core metadata specifications".
-pub(super) fn python_metadata(text: &[u8]) -> Option<Metadata> {
+pub(crate) fn python_metadata(text: &[u8]) -> Option<Metadata> {
     let text = String::from_utf8_lossy(text);
     let mut metadata = Metadata::default();
     let (mut expression, mut licence, mut classifiers) = (None, None, Vec::new());
@@ -115,7 +126,7 @@ struct PackageJson {
 }
 
 /// npm's `package.json`. The old forms of licences are an object, or a list of objects.
-pub(super) fn package_json(text: &[u8]) -> Option<Metadata> {
+pub(crate) fn package_json(text: &[u8]) -> Option<Metadata> {
     let json: PackageJson = serde_json::from_slice(without_bom(text)).ok()?;
     let licence = |value: &serde_json::Value| {
         let name = value.as_str().or_else(|| value.get("type")?.as_str());
@@ -153,7 +164,7 @@ pub(super) fn package_json(text: &[u8]) -> Option<Metadata> {
 }
 
 /// RubyGems' specification, which is a program: the assignments that `gem` writes into it.
-pub(super) fn gemspec(text: &[u8]) -> Option<Metadata> {
+pub(crate) fn gemspec(text: &[u8]) -> Option<Metadata> {
     let text = String::from_utf8_lossy(text);
     let mut metadata = Metadata::default();
     for line in text.lines() {
@@ -210,7 +221,7 @@ fn quoted(text: &str) -> Option<String> {
 }
 
 /// The licences that a machine-readable copyright file names, as an expression; `None` for free text.
-pub(super) fn copyright(text: &[u8]) -> Option<Metadata> {
+pub(crate) fn copyright(text: &[u8]) -> Option<Metadata> {
     let licence = debian_licence::expression(&String::from_utf8_lossy(text))?;
     Some(Metadata {
         licence: Some(licence),
