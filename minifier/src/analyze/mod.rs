@@ -12,6 +12,7 @@ mod nsswitch;
 mod packages;
 mod samples;
 mod script;
+mod zip;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -24,8 +25,9 @@ pub use ldso::{Context, Hit, Libc, Linker};
 pub use nsswitch::name_services;
 pub(crate) use packages::{
     Diversions, MAX_RPM_DATABASE, Metadata, RPM_DATABASES, RPM_FOLDERS, apk_stanzas, copyright,
-    dpkg_has_files, gemspec, is_in_tests, is_npm_project, is_python_leftover, is_python_tree,
-    md5sums_paths, package_json, python_metadata, record_names, without_bom,
+    dpkg_has_files, egg_metadata, gemspec, is_in_tests, is_npm_project, is_python_leftover,
+    is_python_tree, md5sums_paths, package_json, python_metadata, record_names, without_bom,
+    yarn_metadata,
 };
 pub use packages::{
     Finder, Package, PackageIndex, PackageManager, RpmDatabase, RpmError, RpmPackage,
@@ -33,3 +35,4 @@ pub use packages::{
 };
 pub(crate) use samples::{holds_samples, holds_tests_alone};
 pub use script::{EnvCommand, Shebang, env_command, parse_shebang};
+pub(crate) use zip::{Spooled, Zip};

@@ -1,11 +1,12 @@
 //! Images in memory, for tests.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::model::{TreeKind, Xray};
 use super::{Analysis, XrayOptions, xray};
+pub(crate) use crate::analyze::testing::zip;
 use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest, media_type};
 use crate::rootfs::FileRange;
 use crate::transport::{BlobStore, Control, StoredImage, TransportError};
@@ -71,51 +72,6 @@ pub(crate) fn tree_files(xray: &Xray) -> u64 {
     let files =
         (0..tree.count() as u32).filter(|&node| matches!(tree.kind(node), TreeKind::File(_)));
     (files.count() - tree.hard_links.len()) as u64
-}
-
-/// A zip of stored and deflated entries in turn.
-pub(crate) fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let (mut out, mut directory) = (Vec::new(), Vec::new());
-    for (i, (name, content)) in entries.iter().enumerate() {
-        let packed = if i % 2 == 0 {
-            let mut encoder =
-                flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(content).unwrap();
-            encoder.finish().unwrap()
-        } else {
-            content.to_vec()
-        };
-        let method: u16 = if i % 2 == 0 { 8 } else { 0 };
-        let mut common = Vec::new();
-        common.extend(20u16.to_le_bytes());
-        common.extend(0u16.to_le_bytes());
-        common.extend(method.to_le_bytes());
-        common.extend([0; 8]);
-        common.extend((packed.len() as u32).to_le_bytes());
-        common.extend((content.len() as u32).to_le_bytes());
-        common.extend((name.len() as u16).to_le_bytes());
-        common.extend(0u16.to_le_bytes());
-        let at = out.len() as u32;
-        out.extend(b"PK\x03\x04");
-        out.extend(&common);
-        out.extend(name.as_bytes());
-        out.extend(&packed);
-        directory.extend(b"PK\x01\x02\x14\0");
-        directory.extend(&common);
-        directory.extend([0; 10]);
-        directory.extend(at.to_le_bytes());
-        directory.extend(name.as_bytes());
-    }
-    let (at, count) = (out.len() as u32, entries.len() as u16);
-    let size = directory.len() as u32;
-    out.extend(directory);
-    out.extend(b"PK\x05\x06\0\0\0\0");
-    out.extend(count.to_le_bytes());
-    out.extend(count.to_le_bytes());
-    out.extend(size.to_le_bytes());
-    out.extend(at.to_le_bytes());
-    out.extend([0, 0]);
-    out
 }
 
 /// Blobs of an OCI image layout.

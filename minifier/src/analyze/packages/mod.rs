@@ -13,6 +13,7 @@ mod language;
 mod metadata;
 mod rpm;
 mod trees;
+mod zipped;
 
 pub(crate) use apk::apk_stanzas;
 pub(crate) use dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
@@ -24,3 +25,4 @@ pub use rpm::{RpmDatabase, RpmError, RpmPackage, rpm_database};
 pub(crate) use trees::{
     is_in_tests, is_npm_project, is_python_leftover, is_python_tree, without_bom,
 };
+pub(crate) use zipped::{egg_metadata, yarn_metadata};

@@ -4,15 +4,14 @@ use std::io::{self, BufRead, Read};
 
 use jiff::Timestamp;
 
-use super::archive::{egg_metadata, is_java_archive, java_archives, yarn_metadata};
+use super::archive::{is_java_archive, java_archives};
 use super::capture::{Recorder, Windows};
 use super::facts::{ElfFacts, Extra, Facts, NO_ROOM};
 use super::kind::{is_text, kind_of};
 use super::wanted::{Wanted, wanted};
-use super::zip::Spooled;
 use crate::analyze::{
-    ElfFile, ElfKind, MAX_RPM_DATABASE, Metadata, ReadAt, copyright, gemspec, package_json,
-    python_metadata, rpm_database,
+    ElfFile, ElfKind, MAX_RPM_DATABASE, Metadata, ReadAt, Spooled, copyright, egg_metadata,
+    gemspec, package_json, python_metadata, rpm_database, yarn_metadata,
 };
 use crate::image::Sha256;
 use crate::rootfs::{ImagePath, IndexBudget};

@@ -14,7 +14,6 @@ mod layer;
 mod limits;
 mod run;
 mod wanted;
-mod zip;
 
 pub(crate) use facts::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Module};
 pub(crate) use kind::kind_by_name;

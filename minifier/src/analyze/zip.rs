@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
-use crate::analyze::ReadAt;
+use super::ReadAt;
 
 const MAX_ENTRIES: usize = 200_000;
 /// Largest central directory, bytes.
@@ -20,7 +20,7 @@ const CHUNK: u64 = 64 << 10;
 const IN_EXTRA: u64 = u32::MAX as u64;
 
 /// A zip archive whose central directory has been read.
-pub(super) struct Zip<'a> {
+pub(crate) struct Zip<'a> {
     file: &'a dyn ReadAt,
     directory: Vec<u8>,
     /// Bytes in front of the archive, such as the script of an executable jar: all its offsets lack them.
@@ -28,17 +28,17 @@ pub(super) struct Zip<'a> {
 }
 
 /// An entry of the central directory.
-pub(super) struct Entry<'a> {
-    pub(super) name: &'a [u8],
+pub(crate) struct Entry<'a> {
+    pub(crate) name: &'a [u8],
     /// Bytes of the content, as the directory says.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     method: u16,
     packed: u64,
     header_at: u64,
 }
 
 impl<'a> Zip<'a> {
-    pub(super) fn open(file: &'a dyn ReadAt) -> Result<Self, String> {
+    pub(crate) fn open(file: &'a dyn ReadAt) -> Result<Self, String> {
         let end = End::find(file)?;
         if end.size > MAX_DIRECTORY {
             return Err("its central directory is larger than is read".into());
@@ -55,7 +55,7 @@ impl<'a> Zip<'a> {
     }
 
     /// The entries in order; ends after the first that is malformed.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Result<Entry<'_>, String>> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Result<Entry<'_>, String>> {
         let (mut at, mut seen) = (0, 0);
         std::iter::from_fn(move || {
             if at >= self.directory.len() || seen == MAX_ENTRIES {
@@ -104,7 +104,7 @@ impl<'a> Zip<'a> {
     }
 
     /// The content, which may not be longer than `limit`.
-    pub(super) fn content(&self, entry: &Entry<'_>, limit: u64) -> Result<Vec<u8>, String> {
+    pub(crate) fn content(&self, entry: &Entry<'_>, limit: u64) -> Result<Vec<u8>, String> {
         let name = crate::rootfs::escape_bytes(entry.name);
         let (start, _) = self.packed(entry)?;
         let packed = Packed {
@@ -132,7 +132,7 @@ impl<'a> Zip<'a> {
     }
 
     /// The bytes of an entry that is not compressed, in place.
-    pub(super) fn stored(&self, entry: &Entry<'_>) -> Option<Slice<'a>> {
+    pub(crate) fn stored(&self, entry: &Entry<'_>) -> Option<Slice<'a>> {
         let (start, size) = self.packed(entry).ok()?;
         (entry.method == 0).then_some(Slice {
             file: self.file,
@@ -235,7 +235,7 @@ fn zip64_extra(mut extra: &[u8]) -> impl Iterator<Item = u64> {
 }
 
 /// A range of a file.
-pub(super) struct Slice<'a> {
+pub(crate) struct Slice<'a> {
     file: &'a dyn ReadAt,
     start: u64,
     size: u64,
@@ -254,14 +254,14 @@ impl ReadAt for Slice<'_> {
 }
 
 /// A file of the host that holds a large archive while it is looked at.
-pub(super) struct Spooled {
+pub(crate) struct Spooled {
     file: File,
     size: u64,
 }
 
 impl Spooled {
     /// Copies all of `body`; `seen` is given what passes by.
-    pub(super) fn new(body: &mut dyn io::BufRead, mut seen: impl FnMut(&[u8])) -> io::Result<Self> {
+    pub(crate) fn new(body: &mut dyn io::BufRead, mut seen: impl FnMut(&[u8])) -> io::Result<Self> {
         let mut file = tempfile::tempfile()?;
         let mut size = 0;
         loop {
@@ -334,7 +334,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xray::testing::zip;
+    use crate::analyze::testing::zip;
 
     /// Content by name.
     fn contents(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
