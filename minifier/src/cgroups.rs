@@ -20,11 +20,13 @@ pub(crate) struct Hierarchy {
 
 impl Hierarchy {
     /// Whether it is of version 2.
+    #[cfg(any(feature = "trace", test))]
     pub(crate) fn is_unified(&self) -> bool {
         self.controllers.is_none()
     }
 
     /// Whether it is of version 1 and has all these controllers, which are separated by commas.
+    #[cfg(any(feature = "trace", test))]
     pub(crate) fn controls(&self, controllers: &str) -> bool {
         let has = |options: &Vec<Vec<u8>>| {
             let mut wanted = controllers.split(',');

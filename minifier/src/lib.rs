@@ -5,16 +5,22 @@
 //! [`runtime`], [`probe`], [`trace`]). ARCHITECTURE.md starts with an overview of the objects.
 
 pub mod analyze;
+#[cfg(any(feature = "engines", feature = "trace"))]
 mod cgroups;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod image;
 pub mod plan;
+#[cfg(feature = "engines")]
 pub mod probe;
 pub mod rebuild;
+#[cfg(feature = "cli")]
 pub mod report;
 pub mod rootfs;
+#[cfg(feature = "engines")]
 pub mod runtime;
 mod tasks;
+#[cfg(any(feature = "engines", feature = "registry"))]
 mod tls;
 pub mod trace;
 pub mod transport;

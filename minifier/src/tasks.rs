@@ -1,6 +1,7 @@
 //! Waiting for tasks and threads. A panic of theirs is the panic of who waits.
 
 use std::panic::resume_unwind;
+#[cfg(any(feature = "engines", feature = "trace"))]
 use std::thread;
 
 use tokio::task::JoinError;
@@ -18,11 +19,12 @@ pub(crate) async fn joined<T>(task: impl Future<Output = Result<T, JoinError>>) 
 }
 
 /// The result of a thread.
+#[cfg(any(feature = "engines", feature = "trace"))]
 pub(crate) fn returned<T>(thread: thread::Result<T>) -> T {
     thread.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "engines", feature = "trace")))]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -11,6 +11,10 @@ use rustls::{
 };
 
 /// Whether the other side must have the key of the certificate that it shows.
+#[cfg_attr(
+    not(all(feature = "engines", feature = "registry")),
+    expect(dead_code, reason = "each variant belongs to one feature")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
     /// It must.

@@ -33,6 +33,7 @@ impl Control {
     }
 
     /// The token that stops the work.
+    #[cfg(any(feature = "engines", feature = "registry"))]
     pub(super) fn token(&self) -> &CancellationToken {
         &self.cancel
     }

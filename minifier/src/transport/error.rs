@@ -1,12 +1,15 @@
 //! [`TransportError`]: the reason why an image cannot be read from, or written to, a location.
 
-use std::error::Error;
 use std::io;
 
 use super::archive::ArchiveError;
 use super::limits::TooBig;
+#[cfg(not(all(feature = "engines", feature = "registry")))]
+use super::location::Location;
 use super::location::LocationError;
+#[cfg(feature = "engines")]
 use super::overlay2::InPlaceError;
+#[cfg(feature = "registry")]
 use super::registry::RegistryError;
 use super::select::LayoutError;
 use super::write::WriteError;
@@ -15,6 +18,7 @@ use crate::rootfs::tar::TarError;
 
 /// The reason why an image cannot be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TransportError {
     /// Nothing answers at the endpoint.
     #[error("connect to the Docker daemon at {endpoint}: {what}")]
@@ -67,6 +71,7 @@ pub enum TransportError {
     #[error(transparent)]
     PlatformText(#[from] PlatformError),
     /// The daemon answered with an error, or the connection broke.
+    #[cfg(feature = "engines")]
     #[error("{doing}: {what}")]
     Api {
         /// The request to the daemon, as a fragment such as `inspect image app`.
@@ -88,12 +93,14 @@ pub enum TransportError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// A registry cannot be read from or written to.
+    #[cfg(feature = "registry")]
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// The image's config cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Reading in place was requested but is not possible.
+    #[cfg(feature = "engines")]
     #[error("read image {reference} in place: {source}")]
     InPlace {
         /// The requested image.
@@ -242,6 +249,16 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// The error for a location whose transport this build lacks. `doing` is `read` or `write`.
+    #[cfg(not(all(feature = "engines", feature = "registry")))]
+    pub(super) fn left_out(doing: &'static str, location: &Location, feature: &str) -> Self {
+        Self::Unsupported {
+            doing,
+            location: location.to_string(),
+            what: format!("minifier was built without its feature {feature:?}"),
+        }
+    }
+
     /// Whether nothing answers at the daemon's endpoint.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::DaemonAbsent { .. })
@@ -250,6 +267,7 @@ impl TransportError {
     /// A sentence that says what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            #[cfg(feature = "registry")]
             Self::Registry(error) => error.hint(),
             Self::DaemonAbsent { .. } => Some(
                 "Start the daemon, or name another one by DOCKER_HOST or by a Docker context."
@@ -309,80 +327,4 @@ fn is_too_big(error: &io::Error) -> bool {
 fn is_id(reference: &str) -> bool {
     let reference: Result<ImageReference, _> = reference.parse();
     reference.is_ok_and(|reference| reference.id().is_some())
-}
-
-/// Classifies bollard's errors while connecting. `endpoint` is the daemon's URL, `doing` the request.
-pub(super) fn connection_error(
-    endpoint: &str,
-    doing: &str,
-    error: bollard::errors::Error,
-) -> TransportError {
-    use bollard::errors::Error as Api;
-    let endpoint = endpoint.to_owned();
-    let kind = io_kind(&error);
-    let no_connection = match &error {
-        Api::HyperLegacyError { err } => err.is_connect(),
-        error => matches!(
-            error,
-            Api::SocketNotFoundError(_) | Api::RequestTimeoutError
-        ),
-    };
-    match (no_connection, kind) {
-        (true, Some(io::ErrorKind::PermissionDenied)) => {
-            TransportError::PermissionDenied { endpoint }
-        }
-        // What rustls says comes as an error of this kind.
-        (true, Some(io::ErrorKind::InvalidData)) => TransportError::Endpoint {
-            endpoint,
-            what: format!("make a TLS connection: {}", words(&error)),
-        },
-        (true, _) => TransportError::DaemonAbsent {
-            endpoint,
-            what: match error {
-                Api::SocketNotFoundError(_) => "there is no such socket".into(),
-                error => words(&error),
-            },
-        },
-        (false, _) => api_error(doing, error),
-    }
-}
-
-/// The error for a request that the daemon answered with an error.
-pub(super) fn api_error(doing: impl Into<String>, error: bollard::errors::Error) -> TransportError {
-    TransportError::Api {
-        doing: doing.into(),
-        what: words(&error),
-        source: Box::new(error),
-    }
-}
-
-/// The cause of the error, without the client's own layers around it.
-pub(super) fn words(error: &bollard::errors::Error) -> String {
-    use bollard::errors::Error as Api;
-    match error {
-        Api::DockerResponseServerError {
-            status_code,
-            message,
-        } => format!("{} (HTTP status {status_code})", message.trim()),
-        Api::DockerStreamError { error } => error.trim().to_owned(),
-        Api::RequestTimeoutError => "the Docker daemon did not answer in time".into(),
-        error => innermost(error),
-    }
-}
-
-/// The kind of the input/output error at the end of a chain.
-fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
-    let below = error.source().and_then(io_kind);
-    let own = || {
-        // One that wraps another is passed over by `source`.
-        let outer = error.downcast_ref::<io::Error>()?;
-        let inner = outer.get_ref().and_then(|inner| io_kind(inner));
-        Some(inner.unwrap_or_else(|| outer.kind()))
-    };
-    below.or_else(own)
-}
-
-/// The text of the last error in a chain; the outer ones only say that there is another one.
-fn innermost(error: &dyn Error) -> String {
-    error.source().map_or_else(|| error.to_string(), innermost)
 }

@@ -8,9 +8,11 @@ use futures_util::TryStreamExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::body::{ArchiveBody, Handover};
+use super::body::ArchiveBody;
 use super::daemon::Daemon;
-use super::error::{TransportError, api_error};
+use super::daemon_error::api_error;
+use super::error::TransportError;
+use super::handover::Handover;
 use crate::image::{Digest, ImageConfig, TaggedName};
 
 /// How long a daemon that has all of an archive may take once nobody wants the image any more.

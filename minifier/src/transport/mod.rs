@@ -7,18 +7,30 @@
 //! [`Bundle`](crate::image::Bundle), which [`bundle_to_stored`] turns into a stored image.
 
 mod archive;
+#[cfg(any(feature = "engines", feature = "registry"))]
 mod body;
 mod check;
 mod control;
+#[cfg(feature = "engines")]
 mod daemon;
+#[cfg(feature = "engines")]
+mod daemon_error;
+#[cfg(feature = "engines")]
 mod endpoint;
 mod error;
+#[cfg(feature = "engines")]
+mod handover;
+#[cfg(feature = "engines")]
+mod in_daemon;
 mod layers;
 mod limits;
+#[cfg(feature = "engines")]
 mod load;
 mod location;
+#[cfg(feature = "engines")]
 mod overlay2;
 mod parallel;
+#[cfg(feature = "engines")]
 mod podman;
 mod read;
 pub mod registry;
@@ -28,24 +40,31 @@ mod stored;
 mod write;
 
 pub use archive::{ArchiveError, ArchiveImage, read_archive};
+#[cfg(any(feature = "engines", feature = "registry"))]
 pub use body::ArchiveBody;
 pub use check::{Mismatch, Validation, check_archive, validate};
 pub(crate) use control::Stoppable;
 pub use control::{Control, Progress};
+#[cfg(feature = "engines")]
 pub use daemon::{Daemon, DaemonInfo};
+#[cfg(feature = "engines")]
 pub use endpoint::{Endpoint, Environment, Origin, TlsFiles};
 pub(crate) use error::TRUSTED;
 pub use error::TransportError;
+#[cfg(feature = "engines")]
+pub use in_daemon::{Inspected, ReadMode, ReadRequest};
 pub(crate) use layers::LayerReader;
 pub(crate) use limits::Budget;
 pub use limits::{Limits, TooBig};
+#[cfg(feature = "engines")]
 pub use load::Loaded;
 pub use location::{Location, LocationError, OciImage, Place};
+#[cfg(feature = "engines")]
 pub use overlay2::InPlaceError;
 pub(crate) use parallel::{for_each, processors};
 pub use read::{OpenOptions, open_image, open_source, suggest};
 pub use select::{LayoutError, Select, Wanted, check_layers};
-pub use source::{Inspected, ReadHow, ReadMode, ReadRequest, Source};
+pub use source::{ReadHow, Source};
 pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};
 pub use write::{
     ArchiveInfo, LayerCompression, LevelError, Watch as ArchiveWatch, WriteError, WriteOptions,

@@ -54,5 +54,6 @@ pub use compare::compare;
 pub use error::XrayError;
 pub use model::Xray;
 pub use scan::ScanOptions;
+#[cfg(feature = "cli")]
 pub(crate) use security::Masker;
 pub use security::{IgnoreFileError, IgnoreList};

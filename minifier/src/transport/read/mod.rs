@@ -3,6 +3,8 @@
 
 mod blobs;
 mod documented;
+#[cfg(feature = "engines")]
+mod exported;
 mod image;
 mod layout_dir;
 mod open;

@@ -1,25 +1,25 @@
 //! [`open_image`]: an image from any location, as it is stored.
 
-use std::io::BufReader;
 use std::path::PathBuf;
 
 use tokio::task::spawn_blocking;
 
-use super::documented::{Documented, documents};
+use super::documented::documents;
+#[cfg(feature = "engines")]
+use super::exported::exported;
 use super::image::Reading;
-use super::spool::spool;
-use crate::image::{ImageReference, Platform};
+use crate::image::Platform;
 use crate::tasks::joined;
-use crate::transport::body::chunk_channel;
 use crate::transport::control::Control;
+#[cfg(feature = "engines")]
 use crate::transport::daemon::Daemon;
 use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 use crate::transport::location::{Location, Place};
-use crate::transport::registry::{self, RegistryOptions};
-use crate::transport::select::check_layers;
-use crate::transport::source::{ReadMode, ReadRequest};
+use crate::transport::registry::RegistryOptions;
 use crate::transport::stored::StoredImage;
+#[cfg(feature = "registry")]
+use crate::transport::{registry, select::check_layers};
 
 /// How to read an image.
 #[derive(Debug, Clone)]
@@ -61,14 +61,21 @@ fn cancelled(location: &Location) -> TransportError {
 
 async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage, TransportError> {
     match location.place() {
+        #[cfg(feature = "engines")]
         Place::Plain(reference) | Place::DockerDaemon(reference) => {
             let daemon = Daemon::connect().await?;
             exported(&daemon, reference, location, options).await
         }
+        #[cfg(feature = "engines")]
         Place::ContainersStorage(reference) => {
             let podman = Daemon::podman().await?;
             exported(&podman, reference, location, options).await
         }
+        #[cfg(not(feature = "engines"))]
+        Place::Plain(_) | Place::DockerDaemon(_) | Place::ContainersStorage(_) => {
+            Err(TransportError::left_out("read", location, "engines"))
+        }
+        #[cfg(feature = "registry")]
         Place::Registry(reference) => {
             let platform = options.platform.as_ref();
             let cancel = options.control.token();
@@ -79,6 +86,8 @@ async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage,
             })?;
             Ok(image)
         }
+        #[cfg(not(feature = "registry"))]
+        Place::Registry(_) => Err(TransportError::left_out("read", location, "registry")),
         Place::DockerArchive { .. }
         | Place::OciArchive { .. }
         | Place::OciLayout { .. }
@@ -99,47 +108,4 @@ fn local(location: &Location, options: &OpenOptions) -> Result<StoredImage, Tran
         Some((documented, select)) => documented.open(&select, &reading),
         None => unreachable!("{location} is not in files of this host"),
     }
-}
-
-/// An image of a daemon, from the archive that it exports.
-async fn exported(
-    daemon: &Daemon,
-    reference: &ImageReference,
-    location: &Location,
-    options: &OpenOptions,
-) -> Result<StoredImage, TransportError> {
-    let request = ReadRequest {
-        reference,
-        platform: options.platform.as_ref(),
-        mode: ReadMode::Stream,
-        scratch: &options.scratch,
-        progress: &|_| {},
-    };
-    let found = daemon.find(&request).await?;
-    let select = daemon.select(&request, &found);
-    let (sender, reader) = chunk_channel();
-    let spooling = {
-        let (text, options) = (location.to_string(), options.clone());
-        let reader = BufReader::new(reader);
-        spawn_blocking(move || spool(reader, u64::MAX, &text, &options))
-    };
-    let (_, failed) = daemon.receive(&request, found.id, sender).await;
-    let file = match (joined(spooling).await, failed) {
-        // The reader's error is but the echo of the connection's.
-        (Err(_), Some(error)) => return Err(error),
-        (file, _) => file?,
-    };
-    let (text, control) = (location.to_string(), options.control.clone());
-    let mut image = joined(spawn_blocking(move || {
-        let reading = Reading {
-            location: &text,
-            control: &control,
-        };
-        Documented::archive(file, &text, &control)?.open(&select, &reading)
-    }))
-    .await?;
-    if !found.repo_tags.is_empty() {
-        image.names = found.repo_tags;
-    }
-    Ok(image)
 }

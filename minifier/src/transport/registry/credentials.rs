@@ -4,17 +4,17 @@
 //! `containers-auth.json(5)`.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
+use super::credential_files::CredentialFiles;
 use super::error::RegistryError;
 use super::helper;
 use super::remote::DOCKER_HUB;
@@ -51,13 +51,6 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The files that hold credentials, or say which program does; the first that knows a registry counts. Missing ones
-/// are passed over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CredentialFiles {
-    files: Vec<PathBuf>,
-}
-
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Config {
@@ -79,33 +72,6 @@ struct Entry {
 }
 
 impl CredentialFiles {
-    /// These files, in this order.
-    pub fn new(files: Vec<PathBuf>) -> Self {
-        Self { files }
-    }
-
-    /// Where the environment says: `$REGISTRY_AUTH_FILE` and nothing else where it is set; otherwise
-    /// `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`, then `$XDG_RUNTIME_DIR/containers/auth.json` and
-    /// `~/.config/containers/auth.json`.
-    pub fn from_env() -> Self {
-        let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
-        let path = |name| variable(name).map(PathBuf::from);
-        if let Some(file) = path("REGISTRY_AUTH_FILE") {
-            return Self::new(vec![file]);
-        }
-        let home = path("HOME");
-        let in_home = |rest: &str| home.as_ref().map(|home| home.join(rest));
-        let config = path("XDG_CONFIG_HOME").or_else(|| in_home(".config"));
-        let files = [
-            path("DOCKER_CONFIG")
-                .or_else(|| in_home(".docker"))
-                .map(|folder| folder.join("config.json")),
-            path("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json")),
-            config.map(|folder| folder.join("containers/auth.json")),
-        ];
-        Self::new(files.into_iter().flatten().collect())
-    }
-
     /// The credentials for a repository, where there are some.
     pub(super) async fn find(
         &self,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::credentials::CredentialFiles;
+use super::credential_files::CredentialFiles;
 
 /// What holds for every registry that a run talks to.
 #[derive(Debug, Clone)]

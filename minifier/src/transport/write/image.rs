@@ -3,27 +3,30 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 
 use tokio::task::spawn_blocking;
 
 use super::archive::{ArchiveInfo, Form, WriteError, write_stored};
 use super::archive_file::write_file;
 use super::blocks::LayerCompression;
+#[cfg(feature = "engines")]
+use super::into_daemon::{loaded, reached};
+#[cfg(feature = "registry")]
+use super::into_registry::pushed;
 use super::layout::write_layout;
 use super::media_types::with_right_types;
 use super::oci::LayoutName;
 use super::recompress::recompress;
-use crate::image::{Digest, ImageReference, TaggedName};
+use crate::image::{Digest, TaggedName};
 use crate::rootfs::tar::Compression;
 use crate::tasks::joined;
-use crate::transport::body::ArchiveBody;
 use crate::transport::control::Control;
+#[cfg(feature = "engines")]
 use crate::transport::daemon::Daemon;
 use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 use crate::transport::location::{Location, OciImage, Place};
-use crate::transport::registry::{self, RegistryOptions};
+use crate::transport::registry::RegistryOptions;
 use crate::transport::stored::StoredImage;
 
 /// How to write an image.
@@ -82,15 +85,24 @@ pub async fn write_image(
     };
     let stored = &stored;
     let written = match location.place() {
+        #[cfg(feature = "engines")]
         Place::Plain(reference) | Place::DockerDaemon(reference) => {
             let daemon = reached(Daemon::connect(), location, options).await?;
             loaded(stored, &daemon, reference, location, options).await
         }
+        #[cfg(feature = "engines")]
         Place::ContainersStorage(reference) => {
             let podman = reached(Daemon::podman(), location, options).await?;
             loaded(stored, &podman, reference, location, options).await
         }
+        #[cfg(not(feature = "engines"))]
+        Place::Plain(_) | Place::DockerDaemon(_) | Place::ContainersStorage(_) => {
+            Err(TransportError::left_out("write", location, "engines"))
+        }
+        #[cfg(feature = "registry")]
         Place::Registry(reference) => pushed(stored, reference, options).await,
+        #[cfg(not(feature = "registry"))]
+        Place::Registry(_) => Err(TransportError::left_out("write", location, "registry")),
         Place::DockerArchive { .. }
         | Place::OciArchive { .. }
         | Place::OciLayout { .. }
@@ -110,19 +122,7 @@ pub async fn write_image(
     }
 }
 
-/// The daemon at a location, unless the control says to stop before it has answered.
-async fn reached(
-    connecting: impl Future<Output = Result<Daemon, TransportError>>,
-    location: &Location,
-    options: &WriteOptions,
-) -> Result<Daemon, TransportError> {
-    tokio::select! {
-        daemon = connecting => daemon,
-        () = options.control.cancelled() => Err(cancelled(location)),
-    }
-}
-
-fn cancelled(location: &Location) -> TransportError {
+pub(super) fn cancelled(location: &Location) -> TransportError {
     TransportError::Cancelled {
         doing: "write",
         location: location.to_string(),
@@ -130,7 +130,10 @@ fn cancelled(location: &Location) -> TransportError {
 }
 
 /// The image with its layers compressed as the options have it.
-fn compressed(stored: &StoredImage, options: &WriteOptions) -> Result<StoredImage, TransportError> {
+pub(super) fn compressed(
+    stored: &StoredImage,
+    options: &WriteOptions,
+) -> Result<StoredImage, TransportError> {
     match options.compression {
         None => Ok(stored.clone()),
         Some(compression) => recompress(
@@ -144,7 +147,7 @@ fn compressed(stored: &StoredImage, options: &WriteOptions) -> Result<StoredImag
 }
 
 /// The image as Docker's archives have it.
-fn uncompressed(
+pub(super) fn uncompressed(
     stored: &StoredImage,
     options: &WriteOptions,
 ) -> Result<StoredImage, TransportError> {
@@ -209,7 +212,7 @@ fn local(
     }
 }
 
-fn written(info: ArchiveInfo) -> Written {
+pub(super) fn written(info: ArchiveInfo) -> Written {
     Written {
         manifest: info.manifest,
         image_id: info.image_id,
@@ -226,14 +229,14 @@ fn to_file(
 }
 
 /// A blob's own error, without the archive around it.
-fn plainly(error: WriteError) -> TransportError {
+pub(super) fn plainly(error: WriteError) -> TransportError {
     match error {
         WriteError::Blob(error) => *error,
         error => error.into(),
     }
 }
 
-fn docker_archive(
+pub(super) fn docker_archive(
     image: &StoredImage,
     tags: &[TaggedName],
     options: &WriteOptions,
@@ -260,90 +263,4 @@ fn archive(
         }
     };
     write_stored(image, form, names, options.mtime, out, &mut watch)
-}
-
-/// Into a registry.
-async fn pushed(
-    stored: &StoredImage,
-    reference: &ImageReference,
-    options: &WriteOptions,
-) -> Result<Written, TransportError> {
-    let image = {
-        let (stored, options) = (stored.clone(), options.clone());
-        joined(spawn_blocking(move || compressed(&stored, &options))).await?
-    };
-    let control = options.control.clone();
-    let watch = Arc::new(move |bytes| {
-        // Where it says to stop, the token has stopped the push.
-        let _ = control.advance(bytes);
-    });
-    let token = options.control.token();
-    let pushed = registry::push(&image, reference, &options.registry, token, Some(watch)).await?;
-    let notes = [
-        (pushed.present, "layers were there already"),
-        (
-            pushed.mounted,
-            "layers were taken over from another repository",
-        ),
-    ];
-    Ok(Written {
-        manifest: pushed.digest,
-        image_id: image.config.digest(),
-        bytes: pushed.bytes,
-        notes: notes
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect(),
-    })
-}
-
-/// Into a daemon, as a stream.
-async fn loaded(
-    stored: &StoredImage,
-    daemon: &Daemon,
-    reference: &ImageReference,
-    location: &Location,
-    options: &WriteOptions,
-) -> Result<Written, TransportError> {
-    let name: TaggedName = reference.as_str().parse()?;
-    let tags = vec![name];
-    let image = {
-        let (stored, options) = (stored.clone(), options.clone());
-        joined(spawn_blocking(move || uncompressed(&stored, &options))).await?
-    };
-    let written = Arc::new(OnceLock::new());
-    let body = {
-        let (slot, image) = (written.clone(), image.clone());
-        let (tags, options) = (tags.clone(), options.clone());
-        ArchiveBody::written_by(move |out| {
-            let result = docker_archive(&image, &tags, &options, out).map_err(plainly);
-            let info = result.as_ref().ok().cloned();
-            let failed = result.err();
-            let text = failed.as_ref().map(ToString::to_string);
-            slot.get_or_init(|| (info, failed));
-            text.map_or(Ok(()), |text| Err(io::Error::other(text)))
-        })
-    };
-    let loaded = daemon
-        .load(body, &image.config, &tags, options.control.token())
-        .await
-        .and_then(|loaded| loaded.ok_or_else(|| cancelled(location)));
-    let written = Arc::into_inner(written).and_then(OnceLock::into_inner);
-    match (loaded, written) {
-        // The daemon's words are but the echo of what kept the archive from being complete.
-        (Err(_), Some((_, Some(error)))) if !is_pipe(&error) => Err(error),
-        (Err(error), _) => Err(error),
-        (Ok(_), Some((Some(info), _))) => Ok(self::written(info)),
-        (Ok(_), _) => Err(TransportError::Answer {
-            doing: "load the image into the Docker daemon".into(),
-            what: "before it had read all of it".into(),
-        }),
-    }
-}
-
-/// True where nobody took the bytes any more: the daemon says why.
-fn is_pipe(error: &TransportError) -> bool {
-    matches!(error, TransportError::WriteArchive(WriteError::Write(source))
-        if source.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -6,6 +6,10 @@ mod blocks;
 mod bundle;
 mod folder;
 mod image;
+#[cfg(feature = "engines")]
+mod into_daemon;
+#[cfg(feature = "registry")]
+mod into_registry;
 mod layout;
 mod media_types;
 mod oci;

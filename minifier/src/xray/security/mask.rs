@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(any(feature = "cli", test))]
 use serde_json::Value;
 
 use super::commands::{CommandSecret, masked, word_secrets};
@@ -86,10 +87,12 @@ impl Masker {
     }
 
     /// A config as JSON, whatever it holds.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn config(&self, config: &mut Value) {
         self.value("", config);
     }
 
+    #[cfg(any(feature = "cli", test))]
     fn value(&self, key: &str, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),

@@ -1,0 +1,82 @@
+//! How the daemon's messages become a [`TransportError`].
+
+use std::error::Error;
+use std::io;
+
+use super::error::TransportError;
+
+/// Classifies bollard's errors while connecting. `endpoint` is the daemon's URL, `doing` the request.
+pub(super) fn connection_error(
+    endpoint: &str,
+    doing: &str,
+    error: bollard::errors::Error,
+) -> TransportError {
+    use bollard::errors::Error as Api;
+    let endpoint = endpoint.to_owned();
+    let kind = io_kind(&error);
+    let no_connection = match &error {
+        Api::HyperLegacyError { err } => err.is_connect(),
+        error => matches!(
+            error,
+            Api::SocketNotFoundError(_) | Api::RequestTimeoutError
+        ),
+    };
+    match (no_connection, kind) {
+        (true, Some(io::ErrorKind::PermissionDenied)) => {
+            TransportError::PermissionDenied { endpoint }
+        }
+        // What rustls says comes as an error of this kind.
+        (true, Some(io::ErrorKind::InvalidData)) => TransportError::Endpoint {
+            endpoint,
+            what: format!("make a TLS connection: {}", words(&error)),
+        },
+        (true, _) => TransportError::DaemonAbsent {
+            endpoint,
+            what: match error {
+                Api::SocketNotFoundError(_) => "there is no such socket".into(),
+                error => words(&error),
+            },
+        },
+        (false, _) => api_error(doing, error),
+    }
+}
+
+/// The error for a request that the daemon answered with an error.
+pub(super) fn api_error(doing: impl Into<String>, error: bollard::errors::Error) -> TransportError {
+    TransportError::Api {
+        doing: doing.into(),
+        what: words(&error),
+        source: Box::new(error),
+    }
+}
+
+/// The cause of the error, without the client's own layers around it.
+pub(super) fn words(error: &bollard::errors::Error) -> String {
+    use bollard::errors::Error as Api;
+    match error {
+        Api::DockerResponseServerError {
+            status_code,
+            message,
+        } => format!("{} (HTTP status {status_code})", message.trim()),
+        Api::DockerStreamError { error } => error.trim().to_owned(),
+        Api::RequestTimeoutError => "the Docker daemon did not answer in time".into(),
+        error => innermost(error),
+    }
+}
+
+/// The kind of the input/output error at the end of a chain.
+fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let below = error.source().and_then(io_kind);
+    let own = || {
+        // One that wraps another is passed over by `source`.
+        let outer = error.downcast_ref::<io::Error>()?;
+        let inner = outer.get_ref().and_then(|inner| io_kind(inner));
+        Some(inner.unwrap_or_else(|| outer.kind()))
+    };
+    below.or_else(own)
+}
+
+/// The text of the last error in a chain; the outer ones only say that there is another one.
+fn innermost(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}

@@ -1,0 +1,87 @@
+//! [`Handover`]: an archive that a daemon gets completely or not at all.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+
+use bytes::Bytes;
+
+use super::body::ArchiveBody;
+
+impl ArchiveBody {
+    /// The same archive, whose end is only let go of while `handover` has not been called off: the receiver gets
+    /// either all of it or too little to be an archive.
+    pub(super) fn through(mut self, handover: Handover) -> Self {
+        let mut held: Option<Bytes> = None;
+        Self(Box::pin(futures_util::stream::poll_fn(move |context| {
+            loop {
+                let last = match std::task::ready!(self.0.as_mut().poll_next(context)) {
+                    Some(Ok(chunk)) => match held.replace(chunk) {
+                        Some(before) => return Poll::Ready(Some(Ok(before))),
+                        None => continue,
+                    },
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    None => held.take(),
+                };
+                return Poll::Ready(last.map(|last| match handover.complete() {
+                    true => Ok(last),
+                    false => Err(io::Error::other("called off")),
+                }));
+            }
+        })))
+    }
+}
+
+/// Decides once and for all whether an archive was handed over or called off, for the two tasks that send it and that
+/// may want to stop: what a daemon has in full, it keeps, whether or not somebody waits for its answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Handover(Arc<AtomicBool>);
+
+impl Handover {
+    /// False where it was called off before.
+    fn complete(&self) -> bool {
+        self.is_first()
+    }
+
+    /// False where the archive is complete already: it cannot be taken back.
+    pub(super) fn call_off(&self) -> bool {
+        self.is_first()
+    }
+
+    fn is_first(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    fn archive() -> ArchiveBody {
+        let chunks =
+            ["first", "second", "last"].map(|text| Ok(Bytes::from_static(text.as_bytes())));
+        ArchiveBody(Box::pin(futures_util::stream::iter(chunks)))
+    }
+
+    #[tokio::test]
+    async fn an_archive_that_nobody_called_off_arrives_whole_and_cannot_be_taken_back() {
+        let handover = Handover::default();
+        let chunks: Vec<_> = archive().through(handover.clone()).collect().await;
+        let bytes: Vec<u8> = chunks.into_iter().flat_map(Result::unwrap).collect();
+        assert_eq!(bytes, b"firstsecondlast");
+        assert!(!handover.call_off());
+    }
+
+    #[tokio::test]
+    async fn an_archive_that_was_called_off_lacks_its_end() {
+        let handover = Handover::default();
+        let mut body = archive().through(handover.clone());
+        assert_eq!(body.next().await.unwrap().unwrap(), "first");
+        assert!(handover.call_off());
+        assert_eq!(body.next().await.unwrap().unwrap(), "second");
+        assert!(body.next().await.unwrap().is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! Images of a daemon: it exports an archive, which is spooled and read as one in a file.
+
+use std::io::BufReader;
+
+use tokio::task::spawn_blocking;
+
+use super::OpenOptions;
+use super::documented::Documented;
+use super::image::Reading;
+use super::spool::spool;
+use crate::image::ImageReference;
+use crate::tasks::joined;
+use crate::transport::body::chunk_channel;
+use crate::transport::daemon::Daemon;
+use crate::transport::error::TransportError;
+use crate::transport::in_daemon::{ReadMode, ReadRequest};
+use crate::transport::location::Location;
+use crate::transport::stored::StoredImage;
+
+/// An image of a daemon, from the archive that it exports.
+pub(super) async fn exported(
+    daemon: &Daemon,
+    reference: &ImageReference,
+    location: &Location,
+    options: &OpenOptions,
+) -> Result<StoredImage, TransportError> {
+    let request = ReadRequest {
+        reference,
+        platform: options.platform.as_ref(),
+        mode: ReadMode::Stream,
+        scratch: &options.scratch,
+        progress: &|_| {},
+    };
+    let found = daemon.find(&request).await?;
+    let select = daemon.select(&request, &found);
+    let (sender, reader) = chunk_channel();
+    let spooling = {
+        let (text, options) = (location.to_string(), options.clone());
+        let reader = BufReader::new(reader);
+        spawn_blocking(move || spool(reader, u64::MAX, &text, &options))
+    };
+    let (_, failed) = daemon.receive(&request, found.id, sender).await;
+    let file = match (joined(spooling).await, failed) {
+        // The reader's error is but the echo of the connection's.
+        (Err(_), Some(error)) => return Err(error),
+        (file, _) => file?,
+    };
+    let (text, control) = (location.to_string(), options.control.clone());
+    let mut image = joined(spawn_blocking(move || {
+        let reading = Reading {
+            location: &text,
+            control: &control,
+        };
+        Documented::archive(file, &text, &control)?.open(&select, &reading)
+    }))
+    .await?;
+    if !found.repo_tags.is_empty() {
+        image.names = found.repo_tags;
+    }
+    Ok(image)
+}

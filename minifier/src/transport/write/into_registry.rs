@@ -1,0 +1,48 @@
+//! Pushing an image to a registry.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::image::{WriteOptions, Written, compressed};
+use crate::image::ImageReference;
+use crate::tasks::joined;
+use crate::transport::error::TransportError;
+use crate::transport::registry;
+use crate::transport::stored::StoredImage;
+
+/// Into a registry.
+pub(super) async fn pushed(
+    stored: &StoredImage,
+    reference: &ImageReference,
+    options: &WriteOptions,
+) -> Result<Written, TransportError> {
+    let image = {
+        let (stored, options) = (stored.clone(), options.clone());
+        joined(spawn_blocking(move || compressed(&stored, &options))).await?
+    };
+    let control = options.control.clone();
+    let watch = Arc::new(move |bytes| {
+        // Where it says to stop, the token has stopped the push.
+        let _ = control.advance(bytes);
+    });
+    let token = options.control.token();
+    let pushed = registry::push(&image, reference, &options.registry, token, Some(watch)).await?;
+    let notes = [
+        (pushed.present, "layers were there already"),
+        (
+            pushed.mounted,
+            "layers were taken over from another repository",
+        ),
+    ];
+    Ok(Written {
+        manifest: pushed.digest,
+        image_id: image.config.digest(),
+        bytes: pushed.bytes,
+        notes: notes
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect(),
+    })
+}
