@@ -11,13 +11,12 @@ mod cgroups;
 pub mod cli;
 pub mod image;
 pub mod plan;
-#[cfg(feature = "engines")]
+#[cfg(feature = "links")]
 pub mod probe;
 pub mod rebuild;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod rootfs;
-#[cfg(feature = "engines")]
 pub mod runtime;
 mod tasks;
 #[cfg(any(feature = "engines", feature = "registry"))]

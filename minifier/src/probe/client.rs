@@ -10,6 +10,7 @@ use reqwest::{Client, Method, Response, StatusCode, redirect};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::origin::same_origin;
 use super::tls;
 use crate::image::{Digest, Sha256};
 
@@ -176,25 +177,6 @@ fn next(response: &Response, url: &Url) -> Option<Url> {
     same_origin(url, header(response, &LOCATION)?.as_str())
 }
 
-/// `reference` seen from `base`, where it stays at the same origin. The container is known as any local name.
-pub(super) fn same_origin(base: &Url, reference: &str) -> Option<Url> {
-    let mut target = base.join(reference).ok()?;
-    target.set_fragment(None);
-    let is_local = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]" | "0.0.0.0");
-    let same_host = target.host_str() == base.host_str() || target.host_str().is_some_and(is_local);
-    if target.scheme() != base.scheme()
-        || !same_host
-        || target.port_or_known_default() != base.port_or_known_default()
-    {
-        return None;
-    }
-    // The address that is known to answer.
-    target.set_host(base.host_str()).ok()?;
-    target.set_username("").ok()?;
-    target.set_password(None).ok()?;
-    Some(target)
-}
-
 /// Reads the body. One that does not end in time is cut, not an error: a stream of events never ends.
 async fn read(
     mut response: Response,
@@ -343,33 +325,5 @@ mod tests {
         drop(listener);
         let refused = get(silent).await.unwrap_err().to_string();
         assert!(refused.contains("refused"), "{refused}");
-    }
-
-    #[test]
-    fn the_same_origin_is_known_by_any_local_name() {
-        let base = Url::parse("http://127.0.0.1:8080/a/b").unwrap();
-        let target = |reference: &str| same_origin(&base, reference).map(|url| url.to_string());
-        assert_eq!(
-            target("c?x#y").as_deref(),
-            Some("http://127.0.0.1:8080/a/c?x")
-        );
-        assert_eq!(
-            target("http://localhost:8080/").as_deref(),
-            Some("http://127.0.0.1:8080/")
-        );
-        assert_eq!(
-            target("//u:p@localhost:8080/z").as_deref(),
-            Some("http://127.0.0.1:8080/z")
-        );
-        for elsewhere in [
-            "https://127.0.0.1:8080/",
-            "http://127.0.0.1/",
-            "//example.org:8080/",
-            "mailto:a@b",
-            "javascript:void(0)",
-            "http://[",
-        ] {
-            assert_eq!(target(elsewhere), None, "{elsewhere}");
-        }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use url::Url;
 
-use super::client::same_origin;
 use super::html;
+use super::origin::same_origin;
 
 /// Links of one body that are looked at; more than a crawl follows.
 const LINKS: usize = 1000;

@@ -6,7 +6,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::client::same_origin;
+use super::origin::same_origin;
 
 /// Routes of one document that are asked.
 const ROUTES: usize = 50;

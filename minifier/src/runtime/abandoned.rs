@@ -9,7 +9,8 @@ use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsBuilder};
 
 use super::docker::{DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
-use super::error::{RuntimeError, daemon};
+use super::error::RuntimeError;
+use super::messages::daemon;
 use super::run_id::RunId;
 use super::sweep::Sweep;
 

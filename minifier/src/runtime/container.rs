@@ -17,9 +17,10 @@ use futures_util::{Stream, StreamExt};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::error::{RuntimeError, daemon, start_error, status};
+use super::error::RuntimeError;
 use super::life::Life;
 use super::logs::{LogStream, Logs};
+use super::messages::{daemon, start_error, status};
 use super::remove::Created;
 use super::stop::Signalled;
 use super::workload::{ExecOutcome, ExecRequest, ExitStatus, Health, Stopped, Workload};

@@ -14,9 +14,10 @@ use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveImageOption
 use super::body::create_body;
 use super::container::Container;
 use super::destination::{self, Content};
-use super::error::{RuntimeError, create_error, daemon, status};
+use super::error::RuntimeError;
 use super::fill;
 use super::limits::RunLimits;
+use super::messages::{create_error, daemon, status};
 use super::oci::UnpackLimits;
 use super::options::RunOptions;
 use super::remove::Created;

@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::capture::Capture;
 use super::container::Container;
-use super::error::{RuntimeError, daemon, status};
+use super::error::RuntimeError;
+use super::messages::{daemon, status};
 use super::process;
 use super::workload::{ExecOutcome, ExecRequest, Workload};
 

@@ -11,7 +11,8 @@ use tokio::time::{sleep, timeout};
 
 use super::abandoned::is_named_after;
 use super::docker::RUN_LABEL;
-use super::error::{RuntimeError, daemon, status};
+use super::error::RuntimeError;
+use super::messages::{daemon, status};
 use super::sweep::Sweep;
 
 /// How long a sweep waits for containers that are just being created.

@@ -9,19 +9,22 @@
 
 mod arrange;
 mod covered;
+#[cfg(feature = "engines")]
+mod engine;
 mod error;
 mod opened;
 mod resolve;
-#[cfg(test)]
+#[cfg(all(test, feature = "engines"))]
 mod tests;
 mod wishes;
 
 pub use arrange::{Arranged, Landed, arrange};
 pub use covered::Covered;
+#[cfg(feature = "engines")]
+pub(super) use engine::{SYSTEM_FILES, check, check_databases, system_file, wishes, work_at};
 pub use error::DestinationError;
 pub use opened::Opened;
 pub use resolve::{Entry, Landing, Tree, destination, working_directory};
+#[cfg(feature = "engines")]
+pub(super) use wishes::of_system;
 pub use wishes::{Content, Origin, Wish};
-pub(super) use wishes::{
-    SYSTEM_FILES, check, check_databases, of_system, system_file, wishes, work_at,
-};

@@ -1,21 +1,10 @@
 //! [`Wish`]: something that is to be mounted, from the image's config or from an option.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::error::RuntimeError;
-use super::super::mounts::{Mount, MountKind};
-use super::super::options::RunOptions;
-use super::super::volumes::Volume;
-use super::{
-    Arranged, DestinationError, Entry, Landed, Tree, arrange, destination, working_directory,
-};
-use crate::image::ImageConfig;
-use crate::rootfs::{ImagePath, RootFs};
-
-/// Files that engines mount over the image's.
-pub(in crate::runtime) const SYSTEM_FILES: [&str; 3] =
-    ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
+use super::DestinationError;
+use crate::rootfs::ImagePath;
 
 /// The longest path that a message quotes.
 const QUOTED: usize = 200;
@@ -31,7 +20,12 @@ pub enum Origin {
 
 impl Origin {
     /// The error of what was asked for at `target`.
-    fn error(self, what: String, target: &ImagePath, source: DestinationError) -> RuntimeError {
+    pub(super) fn error(
+        self,
+        what: String,
+        target: &ImagePath,
+        source: DestinationError,
+    ) -> RuntimeError {
         let related = |end: &ImagePath| end.starts_with(target) || target.starts_with(end);
         // An option that would be right with another image is not the user's mistake.
         let by_image = match &source {
@@ -99,130 +93,9 @@ pub(in crate::runtime) fn of_system(path: &str, source: DestinationError) -> Run
 }
 
 /// A path as a message shows it.
-fn quoted(path: &ImagePath) -> String {
+pub(super) fn quoted(path: &ImagePath) -> String {
     match path.as_bytes().len() {
         length if length > QUOTED => format!("of {length} bytes"),
         _ => path.to_string(),
     }
-}
-
-/// Where a file of the engine's lands that is mounted over the image's `path`, one of [`SYSTEM_FILES`].
-pub(in crate::runtime) fn system_file(
-    tree: &dyn Tree,
-    path: &str,
-) -> Result<ImagePath, DestinationError> {
-    let landing = destination(tree, &path.into())?;
-    match landing.entry {
-        Entry::Directory => Err(DestinationError::Directory(landing.path)),
-        _ => Ok(landing.path),
-    }
-}
-
-/// Checks what runtimes read inside the container, where the kernel's files are mounted: some of those never end, and
-/// opening a pipe waits for a writer.
-pub(in crate::runtime) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
-    for path in ["/etc/passwd", "/etc/group"] {
-        let path = ImagePath::from(path);
-        let wrong = match destination(tree, &path) {
-            Err(DestinationError::System(end)) => format!("it leads to {end}"),
-            Ok(landing) if matches!(landing.entry, Entry::Directory | Entry::Other) => {
-                "it is not a regular file".to_owned()
-            }
-            // A runtime does without one that is not there.
-            _ => continue,
-        };
-        let source = io::Error::new(io::ErrorKind::InvalidData, wrong);
-        return Err(RuntimeError::ImageFile { path, source });
-    }
-    Ok(())
-}
-
-/// Where a process works whose directory the image, or else an option, names.
-pub(in crate::runtime) fn work_at(
-    tree: &dyn Tree,
-    origin: Origin,
-    path: &str,
-) -> Result<ImagePath, RuntimeError> {
-    let target = ImagePath::new(path);
-    working_directory(tree, &target).map_err(|source| {
-        let what = match origin {
-            Origin::Image => format!("use the image's WORKDIR {}", quoted(&target)),
-            Origin::Option => format!("use --workdir {}", quoted(&target)),
-        };
-        origin.error(what, &target, source)
-    })
-}
-
-/// Checks an image before the Docker daemon runs it, which follows its links by itself, with what [`wishes`] gives; what
-/// lands where.
-pub(in crate::runtime) fn check(
-    rootfs: &RootFs,
-    config: &ImageConfig,
-    options: &RunOptions,
-    wishes: &[Wish],
-) -> Result<Vec<Landed>, RuntimeError> {
-    let Arranged { tree, landed } = arrange(rootfs, wishes)?;
-    for path in SYSTEM_FILES {
-        system_file(&tree, path).map_err(|error| of_system(path, error))?;
-    }
-    check_databases(&tree)?;
-    let (origin, workdir) = match &options.workdir {
-        Some(workdir) => (Origin::Option, workdir.as_str()),
-        None => (Origin::Image, config.working_dir()),
-    };
-    work_at(&tree, origin, workdir)?;
-    Ok(landed)
-}
-
-/// What the Docker daemon will mount. `volume` gives the content of a named volume; if nothing may be copied into that, one
-/// that would begin with what the image has is empty.
-pub(in crate::runtime) fn wishes(
-    config: &ImageConfig,
-    options: &RunOptions,
-    volume: impl Fn(&str) -> Content,
-) -> Vec<Wish> {
-    let option = |target: &str, content| Wish::new(Origin::Option, target, content);
-    let named = |name: &str, no_copy: bool| match volume(name) {
-        Content::Image(_) if no_copy => Content::Empty,
-        content => content,
-    };
-    let of_mount = |mount: &Mount| {
-        let content = match &mount.kind {
-            MountKind::Bind { source, .. } => Content::Host(source.into()),
-            MountKind::Volume {
-                source: Some(name),
-                no_copy,
-                ..
-            } => named(name, *no_copy),
-            MountKind::Volume { no_copy: false, .. } => Content::Image(None),
-            MountKind::Volume { .. } | MountKind::Tmpfs { .. } => Content::Empty,
-        };
-        option(&mount.target, content)
-    };
-    let of_volume = |volume: &Volume| match volume {
-        Volume::Anonymous(target) => option(target, Content::Image(None)),
-        Volume::Bind(text) => {
-            let (source, target, options) = Volume::fields(text);
-            let content = match source.starts_with('/') {
-                // The daemon makes a directory there.
-                true if is_missing(Path::new(source)) => Content::Empty,
-                true => Content::Host(source.into()),
-                false => named(source, options.split(',').any(|option| option == "nocopy")),
-            };
-            option(target, content)
-        }
-    };
-    let of_image = |target| Wish::new(Origin::Image, target, Content::Image(None));
-    let tmpfs = options.tmpfs.iter();
-    let tmpfs = tmpfs.map(|tmpfs| option(&tmpfs.target, Content::Empty));
-    let mounts = options.mounts.iter().map(of_mount);
-    mounts
-        .chain(options.volumes.iter().map(of_volume))
-        .chain(tmpfs)
-        .chain(config.volumes().map(of_image))
-        .collect()
-}
-
-fn is_missing(path: &Path) -> bool {
-    path.try_exists().is_ok_and(|exists| !exists)
 }

@@ -16,10 +16,11 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::error::{RuntimeError, host, start_failure};
+use super::super::error::{RuntimeError, host};
 use super::super::life::Life;
 use super::super::limits::RunLimits;
 use super::super::logs::{LogStream, Logs};
+use super::super::messages::start_failure;
 use super::super::options::RunOptions;
 use super::super::stop::{self, Signalled};
 use super::super::workload::{ExecOutcome, ExecRequest, ExitStatus, Health, Stopped, Workload};

@@ -22,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 use super::super::destination::{
     Arranged, Landed, Opened, Origin, Wish, arrange, check_databases, work_at,
 };
-use super::super::error::{RuntimeError, host, start_failure};
+use super::super::error::{RuntimeError, host};
+use super::super::messages::start_failure;
 use super::super::room::Room;
 use super::cache::Unpacked;
 use super::plan::Plan;

@@ -11,7 +11,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{Duration, timeout};
 
 use super::super::capture::Capture;
-use super::super::error::{RuntimeError, host, start_failure};
+use super::super::error::{RuntimeError, host};
+use super::super::messages::start_failure;
 use super::super::process;
 use super::super::workload::{ExecOutcome, ExecRequest, Workload};
 use super::container::OciContainer;
