@@ -3,6 +3,16 @@
 //!
 //! Each stage is a function from data to data with its own types. Input and output happen at the edges ([`transport`],
 //! [`runtime`], [`probe`], [`trace`]). ARCHITECTURE.md starts with an overview of the objects.
+//!
+//! # Features
+//!
+//! Without features, the library reads, checks, analyses and writes images in files. Each feature adds something:
+//!
+//! - `cli` (default): the command, that is `cli` and `report`, with all other features;
+//! - `engines`: [`runtime`] and [`probe`], and the transports of Docker and Podman;
+//! - `registry`: the transport of registries;
+//! - `trace`: recording in [`trace`], whose data are always there;
+//! - `links`: reading the links in the answers of websites, which is a part of `probe`.
 
 pub mod analyze;
 #[cfg(any(feature = "engines", feature = "trace"))]

@@ -14,6 +14,7 @@ mod docker_reproducible;
 mod docker_runs;
 mod docker_transport;
 mod exit_codes;
+mod features;
 mod fuzz_bodies;
 mod hostile;
 mod hostile_answers;

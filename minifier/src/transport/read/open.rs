@@ -109,3 +109,35 @@ fn local(location: &Location, options: &OpenOptions) -> Result<StoredImage, Tran
         None => unreachable!("{location} is not in files of this host"),
     }
 }
+
+#[cfg(all(test, not(any(feature = "engines", feature = "registry"))))]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transport_that_was_left_out_is_named_with_its_feature() {
+        let scratch = tempfile::tempdir().unwrap();
+        let options = OpenOptions {
+            platform: None,
+            scratch: scratch.path().to_owned(),
+            limits: Limits::default(),
+            registry: RegistryOptions::from_env(),
+            control: Control::new(CancellationToken::new(), std::sync::Arc::new(|_| {})),
+        };
+        for (text, feature) in [
+            ("app:1", "engines"),
+            ("docker-daemon:app:1", "engines"),
+            ("containers-storage:app:1", "engines"),
+            ("docker://localhost:5000/app:1", "registry"),
+        ] {
+            let location = text.parse().unwrap();
+            let error = open_image(&location, &options).await.unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("read {text}: minifier was built without its feature {feature:?}")
+            );
+        }
+    }
+}
