@@ -1,9 +1,13 @@
-//! [`KeptStore`]: the contents that a scan has kept, for readers that know a tree and a store.
+//! The contents that a scan has kept: [`KeptStore`] for readers that know a tree and a store, [`KeptDocuments`] for those
+//! of package databases.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::io::{self, Read};
 
-use super::scan::Scan;
-use crate::rootfs::{ContentRef, ContentStore};
+use super::scan::{Extra, Scan};
+use crate::analyze::{Documents, Metadata, MetadataForm, RpmRead};
+use crate::rootfs::{ContentRef, ContentStore, ImagePath, NodeId, RootFs};
 
 /// Gives kept documents whole, and of programs the ranges that reading them took: [`ContentStore::open`] gives these
 /// one after the other, which is enough for whoever looks for a name in a program's strings.
@@ -60,5 +64,50 @@ impl ContentStore for KeptStore<'_> {
             .chain(ranges.iter().map(|(start, bytes)| (*start, bytes)))
             .find_map(|(start, bytes)| within(start, bytes))
             .ok_or_else(Self::not_kept)
+    }
+}
+
+/// Package databases and metadata files, as the scan read them: what it did not keep, it has reported.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptDocuments<'a> {
+    pub(crate) scan: &'a Scan,
+    pub(crate) rootfs: &'a RootFs,
+}
+
+impl<'a> KeptDocuments<'a> {
+    fn extra(&self, node: NodeId) -> Option<&'a Extra> {
+        self.scan.extra(self.rootfs.node(node).content()?)
+    }
+}
+
+impl Documents for KeptDocuments<'_> {
+    type Error = Infallible;
+
+    fn document(
+        &self,
+        _path: &ImagePath,
+        node: NodeId,
+        limit: u64,
+    ) -> Result<Option<Cow<'_, [u8]>>, Infallible> {
+        let extra = self.extra(node);
+        let document = extra.and_then(|extra| extra.document.as_deref());
+        let document = document.filter(|document| document.len() as u64 <= limit);
+        Ok(document.map(Cow::Borrowed))
+    }
+
+    fn metadata(
+        &self,
+        _path: &ImagePath,
+        node: NodeId,
+        _form: MetadataForm,
+    ) -> Result<Option<Cow<'_, Metadata>>, Infallible> {
+        let extra = self.extra(node);
+        let metadata = extra.and_then(|extra| extra.metadata.as_ref());
+        Ok(metadata.map(Cow::Borrowed))
+    }
+
+    fn rpm(&self, _path: &ImagePath, node: NodeId) -> Result<Option<RpmRead<'_>>, Infallible> {
+        let read = self.extra(node).and_then(|extra| extra.rpm.as_ref());
+        Ok(read.map(|read| read.as_ref().map(Cow::Borrowed).map_err(String::clone)))
     }
 }

@@ -5,15 +5,19 @@
 use std::collections::BTreeSet;
 
 use super::index::{Finder, Package, PackageIndex, PackageManager};
-use crate::analyze::ReadError;
+use crate::analyze::{Files, ReadError};
 
 const MAX_DATABASE: u64 = 64 << 20;
 /// Newer versions keep it below `/usr`.
 const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
-pub(super) fn read(finder: &mut Finder<'_>, index: &mut PackageIndex) -> Result<(), ReadError> {
+pub(super) fn read(
+    from: &Files<'_>,
+    finder: &mut Finder<'_>,
+    index: &mut PackageIndex,
+) -> Result<(), ReadError> {
     for path in DATABASES {
-        let database = finder.files.read(&path.into(), MAX_DATABASE)?;
+        let database = from.read(&path.into(), MAX_DATABASE)?;
         for stanza in apk_stanzas(&database.unwrap_or_default()) {
             read_stanza(finder, index, &stanza);
         }

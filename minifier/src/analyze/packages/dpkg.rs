@@ -4,31 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
 use super::index::{Finder, Package, PackageIndex, PackageManager};
-use crate::analyze::ReadError;
+use crate::analyze::{Files, ReadError};
 use crate::rootfs::{ImagePath, NodeId};
 
 const MAX_STATUS: u64 = 64 << 20;
 const MAX_LIST: u64 = 16 << 20;
 
-pub(super) fn read(finder: &mut Finder<'_>, index: &mut PackageIndex) -> Result<(), ReadError> {
+pub(super) fn read(
+    from: &Files<'_>,
+    finder: &mut Finder<'_>,
+    index: &mut PackageIndex,
+) -> Result<(), ReadError> {
     let dpkg = ImagePath::from("/var/lib/dpkg");
-    let diversions = finder.files.read(&dpkg.join("diversions"), MAX_LIST)?;
+    let diversions = from.read(&dpkg.join("diversions"), MAX_LIST)?;
     let diversions = Diversions::parse(diversions.as_deref().unwrap_or_default());
-    if let Some(status) = finder.files.read(&dpkg.join("status"), MAX_STATUS)? {
+    if let Some(status) = from.read(&dpkg.join("status"), MAX_STATUS)? {
         for stanza in stanzas(&status) {
             let Some(package) = installed(&stanza) else {
                 continue;
             };
             let architecture = stanza.get("Architecture").copied().unwrap_or_default();
-            let files = info_files(finder, &diversions, &package.name, architecture)?;
+            let files = info_files(from, finder, &diversions, &package.name, architecture)?;
             index.add(package, files);
         }
     }
-    read_status_d(finder, index, &dpkg.join("status.d"), &diversions)
+    read_status_d(from, finder, index, &dpkg.join("status.d"), &diversions)
 }
 
 /// The files that `info` has for a package: those of its list, else of its checksums.
 fn info_files(
+    from: &Files<'_>,
     finder: &mut Finder<'_>,
     diversions: &Diversions<'_>,
     name: &str,
@@ -42,7 +47,7 @@ fn info_files(
     let find = |suffix: &str| {
         for stem in &stems {
             let path = info.join(format!("{stem}.{suffix}"));
-            if let Some(text) = finder.files.read(&path, MAX_LIST)? {
+            if let Some(text) = from.read(&path, MAX_LIST)? {
                 return Ok(Some(text));
             }
         }
@@ -58,12 +63,13 @@ fn info_files(
 
 /// Distroless images have a file per package, and `NAME.md5sums` in place of the list.
 fn read_status_d(
+    from: &Files<'_>,
     finder: &mut Finder<'_>,
     index: &mut PackageIndex,
     dir: &ImagePath,
     diversions: &Diversions<'_>,
 ) -> Result<(), ReadError> {
-    let rootfs = finder.files.rootfs;
+    let rootfs = from.rootfs;
     let Some(node) = rootfs.lookup(dir) else {
         return Ok(());
     };
@@ -71,11 +77,11 @@ fn read_status_d(
         if name.ends_with(b".md5sums") {
             continue;
         }
-        let Some(text) = finder.files.read(&dir.join(name), MAX_LIST)? else {
+        let Some(text) = from.read(&dir.join(name), MAX_LIST)? else {
             continue;
         };
         let sums = dir.join([name, b".md5sums".as_slice()].concat());
-        let sums = finder.files.read(&sums, MAX_LIST)?;
+        let sums = from.read(&sums, MAX_LIST)?;
         for stanza in stanzas(&text) {
             let Some(package) = package(&stanza) else {
                 continue;
@@ -86,7 +92,7 @@ fn read_status_d(
                     .collect(),
                 None => {
                     let architecture = stanza.get("Architecture").copied().unwrap_or_default();
-                    info_files(finder, diversions, &package.name, architecture)?
+                    info_files(from, finder, diversions, &package.name, architecture)?
                 }
             };
             index.add(package, files);

@@ -5,9 +5,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{apk, dpkg, language, rpm};
+use super::npm::{NpmPlace, can_name_npm, npm_packages};
+use super::python::{can_name_python, python_packages};
+use super::{apk, dpkg, rpm};
 use crate::analyze::{Files, ReadError};
-use crate::rootfs::{ImagePath, NodeId};
+use crate::rootfs::{ImagePath, NodeId, RootFs};
 
 /// Who installed a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -66,45 +68,114 @@ impl PackageIndex {
     }
 
     pub(super) fn add(&mut self, package: Package, files: BTreeSet<NodeId>) {
-        for &file in &files {
-            self.owners.entry(file).or_insert_with(|| package.clone());
-        }
         self.packages.entry(package).or_default().extend(files);
+    }
+
+    /// Of several packages with a file, the first has it, in the order of manager, name and version.
+    fn find_owners(&mut self) {
+        let mut ordered: Vec<_> = self.packages.iter().collect();
+        ordered.sort_by_key(|(package, _)| (package.manager, &package.name, &package.version));
+        for (package, files) in ordered {
+            for &file in files {
+                self.owners.entry(file).or_insert_with(|| package.clone());
+            }
+        }
     }
 }
 
 /// Reads the package databases of an image. Databases that cannot be parsed give fewer packages, not an error.
 pub fn read_packages(files: &Files<'_>) -> Result<PackageIndex, ReadError> {
     let mut index = PackageIndex::default();
-    let mut finder = Finder::new(*files);
-    dpkg::read(&mut finder, &mut index)?;
-    apk::read(&mut finder, &mut index)?;
-    rpm::read(&mut finder, &mut index)?;
-    language::read(&mut finder, &mut index)?;
+    let mut finder = Finder::new(files.rootfs);
+    dpkg::read(files, &mut finder, &mut index)?;
+    apk::read(files, &mut finder, &mut index)?;
+    rpm::read(files.rootfs, files, &mut finder, &mut index)?;
+    read_languages(files, &mut finder, &mut index)?;
+    index.find_owners();
     Ok(index)
 }
 
+fn read_languages(
+    files: &Files<'_>,
+    finder: &mut Finder<'_>,
+    index: &mut PackageIndex,
+) -> Result<(), ReadError> {
+    let rootfs = files.rootfs;
+    let named: Vec<(ImagePath, NodeId)> = rootfs
+        .walk()
+        .filter(|(path, node)| {
+            let name = path.file_name();
+            let wanted = can_name_python(name) || can_name_npm(name);
+            wanted && rootfs.node(*node).content().is_some()
+        })
+        .collect();
+    let named = named.iter().map(|(path, node)| (path, *node));
+    for found in python_packages(rootfs, files, named.clone())? {
+        let package = Package {
+            name: found.metadata.name.clone(),
+            version: found.metadata.version.clone(),
+            manager: PackageManager::Python,
+        };
+        index.add(package, found.files(finder, files)?);
+    }
+    for found in npm_packages(rootfs, files, named)?.packages {
+        // The application is what the image is for, not a package that was installed into it.
+        if found.place == NpmPlace::Application {
+            continue;
+        }
+        let package = Package {
+            name: found.metadata.name.clone(),
+            version: found.metadata.version.clone(),
+            manager: PackageManager::Npm,
+        };
+        index.add(package, found.files(finder));
+    }
+    Ok(())
+}
+
+/// Packages that a file may lie in, on average.
+const MAX_OWNERS: usize = 16;
+
 /// Finds files by the names that databases have for them: often from before `/bin` became a link to `/usr/bin`.
 pub struct Finder<'a> {
-    pub(super) files: Files<'a>,
+    pub(super) rootfs: &'a RootFs,
+    /// Files in directories of packages that may still be counted.
+    files_left: usize,
     /// Directory as named, to the node of the directory that it is.
     dirs: BTreeMap<Vec<u8>, Option<NodeId>>,
 }
 
 impl<'a> Finder<'a> {
     /// Finds files in this tree.
-    pub fn new(files: Files<'a>) -> Self {
+    pub fn new(rootfs: &'a RootFs) -> Self {
         Self {
-            files,
+            rootfs,
+            files_left: rootfs.count().saturating_mul(MAX_OWNERS),
             dirs: BTreeMap::new(),
         }
+    }
+
+    /// The files in a directory that is a package's, without those in directories called `except`. None once there are
+    /// far more than the tree has, as directories of packages can lie in each other; see [`Self::is_exhausted`].
+    pub(crate) fn files_below(&mut self, dir: NodeId, except: Option<&[u8]>) -> BTreeSet<NodeId> {
+        if self.is_exhausted() {
+            return BTreeSet::new();
+        }
+        let files = self.rootfs.files_below(dir, except);
+        self.files_left = self.files_left.saturating_sub(files.len());
+        files
+    }
+
+    /// Whether files in directories of packages were left out.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.files_left == 0
     }
 
     /// The file at `path` (absolute, as a database names it), unless it is missing, a directory or a link to one.
     pub fn file(&mut self, path: &[u8]) -> Option<NodeId> {
         let cut = path.iter().rposition(|&b| b == b'/')?;
         let (dir, name) = (&path[..cut], &path[cut + 1..]);
-        let rootfs = self.files.rootfs;
+        let rootfs = self.rootfs;
         let dir = match self.dirs.get(dir) {
             Some(known) => *known,
             None => {

@@ -1,28 +1,34 @@
 //! Package databases: which files belong to which package. Read to name what goes and what stays, and to explain a
 //! path; nothing is kept because of them.
 //!
-//! Known: dpkg (with the split form of distroless images), apk, rpm, Python distributions (`*.dist-info`), npm packages.
+//! Known: dpkg (with the split form of distroless images), apk, rpm, Python distributions, npm packages. Each
+//! is read once, here: what only `xray` reports of one is added there.
 //! Not known: pacman; its images have no package names in reports.
 
 mod apk;
 mod debian_licence;
+mod documents;
 mod dpkg;
 mod dpkg_files;
 mod index;
-mod language;
 mod metadata;
+mod npm;
+mod python;
 mod rpm;
 mod trees;
 mod zipped;
 
 pub(crate) use apk::apk_stanzas;
+pub(crate) use documents::{
+    Documents, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, MAX_METADATA, MAX_ZIPPED, MetadataForm,
+    RpmRead,
+};
 pub(crate) use dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
 pub use index::{Finder, Package, PackageIndex, PackageManager, read_packages};
-pub(crate) use language::record_names;
 pub(crate) use metadata::{Metadata, copyright, gemspec, package_json, python_metadata};
-pub(crate) use rpm::{MAX_RPM_DATABASE, RPM_DATABASES, RPM_FOLDERS};
+pub(crate) use npm::{NpmPackage, NpmPlace, npm_packages};
+pub(crate) use python::{normal_python_name, python_packages};
+pub(crate) use rpm::{MAX_RPM_DATABASE, RPM_DATABASES, RPM_FOLDERS, rpm_databases, rpm_manifest};
 pub use rpm::{RpmDatabase, RpmError, RpmPackage, rpm_database};
-pub(crate) use trees::{
-    is_in_tests, is_npm_project, is_python_leftover, is_python_tree, without_bom,
-};
+pub(crate) use trees::without_bom;
 pub(crate) use zipped::{egg_metadata, yarn_metadata};

@@ -16,8 +16,8 @@ pub(super) fn read(reader: &mut Reader<'_>) {
             _ => None,
         };
         let Some(built) = built else { continue };
-        let layer = reader.first_layer(file);
-        let checksum = reader.checksum(file);
+        let layer = reader.first_layer(&file.path, file.node);
+        let checksum = reader.checksum(file.node);
         let mut modules = built.modules.clone();
         if built.kind == PackageKind::Go {
             let version = built.compiler.trim_start_matches("go");

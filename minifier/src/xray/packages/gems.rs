@@ -36,7 +36,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
             architecture: platform.map(str::to_owned),
             licence: metadata.licence.clone(),
             supplier: metadata.supplier.clone(),
-            layer: reader.first_layer(file),
+            layer: reader.first_layer(&file.path, file.node),
             location: file.path.to_string(),
             ..package(PackageKind::Gem, id, &metadata.name, &metadata.version)
         };
@@ -49,7 +49,7 @@ pub(super) fn read(reader: &mut Reader<'_>) {
         };
         let tree = base.and_then(|base| reader.merged.rootfs.lookup(&base.join("gems").join(stem)));
         files.extend(
-            tree.map(|dir| reader.files_below(dir, None))
+            tree.map(|dir| reader.finder.files_below(dir, None))
                 .unwrap_or_default(),
         );
         let relations = Relations::needing(metadata.requires.iter().cloned());

@@ -123,11 +123,11 @@ fn read_archive(reader: &mut Reader<'_>, file: &VisibleFile, named: &Named<'_>, 
     if let Some(problem) = &archive.problem {
         reader.problems.push(format!("read {location}: {problem}"));
     }
-    let layer = reader.first_layer(file);
+    let layer = reader.first_layer(&file.path, file.node);
     let is_file = archive.inside.is_empty();
     let checksum = match archive.sha256 {
         Some(sha256) => Some(format!("sha256:{}", hex::encode(sha256))),
-        None => reader.checksum(file),
+        None => reader.checksum(file.node),
     };
     let found = PackageInfo {
         licence: archive.manifest.licence.clone(),

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::found::{Found, Owners, PackageFiles};
 use super::{apk, compiled, dpkg, gems, java, npm, python, rpm};
-use crate::analyze::{Files, Finder, Metadata};
+use crate::analyze::{Finder, Metadata};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::{Merged, VisibleFile};
 use crate::xray::model::{DistributionInfo, Packages, UnreadDatabase};
 use crate::xray::problems::Problems;
 use crate::xray::scan::{Extra, Scan};
-use crate::xray::store::KeptStore;
+use crate::xray::store::KeptDocuments;
 
 /// Where the databases of package managers are that are not read.
 const UNREAD: &[(&str, &str)] = &[
@@ -19,9 +19,6 @@ const UNREAD: &[(&str, &str)] = &[
     ("/usr/lib/opkg/status", "opkg databases are not read yet"),
     ("/var/db/pkg", "Portage databases are not read yet"),
 ];
-
-/// Packages of one kind that a file may lie in, on average.
-const MAX_OWNERS: usize = 16;
 
 /// What was read.
 pub(crate) struct Read {
@@ -40,8 +37,6 @@ pub(super) struct Reader<'a> {
     pub(super) found: Found,
     pub(super) unread: Vec<UnreadDatabase>,
     pub(super) problems: Problems,
-    /// Files in directories of packages that may still be counted: such directories can lie in each other.
-    files_left: usize,
     /// Lists of dpkg that have been read: each is one package's.
     pub(super) lists: BTreeSet<NodeId>,
 }
@@ -62,17 +57,6 @@ impl<'a> Reader<'a> {
     /// What the package at a file's place says of itself.
     pub(super) fn metadata(&self, node: NodeId) -> Option<&'a Metadata> {
         self.extra(node)?.metadata.as_ref()
-    }
-
-    /// The files in a directory that is a package's, without those in directories called `except`; none once there are
-    /// far more than the image has.
-    pub(super) fn files_below(&mut self, dir: NodeId, except: Option<&[u8]>) -> BTreeSet<NodeId> {
-        if self.files_left == 0 {
-            return BTreeSet::new();
-        }
-        let files = self.merged.rootfs.files_below(dir, except);
-        self.files_left = self.files_left.saturating_sub(files.len());
-        files
     }
 
     /// The kept content of the file that a path leads to.
@@ -108,15 +92,30 @@ impl<'a> Reader<'a> {
     }
 
     /// The layer in which a file that is to be seen first appeared.
-    pub(super) fn first_layer(&self, file: &VisibleFile) -> usize {
-        let lowest = self.lowest_layer(&file.path);
-        lowest.unwrap_or(file.content.layer as usize)
+    pub(super) fn first_layer(&self, path: &ImagePath, node: NodeId) -> usize {
+        let content = self.merged.rootfs.node(node).content();
+        let own = content.map(|content| content.layer as usize);
+        self.lowest_layer(path).or(own).unwrap_or_default()
     }
 
     /// The checksum of a whole file, as [`PackageInfo::checksums`](crate::xray::model::PackageInfo::checksums) has it.
-    pub(super) fn checksum(&self, file: &VisibleFile) -> Option<String> {
-        let sha256 = self.scan.facts(file.content)?.sha256?;
+    pub(super) fn checksum(&self, node: NodeId) -> Option<String> {
+        let content = self.merged.rootfs.node(node).content()?;
+        let sha256 = self.scan.facts(content)?.sha256?;
         Some(format!("sha256:{}", hex::encode(sha256)))
+    }
+
+    /// What was kept, for the readers that `plan` has too.
+    pub(super) fn documents(&self) -> KeptDocuments<'a> {
+        KeptDocuments {
+            scan: self.scan,
+            rootfs: &self.merged.rootfs,
+        }
+    }
+
+    /// The paths of files that are to be seen, in order.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'a ImagePath, NodeId)> + Clone + use<'a> {
+        self.files().iter().map(|file| (&file.path, file.node))
     }
 
     /// Files that are to be seen.
@@ -127,20 +126,14 @@ impl<'a> Reader<'a> {
 
 /// Reads all packages.
 pub(crate) fn read(scan: &Scan, merged: &Merged, distribution: Option<&DistributionInfo>) -> Read {
-    let store = KeptStore(scan);
-    let files = Files {
-        rootfs: &merged.rootfs,
-        store: &store,
-    };
     let mut reader = Reader {
         scan,
         merged,
-        finder: Finder::new(files),
+        finder: Finder::new(&merged.rootfs),
         distribution,
         found: Found::new(scan.budget.clone()),
         unread: Vec::new(),
         problems: Problems::default(),
-        files_left: merged.rootfs.count().saturating_mul(MAX_OWNERS),
         lists: BTreeSet::new(),
     };
     dpkg::read(&mut reader);
@@ -151,7 +144,7 @@ pub(crate) fn read(scan: &Scan, merged: &Merged, distribution: Option<&Distribut
     gems::read(&mut reader);
     java::read(&mut reader);
     compiled::read(&mut reader);
-    if reader.files_left == 0 {
+    if reader.finder.is_exhausted() {
         let problem = "read the files of packages: their directories lie in each other more often than is looked at";
         reader.problems.push(problem);
     }

@@ -6,41 +6,25 @@ use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
 use super::relations::{MAX_NEEDS, Relations};
-use crate::analyze::{RPM_DATABASES, RPM_FOLDERS, RpmDatabase, RpmPackage};
+use crate::analyze::{Documents, RpmDatabase, RpmPackage, rpm_databases, rpm_manifest};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind, UnreadDatabase};
 
-const MANIFEST: &str = "/var/lib/rpmmanifest/container-manifest-2";
-
 pub(super) fn read(reader: &mut Reader<'_>) {
-    let mut seen = BTreeSet::new();
-    for folder in RPM_FOLDERS {
-        let folder = ImagePath::from(folder);
-        let found = RPM_DATABASES.iter().find_map(|name| {
-            let path = folder.join(name);
-            let resolved = reader
-                .merged
-                .rootfs
-                .resolve(&ImagePath::root(), path.as_bytes(), true);
-            let (path, node) = resolved.found()?;
-            Some((path.clone(), node))
-        });
-        // One folder may be a link to the other.
-        if let Some((path, node)) = found
-            && seen.insert(node)
-        {
-            match reader.extra(node).and_then(|extra| extra.rpm.as_ref()) {
-                Some(Ok(database)) => read_database(reader, &path, database),
-                Some(Err(problem)) => {
-                    reader.problems.push(format!("read {path}: {problem}"));
-                    unread(reader, &path, problem);
-                }
-                // Where contents are not looked at, nothing is said about any package.
-                None if reader.is_scanned(node) => {
-                    unread(reader, &path, "it is no file, or larger than is read");
-                }
-                None => {}
+    let documents = reader.documents();
+    for (path, node) in rpm_databases(&reader.merged.rootfs) {
+        let Ok(read) = documents.rpm(&path, node);
+        match read {
+            Some(Ok(database)) => read_database(reader, &path, &database),
+            Some(Err(problem)) => {
+                reader.problems.push(format!("read {path}: {problem}"));
+                unread(reader, &path, &problem);
             }
+            // Where contents are not looked at, nothing is said about any package.
+            None if reader.is_scanned(node) => {
+                unread(reader, &path, "it is no file, or larger than is read");
+            }
+            None => {}
         }
     }
     read_manifest(reader);
@@ -157,46 +141,24 @@ fn source_name(file: &str) -> Option<&str> {
     Some(rest.rsplit_once('-')?.0)
 }
 
-/// A line for each package: name, version and release, times, vendor, epoch, size, architecture, epoch, source.
 fn read_manifest(reader: &mut Reader<'_>) {
-    let path = ImagePath::from(MANIFEST);
-    let Some(text) = reader.document(&path) else {
+    let documents = reader.documents();
+    let Ok(Some(manifest)) = rpm_manifest(&reader.merged.rootfs, &documents) else {
         return;
     };
-    let layer = reader.lowest_layer(&path).unwrap_or_default();
-    for line in String::from_utf8_lossy(text).lines() {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let &[
-            name,
-            version,
-            _,
-            _,
-            vendor,
-            _,
-            _,
-            architecture,
-            epoch,
-            source,
-            ..,
-        ] = &fields[..]
-        else {
+    let path = &manifest.path;
+    let layer = reader.lowest_layer(path).unwrap_or_default();
+    for rpm in manifest.packages() {
+        let Some(rpm) = rpm else {
             reader
                 .problems
                 .push(format!("read {path}: a line is no package"));
             continue;
         };
-        let rpm = RpmPackage {
-            name: name.to_owned(),
-            version: version.to_owned(),
-            epoch: epoch.parse().ok(),
-            architecture: architecture.to_owned(),
-            source: Some(source.to_owned()),
-            ..RpmPackage::default()
-        };
         let found = PackageInfo {
             layer,
             location: path.to_string(),
-            supplier: (!vendor.is_empty()).then(|| vendor.to_owned()),
+            supplier: rpm.vendor.clone(),
             ..info(reader, &rpm)
         };
         reader

@@ -10,8 +10,8 @@ use super::facts::{ElfFacts, Extra, Facts, NO_ROOM};
 use super::kind::{is_text, kind_of};
 use super::wanted::{Wanted, wanted};
 use crate::analyze::{
-    ElfFile, ElfKind, MAX_RPM_DATABASE, Metadata, ReadAt, Spooled, copyright, egg_metadata,
-    gemspec, package_json, python_metadata, rpm_database, yarn_metadata,
+    ElfFile, ElfKind, MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, Metadata, ReadAt, Spooled,
+    copyright, egg_metadata, gemspec, package_json, python_metadata, rpm_database, yarn_metadata,
 };
 use crate::image::Sha256;
 use crate::rootfs::{ImagePath, IndexBudget};
@@ -28,13 +28,10 @@ const FIRST: u64 = 64 << 10;
 const MAX_TEXT: u64 = 1 << 20;
 /// ELF files are held whole up to this size; of larger ones windows are.
 const MAX_ELF: u64 = 32 << 20;
-/// Archives are held whole up to this size: their directory is at the end.
-const MAX_ARCHIVE: u64 = 64 << 20;
-/// Java archives are, which are many more and go into each other.
+/// Java archives are held whole up to this size: their directory is at the end.
 const MAX_JAVA: u64 = 16 << 20;
 /// Larger ones are put into a file of the host while they are looked at, up to this size.
 const MAX_SPOOLED: u64 = 2 << 30;
-const MAX_METADATA: u64 = 2 << 20;
 /// As much as the kernel reads of a file to execute it.
 const HEAD: usize = 256;
 /// How a database of SQLite begins.
@@ -110,7 +107,7 @@ impl<'a> Examiner<'a> {
                 limit.min(self.budget.room_for_contents() / TABLES)
             }
             Wanted::RpmDatabase => MAX_RPM_DATABASE.min(self.budget.room_for_contents() / TABLES),
-            Wanted::Egg | Wanted::YarnPackage => MAX_ARCHIVE,
+            Wanted::Egg | Wanted::YarnPackage => MAX_ZIPPED,
             Wanted::Nothing if elf => MAX_ELF,
             Wanted::Nothing if java => MAX_JAVA,
             Wanted::Nothing if text || database => MAX_TEXT,

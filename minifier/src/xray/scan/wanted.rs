@@ -1,6 +1,8 @@
 //! Which files are wanted, and for what.
 
-use crate::analyze::{RPM_DATABASES, RPM_FOLDERS};
+use crate::analyze::{
+    MAX_DATABASE as DATABASE, MAX_DOCUMENT as SMALL, MAX_LIST, RPM_DATABASES, RPM_FOLDERS,
+};
 use crate::rootfs::ImagePath;
 
 /// What the analysis wants of a file beyond its digest and kind.
@@ -29,9 +31,6 @@ pub(super) enum Wanted {
     /// A package in a zip of Yarn's cache.
     YarnPackage,
 }
-
-const SMALL: u64 = 1 << 20;
-const DATABASE: u64 = 64 << 20;
 
 /// Documents by their full path.
 const DOCUMENTS: &[(&str, Wanted)] = &[
@@ -72,10 +71,10 @@ pub(super) fn wanted(path: &ImagePath) -> Wanted {
         let dpkg_list = bytes.starts_with(b"/var/lib/dpkg/info/")
             && (name.ends_with(b".list") || name.ends_with(b".md5sums"));
         if dpkg_list {
-            return Wanted::Document(16 * SMALL);
+            return Wanted::Document(MAX_LIST);
         }
         if bytes.starts_with(b"/var/lib/dpkg/status.d/") {
-            return Wanted::Database(16 * SMALL);
+            return Wanted::Database(MAX_LIST);
         }
     }
     if is_rpm_database(bytes) {
@@ -89,7 +88,7 @@ pub(super) fn wanted(path: &ImagePath) -> Wanted {
     match name {
         b"METADATA" if parent(b".dist-info") => Wanted::PythonMetadata,
         b"PKG-INFO" if parent(b".egg-info") || parent(b"/EGG-INFO") => Wanted::PythonMetadata,
-        b"RECORD" if parent(b".dist-info") => Wanted::Document(16 * SMALL),
+        b"RECORD" if parent(b".dist-info") => Wanted::Document(MAX_LIST),
         b"installed-files.txt" | b"SOURCES.txt" if parent(b".egg-info") => Wanted::Document(SMALL),
         b"direct_url.json" if parent(b".dist-info") => Wanted::Document(SMALL),
         b"vendor.txt" if parent(b"/_vendor") => Wanted::Document(SMALL),
@@ -136,11 +135,11 @@ mod tests {
             ("/var/lib/dpkg/status", Wanted::Database(DATABASE)),
             (
                 "/var/lib/dpkg/info/libc6:amd64.list",
-                Wanted::Document(16 * SMALL),
+                Wanted::Document(MAX_LIST),
             ),
             (
                 "/var/lib/dpkg/info/libc6.md5sums",
-                Wanted::Document(16 * SMALL),
+                Wanted::Document(MAX_LIST),
             ),
             ("/var/lib/dpkg/info/libc6.postinst", Wanted::Nothing),
             ("/usr/lib/sysimage/rpm/Packages.db", Wanted::RpmDatabase),

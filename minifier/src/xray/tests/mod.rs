@@ -8,5 +8,6 @@ mod efficiency;
 mod files;
 mod hostile;
 mod languages;
+mod one_list;
 mod planted;
 mod systems;
