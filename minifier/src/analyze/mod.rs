@@ -24,11 +24,11 @@ pub use files::{Files, ReadError};
 pub use ldso::{Context, Hit, Libc, Linker};
 pub use nsswitch::name_services;
 pub(crate) use packages::{
-    Diversions, Documents, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, MAX_METADATA, MAX_RPM_DATABASE,
-    MAX_ZIPPED, Metadata, MetadataForm, NpmPackage, NpmPlace, RPM_DATABASES, RPM_FOLDERS, RpmRead,
-    apk_stanzas, copyright, dpkg_has_files, egg_metadata, gemspec, md5sums_paths,
-    normal_python_name, npm_packages, package_json, python_metadata, python_packages,
-    rpm_databases, rpm_manifest, without_bom, yarn_metadata,
+    ApkStanza, DPKG_STATUS, Documents, DpkgStanza, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST,
+    MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, Metadata, MetadataForm, NpmPackage, NpmPlace,
+    RPM_DATABASES, RPM_FOLDERS, RpmRead, apk_databases, apk_stanzas, copyright, dpkg_packages,
+    dpkg_stanzas, egg_metadata, gemspec, normal_python_name, npm_packages, package_json,
+    python_metadata, python_packages, rpm_databases, rpm_manifest, without_bom, yarn_metadata,
 };
 pub use packages::{
     Finder, Package, PackageIndex, PackageManager, RpmDatabase, RpmError, RpmPackage,

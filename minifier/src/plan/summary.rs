@@ -14,6 +14,11 @@ impl Closure<'_> {
         self.report_missing();
         self.report_excluded();
         let packages = read_packages(&self.files)?;
+        if packages.left_out() {
+            let message = "packages own more files than the report says: their directories lie in each other more \
+                           often than is looked at";
+            self.note(message.into());
+        }
         let (stay, go) = split_files(self.files.rootfs, &self.keep);
         let mut plan = Plan {
             kept: totals(self.files.rootfs, &stay),

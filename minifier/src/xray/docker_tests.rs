@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::model::{FindingKind, PackageKind, RuntimeKind, Severity, Xray};
 use super::testing::{analyse, docker_image, docker_run, fixture};
+use super::tests::one_list::one_list;
 
 /// Those with a distribution: `static` and `traps` have no package.
 const FIXTURES: [&str; 9] = [
@@ -69,6 +70,22 @@ fn docker_dpkg_packages_are_those_of_dpkg_query() {
         assert!(expected.len() > 50, "{name}: {expected:?}");
         assert_eq!(found, expected, "{name}");
         assert_eq!(xray.problems, [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn docker_packages_of_build_are_those_of_xray() {
+    for name in ["debian", "python-gunicorn", "node-express"] {
+        let (_dir, stored) = docker_image(&format!("minifier-fixture/{name}:latest"));
+        let tars = stored.manifest.layers().iter().map(|layer| {
+            let mut tar = Vec::new();
+            // The daemon's copies are not compressed.
+            let mut blob = stored.open(layer).unwrap();
+            std::io::Read::read_to_end(&mut blob, &mut tar).unwrap();
+            tar
+        });
+        let list = one_list(&stored, tars.collect());
+        assert!(list.packages.len() > 50, "{name}: {:?}", list.packages);
     }
 }
 

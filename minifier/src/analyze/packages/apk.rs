@@ -4,60 +4,98 @@
 
 use std::collections::BTreeSet;
 
+use super::documents::{Content, Documents, MAX_DATABASE};
 use super::index::{Finder, Package, PackageIndex, PackageManager};
-use crate::analyze::{Files, ReadError};
+use crate::rootfs::{ImagePath, NodeId, RootFs};
 
-const MAX_DATABASE: u64 = 64 << 20;
 /// Newer versions keep it below `/usr`.
 const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
-pub(super) fn read(
-    from: &Files<'_>,
-    finder: &mut Finder<'_>,
-    index: &mut PackageIndex,
-) -> Result<(), ReadError> {
-    for path in DATABASES {
-        let database = from.read(&path.into(), MAX_DATABASE)?;
-        for stanza in apk_stanzas(&database.unwrap_or_default()) {
-            read_stanza(finder, index, &stanza);
-        }
-    }
-    Ok(())
+/// The databases of an image, each once: one may be a link to the other.
+pub(crate) fn apk_databases<'d, D: Documents>(
+    rootfs: &RootFs,
+    documents: &'d D,
+) -> impl Iterator<Item = Result<(ImagePath, Content<'d>), D::Error>> {
+    let mut seen = BTreeSet::new();
+    DATABASES.iter().filter_map(move |path| {
+        let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
+        let (path, node) = resolution.found().filter(|(_, node)| seen.insert(*node))?;
+        let database = documents.document(path, node, MAX_DATABASE);
+        let database = database.transpose()?;
+        Some(database.map(|database| (path.clone(), database)))
+    })
 }
 
-fn read_stanza(finder: &mut Finder<'_>, index: &mut PackageIndex, lines: &[&[u8]]) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let mut package = Package {
-        name: String::new(),
-        version: String::new(),
-        manager: PackageManager::Apk,
-    };
-    let mut dir: &[u8] = b"";
-    let mut files = BTreeSet::new();
-    for line in lines {
-        match line {
-            [b'P', b':', name @ ..] => package.name = text(name),
-            [b'V', b':', version @ ..] => package.version = text(version),
-            [b'F', b':', name @ ..] => dir = name,
-            [b'R', b':', name @ ..] => {
-                files.extend(finder.file(&[b"/", dir, b"/", name].concat()));
+/// An entry: the lines of a package.
+pub(crate) struct ApkStanza<'a>(Vec<&'a [u8]>);
+
+impl ApkStanza<'_> {
+    /// The first field of that letter; empty if there is none.
+    pub(crate) fn field(&self, letter: u8) -> String {
+        let value = self.0.iter().find_map(|line| match line {
+            [first, b':', value @ ..] if *first == letter => Some(value),
+            _ => None,
+        });
+        value
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Name and version; an entry without a name is no package.
+    pub(crate) fn key(&self) -> (String, String) {
+        (self.field(b'P'), self.field(b'V'))
+    }
+
+    /// The package's files.
+    pub(crate) fn files(&self, finder: &mut Finder<'_>) -> BTreeSet<NodeId> {
+        let mut dir: &[u8] = b"";
+        let mut files = BTreeSet::new();
+        for line in &self.0 {
+            match line {
+                [b'F', b':', name @ ..] => dir = name,
+                [b'R', b':', name @ ..] => {
+                    let slash: &[u8] = if dir.is_empty() { b"" } else { b"/" };
+                    files.extend(finder.file(&[b"/", dir, slash, name].concat()));
+                }
+                _ => {}
             }
-            _ => {}
         }
-    }
-    if !package.name.is_empty() {
-        index.add(package, files);
+        files
     }
 }
 
-/// The lines of each entry.
-pub(crate) fn apk_stanzas(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
+/// The entries of a database.
+pub(crate) fn apk_stanzas(text: &[u8]) -> impl Iterator<Item = ApkStanza<'_>> {
     let mut lines = text.split(|&b| b == b'\n');
     std::iter::from_fn(move || {
         let first = lines.find(|line| !line.is_empty())?;
         let rest = lines.by_ref().take_while(|line| !line.is_empty());
-        Some(std::iter::once(first).chain(rest).collect())
+        Some(ApkStanza(std::iter::once(first).chain(rest).collect()))
     })
+}
+
+pub(super) fn read<D: Documents>(
+    rootfs: &RootFs,
+    documents: &D,
+    finder: &mut Finder<'_>,
+    index: &mut PackageIndex,
+) -> Result<(), D::Error> {
+    for database in apk_databases(rootfs, documents) {
+        let (_, database) = database?;
+        for stanza in apk_stanzas(&database) {
+            let (name, version) = stanza.key();
+            if name.is_empty() {
+                continue;
+            }
+            let package = Package {
+                name,
+                version,
+                manager: PackageManager::Apk,
+            };
+            index.add(package, stanza.files(finder));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub(crate) enum MetadataForm {
     Yarn,
 }
 
+/// The content of a file.
+pub(crate) type Content<'a> = Cow<'a, [u8]>;
+
 /// Gives contents by node; `path` is for messages.
 pub(crate) trait Documents {
     /// Why a content that the image has cannot be given.
@@ -44,7 +47,7 @@ pub(crate) trait Documents {
         path: &ImagePath,
         node: NodeId,
         limit: u64,
-    ) -> Result<Option<Cow<'_, [u8]>>, Self::Error>;
+    ) -> Result<Option<Content<'_>>, Self::Error>;
 
     /// What a metadata file of this form says; `None` if it names no package.
     fn metadata(
@@ -67,7 +70,7 @@ pub(super) fn document_at<'d, D: Documents>(
     documents: &'d D,
     path: &ImagePath,
     limit: u64,
-) -> Result<Option<(NodeId, Cow<'d, [u8]>)>, D::Error> {
+) -> Result<Option<(NodeId, Content<'d>)>, D::Error> {
     let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
     let Some((path, node)) = resolution.found() else {
         return Ok(None);
@@ -84,7 +87,7 @@ impl Documents for Files<'_> {
         path: &ImagePath,
         node: NodeId,
         limit: u64,
-    ) -> Result<Option<Cow<'_, [u8]>>, ReadError> {
+    ) -> Result<Option<Content<'_>>, ReadError> {
         if self.rootfs.node(node).size() > limit {
             return Ok(None);
         }

@@ -1,141 +1,228 @@
 //! dpkg: `/var/lib/dpkg/status` with `info/*.list`, and `status.d` of distroless images.
+//!
+//! Source: `deb-control(5)`, `dpkg-query(1)`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
+use super::documents::{Content, Documents, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, document_at};
+use super::dpkg_files::{Diversions, md5sums_paths};
+use super::dpkg_stanza::{DpkgStanza, dpkg_stanzas};
 use super::index::{Finder, Package, PackageIndex, PackageManager};
-use crate::analyze::{Files, ReadError};
-use crate::rootfs::{ImagePath, NodeId};
+use crate::rootfs::{ImagePath, NodeId, RootFs};
 
-const MAX_STATUS: u64 = 64 << 20;
-const MAX_LIST: u64 = 16 << 20;
+/// The database of packages.
+pub(crate) const DPKG_STATUS: &str = "/var/lib/dpkg/status";
+const STATUS_D: &str = "/var/lib/dpkg/status.d";
+const INFO: &str = "/var/lib/dpkg/info";
+const DIVERSIONS: &str = "/var/lib/dpkg/diversions";
+/// What dpkg itself keeps of a package in `info`, and no list names.
+const RECORDS: [&str; 12] = [
+    "list",
+    "md5sums",
+    "conffiles",
+    "preinst",
+    "postinst",
+    "prerm",
+    "postrm",
+    "shlibs",
+    "symbols",
+    "triggers",
+    "templates",
+    "config",
+];
 
-pub(super) fn read(
-    from: &Files<'_>,
-    finder: &mut Finder<'_>,
-    index: &mut PackageIndex,
-) -> Result<(), ReadError> {
-    let dpkg = ImagePath::from("/var/lib/dpkg");
-    let diversions = from.read(&dpkg.join("diversions"), MAX_LIST)?;
-    let diversions = Diversions::parse(diversions.as_deref().unwrap_or_default());
-    if let Some(status) = from.read(&dpkg.join("status"), MAX_STATUS)? {
-        for stanza in stanzas(&status) {
-            let Some(package) = installed(&stanza) else {
-                continue;
-            };
-            let architecture = stanza.get("Architecture").copied().unwrap_or_default();
-            let files = info_files(from, finder, &diversions, &package.name, architecture)?;
-            index.add(package, files);
-        }
-    }
-    read_status_d(from, finder, index, &dpkg.join("status.d"), &diversions)
+/// A package that has files.
+pub(crate) struct DpkgPackage<'a> {
+    pub(crate) stanza: DpkgStanza,
+    /// The database that names it.
+    pub(crate) database: &'a ImagePath,
+    /// Its control file, if it is in `status.d`.
+    control: Option<NodeId>,
 }
 
-/// The files that `info` has for a package: those of its list, else of its checksums.
-fn info_files(
-    from: &Files<'_>,
-    finder: &mut Finder<'_>,
-    diversions: &Diversions<'_>,
-    name: &str,
-    architecture: &str,
-) -> Result<BTreeSet<NodeId>, ReadError> {
-    let info = ImagePath::from("/var/lib/dpkg/info");
-    if name.contains('/') || architecture.contains('/') {
-        return Ok(BTreeSet::new());
-    }
-    let stems = [name.to_owned(), format!("{name}:{architecture}")];
-    let find = |suffix: &str| {
-        for stem in &stems {
-            let path = info.join(format!("{stem}.{suffix}"));
-            if let Some(text) = from.read(&path, MAX_LIST)? {
-                return Ok(Some(text));
+/// Reads the databases and passes each package to `each`, one at a time: all entries take many times the memory of the
+/// text. A package that is in both databases is passed once, from the one that says more. Returns the databases with
+/// entries that are no packages, and how many these are.
+pub(crate) fn dpkg_packages<D: Documents>(
+    rootfs: &RootFs,
+    documents: &D,
+    mut each: impl FnMut(DpkgPackage<'_>, &mut DpkgLists<'_>) -> Result<(), D::Error>,
+) -> Result<Vec<(ImagePath, usize)>, D::Error> {
+    let diversions = document_at(rootfs, documents, &DIVERSIONS.into(), MAX_DOCUMENT)?;
+    let diversions = diversions.map(|(_, text)| text).unwrap_or_default();
+    let mut lists = DpkgLists::new(&diversions);
+    let mut garbage = Vec::new();
+    let mut known = BTreeSet::new();
+    let path = ImagePath::from(DPKG_STATUS);
+    if let Some((_, status)) = document_at(rootfs, documents, &path, MAX_DATABASE)? {
+        let mut count = 0;
+        for stanza in dpkg_stanzas(&status) {
+            if !stanza.is_package() {
+                count += 1;
+            } else if stanza.has_files() {
+                known.insert(stanza.key());
+                let package = DpkgPackage {
+                    stanza,
+                    database: &path,
+                    control: None,
+                };
+                each(package, &mut lists)?;
             }
         }
-        Ok(None)
+        garbage.extend((count > 0).then_some((path, count)));
+    }
+    let dir = ImagePath::from(STATUS_D);
+    let Some(node) = rootfs.lookup(&dir) else {
+        return Ok(garbage);
     };
-    let paths: Vec<Vec<u8>> = match find("list")? {
-        Some(list) => list.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect(),
-        None => md5sums_paths(&find("md5sums")?.unwrap_or_default()).collect(),
-    };
-    let places = paths.iter().map(|path| diversions.place(name, path));
-    Ok(places.filter_map(|path| finder.file(path)).collect())
-}
-
-/// Distroless images have a file per package, and `NAME.md5sums` in place of the list.
-fn read_status_d(
-    from: &Files<'_>,
-    finder: &mut Finder<'_>,
-    index: &mut PackageIndex,
-    dir: &ImagePath,
-    diversions: &Diversions<'_>,
-) -> Result<(), ReadError> {
-    let rootfs = from.rootfs;
-    let Some(node) = rootfs.lookup(dir) else {
-        return Ok(());
-    };
-    for name in rootfs.children(node).keys() {
+    for (name, &child) in rootfs.children(node) {
         if name.ends_with(b".md5sums") {
             continue;
         }
-        let Some(text) = from.read(&dir.join(name), MAX_LIST)? else {
+        let path = dir.join(name);
+        let Some(control) = documents.document(&path, child, MAX_LIST)? else {
             continue;
         };
-        let sums = dir.join([name, b".md5sums".as_slice()].concat());
-        let sums = from.read(&sums, MAX_LIST)?;
-        for stanza in stanzas(&text) {
-            let Some(package) = package(&stanza) else {
-                continue;
-            };
-            let files = match &sums {
-                Some(sums) => md5sums_paths(sums)
-                    .filter_map(|path| finder.file(diversions.place(&package.name, &path)))
-                    .collect(),
-                None => {
-                    let architecture = stanza.get("Architecture").copied().unwrap_or_default();
-                    info_files(from, finder, diversions, &package.name, architecture)?
+        let mut count = 0;
+        for stanza in dpkg_stanzas(&control) {
+            if !stanza.is_package() {
+                count += 1;
+            } else if !known.contains(&stanza.key()) {
+                let package = DpkgPackage {
+                    stanza,
+                    database: &path,
+                    control: Some(child),
+                };
+                each(package, &mut lists)?;
+            }
+        }
+        garbage.extend((count > 0).then_some((path, count)));
+    }
+    Ok(garbage)
+}
+
+/// The files of a package.
+#[derive(Debug, Default)]
+pub(crate) struct DpkgFiles {
+    /// Those that it installed.
+    pub(crate) installed: BTreeSet<NodeId>,
+    /// Those that dpkg keeps of it.
+    pub(crate) records: BTreeSet<NodeId>,
+}
+
+/// Finds the files of packages.
+pub(crate) struct DpkgLists<'d> {
+    diversions: Diversions<'d>,
+    /// Lists that have been read: thousands of entries of one name would have the same thousands of files.
+    read: BTreeSet<NodeId>,
+}
+
+impl<'d> DpkgLists<'d> {
+    fn new(diversions: &'d [u8]) -> Self {
+        Self {
+            diversions: Diversions::parse(diversions),
+            read: BTreeSet::new(),
+        }
+    }
+
+    /// The files of a package: those of its list, else of its checksums. Of several entries with the same list, the
+    /// first one has them.
+    pub(crate) fn files<D: Documents>(
+        &mut self,
+        package: &DpkgPackage<'_>,
+        finder: &mut Finder<'_>,
+        documents: &D,
+    ) -> Result<DpkgFiles, D::Error> {
+        let rootfs = finder.rootfs;
+        let (name, _, architecture) = package.stanza.key();
+        let mut files = DpkgFiles::default();
+        let mut sums = None;
+        if let Some(control) = package.control {
+            let path = ImagePath::new([package.database.as_bytes(), b".md5sums"].concat());
+            files.records.insert(control);
+            files.records.extend(rootfs.lookup(&path));
+            sums = self.list(rootfs, documents, &path)?;
+        }
+        let mut list = None;
+        if sums.is_none() {
+            let info = ImagePath::from(INFO);
+            let stems = [name.clone(), format!("{name}:{architecture}")];
+            let mut find = |suffix: &str| {
+                for stem in &stems {
+                    let path = info.join(format!("{stem}.{suffix}"));
+                    let found = self.list(rootfs, documents, &path)?;
+                    if found.is_some() {
+                        return Ok(found);
+                    }
                 }
+                Ok(None)
             };
-            index.add(package, files);
+            list = find("list")?;
+            if list.is_none() {
+                sums = find("md5sums")?;
+            }
+            let records = RECORDS.iter().flat_map(|suffix| {
+                let stems = stems.iter();
+                stems.map(move |stem| format!("{stem}.{suffix}"))
+            });
+            let records = records.filter_map(|record| rootfs.lookup(&info.join(record)));
+            if package.control.is_none() {
+                files.records.extend(records);
+            }
         }
+        let mut insert = |path: &[u8]| {
+            let place = self.diversions.place(&name, path);
+            files.installed.extend(finder.file(place));
+        };
+        match (list, sums) {
+            (Some(list), _) => list.split(|&b| b == b'\n').for_each(insert),
+            (None, Some(sums)) => md5sums_paths(&sums).for_each(|path| insert(&path)),
+            (None, None) => {}
+        }
+        Ok(files)
     }
+
+    /// The text of a list, which is read once: empty after that.
+    fn list<'c, D: Documents>(
+        &mut self,
+        rootfs: &RootFs,
+        documents: &'c D,
+        path: &ImagePath,
+    ) -> Result<Option<Content<'c>>, D::Error> {
+        let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
+        let Some((path, node)) = resolution.found() else {
+            return Ok(None);
+        };
+        if self.read.contains(&node) {
+            return Ok(Some(Content::default()));
+        }
+        let list = documents.document(path, node, MAX_LIST)?;
+        if list.is_some() {
+            self.read.insert(node);
+        }
+        Ok(list)
+    }
+}
+
+pub(super) fn read<D: Documents>(
+    rootfs: &RootFs,
+    documents: &D,
+    finder: &mut Finder<'_>,
+    index: &mut PackageIndex,
+) -> Result<(), D::Error> {
+    dpkg_packages(rootfs, documents, |found, lists| {
+        let files = lists.files(&found, finder, documents)?;
+        let (name, version, _) = found.stanza.key();
+        let package = Package {
+            name,
+            version,
+            manager: PackageManager::Dpkg,
+        };
+        index.add_records(&package, files.records);
+        index.add(package, files.installed);
+        Ok(())
+    })?;
     Ok(())
-}
-
-/// Fields of a control file by name, first lines only.
-type Stanza<'a> = BTreeMap<&'a str, &'a str>;
-
-fn stanzas(text: &[u8]) -> Vec<Stanza<'_>> {
-    let mut all = vec![Stanza::new()];
-    for line in text.split(|&b| b == b'\n') {
-        if line.is_empty() {
-            all.push(Stanza::new());
-        } else if !line[0].is_ascii_whitespace()
-            && let Ok(line) = std::str::from_utf8(line)
-            && let Some((name, value)) = line.split_once(':')
-            && let Some(stanza) = all.last_mut()
-        {
-            stanza.insert(name, value.trim());
-        }
-    }
-    all.retain(|stanza| !stanza.is_empty());
-    all
-}
-
-fn package(stanza: &Stanza<'_>) -> Option<Package> {
-    Some(Package {
-        name: (*stanza.get("Package")?).to_owned(),
-        version: stanza
-            .get("Version")
-            .copied()
-            .unwrap_or_default()
-            .to_owned(),
-        manager: PackageManager::Dpkg,
-    })
-}
-
-fn installed(stanza: &Stanza<'_>) -> Option<Package> {
-    let status = stanza.get("Status")?;
-    dpkg_has_files(status).then(|| package(stanza))?
 }
 
 #[cfg(test)]
@@ -185,6 +272,11 @@ mod tests {
         let index = read_packages(&image.files()).unwrap();
         let (package, files) = index.iter().next().unwrap();
         assert_eq!((package.to_string().as_str(), files.len()), ("libc6 2", 1));
+        // What the database has of it is its own, and does not make a package stay.
+        let sums = "/var/lib/dpkg/status.d/libc6.md5sums";
+        let sums = image.rootfs.lookup(&sums.into()).unwrap();
+        assert_eq!(index.owner(sums).unwrap().name, "libc6");
+        assert!(!files.contains(&sums));
     }
 
     #[test]

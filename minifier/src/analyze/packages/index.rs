@@ -52,7 +52,11 @@ impl fmt::Display for Package {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackageIndex {
     packages: BTreeMap<Package, BTreeSet<NodeId>>,
+    /// What managers themselves keep of packages.
+    records: BTreeMap<Package, BTreeSet<NodeId>>,
     owners: BTreeMap<NodeId, Package>,
+    /// Whether files in directories of packages were left out.
+    left_out: bool,
 }
 
 impl PackageIndex {
@@ -67,13 +71,26 @@ impl PackageIndex {
         self.owners.get(&node)
     }
 
+    /// Whether there were more files in directories of packages than are looked at.
+    pub fn left_out(&self) -> bool {
+        self.left_out
+    }
+
     pub(super) fn add(&mut self, package: Package, files: BTreeSet<NodeId>) {
         self.packages.entry(package).or_default().extend(files);
     }
 
+    /// Adds what the manager itself keeps of a package: it is the package's, and stays or goes with the database.
+    pub(super) fn add_records(&mut self, package: &Package, files: BTreeSet<NodeId>) {
+        if !files.is_empty() {
+            let records = self.records.entry(package.clone()).or_default();
+            records.extend(files);
+        }
+    }
+
     /// Of several packages with a file, the first has it, in the order of manager, name and version.
     fn find_owners(&mut self) {
-        let mut ordered: Vec<_> = self.packages.iter().collect();
+        let mut ordered: Vec<_> = self.packages.iter().chain(&self.records).collect();
         ordered.sort_by_key(|(package, _)| (package.manager, &package.name, &package.version));
         for (package, files) in ordered {
             for &file in files {
@@ -87,11 +104,12 @@ impl PackageIndex {
 pub fn read_packages(files: &Files<'_>) -> Result<PackageIndex, ReadError> {
     let mut index = PackageIndex::default();
     let mut finder = Finder::new(files.rootfs);
-    dpkg::read(files, &mut finder, &mut index)?;
-    apk::read(files, &mut finder, &mut index)?;
+    dpkg::read(files.rootfs, files, &mut finder, &mut index)?;
+    apk::read(files.rootfs, files, &mut finder, &mut index)?;
     rpm::read(files.rootfs, files, &mut finder, &mut index)?;
     read_languages(files, &mut finder, &mut index)?;
     index.find_owners();
+    index.left_out = finder.is_exhausted();
     Ok(index)
 }
 

@@ -10,6 +10,7 @@ mod debian_licence;
 mod documents;
 mod dpkg;
 mod dpkg_files;
+mod dpkg_stanza;
 mod index;
 mod metadata;
 mod npm;
@@ -18,12 +19,13 @@ mod rpm;
 mod trees;
 mod zipped;
 
-pub(crate) use apk::apk_stanzas;
+pub(crate) use apk::{ApkStanza, apk_databases, apk_stanzas};
 pub(crate) use documents::{
     Documents, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, MAX_METADATA, MAX_ZIPPED, MetadataForm,
     RpmRead,
 };
-pub(crate) use dpkg_files::{Diversions, dpkg_has_files, md5sums_paths};
+pub(crate) use dpkg::{DPKG_STATUS, dpkg_packages};
+pub(crate) use dpkg_stanza::{DpkgStanza, dpkg_stanzas};
 pub use index::{Finder, Package, PackageIndex, PackageManager, read_packages};
 pub(crate) use metadata::{Metadata, copyright, gemspec, package_json, python_metadata};
 pub(crate) use npm::{NpmPackage, NpmPlace, npm_packages};

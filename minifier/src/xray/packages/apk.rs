@@ -1,8 +1,8 @@
-//! apk: `lib/apk/db/installed`, stanzas of one-letter fields.
+//! apk: the layers that packages came with, their licences and what they need.
 //!
 //! Source: Alpine wiki, "Apk spec", installed database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,62 +11,44 @@ use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
 use super::relations::{MAX_NEEDS, Relations};
-use crate::analyze::apk_stanzas;
-use crate::rootfs::{ImagePath, NodeId};
+use crate::analyze::{ApkStanza, apk_databases, apk_stanzas};
+use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-/// Newer versions keep it below `/usr`.
-const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
-
 pub(super) fn read(reader: &mut Reader<'_>) {
-    for database in DATABASES {
-        let path = ImagePath::from(database);
-        // One may be a link to the other.
-        if reader.merged.rootfs.lookup(&path).is_some() {
-            read_database(reader, &path);
-        }
+    let documents = reader.documents();
+    for database in apk_databases(&reader.merged.rootfs, &documents) {
+        let Ok((path, database)) = database;
+        read_database(reader, &path, &database);
     }
 }
 
-fn read_database(reader: &mut Reader<'_>, path: &ImagePath) {
-    let Some(database) = reader.document(path) else {
-        return;
-    };
+fn read_database(reader: &mut Reader<'_>, path: &ImagePath, database: &[u8]) {
     let mut first: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (layer, database) in reader.documents_of_layers(path) {
         for stanza in apk_stanzas(database) {
-            let key = (field(&stanza, b'P'), field(&stanza, b'V'));
-            first.entry(key).or_insert(layer);
+            first.entry(stanza.key()).or_insert(layer);
         }
     }
     let mut garbage = 0;
     for stanza in apk_stanzas(database) {
-        let (name, version) = (field(&stanza, b'P'), field(&stanza, b'V'));
+        let (name, version) = stanza.key();
         if name.is_empty() {
             garbage += 1;
             continue;
         }
-        let architecture = field(&stanza, b'A');
-        let (mut dir, mut files): (&[u8], BTreeSet<NodeId>) = (b"", BTreeSet::new());
-        for line in &stanza {
-            match line {
-                [b'F', b':', name @ ..] => dir = name,
-                [b'R', b':', name @ ..] => {
-                    let slash: &[u8] = if dir.is_empty() { b"" } else { b"/" };
-                    files.extend(reader.finder.file(&[b"/", dir, slash, name].concat()));
-                }
-                _ => {}
-            }
-        }
+        let field = |letter| stanza.field(letter);
+        let architecture = field(b'A');
+        let files = stanza.files(&mut reader.finder);
         let vendor = reader.distribution.map_or("alpine", |d| d.id.as_str());
         let id = purl("apk", vendor, &name, &version, &[("arch", &architecture)]);
         let some = |text: String| (!text.is_empty()).then_some(text);
         let found = PackageInfo {
             architecture: some(architecture),
-            licence: some(field(&stanza, b'L')),
-            source: some(field(&stanza, b'o')).filter(|origin| *origin != name),
-            supplier: some(field(&stanza, b'm')),
-            checksums: checksum(&field(&stanza, b'C')).into_iter().collect(),
+            licence: some(field(b'L')),
+            source: some(field(b'o')).filter(|origin| *origin != name),
+            supplier: some(field(b'm')),
+            checksums: checksum(&field(b'C')).into_iter().collect(),
             layer: first
                 .get(&(name.clone(), version.clone()))
                 .copied()
@@ -84,9 +66,9 @@ fn read_database(reader: &mut Reader<'_>, path: &ImagePath) {
 }
 
 /// `so:libc.musl-x86_64.so.1 /bin/sh busybox>=1.36 !conflict`
-fn relations(stanza: &[&[u8]]) -> Relations {
+fn relations(stanza: &ApkStanza<'_>) -> Relations {
     let names = |letter| {
-        let text = field(stanza, letter);
+        let text = stanza.field(letter);
         let words = text.split_ascii_whitespace().take(MAX_NEEDS);
         let names = words.filter(|word| !word.starts_with('!')).map(|word| {
             let end = word.find(['=', '<', '>', '~']).unwrap_or(word.len());
@@ -104,14 +86,4 @@ fn relations(stanza: &[&[u8]]) -> Relations {
 fn checksum(field: &str) -> Option<String> {
     let sha1 = BASE64_STANDARD.decode(field.strip_prefix("Q1")?).ok()?;
     (sha1.len() == 20).then(|| format!("sha1:{}", hex::encode(sha1)))
-}
-
-fn field(stanza: &[&[u8]], letter: u8) -> String {
-    let value = stanza.iter().find_map(|line| match line {
-        [first, b':', value @ ..] if *first == letter => Some(value),
-        _ => None,
-    });
-    value
-        .map(|value| String::from_utf8_lossy(value).into_owned())
-        .unwrap_or_default()
 }

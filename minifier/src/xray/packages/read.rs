@@ -1,7 +1,5 @@
 //! [`read`]: all databases and metadata files of an image.
 
-use std::collections::BTreeSet;
-
 use super::found::{Found, Owners, PackageFiles};
 use super::{apk, compiled, dpkg, gems, java, npm, python, rpm};
 use crate::analyze::{Finder, Metadata};
@@ -37,8 +35,6 @@ pub(super) struct Reader<'a> {
     pub(super) found: Found,
     pub(super) unread: Vec<UnreadDatabase>,
     pub(super) problems: Problems,
-    /// Lists of dpkg that have been read: each is one package's.
-    pub(super) lists: BTreeSet<NodeId>,
 }
 
 impl<'a> Reader<'a> {
@@ -61,17 +57,11 @@ impl<'a> Reader<'a> {
 
     /// The kept content of the file that a path leads to.
     pub(super) fn document(&self, path: &ImagePath) -> Option<&'a [u8]> {
-        Some(self.document_at(path)?.1)
-    }
-
-    /// The same with the node of the file.
-    pub(super) fn document_at(&self, path: &ImagePath) -> Option<(NodeId, &'a [u8])> {
         let resolution = self
             .merged
             .rootfs
             .resolve(&ImagePath::root(), path.as_bytes(), true);
-        let (_, node) = resolution.found()?;
-        Some((node, self.extra(node)?.document.as_deref()?))
+        self.extra(resolution.found()?.1)?.document.as_deref()
     }
 
     /// The kept contents that each layer has at exactly this path, lowest first.
@@ -134,7 +124,6 @@ pub(crate) fn read(scan: &Scan, merged: &Merged, distribution: Option<&Distribut
         found: Found::new(scan.budget.clone()),
         unread: Vec::new(),
         problems: Problems::default(),
-        lists: BTreeSet::new(),
     };
     dpkg::read(&mut reader);
     apk::read(&mut reader);

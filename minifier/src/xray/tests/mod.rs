@@ -8,6 +8,6 @@ mod efficiency;
 mod files;
 mod hostile;
 mod languages;
-mod one_list;
+pub(in crate::xray) mod one_list;
 mod planted;
 mod systems;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::analyze::{Files, PackageManager, read_packages};
@@ -36,12 +37,12 @@ fn kind(manager: PackageManager) -> PackageKind {
 }
 
 /// Kind, name and version.
-type Id = (PackageKind, String, String);
+pub(in crate::xray) type Id = (PackageKind, String, String);
 
 /// The packages of a list, and to which of them each path belongs.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct List {
-    packages: Vec<Id>,
+pub(in crate::xray) struct List {
+    pub(in crate::xray) packages: Vec<Id>,
     owners: BTreeMap<ImagePath, Id>,
 }
 
@@ -109,7 +110,7 @@ fn of_xray(analysis: &Analysis) -> List {
 }
 
 /// Analyses an image both ways, and gives the list that both have.
-fn one_list(stored: &StoredImage, tars: Vec<Vec<u8>>) -> List {
+pub(in crate::xray) fn one_list(stored: &StoredImage, tars: Vec<Vec<u8>>) -> List {
     let analysis = analyse(stored);
     let (xray, build) = (of_xray(&analysis), of_build(&analysis, tars));
     assert_eq!(build.packages, xray.packages);
@@ -311,5 +312,200 @@ fn packages_of_npm_in_every_form_are_one_list() {
     ] {
         let found = list.owners.get(&ImagePath::from(path));
         assert_eq!(found.map(|(_, name, _)| name.as_str()), owner, "{path}");
+    }
+}
+
+#[test]
+fn packages_of_systems_and_of_what_is_installed_on_them_are_one_list() {
+    let status = "Package: bash\nStatus: install ok half-configured\nVersion: 1\nArchitecture: amd64\n\n\
+                  Package: dash\nStatus: install ok installed\nVersion: 2\nArchitecture: amd64\n\n\
+                  Package: python3-a\nStatus: install ok installed\nVersion: 3\n\n\
+                  Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n";
+    let base = Tar::new()
+        .symlink("bin", "usr/bin")
+        .symlink("lib", "usr/lib")
+        .file("var/lib/dpkg/status", status.as_bytes())
+        .file(
+            "var/lib/dpkg/diversions",
+            b"/bin/sh\n/bin/sh.distrib\ndash\n",
+        )
+        .file(
+            "var/lib/dpkg/info/bash.list",
+            b"/.\n/bin\n/bin/sh\n/bin/bash\n",
+        )
+        .file("var/lib/dpkg/info/bash.postinst", b"x")
+        .file(
+            "var/lib/dpkg/info/dash:amd64.md5sums",
+            b"0123456789abcdef0123456789abcdef  bin/sh\n",
+        )
+        .file(
+            "var/lib/dpkg/info/python3-a.list",
+            b"/usr/lib/python3/dist-packages/a.py\n/usr/lib/python3/dist-packages/a-1.0.egg-info\n",
+        )
+        .file("var/lib/dpkg/info/gone.list", b"/usr/bin/bash\n")
+        .file(
+            "var/lib/dpkg/status.d/base",
+            b"Package: base-files\nVersion: 12\n",
+        )
+        .file(
+            "var/lib/dpkg/status.d/base.md5sums",
+            b"0123456789abcdef0123456789abcdef  usr/share/base\nshort\n",
+        )
+        .file(
+            "var/lib/dpkg/status.d/bash",
+            b"Package: bash\nVersion: 1\nArchitecture: amd64\n",
+        )
+        .file("usr/share/base", b"x")
+        .file("usr/bin/bash", b"bash")
+        .file("usr/bin/sh", b"dash")
+        .file("usr/bin/sh.distrib", b"bash")
+        .file("usr/lib/python3/dist-packages/a.py", b"x")
+        .file(
+            "usr/lib/python3/dist-packages/a-1.0.egg-info",
+            b"Name: a\nVersion: 1.0\n\n",
+        )
+        .file("usr/lib/left.so", b"x")
+        .bytes();
+    let upper = Tar::new()
+        .file(
+            "usr/lib/apk/db/installed",
+            b"P:musl\nV:1\nF:lib\nR:ld.so\nR:gone\n\nV:2\n",
+        )
+        .file("usr/lib/ld.so", b"musl")
+        .file(
+            "usr/lib/sysimage/rpm/rpmdb.sqlite",
+            include_bytes!("../../../../fuzz/corpus/rpm_database/sqlite"),
+        )
+        .symlink("var/lib/rpm", "../../usr/lib/sysimage/rpm")
+        .file(
+            "var/lib/rpmmanifest/container-manifest-2",
+            b"filesystem\t1.1-19\t1\t1\tVendor\t0\t7596\tx86_64\t2\tfilesystem.src.rpm\nbroken\n",
+        )
+        .file("usr/bin/hello", b"#!/bin/sh\n")
+        .file(
+            "app/node_modules/a/package.json",
+            br#"{"name":"a","version":"1.0.0"}"#,
+        )
+        .file(
+            "s/site-packages/b-1.0.dist-info/METADATA",
+            b"Name: B\nVersion: 1.0\n\n",
+        )
+        .file("usr/bin/.wh.bash", b"")
+        .bytes();
+    let tars = vec![base, upper];
+    let list = one_list(&image(&tars, json!({})), tars);
+    assert_eq!(
+        names(&list),
+        [
+            "Deb base-files 12",
+            "Deb bash 1",
+            "Deb dash 2",
+            "Deb python3-a 3",
+            "Apk musl 1",
+            "Rpm filesystem 2:1.1-19",
+            "Rpm greeting-data 1:2.10-3",
+            "Rpm hello 1:2.10-3",
+            "Python B 1.0",
+            "Python a 1.0",
+            "Npm a 1.0.0",
+        ]
+    );
+    for (path, owner) in [
+        ("/usr/bin/sh", Some("dash")),
+        ("/usr/bin/sh.distrib", Some("bash")),
+        ("/var/lib/dpkg/info/bash.postinst", Some("bash")),
+        ("/var/lib/dpkg/status.d/base.md5sums", Some("base-files")),
+        (
+            "/usr/lib/python3/dist-packages/a-1.0.egg-info",
+            Some("python3-a"),
+        ),
+        ("/usr/lib/ld.so", Some("musl")),
+        ("/usr/bin/hello", Some("hello")),
+        ("/usr/lib/left.so", None),
+    ] {
+        let found = list.owners.get(&ImagePath::from(path));
+        assert_eq!(found.map(|(_, name, _)| name.as_str()), owner, "{path}");
+    }
+}
+
+#[test]
+fn packages_that_lie_in_each_other_are_bounded_in_both_lists() {
+    let (mut tar, mut dir) = (Tar::new(), String::from("s"));
+    for i in 0..40 {
+        dir += &format!("/{i}.egg");
+        let info = format!("Name: p{i}\nVersion: 1\n\n");
+        tar = tar.file(&format!("{dir}/EGG-INFO/PKG-INFO"), info.as_bytes());
+    }
+    for i in 0..200 {
+        tar = tar.file(&format!("{dir}/{i}.py"), b"x");
+    }
+    let tars = vec![tar.bytes()];
+    let stored = image(&tars, json!({}));
+    let analysis = analyse(&stored);
+    let problem = "read the files of packages: their directories lie in each other";
+    let problems = &analysis.xray.problems;
+    assert!(problems[0].starts_with(problem), "{problems:?}");
+    let store = Tars(tars.clone());
+    let files = Files {
+        rootfs: &analysis.merged.rootfs,
+        store: &store,
+    };
+    assert!(read_packages(&files).unwrap().left_out());
+    assert_eq!(one_list(&stored, tars).packages.len(), 40);
+}
+
+/// Paths that mean something to a reader, and texts that do.
+const PATHS: [&str; 18] = [
+    "var/lib/dpkg/status",
+    "var/lib/dpkg/status.d/a",
+    "var/lib/dpkg/status.d/a.md5sums",
+    "var/lib/dpkg/info/a.list",
+    "var/lib/dpkg/info/b:x.md5sums",
+    "var/lib/dpkg/diversions",
+    "lib/apk/db/installed",
+    "usr/lib/apk/db/installed",
+    "var/lib/rpmmanifest/container-manifest-2",
+    "p/a-1.dist-info/METADATA",
+    "p/a-1.dist-info/RECORD",
+    "p/b.egg-info/PKG-INFO",
+    "p/b.egg-info/installed-files.txt",
+    "p/_vendor/vendor.txt",
+    "p/_vendor/a.py",
+    "n/node_modules/a/package.json",
+    "n/node_modules/a/node_modules/b/package.json",
+    "n/package.json",
+];
+const TEXTS: [&str; 12] = [
+    "",
+    "\n",
+    "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: x\n",
+    "Package: b\nStatus: install ok unpacked\nArchitecture: x\n",
+    "Package: ../a\nStatus: install ok installed\n",
+    "Name: a\nVersion: 1\n",
+    "/p/_vendor/a.py\n/n/package.json\n",
+    "0123456789abcdef0123456789abcdef  p/_vendor/a.py\n",
+    "P:a\nV:1\nF:p/_vendor\nR:a.py\nF:\nR:x\n",
+    "a==1\nb==2\n../_vendor/a.py,,\n_vendor/a.py,,\n",
+    r#"{"name":"a","version":"1"}"#,
+    "a\t1\t\t\t\t\t\tx\t1\ts\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_databases_hold_is_one_list(
+        files in proptest::collection::btree_map(
+            proptest::sample::select(&PATHS[..]),
+            proptest::collection::vec(proptest::sample::select(&TEXTS[..]), 1..4),
+            0..PATHS.len(),
+        ),
+        garbage in proptest::collection::vec(any::<u8>(), 0..20),
+    ) {
+        let files: Vec<(&str, Vec<u8>)> = files
+            .into_iter()
+            .map(|(path, texts)| (path, [texts.join("\n").as_bytes(), &garbage].concat()))
+            .collect();
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(path, text)| (*path, &**text)).collect();
+        one_list_of(&files);
     }
 }

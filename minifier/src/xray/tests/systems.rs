@@ -2,8 +2,6 @@
 
 use serde_json::json;
 
-use crate::analyze::testing::TestImage;
-use crate::analyze::{PackageManager, read_packages};
 use crate::rootfs::tar::testing::Tar;
 use crate::xray::model::{PackageKind, Packages};
 use crate::xray::testing::{analyse, image};
@@ -160,77 +158,4 @@ fn the_list_of_a_distroless_image_of_azure_linux_names_its_packages() {
         "pkg:rpm/filesystem@1.1-19.azl3?arch=x86_64&upstream=filesystem-1.1-19.azl3.src.rpm"
     );
     assert_eq!(package.supplier.as_deref(), Some("Microsoft Corporation"));
-}
-
-/// What `build --report` counts packages by, and what is listed here, is read by two readers.
-#[test]
-fn build_and_xray_name_the_same_packages() {
-    let status = "Package: bash\nStatus: install ok half-configured\nVersion: 1\n\n\
-                  Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n";
-    let json = br#"{"name":"a","version":"1.0.0"}"#;
-    let files: [(&str, &[u8]); 13] = [
-        ("/var/lib/dpkg/status", status.as_bytes()),
-        (
-            "/var/lib/dpkg/diversions",
-            b"/usr/bin/sh\n/usr/bin/sh.distrib\ndash\n",
-        ),
-        ("/var/lib/dpkg/info/bash.list", b"/usr/bin/sh\n"),
-        ("/usr/bin/sh.distrib", b"#!bash"),
-        ("/lib/apk/db/installed", b"P:musl\nV:1\nF:lib\nR:ld.so\n\n"),
-        ("/lib/ld.so", b"musl"),
-        (
-            "/var/lib/rpm/rpmdb.sqlite",
-            include_bytes!("../../../../fuzz/corpus/rpm_database/sqlite"),
-        ),
-        ("/usr/bin/hello", b"#!/bin/sh\n"),
-        (
-            "/s/site-packages/a-1.0.dist-info/METADATA",
-            b"Name: a\nVersion: 1.0\n\n",
-        ),
-        (
-            "/s/site-packages/~b-1.0.dist-info/METADATA",
-            b"Name: b\nVersion: 1.0\n\n",
-        ),
-        (
-            "/s/site-packages/a/tests/c-1.0.dist-info/METADATA",
-            b"Name: c\nVersion: 1.0\n\n",
-        ),
-        ("/n/node_modules/a/package.json", json),
-        ("/n/node_modules/a/test/node_modules/b/package.json", json),
-    ];
-    let mut tar = Tar::new();
-    let mut image_of_build = TestImage::new();
-    for (path, bytes) in files {
-        tar = tar.file(&path[1..], bytes);
-        image_of_build = image_of_build.file(path, bytes);
-    }
-    let found = packages(&[tar.bytes()]);
-    let mut found: Vec<String> = found
-        .packages
-        .iter()
-        .map(|p| format!("{:?} {} {}", p.kind, p.name, p.version))
-        .collect();
-    found.sort();
-    let built = image_of_build.build();
-    let index = read_packages(&built.files()).unwrap();
-    let mut expected: Vec<String> = index
-        .iter()
-        .map(|(package, _)| {
-            let kind = match package.manager {
-                PackageManager::Dpkg => PackageKind::Deb,
-                PackageManager::Apk => PackageKind::Apk,
-                PackageManager::Rpm => PackageKind::Rpm,
-                PackageManager::Python => PackageKind::Python,
-                PackageManager::Npm => PackageKind::Npm,
-            };
-            format!("{kind:?} {} {}", package.name, package.version)
-        })
-        .collect();
-    expected.sort();
-    assert_eq!(found, expected);
-    assert_eq!(found.len(), 6);
-    for (path, owner) in [("/usr/bin/sh.distrib", "bash"), ("/usr/bin/hello", "hello")] {
-        let node = built.rootfs.lookup(&path.into()).unwrap();
-        assert_eq!(index.owner(node).unwrap().name, owner);
-    }
 }
