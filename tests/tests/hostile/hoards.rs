@@ -164,6 +164,24 @@ fn hoards() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             NO_ROOM,
         ),
         (
+            "a list of rpm packages",
+            files(
+                1,
+                |_| "var/lib/rpmmanifest/container-manifest-2".into(),
+                |_| "\n".repeat(1 << 20),
+            ),
+            "more problems of packages are not told",
+        ),
+        (
+            "lists of Python copies",
+            files(
+                14,
+                |n| format!("s/{n}/_vendor/vendor.txt"),
+                |_| lines(120_000, |n| format!("{n:x}==\n")),
+            ),
+            "",
+        ),
+        (
             "npm's record",
             files(
                 1,

@@ -128,26 +128,27 @@ fn read_languages(
         })
         .collect();
     let named = named.iter().map(|(path, node)| (path, *node));
-    for found in python_packages(rootfs, files, named.clone())? {
+    python_packages(rootfs, files, named.clone(), |found| {
         let package = Package {
             name: found.metadata.name.clone(),
             version: found.metadata.version.clone(),
             manager: PackageManager::Python,
         };
         index.add(package, found.files(finder, files)?);
-    }
-    for found in npm_packages(rootfs, files, named)?.packages {
+        Ok(())
+    })?;
+    npm_packages(rootfs, files, named, |found| {
         // The application is what the image is for, not a package that was installed into it.
-        if found.place == NpmPlace::Application {
-            continue;
+        if found.place != NpmPlace::Application {
+            let package = Package {
+                name: found.metadata.name.clone(),
+                version: found.metadata.version.clone(),
+                manager: PackageManager::Npm,
+            };
+            index.add(package, found.files(finder));
         }
-        let package = Package {
-            name: found.metadata.name.clone(),
-            version: found.metadata.version.clone(),
-            manager: PackageManager::Npm,
-        };
-        index.add(package, found.files(finder));
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 

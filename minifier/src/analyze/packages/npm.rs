@@ -46,14 +46,6 @@ pub(crate) struct NpmPackage<'d> {
     pub(crate) place: NpmPlace,
 }
 
-/// The packages of an image.
-pub(crate) struct NpmPackages<'d> {
-    /// In the order of their paths, zips last.
-    pub(crate) packages: Vec<NpmPackage<'d>>,
-    /// Directories of applications that load their packages from zips.
-    pub(crate) plugged: BTreeSet<ImagePath>,
-}
-
 /// Whether a file of that name can matter to [`npm_packages`].
 pub(super) fn can_name_npm(name: &[u8]) -> bool {
     name == b"package.json" || is_pnp(name) || name.ends_with(b".zip")
@@ -63,20 +55,21 @@ fn is_pnp(name: &[u8]) -> bool {
     PNP.iter().any(|pnp| pnp.as_bytes() == name)
 }
 
-/// The packages among regular files, which come in the order of their paths. One whose file has several names is where
-/// the first of them is.
+/// Passes each package among regular files, which come in the order of their paths, to `each`: one at a time, as what
+/// all of them need can take much memory. One whose file has several names is where the first of them is. Returns the
+/// directories of applications that load their packages from zips.
 pub(crate) fn npm_packages<'p, 'd, D: Documents>(
     rootfs: &RootFs,
     documents: &'d D,
     files: impl Iterator<Item = (&'p ImagePath, NodeId)> + Clone,
-) -> Result<NpmPackages<'d>, D::Error> {
+    mut each: impl FnMut(NpmPackage<'d>) -> Result<(), D::Error>,
+) -> Result<BTreeSet<ImagePath>, D::Error> {
     let plugged: BTreeSet<ImagePath> = files
         .clone()
         .filter(|(path, _)| is_pnp(path.file_name()))
         .filter_map(|(path, _)| path.parent())
         .collect();
     let mut seen = BTreeSet::new();
-    let (mut packages, mut zips) = (Vec::new(), Vec::new());
     for (path, node) in files {
         let Some(dir) = path.parent() else {
             continue;
@@ -102,20 +95,15 @@ pub(crate) fn npm_packages<'p, 'd, D: Documents>(
         let Some(metadata) = documents.metadata(path, node, form)? else {
             continue;
         };
-        let list = match place {
-            NpmPlace::Zip => &mut zips,
-            _ => &mut packages,
-        };
-        list.push(NpmPackage {
+        each(NpmPackage {
             path: path.clone(),
             node,
             dir,
             metadata,
             place,
-        });
+        })?;
     }
-    packages.append(&mut zips);
-    Ok(NpmPackages { packages, plugged })
+    Ok(plugged)
 }
 
 impl NpmPackage<'_> {

@@ -37,13 +37,14 @@ pub(super) fn can_name_python(name: &[u8]) -> bool {
         || name.ends_with(b".egg")
 }
 
-/// The installed distributions among regular files, which come in the order of their paths.
+/// Passes each installed distribution among regular files, which come in the order of their paths, to `each`: one at a
+/// time, as what all of them need can take much memory.
 pub(crate) fn python_packages<'p, 'd, D: Documents>(
     rootfs: &RootFs,
     documents: &'d D,
     files: impl Iterator<Item = (&'p ImagePath, NodeId)> + Clone,
-) -> Result<Vec<PythonPackage<'d>>, D::Error> {
-    let mut found = Vec::new();
+    mut each: impl FnMut(PythonPackage<'d>) -> Result<(), D::Error>,
+) -> Result<(), D::Error> {
     // Copies that are known: where, and which.
     let mut copies = BTreeSet::new();
     for (path, node) in files.clone() {
@@ -54,14 +55,14 @@ pub(crate) fn python_packages<'p, 'd, D: Documents>(
         let dir = vendored(path);
         let vendored = dir.is_some();
         copies.extend(dir.map(|dir| (dir, normal.clone())));
-        found.push(PythonPackage {
+        each(PythonPackage {
             path: path.clone(),
             node,
             metadata,
             normal,
             vendored,
             copy: None,
-        });
+        })?;
     }
     for (path, node) in files {
         // Copies that have no metadata: pip lists them, `NAME==VERSION` on each line.
@@ -85,18 +86,18 @@ pub(crate) fn python_packages<'p, 'd, D: Documents>(
                 .or_else(|| rootfs.lookup(&dir.join(format!("{module}.py"))));
             // Each once: a list of a megabyte could name one a hundred thousand times.
             if copy.is_some() && copies.insert((dir.clone(), normal.clone())) {
-                found.push(PythonPackage {
+                each(PythonPackage {
                     path: path.clone(),
                     node,
                     metadata: Cow::Owned(named(name.trim(), version.trim())),
                     normal,
                     vendored: true,
                     copy,
-                });
+                })?;
             }
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 impl PythonPackage<'_> {

@@ -37,18 +37,18 @@ struct Locked {
 pub(super) fn read(reader: &mut Reader<'_>) {
     let locked = locked(reader);
     let documents = reader.documents();
-    let Ok(all) = npm_packages(&reader.merged.rootfs, &documents, reader.places());
-    let identified: Vec<(String, &NpmPackage<'_>)> = all
-        .packages
-        .iter()
-        .map(|package| (id(&package.metadata), package))
-        .collect();
+    let (rootfs, places) = (&reader.merged.rootfs, reader.places());
+    let mut identified: Vec<(String, NpmPackage<'_>)> = Vec::new();
+    let Ok(plugged) = npm_packages(rootfs, &documents, places, |package| {
+        identified.push((id(&package.metadata), package));
+        Ok(())
+    });
     let ids: BTreeMap<&ImagePath, &str> = identified
         .iter()
         .filter(|(_, package)| package.place == NpmPlace::Modules)
         .map(|(id, package)| (&package.dir, id.as_str()))
         .collect();
-    let plugged = Roots::new(all.plugged.iter().cloned());
+    let plugged = Roots::new(plugged);
     let mut steps = MAX_STEPS;
     for (id, package) in &identified {
         let (dir, metadata) = (&package.dir, &*package.metadata);

@@ -11,12 +11,12 @@ use crate::xray::model::{PackageInfo, PackageKind};
 
 pub(super) fn read(reader: &mut Reader<'_>) {
     let documents = reader.documents();
-    let Ok(packages) = python_packages(&reader.merged.rootfs, &documents, reader.places());
-    for found in packages {
+    let (rootfs, places) = (&reader.merged.rootfs, reader.places());
+    let Ok(()) = python_packages(rootfs, &documents, places, |found| {
         let (path, metadata) = (&found.path, &found.metadata);
         let egg = path.file_name().ends_with(b".egg");
         let origin = origin(reader, path);
-        let Ok(files) = found.files(&mut reader.finder, &documents);
+        let files = found.files(&mut reader.finder, &documents)?;
         let id = purl("pypi", "", &found.normal, &metadata.version, &[]);
         let info = PackageInfo {
             licence: metadata.licence.clone(),
@@ -37,7 +37,8 @@ pub(super) fn read(reader: &mut Reader<'_>) {
             ..Relations::needing(needs.map(|name| normal_python_name(name)))
         };
         reader.found.add(info, files, relations);
-    }
+        Ok(())
+    });
 }
 
 /// What pip recorded of where the distribution came from.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -15,11 +16,18 @@ use crate::xray::model::PackageKind;
 use crate::xray::packages;
 use crate::xray::testing::{analyse, image, zip};
 
-/// Contents in the tars of layers, by their offsets.
-struct Tars(Vec<Vec<u8>>);
+/// Contents in the tars of layers, by their offsets, and how many were opened.
+struct Tars(Vec<Vec<u8>>, AtomicUsize);
+
+impl Tars {
+    fn new(tars: Vec<Vec<u8>>) -> Self {
+        Self(tars, AtomicUsize::new(0))
+    }
+}
 
 impl ContentStore for Tars {
     fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
         let tar = &self.0[content.layer as usize];
         let (at, size) = (content.at as usize, content.size as usize);
         Ok(Box::new(&tar[at..at + size]))
@@ -49,7 +57,7 @@ pub(in crate::xray) struct List {
 /// What `plan` reads.
 fn of_build(analysis: &Analysis, tars: Vec<Vec<u8>>) -> List {
     let rootfs = &analysis.merged.rootfs;
-    let store = Tars(tars);
+    let store = Tars::new(tars);
     let files = Files {
         rootfs,
         store: &store,
@@ -445,13 +453,47 @@ fn packages_that_lie_in_each_other_are_bounded_in_both_lists() {
     let problem = "read the files of packages: their directories lie in each other";
     let problems = &analysis.xray.problems;
     assert!(problems[0].starts_with(problem), "{problems:?}");
-    let store = Tars(tars.clone());
+    let store = Tars::new(tars.clone());
     let files = Files {
         rootfs: &analysis.merged.rootfs,
         store: &store,
     };
     assert!(read_packages(&files).unwrap().left_out());
     assert_eq!(one_list(&stored, tars).packages.len(), 40);
+}
+
+#[test]
+fn lists_of_many_entries_and_files_of_many_names_are_read_once() {
+    let status: String = (0..1000)
+        .map(|n| format!("Package: a\nStatus: install ok installed\nVersion: {n}\n\n"))
+        .collect();
+    let first = Tar::new()
+        .file("var/lib/dpkg/status", status.as_bytes())
+        .file("var/lib/dpkg/info/a.list", b"/x\n")
+        .file("var/lib/dpkg/status.d/b", b"Package: b\n\nPackage: c\n")
+        .file("var/lib/dpkg/status.d/b.md5sums", b"")
+        .file(
+            "node_modules/0/package.json",
+            br#"{"name":"n","version":"1"}"#,
+        );
+    let tar = (1..1000).fold(first, |tar, n| {
+        let name = format!("node_modules/{n}/package.json");
+        tar.add(
+            tar::EntryType::Link,
+            &name,
+            "node_modules/0/package.json",
+            b"",
+        )
+    });
+    let tars = vec![tar.bytes()];
+    let analysis = analyse(&image(&tars, json!({})));
+    let store = Tars::new(tars);
+    let files = Files {
+        rootfs: &analysis.merged.rootfs,
+        store: &store,
+    };
+    assert_eq!(read_packages(&files).unwrap().iter().count(), 1003);
+    assert_eq!(store.1.into_inner(), 5);
 }
 
 /// Paths that mean something to a reader, and texts that do.
