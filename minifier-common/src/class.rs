@@ -113,7 +113,7 @@ impl Class {
         self.0 & 15
     }
 
-    /// Argument with the path number `which` (0 or 1), [`NO_ARGUMENT`] where there is none.
+    /// Argument with the path number `which` (0 or 1), [`NO_ARGUMENT`] if there is none.
     pub const fn path_argument(self, which: u32) -> u32 {
         if which == 0 {
             self.0 >> 4 & 15
@@ -136,17 +136,17 @@ impl Class {
         self.0 >> 20 & 15
     }
 
-    /// True where the flags argument is a pointer.
+    /// Whether the flags argument is a pointer.
     pub const fn flags_are_behind_pointer(self) -> bool {
         self.0 & Self::FLAGS_BEHIND_POINTER != 0
     }
 
-    /// True where a success is recorded elsewhere.
+    /// Whether a success is recorded elsewhere.
     pub const fn is_failures_only(self) -> bool {
         self.0 & Self::FAILURES_ONLY != 0
     }
 
-    /// True where repetitions are recorded.
+    /// Whether repetitions are recorded.
     pub const fn is_every_time(self) -> bool {
         self.0 & Self::EVERY_TIME != 0
     }

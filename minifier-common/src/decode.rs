@@ -34,7 +34,7 @@ impl<'a> Components<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Reads a record; none where the bytes are too few for the header or for what it announces, or where components
+    /// Reads a record; `None` if the bytes are too few for the header or for what it announces, or where components
     /// do not end with a NUL.
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (header, rest) = bytes.split_at_checked(HEADER)?;

@@ -26,7 +26,7 @@ pub struct Header {
     pub time: u64,
     /// What the call returned.
     pub result: i32,
-    /// The call's flags (of `open`, `AT_*`), 0 where it has none.
+    /// The call's flags (of `open`, `AT_*`), 0 if it has none.
     pub detail: u32,
     /// Thread group id of the process (of a [`kind::FORK`]: of the child).
     pub tgid: u32,

@@ -202,7 +202,7 @@ pub extern "C" fn record_path(slot: u32, class: u32) -> u32 {
     0
 }
 
-/// True where the requested path is absolute.
+/// Whether the requested path is absolute.
 #[inline(always)]
 pub fn starts_at_root(scratch: *mut Scratch) -> bool {
     // SAFETY: a map value of this CPU. An empty path is followed by zeros.
@@ -291,7 +291,7 @@ fn probe_user<T: Copy>(address: u64) -> Option<T> {
     }
 }
 
-/// Reads the path in a socket address into that slot's scratch, where it has one: its length, [`LOST`] or [`NO_PATH`].
+/// Reads the path in a socket address into that slot's scratch, if it has one: its length, [`LOST`] or [`NO_PATH`].
 /// A global function, as [`record_path`].
 #[unsafe(no_mangle)]
 #[inline(never)]

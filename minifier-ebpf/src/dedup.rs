@@ -127,7 +127,7 @@ fn mix_place(hash: u64, there: bool, place: *const Place, named: bool) -> u64 {
     hash
 }
 
-/// True where the hash was added before.
+/// Whether the hash was added before.
 #[inline(always)]
 pub fn is_known(hash: u64) -> bool {
     let Some(bucket) = KNOWN.get(hash as u32 & (BUCKETS - 1)) else {

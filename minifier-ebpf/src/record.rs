@@ -111,7 +111,7 @@ pub fn begin(scratch: *mut Scratch, tgid: u32, kind: u8, number: u32) {
     }
 }
 
-/// Writes the places behind the path and puts the record, about the process `task`, into the ring buffer. True where
+/// Writes the places behind the path and puts the record, about the process `task`, into the ring buffer. Whether
 /// it is there; otherwise it counts as lost for the hook.
 #[inline(never)]
 pub fn hand_over(scratch: *mut Scratch, task: Address, hook: u32) -> bool {
@@ -189,7 +189,7 @@ fn output(scratch: *mut Scratch, hook: u32) -> bool {
     result == 0
 }
 
-/// Hands over a system call number that was not seen before. True where the record is in the ring buffer.
+/// Hands over a system call number that was not seen before. Whether the record is in the ring buffer.
 #[inline(never)]
 pub fn number_seen(
     scratch: *mut Scratch,

@@ -79,13 +79,13 @@ fn changed() {
     }
 }
 
-/// True where the task with that thread id is in scope.
+/// Whether the task with that thread id is in scope.
 #[inline(always)]
 pub fn contains(tid: u32) -> bool {
     SCOPE.get_ptr(&tid).is_some()
 }
 
-/// True where the current task is in scope: as [`contains`], but cheap where it was asked just now.
+/// Whether the current task is in scope: as [`contains`], but cheap where it was asked just now.
 #[inline(always)]
 pub fn contains_current(scratch: *mut Scratch, task: Address) -> bool {
     // SAFETY: a static that is read whole, and a map value of this CPU.
@@ -166,7 +166,7 @@ pub fn process_gone(tgid: u32) {
     }
 }
 
-/// Inode number of a task's mount namespace, 0 where it has none any more.
+/// Inode number of a task's mount namespace, 0 if it has none any more.
 #[inline(always)]
 fn mount_namespace(task: u64) -> u32 {
     let number = || {

@@ -33,7 +33,7 @@ impl Place {
     };
 }
 
-/// Reads any kernel memory; none where it cannot be read.
+/// Reads any kernel memory; `None` if it cannot be read.
 #[inline(always)]
 pub fn probe<T: Copy>(address: u64) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();

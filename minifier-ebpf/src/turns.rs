@@ -3,7 +3,7 @@
 //! From Linux 7.2 on programs at tracepoints run preemptibly, as those at functions do, and the kernel skips a program that
 //! is under way already on the same CPU, in another task: that task's event would be lost. So the user side
 //! attaches copies there, one behind the other. A copy that finds that the one before it has just seen the same task does
-//! nothing; an event is lost only where every copy is under way on that CPU. That is noticed by whichever copy ends first
+//! nothing; an event is lost only if every copy is under way on that CPU. That is noticed by whichever copy ends first
 //! afterwards: it finds all others busy ([`counter::CROWDED`]).
 
 use core::ptr::{addr_of_mut, read_volatile, write_volatile};

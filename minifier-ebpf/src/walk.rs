@@ -21,7 +21,7 @@ pub const DETACHED: u32 = 2;
 /// `NAME_MAX` and a NUL.
 const NAME: u32 = 256;
 
-/// Inode number of mount namespaces that nobody is in (`open_tree` clones), where they have one.
+/// Inode number of mount namespaces that nobody is in (`open_tree` clones), if they have one.
 const ANONYMOUS_NAMESPACE: u32 = 0xefff_fff7;
 
 /// The middle of `struct mount`: parent, mount point, root of the mounted tree.

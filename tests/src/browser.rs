@@ -281,7 +281,7 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         self.session = None;
-        // Its own children end with it; where it has gone already, there is nothing left to end.
+        // Its own children end with it; if it has gone already, there is nothing left to end.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

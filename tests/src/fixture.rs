@@ -20,7 +20,7 @@ pub fn fixture(name: &str) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// True where the daemon has an image of this name.
+/// Whether the daemon has an image of this name.
 pub fn image_exists(tag: &str) -> bool {
     command::succeeds(docker().args(["image", "inspect", tag]))
 }

@@ -151,7 +151,7 @@ fn running(child: &mut Child, work: &Path) -> Result<String> {
     bail!("no container ran")
 }
 
-/// True where a process is in the control group of that container. One that has ended has no program any more: the first
+/// Whether a process is in the control group of that container. One that has ended has no program any more: the first
 /// process of the machine takes its time to wait for those that nobody else does.
 fn has_processes(id: &str) -> Result<bool> {
     for entry in fs::read_dir("/proc")? {

@@ -254,7 +254,7 @@ impl Toolchain {
     }
 }
 
-/// Debian's compiler, where it has `core` for the BPF target. The compiler on the path is rustup's and has not.
+/// Debian's compiler, if it has `core` for the BPF target. The compiler on the path is rustup's and has not.
 fn debian_rustc() -> Option<PathBuf> {
     let rustc = PathBuf::from("/usr/bin/rustc");
     let printed = command::capture(Command::new(&rustc).args([

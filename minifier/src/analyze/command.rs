@@ -152,7 +152,7 @@ impl Lexer {
         self.opaque = true;
     }
 
-    /// Ends the word, where there is one, and adds what comes after it.
+    /// Ends the word, if there is one, and adds what comes after it.
     fn end(&mut self, next: Option<Token>) {
         let opaque = std::mem::take(&mut self.opaque);
         let word = self.word.take();

@@ -25,7 +25,7 @@ pub struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    /// At most `limit` bytes from the start of the regular file that `path` leads to, links followed; none where it
+    /// At most `limit` bytes from the start of the regular file that `path` leads to, links followed; `None` if it
     /// leads to anything else.
     pub fn read(&self, path: &ImagePath, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let resolution = self

@@ -14,7 +14,7 @@ pub struct Shebang {
     pub argument: Option<Vec<u8>>,
 }
 
-/// Reads the interpreter line from the head of a file, by the kernel's rules; none where the kernel would not
+/// Reads the interpreter line from the head of a file, by the kernel's rules; `None` if the kernel would not
 /// execute it as a script.
 pub fn parse_shebang(head: &[u8]) -> Option<Shebang> {
     let window = &head[..head.len().min(KERNEL_HEAD)];
@@ -43,13 +43,13 @@ pub fn parse_shebang(head: &[u8]) -> Option<Shebang> {
 /// What `env` is asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvCommand {
-    /// The program, looked up on the path where it has no slash.
+    /// The program, looked up on the path if it has no slash.
     pub program: Vec<u8>,
     /// `PATH=…` given before it.
     pub path: Option<Vec<u8>>,
 }
 
-/// The program that `#!/usr/bin/env ARGUMENT` runs; none where there is none.
+/// The program that `#!/usr/bin/env ARGUMENT` runs; `None` if there is none.
 pub fn env_command(argument: &[u8]) -> Option<EnvCommand> {
     // The kernel gives one argument. Only -S splits it; other options stand alone, and env finds no program then.
     let split = argument

@@ -283,7 +283,7 @@ impl TestElf {
         out.extend([0_u64, 64, 0].map(u64::to_le_bytes).concat());
         out.extend([0, 0, 0, 0, 64, 0, 56, 0, 4, 0, 64, 0, 0, 0, 0, 0]);
         let mut segment = |kind: u32, at: usize, size: usize| {
-            // PT_NULL where there is nothing.
+            // PT_NULL if there is nothing.
             let kind = if size == 0 { 0 } else { kind };
             out.extend(kind.to_le_bytes());
             out.extend(4_u32.to_le_bytes());

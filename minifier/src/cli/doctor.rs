@@ -77,7 +77,7 @@ pub(super) async fn exec(
     })
 }
 
-/// One engine is enough: where there is one, another that is missing is only worth a warning.
+/// One engine is enough: if there is one, another that is missing is only worth a warning.
 fn one_passed(engines: &mut [Check]) -> bool {
     let any = engines.iter().any(|check| check.status == Status::Ok);
     for check in engines {

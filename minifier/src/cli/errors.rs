@@ -17,7 +17,7 @@ use crate::transport::registry::RegistryError;
 use crate::transport::{LayoutError, TransportError};
 use crate::xray::XrayError;
 
-/// Sets the hint where there is one.
+/// Sets the hint if there is one.
 fn with(exit: Exit, source: impl Into<anyhow::Error>, hint: Option<impl Into<String>>) -> CliError {
     CliError {
         hint: hint.map(Into::into),

@@ -1,4 +1,4 @@
-//! The guard: a process that outlives `minify build` only where that was killed, to remove what it could not.
+//! The guard: a process that outlives `minify build` only if that was killed, to remove what it could not.
 //!
 //! `minify guard` is started by a build and not by people. Its standard input is a pipe from the build; the kernel
 //! closes it however the build ends. A word on it before that means that there is nothing to do.
@@ -18,7 +18,7 @@ use super::exit::Exit;
 use crate::runtime::{DockerRuntime, LayerCache, RunId};
 use crate::transport::Daemon;
 
-/// What a build says before it closes the pipe where it has cleaned up itself.
+/// What a build says before it closes the pipe if it has cleaned up itself.
 pub(super) const DONE: &[u8] = b".";
 
 /// What the kernel calls the process; it keeps 15 bytes.

@@ -1,5 +1,5 @@
 //! [`Printer`]: the one place that decides what reaches the terminal. Results go to stdout, everything else to
-//! stderr; progress appears only where stderr is a terminal and `--quiet` is not given.
+//! stderr; progress appears only if stderr is a terminal and `--quiet` is not given.
 //!
 //! Nearly every text holds words of somebody else: an image, a registry, a container. So nothing leaves this place that
 //! a terminal or a runner of CI jobs acts on, and no line on stderr begins with such words.

@@ -28,7 +28,7 @@ pub enum PlanError {
 
 /// Works out which paths of an image stay. Of the content only files that stay are read, and package databases.
 ///
-/// Fails where a pattern is malformed or the content store fails; files of the image that are broken give notes.
+/// Fails if a pattern is malformed or the content store fails; files of the image that are broken give notes.
 pub fn plan(
     image: &Image,
     rootfs: &RootFs,

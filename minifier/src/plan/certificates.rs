@@ -22,7 +22,7 @@ const BUNDLES: [&str; 9] = [
     "/usr/lib/ssl/cert.pem",
 ];
 
-/// The file that OpenSSL takes certificates from by default; where there is none, it takes the directories by hash.
+/// The file that OpenSSL takes certificates from by default; if there is none, it takes the directories by hash.
 const OPENSSL_BUNDLES: [&str; 3] = [
     "/usr/lib/ssl/cert.pem",
     "/etc/ssl/cert.pem",

@@ -126,7 +126,7 @@ impl<'a> Closure<'a> {
         }
     }
 
-    /// Keeps what a path leads to, with the links on the way; gives it, where there is something. Where there is
+    /// Keeps what a path leads to, with the links on the way; gives it, if there is something. Where there is
     /// nothing, the links stay as they are.
     pub(super) fn keep_resolved(
         &mut self,
@@ -162,7 +162,7 @@ impl<'a> Closure<'a> {
         self.keep_resolved(&resolution, reason)
     }
 
-    /// Keeps a program, by path or by its name on `PATH`; none where there is none.
+    /// Keeps a program, by path or by its name on `PATH`; `None` if there is none.
     pub(super) fn keep_program(
         &mut self,
         name: &[u8],

@@ -140,7 +140,7 @@ impl Closure<'_> {
         Ok(())
     }
 
-    /// Keeps the files that a needed name can stand for; false where there is none.
+    /// Keeps the files that a needed name can stand for; false if there is none.
     pub(super) fn link_one(
         &mut self,
         path: &ImagePath,

@@ -99,7 +99,7 @@ impl KeepSet {
         fresh
     }
 
-    /// True where the path stays.
+    /// Whether the path stays.
     pub fn contains(&self, path: &ImagePath) -> bool {
         self.paths.contains_key(path)
     }
@@ -119,7 +119,7 @@ impl KeepSet {
         self.paths.len()
     }
 
-    /// True where nothing stays.
+    /// Whether nothing stays.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
     }

@@ -55,7 +55,7 @@ impl Pattern {
         })
     }
 
-    /// True where the pattern matches this very path.
+    /// Whether the pattern matches this very path.
     pub(super) fn matches(&self, path: &ImagePath) -> bool {
         match &self.matcher {
             Matcher::Exact(exact) => exact == path,
@@ -63,7 +63,7 @@ impl Pattern {
         }
     }
 
-    /// True where the pattern matches the path or a directory above it.
+    /// Whether the pattern matches the path or a directory above it.
     pub(super) fn covers(&self, path: &ImagePath) -> bool {
         self.matches(path) || path.ancestors().any(|above| self.matches(&above))
     }
@@ -77,7 +77,7 @@ impl Pattern {
     }
 }
 
-/// `path` with the links on its way followed, but not a last one; none where it does not exist.
+/// `path` with the links on its way followed, but not a last one; `None` if it does not exist.
 fn real_path(rootfs: &RootFs, path: &ImagePath) -> Option<ImagePath> {
     let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), false);
     resolution.found().map(|(path, _)| path.clone())

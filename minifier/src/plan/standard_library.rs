@@ -147,7 +147,7 @@ impl Closure<'_> {
                 found.insert(dir);
             }
         }
-        // Each narrows the choice only where something is left.
+        // Each narrows the choice only if something is left.
         let version = program
             .file_name()
             .strip_prefix(letters(program.file_name()));

@@ -51,7 +51,7 @@ impl Closure<'_> {
         }
     }
 
-    /// What the requested path leads to in the image; none where it is not known where it starts.
+    /// What the requested path leads to in the image; `None` if it is not known where it starts.
     fn resolve_requested(&self, access: &Access) -> Option<Resolution> {
         let rootfs = self.files.rootfs;
         let root = ImagePath::root();

@@ -1,4 +1,4 @@
-//! What a TCP port speaks, found out with as little as possible: one line of HTTP/1.0, and only where that gives
+//! What a TCP port speaks, found out with as little as possible: one line of HTTP/1.0, and only if that gives
 //! nothing, one TLS handshake or one HTTP/2 preface.
 //!
 //! A server that speaks first (MySQL, SSH, SMTP) is sent nothing; others answer that line with an error.
@@ -137,7 +137,7 @@ async fn postgres(address: SocketAddr) -> bool {
     matches!(answer, Ok(Some(answer)) if greeting::is_postgres(&answer))
 }
 
-/// Sends `question` and reads the first bytes of the answer; empty where the server hung up, none where it said
+/// Sends `question` and reads the first bytes of the answer; empty if the server hung up, `None` if it said
 /// nothing within `limit`.
 async fn ask(
     address: SocketAddr,

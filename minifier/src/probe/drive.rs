@@ -105,7 +105,7 @@ async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, Pr
     finish(session).await
 }
 
-/// Reaches into the container; none where it has ended already.
+/// Reaches into the container; `None` if it has ended already.
 async fn enter<W: Workload>(
     workload: &W,
 ) -> Result<Option<(Inside, Netns, Listeners)>, ProbeError> {

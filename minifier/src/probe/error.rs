@@ -102,7 +102,7 @@ pub enum ProbeError {
 }
 
 impl ProbeError {
-    /// True where the tool worked and the workload did not do what was expected.
+    /// Whether the tool worked and the workload did not do what was expected.
     pub fn is_workload_failure(&self) -> bool {
         self.report().is_some()
     }

@@ -13,14 +13,14 @@ pub struct ExpectError(String);
 pub struct ExpectedStatus(Vec<(u16, u16)>);
 
 impl ExpectedStatus {
-    /// True where `status` is in the set.
+    /// Whether `status` is in the set.
     pub fn contains(&self, status: u16) -> bool {
         self.0
             .iter()
             .any(|(low, high)| (*low..=*high).contains(&status))
     }
 
-    /// True where a redirection is in the set, and so must be seen and not followed.
+    /// Whether a redirection is in the set, and so must be seen and not followed.
     pub(super) fn has_redirection(&self) -> bool {
         self.0.iter().any(|(low, high)| *low < 400 && *high >= 300)
     }

@@ -17,7 +17,7 @@ use crate::runtime::Workload;
 #[derive(Debug)]
 pub(super) struct Trigger {
     state: watch::Receiver<State>,
-    /// Keeps the channel open where nobody will ever send.
+    /// Keeps the channel open if nobody will ever send.
     _never: Option<watch::Sender<State>>,
 }
 

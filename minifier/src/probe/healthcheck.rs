@@ -20,7 +20,7 @@ pub struct HealthCheck {
 }
 
 impl HealthCheck {
-    /// The check of an image; none where it has none. Defaults are Docker's.
+    /// The check of an image; `None` if it has none. Defaults are Docker's.
     pub fn of(config: &ImageConfig) -> Option<Self> {
         let check = config.healthcheck()?;
         let argv = match check.command()? {

@@ -37,7 +37,7 @@ pub struct ProbePlan {
     pub exposed: BTreeSet<Exposed>,
     /// How long the container may take until it is ready. Default 60 s.
     pub ready_timeout: Duration,
-    /// How long a container may do nothing, where nothing says that it will listen (no port that it declares or that
+    /// How long a container may do nothing, if nothing says that it will listen (no port that it declares or that
     /// probes use, no health check, no line to wait for). Then it counts as a worker that is up: ready for commands,
     /// and an error without any. Default 8 s; `None` to wait for the whole of `ready_timeout`.
     pub idle_timeout: Option<Duration>,
@@ -89,7 +89,7 @@ impl ProbePlan {
         })
     }
 
-    /// True where `GET /` is sent to every port that speaks HTTP, and its links are followed.
+    /// Whether `GET /` is sent to every port that speaks HTTP, and its links are followed.
     pub fn crawls(&self) -> bool {
         match self.crawl {
             Crawl::Always => true,
@@ -98,7 +98,7 @@ impl ProbePlan {
         }
     }
 
-    /// True where it matters what the ports speak.
+    /// Whether it matters what the ports speak.
     pub(super) fn needs_detection(&self) -> bool {
         self.crawls()
             || self
@@ -106,7 +106,7 @@ impl ProbePlan {
                 .any(|p| p.port.is_none() || p.scheme.is_none())
     }
 
-    /// True where nothing but explicit HTTP probes is asked: these are sent again while a server starts.
+    /// Whether nothing but explicit HTTP probes is asked: these are sent again while a server starts.
     pub(super) fn is_repeated(&self) -> bool {
         let only_http = self.steps.iter().all(|step| matches!(step, Step::Http(_)));
         only_http && !self.steps.is_empty() && !self.crawls()

@@ -206,7 +206,7 @@ async fn listening(
     }
 }
 
-/// How long these sockets must stay the same to show that the container is ready; none where they show nothing.
+/// How long these sockets must stay the same to show that the container is ready; `None` if they show nothing.
 fn still_for(
     plan: &ProbePlan,
     required: &BTreeSet<u16>,

@@ -15,14 +15,14 @@ pub struct ProbeReport {
     pub readiness: Readiness,
     /// TCP ports that were asked what they speak, in order.
     pub ports: Vec<PortReport>,
-    /// What listens though nobody exercised it: what it needs beyond starting may be unknown. In order; empty where
+    /// What listens though nobody exercised it: what it needs beyond starting may be unknown. In order; empty if
     /// commands were run, or the user said when to go on, since these may have reached everything.
     pub unexercised: Vec<Listener>,
     /// What was asked, in order.
     pub steps: Vec<StepResult>,
-    /// How it ended, where it did so by itself.
+    /// How it ended, if it did so by itself.
     pub exit: Option<ExitStatus>,
-    /// How it was stopped, where it did not end by itself.
+    /// How it was stopped, if it did not end by itself.
     pub stopped: Option<Stopped>,
     /// Problems that did not stop the run: failed probes that were to be ignored, an unexpected exit code.
     pub failures: Vec<String>,
@@ -82,7 +82,7 @@ pub struct PortReport {
     pub speaks: Speaks,
     /// Name of what it speaks, if that is not HTTP and is known.
     pub protocol: Option<&'static str>,
-    /// Which limit ended the crawl; none where all links were followed, or none were to be.
+    /// Which limit ended the crawl; `None` if all links were followed, or none were to be.
     pub crawl_cut: Option<CrawlCut>,
 }
 
@@ -119,7 +119,7 @@ pub enum Speaks {
 }
 
 impl Speaks {
-    /// True where requests can be sent.
+    /// Whether requests can be sent.
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https | Self::H2c)
     }
@@ -132,14 +132,14 @@ pub struct StepResult {
     pub kind: StepKind,
     /// The request line with the URL, or the command.
     pub asked: String,
-    /// What came back; none where nothing did.
+    /// What came back; `None` if nothing did.
     pub answered: Option<Answer>,
     /// From the question to the end of the answer, without retries.
     #[serde(rename = "duration_ms", serialize_with = "millis")]
     pub duration: Duration,
-    /// True where the answer is as expected, or where nothing is expected of it.
+    /// Whether the answer is as expected, or if nothing is expected of it.
     pub ok: bool,
-    /// What is wrong with the answer; also set where nothing is expected of it.
+    /// What is wrong with the answer; also set if nothing is expected of it.
     pub error: Option<String>,
 }
 
@@ -181,14 +181,14 @@ pub enum Answer {
         redirects: Vec<String>,
         /// Bytes of the body that were read.
         bytes: u64,
-        /// True where the body goes on.
+        /// Whether the body goes on.
         truncated: bool,
         /// Digest of these bytes.
         sha256: Digest,
     },
     /// The end of a command.
     Command {
-        /// Exit code; none where it was killed at its time limit.
+        /// Exit code; `None` if it was killed at its time limit.
         exit_code: Option<i64>,
         /// Its output.
         stdout: Captured,

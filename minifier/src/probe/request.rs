@@ -57,7 +57,7 @@ pub fn parse_http_probe(text: &str) -> Result<HttpProbe, PlanError> {
 }
 
 impl HttpProbe {
-    /// A request without header fields and body; none where method or path are not ones.
+    /// A request without header fields and body; `None` if method or path are not ones.
     pub fn new(method: &str, path: &str) -> Option<Self> {
         let token = !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphabetic());
         let clean = path.starts_with('/') && !path.contains(char::is_control);

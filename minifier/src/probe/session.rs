@@ -84,7 +84,7 @@ impl<'a, W: Workload> Session<'a, W> {
         self.tell(Event::StepStarted { kind, asked });
     }
 
-    /// Notes a result; an error where it failed and failures are not ignored.
+    /// Notes a result; an error if it failed and failures are not ignored.
     pub(super) async fn finished(&mut self, mut result: StepResult) -> Result<(), ProbeError> {
         if !result.ok && may_be_killed(&result) {
             // A container that ends takes its probes with it, a moment before its end is known.
@@ -220,7 +220,7 @@ impl<'a, W: Workload> Session<'a, W> {
     }
 }
 
-/// True where the result looks as if the container had ended meanwhile.
+/// Whether the result looks as if the container had ended meanwhile.
 fn may_be_killed(result: &StepResult) -> bool {
     /// Exit code of a command that was killed.
     const KILLED: i64 = 128 + 9;

@@ -89,7 +89,7 @@ impl Detection {
         }
     }
 
-    /// True where HTTP is spoken inside TLS.
+    /// Whether HTTP is spoken inside TLS.
     async fn inside_tls(&self, address: SocketAddr) -> bool {
         let Ok(url) = Url::parse(&format!("https://{address}/")) else {
             return false;

@@ -9,7 +9,7 @@ use super::sockets::{Listener, Protocol};
 use super::web::Port;
 
 /// Of what listens now: each TCP port that did not answer a request as a web server does, and each UDP port; Unix
-/// sockets where there is nothing else. What only the container itself can reach counts where nothing else was reached:
+/// sockets if there is nothing else. What only the container itself can reach counts if nothing else was reached:
 /// it may be the back end of what was. `ports` are those of which it is known what they speak, `reached` those that
 /// answered requests.
 pub(super) fn unexercised(

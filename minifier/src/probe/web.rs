@@ -137,7 +137,7 @@ impl<'a> Web<'a> {
         }
     }
 
-    /// Where an explicit probe goes; an error where no port is known that it could mean.
+    /// Where an explicit probe goes; an error if no port is known that it could mean.
     pub(super) fn targets(&self, probe: &HttpProbe) -> Result<Vec<Target>, String> {
         let numbers: Vec<u16> = match probe.port {
             Some(port) => vec![port],

@@ -1,4 +1,4 @@
-//! Encodes the header of one tar entry: POSIX ustar, with a PAX extended header only where ustar cannot say it.
+//! Encodes the header of one tar entry: POSIX ustar, with a PAX extended header only if ustar cannot say it.
 //!
 //! Takes what an entry is; gives the blocks that come before its content. The same entry always gives the same
 //! bytes: records are sorted, names of users and groups are left out, everything that tar leaves open is fixed.
@@ -133,7 +133,7 @@ pub(super) fn encode(
     Ok(out)
 }
 
-/// 0 where a PAX record says the value, as Go writes it.
+/// 0 if a PAX record says the value, as Go writes it.
 fn fitting(value: u64, max: u64) -> u64 {
     if value > max { 0 } else { value }
 }

@@ -35,7 +35,7 @@ pub(super) fn preserved(
     history
 }
 
-/// History for one layer that holds what is kept of `layers`; `written` is false where nothing is.
+/// History for one layer that holds what is kept of `layers`; `written` is false if nothing is.
 pub(super) fn flattened(
     original: &[History],
     layers: &[DiffId],

@@ -31,7 +31,7 @@ pub(super) struct Selected {
     pub link_to: Option<ImagePath>,
 }
 
-/// One selection per layer of the original, or a single one; without entries where nothing stays.
+/// One selection per layer of the original, or a single one; without entries if nothing stays.
 pub(super) fn select(
     rootfs: &RootFs,
     keep: &KeepSet,

@@ -107,7 +107,7 @@ pub struct LayerReport {
 /// What the kernel recorded.
 #[derive(Debug, Serialize)]
 pub struct TraceReport {
-    /// True where nothing can be missing.
+    /// Whether nothing can be missing.
     pub complete: bool,
     /// Why something may be missing.
     pub gaps: Vec<String>,

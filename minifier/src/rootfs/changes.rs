@@ -1,7 +1,7 @@
 //! [`Changes`]: what one layer makes of the tree below it, in overlayfs's terms.
 //!
 //! Takes a merged tree and the next layer; gives, beside the new tree, what a folder must hold that is put over the
-//! lower one: each path once, its parents directories, whiteouts only where they hide something.
+//! lower one: each path once, its parents directories, whiteouts only if they hide something.
 
 use std::collections::{BTreeMap, BTreeSet};
 

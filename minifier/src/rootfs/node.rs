@@ -62,7 +62,7 @@ pub enum NodeKind {
     Directory {
         /// Entries by name.
         children: BTreeMap<Box<[u8]>, NodeId>,
-        /// True where no layer has an entry for it: only paths below it name it.
+        /// Whether no layer has an entry for it: only paths below it name it.
         implied: bool,
     },
     /// A regular file.

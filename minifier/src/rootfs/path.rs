@@ -101,7 +101,7 @@ impl ImagePath {
         std::iter::successors(self.parent(), Self::parent)
     }
 
-    /// True where this is `other` or lies below it.
+    /// Whether this is `other` or lies below it.
     pub fn starts_with(&self, other: &Self) -> bool {
         other.is_root()
             || self

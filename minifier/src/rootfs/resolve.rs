@@ -41,7 +41,7 @@ pub enum End {
 }
 
 impl Resolution {
-    /// The entry, where there is one.
+    /// The entry, if there is one.
     pub fn found(&self) -> Option<(&ImagePath, NodeId)> {
         match &self.end {
             End::Found { path, node } => Some((path, *node)),

@@ -236,7 +236,7 @@ impl Drop for Container {
         if !self.created.contains(&self.id) {
             return;
         }
-        // Without a runtime, or where it ends before this is done, the sweep finds it.
+        // Without a runtime, or if it ends before this is done, the sweep finds it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (created, id) = (self.created.clone(), self.id.clone());
             runtime.spawn(async move {

@@ -37,7 +37,7 @@ pub struct LogChunk {
     pub lines: Vec<LogLine>,
     /// Pass this to the next [`Logs::read`].
     pub next: u64,
-    /// True where nothing more will come.
+    /// Whether nothing more will come.
     pub closed: bool,
 }
 

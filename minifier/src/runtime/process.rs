@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// True where process `pid` of this host runs in the cgroup of container `id`; false also where it has ended.
+/// Whether process `pid` of this host runs in the cgroup of container `id`; false also if it has ended.
 pub(super) fn belongs_to(pid: u32, id: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(id))
 }
@@ -19,7 +19,7 @@ pub(super) fn kill(pid: i64, id: &str) {
     }
 }
 
-/// True where the kernel throws `signal` away: `pid` is the first process of a pid namespace, and no thread of it has a
+/// Whether the kernel throws `signal` away: `pid` is the first process of a pid namespace, and no thread of it has a
 /// handler for it, blocks it or waits for it.
 ///
 /// Source: `sig_task_ignored` in the kernel's kernel/signal.c; proc_pid_status(5), proc_pid_syscall(5).
@@ -47,7 +47,7 @@ pub(super) fn discards(pid: u32, signal: u32) -> bool {
     any
 }
 
-/// True where a thread is in `rt_sigtimedwait`: what it waits for is blocked, and its status does not show it.
+/// Whether a thread is in `rt_sigtimedwait`: what it waits for is blocked, and its status does not show it.
 fn waits_for_signals(syscall: &str) -> bool {
     #[cfg(target_arch = "x86_64")]
     const SIGTIMEDWAIT: &str = "128";

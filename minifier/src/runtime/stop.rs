@@ -24,7 +24,7 @@ pub(super) trait Signalled: Workload {
     /// The container's own grace period.
     fn stop_timeout(&self) -> Option<Duration>;
 
-    /// Sends a signal to the first process, which may have ended; false where there is no such signal.
+    /// Sends a signal to the first process, which may have ended; false if there is no such signal.
     fn signal(&self, signal: &str) -> impl Future<Output = Result<bool, RuntimeError>> + Send;
 }
 

@@ -88,7 +88,7 @@ pub fn parse_tmpfs(text: &str) -> Result<Tmpfs, MountError> {
     })
 }
 
-/// An absolute path without `.` and `..`; none where it is not UTF-8, which the API cannot carry.
+/// An absolute path without `.` and `..`; `None` if it is not UTF-8, which the API cannot carry.
 fn lexical(path: &Path) -> Option<String> {
     let mut parts = Vec::new();
     for component in path.components() {

@@ -12,7 +12,7 @@ use super::{Captured, Logs, RuntimeError};
 pub struct ExitStatus {
     /// Exit code; 128 + number of the signal that ended it.
     pub code: i64,
-    /// True where the kernel ran out of the container's memory.
+    /// Whether the kernel ran out of the container's memory.
     pub oom_killed: bool,
 }
 
@@ -44,7 +44,7 @@ pub struct ExecRequest {
 /// What a command inside a container gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecOutcome {
-    /// Exit code; none where it was killed at its time limit. 126 and 127 where it could not be started.
+    /// Exit code; `None` if it was killed at its time limit. 126 and 127 where it could not be started.
     pub exit_code: Option<i64>,
     /// Its output; the runtime's message where it could not be started.
     pub stdout: Captured,
@@ -98,7 +98,7 @@ pub trait Workload: Send + Sync {
     /// Waits for the first process to end.
     fn exited(&self) -> impl Future<Output = Result<ExitStatus, RuntimeError>> + Send;
 
-    /// The runtime's own health check; none where there is none.
+    /// The runtime's own health check; `None` if there is none.
     fn health(&self) -> impl Future<Output = Result<Option<Health>, RuntimeError>> + Send;
 
     /// Runs a command inside.

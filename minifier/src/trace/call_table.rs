@@ -293,7 +293,7 @@ pub(super) const OTHERS: &[Call] = &[
     one("io_uring_enter", [426, 426], Class(0), LOOK),
 ];
 
-/// The system call that each io_uring operation works as, by operation code (`enum io_uring_op`); empty where it takes
+/// The system call that each io_uring operation works as, by operation code (`enum io_uring_op`); empty if it takes
 /// no path.
 pub(super) const URING: [&str; 45] = {
     let mut names = [""; 45];

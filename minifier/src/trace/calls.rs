@@ -21,7 +21,7 @@ pub(super) enum Rule {
     Plain(Operation),
     /// Looks, without following a last link where the flags have that bit.
     Look { no_follow: u32 },
-    /// Looks, following a last link only where the flags have that bit.
+    /// Looks, following a last link only if the flags have that bit.
     LookOnRequest { follow: u32 },
     /// As the flags of `open` say.
     Open,
@@ -40,7 +40,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Its number on this machine, where it has one.
+    /// Its number on this machine, if it has one.
     pub const fn number(&self) -> Option<u16> {
         if cfg!(target_arch = "x86_64") {
             self.x86_64
@@ -67,12 +67,12 @@ impl Call {
         }
     }
 
-    /// True where a success has moved the directory that the path started from.
+    /// Whether a success has moved the directory that the path started from.
     pub fn moves_base(&self) -> bool {
         matches!(self.name, "chdir" | "chroot" | "pivot_root")
     }
 
-    /// True where the path is a mount source: a path for bind mounts only.
+    /// Whether the path is a mount source: a path for bind mounts only.
     pub fn is_mount_source(&self, argument: u8) -> bool {
         self.name == "mount" && argument == 0
     }

@@ -39,7 +39,7 @@ pub enum Status {
 }
 
 /// Looks at everything that tracing needs; `btf` is the running kernel's type information. Attaches the eBPF programs
-/// for a moment where nothing speaks against it: blocks for some tenths of a second.
+/// for a moment if nothing speaks against it: blocks for some tenths of a second.
 pub fn host_checks(btf: &Path) -> Vec<Check> {
     let mut checks = vec![kernel(), capabilities(), lockdown()];
     let types = Types::read(btf);

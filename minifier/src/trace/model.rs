@@ -26,7 +26,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// True where nothing was lost and every hook that matters was attached.
+    /// Whether nothing was lost and every hook that matters was attached.
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
     }
@@ -52,21 +52,21 @@ pub struct Access {
     pub syscall: u32,
     /// What was done with the path.
     pub operation: Operation,
-    /// The path as the program passed it: any bytes, relative or absolute, empty where a descriptor alone was named.
+    /// The path as the program passed it: any bytes, relative or absolute, empty if a descriptor alone was named.
     pub requested: Vec<u8>,
     /// Where a relative `requested` starts (working directory or `dirfd`), or the process's root for an absolute one;
-    /// already free of links. None where it could not be read.
+    /// already free of links. `None` if it could not be read.
     pub base: Option<ImagePath>,
     /// The path of the file that was really reached, where the call gave one (opens, executions, listings), seen from
     /// the root of the container's mount namespace and free of links. None elsewhere.
     pub resolved: Option<ImagePath>,
-    /// What the call returned: 0 or more for success, a negated errno otherwise; none where it is not known
+    /// What the call returned: 0 or more for success, a negated errno otherwise; `None` if it is not known
     /// (io_uring submissions).
     pub result: Option<i64>,
 }
 
 impl Access {
-    /// True where the call succeeded or its result is not known.
+    /// Whether the call succeeded or its result is not known.
     pub fn succeeded(&self) -> bool {
         self.result.is_none_or(|result| result >= 0)
     }
@@ -118,7 +118,7 @@ pub const UNKNOWN_CALL: u32 = minifier_common::record::kind::UNKNOWN_CALL as u32
 /// handles, what the kernel loads). A trace is complete without it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SecondSource {
-    /// What it was attached to (`fentry security_file_open`, `lsm file_open`); none where the kernel grants none.
+    /// What it was attached to (`fentry security_file_open`, `lsm file_open`); `None` if the kernel grants none.
     pub hook: Option<String>,
     /// Why there is none.
     pub reason: Option<String>,

@@ -1,5 +1,5 @@
 //! The second source: a program where the kernel opens files, beside the one where system calls return. Not every kernel
-//! grants it, and one that grants it may never run it: it is taken only where it is seen to fire.
+//! grants it, and one that grants it may never run it: it is taken only if it is seen to fire.
 
 use std::path::Path;
 
@@ -138,7 +138,7 @@ fn all(
     Ok(opens)
 }
 
-/// True where eBPF programs of the security module run at all.
+/// Whether eBPF programs of the security module run at all.
 fn is_security_module() -> bool {
     std::fs::read_to_string("/sys/kernel/security/lsm")
         .is_ok_and(|modules| modules.trim().split(',').any(|module| module == "bpf"))

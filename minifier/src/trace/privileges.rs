@@ -10,7 +10,7 @@ pub(super) const NEEDED: [(CapabilitySet, &str); 2] = [
     (CapabilitySet::PERFMON, "CAP_PERFMON"),
 ];
 
-/// An error where something is missing.
+/// An error if something is missing.
 pub(super) fn check() -> Result<(), TraceError> {
     let missing = missing_capabilities();
     if !missing.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn missing_capabilities() -> Vec<&'static str> {
         .collect()
 }
 
-/// The kernel's lockdown level; none where it has none or does not tell.
+/// The kernel's lockdown level; `None` if it has none or does not tell.
 pub(super) fn lockdown() -> Option<String> {
     // `none [integrity] confidentiality`
     let levels = std::fs::read_to_string("/sys/kernel/security/lockdown").ok()?;

@@ -46,7 +46,7 @@ pub(super) fn chunk_channel() -> (ChunkSender, ChannelReader) {
 }
 
 impl ChunkSender {
-    /// False where the reader is gone: it will say why.
+    /// False if the reader is gone: it will say why.
     pub(super) async fn data(&self, chunk: Bytes) -> bool {
         self.0.send(Item::Data(chunk)).await.is_ok()
     }

@@ -10,7 +10,7 @@ use super::daemon_error::connection_error;
 use super::endpoint::{Endpoint, Environment};
 use super::error::TransportError;
 
-/// How long a daemon may take to begin an answer, where it has nothing big to do.
+/// How long a daemon may take to begin an answer, if it has nothing big to do.
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// The same for exporting and loading: Engine 20.10 writes the whole archive to its disk before it begins.
@@ -38,9 +38,9 @@ pub struct DaemonInfo {
     pub min_api_version: Option<String>,
     /// `overlay2`, `overlayfs`, `vfs`, …
     pub storage_driver: String,
-    /// True where images live in containerd's store and not in the engine's own.
+    /// Whether images live in containerd's store and not in the engine's own.
     pub containerd_store: bool,
-    /// False where overlay2's folders of a layer may lack what the layer holds (redirects, metadata-only copies).
+    /// False if overlay2's folders of a layer may lack what the layer holds (redirects, metadata-only copies).
     pub native_overlay_diff: bool,
     /// Where the daemon keeps its data, on its own host.
     pub root_dir: PathBuf,

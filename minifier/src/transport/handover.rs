@@ -39,12 +39,12 @@ impl ArchiveBody {
 pub(super) struct Handover(Arc<AtomicBool>);
 
 impl Handover {
-    /// False where it was called off before.
+    /// False if it was called off before.
     fn complete(&self) -> bool {
         self.is_first()
     }
 
-    /// False where the archive is complete already: it cannot be taken back.
+    /// False if the archive is complete already: it cannot be taken back.
     pub(super) fn call_off(&self) -> bool {
         self.is_first()
     }

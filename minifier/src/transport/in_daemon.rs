@@ -187,7 +187,7 @@ impl Daemon {
         })
     }
 
-    /// Why images of this daemon cannot be read in place, as far as can be told without one; none where they can.
+    /// Why images of this daemon cannot be read in place, as far as can be told without one; `None` if they can.
     pub fn in_place_obstacle(&self) -> Option<InPlaceError> {
         let info = self.info();
         if self.endpoint().socket().is_none() {

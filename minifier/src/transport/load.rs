@@ -29,7 +29,7 @@ pub struct Loaded {
 
 impl Daemon {
     /// Loads an archive that holds one image with this `config`, and these `tags` in its `RepoTags`. Checks afterwards
-    /// that each tag points to that image. None where `cancel` was cancelled before the daemon had all of the archive;
+    /// that each tag points to that image. `None` if `cancel` was cancelled before the daemon had all of the archive;
     /// from then on the daemon keeps it, so that its answer is waited for, if not for long.
     pub async fn load(
         &self,

@@ -10,7 +10,7 @@ pub enum ReadHow {
     InPlace,
     /// From an archive that the daemon sent.
     Streamed {
-        /// Why not in place; none where streaming was asked for.
+        /// Why not in place; `None` if streaming was asked for.
         not_in_place: Option<String>,
     },
     /// From blobs that another transport than the daemon stores.
@@ -36,7 +36,7 @@ pub struct Source {
     pub content: Box<dyn ContentStore>,
     /// How it was read.
     pub how: ReadHow,
-    /// Bytes that the daemon sent; 0 where it was read in place.
+    /// Bytes that the daemon sent; 0 if it was read in place.
     pub archive_bytes: u64,
 }
 

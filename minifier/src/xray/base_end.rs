@@ -2,7 +2,7 @@
 //!
 //! No image says it. What gives it away, in the order of how far each reaches: its last words (`CMD`, `ENTRYPOINT`);
 //! another builder that goes on; what only one maker of base images writes; a first layer that is a whole file system;
-//! and, where nothing else does, a gap in time. Source: the histories of these images, as `docker history` and
+//! and, if nothing else does, a gap in time. Source: the histories of these images, as `docker history` and
 //! docker-library/repo-info show them.
 
 use super::model::DockerfileStep;

@@ -1,6 +1,6 @@
 //! Lists as Go prints them into the history: `["a" "b c"]` (`%q`) and `[a b]` (`%v`).
 
-/// The strings of a list of quoted strings, with or without commas; none where the text is something else.
+/// The strings of a list of quoted strings, with or without commas; `None` if the text is something else.
 pub(super) fn go_strings(text: &str) -> Option<Vec<String>> {
     let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
     let mut words = Vec::new();

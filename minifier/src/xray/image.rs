@@ -47,7 +47,7 @@ pub(crate) fn image_info(
     }
 }
 
-/// What os-release says; none where the image has none.
+/// What os-release says; `None` if the image has none.
 pub(crate) fn distribution(scan: &Scan, merged: &Merged) -> Option<DistributionInfo> {
     let text = OS_RELEASE.iter().find_map(|path| {
         let resolution = merged

@@ -51,7 +51,7 @@ pub(crate) struct LayerChanges {
 pub(crate) struct Body {
     pub(crate) path: ImagePath,
     pub(crate) content: ContentRef,
-    /// True where the merged tree shows it, under this name or another one.
+    /// Whether the merged tree shows it, under this name or another one.
     pub(crate) visible: bool,
 }
 

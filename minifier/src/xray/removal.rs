@@ -57,7 +57,7 @@ impl Grounds<'_> {
         claim
     }
 
-    /// The removal of these files, by their places where nothing else is in these.
+    /// The removal of these files, by their places if nothing else is in these.
     pub(super) fn removal(&self, files: &[&WasteFile]) -> Removal {
         let unwanted: HashSet<ContentRef> = files.iter().map(|file| file.content).collect();
         let mut places: BTreeMap<&str, Vec<&WasteFile>> = BTreeMap::new();

@@ -17,7 +17,7 @@ pub struct Asked {
     pub headers: Vec<(String, String)>,
     /// As far as it came.
     pub body: Vec<u8>,
-    /// False where the connection broke in the middle of the body.
+    /// False if the connection broke in the middle of the body.
     pub complete: bool,
 }
 
@@ -143,7 +143,7 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler) {
     }
 }
 
-/// Reads a request; none where it is none, as the first bytes of TLS.
+/// Reads a request; `None` if it is none, as the first bytes of TLS.
 fn read(stream: &TcpStream) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
     let first = line(&mut reader)?;
@@ -185,7 +185,7 @@ fn line(reader: &mut impl BufRead) -> Option<String> {
     String::from_utf8(line).ok()
 }
 
-/// Reads a body in chunks; none where it breaks off.
+/// Reads a body in chunks; `None` if it breaks off.
 fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Option<()> {
     loop {
         let length = u64::from_str_radix(line(reader)?.trim(), 16).ok()?;

@@ -121,7 +121,7 @@ pub(super) fn peak(command: &mut Command) -> Result<u64> {
     Ok(peak)
 }
 
-/// The middle one; the mean of the two in the middle where there is none.
+/// The middle one; the mean of the two in the middle if there is none.
 pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

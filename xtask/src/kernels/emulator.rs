@@ -64,7 +64,7 @@ impl Emulator {
     }
 }
 
-/// The first number of what `--version` prints; none where it does not start.
+/// The first number of what `--version` prints; `None` if it does not start.
 fn version(emulator: &mut Command) -> Option<u32> {
     let printed = command::capture(emulator.arg("--version")).ok()?;
     let (_, version) = printed.split_once("version ")?;

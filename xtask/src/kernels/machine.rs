@@ -32,7 +32,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// True where it takes much longer than others.
+    /// Whether it takes much longer than others.
     pub(super) fn is_long(&self) -> bool {
         self.fixture.is_none()
             && (self.rows.is_empty() || self.rows.iter().any(|row| row == "build"))

@@ -32,7 +32,7 @@ pub struct Options {
     pub write: bool,
 }
 
-/// Runs the guests and prints the tables; an error where a cell is not as it should be, or no kernel could be had.
+/// Runs the guests and prints the tables; an error if a cell is not as it should be, or no kernel could be had.
 pub fn run(options: &Options) -> Result<()> {
     let arch = options.arch;
     let partial = match &options.fixtures {

@@ -38,7 +38,7 @@ impl<'a> Table<'a> {
         Self { kernels, outcomes }
     }
 
-    /// A column per kernel, a row per thing that was shown, in Markdown; empty where only fixtures were built.
+    /// A column per kernel, a row per thing that was shown, in Markdown; empty if only fixtures were built.
     pub(super) fn kernels(&self) -> String {
         let mut lines = Vec::new();
         for name in ROWS {
@@ -49,7 +49,7 @@ impl<'a> Table<'a> {
         self.with_head(&lines)
     }
 
-    /// A column per kernel, a row per fixture, in Markdown; empty where none was built.
+    /// A column per kernel, a row per fixture, in Markdown; empty if none was built.
     pub(super) fn fixtures(&self, recipes: &[Recipe]) -> String {
         let mut lines = Vec::new();
         for recipe in recipes {
@@ -89,7 +89,7 @@ impl<'a> Table<'a> {
         self.outcomes.iter().find(of).map(|(_, outcome)| outcome)
     }
 
-    /// None where no kernel has that cell.
+    /// `None` if no kernel has that cell.
     fn line(&self, name: &str, cell: impl Fn(&Kernel) -> Option<String>) -> Option<String> {
         let cells: Vec<Option<String>> = self.kernels.iter().map(cell).collect();
         if cells.iter().all(Option::is_none) {
@@ -121,7 +121,7 @@ fn seconds(outcome: &Outcome) -> String {
     format!("{:.0}", outcome.took.as_secs_f64())
 }
 
-/// None where that row was not asked for.
+/// `None` if that row was not asked for.
 fn cell(outcome: &Outcome, name: &str) -> Option<String> {
     let Ok(rows) = &outcome.rows else {
         return Some("FAILED".into());

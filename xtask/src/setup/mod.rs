@@ -34,7 +34,7 @@ pub fn run_for_arm64() -> Result<()> {
     packages::install_missing_for(&[packages::Group::Arm64])
 }
 
-/// What making and running an image takes where there is no container engine.
+/// What making and running an image takes if there is no container engine.
 pub fn run_without_engine() -> Result<()> {
     packages::install_missing_for(&[packages::Group::Oci])
 }

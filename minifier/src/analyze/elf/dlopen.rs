@@ -49,7 +49,7 @@ pub(super) fn dlopen_notes(segment: &[u8], align: usize, little_endian: bool) ->
     found
 }
 
-/// True where a note says that Go's linker made the file.
+/// Whether a note says that Go's linker made the file.
 pub(super) fn has_go_note(segment: &[u8], align: usize, little_endian: bool) -> bool {
     let mut go = false;
     notes(segment, align, little_endian, |owner, _, _| {

@@ -104,7 +104,7 @@ pub struct ElfFile {
     pub soname: Option<Vec<u8>>,
     /// Directories of `DT_RPATH`.
     pub rpath: Vec<Vec<u8>>,
-    /// Directories of `DT_RUNPATH`; where there is one, `DT_RPATH` does not count.
+    /// Directories of `DT_RUNPATH`; if there is one, `DT_RPATH` does not count.
     pub runpath: Option<Vec<Vec<u8>>>,
     /// `DF_1_NODEFLIB`: neither the cache nor the default directories are searched.
     pub no_default_dirs: bool,
@@ -117,12 +117,12 @@ pub struct ElfFile {
 }
 
 impl ElfFile {
-    /// True where the bytes start as an ELF file does.
+    /// Whether the bytes start as an ELF file does.
     pub fn is_elf(head: &[u8]) -> bool {
         head.starts_with(ELFMAG)
     }
 
-    /// Machine, class and byte order from the first 64 bytes; none where they are not an ELF header.
+    /// Machine, class and byte order from the first 64 bytes; `None` if they are not an ELF header.
     pub fn abi_of(head: &[u8]) -> Option<Abi> {
         if !Self::is_elf(head) || head.len() < 20 {
             return None;

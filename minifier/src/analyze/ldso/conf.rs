@@ -89,7 +89,7 @@ fn expand(files: &Files<'_>, from: &ImagePath, pattern: &[u8]) -> Vec<ImagePath>
         .collect()
 }
 
-/// The directories of musl's path file for `arch`; none where the image has none, and the built-in ones hold.
+/// The directories of musl's path file for `arch`; `None` if the image has none, and the built-in ones hold.
 pub(super) fn musl_dirs(files: &Files<'_>, arch: &str) -> Result<Option<Vec<Vec<u8>>>, ReadError> {
     let path = ImagePath::new(format!("/etc/ld-musl-{arch}.path"));
     let text = files.read(&path, MAX_CONF)?;

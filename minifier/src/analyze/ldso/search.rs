@@ -145,7 +145,7 @@ impl<'a> Linker<'a> {
         }
     }
 
-    /// True where the libc itself answers for a name, so that no file is needed.
+    /// Whether the libc itself answers for a name, so that no file is needed.
     pub fn is_builtin(&self, name: &[u8], libc: Libc) -> bool {
         libc == Libc::Musl
             && name.strip_prefix(b"lib").is_some_and(|rest| {
@@ -157,7 +157,7 @@ impl<'a> Linker<'a> {
     }
 
     /// The files that `name`, needed by `elf`, can stand for: variants for some CPUs first, then the one for every
-    /// CPU. Empty where there is none.
+    /// CPU. Empty if there is none.
     pub fn find(
         &self,
         name: &[u8],
@@ -287,7 +287,7 @@ impl<'a> Linker<'a> {
         found
     }
 
-    /// Takes the file at `path` where there is one of the right kind; true then.
+    /// Takes the file at `path` if there is one of the right kind; true then.
     fn try_file(&self, path: &[u8], abi: Abi, hits: &mut Vec<Hit>) -> Result<bool, ReadError> {
         let rootfs = self.files.rootfs;
         let resolution = rootfs.resolve(&self.cwd, path, true);

@@ -32,7 +32,7 @@ pub enum PackageManager {
 pub struct Package {
     /// Name.
     pub name: String,
-    /// Version; empty where it is not known.
+    /// Version; empty if it is not known.
     pub version: String,
     /// Who installed it.
     pub manager: PackageManager,
@@ -205,7 +205,7 @@ impl<'a> Finder<'a> {
             }
         }?;
         let node = *rootfs.children(dir).get(name)?;
-        // Databases name `/bin` as a directory where it has become a link to one since.
+        // Databases name `/bin` as a directory if it has become a link to one since.
         let is_dir = rootfs.node(node).is_dir()
             || rootfs.node(node).link_target().is_some()
                 && rootfs

@@ -30,7 +30,7 @@ pub(super) enum Engine {
 
 impl Engine {
     /// The one that was asked for; else the daemon for an image that it has, an OCI runtime for any other, and the
-    /// daemon where there is none.
+    /// daemon if there is none.
     pub(super) async fn choose(build: &Build<'_>, origin: &Origin) -> Result<Self, CliError> {
         match (&build.options.runtime, origin) {
             (Some(RuntimeChoice::Oci(name)), _) => {

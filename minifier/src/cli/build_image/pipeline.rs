@@ -236,7 +236,7 @@ impl Build<'_> {
             .ok_or_else(CliError::interrupted)
     }
 
-    /// The result of all stages, or an error where they take longer than the user allows.
+    /// The result of all stages, or an error if they take longer than the user allows.
     async fn in_time<T>(
         &self,
         stages: impl Future<Output = Result<T, CliError>>,

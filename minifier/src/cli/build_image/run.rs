@@ -371,7 +371,7 @@ async fn with_logs<T>(
     result
 }
 
-/// True where there is nothing more to wait for.
+/// Whether there is nothing more to wait for.
 fn ended(logs: &Logs, shown: u64) -> bool {
     let chunk = logs.read(shown);
     chunk.closed && chunk.lines.is_empty()

@@ -125,7 +125,7 @@ fn rules(args: &GateArgs) -> Result<GateConfig, CliError> {
     Ok(rules)
 }
 
-/// The list of accepted findings, where there is one.
+/// The list of accepted findings, if there is one.
 fn ignore_list(args: &XrayArgs) -> Result<IgnoreList, CliError> {
     let usage = |error: anyhow::Error| CliError::new(Exit::Usage, error);
     let file = args.ignore_file.as_deref();

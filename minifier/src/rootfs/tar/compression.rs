@@ -23,7 +23,7 @@ impl Compression {
     /// How many first bytes [`Self::detect`] wants to see.
     pub const HEAD: usize = 6;
 
-    /// Looks at the first bytes; fewer than [`Self::HEAD`] are enough where there are no more.
+    /// Looks at the first bytes; fewer than [`Self::HEAD`] are enough if there are no more.
     pub fn detect(head: &[u8]) -> Result<Self, CompressionError> {
         match head {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),

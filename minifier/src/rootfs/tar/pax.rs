@@ -84,7 +84,7 @@ impl Pax {
         xattrs
     }
 
-    /// The sparse map of the formats 0.0 and 0.1 as offsets and lengths in turn; none where there is none.
+    /// The sparse map of the formats 0.0 and 0.1 as offsets and lengths in turn; `None` if there is none.
     pub(super) fn sparse_numbers(&self) -> Result<Option<Vec<u64>>, &'static str> {
         if !self.sparse.is_empty() {
             return Ok(Some(self.sparse.clone()));

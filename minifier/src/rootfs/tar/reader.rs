@@ -245,7 +245,7 @@ impl<R: BufRead> TarReader<StreamInput<R>> {
     }
 }
 
-/// The body of a member as stored; see [`TarReader::body`]. Fails where the tar ends before it does.
+/// The body of a member as stored; see [`TarReader::body`]. Fails if the tar ends before it does.
 #[derive(Debug)]
 pub struct MemberBody<'a, R> {
     reader: &'a mut TarReader<StreamInput<R>>,

@@ -36,7 +36,7 @@ impl<'a> SeekInput<'a> {
         }
     }
 
-    /// The bytes of the window from where it stands; the window is filled anew where there are none.
+    /// The bytes of the window from where it stands; the window is filled anew if there are none.
     fn buffered(&mut self) -> io::Result<&[u8]> {
         let inside = |window: &[u8], window_at: u64, at: u64| {
             let skip = usize::try_from(at.checked_sub(window_at)?).ok()?;

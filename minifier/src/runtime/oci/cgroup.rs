@@ -123,12 +123,12 @@ fn remove_one(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// True where a control group is there.
+/// Whether a control group is there.
 pub(super) fn exists(cgroup: &Path) -> bool {
     folders(cgroup).is_ok_and(|folders| !folders.is_empty())
 }
 
-/// True where the kernel killed a process because the group was out of memory.
+/// Whether the kernel killed a process because the group was out of memory.
 pub(super) fn oom_killed(cgroup: &Path) -> bool {
     let texts = folders(cgroup)
         .unwrap_or_default()

@@ -329,7 +329,7 @@ fn hidden(places: &[Place], volume: &Place) -> BTreeSet<ImagePath> {
     targets.filter(|target| *target != volume.target).collect()
 }
 
-/// Copies what the image has at the place of a volume, which is free of links; nothing where it has no directory there.
+/// Copies what the image has at the place of a volume, which is free of links; nothing if it has no directory there.
 fn fill_volume(
     root: impl AsFd,
     fill: &Copy<'_>,

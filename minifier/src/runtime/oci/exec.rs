@@ -168,7 +168,7 @@ impl Session {
             .map_err(host(format!("run {}", program.display())))
     }
 
-    /// True where the command was started.
+    /// Whether the command was started.
     fn begun(&self) -> bool {
         self.running().is_some()
     }

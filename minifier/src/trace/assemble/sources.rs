@@ -116,7 +116,7 @@ impl Refused {
         Self(refused)
     }
 
-    /// True where a call of the same process asked for what the second source saw.
+    /// Whether a call of the same process asked for what the second source saw.
     fn has(&self, opened: &Opened) -> bool {
         let calls = self.0.get(&(opened.pid, opened.path.clone()));
         calls.is_some_and(|calls| opened.syscall == UNKNOWN_CALL || calls.contains(&opened.syscall))

@@ -23,7 +23,7 @@ pub(in crate::transport) struct Spooled {
 /// Why a member was not spooled.
 #[derive(Debug)]
 pub(in crate::transport) enum SpoolError {
-    /// It is no layer, or a broken one. That matters only where it is needed.
+    /// It is no layer, or a broken one. That matters only if it is needed.
     Layer(TarError),
     /// Its compression is broken.
     Compression(io::Error),

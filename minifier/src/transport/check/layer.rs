@@ -14,7 +14,7 @@ use crate::transport::stored::BlobStore;
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Reads one layer to its end, whatever is wrong with it. `diff_id` is the config's word, where there is one.
+/// Reads one layer to its end, whatever is wrong with it. `diff_id` is the config's word, if there is one.
 pub(super) fn check_layer(
     blobs: &dyn BlobStore,
     layer: &Descriptor,

@@ -38,13 +38,13 @@ impl fmt::Display for Mismatch {
 pub struct Validation {
     /// The location as the user wrote it.
     pub source: String,
-    /// Digest of the manifest, as its bytes are; none where there is no manifest that can be read.
+    /// Digest of the manifest, as its bytes are; `None` if there is no manifest that can be read.
     pub manifest: Option<Digest>,
     /// Digest of the config, as the manifest says.
     pub config: Option<Digest>,
     /// Digests of the layers, as the manifest says, lowest first.
     pub layers: Vec<Digest>,
-    /// Everything that is not as it says, sorted; empty where all is.
+    /// Everything that is not as it says, sorted; empty if all is.
     pub mismatches: Vec<Mismatch>,
 }
 

@@ -31,7 +31,7 @@ pub(in crate::transport) enum Documented {
     Archive(TarFile),
 }
 
-/// Opens what is at a location, and says which of its images is wanted; none where it is not in files of this host.
+/// Opens what is at a location, and says which of its images is wanted; `None` if it is not in files of this host.
 /// Blocks.
 pub(in crate::transport) fn documents(
     location: &Location,
@@ -205,7 +205,7 @@ impl Documented {
 }
 
 impl LayoutError {
-    /// True where the question was wrong and not the image.
+    /// Whether the question was wrong and not the image.
     pub(in crate::transport) fn is_of_choice(&self) -> bool {
         matches!(
             self,

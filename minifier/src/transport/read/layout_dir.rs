@@ -37,7 +37,7 @@ impl LayoutDir {
         Self { dir }
     }
 
-    /// Opens one of its files; none where there is none.
+    /// Opens one of its files; `None` if there is none.
     pub(in crate::transport) fn file(&self, path: &ImagePath) -> io::Result<Option<File>> {
         let Ok(name) = std::str::from_utf8(path.relative()) else {
             return Ok(None);

@@ -85,7 +85,7 @@ impl TarFile {
         Ok(scanned)
     }
 
-    /// Where the member that `path` leads to is; none where there is none.
+    /// Where the member that `path` leads to is; `None` if there is none.
     pub(in crate::transport) fn range(
         &self,
         path: &ImagePath,

@@ -92,7 +92,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// The digest that the registry says the content has; none where it says none, or one of another algorithm.
+/// The digest that the registry says the content has; `None` if it says none, or one of another algorithm.
 pub(super) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
     text(headers, "docker-content-digest")?.trim().parse().ok()
 }

@@ -44,7 +44,7 @@ impl Auth {
         }
     }
 
-    /// Whether there are credentials; false where nobody asked for them yet.
+    /// Whether there are credentials; false if nobody asked for them yet.
     pub(super) fn is_known(&self) -> bool {
         self.credentials.get().is_some_and(Option::is_some)
     }
@@ -55,7 +55,7 @@ impl Auth {
         Ok(self.credentials.get_or_try_init(find).await?.as_ref())
     }
 
-    /// The field for a request that needs `scope`, to a registry at `base`; none where it wants none, or wants a
+    /// The field for a request that needs `scope`, to a registry at `base`; `None` if it wants none, or wants a
     /// password and we have none.
     pub(super) async fn header(
         &self,

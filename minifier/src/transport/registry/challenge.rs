@@ -96,7 +96,7 @@ impl<'a> Rest<'a> {
         token
     }
 
-    /// A token or a quoted string; none where it is malformed.
+    /// A token or a quoted string; `None` if it is malformed.
     fn value(&mut self) -> Option<String> {
         let Some(quoted) = self.0.strip_prefix('"') else {
             // More than a token: URLs occur without quotes.

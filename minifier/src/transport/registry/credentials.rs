@@ -72,7 +72,7 @@ struct Entry {
 }
 
 impl CredentialFiles {
-    /// The credentials for a repository, where there are some.
+    /// The credentials for a repository, if there are some.
     pub(super) async fn find(
         &self,
         registry: &str,
@@ -119,7 +119,7 @@ fn helper_key(registry: &str) -> &str {
     }
 }
 
-/// The file's bytes; none where there is no such file.
+/// The file's bytes; `None` if there is no such file.
 fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     match File::open(file) {
@@ -190,7 +190,7 @@ impl Config {
 }
 
 impl Entry {
-    /// What the entry says; none where it is empty, as beside a helper.
+    /// What the entry says; `None` if it is empty, as beside a helper.
     fn credentials(&self) -> Result<Option<Credentials>, String> {
         if !self.identitytoken.is_empty() {
             return Ok(Some(Credentials::Identity(self.identitytoken.clone())));

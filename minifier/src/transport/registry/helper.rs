@@ -18,7 +18,7 @@ use super::credentials::Credentials;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest answer that is read.
 const MAX_ANSWER: u64 = 64 << 10;
-/// What it says where it has none.
+/// What it says if it has none.
 const NOT_FOUND: [&str; 2] = [
     "credentials not found in native keychain",
     "no credentials server URL",

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::error::RegistryError;
 
-/// True where `host` is this machine: Docker trusts it without TLS.
+/// Whether `host` is this machine: Docker trusts it without TLS.
 pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
@@ -13,7 +13,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// True where one of `declared` (`HOST` or `HOST:PORT`) means `host` at `port`.
+/// Whether one of `declared` (`HOST` or `HOST:PORT`) means `host` at `port`.
 pub(super) fn is_declared(declared: &[String], host: &str, port: Option<u16>) -> bool {
     declared.iter().any(|entry| match split(entry) {
         (name, Some(at)) => name.eq_ignore_ascii_case(host) && port == Some(at),

@@ -47,12 +47,12 @@ pub(super) fn choose(index: &ImageIndex, wanted: &Platform) -> Choice {
     choice
 }
 
-/// True where an entry of an index is an index again.
+/// Whether an entry of an index is an index again.
 pub(super) fn is_index(media_type: &str) -> bool {
     matches!(media_type, OCI_INDEX | DOCKER_MANIFEST_LIST)
 }
 
-/// A sentence on what was passed over; none where nothing was.
+/// A sentence on what was passed over; `None` if nothing was.
 pub(super) fn note(choice: &Choice, wanted: &Platform) -> Option<String> {
     let passed = choice.platforms.len().saturating_sub(1);
     let count = |n: usize, what: &str| match n {

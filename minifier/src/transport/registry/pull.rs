@@ -124,7 +124,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The image's manifest, through indexes; none where there is none for the platform.
+    /// The image's manifest, through indexes; `None` if there is none for the platform.
     async fn image(&mut self, first: Document) -> Result<Option<Manifest>, RegistryError> {
         // What is left to look at, the next last.
         let mut left = vec![(Next::Read(first), 0)];

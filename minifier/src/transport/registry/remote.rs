@@ -59,12 +59,12 @@ impl Remote {
         &self.repository
     }
 
-    /// The tag, where there is one.
+    /// The tag, if there is one.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest of the manifest, where there is one.
+    /// The digest of the manifest, if there is one.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }

@@ -115,7 +115,7 @@ impl Session {
         }
     }
 
-    /// Waits before the next try, where there is one.
+    /// Waits before the next try, if there is one.
     pub(super) async fn again(
         &self,
         backoff: &mut Backoff,

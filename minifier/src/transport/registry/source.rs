@@ -55,7 +55,7 @@ impl Source {
 
     /// The bytes from `start` to before `end`, and how many of them were taken. The last byte of the blob is given
     /// only when all of them turned out to be those that the descriptor names. The body ends early when `stop` is
-    /// cancelled; where reading fails it does so too, or fails where its `length` was announced.
+    /// cancelled; where reading fails it does so too, or fails if its `length` was announced.
     pub(super) fn part(
         &self,
         (start, end): (u64, u64),

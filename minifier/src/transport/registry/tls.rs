@@ -14,7 +14,7 @@ use crate::tls::{self, Key};
 /// Longest file of `certs.d` that is read.
 const MAX_FILE: u64 = 4 << 20;
 
-/// The system's authorities. Empty where there are none: then no certificate is trusted.
+/// The system's authorities. Empty if there are none: then no certificate is trusted.
 pub(super) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

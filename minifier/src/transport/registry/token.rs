@@ -203,7 +203,7 @@ impl Request<'_> {
     }
 }
 
-/// The field for a token; none where a field cannot hold it.
+/// The field for a token; `None` if a field cannot hold it.
 pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     value.set_sensitive(true);

@@ -92,7 +92,7 @@ impl Upload {
     }
 
     /// Brings the blob there. `from` is a repository of the same registry that has it. What was started is removed
-    /// where it fails or is cancelled; that takes a few seconds at most. Must be let run to its end.
+    /// if it fails or is cancelled; that takes a few seconds at most. Must be let run to its end.
     pub(super) async fn run(mut self, from: Option<String>) -> Result<Outcome, RegistryError> {
         let cancel = self.cancel.clone();
         let overdue = async {
@@ -197,7 +197,7 @@ impl Upload {
         }
     }
 
-    /// Asks for the blob to be taken over; false where it has to be sent, perhaps with an upload started.
+    /// Asks for the blob to be taken over; false if it has to be sent, perhaps with an upload started.
     async fn mount(&mut self, from: &str) -> Result<bool, RegistryError> {
         let mut url = self.session.url("blobs/uploads/");
         url.query_pairs_mut()

@@ -75,7 +75,7 @@ impl Web {
         &self.options
     }
 
-    /// True where the host of `url` may be spoken to without verified TLS: the user said so, or it is this machine and
+    /// Whether the host of `url` may be spoken to without verified TLS: the user said so, or it is this machine and
     /// has no certificates in `certs.d`.
     pub(super) fn is_insecure(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();

@@ -189,7 +189,7 @@ impl Select {
     }
 }
 
-/// True where the index names that digest itself, so that only what it leads to was looked at.
+/// Whether the index names that digest itself, so that only what it leads to was looked at.
 fn leads(documents: &dyn Documents, name: &Wanted) -> Result<bool, LayoutError> {
     let index = documents.document(&"index.json".into())?;
     let index = index.and_then(|bytes| crate::image::ImageIndex::parse(&bytes).ok());

@@ -10,7 +10,7 @@ use crate::rootfs::{ImagePath, shown};
 
 /// Documents by path. A path comes out of other documents: it is a key, and no path of this host.
 pub(in crate::transport) trait Documents {
-    /// The document at `path`, links followed; none where there is none. Not longer than
+    /// The document at `path`, links followed; `None` if there is none. Not longer than
     /// [`MAX_DOCUMENT`](crate::image::MAX_DOCUMENT).
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError>;
 }

@@ -34,9 +34,9 @@ pub(in crate::transport) struct Choice {
     pub(in crate::transport) config: ImageConfig,
     pub(in crate::transport) config_digest: Digest,
     pub(in crate::transport) layers: Vec<ImagePath>,
-    /// The manifest, where it has one.
+    /// The manifest, if it has one.
     pub(in crate::transport) manifest: Option<Manifest>,
-    /// Where `manifest.json` says that the layers are, where there is a manifest too.
+    /// Where `manifest.json` says that the layers are, if there is a manifest too.
     pub(in crate::transport) docker_layers: Vec<ImagePath>,
     /// Its names, the best of each place first.
     pub(in crate::transport) names: Vec<String>,
@@ -119,7 +119,7 @@ impl Images {
         Ok(found)
     }
 
-    /// Goes on after an error where errors are collected.
+    /// Goes on after an error if errors are collected.
     fn problem(&mut self, result: Result<(), LayoutError>) -> Result<(), LayoutError> {
         match (result, &mut self.problems) {
             (Err(error), Some(problems)) => {

@@ -65,7 +65,7 @@ pub(super) fn write_file<T>(
     Ok(info)
 }
 
-/// Where a chain of links ends, so that renaming does not replace the link; also where nothing is there yet.
+/// Where a chain of links ends, so that renaming does not replace the link; also if nothing is there yet.
 fn link_end(path: &Path) -> io::Result<PathBuf> {
     let mut at = path.to_owned();
     for _ in 0..40 {

@@ -36,7 +36,7 @@ pub struct WriteOptions {
     pub names: Vec<TaggedName>,
     /// Time of an archive's entries, seconds since the epoch.
     pub mtime: u64,
-    /// How layers shall be compressed in OCI layouts, OCI archives and registries; none leaves them as they are.
+    /// How layers is to be compressed in OCI layouts, OCI archives and registries; none leaves them as they are.
     /// Docker's archives and daemon always get them uncompressed.
     pub compression: Option<LayerCompression>,
     /// A folder for temporary files. They have no names.

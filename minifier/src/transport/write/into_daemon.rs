@@ -73,7 +73,7 @@ pub(super) async fn loaded(
     }
 }
 
-/// True where nobody took the bytes any more: the daemon says why.
+/// Whether nobody took the bytes any more: the daemon says why.
 fn is_pipe(error: &TransportError) -> bool {
     matches!(error, TransportError::WriteArchive(WriteError::Write(source))
         if source.kind() == io::ErrorKind::BrokenPipe)

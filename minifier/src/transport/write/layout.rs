@@ -36,7 +36,7 @@ pub(super) struct LayoutInfo {
     pub(super) reused: usize,
 }
 
-/// Writes the image into the layout in `dir`, which is made where there is none. Blocks.
+/// Writes the image into the layout in `dir`, which is made if there is none. Blocks.
 pub(super) fn write_layout(
     stored: &StoredImage,
     dir: &Path,
@@ -70,7 +70,7 @@ struct Layout<'a> {
     location: &'a str,
     control: &'a Control,
     bytes: u64,
-    /// Blobs of this writer, removed where it does not finish.
+    /// Blobs of this writer, removed if it does not finish.
     added: Vec<String>,
     /// Folders of this writer, outermost first.
     made: Vec<PathBuf>,
@@ -126,7 +126,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// True where the blob is there and is what it should be.
+    /// Whether the blob is there and is what it should be.
     fn has(&self, digest: Digest, size: u64) -> io::Result<bool> {
         // What cannot be opened as a blob is replaced.
         let Ok(Some(file)) = self.reader.file(&blob_path(digest)) else {
@@ -149,7 +149,7 @@ impl<'a> Layout<'a> {
         Ok((Digest::from_bytes(hash), read) == (digest, size))
     }
 
-    /// True where it was there already.
+    /// Whether it was there already.
     fn layer(&mut self, stored: &StoredImage, layer: &Descriptor) -> Result<bool, TransportError> {
         if self
             .has(layer.digest, layer.size)

@@ -18,7 +18,7 @@ const IMAGE_NAME: &str = "io.containerd.image.name";
 /// `oci-layout`
 pub(super) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// The manifest in OCI's types: the very same bytes where it has them already. Blobs are the same in both.
+/// The manifest in OCI's types: the very same bytes if it has them already. Blobs are the same in both.
 pub(super) fn oci_manifest(manifest: &Manifest) -> Manifest {
     if manifest.media_type() == media_type::OCI_MANIFEST {
         return manifest.clone();

@@ -48,7 +48,7 @@ impl Pool {
         loop {
             let block = read_block(&mut input, compression.block())?;
             let last = block.len() < compression.block();
-            // Nothing is a block too, where there is nothing else.
+            // Nothing is a block too, if there is nothing else.
             if first || !block.is_empty() {
                 let (reply, answer) = sync_channel(1);
                 let job = Job {

@@ -28,7 +28,7 @@ impl Temporary {
         Self::named(dir, name, file.into())
     }
 
-    /// One that is `file`. None where that has a name already, or cannot get one in `dir`: it is on another file system,
+    /// One that is `file`. `None` if that has a name already, or cannot get one in `dir`: it is on another file system,
     /// or its own file system does not know files without names.
     pub(super) fn link(dir: &OwnedFd, file: &File) -> io::Result<Option<Self>> {
         // What has a name belongs to whoever gave it.

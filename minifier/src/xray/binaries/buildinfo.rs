@@ -41,7 +41,7 @@ const VERSION_VARIABLES: [&str; 7] = [
 ];
 const MAX_VERSION: usize = 100;
 
-/// Reads what was compiled into a program; none where nothing says so. The error says what is malformed.
+/// Reads what was compiled into a program; `None` if nothing says so. The error says what is malformed.
 pub(crate) fn build_info(file: &impl ReadAt, tables: &Tables) -> Result<Option<BuildInfo>, String> {
     let sections = &tables.sections;
     if let Some((offset, size)) = sections.find(b".dep-v0") {
@@ -71,7 +71,7 @@ pub(crate) fn build_info(file: &impl ReadAt, tables: &Tables) -> Result<Option<B
     }
 }
 
-/// True where the comment section names the Rust compiler.
+/// Whether the comment section names the Rust compiler.
 pub(crate) fn is_rust(file: &impl ReadAt, tables: &Tables) -> bool {
     let (offset, size) = tables.sections.find(b".comment").unwrap_or_default();
     let comment = file.read_at(offset, size.min(MAX_COMMENT));

@@ -27,7 +27,7 @@ pub(crate) struct Protection {
     pub(crate) debug_bytes: u64,
     /// Bytes of sections that `strip` takes.
     pub(crate) strip_bytes: u64,
-    /// True where it has a table of symbols.
+    /// Whether it has a table of symbols.
     pub(crate) symbols: bool,
 }
 
@@ -177,7 +177,7 @@ pub(crate) fn protection(
     })
 }
 
-/// True where the file has a table of symbols that `strip` takes, and the names of its symbols, where any are left.
+/// Whether the file has a table of symbols that `strip` takes, and the names of its symbols, where any are left.
 fn strings(
     file: &impl ReadAt,
     sections: &Sections,

@@ -92,7 +92,7 @@ impl fmt::Display for Language {
 }
 
 impl Budget {
-    /// The language that counts for an image with `runtimes`, and its limits; none where nobody set any for it.
+    /// The language that counts for an image with `runtimes`, and its limits; `None` if nobody set any for it.
     pub fn resolve(&self, runtimes: &[Runtime]) -> Option<(Language, Limits)> {
         let language = match self.language {
             Language::Auto => runtimes

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::Budget;
 
-/// What a rule without a number does where it does not hold.
+/// What a rule without a number does if it does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// It is not asked.
@@ -54,7 +54,7 @@ pub struct GateConfig {
     pub secrets: Level,
     /// `rootUser`: the container runs as root.
     pub root_user: Level,
-    /// `fixableWaste`: fails where the recommendations save this many bytes or more.
+    /// `fixableWaste`: fails if the recommendations save this many bytes or more.
     pub fixable_waste: Option<u64>,
     /// `completeAnalysis`: something could not be analysed.
     pub complete_analysis: Level,

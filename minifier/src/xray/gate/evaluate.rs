@@ -24,7 +24,7 @@ pub fn evaluate(xray: &Xray, config: &GateConfig) -> GateReport {
     }
 }
 
-/// A rule with a limit: `holds` tells by the limit, `message` says what is wrong where it does not hold.
+/// A rule with a limit: `holds` tells by the limit, `message` says what is wrong if it does not hold.
 fn limited<L: Copy>(
     rule: &str,
     limit: Option<L>,

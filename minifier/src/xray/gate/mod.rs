@@ -1,5 +1,5 @@
 //! The gate for CI: rules over an [`Xray`](super::Xray), every one evaluated and shown. dive's rules keep their names,
-//! their defaults and their file (`.dive-ci`); an image passes where no rule fails.
+//! their defaults and their file (`.dive-ci`); an image passes if no rule fails.
 
 mod budget;
 mod config;

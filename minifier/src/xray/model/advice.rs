@@ -101,7 +101,7 @@ pub struct Recommendation {
     pub evidence: Vec<String>,
     /// The change to make, as lines of a Dockerfile or `.dockerignore`.
     pub change: String,
-    /// The step of the history to change, where there is one.
+    /// The step of the history to change, if there is one.
     pub step: Option<usize>,
 }
 

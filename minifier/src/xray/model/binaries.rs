@@ -54,7 +54,7 @@ pub struct Binary {
     /// Bytes of sections that `strip` would remove: debug information, and symbols that nothing needs to load it.
     #[serde(default)]
     pub strip_bytes: u64,
-    /// True where it has a table of symbols that `strip` would remove.
+    /// Whether it has a table of symbols that `strip` would remove.
     pub symbols: bool,
     /// What protects it.
     pub hardening: Hardening,
@@ -72,7 +72,7 @@ pub enum Relro {
     Full,
 }
 
-/// What protects a program or library. None where it cannot be told.
+/// What protects a program or library. `None` if it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hardening {
     /// Position-independent.
@@ -81,7 +81,7 @@ pub struct Hardening {
     pub relro: Relro,
     /// The stack is not executable.
     pub nx: bool,
-    /// Checks the stack for overwritten return addresses; none where no symbol can tell (a static, stripped program).
+    /// Checks the stack for overwritten return addresses; `None` if no symbol can tell (a static, stripped program).
     pub stack_protector: Option<bool>,
     /// Calls checked variants of the C library's functions; none as above.
     pub fortify: Option<bool>,

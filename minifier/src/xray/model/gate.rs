@@ -37,7 +37,7 @@ pub struct RuleResult {
 pub struct GateReport {
     /// In the order of evaluation.
     pub rules: Vec<RuleResult>,
-    /// True where none failed.
+    /// Whether none failed.
     pub passed: bool,
 }
 

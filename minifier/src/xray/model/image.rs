@@ -12,7 +12,7 @@ pub struct ImageInfo {
     pub reference: String,
     /// Names that it has where it was read.
     pub names: Vec<String>,
-    /// Digest of its manifest; none where it is stored without one.
+    /// Digest of its manifest; `None` if it is stored without one.
     pub manifest: Option<String>,
     /// Digest of its config (Docker's image ID).
     pub id: String,
@@ -51,7 +51,7 @@ pub struct ImageInfo {
     pub env: Vec<String>,
     /// `Labels` of the config.
     pub labels: BTreeMap<String, String>,
-    /// `Healthcheck` of the config, as words; none where there is none.
+    /// `Healthcheck` of the config, as words; `None` if there is none.
     pub healthcheck: Option<Vec<String>>,
     /// `StopSignal` of the config.
     pub stop_signal: Option<String>,
@@ -64,7 +64,7 @@ pub struct ImageInfo {
 pub struct DistributionInfo {
     /// `ID`: `debian`
     pub id: String,
-    /// `VERSION_ID`: `12`; empty where there is none.
+    /// `VERSION_ID`: `12`; empty if there is none.
     pub version: String,
     /// `PRETTY_NAME`
     pub name: String,
@@ -107,6 +107,6 @@ pub struct Runtime {
     pub version: Option<String>,
     /// The file or package that shows it.
     pub evidence: String,
-    /// True where the entrypoint or command runs on it.
+    /// Whether the entrypoint or command runs on it.
     pub entrypoint: bool,
 }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 pub struct LayerInfo {
     /// 0 is the lowest.
     pub index: usize,
-    /// Digest of the blob as stored; none where it is stored without one.
+    /// Digest of the blob as stored; `None` if it is stored without one.
     pub digest: Option<String>,
     /// Digest of the uncompressed tar.
     pub diff_id: String,
-    /// Media type, or how it is compressed where there is none.
+    /// Media type, or how it is compressed if there is none.
     pub media_type: String,
     /// Bytes as stored.
     pub stored_size: u64,
@@ -20,7 +20,7 @@ pub struct LayerInfo {
     pub tar_size: u64,
     /// Bytes of its files.
     pub size: u64,
-    /// The instruction that made it, as in [`DockerfileStep::instruction`]; empty where the history does not say.
+    /// The instruction that made it, as in [`DockerfileStep::instruction`]; empty if the history does not say.
     pub instruction: String,
     /// Files that no lower layer had.
     pub added: u64,
@@ -32,7 +32,7 @@ pub struct LayerInfo {
     pub hidden_size: u64,
     /// Bytes of lower layers that it hides.
     pub hides_size: u64,
-    /// True where it belongs to the base image.
+    /// Whether it belongs to the base image.
     pub base: bool,
 }
 
@@ -61,14 +61,14 @@ pub struct WastedPath {
     pub bytes: u64,
     /// Layers that have it, lowest first.
     pub layers: Vec<usize>,
-    /// True where the last of them removes it.
+    /// Whether the last of them removes it.
     pub removed: bool,
 }
 
 /// A step of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DockerfileStep {
-    /// As a Dockerfile would have it: `RUN apt-get update`, `COPY /app /app`; `# …` where it cannot be told.
+    /// As a Dockerfile would have it: `RUN apt-get update`, `COPY /app /app`; `# …` if it cannot be told.
     pub instruction: String,
     /// The history's own text.
     pub created_by: String,
@@ -78,6 +78,6 @@ pub struct DockerfileStep {
     pub layer: Option<usize>,
     /// Bytes of the files of that layer.
     pub size: u64,
-    /// True where it belongs to the base image.
+    /// Whether it belongs to the base image.
     pub base: bool,
 }

@@ -72,7 +72,7 @@ pub struct Xray {
 }
 
 impl Xray {
-    /// True where something could not be analysed.
+    /// Whether something could not be analysed.
     pub fn is_partial(&self) -> bool {
         !self.problems.is_empty()
     }

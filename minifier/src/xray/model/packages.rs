@@ -58,13 +58,13 @@ pub struct PackageInfo {
     pub kind: PackageKind,
     /// Name as its ecosystem writes it (`@scope/name`, `group:artifact`).
     pub name: String,
-    /// Version; empty where none is known.
+    /// Version; empty if none is known.
     pub version: String,
     /// Architecture, where the database has one.
     pub architecture: Option<String>,
     /// Licence as declared: an SPDX expression or free text.
     pub licence: Option<String>,
-    /// Source package, where it has another name.
+    /// Source package, if it has another name.
     pub source: Option<String>,
     /// Who supplies it, as declared: `NAME <ADDRESS>`, or either.
     #[serde(default)]
@@ -88,7 +88,7 @@ pub struct PackageInfo {
     pub layer: usize,
     /// The database, metadata file, program or archive that names it; `outer.jar!inner.jar` for nested ones.
     pub location: String,
-    /// True where it is only for development (npm's `dev`).
+    /// Whether it is only for development (npm's `dev`).
     pub dev: bool,
     /// Whether it is a copy that another package brings with it for its own use (`pip/_vendor`, shaded archives).
     #[serde(default)]

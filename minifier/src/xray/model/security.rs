@@ -23,7 +23,7 @@ pub struct Security {
     pub shells: Vec<String>,
     /// Package managers that the image has.
     pub package_managers: Vec<String>,
-    /// True where the config names no user, or root.
+    /// Whether the config names no user, or root.
     pub runs_as_root: bool,
 }
 
@@ -109,7 +109,7 @@ pub enum Location {
         layer: usize,
         /// Line of the text, from 1.
         line: Option<u64>,
-        /// False where a later layer hides it; it ships nevertheless.
+        /// False if a later layer hides it; it ships nevertheless.
         visible: bool,
     },
     /// The config.
@@ -278,6 +278,6 @@ pub struct CertificateInfo {
     pub not_before: String,
     /// RFC 3339 time to which it is valid.
     pub not_after: String,
-    /// True where that has passed.
+    /// Whether that has passed.
     pub expired: bool,
 }

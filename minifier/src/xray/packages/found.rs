@@ -175,7 +175,7 @@ impl Owners {
         &self.ids[index]
     }
 
-    /// True where it belongs to any.
+    /// Whether it belongs to any.
     pub(crate) fn owns(&self, node: NodeId) -> bool {
         self.by_node.contains_key(&node)
     }

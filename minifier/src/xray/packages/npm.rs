@@ -101,7 +101,7 @@ fn id(metadata: &Metadata) -> String {
 }
 
 /// The packages that Node.js loads from `dir` by these names: of the nearest `node_modules` up the tree, through links
-/// as pnpm makes them. `steps` become 0 where there are more than are looked at.
+/// as pnpm makes them. `steps` become 0 if there are more than are looked at.
 fn loaded(
     reader: &Reader<'_>,
     dir: &ImagePath,

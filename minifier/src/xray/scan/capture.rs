@@ -73,7 +73,7 @@ impl Windows {
     }
 }
 
-/// Where loadable and dynamic segments start, and how much of them is wanted; none where their table is not in the head.
+/// Where loadable and dynamic segments start, and how much of them is wanted; `None` if their table is not in the head.
 fn wanted_segments(head: &[u8], headers: &Headers) -> Vec<(u64, u64)> {
     let segments = headers.segments(&head).unwrap_or_default();
     segments

@@ -8,7 +8,7 @@ use crate::xray::security::{Certificate, SecretMatch};
 /// What a file's content says.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
-    /// SHA-256; none where the content was not read.
+    /// SHA-256; `None` if the content was not read.
     pub(crate) sha256: Option<[u8; 32]>,
     /// What it holds.
     pub(crate) kind: FileKind,
@@ -93,7 +93,7 @@ pub(crate) struct ElfFacts {
 pub(crate) struct BuildInfo {
     /// Go or Cargo.
     pub(crate) kind: PackageKind,
-    /// The compiler's version; empty where it is not said.
+    /// The compiler's version; empty if it is not said.
     pub(crate) compiler: String,
     /// Modules or crates, the main one first.
     pub(crate) modules: Vec<Module>,

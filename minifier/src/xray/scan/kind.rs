@@ -220,7 +220,7 @@ fn elf_kind(path: &ImagePath, head: &[u8]) -> FileKind {
     }
 }
 
-/// True where the bytes read as text: no control characters that text does not have, and UTF-8 but for a cut end or
+/// Whether the bytes read as text: no control characters that text does not have, and UTF-8 but for a cut end or
 /// a few bytes of an older encoding.
 pub(crate) fn is_text(head: &[u8]) -> bool {
     let head = &head[..head.len().min(4096)];

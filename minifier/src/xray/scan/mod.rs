@@ -2,7 +2,7 @@
 //!
 //! Takes a [`StoredImage`](crate::transport::StoredImage); gives a [`Scan`]: for each layer its entries and, for each
 //! file body, [`Facts`]. Nothing is unpacked; what is held in memory grows with the number of files, not with their
-//! bytes: contents are looked at as they pass, and kept only where [`wanted`] says so and budgets allow.
+//! bytes: contents are looked at as they pass, and kept only if [`wanted`] says so and budgets allow.
 
 mod ahead;
 mod archive;

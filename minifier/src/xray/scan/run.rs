@@ -29,7 +29,7 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// What a file holds; none where contents were not looked at, or could not be read.
+    /// What a file holds; `None` if contents were not looked at, or could not be read.
     pub(crate) fn facts(&self, content: ContentRef) -> Option<&Facts> {
         self.layers.get(content.layer as usize)?.facts(content.at)
     }

@@ -54,11 +54,11 @@ const LIKE_ROOT: [usize; 11] = [0, 1, 3, 6, 7, 8, 16, 17, 19, 21, 31];
 pub(super) struct Capabilities {
     /// `cap_net_bind_service=ep`
     pub(super) text: String,
-    /// True where one of them is as good as root.
+    /// Whether one of them is as good as root.
     pub(super) like_root: bool,
 }
 
-/// Decodes the attribute, versions 1 to 3; none where it is malformed.
+/// Decodes the attribute, versions 1 to 3; `None` if it is malformed.
 pub(super) fn capabilities(attribute: &[u8]) -> Option<Capabilities> {
     let word = |i: usize| {
         let bytes = attribute.get(i * 4..i * 4 + 4)?;

@@ -24,7 +24,7 @@ pub(super) struct CommandSecret {
     pub(super) what: &'static str,
 }
 
-/// A rule: the group `secret` of its form is the secret, if the group `option`, where there is one, is named like one.
+/// A rule: the group `secret` of its form is the secret, if the group `option`, if there is one, is named like one.
 struct Rule {
     rule: &'static str,
     what: &'static str,

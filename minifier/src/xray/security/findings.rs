@@ -149,7 +149,7 @@ fn sort<T: AsRef<Finding>>(findings: &mut [T]) {
     });
 }
 
-/// True where the config names no user, or root.
+/// Whether the config names no user, or root.
 fn runs_as_root(config: &ImageConfig) -> bool {
     let user = config.user().split(':').next().unwrap_or_default();
     user.is_empty() || user == "root" || user.parse() == Ok(0u32)

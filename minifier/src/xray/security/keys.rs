@@ -13,7 +13,7 @@ const MAX_KEY: usize = 64 << 10;
 /// Bytes from `-----BEGIN ` to `PRIVATE KEY-----`, with more blanks than anybody writes.
 const MAX_BEGIN: usize = 64;
 
-/// The private key whose `PRIVATE KEY-----` stands at `at`; none where that is the end of one, or only a mention.
+/// The private key whose `PRIVATE KEY-----` stands at `at`; `None` if that is the end of one, or only a mention.
 pub(crate) fn private_key(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
     let first = at.saturating_sub(MAX_BEGIN);
     let start = memchr::memrchr(b'\n', &text[first..at]).map_or(first, |n| first + n + 1);
@@ -85,7 +85,7 @@ fn base64_of(body: &[u8]) -> Vec<u8> {
     base64
 }
 
-/// None where it is no OpenSSH key.
+/// `None` if it is no OpenSSH key.
 fn openssh_is_plain(base64: &[u8]) -> Option<bool> {
     // The cipher's name is within the first 32 bytes.
     let head = STANDARD.decode(base64.get(..44)?).ok()?;

@@ -25,7 +25,7 @@ const MAX_FINDINGS: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct TextFindings {
     pub(crate) secrets: Vec<SecretMatch>,
-    /// True where it holds a certificate in PEM.
+    /// Whether it holds a certificate in PEM.
     pub(crate) certificates: bool,
 }
 

@@ -107,7 +107,7 @@ fn agreement(report: &Value) -> Result<String> {
     Ok(said)
 }
 
-/// True where the report has it that the path was executed, as scripts and the interpreters of programs are.
+/// Whether the report has it that the path was executed, as scripts and the interpreters of programs are.
 fn is_executed(report: &Value, path: &str) -> bool {
     let kept = report["kept"].as_array().into_iter().flatten();
     let reasons = kept

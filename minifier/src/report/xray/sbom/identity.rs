@@ -27,7 +27,7 @@ pub(super) fn of_package(package: &PackageInfo, index: usize) -> String {
     hash(&[&package.id, &package.location, &index.to_string()])[..16].to_owned()
 }
 
-/// The image as a package URL (type `oci`), where it has a manifest's digest and a name.
+/// The image as a package URL (type `oci`), if it has a manifest's digest and a name.
 pub(super) fn image_purl(xray: &Xray) -> Option<String> {
     let digest = xray.image.manifest.as_deref()?;
     let reference = &xray.image.reference;

@@ -5,7 +5,7 @@ use crate::xray::model::Xray;
 use super::super::text::{plain, wrap};
 use super::{advice, contents, layers, summary};
 
-/// Columns where nobody knows how wide the terminal is.
+/// Columns if nobody knows how wide the terminal is.
 pub const DEFAULT_WIDTH: usize = 80;
 
 /// Tables are unreadable in less; a narrower terminal breaks the lines itself.

@@ -110,7 +110,7 @@ struct Layer {
     bytes: u64,
 }
 
-/// None where it is gone meanwhile.
+/// `None` if it is gone meanwhile.
 fn look(folder: &OwnedFd, name: String) -> Option<Layer> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let layer = openat(folder, name.as_str(), flags, Mode::empty()).ok()?;

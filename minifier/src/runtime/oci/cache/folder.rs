@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::super::super::error::{RuntimeError, host};
 
-/// `$XDG_CACHE_HOME/minifier`, `~/.cache/minifier`, or `/var/cache/minifier` where there is no home.
+/// `$XDG_CACHE_HOME/minifier`, `~/.cache/minifier`, or `/var/cache/minifier` if there is no home.
 pub(super) fn default_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
     let base = variable("XDG_CACHE_HOME").and_then(absolute).or_else(|| {

@@ -15,7 +15,7 @@ pub(in crate::runtime::oci) enum Hold {
     Alone,
 }
 
-/// Opens and locks the entry `name` of `parent` (a folder, or a file that is there); none where it is not there, or
+/// Opens and locks the entry `name` of `parent` (a folder, or a file that is there); `None` if it is not there, or
 /// where others hold it.
 ///
 /// Whoever removes an entry locks it alone before, so what is locked and still has its name stays.

@@ -24,7 +24,7 @@ pub(in crate::runtime::oci) fn resolve(root: impl AsFd, user: &str) -> Result<Id
     ids(user, &passwd, &group)
 }
 
-/// A database of the image; empty where it is not there.
+/// A database of the image; empty if it is not there.
 fn read(root: impl AsFd, path: &str) -> Result<Vec<u8>, RuntimeError> {
     match read_file(root, path.as_bytes(), accounts::MAX_DATABASE) {
         Err(error) if is_missing(&error) => Ok(Vec::new()),

@@ -42,7 +42,7 @@ impl Dir {
         self.root.as_fd()
     }
 
-    /// A directory of the tree; an error where a link is on the way.
+    /// A directory of the tree; an error if a link is on the way.
     pub(in crate::runtime::oci) fn at(&mut self, path: &ImagePath) -> io::Result<BorrowedFd<'_>> {
         if path.is_root() {
             return Ok(self.root.as_fd());

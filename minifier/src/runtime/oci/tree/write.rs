@@ -155,7 +155,7 @@ impl TreeWriter {
         let parent = self.dir.parent(path)?;
         mknodat(parent, path.file_name(), kind, Mode::RUSR, device)?;
         self.set_named(path, meta)?;
-        // Just made here, where nobody else writes: no link can be in its place.
+        // Just made here, if nobody else writes: no link can be in its place.
         let parent = self.dir.parent(path)?;
         rustix::fs::chmodat(parent, path.file_name(), mode(meta), AtFlags::empty())?;
         self.set_time(path, meta.mtime)
