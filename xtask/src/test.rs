@@ -1,13 +1,13 @@
 //! `cargo xtask test`: everything the tests need, then the tests, tier by tier.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::stdout;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::cargo::{Profile, cargo, program};
@@ -97,18 +97,36 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     let tiers = tier.map_or(Tier::EACH_CHANGE.to_vec(), |tier| vec![tier]);
     let mut phases = Phases::default();
     let has_tests = tiers.iter().any(|tier| tier.has_tests());
+    // What others left on this machine is not ours.
+    let before = match tiers.contains(&Tier::Docker) {
+        true => {
+            phases.run("set-up", setup::run)?;
+            Some(leftovers()?)
+        }
+        false => None,
+    };
     if has_tests {
         tests(&tiers, filter, &mut phases)?;
     }
     if !has_tests || filter.is_none() {
         tasks(&tiers, &mut phases);
     }
-    if tiers.contains(&Tier::Docker) {
+    if let Some(before) = before {
         phases.run_task("nothing is left behind", || {
-            command::run(&mut cargo(&["run", "--quiet", "--bin", "leftovers"]))
+            let left = leftovers()?;
+            let new: Vec<&str> = left.difference(&before).map(String::as_str).collect();
+            ensure!(new.is_empty(), "left behind: {}", new.join(", "));
+            Ok(())
         });
     }
     phases.finish()
+}
+
+/// What runs of minifier have left on this machine, a line each.
+fn leftovers() -> Result<BTreeSet<String>> {
+    let mut list = cargo(&["run", "--quiet", "--bin", "leftovers"]);
+    let printed = command::capture(&mut list)?;
+    Ok(printed.lines().map(str::to_owned).collect())
 }
 
 /// Runs the tests of `tiers` whose name contains `filter`, after all that they need.
