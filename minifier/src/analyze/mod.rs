@@ -36,4 +36,4 @@ pub use packages::{
 };
 pub(crate) use samples::{holds_samples, holds_tests_alone};
 pub use script::{EnvCommand, Shebang, env_command, parse_shebang};
-pub(crate) use zip::{Spooled, Zip};
+pub(crate) use zip::{Spooled, Zip, for_each_chunk};

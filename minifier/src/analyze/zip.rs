@@ -264,21 +264,32 @@ impl Spooled {
     pub(crate) fn new(body: &mut dyn io::BufRead, mut seen: impl FnMut(&[u8])) -> io::Result<Self> {
         let mut file = tempfile::tempfile()?;
         let mut size = 0;
-        loop {
-            let bytes = match body.fill_buf() {
-                Ok(bytes) => bytes,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(e),
-            };
-            if bytes.is_empty() {
-                return Ok(Self { file, size });
-            }
+        for_each_chunk(body, |bytes| {
             seen(bytes);
-            io::Write::write_all(&mut file, bytes)?;
-            let length = bytes.len();
-            size += length as u64;
-            body.consume(length);
+            size += bytes.len() as u64;
+            io::Write::write_all(&mut file, bytes)
+        })?;
+        Ok(Self { file, size })
+    }
+}
+
+/// Gives all of `body` to `take`, a buffer at a time; nothing is copied.
+pub(crate) fn for_each_chunk(
+    body: &mut dyn io::BufRead,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    loop {
+        let bytes = match body.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        if bytes.is_empty() {
+            return Ok(());
         }
+        take(bytes)?;
+        let length = bytes.len();
+        body.consume(length);
     }
 }
 

@@ -75,7 +75,8 @@ pub(crate) struct KeptDocuments<'a> {
 }
 
 impl<'a> KeptDocuments<'a> {
-    fn extra(&self, node: NodeId) -> Option<&'a Extra> {
+    /// What was kept of a file, by its node.
+    pub(crate) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
         self.scan.extra(self.rootfs.node(node).content()?)
     }
 }

@@ -11,7 +11,7 @@ use crate::transport::limits::{Budget, Limits};
 use crate::transport::parallel::{for_each, processors};
 use crate::transport::stored::BlobStore;
 
-/// Checks everything that a manifest names; `config` is missing if it cannot be read, which is told elsewhere.
+/// Checks everything that a manifest names; `config` is missing if it cannot be read, which is reported elsewhere.
 /// Blocks.
 pub(super) fn check_image(
     manifest: &Manifest,

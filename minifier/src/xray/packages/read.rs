@@ -40,8 +40,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// What was kept of a file, by its node.
     pub(super) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
-        let content = self.merged.rootfs.node(node).content()?;
-        self.scan.extra(content)
+        self.documents().extra(node)
     }
 
     /// Whether the content of a file was looked at.

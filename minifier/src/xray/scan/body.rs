@@ -11,7 +11,8 @@ use super::kind::{is_text, kind_of};
 use super::wanted::{Wanted, wanted};
 use crate::analyze::{
     ElfFile, ElfKind, MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, Metadata, ReadAt, Spooled,
-    copyright, egg_metadata, gemspec, package_json, python_metadata, rpm_database, yarn_metadata,
+    copyright, egg_metadata, for_each_chunk, gemspec, package_json, python_metadata, rpm_database,
+    yarn_metadata,
 };
 use crate::image::Sha256;
 use crate::rootfs::{ImagePath, IndexBudget};
@@ -131,7 +132,13 @@ impl<'a> Examiner<'a> {
                 kept.feed(buffer);
                 windows = Some(kept);
             }
-            stream(body, &mut hash, windows.as_mut())?;
+            for_each_chunk(body, |bytes| {
+                hash.update(bytes);
+                if let Some(windows) = &mut windows {
+                    windows.feed(bytes);
+                }
+                Ok(())
+            })?;
         }
         let whole = size <= hold || size <= FIRST;
         let mut extra = Extra::default();
@@ -311,28 +318,4 @@ fn elf_facts(path: &ImagePath, file: &impl ReadAt) -> Result<ElfFacts, String> {
         built,
         ranges,
     })
-}
-
-/// Hashes what is left of a body.
-fn stream(
-    body: &mut dyn BufRead,
-    hash: &mut Sha256,
-    mut windows: Option<&mut Windows>,
-) -> io::Result<()> {
-    loop {
-        let bytes = match body.fill_buf() {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e),
-        };
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        hash.update(bytes);
-        if let Some(windows) = &mut windows {
-            windows.feed(bytes);
-        }
-        let length = bytes.len();
-        body.consume(length);
-    }
 }
