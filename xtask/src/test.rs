@@ -97,17 +97,10 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     let tiers = tier.map_or(Tier::EACH_CHANGE.to_vec(), |tier| vec![tier]);
     let mut phases = Phases::default();
     let has_tests = tiers.iter().any(|tier| tier.has_tests());
-    // What others left on this machine is not ours.
-    let before = match tiers.contains(&Tier::Docker) {
-        true => {
-            phases.run("set-up", setup::run)?;
-            Some(leftovers()?)
-        }
+    let before = match has_tests {
+        true => tests(&tiers, filter, &mut phases)?,
         false => None,
     };
-    if has_tests {
-        tests(&tiers, filter, &mut phases)?;
-    }
     if !has_tests || filter.is_none() {
         tasks(&tiers, &mut phases);
     }
@@ -129,8 +122,13 @@ fn leftovers() -> Result<BTreeSet<String>> {
     Ok(printed.lines().map(str::to_owned).collect())
 }
 
-/// Runs the tests of `tiers` whose name contains `filter`, after all that they need.
-fn tests(tiers: &[Tier], filter: Option<&str>, phases: &mut Phases) -> Result<()> {
+/// Runs the tests of `tiers` whose name contains `filter`, after all that they need. Gives what was left on this machine
+/// before the first of them, if they run containers: that is not theirs.
+fn tests(
+    tiers: &[Tier],
+    filter: Option<&str>,
+    phases: &mut Phases,
+) -> Result<Option<BTreeSet<String>>> {
     if *tiers == [Tier::Browser] {
         phases.run("set-up", setup::run_for_reports)?;
     } else if *tiers != [Tier::Unit] {
@@ -144,6 +142,10 @@ fn tests(tiers: &[Tier], filter: Option<&str>, phases: &mut Phases) -> Result<()
         })?;
     }
     let program = phases.run("compile", compile)?;
+    let before = match tiers.contains(&Tier::Docker) {
+        true => Some(leftovers()?),
+        false => None,
+    };
     let tests = list(filter)?;
     if tiers.contains(&Tier::Unit) {
         let mut cargo = cargo(&["test", "--doc", "--no-fail-fast", "--"]);
@@ -161,7 +163,7 @@ fn tests(tiers: &[Tier], filter: Option<&str>, phases: &mut Phases) -> Result<()
             .args(names);
         phases.run_tests(&format!("{} tests", tier.name()), &mut cargo, &mut stdout())?;
     }
-    Ok(())
+    Ok(before)
 }
 
 /// Runs those of `tiers` that have no tests of their own.
