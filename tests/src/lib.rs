@@ -6,6 +6,7 @@
 //!   temporary files;
 //! - [`action`] is the action for GitHub;
 //! - [`tracing`] traces containers;
+//! - [`process`] sends signals and waits;
 //! - [`registry`] starts registries;
 //! - [`browser`] is a headless Chromium;
 //! - [`xray_sample`] is an analysis for renderers;
@@ -23,6 +24,7 @@ mod fixture;
 pub mod layers;
 pub mod leftovers;
 pub mod listing;
+pub mod process;
 mod program;
 pub mod registry;
 pub mod tracing;

@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use minifier_tests::Minifier;
+use minifier_tests::process::{signal, wait_until};
 use minifier_tests::transport::{Names, append, archive_of, busybox_layer, docker};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -81,6 +82,12 @@ impl Image {
         build
     }
 
+    /// The end of a build in Docker with two volumes, given as `--volume` takes them.
+    fn built_with(&self, [first, second]: &[String; 2]) -> Output {
+        let more = ["--runtime", "docker", "--volume", first, "--volume", second];
+        self.build(&self.archive(), &more).output().unwrap()
+    }
+
     /// Containers of the image.
     fn containers(&self) -> String {
         let label = format!("label=org.minifier.test.case={}", self.case);
@@ -112,21 +119,6 @@ fn now() -> u64 {
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-#[track_caller]
-fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < limit, "not after {limit:?}: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn interrupt(child: &Child) {
-    let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", "INT", &pid]).status();
-    assert!(sent.expect("kill runs").success());
 }
 
 fn link(layer: &mut tar::Builder<Vec<u8>>, path: &str, target: &str) {
@@ -236,15 +228,7 @@ fn docker_a_volume_that_cannot_be_looked_at_is_a_warning() {
     let device = ["--opt", "type=tmpfs", "--opt", "device=tmpfs"];
     let (plain, unseen) = (Volume::new("plain", &[]), Volume::new("unseen", &device));
     let volumes = [format!("{}:/a", plain.0), format!("{}:/b", unseen.0)];
-    let more = [
-        "--runtime",
-        "docker",
-        "--volume",
-        &volumes[0],
-        "--volume",
-        &volumes[1],
-    ];
-    let output = image.build(&image.archive(), &more).output().unwrap();
+    let output = image.built_with(&volumes);
     let stderr = said(&output);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     let warning = |name: &str| format!("warning: the links in volume {name} are not checked");
@@ -258,15 +242,7 @@ fn docker_links_that_an_empty_volume_gets_from_the_image_are_seen() {
     let image = Image::new("copied", config, |layer| link(layer, "a/sub", "/dev"));
     let empty = Volume::new("copied", &[]);
     let volumes = ["/a", "/b"].map(|target| format!("{}:{target}", empty.0));
-    let more = [
-        "--runtime",
-        "docker",
-        "--volume",
-        &volumes[0],
-        "--volume",
-        &volumes[1],
-    ];
-    let output = image.build(&image.archive(), &more).output().unwrap();
+    let output = image.built_with(&volumes);
     assert_eq!(output.status.code(), Some(9), "{}", said(&output));
     let words = "mount the image's VOLUME /b/sub: it leads to /dev";
     assert!(said(&output).contains(words), "{}", said(&output));
@@ -317,7 +293,7 @@ fn docker_the_log_on_disk_is_cut_at_log_size() {
         .flatten()
         .filter(|file| file.file_name().to_string_lossy().contains("-json.log"));
     let size: u64 = logs.map(|log| log.metadata().unwrap().len()).sum();
-    interrupt(&child);
+    signal(child.id(), "INT");
     let drained = thread::spawn({
         let mut stderr = child.stderr.take().unwrap();
         move || std::io::copy(&mut stderr, &mut std::io::sink())
@@ -360,7 +336,7 @@ fn docker_nobody_waits_for_volumes_that_are_being_filled() {
 
     let child = image.build(&target, &[]).spawn().unwrap();
     let began = filled("the daemon fills the volume");
-    interrupt(&child);
+    signal(child.id(), "INT");
     let given_up = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", said(&output));

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use minifier_tests::Minifier;
+use minifier_tests::process::signal;
 use minifier_tests::registry::{Answer, FakeRegistry, TinyServer, stored};
 use minifier_tests::transport::small_archive;
 use tempfile::TempDir;
@@ -45,9 +46,7 @@ impl Running {
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status();
-        assert!(sent.expect("kill runs").success(), "{}", self.what);
+        signal(self.child.id(), name);
     }
 
     /// Its end, which must come in time; killed otherwise.

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use minifier_tests::Minifier;
+use minifier_tests::process::{signal, wait_until};
 use minifier_tests::transport::small_archive;
 use tempfile::TempDir;
 
@@ -17,14 +17,6 @@ const LARGE: usize = 256 << 20;
 
 /// A copy that is ended with this.
 struct Copying(Child);
-
-impl Copying {
-    fn signal(&self, name: &str) {
-        let pid = self.0.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status();
-        assert!(sent.expect("kill runs").success());
-    }
-}
 
 impl Drop for Copying {
     fn drop(&mut self) {
@@ -64,12 +56,8 @@ fn an_unfinished_archive_stays_while_its_writer_lives_and_goes_with_the_next_one
         "docker-archive:to/large.tar",
     );
     let writer = Copying({ large }.spawn().unwrap());
-    let begin = Instant::now();
-    while unfinished(&to).is_empty() {
-        assert!(begin.elapsed() < START, "nothing is written");
-        thread::sleep(Duration::from_millis(1));
-    }
-    writer.signal("STOP");
+    wait_until("it writes", START, || !unfinished(&to).is_empty());
+    signal(writer.0.id(), "STOP");
     assert!(!to.join("large.tar").exists(), "it is not finished");
     let left = unfinished(&to);
     assert_eq!(left.len(), 1);

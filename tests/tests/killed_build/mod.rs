@@ -1,19 +1,19 @@
 //! A build that is killed: its container does not outlive it, and what is left after all goes with the next build.
 
+mod stopped_daemon;
+
 use std::fs;
-use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::io::Read;
 use std::os::fd::AsFd;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use minifier_tests::Minifier;
+use minifier_tests::process::{signal, wait_until};
 use minifier_tests::transport::{Names, busybox_archive, docker};
 use serde_json::json;
 use tempfile::TempDir;
@@ -143,22 +143,6 @@ fn memmem(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-fn kill(pid: u32) {
-    let killed = Command::new("kill")
-        .args(["-s", "KILL", &pid.to_string()])
-        .status();
-    assert!(killed.expect("kill runs").success());
-}
-
-#[track_caller]
-fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < limit, "not after {limit:?}: {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// Containers of a run; those that run, or all.
 fn containers(run: &str, all: &str) -> String {
     let label = format!("label=org.minifier.run={run}");
@@ -236,7 +220,7 @@ fn docker_the_next_build_removes_what_a_killed_one_and_its_guard_left() {
     let mut build = Build::start(first, folder.path(), |run| {
         !containers(run, "false").is_empty()
     });
-    kill(guard(&build.run).unwrap());
+    signal(guard(&build.run).unwrap(), "KILL");
     build.kill();
     thread::sleep(Duration::from_secs(1));
     let run = &build.run;
@@ -461,132 +445,4 @@ fn privileged_a_second_interrupt_leaves_the_rest_to_the_guard() {
         names(&folder.path().join("tmp")).is_empty()
     });
     wait_until("the guard has ended", GUARD, || guard(&build.run).is_none());
-}
-
-/// The Docker daemon through a socket that can be made to keep everything to itself, as a daemon that is stopped does.
-struct Proxy {
-    folder: TempDir,
-    stopped: Arc<AtomicBool>,
-}
-
-impl Proxy {
-    fn start() -> Self {
-        let proxy = Self {
-            folder: TempDir::new().unwrap(),
-            stopped: Arc::default(),
-        };
-        let listener = UnixListener::bind(proxy.folder.path().join("s")).unwrap();
-        let stopped = proxy.stopped.clone();
-        thread::spawn(move || {
-            for near in listener.incoming().flatten() {
-                let far = UnixStream::connect("/var/run/docker.sock").unwrap();
-                let pairs = [(&near, &far), (&far, &near)];
-                for (from, to) in
-                    pairs.map(|(a, b)| (a.try_clone().unwrap(), b.try_clone().unwrap()))
-                {
-                    let stopped = stopped.clone();
-                    thread::spawn(move || pass_on(from, to, &stopped));
-                }
-            }
-        });
-        proxy
-    }
-
-    fn host(&self) -> String {
-        format!("unix://{}", self.folder.path().join("s").display())
-    }
-}
-
-fn pass_on(mut from: UnixStream, mut to: UnixStream, stopped: &AtomicBool) {
-    let mut buffer = [0; 1 << 16];
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
-        while stopped.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(50));
-        }
-        if to.write_all(&buffer[..length]).is_err() {
-            break;
-        }
-    }
-    // The other side may be gone.
-    let _ = to.shutdown(Shutdown::Write);
-}
-
-#[test]
-fn docker_a_daemon_that_is_stopped_keeps_nobody_and_the_guard_waits_for_it() {
-    let _daemon = daemon();
-    let folder = TempDir::new().unwrap();
-    let location = archive(folder.path());
-    let proxy = Proxy::start();
-    let mut first = command(folder.path(), &location, "docker", &[]);
-    first.env("DOCKER_HOST", proxy.host());
-    let mut build = Build::start(first, folder.path(), |run| {
-        !containers(run, "false").is_empty()
-    });
-    proxy.stopped.store(true, Ordering::Relaxed);
-    let begin = Instant::now();
-    let pid = build.pid().to_string();
-    let sent = Command::new("kill").args(["-s", "INT", &pid]).status();
-    assert!(sent.expect("kill runs").success());
-    let output = build.output();
-    // Ten seconds each for the container and for the image.
-    assert!(
-        begin.elapsed() < Duration::from_secs(35),
-        "{:?}",
-        begin.elapsed()
-    );
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    let run = build.run.clone();
-    for left in [
-        "left behind for the guard process, which removes it in the background: ",
-        &format!("org.minifier.run={run}"),
-        &format!("minifier-run:{run}"),
-    ] {
-        assert!(stderr.contains(left), "{left}: {stderr}");
-    }
-    assert!(!containers(&run, "false").is_empty());
-    proxy.stopped.store(false, Ordering::Relaxed);
-    wait_until("the container is gone", GUARD, || {
-        containers(&run, "true").is_empty()
-    });
-    wait_until("the image is gone", GUARD, || loaded(&run).is_empty());
-    wait_until("the guard has ended", Duration::from_secs(90), || {
-        guard(&run).is_none()
-    });
-}
-
-#[test]
-fn docker_after_a_second_interrupt_the_guard_is_said_to_remove_the_rest() {
-    let _daemon = daemon();
-    let folder = TempDir::new().unwrap();
-    let location = archive(folder.path());
-    let proxy = Proxy::start();
-    let mut first = command(folder.path(), &location, "docker", &[]);
-    first.env("DOCKER_HOST", proxy.host());
-    let mut build = Build::start(first, folder.path(), |run| {
-        !containers(run, "false").is_empty()
-    });
-    proxy.stopped.store(true, Ordering::Relaxed);
-    let pid = build.pid().to_string();
-    for _ in 0..2 {
-        let sent = Command::new("kill").args(["-s", "INT", &pid]).status();
-        assert!(sent.expect("kill runs").success());
-        // It waits for the daemon.
-        thread::sleep(Duration::from_millis(500));
-    }
-    let output = build.output();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    let words = "interrupted again, ended at once; left behind for the guard process, which removes it in the \
-                 background: the temporary folder ";
-    assert!(stderr.contains(words), "{stderr}");
-    proxy.stopped.store(false, Ordering::Relaxed);
-    let run = build.run.clone();
-    wait_until("the container is gone", GUARD, || {
-        containers(&run, "true").is_empty()
-    });
-    wait_until("the image is gone", GUARD, || loaded(&run).is_empty());
-    wait_until("the files are gone", GUARD, || {
-        names(&folder.path().join("tmp")).is_empty()
-    });
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use minifier::transport::{Limits, TransportError, WriteOptions, write_image};
 use minifier_tests::Minifier;
+use minifier_tests::process::signal;
 
 use crate::transport::support::{
     Layout, OCI_LAYER, done, layer, location, noise, open, stopping_after,
@@ -118,7 +119,7 @@ fn signals_end_a_copy_without_leftovers_and_with_their_own_code() {
         .write(true)
         .open(&fifo)
         .unwrap();
-    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
         let program = Minifier::find().unwrap();
         let child = program
             .command(folder.path())
@@ -129,14 +130,7 @@ fn signals_end_a_copy_without_leftovers_and_with_their_own_code() {
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_millis(500));
-        let id = child.id().to_string();
-        assert!(
-            std::process::Command::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        signal(child.id(), name);
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{stderr}");
