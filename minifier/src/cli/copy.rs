@@ -21,7 +21,7 @@ use crate::transport::{LayerCompression, Location, Place, WriteOptions};
 /// Layers that Docker stores uncompressed are compressed with gzip at level 1 unless --compression says otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct CopyArgs {
+pub(crate) struct CopyArgs {
     /// Image to copy
     ///
     /// A name (of the Docker daemon), docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG],
@@ -58,7 +58,7 @@ Examples:
     minify copy --compression zstd oci:layout:app-1 oci-archive:app.oci.tar:1
     docker save app:1 | minify copy - oci:layout:app-1";
 
-pub(super) async fn exec(
+pub(crate) async fn exec(
     args: &CopyArgs,
     printer: &Printer,
     cancel: &CancellationToken,

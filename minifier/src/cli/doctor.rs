@@ -20,7 +20,7 @@ use crate::transport::Daemon;
 /// Looks at the kernel, its BTF, the capabilities of this process, control groups, the Docker daemon and the OCI runtime,
 /// says how to get what is missing, and warns of versions of runc, crun and youki with known holes. Exits with 0 if `minify build` can work, with 4 or 7 if it cannot.
 #[derive(Debug, Args)]
-pub(super) struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Print the checks as JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +36,7 @@ pub(super) struct DoctorArgs {
     btf: PathBuf,
 }
 
-pub(super) async fn exec(
+pub(crate) async fn exec(
     args: &DoctorArgs,
     printer: &Printer,
     cancel: &CancellationToken,

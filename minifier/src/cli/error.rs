@@ -5,20 +5,20 @@ use crate::rootfs::shorten;
 
 /// An error with the exit code it ends the program with.
 #[derive(Debug)]
-pub(super) struct CliError {
+pub(crate) struct CliError {
     /// Exit code.
-    pub(super) exit: Exit,
+    pub(crate) exit: Exit,
     /// What went wrong: a fragment that begins with a verb and reads well after "failed to".
-    pub(super) source: anyhow::Error,
+    pub(crate) source: anyhow::Error,
     /// What to do about it.
-    pub(super) hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// Outputs that were there already when it went wrong, and stay.
-    pub(super) written: Vec<String>,
+    pub(crate) written: Vec<String>,
 }
 
 impl CliError {
     /// An error without a hint.
-    pub(super) fn new(exit: Exit, source: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn new(exit: Exit, source: impl Into<anyhow::Error>) -> Self {
         Self {
             exit,
             source: source.into(),
@@ -28,19 +28,19 @@ impl CliError {
     }
 
     /// The user gave up. The signal handler knows which signal it was, and tells.
-    pub(super) fn interrupted() -> Self {
+    pub(crate) fn interrupted() -> Self {
         Self::new(Exit::Interrupted, anyhow::anyhow!("interrupted"))
     }
 
     /// What was written before it went wrong, where anything was.
-    pub(super) fn written_before(&self) -> Option<String> {
+    pub(crate) fn written_before(&self) -> Option<String> {
         (!self.written.is_empty())
             .then(|| format!("written before that: {}", self.written.join(", ")))
     }
 
     /// The same with a hint.
     #[must_use]
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -48,7 +48,7 @@ impl CliError {
 
 impl CliError {
     /// The same error, its texts rewritten: those of its causes and the hint.
-    pub(super) fn rewrite(&mut self, rewrite: impl Fn(&str) -> String) {
+    pub(crate) fn rewrite(&mut self, rewrite: impl Fn(&str) -> String) {
         let mut texts: Vec<String> = self.source.chain().map(ToString::to_string).collect();
         let first = texts.pop().unwrap_or_default();
         let source = anyhow::Error::msg(rewrite(&first));
@@ -62,7 +62,7 @@ impl CliError {
     }
 
     /// The error with its causes, the hint and what was written before, each a message of its own.
-    pub(super) fn messages(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn messages(&self) -> impl Iterator<Item = String> {
         let mut message = format!("error: failed to {}", shorten(&self.source.to_string()));
         let mut told = self.source.to_string();
         for cause in self.source.chain().skip(1).map(ToString::to_string) {

@@ -128,7 +128,7 @@ fn registry(error: &RegistryError) -> Exit {
 }
 
 /// No daemon, where a name without a transport needs one.
-pub(super) fn no_daemon(error: TransportError) -> CliError {
+pub(crate) fn no_daemon(error: TransportError) -> CliError {
     let absent = error.is_absent();
     let error = CliError::from(error);
     match absent {
@@ -141,7 +141,7 @@ pub(super) fn no_daemon(error: TransportError) -> CliError {
 }
 
 /// No daemon, where tags need one.
-pub(super) fn no_daemon_for_tags(error: TransportError) -> CliError {
+pub(crate) fn no_daemon_for_tags(error: TransportError) -> CliError {
     let absent = error.is_absent();
     let error = load(error);
     match absent {
@@ -153,7 +153,7 @@ pub(super) fn no_daemon_for_tags(error: TransportError) -> CliError {
 }
 
 /// Everything together took too long.
-pub(super) fn timeout(limit: Duration) -> CliError {
+pub(crate) fn timeout(limit: Duration) -> CliError {
     let limit = limit.as_secs_f64();
     CliError::new(
         Exit::ProbeFailed,
@@ -163,7 +163,7 @@ pub(super) fn timeout(limit: Duration) -> CliError {
 }
 
 /// The same where the result is being handed over.
-pub(super) fn load(error: TransportError) -> CliError {
+pub(crate) fn load(error: TransportError) -> CliError {
     match CliError::from(error) {
         error if error.exit == Exit::Interrupted => error,
         error => CliError {
@@ -180,7 +180,7 @@ impl From<TraceError> for CliError {
     }
 }
 
-pub(super) fn incomplete(trace: &Trace) -> CliError {
+pub(crate) fn incomplete(trace: &Trace) -> CliError {
     let gaps: Vec<String> = trace.gaps.iter().map(ToString::to_string).collect();
     // Several gaps may have the same remedy.
     let mut hints: Vec<&str> = Vec::new();
@@ -317,7 +317,7 @@ impl From<XrayError> for CliError {
     }
 }
 
-pub(super) fn io(doing: &str, error: std::io::Error) -> CliError {
+pub(crate) fn io(doing: &str, error: std::io::Error) -> CliError {
     CliError::new(
         Exit::Failure,
         anyhow::Error::new(error).context(doing.to_owned()),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// Why the program ends. The numbers are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Exit {
+pub(crate) enum Exit {
     /// Everything was done.
     Success = 0,
     /// Something went wrong that no other code names.
@@ -41,7 +41,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// The list for `--help`.
-pub(super) const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Exit codes:
     0  success
     1  unexpected failure

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// Writes a file whole. What is no file (a pipe, `/dev/stdout`) is written to directly.
-pub(super) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     if file.metadata().is_ok_and(|meta| !meta.is_file()) {
         return std::fs::OpenOptions::new()
             .write(true)

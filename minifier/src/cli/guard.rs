@@ -19,7 +19,7 @@ use crate::runtime::{DockerRuntime, LayerCache, RunId};
 use crate::transport::Daemon;
 
 /// What a build says before it closes the pipe if it has cleaned up itself.
-pub(super) const DONE: &[u8] = b".";
+pub(crate) const DONE: &[u8] = b".";
 
 /// What the kernel calls the process; it keeps 15 bytes.
 const NAME: &std::ffi::CStr = c"minifier-guard";
@@ -33,7 +33,7 @@ const PASS: Duration = Duration::from_secs(60);
 
 /// Remove what a killed build leaves behind
 #[derive(Debug, Args)]
-pub(super) struct GuardArgs {
+pub(crate) struct GuardArgs {
     /// The run whose containers and images are in the Docker daemon
     #[arg(long)]
     docker: Option<String>,
@@ -48,7 +48,7 @@ pub(super) struct GuardArgs {
 }
 
 /// The arguments of a guard, as [`GuardArgs`] has them.
-pub(super) fn arguments(
+pub(crate) fn arguments(
     docker: Option<&RunId>,
     cache: Option<&Path>,
     scratch: &Path,
@@ -64,7 +64,7 @@ pub(super) fn arguments(
 }
 
 /// Waits for the end of the build and cleans up after it.
-pub(super) fn run(args: &GuardArgs) -> ExitCode {
+pub(crate) fn run(args: &GuardArgs) -> ExitCode {
     // The name of a file without one of its own is no help to whoever reads a list of processes.
     let _ = rustix::thread::set_name(NAME);
     close_inherited();

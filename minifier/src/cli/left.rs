@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A list that the stages keep and the handler of signals reads.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Left(Arc<Mutex<Notes>>);
+pub(crate) struct Left(Arc<Mutex<Notes>>);
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -26,7 +26,7 @@ struct Thing {
 /// One thing on the list. It stays there until [`Self::gone`]: dropping this says nothing about the thing.
 #[derive(Debug)]
 #[must_use = "what is never gone is reported as left behind"]
-pub(super) struct Note {
+pub(crate) struct Note {
     left: Left,
     number: u64,
 }
@@ -38,12 +38,12 @@ impl Left {
     }
 
     /// Notes something before it is made. `what` names it so that a user finds it, and says what becomes of it.
-    pub(super) fn note(&self, what: impl Display) -> Note {
+    pub(crate) fn note(&self, what: impl Display) -> Note {
         self.add(what, false)
     }
 
     /// The same for something that a guard removes, if there is one and this process does not.
-    pub(super) fn note_of_guard(&self, what: impl Display) -> Note {
+    pub(crate) fn note_of_guard(&self, what: impl Display) -> Note {
         self.add(what, true)
     }
 
@@ -60,17 +60,17 @@ impl Left {
     }
 
     /// There is a guard from now on.
-    pub(super) fn guarded(&self) {
+    pub(crate) fn guarded(&self) {
         self.notes().has_guard = true;
     }
 
     /// Whether nothing is there now.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.notes().notes.is_empty()
     }
 
     /// What is there now in words, in the order in which it was noted.
-    pub(super) fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let notes = self.notes();
         let list = |of_guard: bool| {
             let things = notes.notes.values();
@@ -90,7 +90,7 @@ impl Left {
 
 impl Note {
     /// It is gone, or was never made.
-    pub(super) fn gone(self) {
+    pub(crate) fn gone(self) {
         self.left.notes().notes.remove(&self.number);
     }
 }

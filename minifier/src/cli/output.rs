@@ -6,7 +6,7 @@ use crate::transport::{Location, Place};
 
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// `text`: the summary for people (default).
     Text,
     /// `json`: the whole report on stdout.

@@ -18,14 +18,14 @@ const CONTINUED: &str = "  | ";
 
 /// Where messages go.
 #[derive(Debug, Clone)]
-pub(super) struct Printer {
+pub(crate) struct Printer {
     bars: MultiProgress,
     quiet: bool,
 }
 
 impl Printer {
     /// `quiet` leaves results, warnings and errors only.
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool) -> Self {
         let target = if quiet || !io::stderr().is_terminal() {
             ProgressDrawTarget::hidden()
         } else {
@@ -38,7 +38,7 @@ impl Printer {
     }
 
     /// A stage with a spinner; it vanishes when the [`Stage`] is dropped.
-    pub(super) fn stage(&self, name: &'static str) -> Stage {
+    pub(crate) fn stage(&self, name: &'static str) -> Stage {
         let style = ProgressStyle::with_template("{spinner} {prefix:<9} {wide_msg} {elapsed:>5}");
         let bar = ProgressBar::new_spinner()
             .with_prefix(name)
@@ -49,7 +49,7 @@ impl Printer {
     }
 
     /// The result, on stdout. A reader that has gone away is no error.
-    pub(super) fn result(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn result(&self, text: &str) -> io::Result<()> {
         let text = for_log(text);
         self.bars.suspend(|| {
             let mut out = io::stdout().lock();
@@ -61,14 +61,14 @@ impl Printer {
     }
 
     /// A note on stderr, unless `--quiet`.
-    pub(super) fn note(&self, text: impl Display) {
+    pub(crate) fn note(&self, text: impl Display) {
         if !self.quiet {
             self.message(text);
         }
     }
 
     /// A warning on stderr, always.
-    pub(super) fn warning(&self, message: impl Display, hint: Option<&str>) {
+    pub(crate) fn warning(&self, message: impl Display, hint: Option<&str>) {
         self.message(format_args!("warning: {message}"));
         if let Some(hint) = hint {
             self.message(format_args!("hint: {hint}"));
@@ -76,14 +76,14 @@ impl Printer {
     }
 
     /// Why the program ends, on stderr, always.
-    pub(super) fn error(&self, error: &CliError) {
+    pub(crate) fn error(&self, error: &CliError) {
         for message in error.messages() {
             self.message(message);
         }
     }
 
     /// A message on stderr, always. It begins with a word of this program.
-    pub(super) fn message(&self, text: impl Display) {
+    pub(crate) fn message(&self, text: impl Display) {
         let text = message(&text.to_string());
         self.bars.suspend(|| {
             // Nothing is left to tell anybody when stderr itself is gone.
@@ -93,7 +93,7 @@ impl Printer {
 }
 
 /// A message as it is printed, with the end of its last line.
-pub(super) fn message(text: &str) -> String {
+pub(crate) fn message(text: &str) -> String {
     let mut lines = String::with_capacity(text.len() + 1);
     for (number, line) in text.lines().enumerate() {
         if number > 0 && !line.starts_with(CONTINUED) {
@@ -107,7 +107,7 @@ pub(super) fn message(text: &str) -> String {
 
 /// Where the log of this program goes: stderr, one line for each event.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LogWriter;
+pub(crate) struct LogWriter;
 
 impl Write for LogWriter {
     /// Takes a whole event, as `tracing_subscriber` gives it.
@@ -130,13 +130,13 @@ fn logged(event: &[u8]) -> String {
 
 /// A running stage on the terminal.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(crate) struct Stage {
     bar: ProgressBar,
 }
 
 impl Stage {
     /// Shows what the stage is at.
-    pub(super) fn at(&self, message: impl Into<String>) {
+    pub(crate) fn at(&self, message: impl Into<String>) {
         self.bar.set_message(plain(&message.into()).into_owned());
     }
 }

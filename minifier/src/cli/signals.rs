@@ -22,14 +22,14 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Cancels a token on the first signal.
 #[derive(Debug, Clone)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     token: CancellationToken,
     exit: Arc<AtomicU8>,
 }
 
 impl Signals {
     /// Starts listening, in a thread of its own that no work can keep busy. `left` is what a second signal tells of.
-    pub(super) fn listen(left: Left) -> io::Result<Self> {
+    pub(crate) fn listen(left: Left) -> io::Result<Self> {
         let signals = Self {
             token: CancellationToken::new(),
             exit: Arc::new(AtomicU8::new(0)),
@@ -61,12 +61,12 @@ impl Signals {
     }
 
     /// Cancelled by the first signal.
-    pub(super) fn token(&self) -> &CancellationToken {
+    pub(crate) fn token(&self) -> &CancellationToken {
         &self.token
     }
 
     /// The exit code of the signal that came, if one did.
-    pub(super) fn received(&self) -> Option<Exit> {
+    pub(crate) fn received(&self) -> Option<Exit> {
         match self.exit.load(Ordering::Acquire) {
             code if code == Exit::Interrupted as u8 => Some(Exit::Interrupted),
             code if code == Exit::Terminated as u8 => Some(Exit::Terminated),
@@ -83,7 +83,7 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
 }
 
 /// What a signal that ended the program is called.
-pub(super) fn name(exit: Exit) -> &'static str {
+pub(crate) fn name(exit: Exit) -> &'static str {
     match exit {
         Exit::Terminated => "terminated",
         _ => "interrupted",

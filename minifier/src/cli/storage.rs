@@ -23,36 +23,36 @@ use crate::units::Size;
 /// How layers are stored.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Storage")]
-pub(super) struct StorageArgs {
+pub(crate) struct StorageArgs {
     /// How layers are compressed in OCI layouts, OCI archives and registries
     #[arg(long, value_enum)]
-    pub(super) compression: Option<CompressionArg>,
+    pub(crate) compression: Option<CompressionArg>,
 
     /// 1 to 9 for gzip (default 6), 1 to 19 for zstd (default 3)
     #[arg(long, value_name = "LEVEL", requires = "compression")]
-    pub(super) compression_level: Option<i32>,
+    pub(crate) compression_level: Option<i32>,
 
     #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(crate) read: ReadArgs,
 }
 
 /// What is expected of an image that is read.
 #[derive(Debug, Args)]
-pub(super) struct ReadArgs {
+pub(crate) struct ReadArgs {
     /// Maximum size of all layers, uncompressed, such as 100GB [default: 64GiB]
     ///
     /// This also lifts the limits on the compression ratio and on the memory for the list of files.
     #[arg(long, value_name = "SIZE")]
-    pub(super) max_uncompressed: Option<Size>,
+    pub(crate) max_uncompressed: Option<Size>,
 
     /// Registry to access over plain HTTP, or over TLS with any certificate (repeatable) [always: 127.0.0.0/8]
     #[arg(long, value_name = "HOST[:PORT]")]
-    pub(super) insecure_registry: Vec<String>,
+    pub(crate) insecure_registry: Vec<String>,
 }
 
 /// A compression, as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum CompressionArg {
+pub(crate) enum CompressionArg {
     Gzip,
     Zstd,
     None,
@@ -60,7 +60,7 @@ pub(super) enum CompressionArg {
 
 impl StorageArgs {
     /// The compression that was asked for, else `default`.
-    pub(super) fn compression(
+    pub(crate) fn compression(
         &self,
         default: Option<LayerCompression>,
     ) -> Result<Option<LayerCompression>, CliError> {
@@ -78,7 +78,7 @@ impl StorageArgs {
 
 impl ReadArgs {
     /// What the layers may come to.
-    pub(super) fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         match self.max_uncompressed {
             None => Limits::default(),
             Some(size) => Limits {
@@ -89,7 +89,7 @@ impl ReadArgs {
     }
 
     /// Credentials from where Docker and Podman have them.
-    pub(super) fn registry(&self) -> RegistryOptions {
+    pub(crate) fn registry(&self) -> RegistryOptions {
         RegistryOptions {
             insecure: self.insecure_registry.clone(),
             ..RegistryOptions::from_env()
@@ -97,7 +97,7 @@ impl ReadArgs {
     }
 
     /// How to open an image, with temporary files where the system has them.
-    pub(super) fn open(&self, platform: Option<&Platform>, control: Control) -> OpenOptions {
+    pub(crate) fn open(&self, platform: Option<&Platform>, control: Control) -> OpenOptions {
         OpenOptions {
             platform: platform.cloned(),
             scratch: scratch(),
@@ -112,7 +112,7 @@ impl ReadArgs {
 const NOTES: usize = 20;
 
 /// Opens an image and prints what there is to note about it.
-pub(super) async fn open(
+pub(crate) async fn open(
     location: &Location,
     options: &OpenOptions,
     printer: &Printer,
@@ -130,7 +130,7 @@ pub(super) async fn open(
 }
 
 /// Writes an image, and notes what is left of it while that goes on.
-pub(super) async fn write(
+pub(crate) async fn write(
     stored: &StoredImage,
     location: &Location,
     options: &WriteOptions,
@@ -158,7 +158,7 @@ pub(super) async fn write(
 }
 
 /// Where an image is to be read, as it is typed. What is no location may be the name of a file.
-pub(super) fn source(text: &str) -> Result<Location, String> {
+pub(crate) fn source(text: &str) -> Result<Location, String> {
     text.parse()
         .map_err(|error: LocationError| match suggest(text) {
             Some(location) => format!("{error}; for the image in {text}, write {location}"),
@@ -167,7 +167,7 @@ pub(super) fn source(text: &str) -> Result<Location, String> {
 }
 
 /// An error about the image at `location`; where a name means a file of this host too, it says how to name that.
-pub(super) fn about(location: &Location, error: CliError) -> CliError {
+pub(crate) fn about(location: &Location, error: CliError) -> CliError {
     let suggested = match location.place() {
         Place::Plain(_) => suggest(location.as_str()),
         _ => None,
@@ -181,12 +181,12 @@ pub(super) fn about(location: &Location, error: CliError) -> CliError {
 }
 
 /// The folder for temporary files.
-pub(super) fn scratch() -> PathBuf {
+pub(crate) fn scratch() -> PathBuf {
     std::env::temp_dir()
 }
 
 /// Shows bytes on the way.
-pub(super) fn control(
+pub(crate) fn control(
     printer: &Printer,
     name: &'static str,
     cancel: &CancellationToken,

@@ -19,7 +19,7 @@ use crate::transport::{Location, Validation, validate};
 /// another code if the image could not be read at all.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct ValidateArgs {
+pub(crate) struct ValidateArgs {
     /// Image to check, in the same syntax as for `minify copy`
     #[arg(value_name = "SRC", value_parser = storage::source)]
     source: Location,
@@ -47,7 +47,7 @@ enum Form {
     Json,
 }
 
-pub(super) async fn exec(
+pub(crate) async fn exec(
     args: &ValidateArgs,
     printer: &Printer,
     cancel: &CancellationToken,

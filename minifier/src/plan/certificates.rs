@@ -56,15 +56,15 @@ const SYSTEM_PATH: &[u8] = b"/etc/ssl/certs";
 const MAX_PROGRAM: u64 = 1 << 30;
 
 /// What an access says about certificates.
-pub(super) struct CertificateAccess {
+pub(crate) struct CertificateAccess {
     /// It is about the system's certificates.
-    pub(super) tls: bool,
+    pub(crate) tls: bool,
     /// It looks into a directory by hash.
-    pub(super) by_hash: bool,
+    pub(crate) by_hash: bool,
 }
 
 /// Looks at an access.
-pub(super) fn is_certificate_access(path: &ImagePath, operation: Operation) -> CertificateAccess {
+pub(crate) fn is_certificate_access(path: &ImagePath, operation: Operation) -> CertificateAccess {
     let in_directory = DIRECTORIES.iter().any(|dir| {
         let dir = dir.as_bytes();
         let rest = path.as_bytes().strip_prefix(dir);
@@ -94,7 +94,7 @@ fn is_hash_name(name: &[u8]) -> bool {
 
 impl Closure<'_> {
     /// Keeps certificates where what stays so far uses them; can be called again when more does.
-    pub(super) fn keep_certificates(&mut self) -> Result<(), ReadError> {
+    pub(crate) fn keep_certificates(&mut self) -> Result<(), ReadError> {
         if self.facts.tls.is_empty() {
             self.search_programs()?;
         }
@@ -193,7 +193,7 @@ impl Closure<'_> {
     }
 
     /// Keeps everything that the system trusts.
-    pub(super) fn include_certificates(&mut self) {
+    pub(crate) fn include_certificates(&mut self) {
         let rule = "--include-certs";
         let reason = super::included::included(rule);
         let mut any = false;

@@ -14,51 +14,51 @@ use crate::rootfs::{End, ImagePath, NodeId, Resolution, SearchPath};
 const MOUNTED: [&str; 3] = ["/dev", "/proc", "/sys"];
 
 /// The growing keep set and what is known so far.
-pub(super) struct Closure<'a> {
-    pub(super) files: Files<'a>,
-    pub(super) linker: Linker<'a>,
-    pub(super) search: SearchPath,
-    pub(super) excludes: Vec<Pattern>,
-    pub(super) keep: KeepSet,
-    pub(super) excluded: BTreeMap<ImagePath, Exclusion>,
-    pub(super) warnings: BTreeSet<Warning>,
-    pub(super) facts: Facts,
+pub(crate) struct Closure<'a> {
+    pub(crate) files: Files<'a>,
+    pub(crate) linker: Linker<'a>,
+    pub(crate) search: SearchPath,
+    pub(crate) excludes: Vec<Pattern>,
+    pub(crate) keep: KeepSet,
+    pub(crate) excluded: BTreeMap<ImagePath, Exclusion>,
+    pub(crate) warnings: BTreeSet<Warning>,
+    pub(crate) facts: Facts,
     mounted: [ImagePath; 3],
-    pub(super) files_to_read: VecDeque<(ImagePath, NodeId)>,
-    pub(super) elf_to_link: VecDeque<(ImagePath, Rc<ElfFile>, Context)>,
-    pub(super) linked: BTreeSet<(ImagePath, Context)>,
-    pub(super) elves: BTreeMap<NodeId, Option<Rc<ElfFile>>>,
+    pub(crate) files_to_read: VecDeque<(ImagePath, NodeId)>,
+    pub(crate) elf_to_link: VecDeque<(ImagePath, Rc<ElfFile>, Context)>,
+    pub(crate) linked: BTreeSet<(ImagePath, Context)>,
+    pub(crate) elves: BTreeMap<NodeId, Option<Rc<ElfFile>>>,
 }
 
 /// What the files that stay say about the image as a whole.
 #[derive(Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// glibc's `libc.so.6`, one for each ABI.
-    pub(super) glibc: BTreeMap<Abi, (ImagePath, Rc<ElfFile>)>,
+    pub(crate) glibc: BTreeMap<Abi, (ImagePath, Rc<ElfFile>)>,
     /// A program or library of musl stays.
-    pub(super) musl: bool,
+    pub(crate) musl: bool,
     /// Why TLS is used.
-    pub(super) tls: BTreeSet<String>,
+    pub(crate) tls: BTreeSet<String>,
     /// Files that load the system's certificates through OpenSSL's defaults.
-    pub(super) default_trust: BTreeSet<ImagePath>,
+    pub(crate) default_trust: BTreeSet<ImagePath>,
     /// OpenSSL's `libcrypto`.
-    pub(super) openssl: BTreeSet<ImagePath>,
+    pub(crate) openssl: BTreeSet<ImagePath>,
     /// `libjvm.so`
-    pub(super) jvms: BTreeSet<ImagePath>,
+    pub(crate) jvms: BTreeSet<ImagePath>,
     /// Directories of certificates by hash that were listed or searched.
-    pub(super) hashed_certificates: bool,
+    pub(crate) hashed_certificates: bool,
     /// Programs without a TLS library that may have one inside.
-    pub(super) programs: BTreeMap<ImagePath, NodeId>,
+    pub(crate) programs: BTreeMap<ImagePath, NodeId>,
     /// Needed libraries that were not found, with the files that need them.
-    pub(super) missing_libraries: BTreeMap<Vec<u8>, BTreeSet<ImagePath>>,
+    pub(crate) missing_libraries: BTreeMap<Vec<u8>, BTreeSet<ImagePath>>,
     /// Interpreters that were not found, by script or program.
-    pub(super) missing_interpreters: BTreeMap<ImagePath, Vec<u8>>,
+    pub(crate) missing_interpreters: BTreeMap<ImagePath, Vec<u8>>,
     /// Names under which libraries that stay are loaded.
-    pub(super) sonames: BTreeSet<Vec<u8>>,
+    pub(crate) sonames: BTreeSet<Vec<u8>>,
 }
 
 impl<'a> Closure<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         files: Files<'a>,
         linker: Linker<'a>,
         search: SearchPath,
@@ -82,7 +82,7 @@ impl<'a> Closure<'a> {
     }
 
     /// Keeps an entry of the tree, of which `path` is free of links, unless a rule excludes it.
-    pub(super) fn keep(&mut self, path: &ImagePath, node: NodeId, reason: Reason) {
+    pub(crate) fn keep(&mut self, path: &ImagePath, node: NodeId, reason: Reason) {
         let asked_for = matches!(reason, Reason::Included { .. });
         if !asked_for && self.is_mounted_over(path) {
             return;
@@ -128,7 +128,7 @@ impl<'a> Closure<'a> {
 
     /// Keeps what a path leads to, with the links on the way; gives it, if there is something. Where there is
     /// nothing, the links stay as they are.
-    pub(super) fn keep_resolved(
+    pub(crate) fn keep_resolved(
         &mut self,
         resolution: &Resolution,
         reason: Reason,
@@ -149,7 +149,7 @@ impl<'a> Closure<'a> {
     }
 
     /// Keeps what an absolute path leads to, links followed, where that exists.
-    pub(super) fn keep_path(
+    pub(crate) fn keep_path(
         &mut self,
         path: impl AsRef<[u8]>,
         reason: Reason,
@@ -163,7 +163,7 @@ impl<'a> Closure<'a> {
     }
 
     /// Keeps a program, by path or by its name on `PATH`; `None` if there is none.
-    pub(super) fn keep_program(
+    pub(crate) fn keep_program(
         &mut self,
         name: &[u8],
         reason: Reason,
@@ -174,7 +174,7 @@ impl<'a> Closure<'a> {
 
     /// Keeps everything below a directory, and what links in it lead to. Directories outside that a link leads to
     /// stay without their content, with a warning.
-    pub(super) fn keep_tree(&mut self, top: &ImagePath, reason: &Reason, what: &str) {
+    pub(crate) fn keep_tree(&mut self, top: &ImagePath, reason: &Reason, what: &str) {
         let rootfs = self.files.rootfs;
         for (path, node) in rootfs.walk_below(top) {
             self.keep(&path, node, reason.clone());
@@ -199,7 +199,7 @@ impl<'a> Closure<'a> {
     }
 
     /// Adds a warning.
-    pub(super) fn warn(&mut self, message: String, hint: Option<String>) {
+    pub(crate) fn warn(&mut self, message: String, hint: Option<String>) {
         self.warnings.insert(Warning {
             severity: Severity::Warning,
             message,
@@ -208,7 +208,7 @@ impl<'a> Closure<'a> {
     }
 
     /// Adds a note.
-    pub(super) fn note(&mut self, message: String) {
+    pub(crate) fn note(&mut self, message: String) {
         self.warnings.insert(Warning {
             severity: Severity::Note,
             message,

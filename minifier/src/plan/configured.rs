@@ -22,7 +22,7 @@ const FILE_VARIABLES: [&str; 8] = [
 
 impl Closure<'_> {
     /// Keeps what the config and the run name.
-    pub(super) fn seed_config(
+    pub(crate) fn seed_config(
         &mut self,
         config: &ImageConfig,
         run: &RunFacts,

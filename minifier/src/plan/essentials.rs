@@ -53,14 +53,14 @@ const MAX_CONF: u64 = 1 << 20;
 
 impl Closure<'_> {
     /// Keeps what every image needs.
-    pub(super) fn seed_essentials(&mut self) {
+    pub(crate) fn seed_essentials(&mut self) {
         for (path, what) in ALWAYS {
             self.keep_essential(path, what);
         }
     }
 
     /// Keeps what follows from the files that stay so far; can be called again when more do.
-    pub(super) fn keep_libc_essentials(&mut self) -> Result<(), ReadError> {
+    pub(crate) fn keep_libc_essentials(&mut self) -> Result<(), ReadError> {
         if self.facts.musl {
             for path in entries(self.files.rootfs, "/etc", b"ld-musl-", b".path") {
                 self.keep_path(path.as_bytes(), essential(LINKER_DIRS));
@@ -122,7 +122,7 @@ fn entries(rootfs: &RootFs, dir: &str, start: &[u8], end: &[u8]) -> Vec<ImagePat
         .collect()
 }
 
-pub(super) fn essential(what: &str) -> Reason {
+pub(crate) fn essential(what: &str) -> Reason {
     Reason::Essential {
         what: what.to_owned(),
     }

@@ -10,7 +10,7 @@ use crate::analyze::{
 use crate::rootfs::{End, ImagePath, NodeId};
 
 /// As much as the kernel reads to find out how to execute a file.
-pub(super) const HEAD: u64 = 256;
+pub(crate) const HEAD: u64 = 256;
 
 /// Libraries that do TLS with the system's certificates, by the start of their names.
 const TLS_LIBRARIES: [&[u8]; 5] = [
@@ -23,7 +23,7 @@ const TLS_LIBRARIES: [&[u8]; 5] = [
 
 impl Closure<'_> {
     /// Reads what is queued, until nothing is.
-    pub(super) fn expand(&mut self) -> Result<(), ReadError> {
+    pub(crate) fn expand(&mut self) -> Result<(), ReadError> {
         loop {
             if let Some((path, node)) = self.files_to_read.pop_front() {
                 self.read_file(&path, node)?;
@@ -141,7 +141,7 @@ impl Closure<'_> {
     }
 
     /// Keeps the files that a needed name can stand for; false if there is none.
-    pub(super) fn link_one(
+    pub(crate) fn link_one(
         &mut self,
         path: &ImagePath,
         elf: &ElfFile,

@@ -20,7 +20,7 @@ const ZONEINFO: &str = "/usr/share/zoneinfo";
 
 impl Closure<'_> {
     /// Keeps what the rules name.
-    pub(super) fn seed_rules(&mut self, rules: &Rules, working_dir: &str) -> Result<(), PlanError> {
+    pub(crate) fn seed_rules(&mut self, rules: &Rules, working_dir: &str) -> Result<(), PlanError> {
         for path in &rules.include_paths {
             self.include_path(path)?;
         }
@@ -144,7 +144,7 @@ impl Closure<'_> {
     }
 }
 
-pub(super) fn included(rule: &str) -> Reason {
+pub(crate) fn included(rule: &str) -> Reason {
     Reason::Included {
         rule: rule.to_owned(),
     }

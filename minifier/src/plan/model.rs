@@ -66,7 +66,7 @@ pub enum Reason {
 const MAX_OF_A_KIND: usize = 16;
 
 /// Adds a reason to those of a path.
-pub(super) fn add_reason(reasons: &mut BTreeSet<Reason>, reason: Reason) {
+pub(crate) fn add_reason(reasons: &mut BTreeSet<Reason>, reason: Reason) {
     let kind = std::mem::discriminant(&reason);
     let bounded = !matches!(reason, Reason::Traced { .. });
     reasons.insert(reason);

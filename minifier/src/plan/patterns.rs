@@ -11,9 +11,9 @@ use crate::rootfs::{ImagePath, RootFs};
 
 /// A rule's pattern. Directories on its way may be links (`/lib/x` where `/lib` leads to `/usr/lib`).
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     /// As the user wrote it.
-    pub(super) text: String,
+    pub(crate) text: String,
     matcher: Matcher,
 }
 
@@ -26,7 +26,7 @@ enum Matcher {
 
 impl Pattern {
     /// Compiles `text`, the value of `option`.
-    pub(super) fn new(
+    pub(crate) fn new(
         option: &'static str,
         text: &str,
         rootfs: &RootFs,
@@ -56,7 +56,7 @@ impl Pattern {
     }
 
     /// Whether the pattern matches this very path.
-    pub(super) fn matches(&self, path: &ImagePath) -> bool {
+    pub(crate) fn matches(&self, path: &ImagePath) -> bool {
         match &self.matcher {
             Matcher::Exact(exact) => exact == path,
             Matcher::Glob(glob) => glob.is_match(Path::new(OsStr::from_bytes(path.as_bytes()))),
@@ -64,12 +64,12 @@ impl Pattern {
     }
 
     /// Whether the pattern matches the path or a directory above it.
-    pub(super) fn covers(&self, path: &ImagePath) -> bool {
+    pub(crate) fn covers(&self, path: &ImagePath) -> bool {
         self.matches(path) || path.ancestors().any(|above| self.matches(&above))
     }
 
     /// The only path that the pattern can match.
-    pub(super) fn exact(&self) -> Option<&ImagePath> {
+    pub(crate) fn exact(&self) -> Option<&ImagePath> {
         match &self.matcher {
             Matcher::Exact(path) => Some(path),
             Matcher::Glob(_) => None,

@@ -76,7 +76,7 @@ const SOURCES: &[u8] = b"src.zip";
 
 impl Closure<'_> {
     /// Keeps the standard library of the program at `path`, if that is an interpreter, or a script of one.
-    pub(super) fn include_standard_library(
+    pub(crate) fn include_standard_library(
         &mut self,
         path: &ImagePath,
         node: NodeId,

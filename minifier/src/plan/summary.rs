@@ -10,7 +10,7 @@ use crate::trace::Operation;
 
 impl Closure<'_> {
     /// The plan, once nothing new appears any more.
-    pub(super) fn finish(mut self) -> Result<Plan, ReadError> {
+    pub(crate) fn finish(mut self) -> Result<Plan, ReadError> {
         self.report_missing();
         self.report_excluded();
         let packages = read_packages(&self.files)?;

@@ -14,7 +14,7 @@ use crate::trace::{Access, Operation, Trace};
 
 impl Closure<'_> {
     /// Keeps what the trace has.
-    pub(super) fn seed_trace(&mut self, trace: &Trace) {
+    pub(crate) fn seed_trace(&mut self, trace: &Trace) {
         let mut who = Who::new(trace);
         let mut unplaced: Option<&Access> = None;
         for access in &trace.accesses {

@@ -15,17 +15,17 @@ use super::tls;
 use crate::image::{Digest, Sha256};
 
 /// What servers write into their logs.
-pub(super) const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));
 /// Redirections that are followed.
 const REDIRECTS: usize = 10;
 /// Bytes of a body that are read.
-pub(super) const BODY: u64 = 16 << 20;
+pub(crate) const BODY: u64 = 16 << 20;
 /// Bytes of a body that are kept to look for links.
 const KEPT: usize = 1 << 20;
 
 /// Clients that differ in what is agreed on beforehand.
 #[derive(Debug, Clone)]
-pub(super) struct Clients {
+pub(crate) struct Clients {
     /// HTTP/1.1, and HTTP/2 where TLS agrees on it.
     usual: Client,
     /// HTTP/2 without TLS.
@@ -33,7 +33,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new() -> Result<Self, String> {
+    pub(crate) fn new() -> Result<Self, String> {
         let tls = tls::config().map_err(|e| e.to_string())?;
         let builder = || {
             Client::builder()
@@ -55,22 +55,22 @@ impl Clients {
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<Vec<u8>>,
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
     /// Go where redirections lead, if that is the same origin.
-    pub(super) follow: bool,
+    pub(crate) follow: bool,
     /// Use HTTP/2 without TLS.
-    pub(super) h2c: bool,
+    pub(crate) h2c: bool,
     /// Time for everything.
-    pub(super) limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 impl Request {
     /// A plain `GET`, as a browser sends it.
-    pub(super) fn get(url: Url, h2c: bool, limit: Duration) -> Self {
+    pub(crate) fn get(url: Url, h2c: bool, limit: Duration) -> Self {
         let accept = HeaderValue::from_static("text/html,application/xhtml+xml,*/*;q=0.8");
         let headers = HeaderMap::from_iter([(ACCEPT, accept)]);
         Self {
@@ -85,7 +85,7 @@ impl Request {
     }
 
     /// Header fields in the order given; those that HTTP cannot carry were refused when they were read.
-    pub(super) fn set_headers(&mut self, headers: &[(String, String)]) {
+    pub(crate) fn set_headers(&mut self, headers: &[(String, String)]) {
         for (name, value) in headers {
             if let (Ok(name), Ok(value)) = (
                 HeaderName::from_bytes(name.as_bytes()),
@@ -99,23 +99,23 @@ impl Request {
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub(super) struct Fetched {
-    pub(super) status: u16,
-    pub(super) content_type: Option<String>,
-    pub(super) location: Option<String>,
+pub(crate) struct Fetched {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<String>,
+    pub(crate) location: Option<String>,
     /// Where it came from, after redirections.
-    pub(super) url: Url,
-    pub(super) redirects: Vec<String>,
-    pub(super) bytes: u64,
-    pub(super) truncated: bool,
-    pub(super) sha256: Digest,
+    pub(crate) url: Url,
+    pub(crate) redirects: Vec<String>,
+    pub(crate) bytes: u64,
+    pub(crate) truncated: bool,
+    pub(crate) sha256: Digest,
     /// The first MiB of the body.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Why nothing came back.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum FetchError {
+pub(crate) enum FetchError {
     #[error("no answer within {} s", .0.as_secs_f64())]
     Timeout(Duration),
     #[error("{0}")]
@@ -123,7 +123,7 @@ pub(super) enum FetchError {
 }
 
 /// Sends `request` and reads the answer.
-pub(super) async fn fetch(clients: &Clients, request: &Request) -> Result<Fetched, FetchError> {
+pub(crate) async fn fetch(clients: &Clients, request: &Request) -> Result<Fetched, FetchError> {
     let deadline = Instant::now() + request.limit;
     let client = if request.h2c {
         &clients.h2c

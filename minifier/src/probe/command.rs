@@ -21,7 +21,7 @@ const LINES: usize = 20;
 const DRAIN: Duration = Duration::from_millis(500);
 
 /// Runs a command inside.
-pub(super) async fn exec<W: Workload>(
+pub(crate) async fn exec<W: Workload>(
     workload: &W,
     kind: StepKind,
     argv: &[String],
@@ -50,7 +50,7 @@ pub(super) async fn exec<W: Workload>(
 
 /// Runs a command of this host in the container's network namespace. It learns the container's id and pid from
 /// `MINIFIER_CONTAINER` and `MINIFIER_PID`.
-pub(super) async fn host_exec<W: Workload>(
+pub(crate) async fn host_exec<W: Workload>(
     workload: &W,
     netns: &Netns,
     argv: &[String],

@@ -21,7 +21,7 @@ use crate::tasks::joined;
 
 /// Asks one port for `/`, which must be answered with less than 500 where `required`, then for what every site is
 /// asked, and follows links; nothing is expected of these. Says which limit left links unfollowed.
-pub(super) async fn crawl<W: Workload>(
+pub(crate) async fn crawl<W: Workload>(
     session: &mut Session<'_, W>,
     web: &Web<'_>,
     target: &Target,

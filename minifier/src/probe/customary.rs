@@ -13,7 +13,7 @@ use super::report::StepKind;
 use super::web::Target;
 
 /// How long one of these may take. Whoever needs longer for a page that is not there is not asked for the next one.
-pub(super) const LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
 /// A path that no site has: shows how it says so.
 const MISSING: &str = "/minifier-asks-for-a-page-that-does-not-exist";
@@ -31,17 +31,17 @@ const DESCRIPTIONS: [&str; 6] = [
 
 /// Something to ask, with what to call it.
 #[derive(Debug)]
-pub(super) struct Ask {
-    pub(super) kind: StepKind,
-    pub(super) asked: String,
-    pub(super) request: Request,
+pub(crate) struct Ask {
+    pub(crate) kind: StepKind,
+    pub(crate) asked: String,
+    pub(crate) request: Request,
     /// Links between `/` and this.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
 }
 
 impl Ask {
     /// A plain request; its time is set when it is sent.
-    pub(super) fn get(kind: StepKind, url: url::Url, h2c: bool, depth: usize) -> Self {
+    pub(crate) fn get(kind: StepKind, url: url::Url, h2c: bool, depth: usize) -> Self {
         let request = Request::get(url, h2c, Duration::ZERO);
         Self {
             kind,
@@ -52,13 +52,13 @@ impl Ask {
     }
 
     /// Whether the answer's body is what the server's files say: it is there, and not compressed.
-    pub(super) fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         self.request.method == Method::GET && !self.request.headers.contains_key(ACCEPT_ENCODING)
     }
 }
 
 /// All of them, in the order in which they are asked.
-pub(super) fn customary(target: &Target) -> Vec<Ask> {
+pub(crate) fn customary(target: &Target) -> Vec<Ask> {
     let ask = |path: &str| {
         let url = target
             .url(path)

@@ -26,7 +26,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x0
 
 /// What a port answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum First {
+pub(crate) enum First {
     /// HTTP/1 without TLS.
     Http,
     /// TLS; what is inside is not known.
@@ -43,7 +43,7 @@ pub(super) enum First {
 
 /// What HTTP servers are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
+pub(crate) enum Question {
     /// `GET /`, where that is sent anyway.
     Get,
     /// `OPTIONS *`, which asks for no page (RFC 9110, section 9.3.7), where only the user's own requests are sent.
@@ -51,7 +51,7 @@ pub(super) enum Question {
 }
 
 /// The addresses by which a listening address is reached from inside its namespace, best first.
-pub(super) fn reachable(listening: SocketAddr) -> Vec<SocketAddr> {
+pub(crate) fn reachable(listening: SocketAddr) -> Vec<SocketAddr> {
     let local4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let local6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
     let addresses = match listening.ip().to_canonical() {
@@ -67,7 +67,7 @@ pub(super) fn reachable(listening: SocketAddr) -> Vec<SocketAddr> {
 }
 
 /// Asks what `address` speaks; waits for an answer at most `limit`.
-pub(super) async fn detect(
+pub(crate) async fn detect(
     address: SocketAddr,
     question: Question,
     hello: &[u8],

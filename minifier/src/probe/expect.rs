@@ -21,7 +21,7 @@ impl ExpectedStatus {
     }
 
     /// Whether a redirection is in the set, and so must be seen and not followed.
-    pub(super) fn has_redirection(&self) -> bool {
+    pub(crate) fn has_redirection(&self) -> bool {
         self.0.iter().any(|(low, high)| *low < 400 && *high >= 300)
     }
 }

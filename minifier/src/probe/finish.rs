@@ -15,7 +15,7 @@ use crate::runtime::Workload;
 
 /// Waits for the user. Made before anything else: an early `SIGUSR1` must neither be lost nor kill the program.
 #[derive(Debug)]
-pub(super) struct Trigger {
+pub(crate) struct Trigger {
     state: watch::Receiver<State>,
     /// Keeps the channel open if nobody will ever send.
     _never: Option<watch::Sender<State>>,
@@ -29,7 +29,7 @@ enum State {
 }
 
 impl Trigger {
-    pub(super) fn new(mode: ContinueAfter) -> Result<Self, ProbeError> {
+    pub(crate) fn new(mode: ContinueAfter) -> Result<Self, ProbeError> {
         match mode {
             ContinueAfter::Enter => Ok(Self::enter(std::io::BufReader::new(std::io::stdin()))),
             ContinueAfter::Signal => {
@@ -75,7 +75,7 @@ impl Trigger {
     }
 
     /// Waits until the user says to go on; for ever where that is not asked for.
-    pub(super) async fn fired(&self) -> Result<(), ProbeError> {
+    pub(crate) async fn fired(&self) -> Result<(), ProbeError> {
         let mut state = self.state.clone();
         let ended = state
             .wait_for(|state| *state != State::Waiting)
@@ -89,7 +89,7 @@ impl Trigger {
 }
 
 /// Keeps the container running as long as the plan says, of which `waited` has passed already.
-pub(super) async fn linger<W: Workload>(
+pub(crate) async fn linger<W: Workload>(
     session: &mut Session<'_, W>,
     trigger: &Trigger,
     waited: Duration,

@@ -2,15 +2,15 @@
 
 /// Answers to a request of PostgreSQL for TLS, which servers of other protocols do not give (PostgreSQL, Message
 /// Formats, SSLRequest).
-pub(super) const POSTGRES_QUESTION: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+pub(crate) const POSTGRES_QUESTION: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// What PostgreSQL answers to that: yes or no.
-pub(super) fn is_postgres(answer: &[u8]) -> bool {
+pub(crate) fn is_postgres(answer: &[u8]) -> bool {
     matches!(answer, b"S" | b"N")
 }
 
 /// The protocol's name; `None` if it is not known.
-pub(super) fn protocol(answer: &[u8]) -> Option<&'static str> {
+pub(crate) fn protocol(answer: &[u8]) -> Option<&'static str> {
     let has = |text: &[u8]| answer.windows(text.len()).any(|part| part == text);
     Some(match answer {
         [b'S', b'S', b'H', b'-', ..] => "SSH",

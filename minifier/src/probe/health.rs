@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the check until it passes.
-pub(super) async fn until_healthy<W: Workload>(
+pub(crate) async fn until_healthy<W: Workload>(
     workload: &W,
     check: &HealthCheck,
 ) -> Result<StepResult, RuntimeError> {
@@ -36,7 +36,7 @@ pub(super) async fn until_healthy<W: Workload>(
 
 /// Runs the check, again while it fails and its image allows it: within the start period, then for `retries`
 /// intervals, at most for the time that the container has to get ready.
-pub(super) async fn check<W: Workload>(
+pub(crate) async fn check<W: Workload>(
     session: &mut Session<'_, W>,
     check: &HealthCheck,
 ) -> Result<(), ProbeError> {

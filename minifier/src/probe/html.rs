@@ -10,15 +10,15 @@ use super::links::{REFERENCES, css};
 
 /// What was found in a page.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
+pub(crate) struct Page {
     /// `href` of the first `<base>` that has one.
-    pub(super) base: Option<String>,
+    pub(crate) base: Option<String>,
     /// References in their order, as they are written.
-    pub(super) references: Vec<String>,
+    pub(crate) references: Vec<String>,
 }
 
 /// Reads a page; what is not well-formed is read as browsers read it.
-pub(super) fn read(text: &str) -> Page {
+pub(crate) fn read(text: &str) -> Page {
     let mut page = Page::default();
     let mut reader = Reader::default();
     let callback = |event: CallbackEvent<'_>, _: Span<()>| {
@@ -130,7 +130,7 @@ fn names_resource(element: &[u8]) -> Option<&'static [u8]> {
 
 /// Whether `body` looks like HTML, for answers that do not say what they are. The tags and the byte that must follow
 /// are those of the MIME Sniffing Standard, section 7.1.
-pub(super) fn is_html(body: &[u8]) -> bool {
+pub(crate) fn is_html(body: &[u8]) -> bool {
     const TAGS: [&[u8]; 17] = [
         b"<!DOCTYPE HTML",
         b"<HTML",

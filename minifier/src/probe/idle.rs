@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_millis(250);
 const SHARE: u32 = 50;
 
 /// Returns once the container has been idle for so long.
-pub(super) async fn until_idle(inside: &Inside, idle: Duration) -> io::Result<()> {
+pub(crate) async fn until_idle(inside: &Inside, idle: Duration) -> io::Result<()> {
     let mut meter = Meter::new(idle);
     loop {
         let begin = Instant::now();

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// Tells a container's processes from all others.
 #[derive(Debug, Clone)]
-pub(super) struct Inside {
+pub(crate) struct Inside {
     process: PathBuf,
     namespaces: [OsString; 2],
 }
 
 impl Inside {
     /// `pid` is the container's first process.
-    pub(super) fn new(pid: u32) -> io::Result<Self> {
+    pub(crate) fn new(pid: u32) -> io::Result<Self> {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let namespaces = namespaces(&process)?;
         Ok(Self {
@@ -24,12 +24,12 @@ impl Inside {
     }
 
     /// The folder of the first process.
-    pub(super) fn first(&self) -> &Path {
+    pub(crate) fn first(&self) -> &Path {
         &self.process
     }
 
     /// The pids of the container's processes. Processes come and go; one that cannot be read is none.
-    pub(super) fn pids(&self) -> io::Result<Vec<u32>> {
+    pub(crate) fn pids(&self) -> io::Result<Vec<u32>> {
         let mut pids = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();

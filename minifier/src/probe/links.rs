@@ -12,7 +12,7 @@ use super::origin::same_origin;
 /// Links of one body that are looked at; more than a crawl follows.
 const LINKS: usize = 1000;
 /// References of one body that are looked at, whether or not they are links of the same origin.
-pub(super) const REFERENCES: usize = 4 * LINKS;
+pub(crate) const REFERENCES: usize = 4 * LINKS;
 /// Bytes of a URL that servers take (nginx and Apache take about as much): what is longer is no link. Without a limit
 /// a page of 1 MiB could make gigabytes of URLs out of one long base.
 const LONGEST: usize = 8192;
@@ -68,7 +68,7 @@ fn absolute(base: &Url, references: impl IntoIterator<Item = String>) -> Vec<Url
 }
 
 /// `url(…)` and `@import "…"`.
-pub(super) fn css(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn css(text: &str) -> impl Iterator<Item = String> {
     static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r#"(?i)url\(\s*(?:"([^"]*)"|'([^']*)'|([^"'()\s]+))\s*\)|@import\s+(?:"([^"]*)"|'([^']*)')"#,

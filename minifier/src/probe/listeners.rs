@@ -20,7 +20,7 @@ const DOUBT: Duration = Duration::from_millis(500);
 
 /// Looks at the sockets of one container.
 #[derive(Debug)]
-pub(super) struct Listeners {
+pub(crate) struct Listeners {
     inside: Inside,
     /// The quick way to see TCP sockets; `None` if the kernel does not grant it.
     diag: Option<SockDiag>,
@@ -30,7 +30,7 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// `diag` was made in the container's network namespace; without one, `/proc` has the same in more time.
-    pub(super) fn new(inside: Inside, diag: Option<SockDiag>) -> Self {
+    pub(crate) fn new(inside: Inside, diag: Option<SockDiag>) -> Self {
         Self {
             inside,
             diag,
@@ -39,7 +39,7 @@ impl Listeners {
     }
 
     /// What the container listens on now, in order.
-    pub(super) fn read(&mut self) -> io::Result<BTreeSet<Listener>> {
+    pub(crate) fn read(&mut self) -> io::Result<BTreeSet<Listener>> {
         let mut rows = self.tcp()?;
         for name in ["udp", "udp6"] {
             rows.extend(sockets::inet(Protocol::Udp, &self.table(name)?));

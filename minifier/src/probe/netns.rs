@@ -13,19 +13,19 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// A thread in a network namespace. Dropping it ends the thread and whatever still runs there.
 #[derive(Debug)]
-pub(super) struct Netns {
+pub(crate) struct Netns {
     runtime: Handle,
     _stop: oneshot::Sender<()>,
 }
 
 impl Netns {
     /// Opens the network namespace of process `pid`; it then stays reachable when the process ends.
-    pub(super) fn open(pid: u32) -> io::Result<OwnedFd> {
+    pub(crate) fn open(pid: u32) -> io::Result<OwnedFd> {
         Ok(File::open(format!("/proc/{pid}/ns/net"))?.into())
     }
 
     /// Starts a thread in `namespace`; needs CAP_SYS_ADMIN.
-    pub(super) async fn enter(namespace: OwnedFd) -> io::Result<Self> {
+    pub(crate) async fn enter(namespace: OwnedFd) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = oneshot::channel();
         std::thread::Builder::new()
@@ -57,7 +57,7 @@ impl Netns {
     }
 
     /// Runs `work` in the namespace; dropping the returned future ends it.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {

@@ -3,7 +3,7 @@
 use url::Url;
 
 /// `reference` seen from `base`, where it stays at the same origin. The container is known as any local name.
-pub(super) fn same_origin(base: &Url, reference: &str) -> Option<Url> {
+pub(crate) fn same_origin(base: &Url, reference: &str) -> Option<Url> {
     let mut target = base.join(reference).ok()?;
     target.set_fragment(None);
     let is_local = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]" | "0.0.0.0");

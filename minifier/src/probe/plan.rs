@@ -99,7 +99,7 @@ impl ProbePlan {
     }
 
     /// Whether it matters what the ports speak.
-    pub(super) fn needs_detection(&self) -> bool {
+    pub(crate) fn needs_detection(&self) -> bool {
         self.crawls()
             || self
                 .http_probes()
@@ -107,20 +107,20 @@ impl ProbePlan {
     }
 
     /// Whether nothing but explicit HTTP probes is asked: these are sent again while a server starts.
-    pub(super) fn is_repeated(&self) -> bool {
+    pub(crate) fn is_repeated(&self) -> bool {
         let only_http = self.steps.iter().all(|step| matches!(step, Step::Http(_)));
         only_http && !self.steps.is_empty() && !self.crawls()
     }
 
     /// Whether commands are run, inside the container or on this host.
-    pub(super) fn has_commands(&self) -> bool {
+    pub(crate) fn has_commands(&self) -> bool {
         let is_command = |step: &Step| matches!(step, Step::Exec(_) | Step::HostExec(_));
         self.steps.iter().any(is_command)
     }
 
     /// How long the container may do nothing until it is clear that it will not listen; `None` where something says
     /// that it will, or that it is ready in another way.
-    pub(super) fn idle_limit(&self) -> Option<Duration> {
+    pub(crate) fn idle_limit(&self) -> Option<Duration> {
         let says_more = !self.exposed.is_empty()
             || self.healthcheck.is_some()
             || self.wait_for_log.is_some()
@@ -131,7 +131,7 @@ impl ProbePlan {
     }
 
     /// TCP ports that must listen before the container counts as ready.
-    pub(super) fn required_ports(&self) -> BTreeSet<u16> {
+    pub(crate) fn required_ports(&self) -> BTreeSet<u16> {
         self.http_probes()
             .filter_map(|probe| probe.port)
             .chain(self.http_ports.clone())

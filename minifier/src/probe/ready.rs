@@ -47,12 +47,12 @@ const STILL_SOME: Duration = Duration::from_secs(1);
 const STILL_SOCKETS: Duration = Duration::from_secs(3);
 const STILL_OTHERS: Duration = Duration::from_secs(10);
 /// Ports from here on are handed out by the kernel: a UDP socket there belongs to a client, of DNS for example.
-pub(super) const EPHEMERAL: u16 = 32768;
+pub(crate) const EPHEMERAL: u16 = 32768;
 /// How long the end of a container may take to be known after its process is gone.
 const ENDING: Duration = Duration::from_secs(10);
 
 /// What waiting came to.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// Ready; with the result of the health check where that showed it.
     Ready(ReadyBy, Option<Box<StepResult>>),
     /// Not in time; what was seen.
@@ -62,7 +62,7 @@ pub(super) enum Outcome {
 }
 
 /// Waits until the container is ready.
-pub(super) async fn wait<W: Workload>(
+pub(crate) async fn wait<W: Workload>(
     session: &Session<'_, W>,
     inside: &Inside,
     listeners: &mut Listeners,

@@ -82,7 +82,7 @@ pub fn parse_header(text: &str) -> Result<(String, String), PlanError> {
 }
 
 /// The pair where HTTP can carry it.
-pub(super) fn valid_header(name: &str, value: &str) -> Option<(String, String)> {
+pub(crate) fn valid_header(name: &str, value: &str) -> Option<(String, String)> {
     reqwest::header::HeaderName::from_bytes(name.as_bytes()).ok()?;
     reqwest::header::HeaderValue::from_str(value).ok()?;
     Some((name.to_owned(), value.to_owned()))

@@ -25,18 +25,18 @@ const LINES_STILL: Duration = Duration::from_millis(100);
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// A container being driven.
-pub(super) struct Session<'a, W> {
+pub(crate) struct Session<'a, W> {
     workload: &'a W,
     plan: &'a ProbePlan,
     observer: &'a dyn Observer,
     begin: Instant,
     /// Ports that answered a request as a web server does.
-    pub(super) reached: BTreeSet<u16>,
-    pub(super) report: ProbeReport,
+    pub(crate) reached: BTreeSet<u16>,
+    pub(crate) report: ProbeReport,
 }
 
 impl<'a, W: Workload> Session<'a, W> {
-    pub(super) fn new(workload: &'a W, plan: &'a ProbePlan, observer: &'a dyn Observer) -> Self {
+    pub(crate) fn new(workload: &'a W, plan: &'a ProbePlan, observer: &'a dyn Observer) -> Self {
         let readiness = Readiness {
             by: ReadyBy::User,
             after: Duration::ZERO,
@@ -62,30 +62,30 @@ impl<'a, W: Workload> Session<'a, W> {
         }
     }
 
-    pub(super) fn workload(&self) -> &'a W {
+    pub(crate) fn workload(&self) -> &'a W {
         self.workload
     }
 
-    pub(super) fn plan(&self) -> &'a ProbePlan {
+    pub(crate) fn plan(&self) -> &'a ProbePlan {
         self.plan
     }
 
     /// Time since probing began.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.begin.elapsed()
     }
 
-    pub(super) fn tell(&self, event: Event<'_>) {
+    pub(crate) fn tell(&self, event: Event<'_>) {
         self.observer.event(event);
     }
 
     /// Something is about to be asked.
-    pub(super) fn started(&self, kind: StepKind, asked: &str) {
+    pub(crate) fn started(&self, kind: StepKind, asked: &str) {
         self.tell(Event::StepStarted { kind, asked });
     }
 
     /// Notes a result; an error if it failed and failures are not ignored.
-    pub(super) async fn finished(&mut self, mut result: StepResult) -> Result<(), ProbeError> {
+    pub(crate) async fn finished(&mut self, mut result: StepResult) -> Result<(), ProbeError> {
         if !result.ok && may_be_killed(&result) {
             // A container that ends takes its probes with it, a moment before its end is known.
             let _ = timeout(ENDING, self.workload.exited()).await;
@@ -117,7 +117,7 @@ impl<'a, W: Workload> Session<'a, W> {
     }
 
     /// An exit code that is not the expected one is a failure.
-    pub(super) async fn check_exit(&mut self, when: &'static str) -> Result<(), ProbeError> {
+    pub(crate) async fn check_exit(&mut self, when: &'static str) -> Result<(), ProbeError> {
         let Some(exit) = self.workload.exit() else {
             return Ok(());
         };
@@ -136,7 +136,7 @@ impl<'a, W: Workload> Session<'a, W> {
     }
 
     /// The error for a container that ended when it should not have.
-    pub(super) async fn exited(&mut self, when: &'static str) -> ProbeError {
+    pub(crate) async fn exited(&mut self, when: &'static str) -> ProbeError {
         let Some(exit) = self.workload.exit() else {
             unreachable!("asked only of a container that has ended")
         };
@@ -151,7 +151,7 @@ impl<'a, W: Workload> Session<'a, W> {
     }
 
     /// The error for a container that does not get ready.
-    pub(super) async fn not_ready(&mut self, observed: String) -> ProbeError {
+    pub(crate) async fn not_ready(&mut self, observed: String) -> ProbeError {
         let logs = self.last_lines(ERROR_LINES).await;
         let report = Box::new(self.take_report().await);
         let waited = self.plan.ready_timeout;
@@ -164,7 +164,7 @@ impl<'a, W: Workload> Session<'a, W> {
     }
 
     /// The error for a container of which nothing can be expected.
-    pub(super) async fn idle(&mut self, idle: Duration) -> ProbeError {
+    pub(crate) async fn idle(&mut self, idle: Duration) -> ProbeError {
         let logs = self.last_lines(ERROR_LINES).await;
         let report = Box::new(self.take_report().await);
         let waited = self.elapsed();
@@ -177,7 +177,7 @@ impl<'a, W: Workload> Session<'a, W> {
     }
 
     /// The error for a container that does not end.
-    pub(super) async fn still_running(&mut self, waited: Duration) -> ProbeError {
+    pub(crate) async fn still_running(&mut self, waited: Duration) -> ProbeError {
         let logs = self.last_lines(ERROR_LINES).await;
         let report = Box::new(self.take_report().await);
         ProbeError::StillRunning {
@@ -188,7 +188,7 @@ impl<'a, W: Workload> Session<'a, W> {
     }
 
     /// The report as it stands, with the end of the output.
-    pub(super) async fn take_report(&mut self) -> ProbeReport {
+    pub(crate) async fn take_report(&mut self) -> ProbeReport {
         let mut report = self.report.clone();
         report.exit = report.exit.or_else(|| match report.stopped {
             None => self.workload.exit(),
@@ -232,7 +232,7 @@ fn may_be_killed(result: &StepResult) -> bool {
 }
 
 /// Judges the outcome of one HTTP exchange.
-pub(super) fn http_result(
+pub(crate) fn http_result(
     kind: StepKind,
     asked: String,
     outcome: &Result<Fetched, FetchError>,

@@ -30,14 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A socket to ask by. It sees the namespace that it was made in, whatever thread asks.
 #[derive(Debug)]
-pub(super) struct SockDiag {
+pub(crate) struct SockDiag {
     socket: OwnedFd,
 }
 
 impl SockDiag {
     /// Makes one in the network namespace of this thread, and asks once: an error if this kernel does not answer (no
     /// `CONFIG_INET_DIAG`, or a module that cannot be loaded), or does not let us ask.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let socket = socket_with(
             AddressFamily::NETLINK,
             SocketType::DGRAM,
@@ -51,7 +51,7 @@ impl SockDiag {
     }
 
     /// The sockets that listen now. After an error this is not to be asked again: an answer may be left over.
-    pub(super) fn listening(&self) -> io::Result<Vec<Row>> {
+    pub(crate) fn listening(&self) -> io::Result<Vec<Row>> {
         let mut rows = self.family(AF_INET, SocketId::new_v4())?;
         match self.family(AF_INET6, SocketId::new_v6()) {
             Ok(more) => rows.extend(more),

@@ -55,11 +55,11 @@ impl Serialize for Listener {
 }
 
 /// A row of a table: what listens, and the inode of the socket.
-pub(super) type Row = (Listener, u64);
+pub(crate) type Row = (Listener, u64);
 
 /// Rows of `tcp`, `tcp6`, `udp` or `udp6` that listen: state LISTEN, or a UDP socket that is bound and not connected.
 /// Lines that are not understood are skipped.
-pub(super) fn inet(protocol: Protocol, table: &[u8]) -> Vec<Row> {
+pub(crate) fn inet(protocol: Protocol, table: &[u8]) -> Vec<Row> {
     let state = match protocol {
         Protocol::Tcp => "0A",
         Protocol::Udp => "07",
@@ -76,7 +76,7 @@ pub(super) fn inet(protocol: Protocol, table: &[u8]) -> Vec<Row> {
 }
 
 /// Rows of `unix` that listen and have a name.
-pub(super) fn unix(table: &[u8]) -> Vec<Row> {
+pub(crate) fn unix(table: &[u8]) -> Vec<Row> {
     /// `SO_ACCEPTCON`: listen() was called.
     const LISTENS: u32 = 1 << 16;
     let row = |line: &str| -> Option<Row> {

@@ -14,7 +14,7 @@ use super::report::Speaks;
 use super::sockets::Listener;
 
 /// Per port: one listener to name it by, and the addresses to try, IPv4 first.
-pub(super) fn by_port(
+pub(crate) fn by_port(
     listeners: &BTreeSet<Listener>,
 ) -> BTreeMap<u16, (Listener, Vec<SocketAddr>)> {
     let mut ports: BTreeMap<u16, (Listener, Vec<SocketAddr>)> = BTreeMap::new();
@@ -39,28 +39,28 @@ pub(super) fn by_port(
 
 /// What was found out about a port.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Answers {
+pub(crate) struct Answers {
     /// The address that answers.
-    pub(super) address: SocketAddr,
-    pub(super) speaks: Speaks,
+    pub(crate) address: SocketAddr,
+    pub(crate) speaks: Speaks,
     /// Name of what it speaks, if that is not HTTP and is known.
-    pub(super) protocol: Option<&'static str>,
+    pub(crate) protocol: Option<&'static str>,
 }
 
 /// Finds out what a port speaks; runs in the container's network namespace.
 #[derive(Debug)]
-pub(super) struct Detection {
-    pub(super) clients: Clients,
+pub(crate) struct Detection {
+    pub(crate) clients: Clients,
     /// The first message of a TLS handshake.
-    pub(super) hello: Arc<Vec<u8>>,
-    pub(super) question: Question,
+    pub(crate) hello: Arc<Vec<u8>>,
+    pub(crate) question: Question,
     /// How long an answer may take.
-    pub(super) limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 impl Detection {
     /// Tries the addresses of a port until one takes the connection; there is at least one.
-    pub(super) async fn port(self, addresses: Vec<SocketAddr>) -> Answers {
+    pub(crate) async fn port(self, addresses: Vec<SocketAddr>) -> Answers {
         let first = addresses[0];
         for address in addresses {
             let mut protocol = None;

@@ -8,12 +8,12 @@ use rustls::{ClientConfig, ClientConnection, Error};
 use crate::tls::{Key, trusting_all};
 
 /// A client configuration that takes any certificate, readable or not.
-pub(super) fn config() -> Result<ClientConfig, Error> {
+pub(crate) fn config() -> Result<ClientConfig, Error> {
     trusting_all(Key::Unproven)
 }
 
 /// The first message of a TLS handshake.
-pub(super) fn client_hello() -> Result<Vec<u8>, Error> {
+pub(crate) fn client_hello() -> Result<Vec<u8>, Error> {
     let name = ServerName::try_from("localhost").map_err(|e| Error::General(e.to_string()))?;
     let mut connection = ClientConnection::new(Arc::new(config()?), name)?;
     let mut hello = Vec::new();

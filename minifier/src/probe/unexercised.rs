@@ -12,7 +12,7 @@ use super::web::Port;
 /// sockets if there is nothing else. What only the container itself can reach counts if nothing else was reached:
 /// it may be the back end of what was. `ports` are those of which it is known what they speak, `reached` those that
 /// answered requests.
-pub(super) fn unexercised(
+pub(crate) fn unexercised(
     plan: &ProbePlan,
     listeners: &BTreeSet<Listener>,
     ports: &[&Port],

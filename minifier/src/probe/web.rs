@@ -31,19 +31,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A TCP port.
 #[derive(Debug, Clone)]
-pub(super) struct Port {
-    pub(super) listener: Listener,
-    pub(super) speaks: Speaks,
+pub(crate) struct Port {
+    pub(crate) listener: Listener,
+    pub(crate) speaks: Speaks,
     /// Name of what it speaks, if that is not HTTP and is known.
-    pub(super) protocol: Option<&'static str>,
+    pub(crate) protocol: Option<&'static str>,
     /// The address that answers.
-    pub(super) address: SocketAddr,
-    pub(super) exposed: bool,
+    pub(crate) address: SocketAddr,
+    pub(crate) exposed: bool,
 }
 
 /// Sends requests into a container.
 #[derive(Debug)]
-pub(super) struct Web<'a> {
+pub(crate) struct Web<'a> {
     plan: &'a ProbePlan,
     netns: &'a Netns,
     clients: Clients,
@@ -52,7 +52,7 @@ pub(super) struct Web<'a> {
 }
 
 impl<'a> Web<'a> {
-    pub(super) fn new(plan: &'a ProbePlan, netns: &'a Netns) -> Result<Self, String> {
+    pub(crate) fn new(plan: &'a ProbePlan, netns: &'a Netns) -> Result<Self, String> {
         let hello = tls::client_hello().map_err(|e| e.to_string())?;
         Ok(Self {
             plan,
@@ -64,14 +64,14 @@ impl<'a> Web<'a> {
     }
 
     /// Known ports: those that the image declares first, then by number.
-    pub(super) fn ports(&self) -> Vec<&Port> {
+    pub(crate) fn ports(&self) -> Vec<&Port> {
         let mut ports: Vec<&Port> = self.ports.values().collect();
         ports.sort_by_key(|port| (!port.exposed, port.address.port()));
         ports
     }
 
     /// Finds out what the TCP ports of `listeners` speak, as far as that is not known.
-    pub(super) async fn detect(&mut self, listeners: &BTreeSet<Listener>) {
+    pub(crate) async fn detect(&mut self, listeners: &BTreeSet<Listener>) {
         let mut pending = FuturesUnordered::new();
         for (number, (listener, addresses)) in by_port(listeners) {
             let known = self
@@ -138,7 +138,7 @@ impl<'a> Web<'a> {
     }
 
     /// Where an explicit probe goes; an error if no port is known that it could mean.
-    pub(super) fn targets(&self, probe: &HttpProbe) -> Result<Vec<Target>, String> {
+    pub(crate) fn targets(&self, probe: &HttpProbe) -> Result<Vec<Target>, String> {
         let numbers: Vec<u16> = match probe.port {
             Some(port) => vec![port],
             None if !self.plan.http_ports.is_empty() => {
@@ -169,7 +169,7 @@ impl<'a> Web<'a> {
     }
 
     /// How to reach a port; without a scheme, by what it was found to speak.
-    pub(super) fn target(&self, number: u16, scheme: Option<Scheme>) -> Target {
+    pub(crate) fn target(&self, number: u16, scheme: Option<Scheme>) -> Target {
         let port = self.ports.get(&number);
         let local = SocketAddr::from(([127, 0, 0, 1], number));
         let speaks = port.map_or(Speaks::Http, |port| port.speaks);
@@ -186,7 +186,7 @@ impl<'a> Web<'a> {
     }
 
     /// The request of an explicit probe.
-    pub(super) fn request(&self, probe: &HttpProbe, target: &Target) -> Result<Request, String> {
+    pub(crate) fn request(&self, probe: &HttpProbe, target: &Target) -> Result<Request, String> {
         let method = Method::from_bytes(probe.method.as_bytes()).map_err(|e| e.to_string())?;
         let url = target.url(&probe.path)?;
         let mut request = Request::get(url, target.h2c, self.plan.http_timeout);
@@ -209,7 +209,7 @@ impl<'a> Web<'a> {
 
     /// Sends a request, and again while the answer says that the server is not up yet and `may_retry`.
     /// Gives the time of the last exchange, too.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         request: &Request,
         may_retry: impl Fn() -> bool,
@@ -236,25 +236,25 @@ impl<'a> Web<'a> {
         }
     }
 
-    pub(super) fn netns(&self) -> &'a Netns {
+    pub(crate) fn netns(&self) -> &'a Netns {
         self.netns
     }
 }
 
 /// How to reach one port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     address: SocketAddr,
     scheme: Scheme,
-    pub(super) h2c: bool,
+    pub(crate) h2c: bool,
 }
 
 impl Target {
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
-    pub(super) fn url(&self, path: &str) -> Result<Url, String> {
+    pub(crate) fn url(&self, path: &str) -> Result<Url, String> {
         let text = format!("{}://{}{path}", self.scheme, self.address);
         Url::parse(&text).map_err(|error| format!("{text} is not a URL: {error}"))
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::rootfs::{Metadata, Mtime};
 
 /// Unit of a tar.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 /// Longest name or link target in a ustar header, in bytes.
 const NAME: usize = 100;
 /// Largest value of a seven-digit octal field: owner, group, device number.
@@ -33,7 +33,7 @@ pub enum HeaderError {
 
 /// What an entry is, beyond its name and metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape<'a> {
+pub(crate) enum Shape<'a> {
     Directory,
     File { size: u64 },
     HardLink { target: &'a [u8] },
@@ -60,7 +60,7 @@ impl Shape<'_> {
 /// Encodes an entry. `name` is as tar names it: relative, with a slash at the end for directories. Hard links
 /// carry the full metadata too: extractors set the owner through every name, which makes the kernel drop setuid
 /// bits and file capabilities that the first name had.
-pub(super) fn encode(
+pub(crate) fn encode(
     name: &[u8],
     shape: Shape<'_>,
     meta: &Metadata,

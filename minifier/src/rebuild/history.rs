@@ -7,11 +7,11 @@
 use crate::image::{DiffId, History};
 
 /// `created_by` of the entries that are appended.
-pub(super) const CREATED_BY: &str = "minify build";
+pub(crate) const CREATED_BY: &str = "minify build";
 
 /// History for layers of which some stay: `kept` says for each original layer, lowest first, whether it stays.
 /// `created` is for entries that are appended.
-pub(super) fn preserved(
+pub(crate) fn preserved(
     original: &[History],
     layers: &[DiffId],
     kept: &[bool],
@@ -36,7 +36,7 @@ pub(super) fn preserved(
 }
 
 /// History for one layer that holds what is kept of `layers`; `written` is false if nothing is.
-pub(super) fn flattened(
+pub(crate) fn flattened(
     original: &[History],
     layers: &[DiffId],
     written: bool,

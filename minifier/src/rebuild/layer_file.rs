@@ -16,7 +16,7 @@ use crate::rootfs::{ContentRef, ContentStore, ImagePath, Mtime, NodeKind, RootFs
 const CHUNK: usize = 128 * 1024;
 
 /// What all layers of one rebuild share.
-pub(super) struct LayerWriter<'a> {
+pub(crate) struct LayerWriter<'a> {
     pub rootfs: &'a RootFs,
     pub content: &'a dyn ContentStore,
     pub scratch: &'a Path,
@@ -49,7 +49,7 @@ impl Write for HashingFile {
 impl LayerWriter<'_> {
     /// Writes the layer. The file is named by its hash, so that rebuilds can share a scratch folder; when this
     /// fails nothing of the layer is left.
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         selection: &Selection,
     ) -> Result<(LayerFile, Totals), RebuildError> {

@@ -13,7 +13,7 @@ use crate::rootfs::{ImagePath, NodeId, NodeKind, RootFs};
 
 /// One layer to be written.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     /// Original layers that something in it comes from.
     pub from: BTreeSet<usize>,
     /// In order, a directory before what it holds.
@@ -24,7 +24,7 @@ pub(super) struct Selection {
 
 /// One entry to be written.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Selected {
+pub(crate) struct Selected {
     pub path: ImagePath,
     pub node: NodeId,
     /// The name of this node that carries the content, where this is a later one.
@@ -32,7 +32,7 @@ pub(super) struct Selected {
 }
 
 /// One selection per layer of the original, or a single one; without entries if nothing stays.
-pub(super) fn select(
+pub(crate) fn select(
     rootfs: &RootFs,
     keep: &KeepSet,
     layers: usize,

@@ -67,13 +67,13 @@ fn ignored(stopped: &Stopped) -> Option<(String, &'static str)> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::probe::{ExitStatus, PortReport, Readiness, ReadyBy, Speaks};
 
-    pub(in crate::report) fn report() -> ProbeReport {
+    pub(crate) fn report() -> ProbeReport {
         let listener = Listener::Inet(crate::probe::Protocol::Tcp, "0.0.0.0:22".parse().unwrap());
         ProbeReport {
             readiness: Readiness {

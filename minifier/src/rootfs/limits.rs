@@ -86,7 +86,7 @@ pub fn check_path(path: &ImagePath) -> Result<(), TooLong> {
 }
 
 /// Checks the path of an entry, what it links to and its extended attributes.
-pub(super) fn check_entry(entry: &LayerEntry) -> Result<(), TooLong> {
+pub(crate) fn check_entry(entry: &LayerEntry) -> Result<(), TooLong> {
     check_path(&entry.path)?;
     let target = target_length(&entry.kind);
     if target > MAX_PATH {

@@ -6,7 +6,7 @@ use super::ContentRef;
 
 /// Index of a [`Node`] in its [`super::RootFs`]; two paths with the same id are hard links of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub(super) u32);
+pub struct NodeId(pub(crate) u32);
 
 impl NodeId {
     /// Its place among the nodes of its tree, from 0.

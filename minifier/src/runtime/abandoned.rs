@@ -72,7 +72,7 @@ async fn abandoned_containers(docker: &Docker) -> Result<Vec<String>, RuntimeErr
 }
 
 /// Whether a container has the name that a run gives. An image can set the label of its containers, and not their names.
-pub(super) fn is_named_after(container: &ContainerSummary, run: &str) -> bool {
+pub(crate) fn is_named_after(container: &ContainerSummary, run: &str) -> bool {
     let names = container.names.iter().flatten();
     names
         .filter_map(|name| name.strip_prefix("/minifier-")?.rsplit_once('-'))

@@ -13,7 +13,7 @@ use super::options::RunOptions;
 use super::volumes::Volume;
 
 /// The request that creates a container of `image`; what `options` leave alone comes from the image's config.
-pub(super) fn create_body(
+pub(crate) fn create_body(
     image: &str,
     options: &RunOptions,
     labels: HashMap<String, String>,

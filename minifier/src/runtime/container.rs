@@ -44,7 +44,7 @@ pub struct Container {
 }
 
 impl Container {
-    pub(super) async fn new(
+    pub(crate) async fn new(
         docker: Docker,
         created: Arc<Created>,
         id: String,
@@ -81,7 +81,7 @@ impl Container {
         self.logs.clone()
     }
 
-    pub(super) fn docker(&self) -> &Docker {
+    pub(crate) fn docker(&self) -> &Docker {
         &self.docker
     }
 

@@ -87,12 +87,12 @@ impl DockerRuntime {
         }
     }
 
-    pub(super) fn docker(&self) -> &Docker {
+    pub(crate) fn docker(&self) -> &Docker {
         &self.docker
     }
 
     /// Kills and removes a container, whoever created it.
-    pub(super) async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         self.created.remove(id).await
     }
 

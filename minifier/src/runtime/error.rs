@@ -279,7 +279,7 @@ fn is_full(error: &std::io::Error) -> bool {
 
 /// Wraps an error of the system as the failure of `action`.
 #[cfg(feature = "engines")]
-pub(super) fn host<E: Into<std::io::Error>>(
+pub(crate) fn host<E: Into<std::io::Error>>(
     action: impl Into<String>,
 ) -> impl FnOnce(E) -> RuntimeError {
     let action = action.into();

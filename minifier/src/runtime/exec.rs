@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How long the daemon may take to note the end of a command after its output ended.
 const SETTLE: Duration = Duration::from_secs(5);
 
-pub(super) async fn exec(
+pub(crate) async fn exec(
     container: &Container,
     request: &ExecRequest,
 ) -> Result<ExecOutcome, RuntimeError> {

@@ -10,7 +10,7 @@ use super::room::Room;
 use crate::rootfs::{ImagePath, NodeId, RootFs};
 
 /// Checks that an image and the volumes that begin with what it has at their places stay within `limits`.
-pub(super) fn check(
+pub(crate) fn check(
     rootfs: &RootFs,
     wishes: &[Wish],
     landed: &[Landed],

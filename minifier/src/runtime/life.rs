@@ -7,7 +7,7 @@ use super::workload::ExitStatus;
 
 /// Created, running, ended; or out of sight.
 #[derive(Debug)]
-pub(super) struct Life(watch::Sender<State>);
+pub(crate) struct Life(watch::Sender<State>);
 
 #[derive(Debug, Clone)]
 enum State {
@@ -25,22 +25,22 @@ impl Default for Life {
 
 impl Life {
     /// It runs, and this is its pid on the host.
-    pub(super) fn running(&self, pid: u32) {
+    pub(crate) fn running(&self, pid: u32) {
         self.0.send_replace(State::Running(pid));
     }
 
     /// It ended.
-    pub(super) fn ended(&self, exit: ExitStatus) {
+    pub(crate) fn ended(&self, exit: ExitStatus) {
         self.0.send_replace(State::Exited(exit));
     }
 
     /// Nobody will know how it ended.
-    pub(super) fn lost(&self, reason: String) {
+    pub(crate) fn lost(&self, reason: String) {
         self.0.send_replace(State::Lost(reason));
     }
 
     /// Its pid while it runs.
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         match *self.0.borrow() {
             State::Running(pid) => Some(pid),
             _ => None,
@@ -48,7 +48,7 @@ impl Life {
     }
 
     /// How it ended; none before.
-    pub(super) fn exit(&self) -> Option<ExitStatus> {
+    pub(crate) fn exit(&self) -> Option<ExitStatus> {
         match &*self.0.borrow() {
             State::Exited(exit) => Some(exit.clone()),
             _ => None,
@@ -56,7 +56,7 @@ impl Life {
     }
 
     /// Waits for the end of container `id`.
-    pub(super) async fn exited(&self, id: &str) -> Result<ExitStatus, RuntimeError> {
+    pub(crate) async fn exited(&self, id: &str) -> Result<ExitStatus, RuntimeError> {
         let mut state = self.0.subscribe();
         let ended = state
             .wait_for(|state| matches!(state, State::Exited(_) | State::Lost(_)))

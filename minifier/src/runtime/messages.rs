@@ -5,7 +5,7 @@ use bollard::errors::Error as ApiError;
 use super::error::RuntimeError;
 
 /// Wraps an error of the API as the failure of `action`.
-pub(super) fn daemon(action: impl Into<String>) -> impl FnOnce(ApiError) -> RuntimeError {
+pub(crate) fn daemon(action: impl Into<String>) -> impl FnOnce(ApiError) -> RuntimeError {
     let action = action.into();
     move |source| RuntimeError::Daemon {
         action,
@@ -14,7 +14,7 @@ pub(super) fn daemon(action: impl Into<String>) -> impl FnOnce(ApiError) -> Runt
 }
 
 /// Status and message where the daemon answered with an error.
-pub(super) fn status(error: &ApiError) -> Option<(u16, &str)> {
+pub(crate) fn status(error: &ApiError) -> Option<(u16, &str)> {
     match error {
         ApiError::DockerResponseServerError {
             status_code,
@@ -25,7 +25,7 @@ pub(super) fn status(error: &ApiError) -> Option<(u16, &str)> {
 }
 
 /// The error of `POST /containers/create`.
-pub(super) fn create_error(image: &str, error: ApiError) -> RuntimeError {
+pub(crate) fn create_error(image: &str, error: ApiError) -> RuntimeError {
     match status(&error) {
         Some((404, message)) if message.to_lowercase().contains("no such image") => {
             RuntimeError::NoImage(image.to_owned())
@@ -38,7 +38,7 @@ pub(super) fn create_error(image: &str, error: ApiError) -> RuntimeError {
 }
 
 /// The error of `POST /containers/ID/start`.
-pub(super) fn start_error(id: &str, error: ApiError) -> RuntimeError {
+pub(crate) fn start_error(id: &str, error: ApiError) -> RuntimeError {
     match status(&error) {
         Some((_, message)) => start_failure(message),
         None => daemon(format!("start container {id}"))(error),
@@ -46,7 +46,7 @@ pub(super) fn start_error(id: &str, error: ApiError) -> RuntimeError {
 }
 
 /// Sorts out what a runtime (runc, crun) says about a container that does not start.
-pub(super) fn start_failure(message: &str) -> RuntimeError {
+pub(crate) fn start_failure(message: &str) -> RuntimeError {
     let message = message.trim().trim_end_matches(": unknown");
     // The runtimes wrap their message several times; the last part tells.
     let wrapped = [

@@ -224,14 +224,14 @@ fn set(
     Ok(())
 }
 
-pub(super) fn is_propagation(text: &str) -> bool {
+pub(crate) fn is_propagation(text: &str) -> bool {
     matches!(
         text,
         "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave"
     )
 }
 
-pub(super) fn absolute(path: Option<String>) -> Option<String> {
+pub(crate) fn absolute(path: Option<String>) -> Option<String> {
     path.filter(|path| path.starts_with('/'))
 }
 

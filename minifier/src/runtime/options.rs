@@ -68,7 +68,7 @@ pub struct RunOptions {
 
 impl RunOptions {
     /// Names of the volumes that are to be mounted.
-    pub(super) fn volume_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn volume_names(&self) -> impl Iterator<Item = &str> {
         let mounts = self.mounts.iter().filter_map(|mount| match &mount.kind {
             MountKind::Volume { source, .. } => source.as_deref(),
             MountKind::Bind { .. } | MountKind::Tmpfs { .. } => None,

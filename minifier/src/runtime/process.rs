@@ -5,12 +5,12 @@ use std::fs;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Whether process `pid` of this host runs in the cgroup of container `id`; false also if it has ended.
-pub(super) fn belongs_to(pid: u32, id: &str) -> bool {
+pub(crate) fn belongs_to(pid: u32, id: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(id))
 }
 
 /// Kills a process of container `id`; it may have ended already.
-pub(super) fn kill(pid: i64, id: &str) {
+pub(crate) fn kill(pid: i64, id: &str) {
     let process = u32::try_from(pid).ok().filter(|pid| belongs_to(*pid, id));
     let process = process.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
     if let Some(process) = process {
@@ -23,7 +23,7 @@ pub(super) fn kill(pid: i64, id: &str) {
 /// handler for it, blocks it or waits for it.
 ///
 /// Source: `sig_task_ignored` in the kernel's kernel/signal.c; proc_pid_status(5), proc_pid_syscall(5).
-pub(super) fn discards(pid: u32, signal: u32) -> bool {
+pub(crate) fn discards(pid: u32, signal: u32) -> bool {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;
     };

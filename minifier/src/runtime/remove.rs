@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The containers of one [`super::DockerRuntime`] that are still there.
 #[derive(Debug)]
-pub(super) struct Created {
+pub(crate) struct Created {
     docker: Docker,
     run: String,
     ids: Mutex<BTreeSet<String>>,
@@ -30,7 +30,7 @@ pub(super) struct Created {
 }
 
 impl Created {
-    pub(super) fn new(docker: Docker, run: String) -> Self {
+    pub(crate) fn new(docker: Docker, run: String) -> Self {
         Self {
             docker,
             run,
@@ -44,24 +44,24 @@ impl Created {
     }
 
     /// Held while a container is being created, so that a sweep does not miss it.
-    pub(super) async fn creating(&self) -> OwnedRwLockReadGuard<()> {
+    pub(crate) async fn creating(&self) -> OwnedRwLockReadGuard<()> {
         self.creating.clone().read_owned().await
     }
 
-    pub(super) fn add(&self, id: &str) {
+    pub(crate) fn add(&self, id: &str) {
         self.ids().insert(id.to_owned());
     }
 
-    pub(super) fn contains(&self, id: &str) -> bool {
+    pub(crate) fn contains(&self, id: &str) -> bool {
         self.ids().contains(id)
     }
 
-    pub(super) fn list(&self) -> Vec<String> {
+    pub(crate) fn list(&self) -> Vec<String> {
         self.ids().iter().cloned().collect()
     }
 
     /// Kills and removes a container with its anonymous volumes; one that is gone is removed.
-    pub(super) async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         let mut tries = 0;
         loop {
             let options = RemoveContainerOptionsBuilder::new()
@@ -87,7 +87,7 @@ impl Created {
     }
 
     /// Removes every container of this run that the daemon knows; how many there were.
-    pub(super) async fn sweep(&self) -> Result<usize, RuntimeError> {
+    pub(crate) async fn sweep(&self) -> Result<usize, RuntimeError> {
         // A daemon that hangs must not keep the sweep from what it can remove.
         let _none_is_created = timeout(CREATING, self.creating.write()).await.ok();
         let filter = HashMap::from([("label", vec![format!("{RUN_LABEL}={}", self.run)])]);

@@ -2,9 +2,9 @@
 
 /// What may still be copied; holes count as what they pretend to be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    pub(super) bytes: u64,
-    pub(super) entries: u64,
+pub(crate) struct Room {
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
 }
 
 impl Room {
@@ -13,7 +13,7 @@ impl Room {
     /// # Errors
     ///
     /// `bytes` or `entries`, whichever there is no room for.
-    pub(super) fn take(&mut self, bytes: u64) -> Result<(), &'static str> {
+    pub(crate) fn take(&mut self, bytes: u64) -> Result<(), &'static str> {
         self.entries = self.entries.checked_sub(1).ok_or("entries")?;
         self.bytes = self.bytes.checked_sub(bytes).ok_or("bytes")?;
         Ok(())

@@ -17,7 +17,7 @@ const DOUBT: Duration = Duration::from_millis(500);
 const KILL: Duration = Duration::from_secs(10);
 
 /// A container that can be sent signals.
-pub(super) trait Signalled: Workload {
+pub(crate) trait Signalled: Workload {
     /// `STOPSIGNAL` of the image, or `SIGTERM`.
     fn stop_signal(&self) -> &str;
 
@@ -29,7 +29,7 @@ pub(super) trait Signalled: Workload {
 }
 
 /// Asks a container to stop, waits, kills it.
-pub(super) async fn stop<S: Signalled>(
+pub(crate) async fn stop<S: Signalled>(
     container: &S,
     grace: Option<Duration>,
 ) -> Result<Stopped, RuntimeError> {
@@ -71,7 +71,7 @@ pub(super) async fn stop<S: Signalled>(
 }
 
 /// Number of a signal given as `SIGTERM`, `TERM`, `15` or `RTMIN+3`; the same on x86-64 and arm64.
-pub(super) fn number(signal: &str) -> Option<u32> {
+pub(crate) fn number(signal: &str) -> Option<u32> {
     const NAMES: [&str; 31] = [
         "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
         "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",

@@ -4,7 +4,7 @@ use super::error::RuntimeError;
 
 /// What a sweep has removed, and what it could not.
 #[derive(Debug, Default)]
-pub(super) struct Sweep {
+pub(crate) struct Sweep {
     removed: usize,
     left: Vec<String>,
     reason: String,
@@ -12,7 +12,7 @@ pub(super) struct Sweep {
 
 impl Sweep {
     /// Notes how the removal of `what` went.
-    pub(super) fn note(&mut self, what: impl Into<String>, result: Result<(), RuntimeError>) {
+    pub(crate) fn note(&mut self, what: impl Into<String>, result: Result<(), RuntimeError>) {
         match result {
             Ok(()) => self.removed += 1,
             Err(error) => {
@@ -27,7 +27,7 @@ impl Sweep {
     /// # Errors
     ///
     /// [`RuntimeError::LeftBehind`] if something could not be.
-    pub(super) fn finish(self) -> Result<usize, RuntimeError> {
+    pub(crate) fn finish(self) -> Result<usize, RuntimeError> {
         match self.left.is_empty() {
             true => Ok(self.removed),
             false => Err(RuntimeError::LeftBehind {

@@ -17,7 +17,7 @@ pub enum Volume {
 
 impl Volume {
     /// Source, target and options of the text of [`Self::Bind`].
-    pub(super) fn fields(text: &str) -> (&str, &str, &str) {
+    pub(crate) fn fields(text: &str) -> (&str, &str, &str) {
         let mut fields = text.splitn(3, ':');
         let mut next = || fields.next().unwrap_or_default();
         (next(), next(), next())

@@ -25,20 +25,20 @@ const fn slot<T>() -> usize {
 }
 
 /// Collects records, as far as the budget goes.
-pub(super) struct Assembler {
+pub(crate) struct Assembler {
     start: u64,
     /// In the order of arrival.
-    pub(super) accesses: Vec<Access>,
+    pub(crate) accesses: Vec<Access>,
     /// By thread group id.
-    pub(super) processes: BTreeMap<u32, Process>,
+    pub(crate) processes: BTreeMap<u32, Process>,
     /// Numbers seen.
-    pub(super) syscalls: BTreeSet<u32>,
+    pub(crate) syscalls: BTreeSet<u32>,
     /// Records that could not be understood.
-    pub(super) undecodable: u64,
+    pub(crate) undecodable: u64,
     /// The container's first process was seen.
-    pub(super) seeded: bool,
+    pub(crate) seeded: bool,
     /// What is left of the memory that all this may take.
-    pub(super) budget: Budget,
+    pub(crate) budget: Budget,
     /// Files that the second source saw opened, in the order of arrival.
     opened: Vec<Opened>,
     working_directories: HashMap<u32, ImagePath>,
@@ -52,7 +52,7 @@ pub(super) struct Assembler {
 impl Assembler {
     /// `start` is the time that accesses are counted from, in nanoseconds of the kernel's monotonic clock; `memory` how
     /// many bytes all that is kept may take.
-    pub(super) fn new(start: u64, memory: u64) -> Self {
+    pub(crate) fn new(start: u64, memory: u64) -> Self {
         Self {
             start,
             accesses: Vec::new(),
@@ -70,7 +70,7 @@ impl Assembler {
     }
 
     /// Takes one record.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let Some(record) = Record::decode(bytes) else {
             self.undecodable += 1;
             return;

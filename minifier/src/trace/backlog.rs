@@ -11,7 +11,7 @@ const MOST: usize = 16 << 20;
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Backlog {
+pub(crate) struct Backlog {
     /// Each record behind its length.
     blocks: VecDeque<Vec<u8>>,
     /// Blocks that are empty again. Were they given back each time, the allocator would soon take blocks from among what the
@@ -23,12 +23,12 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// True if nothing more may be added before something is taken.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.blocks.len() > MOST / BLOCK
     }
 
     /// Adds a record.
-    pub(super) fn push(&mut self, record: &[u8]) {
+    pub(crate) fn push(&mut self, record: &[u8]) {
         let length = size_of::<usize>() + record.len();
         let room = |block: &&mut Vec<u8>| block.capacity() - block.len() >= length;
         let block = match self.blocks.back_mut().filter(room) {
@@ -44,7 +44,7 @@ impl Backlog {
     }
 
     /// Hands the oldest record over; false if there is none.
-    pub(super) fn take(&mut self, to: impl FnOnce(&[u8])) -> bool {
+    pub(crate) fn take(&mut self, to: impl FnOnce(&[u8])) -> bool {
         let Some(block) = self.blocks.front() else {
             return false;
         };

@@ -17,20 +17,20 @@ const HEADER: usize = 24;
 const TYPE: usize = 12;
 
 /// `BTF_KIND_*`
-pub(super) mod kind {
-    pub(in crate::trace) const PTR: u8 = 2;
-    pub(in crate::trace) const ARRAY: u8 = 3;
-    pub(in crate::trace) const STRUCT: u8 = 4;
-    pub(in crate::trace) const UNION: u8 = 5;
-    pub(in crate::trace) const ENUM: u8 = 6;
-    pub(in crate::trace) const FWD: u8 = 7;
-    pub(in crate::trace) const TYPEDEF: u8 = 8;
-    pub(in crate::trace) const VOLATILE: u8 = 9;
-    pub(in crate::trace) const CONST: u8 = 10;
-    pub(in crate::trace) const RESTRICT: u8 = 11;
-    pub(in crate::trace) const FUNC: u8 = 12;
-    pub(in crate::trace) const FUNC_PROTO: u8 = 13;
-    pub(in crate::trace) const TYPE_TAG: u8 = 18;
+pub(crate) mod kind {
+    pub(crate) const PTR: u8 = 2;
+    pub(crate) const ARRAY: u8 = 3;
+    pub(crate) const STRUCT: u8 = 4;
+    pub(crate) const UNION: u8 = 5;
+    pub(crate) const ENUM: u8 = 6;
+    pub(crate) const FWD: u8 = 7;
+    pub(crate) const TYPEDEF: u8 = 8;
+    pub(crate) const VOLATILE: u8 = 9;
+    pub(crate) const CONST: u8 = 10;
+    pub(crate) const RESTRICT: u8 = 11;
+    pub(crate) const FUNC: u8 = 12;
+    pub(crate) const FUNC_PROTO: u8 = 13;
+    pub(crate) const TYPE_TAG: u8 = 18;
 }
 
 /// Bytes behind the `struct btf_type` of a kind: for each of its `vlen` parts, and once; `None` for an unknown kind.
@@ -48,7 +48,7 @@ fn behind(kind: u8) -> Option<(usize, usize)> {
 }
 
 /// See the module.
-pub(super) struct Btf {
+pub(crate) struct Btf {
     bytes: Vec<u8>,
     strings: Range<usize>,
     /// Where each type starts, by its id; 0 for the first, which is `void` and not stored.
@@ -61,11 +61,11 @@ pub(super) struct Btf {
 
 /// One type.
 #[derive(Clone, Copy)]
-pub(super) struct Type<'a> {
+pub(crate) struct Type<'a> {
     /// See [`kind`].
-    pub(super) kind: u8,
+    pub(crate) kind: u8,
     /// The type it refers to, or its size.
-    pub(super) word: u32,
+    pub(crate) word: u32,
     parts: usize,
     /// `kind_flag`: offsets of members have the size of a bit field in their highest byte.
     bit_fields: bool,
@@ -74,18 +74,18 @@ pub(super) struct Type<'a> {
 
 /// A member of a structure or union.
 #[derive(Clone, Copy)]
-pub(super) struct Member {
+pub(crate) struct Member {
     /// Where its name starts in the strings.
-    pub(super) name: u32,
+    pub(crate) name: u32,
     /// Its type.
-    pub(super) id: u32,
+    pub(crate) id: u32,
     /// Offset in bits.
-    pub(super) bits: u32,
+    pub(crate) bits: u32,
 }
 
 impl Btf {
     /// Steps over the types in `bytes`; otherwise what is wrong with them.
-    pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, String> {
+    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, String> {
         let header = bytes.first_chunk::<HEADER>().ok_or("it is too short")?;
         if half(header, 0) != Some(MAGIC) {
             return Err("it does not start as BTF of this machine does".into());
@@ -119,7 +119,7 @@ impl Btf {
     }
 
     /// Ids of the types with that name, in their order.
-    pub(super) fn named(&self, name: &str) -> Vec<u32> {
+    pub(crate) fn named(&self, name: &str) -> Vec<u32> {
         if let Some(ids) = self.asked.borrow().get(name) {
             return ids.clone();
         }
@@ -153,7 +153,7 @@ impl Btf {
     }
 
     /// A type; `None` for `void`, and if there is no such type.
-    pub(super) fn get(&self, id: u32) -> Option<Type<'_>> {
+    pub(crate) fn get(&self, id: u32) -> Option<Type<'_>> {
         let start = *self.starts.get(id as usize)? as usize;
         if id == 0 {
             return None;
@@ -170,12 +170,12 @@ impl Btf {
     }
 
     /// Name of a type, empty if it has none.
-    pub(super) fn name(&self, id: u32) -> Option<&[u8]> {
+    pub(crate) fn name(&self, id: u32) -> Option<&[u8]> {
         self.string(word(&self.names, 4 * id as usize)?)
     }
 
     /// The string that starts there.
-    pub(super) fn string(&self, offset: u32) -> Option<&[u8]> {
+    pub(crate) fn string(&self, offset: u32) -> Option<&[u8]> {
         let strings = self.bytes.get(self.strings.clone())?;
         let string = strings.get(offset as usize..)?;
         Some(&string[..memchr::memchr(0, string)?])
@@ -183,7 +183,7 @@ impl Btf {
 
     /// Type information in which nothing but these types has a name, each by its kind and at the same id: for readers
     /// that look up ids by names and would take everything apart to that end.
-    pub(super) fn names_only(&self, wanted: &[(u8, String)]) -> Vec<u8> {
+    pub(crate) fn names_only(&self, wanted: &[(u8, String)]) -> Vec<u8> {
         let mut strings = vec![0];
         let mut found = Vec::new();
         for (kind, name) in wanted {
@@ -215,7 +215,7 @@ impl Btf {
 
 impl Type<'_> {
     /// Members of a structure or union.
-    pub(super) fn members(&self) -> impl Iterator<Item = Member> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = Member> {
         let members = match self.kind {
             kind::STRUCT | kind::UNION => self.behind,
             _ => &[],
@@ -235,18 +235,18 @@ impl Type<'_> {
     }
 
     /// Length of an array.
-    pub(super) fn array_length(&self) -> Option<u32> {
+    pub(crate) fn array_length(&self) -> Option<u32> {
         word(self.behind, 8).filter(|_| self.kind == kind::ARRAY)
     }
 
     /// Type of a parameter of a function's prototype.
-    pub(super) fn parameter(&self, index: usize) -> Option<u32> {
+    pub(crate) fn parameter(&self, index: usize) -> Option<u32> {
         word(self.behind, 8 * index + 4)
             .filter(|_| self.kind == kind::FUNC_PROTO && index < self.parts)
     }
 
     /// Names, as offsets into the strings, and values of an enumeration.
-    pub(super) fn enumerators(&self) -> impl Iterator<Item = (u32, u32)> {
+    pub(crate) fn enumerators(&self) -> impl Iterator<Item = (u32, u32)> {
         let enumerators = match self.kind {
             kind::ENUM => self.behind,
             _ => &[],

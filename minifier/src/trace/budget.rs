@@ -7,7 +7,7 @@ const ALLOCATION: usize = 16;
 /// Memory that is left. Once something did not fit, nothing does: what is left out is the end of a trace and no choice
 /// of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     total: u64,
     left: u64,
     refused: u64,
@@ -15,7 +15,7 @@ pub(super) struct Budget {
 
 impl Budget {
     /// That many bytes.
-    pub(super) fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64) -> Self {
         Self {
             total: bytes,
             left: bytes,
@@ -25,7 +25,7 @@ impl Budget {
 
     /// Takes what is about to be stored: `fixed` bytes, and a block of `block` bytes of its own if that is not 0. False if
     /// it does not fit.
-    pub(super) fn take(&mut self, fixed: usize, block: usize) -> bool {
+    pub(crate) fn take(&mut self, fixed: usize, block: usize) -> bool {
         let block = if block == 0 { 0 } else { block + ALLOCATION };
         match self.left.checked_sub((fixed + block) as u64) {
             Some(left) if !self.is_spent() => {
@@ -40,22 +40,22 @@ impl Budget {
     }
 
     /// True once something did not fit.
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.refused > 0
     }
 
     /// Counts something that is left out because others were before.
-    pub(super) fn refuse(&mut self) {
+    pub(crate) fn refuse(&mut self) {
         self.refused += 1;
     }
 
     /// How many things did not fit.
-    pub(super) fn refused(&self) -> u64 {
+    pub(crate) fn refused(&self) -> u64 {
         self.refused
     }
 
     /// All of it, in bytes.
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 }

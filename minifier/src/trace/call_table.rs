@@ -53,7 +53,7 @@ const LOOK_AT: Rule = Rule::Look {
     no_follow: NO_FOLLOW,
 };
 
-pub(super) const CALLS: &[Call] = &[
+pub(crate) const CALLS: &[Call] = &[
     // Opening.
     one("open", [2, NONE], open(0).flags(1), Rule::Open),
     one("openat", [257, 56], open(1).at(0).flags(2), Rule::Open),
@@ -285,7 +285,7 @@ pub(super) const CALLS: &[Call] = &[
 ];
 
 /// Calls without a path that have a part in tracing.
-pub(super) const OTHERS: &[Call] = &[
+pub(crate) const OTHERS: &[Call] = &[
     one("exit", [60, 93], Class(0), LOOK),
     one("exit_group", [231, 94], Class(0), LOOK),
     one("rt_sigreturn", [15, 139], Class(0), LOOK),
@@ -295,7 +295,7 @@ pub(super) const OTHERS: &[Call] = &[
 
 /// The system call that each io_uring operation works as, by operation code (`enum io_uring_op`); empty if it takes
 /// no path.
-pub(super) const URING: [&str; 45] = {
+pub(crate) const URING: [&str; 45] = {
     let mut names = [""; 45];
     names[16] = "connect";
     names[18] = "openat";

@@ -10,13 +10,13 @@ use super::Operation;
 use super::call_table::{CALLS, OTHERS, URING};
 
 /// `AT_SYMLINK_NOFOLLOW`
-pub(super) const NO_FOLLOW: u32 = 0x100;
+pub(crate) const NO_FOLLOW: u32 = 0x100;
 /// `AT_SYMLINK_FOLLOW`
-pub(super) const FOLLOW: u32 = 0x400;
+pub(crate) const FOLLOW: u32 = 0x400;
 
 /// What a call does with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// Always the same.
     Plain(Operation),
     /// Looks, without following a last link where the flags have that bit.
@@ -32,11 +32,11 @@ pub(super) enum Rule {
 pub struct Call {
     /// Its name.
     pub name: &'static str,
-    pub(super) x86_64: Option<u16>,
-    pub(super) aarch64: Option<u16>,
-    pub(super) class: Class,
-    pub(super) first: Rule,
-    pub(super) second: Rule,
+    pub(crate) x86_64: Option<u16>,
+    pub(crate) aarch64: Option<u16>,
+    pub(crate) class: Class,
+    pub(crate) first: Rule,
+    pub(crate) second: Rule,
 }
 
 impl Call {
@@ -96,7 +96,7 @@ pub fn open_operation(flags: u32) -> Operation {
 }
 
 /// What the kernel opened a file for, by the flags that it noted (`f_flags`).
-pub(super) fn kernel_open_operation(flags: u32) -> Operation {
+pub(crate) fn kernel_open_operation(flags: u32) -> Operation {
     /// `FMODE_EXEC`
     const EXECUTE: u32 = 0x20;
     if flags & EXECUTE != 0 {

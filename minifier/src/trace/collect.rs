@@ -22,7 +22,7 @@ const LAST_PROGRAMS: Duration = Duration::from_millis(5);
 
 /// Collects until the other end of `stop` says so or is gone; none in the second case. `memory`: how many bytes the trace
 /// may take.
-pub(super) fn run(
+pub(crate) fn run(
     mut kernel: Kernel,
     memory: u64,
     stop: &Receiver<Guess>,

@@ -95,7 +95,7 @@ pub const FALLBACKS: [Fallback; 10] = [
 ];
 
 /// The fallbacks that are known to be used on the running kernel.
-pub(super) fn taken(layout: &Layout) -> impl Iterator<Item = &'static Fallback> {
+pub(crate) fn taken(layout: &Layout) -> impl Iterator<Item = &'static Fallback> {
     FALLBACKS
         .iter()
         .filter(|row| row.is_taken.is_some_and(|is_taken| is_taken(layout)))

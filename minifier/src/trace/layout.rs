@@ -11,23 +11,23 @@ use super::types::Types;
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// Indexed by the constants of [`minifier_common::offsets`].
-    pub(super) offsets: [u32; COUNT],
+    pub(crate) offsets: [u32; COUNT],
     /// See [`URING_WORDS`].
-    pub(super) uring: [[u32; URING_WORDS]; URING_TABLE],
+    pub(crate) uring: [[u32; URING_WORDS]; URING_TABLE],
     /// The bit in [`TASK_COMPAT`].
-    pub(super) compat_mask: u32,
+    pub(crate) compat_mask: u32,
     /// Entries of `css_set.subsys`.
-    pub(super) controllers: u32,
+    pub(crate) controllers: u32,
     /// `bpf_get_current_task_btf` exists.
-    pub(super) typed_task: bool,
+    pub(crate) typed_task: bool,
     /// `bpf_task_pt_regs` exists.
-    pub(super) task_registers: bool,
+    pub(crate) task_registers: bool,
     /// Programs at `sys_exit` can be preempted, so that the kernel skips them for other tasks on the same CPU.
-    pub(super) preemptible: bool,
+    pub(crate) preemptible: bool,
     /// Tracepoint at which io_uring requests can be seen.
-    pub(super) uring_hook: Option<&'static str>,
+    pub(crate) uring_hook: Option<&'static str>,
 }
 
 /// Where a machine keeps a system call's number and arguments at its return.
@@ -160,7 +160,7 @@ const URING_OPERATIONS: &[UringOperation] = &[
 const URING_HOOKS: [&str; 2] = ["io_uring_submit_req", "io_uring_submit_sqe"];
 
 /// Tracepoints without which nothing can be traced.
-pub(super) const HOOKS: [&str; 4] = [
+pub(crate) const HOOKS: [&str; 4] = [
     "sys_exit",
     "sched_process_fork",
     "sched_process_exec",
@@ -169,7 +169,7 @@ pub(super) const HOOKS: [&str; 4] = [
 
 impl Layout {
     /// What the types say.
-    pub(super) fn of(types: &Types) -> Result<Self, TraceError> {
+    pub(crate) fn of(types: &Types) -> Result<Self, TraceError> {
         let registers = match std::env::consts::ARCH {
             "x86_64" => X86_64,
             "aarch64" => AARCH64,

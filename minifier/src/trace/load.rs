@@ -51,11 +51,11 @@ pub fn default_btf() -> PathBuf {
 }
 
 /// A hook in place.
-pub(super) struct Hook {
+pub(crate) struct Hook {
     /// Name of the tracepoint.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Index of its counters.
-    pub(super) counter: u32,
+    pub(crate) counter: u32,
     /// The program, and copies of it where it may be preempted.
     programs: Vec<Attached>,
 }
@@ -67,22 +67,22 @@ struct Attached {
 }
 
 /// The kernel side at work; dropped, it is gone from the kernel.
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     ebpf: Ebpf,
-    pub(super) hooks: Vec<Hook>,
+    pub(crate) hooks: Vec<Hook>,
     /// The second source, or why there is none.
-    pub(super) opens: Result<Opens, String>,
-    pub(super) events: RingBuf<MapData>,
-    pub(super) counters: PerCpuArray<MapData, u64>,
+    pub(crate) opens: Result<Opens, String>,
+    pub(crate) events: RingBuf<MapData>,
+    pub(crate) counters: PerCpuArray<MapData, u64>,
     /// Taken by whoever says which container to follow.
-    pub(super) scope: Option<Scope>,
+    pub(crate) scope: Option<Scope>,
     /// `CLOCK_MONOTONIC` when it was attached, in nanoseconds: the clock of the records.
-    pub(super) start: u64,
+    pub(crate) start: u64,
 }
 
 impl Kernel {
     /// Loads and attaches everything. Blocks for up to some tenths of a second, most of which the verifier takes.
-    pub(super) fn attach(options: &TraceOptions) -> Result<Self, TraceError> {
+    pub(crate) fn attach(options: &TraceOptions) -> Result<Self, TraceError> {
         privileges::check()?;
         // Only kernels before 5.11 count maps as locked memory, and not every host may raise the limit.
         let unlimited = rustix::process::Rlimit {
@@ -135,7 +135,7 @@ impl Kernel {
     }
 
     /// Takes the hooks away; what they recorded stays readable.
-    pub(super) fn detach(&mut self) {
+    pub(crate) fn detach(&mut self) {
         for hook in &mut self.hooks {
             for attached in &mut hook.programs {
                 if let (Some(link), Some(program)) =
@@ -152,7 +152,7 @@ impl Kernel {
     }
 
     /// Every hook's name and the index of its counters; that of the second source comes last.
-    pub(super) fn all_hooks(&self) -> Vec<(&'static str, u32)> {
+    pub(crate) fn all_hooks(&self) -> Vec<(&'static str, u32)> {
         let hooks = self.hooks.iter().map(|hook| (hook.name, hook.counter));
         let opens = self.opens.iter().map(|opens| (opens.hook, hook::OPENED));
         hooks.chain(opens).collect()
@@ -160,7 +160,7 @@ impl Kernel {
 
     /// For how many events at most the kernel skipped the program of a hook because it ran already on that CPU, and every
     /// copy of it. `crowded`: how often all copies may have been under way.
-    pub(super) fn skipped(&self, counter: u32, crowded: u64) -> u64 {
+    pub(crate) fn skipped(&self, counter: u32, crowded: u64) -> u64 {
         let hook = self.hooks.iter().find(|hook| hook.counter == counter);
         let opens = self.opens.iter().filter(|_| counter == hook::OPENED);
         let names: Vec<&str> = match hook {
@@ -320,7 +320,7 @@ fn refused(hook: &'static str, error: ProgramError) -> TraceError {
     }
 }
 
-pub(super) fn map<T: TryFrom<Map, Error = MapError>>(
+pub(crate) fn map<T: TryFrom<Map, Error = MapError>>(
     ebpf: &mut Ebpf,
     name: &'static str,
 ) -> Result<T, TraceError> {

@@ -15,9 +15,9 @@ use super::programs::{self, FUNCTION, Loaded, SECURITY};
 
 /// The second source at work.
 #[derive(Debug)]
-pub(super) struct Opens {
+pub(crate) struct Opens {
     /// What it is attached to, for people.
-    pub(super) hook: &'static str,
+    pub(crate) hook: &'static str,
     programs: Vec<&'static str>,
     links: Vec<(&'static str, Link)>,
 }
@@ -31,7 +31,7 @@ enum Link {
 impl Opens {
     /// Attaches whichever program the kernel grants and runs, and `copies` of it; otherwise why it runs none. `loaded`: what
     /// became of the programs at the function.
-    pub(super) fn attach(
+    pub(crate) fn attach(
         ebpf: &mut Ebpf,
         btf: &Btf,
         copies: usize,
@@ -61,12 +61,12 @@ impl Opens {
     }
 
     /// Names of the programs, which are copies of one another.
-    pub(super) fn programs(&self) -> &[&'static str] {
+    pub(crate) fn programs(&self) -> &[&'static str] {
         &self.programs
     }
 
     /// Takes it away.
-    pub(super) fn detach(&mut self, ebpf: &mut Ebpf) {
+    pub(crate) fn detach(&mut self, ebpf: &mut Ebpf) {
         for (name, link) in self.links.drain(..) {
             let program = ebpf.program_mut(name);
             let detached = match link {

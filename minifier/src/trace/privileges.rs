@@ -5,13 +5,13 @@ use rustix::thread::CapabilitySet;
 use super::TraceError;
 
 /// What tracing needs. CAP_SYS_ADMIN stands for the others (and is what kernels before 5.8 asked for).
-pub(super) const NEEDED: [(CapabilitySet, &str); 2] = [
+pub(crate) const NEEDED: [(CapabilitySet, &str); 2] = [
     (CapabilitySet::BPF, "CAP_BPF"),
     (CapabilitySet::PERFMON, "CAP_PERFMON"),
 ];
 
 /// An error if something is missing.
-pub(super) fn check() -> Result<(), TraceError> {
+pub(crate) fn check() -> Result<(), TraceError> {
     let missing = missing_capabilities();
     if !missing.is_empty() {
         return Err(TraceError::NotPermitted { missing });
@@ -23,7 +23,7 @@ pub(super) fn check() -> Result<(), TraceError> {
 }
 
 /// Names of the needed capabilities that are not in effect.
-pub(super) fn missing_capabilities() -> Vec<&'static str> {
+pub(crate) fn missing_capabilities() -> Vec<&'static str> {
     let effective =
         rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     if effective.contains(CapabilitySet::SYS_ADMIN) {
@@ -37,7 +37,7 @@ pub(super) fn missing_capabilities() -> Vec<&'static str> {
 }
 
 /// The kernel's lockdown level; `None` if it has none or does not tell.
-pub(super) fn lockdown() -> Option<String> {
+pub(crate) fn lockdown() -> Option<String> {
     // `none [integrity] confidentiality`
     let levels = std::fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
     let level = levels

@@ -11,18 +11,18 @@ use crate::tasks::returned;
 
 /// A program and its copies, in the order in which they are attached.
 #[derive(Debug, Clone)]
-pub(super) struct Group {
+pub(crate) struct Group {
     /// What they are attached to.
-    pub(super) place: Place,
+    pub(crate) place: Place,
     /// Index of their counters.
-    pub(super) counter: u32,
+    pub(crate) counter: u32,
     /// Names of the programs.
-    pub(super) names: &'static [&'static str],
+    pub(crate) names: &'static [&'static str],
 }
 
 /// Where a program is attached.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A tracepoint, by its type.
     Tracepoint(&'static str),
     /// The entry of a function.
@@ -32,7 +32,7 @@ pub(super) enum Place {
 }
 
 /// Programs without which nothing can be traced.
-pub(super) const REQUIRED: [Group; 4] = [
+pub(crate) const REQUIRED: [Group; 4] = [
     Group {
         place: Place::Tracepoint(HOOKS[0]),
         counter: hook::SYS_EXIT,
@@ -56,7 +56,7 @@ pub(super) const REQUIRED: [Group; 4] = [
 ];
 
 /// The programs at whichever of io_uring's tracepoints there is.
-pub(super) const fn uring(tracepoint: &'static str) -> Group {
+pub(crate) const fn uring(tracepoint: &'static str) -> Group {
     Group {
         place: Place::Tracepoint(tracepoint),
         counter: hook::URING,
@@ -65,7 +65,7 @@ pub(super) const fn uring(tracepoint: &'static str) -> Group {
 }
 
 /// The second source, where programs can be attached to functions.
-pub(super) const FUNCTION: Group = Group {
+pub(crate) const FUNCTION: Group = Group {
     place: Place::Function("security_file_open"),
     counter: hook::OPENED,
     names: &[
@@ -77,7 +77,7 @@ pub(super) const FUNCTION: Group = Group {
 };
 
 /// The same as a security module.
-pub(super) const SECURITY: Group = Group {
+pub(crate) const SECURITY: Group = Group {
     place: Place::Security("file_open"),
     counter: hook::OPENED,
     names: &["file_open", "file_open_2", "file_open_3", "file_open_4"],
@@ -90,11 +90,11 @@ pub fn program_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// What became of each program that was to be loaded.
-pub(super) type Loaded = BTreeMap<&'static str, Result<(), ProgramError>>;
+pub(crate) type Loaded = BTreeMap<&'static str, Result<(), ProgramError>>;
 
 /// Loads the first `copies` programs of each group. They are independent of one another, and the verifier takes most of
 /// the time of attaching: each has a thread.
-pub(super) fn load(
+pub(crate) fn load(
     ebpf: &mut Ebpf,
     groups: &[Group],
     copies: impl Fn(u32) -> usize,
@@ -121,7 +121,7 @@ pub(super) fn load(
 
 impl Place {
     /// The function's or tracepoint's name.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Tracepoint(name) | Self::Function(name) | Self::Security(name) => name,
         }

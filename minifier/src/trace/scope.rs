@@ -30,7 +30,7 @@ const LEAVES: [(&str, &str); 7] = [
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     leaves: HashMap<MapData, [u8; LEAF_MAX], u32>,
     /// [`Group`]s in their order of members.
     groups: HashMap<MapData, [u64; 2], u32>,
@@ -40,7 +40,7 @@ pub(super) struct Scope {
 
 /// Whether the kernel side took the right control group for the container's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guess {
+pub(crate) enum Guess {
     /// It did, or was told before it took any.
     Right,
     /// It took another one, which has the same name.
@@ -51,7 +51,7 @@ pub(super) enum Guess {
 
 impl Scope {
     /// Takes its maps out of the object.
-    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, TraceError> {
+    pub(crate) fn new(ebpf: &mut Ebpf) -> Result<Self, TraceError> {
         Ok(Self {
             leaves: map(ebpf, "LEAVES")?,
             groups: map(ebpf, "GROUPS")?,
@@ -60,7 +60,7 @@ impl Scope {
     }
 
     /// The container with that id is the one.
-    pub(super) fn name(&mut self, container: &str) -> Result<(), TraceError> {
+    pub(crate) fn name(&mut self, container: &str) -> Result<(), TraceError> {
         for (before, after) in LEAVES {
             let name = [before, container, after].concat();
             let mut key = [0; LEAF_MAX];
@@ -76,7 +76,7 @@ impl Scope {
     }
 
     /// `process` is in the container's control groups: from now on these alone count, and no names.
-    pub(super) fn know(&mut self, process: u32) -> Result<Guess, TraceError> {
+    pub(crate) fn know(&mut self, process: u32) -> Result<Guess, TraceError> {
         let groups = groups_of(process, &self.names);
         if groups.is_empty() {
             return Ok(Guess::Unknown);

@@ -7,14 +7,14 @@ use super::TraceError;
 use super::btf::{Btf, Member, Type, kind};
 
 /// The kernel's types.
-pub(super) struct Types(Btf);
+pub(crate) struct Types(Btf);
 
 /// Structures without a name inside one another that are looked into.
 const DEPTH: u32 = 8;
 
 impl Types {
     /// Reads them from a file.
-    pub(super) fn read(path: &Path) -> Result<Self, TraceError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, TraceError> {
         let bytes = std::fs::read(path).map_err(|source| TraceError::Btf {
             path: path.into(),
             source,
@@ -28,7 +28,7 @@ impl Types {
 
     /// Type information with nothing but the types that programs are attached to: at these tracepoints, and at functions
     /// of these names.
-    pub(super) fn attachable(&self, tracepoints: &[&str], functions: &[&str]) -> Vec<u8> {
+    pub(crate) fn attachable(&self, tracepoints: &[&str], functions: &[&str]) -> Vec<u8> {
         let tracepoints = tracepoints
             .iter()
             .map(|name| (kind::TYPEDEF, typedef(name)));
@@ -38,12 +38,12 @@ impl Types {
     }
 
     /// True if programs can be attached to the tracepoint by type.
-    pub(super) fn has_tracepoint(&self, name: &str) -> bool {
+    pub(crate) fn has_tracepoint(&self, name: &str) -> bool {
         self.find(&typedef(name), &[kind::TYPEDEF]).is_some()
     }
 
     /// True if the kernel has a function of that name.
-    pub(super) fn has_function(&self, name: &str) -> bool {
+    pub(crate) fn has_function(&self, name: &str) -> bool {
         self.find(name, &[kind::FUNC]).is_some()
     }
 
@@ -55,7 +55,7 @@ impl Types {
     }
 
     /// Name of the structure that the tracepoint's first argument points to.
-    pub(super) fn first_argument(&self, tracepoint: &str) -> Option<String> {
+    pub(crate) fn first_argument(&self, tracepoint: &str) -> Option<String> {
         let of_kind = |id: u32, kind: u8| self.0.get(id).filter(|found| found.kind == kind);
         let typedef = self.find(&typedef(tracepoint), &[kind::TYPEDEF])?;
         let pointer = of_kind(typedef.word, kind::PTR)?;
@@ -76,12 +76,12 @@ impl Types {
     }
 
     /// Offset of a member, given with its parents from the outside in, also inside unnamed members.
-    pub(super) fn offset(&self, structure: &str, members: &str) -> Option<u32> {
+    pub(crate) fn offset(&self, structure: &str, members: &str) -> Option<u32> {
         self.member(structure, members).map(|(offset, _)| offset)
     }
 
     /// Offset of a member that is a pointer, or a structure that holds nothing but one (`struct delayed_filename`).
-    pub(super) fn pointer_offset(&self, structure: &str, member: &str) -> Option<u32> {
+    pub(crate) fn pointer_offset(&self, structure: &str, member: &str) -> Option<u32> {
         let (offset, found) = self.member(structure, member)?;
         if found.kind == kind::PTR {
             return Some(offset);
@@ -95,7 +95,7 @@ impl Types {
     }
 
     /// Length of a member that is an array.
-    pub(super) fn array_length(&self, structure: &str, member: &str) -> Option<u32> {
+    pub(crate) fn array_length(&self, structure: &str, member: &str) -> Option<u32> {
         self.member(structure, member)?.1.array_length()
     }
 
@@ -149,7 +149,7 @@ impl Types {
     }
 
     /// Names and values of an enumeration.
-    pub(super) fn enumerators(&self, name: &str) -> BTreeMap<String, u32> {
+    pub(crate) fn enumerators(&self, name: &str) -> BTreeMap<String, u32> {
         let mut all = BTreeMap::new();
         for found in self
             .0

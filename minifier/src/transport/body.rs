@@ -25,17 +25,17 @@ enum Item {
 }
 
 /// Sends chunks to a [`ChannelReader`].
-pub(super) struct ChunkSender(mpsc::Sender<Item>);
+pub(crate) struct ChunkSender(mpsc::Sender<Item>);
 
 /// Reads, in blocking code, what a [`ChunkSender`] sends.
-pub(super) struct ChannelReader {
+pub(crate) struct ChannelReader {
     receiver: mpsc::Receiver<Item>,
     chunk: Bytes,
     ended: bool,
 }
 
 /// A channel from asynchronous to blocking code.
-pub(super) fn chunk_channel() -> (ChunkSender, ChannelReader) {
+pub(crate) fn chunk_channel() -> (ChunkSender, ChannelReader) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let reader = ChannelReader {
         receiver,
@@ -47,18 +47,18 @@ pub(super) fn chunk_channel() -> (ChunkSender, ChannelReader) {
 
 impl ChunkSender {
     /// False if the reader is gone: it will say why.
-    pub(super) async fn data(&self, chunk: Bytes) -> bool {
+    pub(crate) async fn data(&self, chunk: Bytes) -> bool {
         self.0.send(Item::Data(chunk)).await.is_ok()
     }
 
     /// Makes the reader's next read fail.
-    pub(super) async fn fail(self, error: io::Error) {
+    pub(crate) async fn fail(self, error: io::Error) {
         // A reader that is gone needs no error.
         let _ = self.0.send(Item::Failed(error)).await;
     }
 
     /// Says that the bytes are complete.
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         let _ = self.0.send(Item::End).await;
     }
 }
@@ -97,7 +97,7 @@ impl Read for ChannelReader {
 }
 
 /// An image archive on its way to a daemon.
-pub struct ArchiveBody(pub(super) Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>);
+pub struct ArchiveBody(pub(crate) Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>);
 
 impl ArchiveBody {
     /// The archive at `path`.

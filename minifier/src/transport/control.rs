@@ -34,7 +34,7 @@ impl Control {
 
     /// The token that stops the work.
     #[cfg(any(feature = "engines", feature = "registry"))]
-    pub(super) fn token(&self) -> &CancellationToken {
+    pub(crate) fn token(&self) -> &CancellationToken {
         &self.cancel
     }
 
@@ -44,7 +44,7 @@ impl Control {
     }
 
     /// Waits until the work must stop.
-    pub(super) async fn cancelled(&self) {
+    pub(crate) async fn cancelled(&self) {
         self.cancel.cancelled().await;
     }
 
@@ -98,13 +98,13 @@ impl<R: Read> Read for Stoppable<R> {
 }
 
 /// Counts the bytes that are read through it, and fails once the work must stop.
-pub(super) struct Watched<R> {
+pub(crate) struct Watched<R> {
     inner: R,
     control: Control,
 }
 
 impl<R> Watched<R> {
-    pub(super) fn new(inner: R, control: &Control) -> Self {
+    pub(crate) fn new(inner: R, control: &Control) -> Self {
         Self {
             inner,
             control: control.clone(),

@@ -124,7 +124,7 @@ impl Daemon {
     }
 
     /// The API client for requests whose answer may begin late.
-    pub(super) fn patient_client(&self) -> &Docker {
+    pub(crate) fn patient_client(&self) -> &Docker {
         &self.patient
     }
 

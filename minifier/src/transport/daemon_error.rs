@@ -6,7 +6,7 @@ use std::io;
 use super::error::TransportError;
 
 /// Classifies bollard's errors while connecting. `endpoint` is the daemon's URL, `doing` the request.
-pub(super) fn connection_error(
+pub(crate) fn connection_error(
     endpoint: &str,
     doing: &str,
     error: bollard::errors::Error,
@@ -42,7 +42,7 @@ pub(super) fn connection_error(
 }
 
 /// The error for a request that the daemon answered with an error.
-pub(super) fn api_error(doing: impl Into<String>, error: bollard::errors::Error) -> TransportError {
+pub(crate) fn api_error(doing: impl Into<String>, error: bollard::errors::Error) -> TransportError {
     TransportError::Api {
         doing: doing.into(),
         what: words(&error),
@@ -51,7 +51,7 @@ pub(super) fn api_error(doing: impl Into<String>, error: bollard::errors::Error)
 }
 
 /// The cause of the error, without the client's own layers around it.
-pub(super) fn words(error: &bollard::errors::Error) -> String {
+pub(crate) fn words(error: &bollard::errors::Error) -> String {
     use bollard::errors::Error as Api;
     match error {
         Api::DockerResponseServerError {

@@ -251,7 +251,7 @@ pub enum TransportError {
 impl TransportError {
     /// The error for a location whose transport this build lacks. `doing` is `read` or `write`.
     #[cfg(not(all(feature = "engines", feature = "registry")))]
-    pub(super) fn left_out(doing: &'static str, location: &Location, feature: &str) -> Self {
+    pub(crate) fn left_out(doing: &'static str, location: &Location, feature: &str) -> Self {
         Self::Unsupported {
             doing,
             location: location.to_string(),

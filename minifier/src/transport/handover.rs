@@ -12,7 +12,7 @@ use super::body::ArchiveBody;
 impl ArchiveBody {
     /// The same archive, whose end is only let go of while `handover` has not been called off: the receiver gets
     /// either all of it or too little to be an archive.
-    pub(super) fn through(mut self, handover: Handover) -> Self {
+    pub(crate) fn through(mut self, handover: Handover) -> Self {
         let mut held: Option<Bytes> = None;
         Self(Box::pin(futures_util::stream::poll_fn(move |context| {
             loop {
@@ -36,7 +36,7 @@ impl ArchiveBody {
 /// Decides once and for all whether an archive was handed over or called off, for the two tasks that send it and that
 /// may want to stop: what a daemon has in full, it keeps, whether or not somebody waits for its answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Handover(Arc<AtomicBool>);
+pub(crate) struct Handover(Arc<AtomicBool>);
 
 impl Handover {
     /// False if it was called off before.
@@ -45,7 +45,7 @@ impl Handover {
     }
 
     /// False if the archive is complete already: it cannot be taken back.
-    pub(super) fn call_off(&self) -> bool {
+    pub(crate) fn call_off(&self) -> bool {
         self.is_first()
     }
 

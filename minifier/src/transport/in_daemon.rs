@@ -47,9 +47,9 @@ pub struct ReadRequest<'a> {
 }
 
 /// What the daemon says about an image before it is read.
-pub(super) struct Found {
-    pub(super) id: Digest,
-    pub(super) repo_tags: Vec<String>,
+pub(crate) struct Found {
+    pub(crate) id: Digest,
+    pub(crate) repo_tags: Vec<String>,
     platform: Platform,
     diff_ids: Vec<DiffId>,
     inspect: ImageInspect,
@@ -104,7 +104,7 @@ impl Daemon {
     }
 
     /// Asks for an image.
-    pub(super) async fn find(&self, request: &ReadRequest<'_>) -> Result<Found, TransportError> {
+    pub(crate) async fn find(&self, request: &ReadRequest<'_>) -> Result<Found, TransportError> {
         let reference = request.reference;
         let doing = || format!("inspect image {reference}");
         let inspect = self
@@ -262,7 +262,7 @@ impl Daemon {
     }
 
     /// Which image of an exported archive it is.
-    pub(super) fn select(&self, request: &ReadRequest<'_>, found: &Found) -> Select {
+    pub(crate) fn select(&self, request: &ReadRequest<'_>, found: &Found) -> Select {
         let in_containerd = self.info().containerd_store;
         Select {
             config: (!in_containerd).then_some(found.id),
@@ -275,7 +275,7 @@ impl Daemon {
     }
 
     /// Passes the archive of an image on; gives how many bytes there were and what went wrong with the connection.
-    pub(super) async fn receive(
+    pub(crate) async fn receive(
         &self,
         request: &ReadRequest<'_>,
         id: Digest,

@@ -67,7 +67,7 @@ fn open_blob<'a>(
 }
 
 /// The compression that the media type of a layer speaks of.
-pub(super) fn said_compression(media_type: &str) -> Compression {
+pub(crate) fn said_compression(media_type: &str) -> Compression {
     match media_type.rsplit_once(['+', '.']) {
         Some((_, "gzip")) => Compression::Gzip,
         Some((_, "zstd")) => Compression::Zstd,
@@ -77,7 +77,7 @@ pub(super) fn said_compression(media_type: &str) -> Compression {
 
 impl StoredImage {
     /// How the blob of a layer is compressed.
-    pub(super) fn compression(
+    pub(crate) fn compression(
         &self,
         layer: &Descriptor,
         control: &Control,
@@ -85,7 +85,7 @@ impl StoredImage {
         open_blob(self, layer, control).map(|(compression, _)| compression)
     }
 
-    pub(super) fn layer_error(&self, layer: &Descriptor, source: io::Error) -> TransportError {
+    pub(crate) fn layer_error(&self, layer: &Descriptor, source: io::Error) -> TransportError {
         TransportError::Layer {
             layer: layer.digest,
             location: self.reference.clone(),
@@ -93,7 +93,7 @@ impl StoredImage {
         }
     }
 
-    pub(super) fn layer_tar_error(&self, layer: &Descriptor, source: TarError) -> TransportError {
+    pub(crate) fn layer_tar_error(&self, layer: &Descriptor, source: TarError) -> TransportError {
         TransportError::LayerTar {
             layer: layer.digest,
             location: self.reference.clone(),
@@ -101,7 +101,7 @@ impl StoredImage {
         }
     }
 
-    pub(super) fn check_diff_id(
+    pub(crate) fn check_diff_id(
         &self,
         layer: &Descriptor,
         expected: DiffId,
@@ -119,7 +119,7 @@ impl StoredImage {
     }
 
     /// As many diff IDs as layers?
-    pub(super) fn check_layer_count(&self) -> Result<(), TransportError> {
+    pub(crate) fn check_layer_count(&self) -> Result<(), TransportError> {
         let (layers, diff_ids) = (self.manifest.layers().len(), self.config.diff_ids().len());
         if layers == diff_ids {
             return Ok(());

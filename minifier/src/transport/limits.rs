@@ -77,7 +77,7 @@ impl Budget {
     }
 
     /// Limits the output of a layer of `compressed` bytes.
-    pub(super) fn bound<R: Read>(&self, inner: R, compressed: u64) -> Bounded<R> {
+    pub(crate) fn bound<R: Read>(&self, inner: R, compressed: u64) -> Bounded<R> {
         Bounded {
             inner,
             budget: self.clone(),
@@ -88,7 +88,7 @@ impl Budget {
 }
 
 /// An uncompressed layer whose reader fails with a [`TooBig`] once the layer is too long.
-pub(super) struct Bounded<R> {
+pub(crate) struct Bounded<R> {
     inner: R,
     budget: Budget,
     compressed: u64,

@@ -94,7 +94,7 @@ pub(crate) fn advise(grounds: &Grounds<'_>) -> Advised {
     Advised { all, together }
 }
 
-pub(super) fn recommendation(
+pub(crate) fn recommendation(
     id: &str,
     title: &str,
     evidence: Vec<String>,
@@ -112,7 +112,7 @@ pub(super) fn recommendation(
 
 impl Grounds<'_> {
     /// Whether a file body is in a layer that the image's author makes.
-    pub(super) fn is_own(&self, content: ContentRef) -> bool {
+    pub(crate) fn is_own(&self, content: ContentRef) -> bool {
         !self
             .base
             .get(content.layer as usize)
@@ -120,14 +120,14 @@ impl Grounds<'_> {
             .unwrap_or(false)
     }
 
-    pub(super) fn step_with(&self, words: &[&str]) -> Option<usize> {
+    pub(crate) fn step_with(&self, words: &[&str]) -> Option<usize> {
         self.steps
             .iter()
             .position(|step| words.iter().any(|word| step.instruction.contains(word)))
     }
 
     /// The step that made the last of these layers.
-    pub(super) fn step_of(&self, layers: impl Iterator<Item = u32>) -> Option<usize> {
+    pub(crate) fn step_of(&self, layers: impl Iterator<Item = u32>) -> Option<usize> {
         let layer = layers.max()? as usize;
         self.steps.iter().position(|step| step.layer == Some(layer))
     }

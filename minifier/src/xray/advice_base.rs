@@ -7,7 +7,7 @@ use super::model::{Linkage, Recommendation, Runtime, RuntimeKind};
 use crate::units::size;
 
 impl Grounds<'_> {
-    pub(super) fn smaller_base(&self) -> Option<Advice> {
+    pub(crate) fn smaller_base(&self) -> Option<Advice> {
         let runtime: &Runtime = self
             .image
             .runtimes

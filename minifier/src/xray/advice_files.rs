@@ -19,7 +19,7 @@ const IN_THE_STEP: &str = "# in the step that makes them: a later one frees noth
 
 impl Grounds<'_> {
     /// One for each tool that has left something.
-    pub(super) fn caches(&self) -> Vec<Advice> {
+    pub(crate) fn caches(&self) -> Vec<Advice> {
         let mut by_tool: BTreeMap<&str, Vec<&WasteFile>> = BTreeMap::new();
         for file in self.files.values().flatten() {
             if let Some(cache) = file.cache {
@@ -47,7 +47,7 @@ impl Grounds<'_> {
         tools.collect()
     }
 
-    pub(super) fn development(&self) -> Option<Advice> {
+    pub(crate) fn development(&self) -> Option<Advice> {
         let development = self.packages.packages.iter().filter(|package| package.dev);
         let names: Vec<&str> = development
             .map(|package| package.name.as_str())
@@ -79,7 +79,7 @@ impl Grounds<'_> {
         ))
     }
 
-    pub(super) fn tests(&self) -> Option<Advice> {
+    pub(crate) fn tests(&self) -> Option<Advice> {
         let files: Vec<&WasteFile> = self.of(WasteKind::Tests).iter().collect();
         self.remove(
             &files,
@@ -89,7 +89,7 @@ impl Grounds<'_> {
         )
     }
 
-    pub(super) fn build_stage(&self) -> Option<Advice> {
+    pub(crate) fn build_stage(&self) -> Option<Advice> {
         let kinds = [
             WasteKind::BuildTools,
             WasteKind::Headers,
@@ -130,7 +130,7 @@ impl Grounds<'_> {
         })
     }
 
-    pub(super) fn ignored_files(&self) -> Option<Advice> {
+    pub(crate) fn ignored_files(&self) -> Option<Advice> {
         let files: Vec<&WasteFile> = self.of(WasteKind::VersionControl).iter().collect();
         let removal = self.removal(&files);
         if removal.claim.bytes() == 0 {
@@ -149,7 +149,7 @@ impl Grounds<'_> {
         ))
     }
 
-    pub(super) fn strip(&self) -> Option<Advice> {
+    pub(crate) fn strip(&self) -> Option<Advice> {
         let mut files: Vec<(ImagePath, ContentRef, u64)> = Vec::new();
         for binary in self.binaries.files.iter().filter(|b| b.strip_bytes > 0) {
             let path = ImagePath::from_text(&binary.path);
@@ -194,7 +194,7 @@ impl Grounds<'_> {
         })
     }
 
-    pub(super) fn hidden(&self) -> Option<Advice> {
+    pub(crate) fn hidden(&self) -> Option<Advice> {
         let hidden = self
             .merged
             .bodies
@@ -229,7 +229,7 @@ impl Grounds<'_> {
         })
     }
 
-    pub(super) fn documentation(&self) -> Option<Advice> {
+    pub(crate) fn documentation(&self) -> Option<Advice> {
         let kinds = [WasteKind::Documentation, WasteKind::Locales];
         let files: Vec<&WasteFile> = kinds.iter().flat_map(|&kind| self.of(kind)).collect();
         self.find(
@@ -248,7 +248,7 @@ impl Grounds<'_> {
     }
 
     /// Byte code that Python makes again where it is missing.
-    pub(super) fn byte_code(&self) -> Option<Advice> {
+    pub(crate) fn byte_code(&self) -> Option<Advice> {
         let cached = |path: &ImagePath| {
             path.ancestors()
                 .any(|dir| dir.file_name() == b"__pycache__")
@@ -276,7 +276,7 @@ impl Grounds<'_> {
         )
     }
 
-    pub(super) fn core_dumps(&self) -> Option<Advice> {
+    pub(crate) fn core_dumps(&self) -> Option<Advice> {
         let files: Vec<&WasteFile> = self.of(WasteKind::CoreDumps).iter().collect();
         self.remove(
             &files,
@@ -286,7 +286,7 @@ impl Grounds<'_> {
         )
     }
 
-    pub(super) fn temporary_files(&self) -> Option<Advice> {
+    pub(crate) fn temporary_files(&self) -> Option<Advice> {
         let files: Vec<&WasteFile> = self.of(WasteKind::TemporaryFiles).iter().collect();
         self.find(
             &files,
@@ -297,7 +297,7 @@ impl Grounds<'_> {
         )
     }
 
-    pub(super) fn logs(&self) -> Option<Advice> {
+    pub(crate) fn logs(&self) -> Option<Advice> {
         let files: Vec<&WasteFile> = self.of(WasteKind::Logs).iter().collect();
         self.find(
             &files,
@@ -309,7 +309,7 @@ impl Grounds<'_> {
     }
 
     /// Files with the same content in one layer, which could be one file with several names.
-    pub(super) fn duplicates(&self) -> Option<Advice> {
+    pub(crate) fn duplicates(&self) -> Option<Advice> {
         let waste: HashSet<ContentRef> = self
             .files
             .values()

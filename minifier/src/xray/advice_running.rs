@@ -5,7 +5,7 @@ use super::model::{Finding, FindingKind, Recommendation, Severity};
 
 impl Grounds<'_> {
     /// How it runs: as whom, watched by what, under which first process.
-    pub(super) fn behaviour(&self) -> Vec<Recommendation> {
+    pub(crate) fn behaviour(&self) -> Vec<Recommendation> {
         let mut all = Vec::new();
         if self.security.runs_as_root {
             let user = match self.config.user() {
@@ -63,7 +63,7 @@ impl Grounds<'_> {
     }
 
     /// Keys and credentials that ship.
-    pub(super) fn secrets(&self) -> Option<Recommendation> {
+    pub(crate) fn secrets(&self) -> Option<Recommendation> {
         let evidence: Vec<String> = self
             .security
             .findings

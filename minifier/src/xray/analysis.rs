@@ -52,11 +52,11 @@ impl Default for XrayOptions {
 pub struct Analysis {
     /// The report; `gate` is none.
     pub xray: Xray,
-    pub(super) scan: Scan,
-    pub(super) merged: Merged,
+    pub(crate) scan: Scan,
+    pub(crate) merged: Merged,
     /// The advice, with what it claims.
     #[cfg(test)]
-    pub(super) advice: Vec<Advice>,
+    pub(crate) advice: Vec<Advice>,
 }
 
 /// Analyses an image. Blocks; `control` counts the stored bytes that have been read, and stops it.

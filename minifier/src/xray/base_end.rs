@@ -30,7 +30,7 @@ const RED_HAT_TAIL: [&str; 5] = [
 ];
 
 /// How many steps belong to the base image.
-pub(super) fn base_end(history: &[History], steps: &[DockerfileStep]) -> usize {
+pub(crate) fn base_end(history: &[History], steps: &[DockerfileStep]) -> usize {
     let last_layer = steps
         .iter()
         .rposition(|step| step.layer.is_some())

@@ -22,7 +22,7 @@ pub(crate) struct Cache {
     pub(crate) instead: &'static str,
 }
 
-pub(super) const fn cache(
+pub(crate) const fn cache(
     id: &'static str,
     title: &'static str,
     kind: WasteKind,

@@ -63,10 +63,10 @@ pub(crate) fn contents(
 }
 
 /// Bytes and files below each node; a file with several names counts where the first one is.
-pub(super) struct Totals(Vec<(u64, u64)>);
+pub(crate) struct Totals(Vec<(u64, u64)>);
 
 impl Totals {
-    pub(super) fn new(rootfs: &RootFs) -> Self {
+    pub(crate) fn new(rootfs: &RootFs) -> Self {
         let mut totals = vec![(0u64, 0u64); rootfs.count()];
         let mut seen = vec![false; rootfs.count()];
         // Directories in the order in which they are met: what holds comes before what is held.
@@ -100,7 +100,7 @@ impl Totals {
         Self(totals)
     }
 
-    pub(super) fn of(&self, id: NodeId) -> (u64, u64) {
+    pub(crate) fn of(&self, id: NodeId) -> (u64, u64) {
         self.0[id.index()]
     }
 }

@@ -11,16 +11,16 @@ use super::scan::Scan;
 use crate::rootfs::{ImagePath, NodeId, NodeKind, RootFs, compare_paths, escape_bytes};
 
 /// Paths that are listed, but for those of the image's own layers, which all are.
-pub(super) const MAX_PATHS: usize = 1_000_000;
+pub(crate) const MAX_PATHS: usize = 1_000_000;
 
 /// What the tree is made from.
-pub(super) struct Sources<'a> {
-    pub(super) scan: &'a Scan,
-    pub(super) merged: &'a Merged,
-    pub(super) owners: &'a Owners,
-    pub(super) totals: &'a Totals,
+pub(crate) struct Sources<'a> {
+    pub(crate) scan: &'a Scan,
+    pub(crate) merged: &'a Merged,
+    pub(crate) owners: &'a Owners,
+    pub(crate) totals: &'a Totals,
     /// Whether each layer belongs to the base image.
-    pub(super) base: &'a [bool],
+    pub(crate) base: &'a [bool],
 }
 
 /// A path of the merged tree or of a layer.
@@ -34,7 +34,7 @@ struct Place<'a> {
 }
 
 /// The tree and what each layer did; of more than `most` paths the smallest of the base image are left out.
-pub(super) fn files(sources: &Sources<'_>, most: usize) -> (FileTree, Vec<LayerFiles>) {
+pub(crate) fn files(sources: &Sources<'_>, most: usize) -> (FileTree, Vec<LayerFiles>) {
     let threshold = sources.threshold(most);
     let merged = sources.merged;
     let mut builder = Builder {

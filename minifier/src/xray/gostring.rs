@@ -1,7 +1,7 @@
 //! Lists as Go prints them into the history: `["a" "b c"]` (`%q`) and `[a b]` (`%v`).
 
 /// The strings of a list of quoted strings, with or without commas; `None` if the text is something else.
-pub(super) fn go_strings(text: &str) -> Option<Vec<String>> {
+pub(crate) fn go_strings(text: &str) -> Option<Vec<String>> {
     let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
     let mut words = Vec::new();
     let mut rest = inner.trim_start();
@@ -41,13 +41,13 @@ fn code(chars: &mut std::str::CharIndices<'_>, digits: usize) -> Option<char> {
 }
 
 /// The words of a list without quotes.
-pub(super) fn go_list(text: &str) -> Vec<String> {
+pub(crate) fn go_list(text: &str) -> Vec<String> {
     let inner = text.trim().trim_start_matches('[').trim_end_matches(']');
     inner.split_whitespace().map(str::to_owned).collect()
 }
 
 /// As a Dockerfile has it: `["a", "b c"]`.
-pub(super) fn json_list(words: &[String]) -> String {
+pub(crate) fn json_list(words: &[String]) -> String {
     let quoted: Vec<String> = words
         .iter()
         .map(|word| serde_json::Value::from(word.as_str()).to_string())

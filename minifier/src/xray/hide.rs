@@ -4,7 +4,7 @@ use super::model::Xray;
 use super::security::Masker;
 
 /// Hides what `masker` knows wherever the analysis has words of the config and of the history.
-pub(super) fn hide_secrets(xray: &mut Xray, masker: &Masker) {
+pub(crate) fn hide_secrets(xray: &mut Xray, masker: &Masker) {
     let image = &mut xray.image;
     for entry in &mut image.env {
         *entry = masker.env(entry);

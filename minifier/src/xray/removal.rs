@@ -15,19 +15,19 @@ use crate::rootfs::{ContentRef, ImagePath};
 use crate::units::size;
 
 /// Paths that one command names.
-pub(super) const MAX_WORDS: usize = 100;
+pub(crate) const MAX_WORDS: usize = 100;
 
 /// What a command removes.
-pub(super) struct Removal {
-    pub(super) words: String,
-    pub(super) claim: Claim,
+pub(crate) struct Removal {
+    pub(crate) words: String,
+    pub(crate) claim: Claim,
     /// Places with the bytes that they give, largest first.
-    pub(super) places: Vec<(String, u64)>,
+    pub(crate) places: Vec<(String, u64)>,
 }
 
 impl Grounds<'_> {
     /// The files of a kind of waste.
-    pub(super) fn of(&self, kind: WasteKind) -> &[WasteFile] {
+    pub(crate) fn of(&self, kind: WasteKind) -> &[WasteFile] {
         self.files.get(&kind).map_or(&[], Vec::as_slice)
     }
 
@@ -58,7 +58,7 @@ impl Grounds<'_> {
     }
 
     /// The removal of these files, by their places if nothing else is in these.
-    pub(super) fn removal(&self, files: &[&WasteFile]) -> Removal {
+    pub(crate) fn removal(&self, files: &[&WasteFile]) -> Removal {
         let unwanted: HashSet<ContentRef> = files.iter().map(|file| file.content).collect();
         let mut places: BTreeMap<&str, Vec<&WasteFile>> = BTreeMap::new();
         for file in files.iter().filter(|file| self.is_own(file.content)) {
@@ -103,7 +103,7 @@ impl Grounds<'_> {
     }
 
     /// The largest places, a sentence each.
-    pub(super) fn evidence(&self, places: &[(String, u64)]) -> Vec<String> {
+    pub(crate) fn evidence(&self, places: &[(String, u64)]) -> Vec<String> {
         let mut evidence: Vec<String> = places
             .iter()
             .take(5)
@@ -116,13 +116,13 @@ impl Grounds<'_> {
     }
 
     /// The step that made the last layer which these files come from.
-    pub(super) fn step_of_files(&self, files: &[&WasteFile]) -> Option<usize> {
+    pub(crate) fn step_of_files(&self, files: &[&WasteFile]) -> Option<usize> {
         let own = files.iter().filter(|file| self.is_own(file.content));
         self.step_of(own.map(|file| file.content.layer))
     }
 
     /// Advice that removes files, if that is worth it.
-    pub(super) fn remove(
+    pub(crate) fn remove(
         &self,
         files: &[&WasteFile],
         id: &str,
@@ -143,7 +143,7 @@ impl Grounds<'_> {
     }
 
     /// Advice whose command looks for files below the places of these.
-    pub(super) fn find(
+    pub(crate) fn find(
         &self,
         files: &[&WasteFile],
         least: u64,
@@ -177,12 +177,12 @@ impl Grounds<'_> {
 }
 
 /// Whether a path can be written in a command as it is shown: text without control characters and backslashes.
-pub(super) fn is_word(path: &ImagePath) -> bool {
+pub(crate) fn is_word(path: &ImagePath) -> bool {
     path.to_string().as_bytes() == path.as_bytes()
 }
 
 /// Paths as words of a command.
-pub(super) fn quoted(paths: &[ImagePath]) -> String {
+pub(crate) fn quoted(paths: &[ImagePath]) -> String {
     let words: Vec<String> = paths
         .iter()
         .map(|path| shell_words::quote(&path.to_string()).into_owned())

@@ -10,7 +10,7 @@ use crate::rootfs::{
 };
 
 /// The rows of one layer, as they are found.
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     rows: Vec<Row>,
     /// The layers below.
     rootfs: &'a RootFs,
@@ -23,7 +23,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(rootfs: &'a RootFs, layer: usize, scan: &'a Scan, entries: usize) -> Self {
+    pub(crate) fn new(rootfs: &'a RootFs, layer: usize, scan: &'a Scan, entries: usize) -> Self {
         Self {
             rows: Vec::with_capacity(entries),
             rootfs,
@@ -35,7 +35,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Takes an entry that is no whiteout; `existing` stands at its path, or something that is no directory on the way.
-    pub(super) fn add(&mut self, entry: &LayerEntry, existing: Option<NodeId>, below_a_file: bool) {
+    pub(crate) fn add(&mut self, entry: &LayerEntry, existing: Option<NodeId>, below_a_file: bool) {
         if below_a_file {
             self.replaced.extend(self.not_a_directory(&entry.path));
         }
@@ -49,7 +49,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The rows, with one for each path that is not there any more.
-    pub(super) fn finish(mut self, index: &LayerIndex, changes: &LayerChanges) -> Vec<Row> {
+    pub(crate) fn finish(mut self, index: &LayerIndex, changes: &LayerChanges) -> Vec<Row> {
         let whiteouts = changes.whiteouts.len() + changes.opaque.len();
         if whiteouts + self.emptied.len() + self.replaced.len() > 0 {
             let entries = index.entries.iter().filter(|entry| {

@@ -202,7 +202,7 @@ fn tree() -> (FileTree, Vec<LayerFiles>) {
     (tree, by_layer)
 }
 
-pub(super) fn contents() -> Contents {
+pub(crate) fn contents() -> Contents {
     let large = |path: &str, size, layer, kind, package: Option<&str>| LargeFile {
         path: path.to_owned(),
         size,

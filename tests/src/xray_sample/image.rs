@@ -14,7 +14,7 @@ fn digest(digit: char) -> String {
     format!("sha256:{}", digit.to_string().repeat(64))
 }
 
-pub(super) fn image() -> ImageInfo {
+pub(crate) fn image() -> ImageInfo {
     ImageInfo {
         reference: "registry.example/shop/web:1.4.2".to_owned(),
         names: vec![
@@ -78,7 +78,7 @@ pub(super) fn image() -> ImageInfo {
     }
 }
 
-pub(super) fn layers() -> Vec<LayerInfo> {
+pub(crate) fn layers() -> Vec<LayerInfo> {
     let layer =
         |index, digit, size, instruction: &str, (added, changed, removed), hidden, hides, base| {
             LayerInfo {
@@ -133,7 +133,7 @@ pub(super) fn layers() -> Vec<LayerInfo> {
     ]
 }
 
-pub(super) fn efficiency() -> Efficiency {
+pub(crate) fn efficiency() -> Efficiency {
     let path = |path: &str, bytes, layers: &[usize], removed| WastedPath {
         path: path.to_owned(),
         bytes,
@@ -153,7 +153,7 @@ pub(super) fn efficiency() -> Efficiency {
     }
 }
 
-pub(super) fn dockerfile() -> Vec<DockerfileStep> {
+pub(crate) fn dockerfile() -> Vec<DockerfileStep> {
     let step = |instruction: &str, layer, size, base| DockerfileStep {
         instruction: instruction.to_owned(),
         created_by: format!("{instruction} # buildkit"),

@@ -4,7 +4,7 @@ use minifier::xray::model::{PackageInfo, PackageKind, Packages, UnreadDatabase};
 
 use super::HOSTILE;
 
-pub(super) fn package(
+pub(crate) fn package(
     kind: PackageKind,
     purl: &str,
     name: &str,
@@ -44,7 +44,7 @@ pub(super) fn package(
     }
 }
 
-pub(super) fn packages() -> Packages {
+pub(crate) fn packages() -> Packages {
     use PackageKind as K;
     Packages {
         packages: vec![
@@ -156,7 +156,7 @@ pub(super) fn packages() -> Packages {
 }
 
 /// Adds suppliers, origins, checksums and dependencies in each form, and a package of rpm with a licence of its own.
-pub(super) fn relate(packages: &mut Vec<PackageInfo>) {
+pub(crate) fn relate(packages: &mut Vec<PackageInfo>) {
     packages.push(package(
         PackageKind::Rpm,
         "pkg:rpm/fedora/zlib-ng@2.1.6-2.fc40?arch=x86_64",

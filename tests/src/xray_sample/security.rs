@@ -17,7 +17,7 @@ fn at(path: &str, layer: usize, line: Option<u64>, visible: bool) -> Location {
     }
 }
 
-pub(super) fn security() -> Security {
+pub(crate) fn security() -> Security {
     use FindingKind as K;
     use Severity::{Error, Note, Warning};
     let finding = |kind, severity, message: &str, location, detail: &str| {
@@ -205,7 +205,7 @@ pub(super) fn security() -> Security {
     }
 }
 
-pub(super) fn binaries() -> Binaries {
+pub(crate) fn binaries() -> Binaries {
     let binary = |path: &str, linkage, pie, relro| Binary {
         path: path.to_owned(),
         size: 6_800_000,

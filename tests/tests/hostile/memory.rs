@@ -60,7 +60,7 @@ fn with(records: &[u8], flag: u8) -> Raw {
 }
 
 /// Entries with names that differ, by `entry` of their number.
-pub(super) fn many(count: usize, entry: impl Fn(usize) -> Raw) -> Vec<u8> {
+pub(crate) fn many(count: usize, entry: impl Fn(usize) -> Raw) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     for number in 0..count {
         gzip.write_all(&entry(number).cut()).expect("memory");
@@ -241,7 +241,7 @@ pub(crate) fn bombs() -> Vec<Bomb> {
 }
 
 /// Runs the program in so much memory; gives its exit code and what it said.
-pub(super) fn run_in(memory: u64, args: &[&str], folder: &Path) -> (Option<i32>, String) {
+pub(crate) fn run_in(memory: u64, args: &[&str], folder: &Path) -> (Option<i32>, String) {
     let minifier = Minifier::find().expect("the program is there");
     let (out, err) = (folder.join("out"), folder.join("err"));
     let create = |path| fs::File::create(path).expect("a file");

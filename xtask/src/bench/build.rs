@@ -18,7 +18,7 @@ const MEGABYTES: usize = 400;
 /// Pairs that are measured.
 const PAIRS: usize = 3;
 
-pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
+pub(crate) fn measure(program: &Path) -> Result<Vec<Row>> {
     let image = with_bytes(&image_name("debian"), MEGABYTES)?;
     let tag = format!("minifier-bench/slim:{}", std::process::id());
     let mut rows = Vec::new();

@@ -12,10 +12,10 @@ use crate::docker::docker;
 use crate::{cache, command};
 
 /// An image that is removed when this is dropped.
-pub(super) struct BenchImage(String);
+pub(crate) struct BenchImage(String);
 
 impl BenchImage {
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.0
     }
 }
@@ -28,7 +28,7 @@ impl Drop for BenchImage {
 
 /// `base` with the static program `/storm`, whose rounds take seconds, so that little of it falls into the time when the
 /// layers are read.
-pub(super) fn with_storm(base: &str) -> Result<BenchImage> {
+pub(crate) fn with_storm(base: &str) -> Result<BenchImage> {
     let context = folder()?;
     let mut rustc = Command::new("rustc");
     rustc.args(["--edition=2024", "-O", "-Ctarget-feature=+crt-static", "-o"]);
@@ -42,7 +42,7 @@ pub(super) fn with_storm(base: &str) -> Result<BenchImage> {
 }
 
 /// `base` with so many more bytes that do not compress, in files of 100 kB.
-pub(super) fn with_bytes(base: &str, megabytes: usize) -> Result<BenchImage> {
+pub(crate) fn with_bytes(base: &str, megabytes: usize) -> Result<BenchImage> {
     let context = folder()?;
     let data = context.path().join("data");
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
@@ -57,7 +57,7 @@ pub(super) fn with_bytes(base: &str, megabytes: usize) -> Result<BenchImage> {
 }
 
 /// A folder for what is measured, removed when this is dropped.
-pub(super) fn folder() -> Result<TempDir> {
+pub(crate) fn folder() -> Result<TempDir> {
     let folder = tempfile::Builder::new()
         .prefix(".bench-")
         .tempdir_in(cache::dir()?);
@@ -65,7 +65,7 @@ pub(super) fn folder() -> Result<TempDir> {
 }
 
 /// The archive that `docker save` makes of an image, in a folder; a former one is replaced.
-pub(super) fn saved(image: &str, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn saved(image: &str, folder: &Path) -> Result<PathBuf> {
     let archive = folder.join("image.tar");
     let mut save = docker();
     save.args(["save", "--output"]).arg(&archive).arg(image);

@@ -11,14 +11,14 @@ use crate::{cache, command};
 
 /// What the benchmark needs of a build's report.
 #[derive(Debug, Deserialize)]
-pub(super) struct Report {
-    pub(super) probe: Probe,
+pub(crate) struct Report {
+    pub(crate) probe: Probe,
     timings: Vec<Timing>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Probe {
-    pub(super) logs_tail: Vec<String>,
+pub(crate) struct Probe {
+    pub(crate) logs_tail: Vec<String>,
     readiness: Readiness,
     steps: Vec<Step>,
 }
@@ -35,7 +35,7 @@ struct Step {
 
 impl Probe {
     /// Seconds from the start to the first answer.
-    pub(super) fn first_answer(&self) -> f64 {
+    pub(crate) fn first_answer(&self) -> f64 {
         let first = self.steps.first().map_or(0.0, |step| step.duration_ms);
         (self.readiness.after_ms + first) / 1000.0
     }
@@ -43,20 +43,20 @@ impl Probe {
 
 /// Two things measured in turn, in seconds.
 #[derive(Debug, Default)]
-pub(super) struct Pairs(Vec<(f64, f64)>);
+pub(crate) struct Pairs(Vec<(f64, f64)>);
 
 impl Pairs {
-    pub(super) fn add(&mut self, measured: f64, against: f64) {
+    pub(crate) fn add(&mut self, measured: f64, against: f64) {
         self.0.push((measured, against));
     }
 
     /// Median of the ratios, as a row has it.
-    pub(super) fn ratio(&self) -> String {
+    pub(crate) fn ratio(&self) -> String {
         format!("{:.2}", ratio(&self.0))
     }
 
     /// The medians of both, and of what.
-    pub(super) fn seconds(&self, what: &str) -> String {
+    pub(crate) fn seconds(&self, what: &str) -> String {
         let of =
             |pick: fn(&(f64, f64)) -> f64| median(&self.0.iter().map(pick).collect::<Vec<_>>());
         format!(
@@ -76,7 +76,7 @@ struct Timing {
 
 impl Report {
     /// Seconds that a stage took.
-    pub(super) fn seconds(&self, stage: &str) -> f64 {
+    pub(crate) fn seconds(&self, stage: &str) -> f64 {
         self.timings
             .iter()
             .filter(|t| t.stage == stage)
@@ -86,14 +86,14 @@ impl Report {
 }
 
 /// A finished run of `minify build`.
-pub(super) struct Built {
-    pub(super) report: Report,
+pub(crate) struct Built {
+    pub(crate) report: Report,
     /// Largest resident set, bytes.
-    pub(super) peak: u64,
+    pub(crate) peak: u64,
 }
 
 /// `minify build --target IMAGE` with options; the result is only reported, unless an option says otherwise.
-pub(super) fn build(program: &Path, image: &str, options: &[&str]) -> Result<Built> {
+pub(crate) fn build(program: &Path, image: &str, options: &[&str]) -> Result<Built> {
     let file = cache::dir()?.join(format!("bench-{}.json", std::process::id()));
     let mut build = Command::new(program);
     build
@@ -108,7 +108,7 @@ pub(super) fn build(program: &Path, image: &str, options: &[&str]) -> Result<Bui
 }
 
 /// Runs a command without its output; gives its largest resident set, bytes.
-pub(super) fn peak(command: &mut Command) -> Result<u64> {
+pub(crate) fn peak(command: &mut Command) -> Result<u64> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -122,7 +122,7 @@ pub(super) fn peak(command: &mut Command) -> Result<u64> {
 }
 
 /// The middle one; the mean of the two in the middle if there is none.
-pub(super) fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
@@ -134,7 +134,7 @@ pub(super) fn median(values: &[f64]) -> f64 {
 }
 
 /// Median of the ratios of pairs.
-pub(super) fn ratio(pairs: &[(f64, f64)]) -> f64 {
+pub(crate) fn ratio(pairs: &[(f64, f64)]) -> f64 {
     median(
         &pairs
             .iter()

@@ -9,7 +9,7 @@ use super::image::with_bytes;
 use super::measure::build;
 use crate::fixtures::image_name;
 
-pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
+pub(crate) fn measure(program: &Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (read, small_row, large_row) in [
         (

@@ -20,7 +20,7 @@ const PAIRS: usize = 3;
 /// The same for containers, which are quick.
 const STARTS: usize = 7;
 
-pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
+pub(crate) fn measure(program: &Path) -> Result<Vec<Row>> {
     let bench = Bench {
         program,
         work: folder()?,

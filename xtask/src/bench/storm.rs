@@ -17,7 +17,7 @@ use crate::{cache, command};
 /// Pairs that are measured; odd, so that one of them is the median.
 const PAIRS: usize = 7;
 
-pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
+pub(crate) fn measure(program: &Path) -> Result<Vec<Row>> {
     let image = with_storm(&image_name("debian"))?;
     let untraced = || -> Result<f64> {
         let mut run = docker();

@@ -22,7 +22,7 @@ use crate::{cache, command, setup};
 /// Pairs that are measured.
 const PAIRS: usize = 5;
 
-pub(super) fn measure(program: &Path) -> Result<Vec<Row>> {
+pub(crate) fn measure(program: &Path) -> Result<Vec<Row>> {
     let bench = Bench {
         program,
         dive: setup::ensure_dive()?,

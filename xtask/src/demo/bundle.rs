@@ -22,16 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CAPABILITIES: [&str; 4] = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"];
 
 /// Status and body.
-pub(super) type Answer = (u16, Vec<u8>);
+pub(crate) type Answer = (u16, Vec<u8>);
 
 /// An unpacked image.
-pub(super) struct Bundle {
+pub(crate) struct Bundle {
     work: TempDir,
 }
 
 impl Bundle {
     /// Unpacks an image into a temporary folder.
-    pub(super) fn unpack(layout: &Layout) -> Result<Self> {
+    pub(crate) fn unpack(layout: &Layout) -> Result<Self> {
         let work = tempfile::tempdir()?;
         let bundle = Self { work };
         let mut unpack = Command::new("umoci");
@@ -55,7 +55,7 @@ impl Bundle {
     }
 
     /// Runs it.
-    pub(super) fn start(self) -> Result<Running> {
+    pub(crate) fn start(self) -> Result<Running> {
         let id = format!("minifier-demo-{}", std::process::id());
         let mut running = Running {
             root: self.work.path().join("state"),
@@ -76,7 +76,7 @@ impl Bundle {
 }
 
 /// A container; it ends with this.
-pub(super) struct Running {
+pub(crate) struct Running {
     root: PathBuf,
     bundle: Bundle,
     id: String,
@@ -91,7 +91,7 @@ impl Running {
     }
 
     /// What the server answers, once it does.
-    pub(super) fn get(&self, path: &str) -> Result<Answer> {
+    pub(crate) fn get(&self, path: &str) -> Result<Answer> {
         let start = Instant::now();
         loop {
             match self.try_get(path) {
@@ -123,7 +123,7 @@ impl Running {
     }
 
     /// Asks it to stop; gives its exit code.
-    pub(super) fn stop(&mut self) -> Result<i32> {
+    pub(crate) fn stop(&mut self) -> Result<i32> {
         command::capture(self.runc("kill").args([&self.id, "QUIT"]))?;
         let start = Instant::now();
         let mut child = self.child.take().context("it was stopped before")?;

@@ -13,28 +13,28 @@ const SUITE: &str = "bookworm";
 const KEY: &str = "nginx-1";
 
 /// An image in an OCI layout.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     folder: PathBuf,
     tag: &'static str,
 }
 
 impl Layout {
-    pub(super) fn new(folder: PathBuf, tag: &'static str) -> Self {
+    pub(crate) fn new(folder: PathBuf, tag: &'static str) -> Self {
         Self { folder, tag }
     }
 
     /// As minifier takes it.
-    pub(super) fn location(&self) -> String {
+    pub(crate) fn location(&self) -> String {
         format!("oci:{}:{}", self.folder.display(), self.tag)
     }
 
     /// As umoci takes it.
-    pub(super) fn umoci(&self) -> String {
+    pub(crate) fn umoci(&self) -> String {
         format!("{}:{}", self.folder.display(), self.tag)
     }
 
     /// Bytes of all its blobs.
-    pub(super) fn size(&self) -> Result<u64> {
+    pub(crate) fn size(&self) -> Result<u64> {
         let blobs = self.folder.join("blobs/sha256");
         let mut size = 0;
         for blob in fs::read_dir(&blobs).with_context(|| format!("list {}", blobs.display()))? {
@@ -45,7 +45,7 @@ impl Layout {
 }
 
 /// The cached image.
-pub(super) fn layout() -> Result<Layout> {
+pub(crate) fn layout() -> Result<Layout> {
     let folder = cache::filled("demo", KEY, |folder| {
         let layout = Layout::new(folder.join("layout"), "nginx");
         let work = tempfile::tempdir_in(folder)?;

@@ -17,7 +17,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// See the module. Nobody else uses the folder while this lives: apt refuses, and does not wait, if another one holds its
 /// locks, and `apt-cache` must not read lists that are being replaced.
-pub(super) struct Apt {
+pub(crate) struct Apt {
     root: PathBuf,
     architecture: &'static str,
     _lock: cache::Lock,
@@ -26,7 +26,7 @@ pub(super) struct Apt {
 impl Apt {
     /// The package lists of these suites (`bookworm`, `bookworm-security`, …) for one machine, fetched where they are
     /// missing or older than a day.
-    pub(super) fn new(
+    pub(crate) fn new(
         name: &str,
         architecture: &'static str,
         suites: &[impl AsRef<str>],
@@ -56,19 +56,19 @@ impl Apt {
     }
 
     /// Names of the packages that start with `prefix`.
-    pub(super) fn names(&self, prefix: &str) -> Result<Vec<String>> {
+    pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>> {
         let printed = command::capture(self.apt("apt-cache").args(["pkgnames", prefix]))?;
         Ok(printed.lines().map(str::to_owned).collect())
     }
 
     /// Names of the packages that `package` depends on, without alternatives.
-    pub(super) fn dependencies(&self, package: &str) -> Result<Vec<String>> {
+    pub(crate) fn dependencies(&self, package: &str) -> Result<Vec<String>> {
         let printed = command::capture(self.apt("apt-cache").args(["show", package]))?;
         Ok(dependencies(&printed))
     }
 
     /// Downloads packages and unpacks them into `folder`; nothing of them is run.
-    pub(super) fn unpack(&self, packages: &[String], folder: &Path) -> Result<()> {
+    pub(crate) fn unpack(&self, packages: &[String], folder: &Path) -> Result<()> {
         let debs = tempfile::tempdir_in(&self.root)?;
         let mut download = self.apt("apt-get");
         download.arg("download").args(packages);
@@ -77,7 +77,7 @@ impl Apt {
     }
 
     /// The same for a package of `suite` with all that it needs and this system does not have.
-    pub(super) fn unpack_with_needs(
+    pub(crate) fn unpack_with_needs(
         &self,
         package: &str,
         suite: &str,
@@ -153,7 +153,7 @@ struct Mirrors {
 }
 
 /// The Debian suites that this system gets its packages from, such as `bookworm` and `bookworm-security`.
-pub(super) fn system_suites() -> Result<Vec<String>> {
+pub(crate) fn system_suites() -> Result<Vec<String>> {
     let printed = index_targets("$(REPO_URI) $(CODENAME)")?;
     let mut suites: Vec<String> = Vec::new();
     for line in printed.lines() {

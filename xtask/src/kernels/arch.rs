@@ -13,7 +13,7 @@ pub enum Arch {
 
 impl Arch {
     /// Debian's name.
-    pub(super) fn debian(self) -> &'static str {
+    pub(crate) fn debian(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
             Self::Arm64 => "arm64",
@@ -21,7 +21,7 @@ impl Arch {
     }
 
     /// The compiler's name.
-    pub(super) fn target(self) -> &'static str {
+    pub(crate) fn target(self) -> &'static str {
         match self {
             Self::Amd64 => "x86_64-unknown-linux-gnu",
             Self::Arm64 => "aarch64-unknown-linux-gnu",
@@ -29,7 +29,7 @@ impl Arch {
     }
 
     /// Debian's package with its emulator, and the program in it.
-    pub(super) fn emulator(self) -> (&'static str, &'static str) {
+    pub(crate) fn emulator(self) -> (&'static str, &'static str) {
         match self {
             Self::Amd64 => ("qemu-system-x86", "qemu-system-x86_64"),
             Self::Arm64 => ("qemu-system-arm", "qemu-system-aarch64"),
@@ -37,7 +37,7 @@ impl Arch {
     }
 
     /// The emulated machine.
-    pub(super) fn machine(self) -> &'static [&'static str] {
+    pub(crate) fn machine(self) -> &'static [&'static str] {
         match self {
             Self::Amd64 => &["-machine", "q35", "-cpu", "max"],
             // Authenticated pointers as the architecture defines them take most of the time when emulated.
@@ -46,7 +46,7 @@ impl Arch {
     }
 
     /// The first serial line.
-    pub(super) fn console(self) -> &'static str {
+    pub(crate) fn console(self) -> &'static str {
         match self {
             Self::Amd64 => "ttyS0",
             Self::Arm64 => "ttyAMA0",
@@ -55,7 +55,7 @@ impl Arch {
 
     /// The kernel series that are tried where none is named, oldest first. A series is the start of a version;
     /// `7` stands for the newest of them.
-    pub(super) fn series(self) -> &'static [&'static str] {
+    pub(crate) fn series(self) -> &'static [&'static str] {
         match self {
             Self::Amd64 => &["5.10", "6.1", "6.12", "6.18", "7"],
             Self::Arm64 => &["6.1", "6.12"],

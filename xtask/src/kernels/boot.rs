@@ -19,17 +19,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What came of it.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// The rows, or why there are none.
-    pub(super) rows: Result<Vec<Row>>,
+    pub(crate) rows: Result<Vec<Row>>,
     /// From the machine's start to its end.
-    pub(super) took: Duration,
+    pub(crate) took: Duration,
     /// All that it printed.
-    pub(super) log: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 /// Starts `kernel` with that initramfs, so many MiB of memory, and further words on its command line.
-pub(super) fn boot(
+pub(crate) fn boot(
     emulator: &Emulator,
     kernel: &Kernel,
     initramfs: &[u8],

@@ -19,7 +19,7 @@ const LIBRARY: &str = "libstd-rust-web-dev";
 const CROSS_LINKER: &str = "aarch64-linux-gnu-gcc";
 
 /// Programs for one machine.
-pub(super) struct Compiler {
+pub(crate) struct Compiler {
     arch: Arch,
     /// Where the standard library for that machine is; none for this one.
     sysroot: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub(super) struct Compiler {
 
 impl Compiler {
     /// Installs or unpacks what is missing.
-    pub(super) fn new(arch: Arch) -> Result<Self> {
+    pub(crate) fn new(arch: Arch) -> Result<Self> {
         let sysroot = match arch {
             Arch::Amd64 => None,
             Arch::Arm64 => {
@@ -39,7 +39,7 @@ impl Compiler {
     }
 
     /// Compiles programs of the workspace; gives the folder that they are in.
-    pub(super) fn workspace(&self, programs: &[&str]) -> Result<PathBuf> {
+    pub(crate) fn workspace(&self, programs: &[&str]) -> Result<PathBuf> {
         let mut build = cargo(&["build"]);
         for program in programs {
             build.args(["--bin", program]);
@@ -69,7 +69,7 @@ impl Compiler {
     }
 
     /// Compiles one source file into a static program.
-    pub(super) fn program(&self, source: &Path, program: &Path) -> Result<()> {
+    pub(crate) fn program(&self, source: &Path, program: &Path) -> Result<()> {
         let mut rustc = match &self.sysroot {
             None => Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())),
             Some(sysroot) => {
@@ -85,7 +85,7 @@ impl Compiler {
     }
 
     /// Copies a program without its debug information.
-    pub(super) fn strip(&self, from: &Path, to: &Path) -> Result<()> {
+    pub(crate) fn strip(&self, from: &Path, to: &Path) -> Result<()> {
         let strip = match self.arch {
             Arch::Amd64 => "strip",
             Arch::Arm64 => "aarch64-linux-gnu-strip",

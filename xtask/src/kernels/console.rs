@@ -4,22 +4,22 @@ use anyhow::{Result, bail};
 
 /// A row of the table for one kernel.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Whether it shows what it should.
-    pub(super) passed: bool,
+    pub(crate) passed: bool,
     /// How long it took in the guest.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// What was found.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// How a kernel says that it is broken.
 const SIGNS: [&str; 4] = ["Oops", "BUG:", "Kernel panic", "soft lockup"];
 
 /// The rows of a guest that came to its end. Its exit code would say nothing: QEMU's is 0 after a panic.
-pub(super) fn rows(console: &str, nonce: &str) -> Result<Vec<Row>> {
+pub(crate) fn rows(console: &str, nonce: &str) -> Result<Vec<Row>> {
     for line in console.lines() {
         if let Some(sign) = SIGNS.iter().find(|sign| line.contains(**sign)) {
             bail!("the kernel failed ({sign}): {}", line.trim());

@@ -15,7 +15,7 @@ const OLDEST: u32 = 10;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Emulator {
+pub(crate) struct Emulator {
     program: PathBuf,
     /// Root of the unpacked packages; none for the system's own.
     root: Option<PathBuf>,
@@ -23,7 +23,7 @@ pub(super) struct Emulator {
 
 impl Emulator {
     /// Finds it, or fetches it once.
-    pub(super) fn get(arch: Arch) -> Result<Self> {
+    pub(crate) fn get(arch: Arch) -> Result<Self> {
         let (package, program) = arch.emulator();
         if version(&mut Command::new(program)).is_some_and(|version| version >= OLDEST) {
             return Ok(Self {
@@ -50,7 +50,7 @@ impl Emulator {
     }
 
     /// A command that finds its libraries and firmware.
-    pub(super) fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         if let Some(root) = &self.root {
             let libraries = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"];

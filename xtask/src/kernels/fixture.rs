@@ -11,16 +11,16 @@ use crate::fixtures::{self, Recipe};
 use crate::{cache, command, setup};
 
 /// What a machine needs without any fixture, in MiB.
-pub(super) const MEMORY: u64 = 1536;
+pub(crate) const MEMORY: u64 = 1536;
 /// How often a fixture is in memory: as the initramfs, unpacked from it, unpacked from its layers in a file system that
 /// may have half of all memory, and what its processes and the result take.
 const TIMES: u64 = 5;
 
 /// Those that are compared where time is short: one of the smallest.
-pub(super) const FEW: [&str; 1] = ["traps"];
+pub(crate) const FEW: [&str; 1] = ["traps"];
 
 /// The recipes named, or all, whose images the daemon has then.
-pub(super) fn get(arch: Arch, names: &[String]) -> Result<Vec<Recipe>> {
+pub(crate) fn get(arch: Arch, names: &[String]) -> Result<Vec<Recipe>> {
     ensure!(
         arch == Arch::Amd64,
         "the fixtures' images are made for {} only",
@@ -33,7 +33,7 @@ pub(super) fn get(arch: Arch, names: &[String]) -> Result<Vec<Recipe>> {
 }
 
 /// Puts a fixture into a machine, where `guest` finds it; the memory in MiB that it needs then.
-pub(super) fn put(minifier: &Path, recipe: &Recipe, archive: &mut Initramfs) -> Result<u64> {
+pub(crate) fn put(minifier: &Path, recipe: &Recipe, archive: &mut Initramfs) -> Result<u64> {
     let folder = tempfile::tempdir_in(cache::subdir("kernels")?)?;
     let layout = folder.path().join("layout");
     let mut copy = Command::new(minifier);

@@ -17,7 +17,7 @@ const PROGRAMS: [(&str, &str); 2] = [
 ];
 
 /// All that does not depend on the kernel.
-pub(super) fn build(arch: Arch) -> Result<Initramfs> {
+pub(crate) fn build(arch: Arch) -> Result<Initramfs> {
     let folder = tempfile::tempdir_in(cache::subdir("kernels")?)?;
     let compiler = Compiler::new(arch)?;
     let mut archive = Initramfs::default();

@@ -14,7 +14,7 @@ const LINK: u32 = 0o120_777;
 
 /// An archive under construction. Not compressed: the emulated machine would take longer to undo it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Initramfs {
+pub(crate) struct Initramfs {
     bytes: Vec<u8>,
     folders: BTreeSet<String>,
     inodes: u32,
@@ -22,7 +22,7 @@ pub(super) struct Initramfs {
 
 impl Initramfs {
     /// Adds a file of this system at the absolute path `to`, with its permissions.
-    pub(super) fn file(&mut self, from: &Path, to: &str) -> Result<()> {
+    pub(crate) fn file(&mut self, from: &Path, to: &str) -> Result<()> {
         let read = || -> std::io::Result<(Vec<u8>, u32)> {
             Ok((fs::read(from)?, fs::metadata(from)?.permissions().mode()))
         };
@@ -32,19 +32,19 @@ impl Initramfs {
     }
 
     /// Adds a file with these bytes.
-    pub(super) fn bytes(&mut self, bytes: &[u8], permissions: u32, to: &str) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8], permissions: u32, to: &str) {
         self.above(to);
         self.entry(to, FILE | permissions, bytes);
     }
 
     /// Adds a symbolic link.
-    pub(super) fn link(&mut self, target: &str, to: &str) {
+    pub(crate) fn link(&mut self, target: &str, to: &str) {
         self.above(to);
         self.entry(to, LINK, target.as_bytes());
     }
 
     /// Adds a folder of this system with all that is in it.
-    pub(super) fn tree(&mut self, from: &Path, to: &str) -> Result<()> {
+    pub(crate) fn tree(&mut self, from: &Path, to: &str) -> Result<()> {
         let entries = fs::read_dir(from).with_context(|| format!("list {}", from.display()))?;
         let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
         names.sort();
@@ -65,7 +65,7 @@ impl Initramfs {
     }
 
     /// The finished archive.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.entry("/TRAILER!!!", 0, b"");
         self.bytes
     }

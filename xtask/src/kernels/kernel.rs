@@ -29,22 +29,22 @@ const ATTEMPTS: usize = 4;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Kernel {
-    pub(super) arch: Arch,
+pub(crate) struct Kernel {
+    pub(crate) arch: Arch,
     /// As `uname -r` gives it.
-    pub(super) release: String,
+    pub(crate) release: String,
     /// `vmlinuz`, and `modules/*.ko` in the order to load them.
     folder: PathBuf,
 }
 
 impl Kernel {
     /// The compressed kernel.
-    pub(super) fn image(&self) -> PathBuf {
+    pub(crate) fn image(&self) -> PathBuf {
         self.folder.join("vmlinuz")
     }
 
     /// Its modules, uncompressed, in the order to load them.
-    pub(super) fn modules(&self) -> Result<Vec<PathBuf>> {
+    pub(crate) fn modules(&self) -> Result<Vec<PathBuf>> {
         let entries = fs::read_dir(self.folder.join("modules"))?;
         let mut modules: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         modules.sort();
@@ -54,7 +54,7 @@ impl Kernel {
 
 /// The newest kernel of each series (`6.1`), from the cache where one is there and `refresh` is not set. What could not
 /// be had is told on standard error by name, and has no kernel in the result.
-pub(super) fn get(
+pub(crate) fn get(
     arch: Arch,
     series: &[String],
     refresh: bool,
@@ -261,7 +261,7 @@ fn compare(one: &str, other: &str) -> Ordering {
 }
 
 /// Parses what stands on the command line: a series such as `6.1`.
-pub(super) fn check_series(series: &str) -> Result<()> {
+pub(crate) fn check_series(series: &str) -> Result<()> {
     if series.is_empty() || !series.chars().all(|c| c.is_ascii_digit() || c == '.') {
         bail!("{series:?} is no kernel version: name one such as 6.1");
     }

@@ -15,7 +15,7 @@ const TAG: &str = "app";
 const PAGE: &str = "served in a machine of its own\n";
 
 /// Writes the layout into the folder `to`, with the tree at `root` and a page below /var/www as its only layer.
-pub(super) fn write(arch: Arch, root: &Path, to: &Path) -> Result<()> {
+pub(crate) fn write(arch: Arch, root: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to.join("blobs/sha256"))?;
     let layer = tar(root)?;
     let layer = blob(to, &layer, "application/vnd.oci.image.layer.v1.tar")?;

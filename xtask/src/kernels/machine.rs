@@ -14,17 +14,17 @@ use crate::fixtures::Recipe;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Machine<'a> {
-    pub(super) kernel: &'a Kernel,
+pub(crate) struct Machine<'a> {
+    pub(crate) kernel: &'a Kernel,
     /// The fixture that it builds, and then nothing else.
-    pub(super) fixture: Option<&'a Recipe>,
+    pub(crate) fixture: Option<&'a Recipe>,
     /// Only these rows; all where none is named.
-    pub(super) rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
 }
 
 impl<'a> Machine<'a> {
     /// One that builds a fixture.
-    pub(super) fn with_fixture(kernel: &'a Kernel, recipe: &'a Recipe) -> Self {
+    pub(crate) fn with_fixture(kernel: &'a Kernel, recipe: &'a Recipe) -> Self {
         Self {
             kernel,
             fixture: Some(recipe),
@@ -33,14 +33,14 @@ impl<'a> Machine<'a> {
     }
 
     /// Whether it takes much longer than others.
-    pub(super) fn is_long(&self) -> bool {
+    pub(crate) fn is_long(&self) -> bool {
         self.fixture.is_none()
             && (self.rows.is_empty() || self.rows.iter().any(|row| row == "build"))
     }
 
     /// Starts it and waits for its end. `base` is what all machines have, `minifier` the program for this host, which a
     /// fixture needs.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         emulator: &Emulator,
         base: &Initramfs,
@@ -100,6 +100,6 @@ impl fmt::Display for Machine<'_> {
 }
 
 /// The name of a fixture's row.
-pub(super) fn row(recipe: &Recipe) -> String {
+pub(crate) fn row(recipe: &Recipe) -> String {
     format!("fixture:{}", recipe.name)
 }

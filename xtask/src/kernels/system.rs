@@ -50,13 +50,13 @@ const LIBRARIES: [&str; 13] = [
 ];
 
 /// See the module.
-pub(super) struct System {
+pub(crate) struct System {
     root: PathBuf,
 }
 
 impl System {
     /// Fetches it once.
-    pub(super) fn get(arch: Arch) -> Result<Self> {
+    pub(crate) fn get(arch: Arch) -> Result<Self> {
         let suites = system_suites()?;
         let packages = Sha256::digest([MACHINE.as_slice(), &IMAGE].concat().join(" "));
         let packages = hex::encode(&packages[..6]);
@@ -78,12 +78,12 @@ impl System {
     }
 
     /// The tree of the image.
-    pub(super) fn image(&self) -> PathBuf {
+    pub(crate) fn image(&self) -> PathBuf {
         self.root.join("image")
     }
 
     /// Puts the libraries and the runtimes into a machine.
-    pub(super) fn install(&self, archive: &mut Initramfs) -> Result<()> {
+    pub(crate) fn install(&self, archive: &mut Initramfs) -> Result<()> {
         let machine = self.root.join("machine");
         for runtime in RUNTIMES {
             archive.file(&machine.join(runtime), &format!("/{runtime}"))?;

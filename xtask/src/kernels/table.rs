@@ -14,7 +14,7 @@ use crate::fixtures::Recipe;
 use crate::table::insert_between;
 
 /// Rows in their order.
-pub(super) const ROWS: [&str; 8] = [
+pub(crate) const ROWS: [&str; 8] = [
     "doctor",
     "conformance",
     "sources",
@@ -27,19 +27,19 @@ pub(super) const ROWS: [&str; 8] = [
 
 /// What the machines told, by kernel.
 #[derive(Debug)]
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     kernels: &'a [Kernel],
     outcomes: &'a [(Machine<'a>, Outcome)],
 }
 
 impl<'a> Table<'a> {
     /// With the kernels in the order of the columns.
-    pub(super) fn new(kernels: &'a [Kernel], outcomes: &'a [(Machine<'a>, Outcome)]) -> Self {
+    pub(crate) fn new(kernels: &'a [Kernel], outcomes: &'a [(Machine<'a>, Outcome)]) -> Self {
         Self { kernels, outcomes }
     }
 
     /// A column per kernel, a row per thing that was shown, in Markdown; empty if only fixtures were built.
-    pub(super) fn kernels(&self) -> String {
+    pub(crate) fn kernels(&self) -> String {
         let mut lines = Vec::new();
         for name in ROWS {
             lines.extend(self.line(name, |kernel| cell(self.outcome(kernel, None)?, name)));
@@ -50,7 +50,7 @@ impl<'a> Table<'a> {
     }
 
     /// A column per kernel, a row per fixture, in Markdown; empty if none was built.
-    pub(super) fn fixtures(&self, recipes: &[Recipe]) -> String {
+    pub(crate) fn fixtures(&self, recipes: &[Recipe]) -> String {
         let mut lines = Vec::new();
         for recipe in recipes {
             let told = |kernel: &Kernel| {
@@ -64,7 +64,7 @@ impl<'a> Table<'a> {
     }
 
     /// What is not as it should be, by kernel and row, each with what the machine said of it.
-    pub(super) fn failures(&self) -> Vec<String> {
+    pub(crate) fn failures(&self) -> Vec<String> {
         let of = |(machine, outcome): &(Machine<'_>, Outcome)| -> Vec<String> {
             match &outcome.rows {
                 Err(error) => vec![format!("{machine}: {error:#}")],
@@ -135,7 +135,7 @@ fn cell(outcome: &Outcome, name: &str) -> Option<String> {
 }
 
 /// Puts the tables that are not empty between their markers in docs/kernels.md.
-pub(super) fn write(arch: Arch, kernels: &str, fixtures: &str) -> Result<()> {
+pub(crate) fn write(arch: Arch, kernels: &str, fixtures: &str) -> Result<()> {
     let file = cache::workspace_root().join("docs/kernels.md");
     let mut text = fs::read_to_string(&file).context("read docs/kernels.md")?;
     for (kind, table) in [("table", kernels), ("fixtures", fixtures)] {

@@ -18,7 +18,7 @@ const SET: &str = "3";
 
 /// Sets the address that the bridge has now. Nothing is done where the daemon has no such bridge, or where it is not this
 /// user's to change.
-pub(super) fn keep_address() -> Result<()> {
+pub(crate) fn keep_address() -> Result<()> {
     let folder = Path::new("/sys/class/net").join(BRIDGE);
     let Ok(how) = fs::read_to_string(folder.join("addr_assign_type")) else {
         return Ok(());

@@ -17,7 +17,7 @@ const DOCKERD_PID_FILE: &str = "/var/run/docker.pid";
 ///
 /// Its log and process id are in the cache folder (`dockerd.log`, `dockerd.pid`). It is left
 /// running: the next command finds it.
-pub(super) fn ensure_running() -> Result<()> {
+pub(crate) fn ensure_running() -> Result<()> {
     if docker::daemon_answers() {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use crate::{cache, command};
 
 /// What a package is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
+pub(crate) enum Group {
     /// Making and running an image without a container engine.
     Oci,
     /// Making and running images by Docker, and the independent tools that check rebuilt ones.
@@ -81,12 +81,12 @@ const NEEDS: &[Need] = &[
 ];
 
 /// Installs what is missing of every group.
-pub(super) fn install_missing() -> Result<()> {
+pub(crate) fn install_missing() -> Result<()> {
     install_missing_for(&[Group::Oci, Group::Images, Group::Ebpf, Group::Reports])
 }
 
 /// Installs what is missing of `groups`.
-pub(super) fn install_missing_for(groups: &[Group]) -> Result<()> {
+pub(crate) fn install_missing_for(groups: &[Group]) -> Result<()> {
     if missing(groups).is_empty() {
         return Ok(());
     }

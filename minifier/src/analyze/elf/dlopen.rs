@@ -34,7 +34,7 @@ pub enum DlopenPriority {
 }
 
 /// The declarations in the bytes of a `PT_NOTE` segment; notes of other owners and broken ones are passed over.
-pub(super) fn dlopen_notes(segment: &[u8], align: usize, little_endian: bool) -> Vec<Dlopen> {
+pub(crate) fn dlopen_notes(segment: &[u8], align: usize, little_endian: bool) -> Vec<Dlopen> {
     let mut found = Vec::new();
     notes(segment, align, little_endian, |owner, kind, text| {
         if owner == OWNER && kind == TYPE {
@@ -50,7 +50,7 @@ pub(super) fn dlopen_notes(segment: &[u8], align: usize, little_endian: bool) ->
 }
 
 /// Whether a note says that Go's linker made the file.
-pub(super) fn has_go_note(segment: &[u8], align: usize, little_endian: bool) -> bool {
+pub(crate) fn has_go_note(segment: &[u8], align: usize, little_endian: bool) -> bool {
     let mut go = false;
     notes(segment, align, little_endian, |owner, _, _| {
         go |= owner == b"Go";

@@ -97,7 +97,7 @@ fn table(
     read_exactly(file, offset, (count * size) as u64, &format!("{what}s"))
 }
 
-pub(super) fn read_exactly(
+pub(crate) fn read_exactly(
     file: &impl ReadAt,
     offset: u64,
     size: u64,

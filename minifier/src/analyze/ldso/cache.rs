@@ -13,19 +13,19 @@ const NEW_ENTRY: usize = 24;
 
 /// One library of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CacheEntry {
+pub(crate) struct CacheEntry {
     /// Where it is.
-    pub(super) path: Vec<u8>,
+    pub(crate) path: Vec<u8>,
     /// Only for some CPUs; the search goes on for others.
-    pub(super) variant: bool,
+    pub(crate) variant: bool,
 }
 
 /// Libraries by name, each in the order of the cache.
-pub(super) type Cache = BTreeMap<Vec<u8>, Vec<CacheEntry>>;
+pub(crate) type Cache = BTreeMap<Vec<u8>, Vec<CacheEntry>>;
 
 /// Reads a cache in the new format, alone or after one in the old format, or in the old format alone. Entries that
 /// point outside are passed over; bytes that are no cache give none.
-pub(super) fn parse_cache(bytes: &[u8]) -> Cache {
+pub(crate) fn parse_cache(bytes: &[u8]) -> Cache {
     let new_at = if bytes.starts_with(OLD_MAGIC) {
         word(bytes, 12, Order::Little)
             .map(|count| OLD_HEADER.saturating_add((count as usize).saturating_mul(OLD_ENTRY)))

@@ -13,7 +13,7 @@ const MAX_CONF: u64 = 1 << 20;
 const MAX_FILES: usize = 256;
 
 /// The directories that `/etc/ld.so.conf` names, in order.
-pub(super) fn conf_dirs(files: &Files<'_>) -> Result<Vec<Vec<u8>>, ReadError> {
+pub(crate) fn conf_dirs(files: &Files<'_>) -> Result<Vec<Vec<u8>>, ReadError> {
     let mut dirs = Vec::new();
     let mut seen = BTreeSet::new();
     read_conf(files, &"/etc/ld.so.conf".into(), &mut seen, &mut dirs)?;
@@ -90,7 +90,7 @@ fn expand(files: &Files<'_>, from: &ImagePath, pattern: &[u8]) -> Vec<ImagePath>
 }
 
 /// The directories of musl's path file for `arch`; `None` if the image has none, and the built-in ones hold.
-pub(super) fn musl_dirs(files: &Files<'_>, arch: &str) -> Result<Option<Vec<Vec<u8>>>, ReadError> {
+pub(crate) fn musl_dirs(files: &Files<'_>, arch: &str) -> Result<Option<Vec<Vec<u8>>>, ReadError> {
     let path = ImagePath::new(format!("/etc/ld-musl-{arch}.path"));
     let text = files.read(&path, MAX_CONF)?;
     Ok(text.map(|text| {

@@ -8,23 +8,23 @@ use crate::analyze::elf::Abi;
 
 /// Names of one machine. Directories are relative to `/` and `/usr`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     /// Debian's multiarch directories below `lib`.
-    pub(super) triplets: &'static [&'static str],
+    pub(crate) triplets: &'static [&'static str],
     /// Library directories of other distributions, before plain `lib`.
-    pub(super) lib: &'static [&'static str],
+    pub(crate) lib: &'static [&'static str],
     /// Values of `$PLATFORM` (`AT_PLATFORM`).
-    pub(super) platforms: &'static [&'static str],
+    pub(crate) platforms: &'static [&'static str],
 }
 
 /// Directories below a library directory in which glibc before 2.37 looks for variants, when the CPU has them.
-pub(super) const LEGACY_HWCAPS: [&str; 14] = [
+pub(crate) const LEGACY_HWCAPS: [&str; 14] = [
     "atomics", "avx512_1", "haswell", "i586", "i686", "neon", "nosegneg", "power8", "sse2", "tls",
     "v7l", "vfp", "x86_64", "xeon_phi",
 ];
 
 /// The names for an ABI; plain `lib` alone for machines that are not known.
-pub(super) fn machine(abi: Abi) -> Machine {
+pub(crate) fn machine(abi: Abi) -> Machine {
     let is_64 = abi.class == 2;
     let little = abi.data == 1;
     let (triplets, lib, platforms): (&[&str], &[&str], &[&str]) = match abi.machine {
@@ -82,7 +82,7 @@ pub(super) fn machine(abi: Abi) -> Machine {
 
 impl Machine {
     /// The directories that a dynamic linker of this machine has built in, on any distribution.
-    pub(super) fn default_dirs(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn default_dirs(&self) -> Vec<Vec<u8>> {
         let multiarch = self
             .triplets
             .iter()
@@ -99,7 +99,7 @@ impl Machine {
     }
 
     /// Values that `$LIB` has on one distribution or another.
-    pub(super) fn lib_tokens(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn lib_tokens(&self) -> Vec<Vec<u8>> {
         let multiarch = self.triplets.iter().map(|triplet| format!("lib/{triplet}"));
         let others = self.lib.iter().map(|lib| (*lib).to_owned());
         multiarch

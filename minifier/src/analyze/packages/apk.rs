@@ -74,7 +74,7 @@ pub(crate) fn apk_stanzas(text: &[u8]) -> impl Iterator<Item = ApkStanza<'_>> {
     })
 }
 
-pub(super) fn read<D: Documents>(
+pub(crate) fn read<D: Documents>(
     rootfs: &RootFs,
     documents: &D,
     finder: &mut Finder<'_>,

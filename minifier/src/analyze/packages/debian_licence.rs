@@ -40,7 +40,7 @@ const GNU: &[&str] = &["gpl", "lgpl", "agpl", "gfdl"];
 
 /// The expression; `None` for a file that is free text or names no licence. A licence that has no identifier becomes
 /// `LicenseRef-NAME`.
-pub(super) fn expression(text: &str) -> Option<String> {
+pub(crate) fn expression(text: &str) -> Option<String> {
     let machine_readable = text.lines().take(5).any(|line| {
         line.strip_prefix("Format:")
             .is_some_and(|url| url.contains("copyright-format"))

@@ -65,7 +65,7 @@ pub(crate) trait Documents {
 pub(crate) type RpmRead<'a> = Result<Cow<'a, RpmDatabase>, String>;
 
 /// The content of the file that `path` leads to, and its node.
-pub(super) fn document_at<'d, D: Documents>(
+pub(crate) fn document_at<'d, D: Documents>(
     rootfs: &RootFs,
     documents: &'d D,
     path: &ImagePath,

@@ -204,7 +204,7 @@ impl<'d> DpkgLists<'d> {
     }
 }
 
-pub(super) fn read<D: Documents>(
+pub(crate) fn read<D: Documents>(
     rootfs: &RootFs,
     documents: &D,
     finder: &mut Finder<'_>,

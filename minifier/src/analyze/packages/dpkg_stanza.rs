@@ -23,7 +23,7 @@ impl DpkgStanza {
     }
 
     /// Whether it names a package; files of others would be looked for in another folder.
-    pub(super) fn is_package(&self) -> bool {
+    pub(crate) fn is_package(&self) -> bool {
         let path = |field: &str| self.get(field).is_some_and(|value| value.contains('/'));
         let named = self.get("Package").is_some_and(|name| !name.is_empty());
         named && !path("Package") && !path("Architecture")

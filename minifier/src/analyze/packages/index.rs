@@ -76,12 +76,12 @@ impl PackageIndex {
         self.left_out
     }
 
-    pub(super) fn add(&mut self, package: Package, files: BTreeSet<NodeId>) {
+    pub(crate) fn add(&mut self, package: Package, files: BTreeSet<NodeId>) {
         self.packages.entry(package).or_default().extend(files);
     }
 
     /// Adds what the manager itself keeps of a package: it is the package's, and stays or goes with the database.
-    pub(super) fn add_records(&mut self, package: &Package, files: BTreeSet<NodeId>) {
+    pub(crate) fn add_records(&mut self, package: &Package, files: BTreeSet<NodeId>) {
         if !files.is_empty() {
             let records = self.records.entry(package.clone()).or_default();
             records.extend(files);
@@ -157,7 +157,7 @@ const MAX_OWNERS: usize = 16;
 
 /// Finds files by the names that databases have for them: often from before `/bin` became a link to `/usr/bin`.
 pub struct Finder<'a> {
-    pub(super) rootfs: &'a RootFs,
+    pub(crate) rootfs: &'a RootFs,
     /// Files in directories of packages that may still be counted.
     files_left: usize,
     /// Directory as named, to the node of the directory that it is.

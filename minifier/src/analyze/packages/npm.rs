@@ -47,7 +47,7 @@ pub(crate) struct NpmPackage<'d> {
 }
 
 /// Whether a file of that name can matter to [`npm_packages`].
-pub(super) fn can_name_npm(name: &[u8]) -> bool {
+pub(crate) fn can_name_npm(name: &[u8]) -> bool {
     name == b"package.json" || is_pnp(name) || name.ends_with(b".zip")
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct PythonPackage<'d> {
 }
 
 /// Whether a file of that name can matter to [`python_packages`].
-pub(super) fn can_name_python(name: &[u8]) -> bool {
+pub(crate) fn can_name_python(name: &[u8]) -> bool {
     matches!(name, b"METADATA" | b"PKG-INFO" | b"RECORD" | b"vendor.txt")
         || name.ends_with(b".egg-info")
         || name.ends_with(b".egg")

@@ -34,57 +34,57 @@ Examples:
 /// Every file that stays has a reason, which the report names.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub(in crate::cli) struct BuildArgs {
+pub(crate) struct BuildArgs {
     /// Image to make smaller: a name in the Docker daemon, or a place with its transport
     ///
     /// NAME or docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
     /// docker://REGISTRY/REPO[:TAG|@DIGEST], containers-storage:NAME (Podman), or - for an archive on standard input
     #[arg(long, value_name = "IMAGE", value_parser = storage::source)]
-    pub(super) target: Location,
+    pub(crate) target: Location,
 
     #[command(flatten)]
-    pub(super) output: OutputArgs,
+    pub(crate) output: OutputArgs,
     #[command(flatten)]
-    pub(super) storage: StorageArgs,
+    pub(crate) storage: StorageArgs,
     #[command(flatten)]
-    pub(super) run: RunArgs,
+    pub(crate) run: RunArgs,
     #[command(flatten)]
-    pub(super) probe: ProbeArgs,
+    pub(crate) probe: ProbeArgs,
     #[command(flatten)]
-    pub(super) keep: KeepArgs,
+    pub(crate) keep: KeepArgs,
     #[command(flatten)]
-    pub(super) trace: TraceArgs,
+    pub(crate) trace: TraceArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Result")]
-pub(super) struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// Name for the new image in the Docker daemon, and in outputs that have no name of their own (repeatable)
     #[arg(long, value_name = "NAME")]
-    pub(super) tag: Vec<TaggedName>,
+    pub(crate) tag: Vec<TaggedName>,
 
     /// Print `json` or `text` on stdout, or write the image to a place (repeatable)
     ///
     /// docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
     /// docker://REGISTRY/REPO:TAG, containers-storage:NAME
     #[arg(long, value_name = "FORM|PLACE")]
-    pub(super) output: Vec<Output>,
+    pub(crate) output: Vec<Output>,
 
     /// Write the full report to a file, as JSON
     #[arg(long, value_name = "FILE")]
-    pub(super) report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
 
     /// Show secrets in the environment, labels, commands and output instead of ********
     #[arg(long)]
-    pub(super) show_secrets: bool,
+    pub(crate) show_secrets: bool,
 
     /// Keep the original's layers, or merge them into one
     #[arg(long, value_enum, default_value_t = Layers::Preserve)]
-    pub(super) layers: Layers,
+    pub(crate) layers: Layers,
 
     /// Where to read the layers: in the daemon's own folders, or from `docker save`
     #[arg(long, value_enum, default_value_t = Read::Auto)]
-    pub(super) read: Read,
+    pub(crate) read: Read,
 
     /// Time for `created` and the newest file time, seconds since the epoch
     #[arg(
@@ -93,11 +93,11 @@ pub(super) struct OutputArgs {
         value_name = "SECONDS",
         hide_env_values = true
     )]
-    pub(super) source_date_epoch: Option<i64>,
+    pub(crate) source_date_epoch: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Layers {
+pub(crate) enum Layers {
     /// Each original layer, filtered
     Preserve,
     /// One layer
@@ -105,7 +105,7 @@ pub(super) enum Layers {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Read {
+pub(crate) enum Read {
     /// In place if the daemon's folders can be read, otherwise streamed
     Auto,
     /// In place or fail
@@ -116,44 +116,44 @@ pub(super) enum Read {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Running the image")]
-pub(super) struct RunArgs {
+pub(crate) struct RunArgs {
     /// Environment variable NAME=VALUE, or NAME to take it from here (repeatable)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
-    pub(super) env: Vec<String>,
+    pub(crate) env: Vec<String>,
 
     /// File of environment variables (repeatable)
     #[arg(long, value_name = "FILE")]
-    pub(super) env_file: Vec<PathBuf>,
+    pub(crate) env_file: Vec<PathBuf>,
 
     /// User, or user and group: NAME|UID[:GROUP|GID]
     #[arg(short, long)]
-    pub(super) user: Option<String>,
+    pub(crate) user: Option<String>,
 
     /// Entrypoint instead of the image's, split into words as a shell would
     #[arg(long, value_name = "COMMAND")]
-    pub(super) entrypoint: Option<String>,
+    pub(crate) entrypoint: Option<String>,
 
     /// Command instead of the image's, split into words as a shell would
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
-    pub(super) cmd: Option<String>,
+    pub(crate) cmd: Option<String>,
 
     /// Working directory
     #[arg(short, long, value_name = "DIR")]
-    pub(super) workdir: Option<String>,
+    pub(crate) workdir: Option<String>,
 
     /// Mount, as for `docker run`: type=bind,source=…,target=…[,readonly] (repeatable)
     #[arg(long, value_name = "MOUNT")]
-    pub(super) mount: Vec<String>,
+    pub(crate) mount: Vec<String>,
 
     /// Volume, as for `docker run`: SOURCE:TARGET[:OPTIONS] (repeatable)
     #[arg(long, value_name = "VOLUME")]
-    pub(super) volume: Vec<String>,
+    pub(crate) volume: Vec<String>,
 
     /// Runtime for the container: docker, runc, crun, youki, or the path of another OCI runtime
     ///
     /// The default is the Docker daemon for images that it has, and the first of runc, crun and youki otherwise.
     #[arg(long, value_name = "RUNTIME")]
-    pub(super) runtime: Option<RuntimeChoice>,
+    pub(crate) runtime: Option<RuntimeChoice>,
 
     /// Folder in which unpacked layers are kept for later builds [default: ~/.cache/minifier]
     #[arg(
@@ -162,56 +162,56 @@ pub(super) struct RunArgs {
         env = "MINIFIER_CACHE_DIR",
         hide_env_values = true
     )]
-    pub(super) cache_dir: Option<PathBuf>,
+    pub(crate) cache_dir: Option<PathBuf>,
 
     /// Network: none or host; with Docker also bridge, container:NAME or the name of a network, otherwise the path of a namespace
     #[arg(long)]
-    pub(super) network: Option<String>,
+    pub(crate) network: Option<String>,
 
     /// Memory limit of the container, such as 512m; 0 for no limit [default: three quarters of this host's memory]
     #[arg(long, value_name = "SIZE")]
-    pub(super) memory: Option<Memory>,
+    pub(crate) memory: Option<Memory>,
 
     /// Maximum number of processes and threads in the container; 0 for no limit [default: 4096]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..))]
-    pub(super) pids_limit: Option<i64>,
+    pub(crate) pids_limit: Option<i64>,
 
     /// Maximum size of the container's log in the Docker daemon, such as 64m; 0 for no limit [default: 16m]
     #[arg(long, value_name = "SIZE")]
-    pub(super) log_size: Option<Memory>,
+    pub(crate) log_size: Option<Memory>,
 
     /// Time limit for the whole build, from reading the image to writing the new one
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(super) timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 
     /// Line for /etc/hosts: NAME:ADDRESS (repeatable)
     #[arg(long, value_name = "NAME:ADDRESS")]
-    pub(super) add_host: Vec<String>,
+    pub(crate) add_host: Vec<String>,
 
     /// Read-only root file system
     #[arg(long)]
-    pub(super) read_only: bool,
+    pub(crate) read_only: bool,
 
     /// Temporary file system: PATH[:OPTIONS] (repeatable)
     #[arg(long, value_name = "PATH")]
-    pub(super) tmpfs: Vec<String>,
+    pub(crate) tmpfs: Vec<String>,
 
     /// Size of /dev/shm, such as 64m
     #[arg(long, value_name = "SIZE")]
-    pub(super) shm_size: Option<Memory>,
+    pub(crate) shm_size: Option<Memory>,
 
     /// Platform of the image: OS/ARCH[/VARIANT]
     #[arg(long)]
-    pub(super) platform: Option<Platform>,
+    pub(crate) platform: Option<Platform>,
 
     /// Show the container's output as it runs, on stderr
     #[arg(long)]
-    pub(super) show_logs: bool,
+    pub(crate) show_logs: bool,
 }
 
 /// What runs containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum RuntimeChoice {
+pub(crate) enum RuntimeChoice {
     /// The Docker daemon.
     Docker,
     /// An OCI runtime, by name or path.
@@ -232,54 +232,54 @@ impl std::str::FromStr for RuntimeChoice {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Driving the workload")]
-pub(super) struct ProbeArgs {
+pub(crate) struct ProbeArgs {
     /// Request to send: [METHOD:]PATH (repeatable) [default: GET / and a bounded crawl]
     ///
     /// By default, each port that speaks HTTP is asked for /, then for what clients ask any site, whatever the answers:
     /// HEAD /, / compressed, a page that does not exist, /favicon.ico, /robots.txt, and the GET routes of an OpenAPI
     /// document (/openapi.json, /swagger.json, /v3/api-docs and the like). Then links and assets are followed.
     #[arg(long, value_name = "[METHOD:]PATH")]
-    pub(super) http_probe: Vec<String>,
+    pub(crate) http_probe: Vec<String>,
 
     /// Header for the requests: 'NAME: VALUE' (repeatable)
     #[arg(long, value_name = "HEADER", requires = "http_probe")]
-    pub(super) http_probe_header: Vec<String>,
+    pub(crate) http_probe_header: Vec<String>,
 
     /// Body for the requests
     #[arg(long, value_name = "BODY", requires = "http_probe")]
-    pub(super) http_probe_body: Option<String>,
+    pub(crate) http_probe_body: Option<String>,
 
     /// Expected status: 200, 2xx, 200-299 or 200,404 [default: below 500]
     #[arg(long, value_name = "STATUS", requires = "http_probe")]
-    pub(super) http_probe_expect: Option<ExpectedStatus>,
+    pub(crate) http_probe_expect: Option<ExpectedStatus>,
 
     /// Port to send the requests to (repeatable) [default: every port that speaks HTTP]
     #[arg(long, value_name = "PORT")]
-    pub(super) http_probe_port: Vec<u16>,
+    pub(crate) http_probe_port: Vec<u16>,
 
     /// JSON file of requests: [{"method", "path", "headers", "body", "expect", "port", "scheme"}, …] (repeatable)
     #[arg(long, value_name = "FILE")]
-    pub(super) http_probe_file: Vec<PathBuf>,
+    pub(crate) http_probe_file: Vec<PathBuf>,
 
     /// Crawl from GET / even if requests are given
     #[arg(long)]
-    pub(super) crawl: bool,
+    pub(crate) crawl: bool,
 
     /// Send no HTTP requests
     #[arg(long, conflicts_with_all = ["http_probe", "http_probe_file", "crawl"])]
-    pub(super) no_http_probe: bool,
+    pub(crate) no_http_probe: bool,
 
     /// Command to run inside the container, split into words as a shell would, but run without a shell (repeatable)
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
-    pub(super) exec: Vec<String>,
+    pub(crate) exec: Vec<String>,
 
     /// Command to run on this host in the container's network (repeatable, in order with --exec)
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
-    pub(super) host_exec: Vec<String>,
+    pub(crate) host_exec: Vec<String>,
 
     /// Wait until a line of the workload's output matches; then it is ready
     #[arg(long, value_name = "REGEX")]
-    pub(super) wait_for_log: Option<Regex>,
+    pub(crate) wait_for_log: Option<Regex>,
 
     /// Time limit for the workload to become ready
     ///
@@ -287,93 +287,93 @@ pub(super) struct ProbeArgs {
     /// --host-exec it counts as ready, without them the build fails. This does not apply if the option is given, or if
     /// the image declares a port or a health check.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
-    pub(super) ready_timeout: Duration,
+    pub(crate) ready_timeout: Duration,
 
     /// What ends the run: probe, exit, enter, signal (SIGUSR1) or a duration such as 30s
     ///
     /// For workers that listen on nothing (cron, a consumer of a queue), give them a duration to do their work. To try
     /// things by hand, use enter.
     #[arg(long, value_name = "WHAT", default_value = "probe")]
-    pub(super) continue_after: ContinueAfter,
+    pub(crate) continue_after: ContinueAfter,
 
     /// Time limit for each --exec and --host-exec
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = parse_duration)]
-    pub(super) exec_timeout: Duration,
+    pub(crate) exec_timeout: Duration,
 
     /// Time limit for the workload to stop [default: the image's own, otherwise 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(super) stop_timeout: Option<Duration>,
+    pub(crate) stop_timeout: Option<Duration>,
 
     /// Expected exit code of a workload that ends by itself
     #[arg(long, value_name = "CODE", default_value_t = 0)]
-    pub(super) expect_exit: i64,
+    pub(crate) expect_exit: i64,
 
     /// Go on if a probe fails
     #[arg(long)]
-    pub(super) ignore_probe_failures: bool,
+    pub(crate) ignore_probe_failures: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What stays")]
-pub(super) struct KeepArgs {
+pub(crate) struct KeepArgs {
     /// Path or glob to keep; directories are kept with their contents (repeatable)
     #[arg(long, value_name = "GLOB")]
-    pub(super) include_path: Vec<String>,
+    pub(crate) include_path: Vec<String>,
 
     /// File of paths and globs to keep, one per line (repeatable)
     #[arg(long, value_name = "FILE")]
-    pub(super) include_path_file: Vec<PathBuf>,
+    pub(crate) include_path_file: Vec<PathBuf>,
 
     /// Program to keep with everything it needs: a path, or a name on the image's PATH (repeatable)
     ///
     /// That is its libraries, the interpreter of a script, and the standard library of an interpreter (Python, Perl,
     /// Ruby, Node.js, Java, PHP, Tcl), but not the packages that were installed for it: --include-path keeps these.
     #[arg(long, value_name = "PROGRAM")]
-    pub(super) include_bin: Vec<String>,
+    pub(crate) include_bin: Vec<String>,
 
     /// File of programs to keep, one per line (repeatable)
     #[arg(long, value_name = "FILE")]
-    pub(super) include_bin_file: Vec<PathBuf>,
+    pub(crate) include_bin_file: Vec<PathBuf>,
 
     /// Keep a shell and a few basic commands
     #[arg(long)]
-    pub(super) include_shell: bool,
+    pub(crate) include_shell: bool,
 
     /// Glob to remove even if something else would keep it; `**` crosses directories (repeatable)
     #[arg(long, value_name = "GLOB")]
-    pub(super) exclude: Vec<String>,
+    pub(crate) exclude: Vec<String>,
 
     /// File of globs to remove, one per line (repeatable)
     #[arg(long, value_name = "FILE")]
-    pub(super) exclude_file: Vec<PathBuf>,
+    pub(crate) exclude_file: Vec<PathBuf>,
 
     /// Keep everything in the working directory
     #[arg(long)]
-    pub(super) include_workdir: bool,
+    pub(crate) include_workdir: bool,
 
     /// Keep all CA certificates
     #[arg(long)]
-    pub(super) include_certs: bool,
+    pub(crate) include_certs: bool,
 
     /// Keep the time zone database
     #[arg(long)]
-    pub(super) include_zoneinfo: bool,
+    pub(crate) include_zoneinfo: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tracing")]
-pub(super) struct TraceArgs {
+pub(crate) struct TraceArgs {
     /// Size of the buffer between the kernel and minifier, in powers of 1024
     #[arg(long, value_name = "SIZE", default_value = "8MiB")]
-    pub(super) trace_buffer: Memory,
+    pub(crate) trace_buffer: Memory,
 
     /// Memory limit for the trace, in powers of 1024; a trace that does not fit is incomplete
     #[arg(long, value_name = "SIZE", default_value = "64MiB")]
-    pub(super) trace_memory: Memory,
+    pub(crate) trace_memory: Memory,
 
     /// Build even if the trace may be incomplete
     #[arg(long)]
-    pub(super) allow_incomplete_trace: bool,
+    pub(crate) allow_incomplete_trace: bool,
 
     /// BTF of the running kernel
     #[arg(
@@ -383,5 +383,5 @@ pub(super) struct TraceArgs {
         default_value = "/sys/kernel/btf/vmlinux"
     )]
     #[arg(hide_short_help = true)]
-    pub(super) btf: PathBuf,
+    pub(crate) btf: PathBuf,
 }

@@ -14,7 +14,7 @@ use crate::transport::ReadHow;
 /// How many of the largest files that go are named.
 const LARGEST: usize = 20;
 
-pub(super) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
+pub(crate) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
     let hiding = Hiding::new(options, &built.image.config);
     let mut report = assembled(options, built, timings);
     hiding.report(&mut report);
@@ -151,7 +151,7 @@ fn dropped(built: &Built) -> Dropped {
 }
 
 /// Files and their bytes in one layer, as it ships.
-pub(super) fn layer_size(layer: &LayerIndex) -> (u64, u64) {
+pub(crate) fn layer_size(layer: &LayerIndex) -> (u64, u64) {
     let mut files = 0;
     let mut bytes = 0;
     for entry in &layer.entries {

@@ -3,7 +3,7 @@
 use crate::runtime::{Container, OciContainer, RuntimeError, Workload};
 
 /// A container that was created and not started.
-pub(super) trait Managed: Workload {
+pub(crate) trait Managed: Workload {
     /// Starts it. When this returns it runs, or has run.
     async fn start(&self) -> Result<(), RuntimeError>;
 

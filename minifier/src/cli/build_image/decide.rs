@@ -20,14 +20,14 @@ use crate::transport::ReadHow;
 use crate::units::Size;
 
 /// What was decided and made.
-pub(super) struct Decided {
-    pub(super) image: Image,
-    pub(super) how: ReadHow,
-    pub(super) layer_sizes: Vec<(u64, u64)>,
-    pub(super) rootfs: RootFs,
-    pub(super) trace: Trace,
-    pub(super) plan: Plan,
-    pub(super) rebuilt: Rebuilt,
+pub(crate) struct Decided {
+    pub(crate) image: Image,
+    pub(crate) how: ReadHow,
+    pub(crate) layer_sizes: Vec<(u64, u64)>,
+    pub(crate) rootfs: RootFs,
+    pub(crate) trace: Trace,
+    pub(crate) plan: Plan,
+    pub(crate) rebuilt: Rebuilt,
 }
 
 /// What the blocking thread needs of the options.
@@ -39,7 +39,7 @@ struct Work {
     cancel: CancellationToken,
 }
 
-pub(super) async fn decide(
+pub(crate) async fn decide(
     build: &Build<'_>,
     merged: Merged,
     trace: Trace,

@@ -11,7 +11,7 @@ use crate::tasks::joined;
 use crate::transport::Daemon;
 
 /// What runs the container.
-pub(super) enum Engine {
+pub(crate) enum Engine {
     /// The Docker daemon.
     Docker {
         /// The daemon.
@@ -31,7 +31,7 @@ pub(super) enum Engine {
 impl Engine {
     /// The one that was asked for; else the daemon for an image that it has, an OCI runtime for any other, and the
     /// daemon if there is none.
-    pub(super) async fn choose(build: &Build<'_>, origin: &Origin) -> Result<Self, CliError> {
+    pub(crate) async fn choose(build: &Build<'_>, origin: &Origin) -> Result<Self, CliError> {
         match (&build.options.runtime, origin) {
             (Some(RuntimeChoice::Oci(name)), _) => {
                 let runtime = find(build, Some(name.clone())).await?;
@@ -98,7 +98,7 @@ impl Engine {
     }
 
     /// How the container is run: where the daemon stands in for an OCI runtime, in no network but what is asked for.
-    pub(super) fn run_options(&self, options: &RunOptions) -> RunOptions {
+    pub(crate) fn run_options(&self, options: &RunOptions) -> RunOptions {
         let mut options = options.clone();
         if matches!(self, Self::Docker { instead: true, .. }) {
             options.network.get_or_insert_with(|| "none".to_owned());
@@ -107,7 +107,7 @@ impl Engine {
     }
 
     /// What runs the container, for the report: `docker` or the program's name and version.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Docker { daemon, .. } => format!("docker {}", daemon.info().server_version),
             Self::Oci { runtime, .. } => runtime.version().to_owned(),

@@ -22,11 +22,11 @@ const END: Timespec = Timespec {
 };
 
 /// A process that cleans up where this one cannot. Dropped, it does so at once.
-pub(super) struct Guard(Child);
+pub(crate) struct Guard(Child);
 
 impl Guard {
     /// Starts one for what `run` makes with `engine` and in the folder `scratch`.
-    pub(super) fn start(engine: &Engine, run: &RunId, scratch: &Path) -> Result<Self, CliError> {
+    pub(crate) fn start(engine: &Engine, run: &RunId, scratch: &Path) -> Result<Self, CliError> {
         let (docker, cache) = match engine {
             Engine::Docker { .. } => (Some(run), None),
             Engine::Oci { cache, .. } => (None, Some(cache.folder())),
@@ -56,7 +56,7 @@ impl Guard {
     }
 
     /// Everything is gone: it has nothing to do, and ends.
-    pub(super) fn dismiss(mut self) {
+    pub(crate) fn dismiss(mut self) {
         if let Some(mut pipe) = self.0.stdin.take() {
             // One that was killed needs not be told.
             let _ = pipe.write_all(DONE);

@@ -11,20 +11,20 @@ use crate::xray::Masker;
 
 /// Hides secrets, unless the user wants to see them.
 #[derive(Debug, Clone)]
-pub(super) struct Hiding {
+pub(crate) struct Hiding {
     masker: Option<Masker>,
 }
 
 impl Hiding {
     /// For an image with this config, run as the user says.
-    pub(super) fn new(options: &Options, config: &ImageConfig) -> Self {
+    pub(crate) fn new(options: &Options, config: &ImageConfig) -> Self {
         Self {
             masker: (!options.show_secrets).then(|| Masker::new(config, &options.run.env)),
         }
     }
 
     /// A line of output, a request, a command.
-    pub(super) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match &self.masker {
             Some(masker) => Cow::Owned(masker.text(text)),
             None => Cow::Borrowed(text),
@@ -32,7 +32,7 @@ impl Hiding {
     }
 
     /// Why the build ended: the last lines of the container are in it.
-    pub(super) fn error(&self, mut error: CliError) -> CliError {
+    pub(crate) fn error(&self, mut error: CliError) -> CliError {
         if self.masker.is_some() {
             error.rewrite(|text| self.text(text).into_owned());
         }
@@ -40,7 +40,7 @@ impl Hiding {
     }
 
     /// Hides secrets where the report has words of the config, of the user and of the container.
-    pub(super) fn report(&self, report: &mut Report) {
+    pub(crate) fn report(&self, report: &mut Report) {
         let Some(masker) = &self.masker else { return };
         masker.config(&mut report.image.config);
         masker.config(&mut report.result.config);

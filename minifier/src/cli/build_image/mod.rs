@@ -18,7 +18,7 @@ mod write;
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use args::BuildArgs;
+pub(crate) use args::BuildArgs;
 
 use super::error::CliError;
 use super::exit::Exit;
@@ -29,7 +29,7 @@ use crate::plan::Severity;
 use crate::report;
 
 /// Builds, then tells: the report file, and the summary or the report on stdout.
-pub(super) async fn exec(
+pub(crate) async fn exec(
     args: &BuildArgs,
     matches: &ArgMatches,
     printer: &Printer,

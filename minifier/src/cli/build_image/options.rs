@@ -28,29 +28,29 @@ use crate::units::Memory;
 
 /// What a build is to do.
 #[derive(Debug)]
-pub(super) struct Options {
-    pub(super) target: Location,
-    pub(super) platform: Option<Platform>,
-    pub(super) tags: Vec<TaggedName>,
+pub(crate) struct Options {
+    pub(crate) target: Location,
+    pub(crate) platform: Option<Platform>,
+    pub(crate) tags: Vec<TaggedName>,
     /// Places for the image beside the daemon.
-    pub(super) outputs: Vec<Location>,
-    pub(super) compression: Option<LayerCompression>,
-    pub(super) read: ReadMode,
-    pub(super) limits: Limits,
-    pub(super) registry: RegistryOptions,
-    pub(super) runtime: Option<RuntimeChoice>,
-    pub(super) cache_dir: Option<PathBuf>,
-    pub(super) run: RunOptions,
-    pub(super) run_limits: RunLimits,
-    pub(super) timeout: Option<Duration>,
-    pub(super) facts: RunFacts,
-    pub(super) probe: ProbePlan,
-    pub(super) rules: Rules,
-    pub(super) rebuild: RebuildOptions,
-    pub(super) trace: TraceOptions,
-    pub(super) allow_incomplete_trace: bool,
-    pub(super) show_logs: bool,
-    pub(super) show_secrets: bool,
+    pub(crate) outputs: Vec<Location>,
+    pub(crate) compression: Option<LayerCompression>,
+    pub(crate) read: ReadMode,
+    pub(crate) limits: Limits,
+    pub(crate) registry: RegistryOptions,
+    pub(crate) runtime: Option<RuntimeChoice>,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) run: RunOptions,
+    pub(crate) run_limits: RunLimits,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) facts: RunFacts,
+    pub(crate) probe: ProbePlan,
+    pub(crate) rules: Rules,
+    pub(crate) rebuild: RebuildOptions,
+    pub(crate) trace: TraceOptions,
+    pub(crate) allow_incomplete_trace: bool,
+    pub(crate) show_logs: bool,
+    pub(crate) show_secrets: bool,
 }
 
 fn usage(error: impl Into<anyhow::Error>) -> CliError {
@@ -59,7 +59,7 @@ fn usage(error: impl Into<anyhow::Error>) -> CliError {
 
 impl Options {
     /// Reads the options; `matches` are those of the subcommand, for the order among different options.
-    pub(super) fn resolve(args: &BuildArgs, matches: &ArgMatches) -> Result<Self, CliError> {
+    pub(crate) fn resolve(args: &BuildArgs, matches: &ArgMatches) -> Result<Self, CliError> {
         let (tags, outputs) = places(&args.output)?;
         if tags.is_empty() && outputs.is_empty() && args.output.report.is_none() {
             return Err(usage(anyhow!(
@@ -113,7 +113,7 @@ impl Options {
     }
 
     /// How to open the image.
-    pub(super) fn open(&self, scratch: &Path, control: Control) -> OpenOptions {
+    pub(crate) fn open(&self, scratch: &Path, control: Control) -> OpenOptions {
         OpenOptions {
             platform: self.platform.clone(),
             scratch: scratch.to_owned(),
@@ -124,7 +124,7 @@ impl Options {
     }
 
     /// Time of an archive's entries, seconds since the epoch.
-    pub(super) fn mtime(&self) -> u64 {
+    pub(crate) fn mtime(&self) -> u64 {
         let time = self.rebuild.source_date_epoch.unwrap_or(0);
         u64::try_from(time).unwrap_or(0)
     }

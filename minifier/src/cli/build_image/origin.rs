@@ -18,7 +18,7 @@ use crate::transport::{
 use crate::units::Size;
 
 /// Where the image comes from; what it is is known, its layers are not read yet.
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// The Docker daemon has it.
     Daemon {
         /// The daemon.
@@ -34,7 +34,7 @@ pub(super) enum Origin {
 
 impl Origin {
     /// Finds the image.
-    pub(super) async fn find(build: &Build<'_>, scratch: &Path) -> Result<Self, CliError> {
+    pub(crate) async fn find(build: &Build<'_>, scratch: &Path) -> Result<Self, CliError> {
         let options = build.options;
         match options.target.place() {
             Place::Plain(reference) | Place::DockerDaemon(reference) => {
@@ -61,7 +61,7 @@ impl Origin {
     }
 
     /// Digest of its config, or the daemon's ID of it.
-    pub(super) fn image_id(&self) -> Digest {
+    pub(crate) fn image_id(&self) -> Digest {
         match self {
             Self::Daemon { inspected, .. } => inspected.id,
             Self::Stored(stored) => stored.config.digest(),
@@ -69,7 +69,7 @@ impl Origin {
     }
 
     /// Its config.
-    pub(super) fn config(&self) -> &ImageConfig {
+    pub(crate) fn config(&self) -> &ImageConfig {
         match self {
             Self::Daemon { inspected, .. } => &inspected.config,
             Self::Stored(stored) => &stored.config,
@@ -77,7 +77,7 @@ impl Origin {
     }
 
     /// Annotations of its manifest that stay true of the new image.
-    pub(super) fn annotations(&self) -> BTreeMap<String, String> {
+    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
         match self {
             Self::Daemon { .. } => BTreeMap::new(),
             Self::Stored(stored) => kept_annotations(&stored.manifest),
@@ -85,7 +85,7 @@ impl Origin {
     }
 
     /// Reads what its layers hold.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &self,
         build: &Build<'_>,
         scratch: &Path,

@@ -9,14 +9,14 @@ use crate::cli::exit::Exit;
 use crate::cli::files::write_whole;
 use crate::report::{Report, plain_json};
 
-pub(super) fn json(report: &Report) -> Result<String, CliError> {
+pub(crate) fn json(report: &Report) -> Result<String, CliError> {
     let text = serde_json::to_string_pretty(report)
         .context("write the report as JSON")
         .map_err(CliError::from)?;
     Ok(plain_json(text + "\n"))
 }
 
-pub(super) fn write_report(report: &Report, file: &Path) -> Result<(), CliError> {
+pub(crate) fn write_report(report: &Report, file: &Path) -> Result<(), CliError> {
     let text = json(report)?;
     write_whole(file, &text)
         .with_context(|| format!("write the report to {}", file.display()))

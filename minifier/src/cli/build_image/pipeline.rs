@@ -38,46 +38,46 @@ use crate::transport::{ReadHow, Source};
 const PARTING: Duration = Duration::from_secs(10);
 
 /// What all stages share.
-pub(super) struct Build<'a> {
-    pub(super) options: &'a Options,
-    pub(super) printer: &'a Printer,
+pub(crate) struct Build<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) printer: &'a Printer,
     /// Cancelled by the user, at the end of the time allowed, and where a stage fails that others go on beside.
-    pub(super) cancel: CancellationToken,
+    pub(crate) cancel: CancellationToken,
     /// What is made outside this process bears this name.
-    pub(super) run: RunId,
-    pub(super) left: &'a Left,
+    pub(crate) run: RunId,
+    pub(crate) left: &'a Left,
     timings: Mutex<Vec<Timing>>,
 }
 
 /// An image that was read, its layers merged.
-pub(super) struct Merged {
-    pub(super) image: Image,
-    pub(super) how: ReadHow,
-    pub(super) content: Box<dyn ContentStore>,
+pub(crate) struct Merged {
+    pub(crate) image: Image,
+    pub(crate) how: ReadHow,
+    pub(crate) content: Box<dyn ContentStore>,
     /// Files and bytes of each layer.
-    pub(super) layer_sizes: Vec<(u64, u64)>,
-    pub(super) rootfs: RootFs,
+    pub(crate) layer_sizes: Vec<(u64, u64)>,
+    pub(crate) rootfs: RootFs,
 }
 
 /// Everything that the stages gave, for the report.
-pub(super) struct Built {
-    pub(super) image: Image,
-    pub(super) image_id: Digest,
-    pub(super) how: ReadHow,
+pub(crate) struct Built {
+    pub(crate) image: Image,
+    pub(crate) image_id: Digest,
+    pub(crate) how: ReadHow,
     /// What ran the container.
-    pub(super) engine: String,
+    pub(crate) engine: String,
     /// Files and bytes of each original layer.
-    pub(super) layer_sizes: Vec<(u64, u64)>,
-    pub(super) rootfs: RootFs,
-    pub(super) probe: ProbeReport,
-    pub(super) trace: Trace,
-    pub(super) plan: Plan,
-    pub(super) rebuilt: Rebuilt,
-    pub(super) written: Written,
+    pub(crate) layer_sizes: Vec<(u64, u64)>,
+    pub(crate) rootfs: RootFs,
+    pub(crate) probe: ProbeReport,
+    pub(crate) trace: Trace,
+    pub(crate) plan: Plan,
+    pub(crate) rebuilt: Rebuilt,
+    pub(crate) written: Written,
 }
 
 /// Runs a build. Whatever happens, containers and temporary files are gone afterwards.
-pub(super) async fn run(
+pub(crate) async fn run(
     options: &Options,
     printer: &Printer,
     cancel: &CancellationToken,
@@ -197,7 +197,7 @@ impl Build<'_> {
     }
 
     /// Attaches to the kernel, which takes the verifier's time.
-    pub(super) async fn attach(&self) -> Result<Tracer, CliError> {
+    pub(crate) async fn attach(&self) -> Result<Tracer, CliError> {
         let _stage = self.printer.stage("attach");
         let started = Instant::now();
         let tracer = Tracer::attach(self.options.trace.clone()).await;
@@ -226,7 +226,7 @@ impl Build<'_> {
     }
 
     /// Waits for `work`, or gives up as soon as the user does.
-    pub(super) async fn unless_cancelled<T>(
+    pub(crate) async fn unless_cancelled<T>(
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, CliError> {
@@ -261,7 +261,7 @@ impl Build<'_> {
 
     /// Waits for `work`, which cleans up: as long as it takes, but no longer than [`PARTING`] once the user has given
     /// up.
-    pub(super) async fn parting<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn parting<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let overdue = async {
             self.cancel.cancelled().await;
             sleep(PARTING).await;
@@ -273,12 +273,12 @@ impl Build<'_> {
     }
 
     /// Notes how long a stage took.
-    pub(super) fn took(&self, stage: Stage, since: Instant) {
+    pub(crate) fn took(&self, stage: Stage, since: Instant) {
         self.took_seconds(stage, since.elapsed().as_secs_f64());
     }
 
     /// Notes that a stage took so many seconds.
-    pub(super) fn took_seconds(&self, stage: Stage, seconds: f64) {
+    pub(crate) fn took_seconds(&self, stage: Stage, seconds: f64) {
         tracing::info!("{} took {seconds:.2} s", stage.name());
         let mut timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
         timings.push(Timing { stage, seconds });

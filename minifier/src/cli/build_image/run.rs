@@ -30,14 +30,14 @@ use crate::transport::{
 };
 
 /// Running an image by the Docker daemon.
-pub(super) struct Docker<'a> {
+pub(crate) struct Docker<'a> {
     build: &'a Build<'a>,
     runtime: DockerRuntime,
     options: RunOptions,
 }
 
 impl<'a> Docker<'a> {
-    pub(super) fn new(build: &'a Build<'_>, engine: &Engine, daemon: &Daemon) -> Self {
+    pub(crate) fn new(build: &'a Build<'_>, engine: &Engine, daemon: &Daemon) -> Self {
         let runtime = DockerRuntime::new(daemon.client().clone(), &build.run);
         Self {
             build,
@@ -47,7 +47,7 @@ impl<'a> Docker<'a> {
     }
 
     /// Checks what the daemon will mount and copy, before it does.
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &self,
         rootfs: &RootFs,
         config: &ImageConfig,
@@ -67,7 +67,7 @@ impl<'a> Docker<'a> {
 
     /// Runs an image that the daemon has, once it may start. Creating the container need not wait for that, unless the daemon
     /// then copies something into volumes.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         image: &str,
         config: &ImageConfig,
@@ -121,7 +121,7 @@ impl<'a> Docker<'a> {
     }
 
     /// Runs a stored image, which the daemon gets under a name of its own for that time.
-    pub(super) async fn run_stored(
+    pub(crate) async fn run_stored(
         &self,
         stored: &StoredImage,
         scratch: &Path,
@@ -196,7 +196,7 @@ fn with_leftovers<T>(
 }
 
 /// Runs an image by an OCI runtime, from unpacked layers.
-pub(super) async fn with_runtime(
+pub(crate) async fn with_runtime(
     build: &Build<'_>,
     runtime: &OciRuntime,
     cache: &LayerCache,

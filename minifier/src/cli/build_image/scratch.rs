@@ -16,7 +16,7 @@ use crate::runtime::RunId;
 const PREFIX: &str = "minifier-";
 
 /// Makes the folder of a run.
-pub(super) fn make(run: &RunId) -> Result<TempDir, CliError> {
+pub(crate) fn make(run: &RunId) -> Result<TempDir, CliError> {
     tempfile::Builder::new()
         .prefix(&format!("{PREFIX}{run}-"))
         .tempdir_in(storage::scratch())
@@ -27,7 +27,7 @@ pub(super) fn make(run: &RunId) -> Result<TempDir, CliError> {
 }
 
 /// Removes the folders of runs that are over. Blocks.
-pub(super) fn sweep() {
+pub(crate) fn sweep() {
     sweep_in(&storage::scratch());
 }
 

@@ -24,15 +24,15 @@ use crate::transport::{
 };
 
 /// What was written.
-pub(super) struct Written {
+pub(crate) struct Written {
     /// Digest of the manifest with uncompressed layers, as the daemon gets it.
-    pub(super) manifest: Digest,
+    pub(crate) manifest: Digest,
     /// Every place, with the digest of the manifest there.
-    pub(super) outputs: Vec<OutputReport>,
+    pub(crate) outputs: Vec<OutputReport>,
 }
 
 /// Writes the image to every place that was asked for, and into the daemon under its tags.
-pub(super) async fn write(
+pub(crate) async fn write(
     build: &Build<'_>,
     rebuilt: &Rebuilt,
     annotations: BTreeMap<String, String>,

@@ -33,94 +33,94 @@ Examples:
 /// rule of the gate is evaluated and shown, and the exit code is 10 if one fails.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub(in crate::cli) struct XrayArgs {
+pub(crate) struct XrayArgs {
     /// Image to analyse: a name in the Docker daemon, or a place with its transport
     #[arg(long, value_name = "IMAGE", required_unless_present = "compare", value_parser = storage::source)]
-    pub(super) target: Option<Location>,
+    pub(crate) target: Option<Location>,
 
     /// Compare two images
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with_all = ["target", "ci"], value_parser = storage::source)]
-    pub(super) compare: Option<Vec<Location>>,
+    pub(crate) compare: Option<Vec<Location>>,
 
     /// Form of the report, on stdout or in a file (repeatable): text, json, markdown, sarif, spdx, cyclonedx, html
     /// [default: text]
     #[arg(long, value_name = "FORM[=FILE]")]
-    pub(super) output: Vec<Output>,
+    pub(crate) output: Vec<Output>,
 
     /// Show every item of every section (text only)
     #[arg(long, conflicts_with = "brief")]
-    pub(super) details: bool,
+    pub(crate) details: bool,
 
     /// Show only the summary, the gate and the recommendations (text only)
     #[arg(long)]
-    pub(super) brief: bool,
+    pub(crate) brief: bool,
 
     /// Show the files that layer N added, changed or removed, largest first; 0 is the lowest layer (text only)
     #[arg(long, value_name = "N", conflicts_with_all = ["brief", "compare"])]
-    pub(super) layer: Option<usize>,
+    pub(crate) layer: Option<usize>,
 
     /// Show secrets in the environment, labels, commands and history instead of ********
     #[arg(long)]
-    pub(super) show_secrets: bool,
+    pub(crate) show_secrets: bool,
 
     /// Platform to choose if there are several: OS/ARCHITECTURE[/VARIANT] [default: this host's]
     #[arg(long)]
-    pub(super) platform: Option<Platform>,
+    pub(crate) platform: Option<Platform>,
 
     /// File that lists accepted findings, with reasons and expiry dates (docs/secrets.md)
     /// [default: .minifier-ignore, if it exists]
     #[arg(long, value_name = "FILE")]
-    pub(super) ignore_file: Option<PathBuf>,
+    pub(crate) ignore_file: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(crate) read: ReadArgs,
     #[command(flatten)]
-    pub(super) gate: GateArgs,
+    pub(crate) gate: GateArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Gate for CI")]
-pub(super) struct GateArgs {
+pub(crate) struct GateArgs {
     /// Evaluate the rules; exit with 10 if one fails
     #[arg(long)]
-    pub(super) ci: bool,
+    pub(crate) ci: bool,
 
     /// File of rules in the format of dive's .dive-ci [default: .dive-ci, if it exists]
     #[arg(long, value_name = "FILE", requires = "ci")]
-    pub(super) ci_config: Option<PathBuf>,
+    pub(crate) ci_config: Option<PathBuf>,
 
     /// Maximum size of the image, such as 100MB
     #[arg(long, value_name = "SIZE", requires = "ci")]
-    pub(super) max_size: Option<Size>,
+    pub(crate) max_size: Option<Size>,
 
     /// Size budget for a language: auto, go, rust, python, node or java, optionally with limits, as in go=15MB/25MB
     #[arg(long, value_name = "LANGUAGE[=TARGET/MAX]", requires = "ci")]
-    pub(super) budget: Option<Budget>,
+    pub(crate) budget: Option<Budget>,
 
     /// Rule on keys and credentials: off, warn or fail
     #[arg(long, value_name = "LEVEL", requires = "ci")]
-    pub(super) secrets: Option<Level>,
+    pub(crate) secrets: Option<Level>,
 
     /// Rule on running as root: off, warn or fail
     #[arg(long, value_name = "LEVEL", requires = "ci")]
-    pub(super) root_user: Option<Level>,
+    pub(crate) root_user: Option<Level>,
 
     /// Fail if the recommendations would save that many bytes
     #[arg(long, value_name = "SIZE", requires = "ci")]
-    pub(super) fixable_waste: Option<Size>,
+    pub(crate) fixable_waste: Option<Size>,
 
     /// Look at sizes and names only, which is quick, but finds no packages, secrets or programs
     #[arg(long)]
-    pub(super) no_contents: bool,
+    pub(crate) no_contents: bool,
 }
 
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Output<F = Form> {
+pub(crate) struct Output<F = Form> {
     /// The form.
-    pub(super) form: F,
+    pub(crate) form: F,
     /// Where; none for stdout.
-    pub(super) file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl FromStr for Output {

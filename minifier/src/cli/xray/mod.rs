@@ -3,5 +3,5 @@
 mod args;
 mod run;
 
-pub(super) use args::XrayArgs;
-pub(super) use run::exec;
+pub(crate) use args::XrayArgs;
+pub(crate) use run::exec;

@@ -30,7 +30,7 @@ const DEFAULT_RULES: &str = ".dive-ci";
 /// The list of accepted findings that is read where none is named.
 const DEFAULT_IGNORE: &str = ".minifier-ignore";
 
-pub(in crate::cli) async fn exec(
+pub(crate) async fn exec(
     args: &XrayArgs,
     printer: &Printer,
     cancel: &CancellationToken,

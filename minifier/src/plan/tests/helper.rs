@@ -8,22 +8,22 @@ use crate::plan::{Plan, Reason, Rules, RunFacts, Severity, plan};
 use crate::rootfs::ImagePath;
 use crate::trace::{Access, Operation, Process, Trace};
 
-pub(super) const LD_SO: &str = "/lib64/ld-linux-x86-64.so.2";
+pub(crate) const LD_SO: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// A program of glibc that needs libraries.
-pub(super) fn program(needed: &[&str]) -> Vec<u8> {
+pub(crate) fn program(needed: &[&str]) -> Vec<u8> {
     let elf = TestElf::program(LD_SO);
     needed.iter().fold(elf, |elf, name| elf.needs(name)).build()
 }
 
 /// A library that needs others.
-pub(super) fn library(needed: &[&str]) -> Vec<u8> {
+pub(crate) fn library(needed: &[&str]) -> Vec<u8> {
     let elf = TestElf::library();
     needed.iter().fold(elf, |elf, name| elf.needs(name)).build()
 }
 
 /// A successful access to an absolute path, by path alone.
-pub(super) fn access(operation: Operation, path: &str) -> Access {
+pub(crate) fn access(operation: Operation, path: &str) -> Access {
     Access {
         time: Duration::ZERO,
         pid: 10,
@@ -36,14 +36,14 @@ pub(super) fn access(operation: Operation, path: &str) -> Access {
     }
 }
 
-pub(super) fn failed(operation: Operation, path: &str, errno: i64) -> Access {
+pub(crate) fn failed(operation: Operation, path: &str, errno: i64) -> Access {
     Access {
         result: Some(-errno),
         ..access(operation, path)
     }
 }
 
-pub(super) fn trace(accesses: impl IntoIterator<Item = Access>) -> Trace {
+pub(crate) fn trace(accesses: impl IntoIterator<Item = Access>) -> Trace {
     Trace {
         accesses: accesses.into_iter().collect(),
         processes: [(
@@ -59,11 +59,11 @@ pub(super) fn trace(accesses: impl IntoIterator<Item = Access>) -> Trace {
 }
 
 /// Opens of absolute paths.
-pub(super) fn opened(paths: &[&str]) -> Trace {
+pub(crate) fn opened(paths: &[&str]) -> Trace {
     trace(paths.iter().map(|path| access(Operation::Open, path)))
 }
 
-pub(super) fn planned(image: &BuiltImage, trace: &Trace, rules: &Rules) -> Plan {
+pub(crate) fn planned(image: &BuiltImage, trace: &Trace, rules: &Rules) -> Plan {
     let run = RunFacts::default();
     let plan = plan(
         &image.image,
@@ -79,7 +79,7 @@ pub(super) fn planned(image: &BuiltImage, trace: &Trace, rules: &Rules) -> Plan 
 }
 
 /// What holds for every plan: kept paths exist, their parents are kept too, each has a reason.
-pub(super) fn check(image: &BuiltImage, plan: &Plan) {
+pub(crate) fn check(image: &BuiltImage, plan: &Plan) {
     for (path, reasons) in plan.keep.iter() {
         assert!(image.rootfs.lookup(path).is_some(), "{path} does not exist");
         assert!(!reasons.is_empty(), "{path} has no reason");
@@ -94,7 +94,7 @@ pub(super) fn check(image: &BuiltImage, plan: &Plan) {
 }
 
 /// Paths that stay and are no plain parents.
-pub(super) fn kept(plan: &Plan) -> Vec<String> {
+pub(crate) fn kept(plan: &Plan) -> Vec<String> {
     let only_parent = BTreeSet::from([Reason::Parent]);
     let paths = plan
         .keep
@@ -103,7 +103,7 @@ pub(super) fn kept(plan: &Plan) -> Vec<String> {
     paths.map(|(path, _)| path.to_string()).collect()
 }
 
-pub(super) fn messages(plan: &Plan, severity: Severity) -> Vec<&str> {
+pub(crate) fn messages(plan: &Plan, severity: Severity) -> Vec<&str> {
     plan.warnings
         .iter()
         .filter(|warning| warning.severity == severity)

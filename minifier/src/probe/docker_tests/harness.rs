@@ -9,10 +9,10 @@ use crate::runtime::RunOptions;
 use crate::runtime::testing::{config, image, runtime};
 
 /// Long enough for a loaded machine; what is waited for comes much sooner.
-pub(super) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Starts a container of an image, drives it and removes it.
-pub(super) async fn drive_image(
+pub(crate) async fn drive_image(
     image: &str,
     options: &RunOptions,
     plan: &ProbePlan,
@@ -28,7 +28,7 @@ pub(super) async fn drive_image(
 }
 
 /// The same with busybox, a script and what its image asks for.
-pub(super) async fn drive_script(
+pub(crate) async fn drive_script(
     script: &str,
     dockerfile: &str,
     edit: impl FnOnce(&mut ProbePlan),
@@ -40,7 +40,7 @@ pub(super) async fn drive_script(
 }
 
 /// Runs a script. Without a network, which is quicker; the tests with nginx have the usual one.
-pub(super) fn shell(script: &str) -> RunOptions {
+pub(crate) fn shell(script: &str) -> RunOptions {
     RunOptions {
         cmd: Some(vec!["/bin/sh".into(), "-c".into(), script.into()]),
         network: Some("none".into()),
@@ -48,15 +48,15 @@ pub(super) fn shell(script: &str) -> RunOptions {
     }
 }
 
-pub(super) const HTTPD: &str = "exec httpd -f -vv -p 8080 -h /www";
+pub(crate) const HTTPD: &str = "exec httpd -f -vv -p 8080 -h /www";
 
 /// `asked status` or `asked exit-code` per step.
-pub(super) fn answers(report: &ProbeReport) -> Vec<String> {
+pub(crate) fn answers(report: &ProbeReport) -> Vec<String> {
     lines(&report.steps.iter().collect::<Vec<_>>())
 }
 
 /// The same without what every site is asked.
-pub(super) fn own_answers(report: &ProbeReport) -> Vec<String> {
+pub(crate) fn own_answers(report: &ProbeReport) -> Vec<String> {
     let own = |step: &&StepResult| step.kind != StepKind::HttpCustomary;
     lines(&report.steps.iter().filter(own).collect::<Vec<_>>())
 }

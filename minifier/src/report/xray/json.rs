@@ -39,7 +39,7 @@ fn schema<T: JsonSchema>(title: &str) -> String {
 }
 
 /// Indented, with a newline at its end.
-pub(super) fn text(value: &impl Serialize) -> String {
+pub(crate) fn text(value: &impl Serialize) -> String {
     ended(serde_json::to_string_pretty(value))
 }
 

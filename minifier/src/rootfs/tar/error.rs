@@ -52,14 +52,14 @@ pub enum TarError {
 }
 
 impl TarError {
-    pub(super) fn header(offset: u64, what: impl Into<String>) -> Self {
+    pub(crate) fn header(offset: u64, what: impl Into<String>) -> Self {
         Self::Header {
             offset,
             what: what.into(),
         }
     }
 
-    pub(super) fn member(offset: u64, name: &[u8], what: impl Into<String>) -> Self {
+    pub(crate) fn member(offset: u64, name: &[u8], what: impl Into<String>) -> Self {
         Self::Member {
             name: shown(name),
             offset,

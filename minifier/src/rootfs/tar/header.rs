@@ -5,15 +5,15 @@
 use crate::rootfs::Mtime;
 
 /// Size of a header, and what bodies are padded to.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// A block of a tar.
-pub(super) type Block = [u8; BLOCK];
+pub(crate) type Block = [u8; BLOCK];
 
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// A header block whose checksum is right.
-pub(super) struct Header<'a> {
+pub(crate) struct Header<'a> {
     block: &'a Block,
     dialect: Dialect,
 }
@@ -28,7 +28,7 @@ enum Dialect {
 
 impl<'a> Header<'a> {
     /// Checks the checksum, which is either the unsigned sum or, in old archives, the signed one.
-    pub(super) fn parse(block: &'a Block) -> Result<Self, &'static str> {
+    pub(crate) fn parse(block: &'a Block) -> Result<Self, &'static str> {
         let stored = number(&block[CHECKSUM]).ok_or("the checksum is not a number")?;
         let blanked = |i: usize, b: u8| if CHECKSUM.contains(&i) { b' ' } else { b };
         let (mut unsigned, mut signed) = (0i64, 0i64);
@@ -50,7 +50,7 @@ impl<'a> Header<'a> {
     }
 
     /// The name with its prefix; the longest there can be is 256 bytes.
-    pub(super) fn name(&self) -> Vec<u8> {
+    pub(crate) fn name(&self) -> Vec<u8> {
         let name = text(&self.block[..100]);
         let prefix = match self.dialect {
             Dialect::V7 => &[][..],
@@ -76,39 +76,39 @@ impl<'a> Header<'a> {
     }
 
     /// The target of a link, at most 100 bytes.
-    pub(super) fn link_name(&self) -> &'a [u8] {
+    pub(crate) fn link_name(&self) -> &'a [u8] {
         text(&self.block[157..257])
     }
 
-    pub(super) fn type_flag(&self) -> u8 {
+    pub(crate) fn type_flag(&self) -> u8 {
         self.block[156]
     }
 
-    pub(super) fn mode(&self) -> Result<u32, &'static str> {
+    pub(crate) fn mode(&self) -> Result<u32, &'static str> {
         let mode = number(&self.block[100..108]).ok_or("the mode is not a number")?;
         // Old archives have the file type in the upper bits.
         Ok((mode & 0o7777) as u32)
     }
 
-    pub(super) fn uid(&self) -> Result<i64, &'static str> {
+    pub(crate) fn uid(&self) -> Result<i64, &'static str> {
         number(&self.block[108..116]).ok_or("the owner is not a number")
     }
 
-    pub(super) fn gid(&self) -> Result<i64, &'static str> {
+    pub(crate) fn gid(&self) -> Result<i64, &'static str> {
         number(&self.block[116..124]).ok_or("the group is not a number")
     }
 
-    pub(super) fn size(&self) -> Result<i64, &'static str> {
+    pub(crate) fn size(&self) -> Result<i64, &'static str> {
         number(&self.block[124..136]).ok_or("the size is not a number")
     }
 
-    pub(super) fn mtime(&self) -> Result<Mtime, &'static str> {
+    pub(crate) fn mtime(&self) -> Result<Mtime, &'static str> {
         let secs = number(&self.block[136..148]).ok_or("the time is not a number")?;
         Ok(Mtime { secs, nanos: 0 })
     }
 
     /// Major and minor number; zero in archives that have no such fields.
-    pub(super) fn device(&self) -> Result<(i64, i64), &'static str> {
+    pub(crate) fn device(&self) -> Result<(i64, i64), &'static str> {
         if self.dialect == Dialect::V7 {
             return Ok((0, 0));
         }
@@ -118,18 +118,18 @@ impl<'a> Header<'a> {
     }
 
     /// True for the dialect whose `S` members are sparse.
-    pub(super) fn is_gnu(&self) -> bool {
+    pub(crate) fn is_gnu(&self) -> bool {
         self.dialect == Dialect::Gnu
     }
 }
 
 /// Bytes up to the first NUL.
-pub(super) fn text(field: &[u8]) -> &[u8] {
+pub(crate) fn text(field: &[u8]) -> &[u8] {
     field.split(|&b| b == 0).next().unwrap_or_default()
 }
 
 /// A number in octal text or in GNU's base 256; an empty field is 0.
-pub(super) fn number(field: &[u8]) -> Option<i64> {
+pub(crate) fn number(field: &[u8]) -> Option<i64> {
     let (&first, rest) = field.split_first()?;
     if first & 0x80 != 0 {
         return base256(first, rest);

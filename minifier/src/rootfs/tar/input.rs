@@ -34,7 +34,7 @@ impl<R: BufRead> StreamInput<R> {
     }
 
     /// At most `limit` of the next bytes, without taking them; none at the end.
-    pub(super) fn peek(&mut self, limit: u64) -> io::Result<&[u8]> {
+    pub(crate) fn peek(&mut self, limit: u64) -> io::Result<&[u8]> {
         loop {
             match self.inner.fill_buf() {
                 Ok(_) => break,
@@ -48,7 +48,7 @@ impl<R: BufRead> StreamInput<R> {
     }
 
     /// Takes `n` bytes that [`Self::peek`] showed.
-    pub(super) fn consume(&mut self, n: usize) {
+    pub(crate) fn consume(&mut self, n: usize) {
         self.inner.consume(n);
         self.offset += n as u64;
     }

@@ -44,7 +44,7 @@ pub struct Member {
 impl Member {
     /// Applies the extended headers to the plain one. The body and the map of a sparse file are the reader's to add;
     /// `size` is what the archive holds of the body. Takes the extended attributes out of `pax`.
-    pub(super) fn new(
+    pub(crate) fn new(
         header: &Header<'_>,
         header_at: u64,
         pax: &mut Pax,
@@ -106,7 +106,7 @@ impl Member {
     }
 
     /// False for links, devices, directories and pipes, whatever size their header gives.
-    pub(super) fn has_body(&self) -> bool {
+    pub(crate) fn has_body(&self) -> bool {
         has_body(self.type_flag)
     }
 }
@@ -117,13 +117,13 @@ fn has_body(type_flag: u8) -> bool {
 
 /// Where the map of a sparse file stands in PAX.
 #[derive(Clone, Copy)]
-pub(super) enum SparseFormat {
+pub(crate) enum SparseFormat {
     InHeader,
     InBody,
 }
 
 /// Which sparse format of PAX the records announce.
-pub(super) fn sparse_format(pax: &Pax) -> Option<SparseFormat> {
+pub(crate) fn sparse_format(pax: &Pax) -> Option<SparseFormat> {
     match (pax.get("GNU.sparse.major"), pax.get("GNU.sparse.minor")) {
         (Some(b"0"), Some(b"0" | b"1")) => Some(SparseFormat::InHeader),
         (Some(b"1"), Some(b"0")) => Some(SparseFormat::InBody),

@@ -8,7 +8,7 @@ use crate::rootfs::Mtime;
 
 /// Records of one extended header.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Pax {
+pub(crate) struct Pax {
     records: BTreeMap<Vec<u8>, Vec<u8>>,
     /// `GNU.sparse.offset` and `GNU.sparse.numbytes` come many times over, in turn.
     sparse: Vec<u64>,
@@ -19,7 +19,7 @@ const XATTR: &[u8] = b"SCHILY.xattr.";
 
 impl Pax {
     /// Parses the body of an `x` member.
-    pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, &'static str> {
+    pub(crate) fn parse(mut bytes: &[u8]) -> Result<Self, &'static str> {
         let mut pax = Self::default();
         while !bytes.is_empty() {
             let (key, value, rest) = record(bytes).ok_or("the extended header is malformed")?;
@@ -43,7 +43,7 @@ impl Pax {
     }
 
     /// A record's value; none also where it is empty, which means "as in the plain header".
-    pub(super) fn get(&self, key: &str) -> Option<&[u8]> {
+    pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
         self.records
             .get(key.as_bytes())
             .map(Vec::as_slice)
@@ -51,7 +51,7 @@ impl Pax {
     }
 
     /// A record that must be a decimal number.
-    pub(super) fn number(&self, key: &str) -> Result<Option<u64>, String> {
+    pub(crate) fn number(&self, key: &str) -> Result<Option<u64>, String> {
         self.get(key)
             .map(|value| {
                 decimal(value)
@@ -61,14 +61,14 @@ impl Pax {
     }
 
     /// The `mtime` record.
-    pub(super) fn mtime(&self) -> Result<Option<Mtime>, &'static str> {
+    pub(crate) fn mtime(&self) -> Result<Option<Mtime>, &'static str> {
         self.get("mtime")
             .map(|value| time(value).ok_or("mtime of the extended header is not a time"))
             .transpose()
     }
 
     /// Extended attributes by full name.
-    pub(super) fn take_xattrs(&mut self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    pub(crate) fn take_xattrs(&mut self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut xattrs = BTreeMap::new();
         let keys: Vec<Vec<u8>> = self
             .records
@@ -85,7 +85,7 @@ impl Pax {
     }
 
     /// The sparse map of the formats 0.0 and 0.1 as offsets and lengths in turn; `None` if there is none.
-    pub(super) fn sparse_numbers(&self) -> Result<Option<Vec<u64>>, &'static str> {
+    pub(crate) fn sparse_numbers(&self) -> Result<Option<Vec<u64>>, &'static str> {
         if !self.sparse.is_empty() {
             return Ok(Some(self.sparse.clone()));
         }
@@ -119,7 +119,7 @@ fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 }
 
 /// Digits only, up to `i64::MAX`: what Go takes.
-pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

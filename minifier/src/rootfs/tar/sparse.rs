@@ -22,7 +22,7 @@ pub struct SparseMap {
 
 impl SparseMap {
     /// `numbers` are offsets and lengths in turn; `stored` is how many bytes the archive has of the file.
-    pub(super) fn new(size: u64, numbers: &[u64], stored: u64) -> Result<Self, &'static str> {
+    pub(crate) fn new(size: u64, numbers: &[u64], stored: u64) -> Result<Self, &'static str> {
         if !numbers.len().is_multiple_of(2) {
             return Err("the sparse map ends within an entry");
         }
@@ -65,7 +65,7 @@ impl SparseMap {
 
 /// Offsets and lengths of an old GNU sparse header, with the blocks that continue it. Reads those from `input`.
 /// The file's size comes first.
-pub(super) fn old_gnu(
+pub(crate) fn old_gnu(
     header: &Block,
     input: &mut impl TarInput,
 ) -> io::Result<Result<(u64, Vec<u64>), &'static str>> {
@@ -110,7 +110,7 @@ pub(super) fn old_gnu(
 
 /// Offsets and lengths of the PAX format 1.0, which stand as text at the start of the body, padded to blocks.
 /// Gives also how many bytes of the body they took.
-pub(super) fn pax_1_0(
+pub(crate) fn pax_1_0(
     body: u64,
     input: &mut impl TarInput,
 ) -> io::Result<Result<(Vec<u64>, u64), &'static str>> {

@@ -8,7 +8,7 @@ use crate::rootfs::ImagePath;
 
 /// What is seen at and below the place of a mount.
 #[derive(Debug)]
-pub(super) enum Cover {
+pub(crate) enum Cover {
     /// An empty directory.
     Empty,
     /// What the tree has at that path: a volume that starts with it.
@@ -24,14 +24,14 @@ pub struct Covered<'a> {
 }
 
 impl<'a> Covered<'a> {
-    pub(super) fn new(below: &'a dyn Tree) -> Self {
+    pub(crate) fn new(below: &'a dyn Tree) -> Self {
         Self {
             below,
             mounts: Vec::new(),
         }
     }
 
-    pub(super) fn mount(&mut self, at: ImagePath, cover: Cover) {
+    pub(crate) fn mount(&mut self, at: ImagePath, cover: Cover) {
         self.mounts.push((at, cover));
     }
 }

@@ -16,14 +16,10 @@ use crate::image::ImageConfig;
 use crate::rootfs::{ImagePath, RootFs};
 
 /// Files that engines mount over the image's.
-pub(in crate::runtime) const SYSTEM_FILES: [&str; 3] =
-    ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
+pub(crate) const SYSTEM_FILES: [&str; 3] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
 
 /// Where a file of the engine's lands that is mounted over the image's `path`, one of [`SYSTEM_FILES`].
-pub(in crate::runtime) fn system_file(
-    tree: &dyn Tree,
-    path: &str,
-) -> Result<ImagePath, DestinationError> {
+pub(crate) fn system_file(tree: &dyn Tree, path: &str) -> Result<ImagePath, DestinationError> {
     let landing = destination(tree, &path.into())?;
     match landing.entry {
         Entry::Directory => Err(DestinationError::Directory(landing.path)),
@@ -33,7 +29,7 @@ pub(in crate::runtime) fn system_file(
 
 /// Checks what runtimes read inside the container, where the kernel's files are mounted: some of those never end, and
 /// opening a pipe waits for a writer.
-pub(in crate::runtime) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
+pub(crate) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
     for path in ["/etc/passwd", "/etc/group"] {
         let path = ImagePath::from(path);
         let wrong = match destination(tree, &path) {
@@ -51,7 +47,7 @@ pub(in crate::runtime) fn check_databases(tree: &dyn Tree) -> Result<(), Runtime
 }
 
 /// Where a process works whose directory the image, or else an option, names.
-pub(in crate::runtime) fn work_at(
+pub(crate) fn work_at(
     tree: &dyn Tree,
     origin: Origin,
     path: &str,
@@ -68,7 +64,7 @@ pub(in crate::runtime) fn work_at(
 
 /// Checks an image before the Docker daemon runs it, which follows its links by itself, with what [`wishes`] gives; what
 /// lands where.
-pub(in crate::runtime) fn check(
+pub(crate) fn check(
     rootfs: &RootFs,
     config: &ImageConfig,
     options: &RunOptions,
@@ -89,7 +85,7 @@ pub(in crate::runtime) fn check(
 
 /// What the Docker daemon will mount. `volume` gives the content of a named volume; if nothing may be copied into that, one
 /// that would begin with what the image has is empty.
-pub(in crate::runtime) fn wishes(
+pub(crate) fn wishes(
     config: &ImageConfig,
     options: &RunOptions,
     volume: impl Fn(&str) -> Content,

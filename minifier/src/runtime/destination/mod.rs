@@ -21,10 +21,10 @@ mod wishes;
 pub use arrange::{Arranged, Landed, arrange};
 pub use covered::Covered;
 #[cfg(feature = "engines")]
-pub(super) use engine::{SYSTEM_FILES, check, check_databases, system_file, wishes, work_at};
+pub(crate) use engine::{SYSTEM_FILES, check, check_databases, system_file, wishes, work_at};
 pub use error::DestinationError;
 pub use opened::Opened;
 pub use resolve::{Entry, Landing, Tree, destination, working_directory};
 #[cfg(feature = "engines")]
-pub(super) use wishes::of_system;
+pub(crate) use wishes::of_system;
 pub use wishes::{Content, Origin, Wish};

@@ -15,9 +15,9 @@ const MAX_PATH: usize = 4095;
 const MAX_NAME: usize = 255;
 
 /// Where a runtime puts the system's own files, before anything else.
-pub(super) const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];
+pub(crate) const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];
 /// The one place below them that is an image's and a user's to use.
-pub(super) const SHM: &str = "/dev/shm";
+pub(crate) const SHM: &str = "/dev/shm";
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +132,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
 }
 
 /// Whether a path is at or below one of the system's trees, and not in the part of it that may be used.
-pub(super) fn is_system(path: &ImagePath) -> bool {
+pub(crate) fn is_system(path: &ImagePath) -> bool {
     SYSTEM.iter().any(|root| path.starts_with(&(*root).into())) && !path.starts_with(&SHM.into())
 }
 

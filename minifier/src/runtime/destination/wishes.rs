@@ -20,7 +20,7 @@ pub enum Origin {
 
 impl Origin {
     /// The error of what was asked for at `target`.
-    pub(super) fn error(
+    pub(crate) fn error(
         self,
         what: String,
         target: &ImagePath,
@@ -77,7 +77,7 @@ impl Wish {
         }
     }
 
-    pub(super) fn error(&self, source: DestinationError) -> RuntimeError {
+    pub(crate) fn error(&self, source: DestinationError) -> RuntimeError {
         let what = match self.origin {
             Origin::Image => format!("mount the image's VOLUME {}", quoted(&self.target)),
             Origin::Option => format!("mount something at {}", quoted(&self.target)),
@@ -87,13 +87,13 @@ impl Wish {
 }
 
 /// The error of a path that every container has.
-pub(in crate::runtime) fn of_system(path: &str, source: DestinationError) -> RuntimeError {
+pub(crate) fn of_system(path: &str, source: DestinationError) -> RuntimeError {
     let what = format!("mount the system's {path} over the image's");
     Origin::Image.error(what, &path.into(), source)
 }
 
 /// A path as a message shows it.
-pub(super) fn quoted(path: &ImagePath) -> String {
+pub(crate) fn quoted(path: &ImagePath) -> String {
     match path.as_bytes().len() {
         length if length > QUOTED => format!("of {length} bytes"),
         _ => path.to_string(),

@@ -61,7 +61,7 @@ fn pids(folders: &[PathBuf]) -> BTreeSet<i32> {
 }
 
 /// Kills every process of container `id`, whose control group is `cgroup`, and waits until they are gone.
-pub(super) fn kill_all(cgroup: &Path, id: &str) -> io::Result<()> {
+pub(crate) fn kill_all(cgroup: &Path, id: &str) -> io::Result<()> {
     let begin = Instant::now();
     loop {
         let folders = folders(cgroup)?;
@@ -98,7 +98,7 @@ fn kill(pid: i32, id: &str) {
 }
 
 /// Removes an empty control group.
-pub(super) fn remove(cgroup: &Path) -> io::Result<()> {
+pub(crate) fn remove(cgroup: &Path) -> io::Result<()> {
     for folder in folders(cgroup)? {
         for folder in with_below(&folder).into_iter().rev() {
             remove_one(&folder)?;
@@ -124,12 +124,12 @@ fn remove_one(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether a control group is there.
-pub(super) fn exists(cgroup: &Path) -> bool {
+pub(crate) fn exists(cgroup: &Path) -> bool {
     folders(cgroup).is_ok_and(|folders| !folders.is_empty())
 }
 
 /// Whether the kernel killed a process because the group was out of memory.
-pub(super) fn oom_killed(cgroup: &Path) -> bool {
+pub(crate) fn oom_killed(cgroup: &Path) -> bool {
     let texts = folders(cgroup)
         .unwrap_or_default()
         .into_iter()

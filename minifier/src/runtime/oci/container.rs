@@ -37,16 +37,16 @@ use crate::tasks::joined;
 #[derive(Debug)]
 pub struct OciContainer {
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
-    pub(super) runtime: OciRuntime,
-    pub(super) plan: Plan,
-    pub(super) command: super::spec::Command,
+    pub(crate) runtime: OciRuntime,
+    pub(crate) plan: Plan,
+    pub(crate) command: super::spec::Command,
     pid: u32,
     started: AtomicBool,
     logs: Arc<Logs>,
     life: Arc<Life>,
-    pub(super) run: Arc<Run>,
+    pub(crate) run: Arc<Run>,
     /// The root of its file system without what is mounted in it.
-    pub(super) root: OwnedFd,
+    pub(crate) root: OwnedFd,
     /// Its layers stay as long as it does.
     _image: Unpacked,
 }
@@ -290,7 +290,7 @@ impl Signalled for OciContainer {
 }
 
 /// What a runtime's log ends with.
-pub(super) fn said(log: &Path) -> Option<String> {
+pub(crate) fn said(log: &Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
     let messages = text.lines().rev().filter_map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;

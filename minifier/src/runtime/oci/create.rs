@@ -43,18 +43,18 @@ const LOOK: Timespec = Timespec {
 
 /// A container whose first process is held.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub(super) run: Arc<Run>,
+pub(crate) struct Held {
+    pub(crate) run: Arc<Run>,
     /// The root of its file system without what is mounted in it.
-    pub(super) root: OwnedFd,
-    pub(super) pid: u32,
-    pub(super) command: Command,
-    pub(super) stdout: PipeReader,
-    pub(super) stderr: PipeReader,
+    pub(crate) root: OwnedFd,
+    pub(crate) pid: u32,
+    pub(crate) command: Command,
+    pub(crate) stdout: PipeReader,
+    pub(crate) stderr: PipeReader,
 }
 
 /// Makes a container. Blocks. Where it fails, nothing is left.
-pub(super) fn create(
+pub(crate) fn create(
     runtime: &OciRuntime,
     image: &Unpacked,
     config: &ImageConfig,

@@ -24,7 +24,7 @@ const REST: Duration = Duration::from_millis(250);
 /// How long the runtime may take to end after its command was killed.
 const ENDING: Duration = Duration::from_secs(5);
 
-pub(super) async fn exec(
+pub(crate) async fn exec(
     container: &OciContainer,
     request: &ExecRequest,
 ) -> Result<ExecOutcome, RuntimeError> {

@@ -15,7 +15,7 @@ const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loop
     ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
 
 /// Writes the files into a folder of `run`; each with the place where it lands in the tree.
-pub(super) fn write(
+pub(crate) fn write(
     run: &Path,
     hostname: &str,
     network: &Network,

@@ -16,7 +16,7 @@ use crate::tasks::returned;
 
 /// Runs `work` in a thread whose mount namespace is its own: what is mounted there is seen by nobody else, and is gone
 /// with the thread and the processes that it starts, however they end.
-pub(super) fn in_own_namespace<T: Send>(
+pub(crate) fn in_own_namespace<T: Send>(
     work: impl FnOnce() -> Result<T, RuntimeError> + Send,
 ) -> Result<T, RuntimeError> {
     let thread = || {
@@ -34,7 +34,7 @@ pub(super) fn in_own_namespace<T: Send>(
 
 /// Mounts the layers of `image` at `run/rootfs`, with what is written going to `run/upper`. The calling thread's
 /// working directory changes; it must be in a mount namespace of its own.
-pub(super) fn mount_image(image: &Unpacked, run: &Path) -> Result<(), RuntimeError> {
+pub(crate) fn mount_image(image: &Unpacked, run: &Path) -> Result<(), RuntimeError> {
     let doing = || format!("prepare {}", run.display());
     let make = |name: &str| {
         let mut builder = fs::DirBuilder::new();

@@ -11,17 +11,17 @@ use crate::image::ImageConfig;
 
 /// Everything about a container that does not depend on its root file system.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) options: RunOptions,
-    pub(super) limits: RunLimits,
-    pub(super) network: Network,
-    pub(super) places: Vec<Place>,
-    pub(super) capabilities: BTreeSet<&'static str>,
-    pub(super) stop_signal: String,
+pub(crate) struct Plan {
+    pub(crate) options: RunOptions,
+    pub(crate) limits: RunLimits,
+    pub(crate) network: Network,
+    pub(crate) places: Vec<Place>,
+    pub(crate) capabilities: BTreeSet<&'static str>,
+    pub(crate) stop_signal: String,
 }
 
 impl Plan {
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &ImageConfig,
         options: &RunOptions,
         limits: &RunLimits,
@@ -45,7 +45,7 @@ impl Plan {
     }
 
     /// The host's name in the host's network, else the option, else the start of the id, as with Docker.
-    pub(super) fn hostname(&self, id: &str) -> String {
+    pub(crate) fn hostname(&self, id: &str) -> String {
         match (&self.options.hostname, &self.network) {
             (Some(name), _) => name.clone(),
             (None, Network::Host) => {

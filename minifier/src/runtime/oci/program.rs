@@ -14,7 +14,7 @@ const KNOWN: [&str; 3] = ["runc", "crun", "youki"];
 /// An OCI runtime of this host: runc, crun, youki, or another with the same command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OciRuntime {
-    pub(super) program: PathBuf,
+    pub(crate) program: PathBuf,
     version: String,
 }
 
@@ -49,7 +49,7 @@ impl OciRuntime {
     }
 
     /// Its name.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let name = self.program.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     }
@@ -103,7 +103,7 @@ fn version(program: &Path) -> Result<String, RuntimeError> {
 }
 
 /// What unpacking and running an image takes.
-pub(super) fn check_privileges() -> Result<(), RuntimeError> {
+pub(crate) fn check_privileges() -> Result<(), RuntimeError> {
     let needed = [
         (
             CapabilitySet::SYS_ADMIN,

@@ -39,7 +39,7 @@ struct Record {
 
 /// The folder of a container. Dropped, everything that belongs to it is gone.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(crate) struct Run {
     id: String,
     cache: LayerCache,
     record: Record,
@@ -51,7 +51,7 @@ pub(super) struct Run {
 
 impl Run {
     /// Makes a folder for a new container with a random id.
-    pub(super) fn new(
+    pub(crate) fn new(
         cache: &LayerCache,
         runtime: &OciRuntime,
         cgroup_parent: Option<&str>,
@@ -85,29 +85,29 @@ impl Run {
         }
     }
 
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.cache.runs().1.join(&self.id)
     }
 
-    pub(super) fn cgroup(&self) -> &Path {
+    pub(crate) fn cgroup(&self) -> &Path {
         &self.record.cgroup
     }
 
     /// Takes the handle of the first process, which is a child of this one.
-    pub(super) fn set_init(&self, init: OwnedFd) -> &OwnedFd {
+    pub(crate) fn set_init(&self, init: OwnedFd) -> &OwnedFd {
         self.init.get_or_init(|| init)
     }
 
-    pub(super) fn init(&self) -> Option<&OwnedFd> {
+    pub(crate) fn init(&self) -> Option<&OwnedFd> {
         self.init.get()
     }
 
     /// Kills the container and removes everything of it; does nothing the second time. Blocks.
-    pub(super) fn clean(&self) -> Result<(), RuntimeError> {
+    pub(crate) fn clean(&self) -> Result<(), RuntimeError> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_some() {
             clean(&self.cache, &self.id, &self.record)?;
@@ -118,7 +118,7 @@ impl Run {
     }
 
     /// True once nothing is left.
-    pub(super) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         lock.is_none()
     }
@@ -146,7 +146,7 @@ impl Drop for Run {
 }
 
 /// Cleans up after containers whose processes are gone; how many there were.
-pub(super) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
+pub(crate) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
     let (runs, path) = cache.runs();
     let doing = || format!("sweep folder {}", path.display());
     let mut ids = Vec::new();

@@ -10,7 +10,7 @@ use crate::rootfs::ImagePath;
 use crate::trace::{Access, Operation, SecondSource, UNKNOWN_CALL, calls};
 
 /// A file that the second source saw opened.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     time: Duration,
     pid: u32,
     syscall: u32,
@@ -35,7 +35,7 @@ impl From<Opened> for Access {
 
 impl Assembler {
     /// Keeps what the second source saw until both are compared.
-    pub(super) fn opened(&mut self, record: &Record<'_>) {
+    pub(crate) fn opened(&mut self, record: &Record<'_>) {
         // What lies behind an overlay's file is detached, as are pipes and removed files.
         let Some(resolved) = self.resolved(record) else {
             return;
@@ -54,7 +54,7 @@ impl Assembler {
     }
 
     /// Compares both sources, and adds the files that the second alone saw to the accesses.
-    pub(in crate::trace) fn join_sources(&mut self) -> SecondSource {
+    pub(crate) fn join_sources(&mut self) -> SecondSource {
         let by_call: BTreeSet<&ImagePath> =
             self.accesses.iter().filter_map(opened_by_call).collect();
         let executed = self.accesses.iter();

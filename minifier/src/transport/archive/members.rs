@@ -25,7 +25,7 @@ const MAX_LINKS: usize = 16;
 
 /// A member that may be a layer.
 #[derive(Debug)]
-pub(super) enum Candidate {
+pub(crate) enum Candidate {
     Spooled(Spooled),
     Failed(SpoolError),
     Compression(CompressionError),
@@ -33,7 +33,7 @@ pub(super) enum Candidate {
 
 /// Everything of an archive that an image may need, by path.
 #[derive(Debug, Default)]
-pub(super) struct Members {
+pub(crate) struct Members {
     json: BTreeMap<ImagePath, Vec<u8>>,
     layers: BTreeMap<ImagePath, Candidate>,
     links: BTreeMap<ImagePath, ImagePath>,
@@ -43,7 +43,7 @@ pub(super) struct Members {
 
 impl Members {
     /// Reads the archive to its end; layers go to files in `scratch`, and their entries may take what `budget` has.
-    pub(super) fn read(
+    pub(crate) fn read(
         reader: impl BufRead + Send,
         scratch: &Path,
         budget: IndexBudget,
@@ -148,7 +148,7 @@ impl Members {
     }
 
     /// The layer of that name, and the path of the member itself. `wanted_by` is who names it.
-    pub(super) fn layer<'a>(
+    pub(crate) fn layer<'a>(
         &'a self,
         path: &'a ImagePath,
         wanted_by: &str,
@@ -179,7 +179,7 @@ impl Members {
     }
 
     /// Takes a spooled layer out.
-    pub(super) fn take_layer(&mut self, path: &ImagePath) -> Option<Spooled> {
+    pub(crate) fn take_layer(&mut self, path: &ImagePath) -> Option<Spooled> {
         match self.layers.remove(path) {
             Some(Candidate::Spooled(spooled)) => Some(spooled),
             _ => None,
@@ -196,10 +196,7 @@ impl Documents for Members {
 
 /// The path of a member of an archive, which must be one that a file system takes: so must what it links to. Takes of
 /// `budget` what both need.
-pub(in crate::transport) fn checked_path(
-    member: &Member,
-    budget: &IndexBudget,
-) -> Result<ImagePath, TarError> {
+pub(crate) fn checked_path(member: &Member, budget: &IndexBudget) -> Result<ImagePath, TarError> {
     let path = ImagePath::new(&member.name);
     let target = match member.type_flag {
         b'1' | b'2' => ImagePath::new(&member.link_name),
@@ -220,7 +217,7 @@ pub(in crate::transport) fn checked_path(
 }
 
 /// The end of the links of an archive that start at `path`.
-pub(in crate::transport) fn follow<'a>(
+pub(crate) fn follow<'a>(
     links: &'a BTreeMap<ImagePath, ImagePath>,
     path: &'a ImagePath,
 ) -> Result<&'a ImagePath, LayoutError> {

@@ -13,8 +13,8 @@ mod store;
 mod tests;
 
 pub use error::ArchiveError;
-pub(super) use members::{checked_path, follow};
-pub(super) use read::set_layer;
+pub(crate) use members::{checked_path, follow};
+pub(crate) use read::set_layer;
 pub use read::{ArchiveImage, read_archive};
-pub(super) use spool::{SpoolError, Spooled, spool};
-pub(super) use store::{SpoolStore, SpooledTar};
+pub(crate) use spool::{SpoolError, Spooled, spool};
+pub(crate) use store::{SpoolStore, SpooledTar};

@@ -141,7 +141,7 @@ fn assemble(
 }
 
 /// Which layer it is was not known when it was indexed.
-pub(in crate::transport) fn set_layer(index: &mut LayerIndex, layer: u32) {
+pub(crate) fn set_layer(index: &mut LayerIndex, layer: u32) {
     for entry in &mut index.entries {
         if let EntryKind::File(content) = &mut entry.kind {
             content.layer = layer;

@@ -13,16 +13,16 @@ const CHUNK: usize = 256 << 10;
 
 /// A layer's uncompressed tar in an unnamed temporary file, which vanishes with it.
 #[derive(Debug)]
-pub(in crate::transport) struct Spooled {
-    pub(in crate::transport) file: File,
-    pub(in crate::transport) diff_id: DiffId,
-    pub(in crate::transport) bytes: u64,
-    pub(in crate::transport) layer: IndexedLayer,
+pub(crate) struct Spooled {
+    pub(crate) file: File,
+    pub(crate) diff_id: DiffId,
+    pub(crate) bytes: u64,
+    pub(crate) layer: IndexedLayer,
 }
 
 /// Why a member was not spooled.
 #[derive(Debug)]
-pub(in crate::transport) enum SpoolError {
+pub(crate) enum SpoolError {
     /// It is no layer, or a broken one. That matters only if it is needed.
     Layer(TarError),
     /// Its compression is broken.
@@ -33,7 +33,7 @@ pub(in crate::transport) enum SpoolError {
 
 /// Spools an uncompressed layer below the folder `scratch`. What its reader says is an error of the compression. `budget`
 /// is what the entries of all layers may take.
-pub(in crate::transport) fn spool(
+pub(crate) fn spool(
     source: impl Read,
     scratch: &Path,
     budget: &IndexBudget,

@@ -9,18 +9,18 @@ use crate::rootfs::{ContentRef, ContentStore, FileRange, read_after};
 
 /// The spooled tar of a layer.
 #[derive(Debug)]
-pub(in crate::transport) struct SpooledTar {
-    pub(in crate::transport) file: File,
-    pub(in crate::transport) sparse: BTreeMap<u64, SparseMap>,
+pub(crate) struct SpooledTar {
+    pub(crate) file: File,
+    pub(crate) sparse: BTreeMap<u64, SparseMap>,
 }
 
 /// Reads contents from spooled layers. `at` of a [`ContentRef`] is an offset in the layer's tar.
 #[derive(Debug, Default)]
-pub(in crate::transport) struct SpoolStore {
+pub(crate) struct SpoolStore {
     /// Spools; a layer that an image has twice is one of them.
-    pub(in crate::transport) tars: Vec<SpooledTar>,
+    pub(crate) tars: Vec<SpooledTar>,
     /// For each layer of the image its place in `tars`.
-    pub(in crate::transport) layers: Vec<usize>,
+    pub(crate) layers: Vec<usize>,
 }
 
 impl ContentStore for SpoolStore {

@@ -13,7 +13,7 @@ use crate::transport::stored::BlobStore;
 
 /// Checks everything that a manifest names; `config` is missing if it cannot be read, which is reported elsewhere.
 /// Blocks.
-pub(super) fn check_image(
+pub(crate) fn check_image(
     manifest: &Manifest,
     config: Option<&ImageConfig>,
     blobs: &dyn BlobStore,

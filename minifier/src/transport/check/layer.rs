@@ -15,7 +15,7 @@ use crate::transport::stored::BlobStore;
 const CHUNK: usize = 256 << 10;
 
 /// Reads one layer to its end, whatever is wrong with it. `diff_id` is the config's word, if there is one.
-pub(super) fn check_layer(
+pub(crate) fn check_layer(
     blobs: &dyn BlobStore,
     layer: &Descriptor,
     diff_id: Option<DiffId>,

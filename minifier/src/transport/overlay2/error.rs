@@ -50,7 +50,7 @@ pub enum InPlaceError {
 }
 
 impl InPlaceError {
-    pub(super) fn unexpected(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+    pub(crate) fn unexpected(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
         Self::Unexpected {
             path: path.into(),
             what: what.into(),

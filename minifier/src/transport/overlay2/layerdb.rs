@@ -32,18 +32,18 @@ pub(crate) struct StoreLayout {
 
 /// A layer in the daemon's store.
 #[derive(Debug)]
-pub(super) struct StoredLayer {
+pub(crate) struct StoredLayer {
     /// Its tar without contents.
-    pub(super) record: PathBuf,
+    pub(crate) record: PathBuf,
     /// The folder with its files.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The same, opened, so that it stays the same.
-    pub(super) dir: OwnedFd,
+    pub(crate) dir: OwnedFd,
 }
 
 impl StoreLayout {
     /// The config of the image, and its layers, lowest first.
-    pub(super) fn locate(&self) -> Result<(ImageConfig, Vec<StoredLayer>), InPlaceError> {
+    pub(crate) fn locate(&self) -> Result<(ImageConfig, Vec<StoredLayer>), InPlaceError> {
         let image = self.root.join("image/overlay2");
         let path = image
             .join("imagedb/content/sha256")

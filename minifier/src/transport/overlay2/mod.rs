@@ -13,5 +13,5 @@ mod tarsplit;
 mod tests;
 
 pub use error::InPlaceError;
-pub(super) use layerdb::StoreLayout;
-pub(super) use read::{InPlaceImage, read_in_place};
+pub(crate) use layerdb::StoreLayout;
+pub(crate) use read::{InPlaceImage, read_in_place};

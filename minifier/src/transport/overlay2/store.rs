@@ -14,27 +14,27 @@ static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_GO_ISO);
 
 /// A file of a layer's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StoredFile {
+pub(crate) struct StoredFile {
     /// `at` of its [`ContentRef`].
-    pub(super) at: u64,
-    pub(super) path: ImagePath,
-    pub(super) crc: u64,
+    pub(crate) at: u64,
+    pub(crate) path: ImagePath,
+    pub(crate) crc: u64,
 }
 
 /// The files with contents of one layer.
 #[derive(Debug)]
-pub(super) struct LayerFolder {
-    pub(super) folder: PathBuf,
-    pub(super) dir: OwnedFd,
+pub(crate) struct LayerFolder {
+    pub(crate) folder: PathBuf,
+    pub(crate) dir: OwnedFd,
     /// Ascending by `at`.
-    pub(super) files: Vec<StoredFile>,
+    pub(crate) files: Vec<StoredFile>,
 }
 
 /// Reads contents from the folders. A file whose size or checksum is not the recorded one fails to open or to read.
 #[derive(Debug)]
-pub(super) struct FolderStore {
+pub(crate) struct FolderStore {
     /// Lowest first.
-    pub(super) layers: Vec<LayerFolder>,
+    pub(crate) layers: Vec<LayerFolder>,
 }
 
 impl ContentStore for FolderStore {

@@ -37,17 +37,17 @@ struct Line<'a> {
 
 /// What the record knows of a file with contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RecordedFile {
+pub(crate) struct RecordedFile {
     /// Where the contents start in the tar.
-    pub(super) at: u64,
+    pub(crate) at: u64,
     /// Name as the tar has it.
-    pub(super) name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// Checksum of the contents.
-    pub(super) crc: u64,
+    pub(crate) crc: u64,
 }
 
 /// The tar that a record describes, without contents.
-pub(super) struct TarSplit<R> {
+pub(crate) struct TarSplit<R> {
     lines: BufReader<GzDecoder<R>>,
     line: Vec<u8>,
     position: u64,
@@ -60,7 +60,7 @@ pub(super) struct TarSplit<R> {
 }
 
 impl<R: BufRead> TarSplit<R> {
-    pub(super) fn new(record: R) -> Self {
+    pub(crate) fn new(record: R) -> Self {
         Self {
             lines: BufReader::with_capacity(128 << 10, GzDecoder::new(record)),
             line: Vec::new(),
@@ -74,7 +74,7 @@ impl<R: BufRead> TarSplit<R> {
     }
 
     /// The files whose contents were passed over, in the order of the tar.
-    pub(super) fn into_files(self) -> Vec<RecordedFile> {
+    pub(crate) fn into_files(self) -> Vec<RecordedFile> {
         self.files
     }
 

@@ -11,16 +11,16 @@ use crate::transport::error::TransportError;
 use crate::transport::stored::BlobStore;
 
 /// A range of a file that several blobs may lie in.
-pub(in crate::transport) type SharedRange = FileRange<Arc<File>>;
+pub(crate) type SharedRange = FileRange<Arc<File>>;
 
 /// Blobs in open files; what is in none of them comes from `others`.
 #[derive(Default)]
-pub(in crate::transport) struct FileBlobs {
-    pub(in crate::transport) ranges: BTreeMap<Digest, SharedRange>,
+pub(crate) struct FileBlobs {
+    pub(crate) ranges: BTreeMap<Digest, SharedRange>,
     /// Files that hold just one blob, see [`BlobStore::unnamed`].
-    pub(in crate::transport) unnamed: BTreeMap<Digest, File>,
-    pub(in crate::transport) documents: BTreeMap<Digest, Vec<u8>>,
-    pub(in crate::transport) others: Option<Arc<dyn BlobStore>>,
+    pub(crate) unnamed: BTreeMap<Digest, File>,
+    pub(crate) documents: BTreeMap<Digest, Vec<u8>>,
+    pub(crate) others: Option<Arc<dyn BlobStore>>,
 }
 
 impl BlobStore for FileBlobs {

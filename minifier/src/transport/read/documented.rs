@@ -24,7 +24,7 @@ use crate::transport::select::{
 use crate::transport::stored::{BlobStore, StoredImage};
 
 /// Where images and their documents are.
-pub(in crate::transport) enum Documented {
+pub(crate) enum Documented {
     /// A folder.
     Layout(Arc<LayoutDir>),
     /// An archive.
@@ -33,7 +33,7 @@ pub(in crate::transport) enum Documented {
 
 /// Opens what is at a location, and says which of its images is wanted; `None` if it is not in files of this host.
 /// Blocks.
-pub(in crate::transport) fn documents(
+pub(crate) fn documents(
     location: &Location,
     options: &OpenOptions,
 ) -> Result<Option<(Documented, Select)>, TransportError> {
@@ -89,7 +89,7 @@ pub(in crate::transport) fn documents(
 
 impl Documented {
     /// The archive in a file that is a plain tar.
-    pub(in crate::transport) fn archive(
+    pub(crate) fn archive(
         file: File,
         location: &str,
         control: &Control,
@@ -102,7 +102,7 @@ impl Documented {
             })
     }
 
-    pub(in crate::transport) fn documents(&self) -> &dyn Documents {
+    pub(crate) fn documents(&self) -> &dyn Documents {
         match self {
             Self::Layout(dir) => &**dir,
             Self::Archive(tar) => tar,
@@ -110,7 +110,7 @@ impl Documented {
     }
 
     /// The wanted image.
-    pub(super) fn open(
+    pub(crate) fn open(
         self,
         select: &Select,
         reading: &Reading<'_>,
@@ -124,7 +124,7 @@ impl Documented {
     }
 
     /// An image for a check: blobs may be missing.
-    pub(in crate::transport) fn image(
+    pub(crate) fn image(
         &self,
         location: &str,
         control: &Control,
@@ -143,7 +143,7 @@ impl Documented {
     }
 
     /// The blobs of a manifest, as far as they are there.
-    pub(in crate::transport) fn blobs(&self, manifest: &Manifest) -> Arc<dyn BlobStore> {
+    pub(crate) fn blobs(&self, manifest: &Manifest) -> Arc<dyn BlobStore> {
         let tar = match self {
             Self::Layout(dir) => return dir.clone(),
             Self::Archive(tar) => tar,
@@ -158,7 +158,7 @@ impl Documented {
     }
 
     /// What is wrong with the layout or the archive itself, sentences.
-    pub(in crate::transport) fn structure(&self, choice: Option<&Choice>) -> Vec<String> {
+    pub(crate) fn structure(&self, choice: Option<&Choice>) -> Vec<String> {
         let documents = self.documents();
         let mut wrong = Vec::new();
         if let Ok(Some(_)) = documents.document(&"index.json".into()) {
@@ -206,7 +206,7 @@ impl Documented {
 
 impl LayoutError {
     /// Whether the question was wrong and not the image.
-    pub(in crate::transport) fn is_of_choice(&self) -> bool {
+    pub(crate) fn is_of_choice(&self) -> bool {
         matches!(
             self,
             Self::NoManifest

@@ -18,7 +18,7 @@ use crate::transport::location::Location;
 use crate::transport::stored::StoredImage;
 
 /// An image of a daemon, from the archive that it exports.
-pub(super) async fn exported(
+pub(crate) async fn exported(
     daemon: &Daemon,
     reference: &ImageReference,
     location: &Location,

@@ -19,13 +19,13 @@ use crate::transport::stored::StoredImage;
 const CHUNK: usize = 256 << 10;
 
 /// What an image is read from: the location as the user wrote it, and who watches.
-pub(in crate::transport) struct Reading<'a> {
-    pub(in crate::transport) location: &'a str,
-    pub(in crate::transport) control: &'a Control,
+pub(crate) struct Reading<'a> {
+    pub(crate) location: &'a str,
+    pub(crate) control: &'a Control,
 }
 
 impl Reading<'_> {
-    pub(super) fn layout_error(&self, source: LayoutError) -> TransportError {
+    pub(crate) fn layout_error(&self, source: LayoutError) -> TransportError {
         TransportError::Layout {
             location: self.location.to_owned(),
             source: Box::new(source),
@@ -33,7 +33,7 @@ impl Reading<'_> {
     }
 
     /// The image in a folder.
-    pub(super) fn of_layout(
+    pub(crate) fn of_layout(
         &self,
         dir: Arc<LayoutDir>,
         choice: Choice,
@@ -45,7 +45,7 @@ impl Reading<'_> {
     }
 
     /// The image in an archive.
-    pub(super) fn of_archive(
+    pub(crate) fn of_archive(
         &self,
         tar: &TarFile,
         choice: Choice,
@@ -163,7 +163,7 @@ impl Reading<'_> {
 }
 
 /// The media type of a layer that is compressed so.
-pub(in crate::transport) fn layer_type(compression: Compression) -> String {
+pub(crate) fn layer_type(compression: Compression) -> String {
     match compression {
         Compression::None => media_type::OCI_LAYER.to_owned(),
         Compression::Gzip => format!("{}+gzip", media_type::OCI_LAYER),

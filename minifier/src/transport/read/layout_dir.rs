@@ -19,13 +19,13 @@ use crate::transport::select::{Documents, LayoutError, blob_path, display};
 use crate::transport::stored::BlobStore;
 
 /// A folder with an OCI layout.
-pub(in crate::transport) struct LayoutDir {
+pub(crate) struct LayoutDir {
     dir: OwnedFd,
 }
 
 impl LayoutDir {
     /// Opens the folder; its contents are looked at later.
-    pub(in crate::transport) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self {
             dir: rustix::fs::open(path, flags, Mode::empty())?,
@@ -33,12 +33,12 @@ impl LayoutDir {
     }
 
     /// The layout in an open folder.
-    pub(in crate::transport) fn new(dir: OwnedFd) -> Self {
+    pub(crate) fn new(dir: OwnedFd) -> Self {
         Self { dir }
     }
 
     /// Opens one of its files; `None` if there is none.
-    pub(in crate::transport) fn file(&self, path: &ImagePath) -> io::Result<Option<File>> {
+    pub(crate) fn file(&self, path: &ImagePath) -> io::Result<Option<File>> {
         let Ok(name) = std::str::from_utf8(path.relative()) else {
             return Ok(None);
         };

@@ -13,11 +13,11 @@ mod spool;
 mod suggest;
 mod tar_file;
 
-pub(super) use blobs::{FileBlobs, SharedRange};
-pub(super) use documented::{Documented, documents};
-pub(super) use image::layer_type;
-pub(super) use layout_dir::LayoutDir;
+pub(crate) use blobs::{FileBlobs, SharedRange};
+pub(crate) use documented::{Documented, documents};
+pub(crate) use image::layer_type;
+pub(crate) use layout_dir::LayoutDir;
 pub use open::{OpenOptions, open_image};
 pub use source::open_source;
-pub(super) use spool::scratch_error;
+pub(crate) use spool::scratch_error;
 pub use suggest::suggest;

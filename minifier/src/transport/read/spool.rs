@@ -15,7 +15,7 @@ use crate::transport::limits::Budget;
 const CHUNK: usize = 256 << 10;
 
 /// Gives a file that is a plain tar: `file` itself, or what it holds, decompressed.
-pub(super) fn seekable(
+pub(crate) fn seekable(
     file: File,
     location: &str,
     options: &OpenOptions,
@@ -56,7 +56,7 @@ pub(super) fn seekable(
 }
 
 /// What standard input holds.
-pub(super) fn standard_input(options: &OpenOptions) -> Result<File, TransportError> {
+pub(crate) fn standard_input(options: &OpenOptions) -> Result<File, TransportError> {
     let file = io::stdin().as_fd().try_clone_to_owned();
     let file = file.map_err(|source| TransportError::Read {
         location: "-".into(),
@@ -66,7 +66,7 @@ pub(super) fn standard_input(options: &OpenOptions) -> Result<File, TransportErr
 }
 
 /// Writes what a stream holds, decompressed, to an unnamed file. `compressed` is its length, where that is known.
-pub(super) fn spool(
+pub(crate) fn spool(
     mut stream: impl BufRead + Send,
     compressed: u64,
     location: &str,
@@ -116,7 +116,7 @@ fn compression_error(location: &str, source: io::Error) -> TransportError {
     }
 }
 
-pub(in crate::transport) fn scratch_error(folder: &Path, source: io::Error) -> TransportError {
+pub(crate) fn scratch_error(folder: &Path, source: io::Error) -> TransportError {
     TransportError::Scratch {
         folder: folder.display().to_string(),
         source,

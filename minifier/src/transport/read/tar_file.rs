@@ -18,17 +18,17 @@ use crate::transport::select::{Documents, LayoutError, display};
 const MAX_MEMBERS: usize = 100_000;
 
 /// The members of an archive.
-pub(in crate::transport) struct TarFile {
+pub(crate) struct TarFile {
     file: Arc<File>,
     members: BTreeMap<ImagePath, (u64, u64)>,
     links: BTreeMap<ImagePath, ImagePath>,
     /// Members that are there more than once.
-    pub(in crate::transport) repeated: Vec<ImagePath>,
+    pub(crate) repeated: Vec<ImagePath>,
 }
 
 impl TarFile {
     /// Reads the headers.
-    pub(in crate::transport) fn scan(file: File, control: &Control) -> Result<Self, TarError> {
+    pub(crate) fn scan(file: File, control: &Control) -> Result<Self, TarError> {
         let io_error = |source| TarError::Io { offset: 0, source };
         let len = file.metadata().map_err(io_error)?.len();
         let file = Arc::new(file);
@@ -86,10 +86,7 @@ impl TarFile {
     }
 
     /// Where the member that `path` leads to is; `None` if there is none.
-    pub(in crate::transport) fn range(
-        &self,
-        path: &ImagePath,
-    ) -> Result<Option<SharedRange>, LayoutError> {
+    pub(crate) fn range(&self, path: &ImagePath) -> Result<Option<SharedRange>, LayoutError> {
         let at = follow(&self.links, path)?;
         Ok(self.members.get(at).map(|&(at, len)| SharedRange {
             file: self.file.clone(),

@@ -16,7 +16,7 @@ const MAX_ERROR: u64 = 64 << 10;
 const MAX_WORDS: usize = 300;
 
 /// The body, or a failure where it is longer than `limit`; `too_long` makes that one.
-pub(super) async fn body(
+pub(crate) async fn body(
     mut response: Response,
     limit: u64,
     patience: Duration,
@@ -56,7 +56,7 @@ struct ErrorEntry {
 }
 
 /// Status and, where the body has the agreed form, code and message.
-pub(super) async fn said(response: Response, patience: Duration) -> String {
+pub(crate) async fn said(response: Response, patience: Duration) -> String {
     let status = response.status();
     let long = || Failure::broken("");
     let body = body(response, MAX_ERROR, patience, long).await;
@@ -83,7 +83,7 @@ fn words(status: StatusCode, body: &[u8]) -> String {
 }
 
 /// Without control characters, which a terminal would obey, and not too long.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(MAX_WORDS).map(plain).collect()
 }
@@ -93,22 +93,22 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// The digest that the registry says the content has; `None` if it says none, or one of another algorithm.
-pub(super) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
+pub(crate) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
     text(headers, "docker-content-digest")?.trim().parse().ok()
 }
 
 /// A field that holds a number.
-pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+pub(crate) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     text(headers, name)?.trim().parse().ok()
 }
 
 /// The length that an answer without a body speaks of.
-pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn length(headers: &HeaderMap) -> Option<u64> {
     number(headers, CONTENT_LENGTH.as_str())
 }
 
 /// What `Location` leads to, as seen from `from`; only HTTP.
-pub(super) fn location(from: &Url, headers: &HeaderMap) -> Option<Url> {
+pub(crate) fn location(from: &Url, headers: &HeaderMap) -> Option<Url> {
     let url = from.join(text(headers, LOCATION.as_str())?.trim()).ok()?;
     let named = url.host_str().is_some_and(|host| !host.is_empty());
     // Credentials in a URL would be sent as ours.
@@ -118,7 +118,7 @@ pub(super) fn location(from: &Url, headers: &HeaderMap) -> Option<Url> {
 
 /// How many bytes of an upload the registry has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Received {
+pub(crate) enum Received {
     /// So many.
     Exactly(u64),
     /// `0-0`: the one byte at 0, or, as distribution means it, none.
@@ -126,7 +126,7 @@ pub(super) enum Received {
 }
 
 /// From `Range: 0-N` of an answer to an upload; `bytes=` before it occurs.
-pub(super) fn received(headers: &HeaderMap) -> Option<Received> {
+pub(crate) fn received(headers: &HeaderMap) -> Option<Received> {
     parse_received(text(headers, RANGE.as_str())?)
 }
 
@@ -144,7 +144,7 @@ fn parse_received(range: &str) -> Option<Received> {
 }
 
 /// Where the bytes of a partial answer start.
-pub(super) fn content_start(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn content_start(headers: &HeaderMap) -> Option<u64> {
     parse_start(text(headers, CONTENT_RANGE.as_str())?)
 }
 

@@ -15,7 +15,7 @@ use super::token::{self, Token};
 use super::web::Web;
 
 /// Who we are to a registry, and what it said about that.
-pub(super) struct Auth {
+pub(crate) struct Auth {
     registry: String,
     repository: String,
     credentials: OnceCell<Option<Credentials>>,
@@ -32,7 +32,7 @@ struct State {
 }
 
 impl Auth {
-    pub(super) fn new(registry: &str, repository: &str, challenge: Option<Challenge>) -> Self {
+    pub(crate) fn new(registry: &str, repository: &str, challenge: Option<Challenge>) -> Self {
         Self {
             registry: registry.to_owned(),
             repository: repository.to_owned(),
@@ -45,7 +45,7 @@ impl Auth {
     }
 
     /// Whether there are credentials; false if nobody asked for them yet.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.credentials.get().is_some_and(Option::is_some)
     }
 
@@ -57,7 +57,7 @@ impl Auth {
 
     /// The field for a request that needs `scope`, to a registry at `base`; `None` if it wants none, or wants a
     /// password and we have none.
-    pub(super) async fn header(
+    pub(crate) async fn header(
         &self,
         web: &Web,
         base: &Url,
@@ -144,7 +144,7 @@ impl Auth {
     }
 
     /// After an answer 401 to a request that needs `scope` and had `used`: true where another try may do.
-    pub(super) async fn refused(
+    pub(crate) async fn refused(
         &self,
         scope: &str,
         used: Option<&HeaderValue>,

@@ -28,7 +28,7 @@ use crate::transport::stored::BlobStore;
 const PROGRESS: u64 = 1 << 20;
 
 /// The blobs of one repository.
-pub(super) struct RegistryBlobs {
+pub(crate) struct RegistryBlobs {
     session: Arc<Session>,
     runtime: Handle,
     cancel: CancellationToken,
@@ -37,7 +37,7 @@ pub(super) struct RegistryBlobs {
 impl RegistryBlobs {
     /// Fetches on `runtime`, which must be one with I/O and time that runs while others block, until `cancel` is
     /// cancelled.
-    pub(super) fn new(session: Arc<Session>, runtime: Handle, cancel: CancellationToken) -> Self {
+    pub(crate) fn new(session: Arc<Session>, runtime: Handle, cancel: CancellationToken) -> Self {
         Self {
             session,
             runtime,
@@ -81,7 +81,7 @@ impl BlobStore for RegistryBlobs {
 }
 
 /// One blob on its way.
-pub(super) struct Download {
+pub(crate) struct Download {
     session: Arc<Session>,
     call: Call,
     size: u64,
@@ -93,7 +93,7 @@ pub(super) struct Download {
 }
 
 impl Download {
-    pub(super) fn new(session: Arc<Session>, blob: &Descriptor) -> Self {
+    pub(crate) fn new(session: Arc<Session>, blob: &Descriptor) -> Self {
         let remote = session.remote();
         let call = Call {
             method: Method::GET,
@@ -150,7 +150,7 @@ impl Download {
     }
 
     /// The whole blob, which the caller knows to be small.
-    pub(super) async fn bytes(mut self) -> Result<Vec<u8>, RegistryError> {
+    pub(crate) async fn bytes(mut self) -> Result<Vec<u8>, RegistryError> {
         let mut response = Some(self.connect().await?);
         let mut bytes = Vec::new();
         while let Some(chunk) = self.chunk(&mut response).await? {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// How a registry wants to be told who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
+pub(crate) enum Challenge {
     /// Name and password with every request.
     Basic,
     /// A token from `realm`.
@@ -22,7 +22,7 @@ pub(super) enum Challenge {
 
 impl Challenge {
     /// The challenge of `fields` that we can meet; a token goes before a password.
-    pub(super) fn choose<'a>(fields: impl Iterator<Item = &'a str>) -> Option<Self> {
+    pub(crate) fn choose<'a>(fields: impl Iterator<Item = &'a str>) -> Option<Self> {
         let known: Vec<Self> = fields.flat_map(parse).filter_map(Self::known).collect();
         let bearer = known
             .iter()

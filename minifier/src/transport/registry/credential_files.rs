@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// are passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialFiles {
-    pub(super) files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
 }
 
 impl CredentialFiles {

@@ -32,7 +32,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Who asks. Not shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     /// Name and password.
     Password { user: String, password: String },
     /// What a token server takes in exchange for tokens (OAuth2's refresh token).
@@ -73,7 +73,7 @@ struct Entry {
 
 impl CredentialFiles {
     /// The credentials for a repository, if there are some.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         &self,
         registry: &str,
         repository: &str,

@@ -36,7 +36,7 @@ struct Answer {
 }
 
 /// Asks the helper `name` for what it keeps for `server`. The error is in words, without the helper's name.
-pub(super) async fn get(name: &str, server: &str) -> Result<Option<Credentials>, String> {
+pub(crate) async fn get(name: &str, server: &str) -> Result<Option<Credentials>, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if !name.chars().all(plain) {
         return Err("its name is no plain name".into());

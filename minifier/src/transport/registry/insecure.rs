@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::error::RegistryError;
 
 /// Whether `host` is this machine: Docker trusts it without TLS.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || address
@@ -14,7 +14,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 }
 
 /// Whether one of `declared` (`HOST` or `HOST:PORT`) means `host` at `port`.
-pub(super) fn is_declared(declared: &[String], host: &str, port: Option<u16>) -> bool {
+pub(crate) fn is_declared(declared: &[String], host: &str, port: Option<u16>) -> bool {
     declared.iter().any(|entry| match split(entry) {
         (name, Some(at)) => name.eq_ignore_ascii_case(host) && port == Some(at),
         (name, None) => name.eq_ignore_ascii_case(host),
@@ -33,7 +33,7 @@ fn split(entry: &str) -> (&str, Option<u16>) {
 }
 
 /// Checks what the user declared: a URL or a name with a path would never match.
-pub(super) fn check(declared: &[String]) -> Result<(), RegistryError> {
+pub(crate) fn check(declared: &[String]) -> Result<(), RegistryError> {
     let wrong = |entry: &&String| entry.is_empty() || entry.contains(['/', ' ', '@']);
     match declared.iter().find(wrong) {
         None => Ok(()),

@@ -10,17 +10,17 @@ const MAX_ENTRIES: usize = 4096;
 
 /// What an index has for a platform.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(crate) struct Choice {
     /// Where to look, best first: images for the platform, then what does not say what it is for.
-    pub(super) candidates: Vec<Descriptor>,
+    pub(crate) candidates: Vec<Descriptor>,
     /// The platforms that there are, in the index's order.
-    pub(super) platforms: Vec<String>,
+    pub(crate) platforms: Vec<String>,
     /// How many entries are no images, such as attestations.
-    pub(super) others: usize,
+    pub(crate) others: usize,
 }
 
 /// Sorts the entries of an index.
-pub(super) fn choose(index: &ImageIndex, wanted: &Platform) -> Choice {
+pub(crate) fn choose(index: &ImageIndex, wanted: &Platform) -> Choice {
     let mut choice = Choice::default();
     let mut unsaid = Vec::new();
     for entry in index.manifests.iter().take(MAX_ENTRIES) {
@@ -48,12 +48,12 @@ pub(super) fn choose(index: &ImageIndex, wanted: &Platform) -> Choice {
 }
 
 /// Whether an entry of an index is an index again.
-pub(super) fn is_index(media_type: &str) -> bool {
+pub(crate) fn is_index(media_type: &str) -> bool {
     matches!(media_type, OCI_INDEX | DOCKER_MANIFEST_LIST)
 }
 
 /// A sentence on what was passed over; `None` if nothing was.
-pub(super) fn note(choice: &Choice, wanted: &Platform) -> Option<String> {
+pub(crate) fn note(choice: &Choice, wanted: &Platform) -> Option<String> {
     let passed = choice.platforms.len().saturating_sub(1);
     let count = |n: usize, what: &str| match n {
         0 => None,

@@ -88,7 +88,7 @@ pub async fn pull(
 }
 
 /// A manifest or an index.
-pub(super) struct Document {
+pub(crate) struct Document {
     bytes: Vec<u8>,
     media_type: String,
     /// What the registry says it is.
@@ -220,7 +220,7 @@ fn parse(document: Document) -> Result<Manifest, RegistryError> {
 }
 
 /// A document under `manifests/`, whose bytes are what the registry and `digest` say.
-pub(super) async fn fetch_document(
+pub(crate) async fn fetch_document(
     session: &Session,
     name: &str,
     digest: Option<Digest>,

@@ -81,7 +81,7 @@ impl Zone {
 
 /// How far a registry may lead: as far inside as it is itself.
 #[derive(Debug, Clone)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     host: String,
     zone: Zone,
 }
@@ -89,14 +89,14 @@ pub(super) struct Reach {
 /// What a resolver says of a name that leads too far inside.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("its address {address} is {zone}")]
-pub(super) struct TooFar {
+pub(crate) struct TooFar {
     address: IpAddr,
     zone: &'static str,
 }
 
 impl Reach {
     /// Finds out where the registry at `base` is. One whose name only a proxy can resolve counts as public.
-    pub(super) async fn of(base: &Url) -> Self {
+    pub(crate) async fn of(base: &Url) -> Self {
         let port = base.port_or_known_default().unwrap_or_default();
         let zone = match base.host() {
             Some(Host::Ipv4(address)) => Zone::of(address.into()),
@@ -135,7 +135,7 @@ impl Reach {
     }
 
     /// Refuses a URL by its address; gives what has to check those of a name.
-    pub(super) fn check(&self, url: &Url) -> Result<Option<Arc<Guard>>, RegistryError> {
+    pub(crate) fn check(&self, url: &Url) -> Result<Option<Arc<Guard>>, RegistryError> {
         if self.is_own(url) {
             return Ok(None);
         }
@@ -158,7 +158,7 @@ impl Reach {
 
 impl TooFar {
     /// The error for a URL that has this address.
-    pub(super) fn about(&self, url: &Url) -> RegistryError {
+    pub(crate) fn about(&self, url: &Url) -> RegistryError {
         RegistryError::LeadsInside {
             host: super::web::host(url),
             what: self.to_string(),
@@ -166,7 +166,7 @@ impl TooFar {
     }
 
     /// The one that a client failed with.
-    pub(super) fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+    pub(crate) fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         match error.downcast_ref() {
             Some(too_far) => Some(too_far),
             None => error.source().and_then(Self::within),
@@ -175,7 +175,7 @@ impl TooFar {
 }
 
 /// Resolves names, and refuses the addresses of one of them that lead too far inside.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     name: String,
     reach: Reach,
 }

@@ -8,7 +8,7 @@ use super::error::RegistryError;
 use crate::image::{Digest, ImageReference};
 
 /// Docker's default registry, as references name it.
-pub(super) const DOCKER_HUB: &str = "docker.io";
+pub(crate) const DOCKER_HUB: &str = "docker.io";
 /// Where it answers.
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
@@ -47,7 +47,7 @@ impl Remote {
     }
 
     /// Host and port that answer for the registry.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         match self.registry.as_str() {
             DOCKER_HUB => DOCKER_HUB_HOST,
             other => other,
@@ -70,7 +70,7 @@ impl Remote {
     }
 
     /// What a manifest's URL ends with: the digest goes before the tag.
-    pub(super) fn manifest_name(&self) -> String {
+    pub(crate) fn manifest_name(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.to_string(),
             (None, Some(tag)) => tag.clone(),

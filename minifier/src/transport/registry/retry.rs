@@ -12,14 +12,14 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Counts failures.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     attempts: u32,
     failed: u32,
 }
 
 impl Backoff {
     /// For something that is tried up to `attempts` times.
-    pub(super) fn new(attempts: u32) -> Self {
+    pub(crate) fn new(attempts: u32) -> Self {
         Self {
             attempts,
             failed: 0,
@@ -27,7 +27,7 @@ impl Backoff {
     }
 
     /// After a failure: waits and says true, or false where it was the last try. `after` is what the registry asks for.
-    pub(super) async fn again(&mut self, after: Option<Duration>) -> bool {
+    pub(crate) async fn again(&mut self, after: Option<Duration>) -> bool {
         self.failed += 1;
         if self.failed >= self.attempts {
             return false;
@@ -37,12 +37,12 @@ impl Backoff {
     }
 
     /// Forgets the failures, after progress.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failed = 0;
     }
 
     /// How often it failed.
-    pub(super) fn failed(&self) -> u32 {
+    pub(crate) fn failed(&self) -> u32 {
         self.failed
     }
 }
@@ -53,12 +53,12 @@ fn pause(failed: u32, after: Option<Duration>) -> Duration {
 }
 
 /// True for answers that a later try may not get.
-pub(super) fn may_pass(status: StatusCode) -> bool {
+pub(crate) fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
 /// What `Retry-After` asks for, where it is a number of seconds.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(RETRY_AFTER)?
         .to_str()

@@ -23,20 +23,20 @@ const REDIRECTS: usize = 10;
 
 /// A request.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
     /// A body that can be sent again.
-    pub(super) body: Option<Vec<u8>>,
+    pub(crate) body: Option<Vec<u8>>,
     /// What a token must be for.
-    pub(super) scope: Arc<str>,
+    pub(crate) scope: Arc<str>,
     /// For errors: a fragment that names the object.
-    pub(super) doing: String,
+    pub(crate) doing: String,
 }
 
 /// One repository of one registry.
-pub(super) struct Session {
+pub(crate) struct Session {
     web: Web,
     remote: Remote,
     base: Url,
@@ -45,7 +45,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Finds out how the registry wants to be spoken to.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         remote: &Remote,
         options: &RegistryOptions,
     ) -> Result<Self, RegistryError> {
@@ -80,16 +80,16 @@ impl Session {
         })
     }
 
-    pub(super) fn remote(&self) -> &Remote {
+    pub(crate) fn remote(&self) -> &Remote {
         &self.remote
     }
 
-    pub(super) fn options(&self) -> &RegistryOptions {
+    pub(crate) fn options(&self) -> &RegistryOptions {
         self.web.options()
     }
 
     /// The URL of something in the repository: `manifests/latest`.
-    pub(super) fn url(&self, rest: &str) -> Url {
+    pub(crate) fn url(&self, rest: &str) -> Url {
         let mut url = self.base.clone();
         // References hold nothing that a path would not.
         url.set_path(&format!("/v2/{}/{rest}", self.remote.repository()));
@@ -97,12 +97,12 @@ impl Session {
     }
 
     /// The scope of a token for the repository.
-    pub(super) fn scope(&self, actions: &str) -> Arc<str> {
+    pub(crate) fn scope(&self, actions: &str) -> Arc<str> {
         format!("repository:{}:{actions}", self.remote.repository()).into()
     }
 
     /// Sends a request until it is answered for good, at most as often as the options say. The answer can be an error.
-    pub(super) async fn send(&self, call: &Call) -> Result<Response, RegistryError> {
+    pub(crate) async fn send(&self, call: &Call) -> Result<Response, RegistryError> {
         let mut backoff = Backoff::new(self.options().attempts);
         loop {
             match self
@@ -116,7 +116,7 @@ impl Session {
     }
 
     /// Waits before the next try, if there is one.
-    pub(super) async fn again(
+    pub(crate) async fn again(
         &self,
         backoff: &mut Backoff,
         doing: &str,
@@ -140,7 +140,7 @@ impl Session {
 
     /// Sends a request once; `stream` goes before the call's own body and cannot be sent again. Answers that may pass
     /// are failures.
-    pub(super) async fn attempt(
+    pub(crate) async fn attempt(
         &self,
         call: &Call,
         mut stream: Option<Body>,
@@ -212,7 +212,7 @@ impl Session {
     }
 
     /// Refuses to go from a secure connection to one that is not.
-    pub(super) fn check_target(&self, call: &Call, target: &Url) -> Result<(), RegistryError> {
+    pub(crate) fn check_target(&self, call: &Call, target: &Url) -> Result<(), RegistryError> {
         match target.scheme() == "https" || self.base.scheme() == "http" {
             true => Ok(()),
             false => Err(RegistryError::Protocol {
@@ -233,7 +233,7 @@ impl Session {
     }
 
     /// The error that an answer means which the request is not for.
-    pub(super) async fn refusal(&self, call: &Call, response: Response) -> RegistryError {
+    pub(crate) async fn refusal(&self, call: &Call, response: Response) -> RegistryError {
         let status = response.status();
         let said = answer::said(response, self.options().stall).await;
         let (doing, registry) = (call.doing.clone(), self.remote.registry().to_owned());

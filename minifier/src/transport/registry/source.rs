@@ -18,7 +18,7 @@ use crate::transport::stored::StoredImage;
 const CHUNK: u64 = 256 << 10;
 
 /// A blob that can be sent.
-pub(super) struct Source {
+pub(crate) struct Source {
     image: StoredImage,
     blob: Descriptor,
     watch: PushWatch,
@@ -27,7 +27,7 @@ pub(super) struct Source {
 
 /// Whether the receiver knows beforehand how long a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Announced {
+pub(crate) enum Announced {
     Yes,
     No,
 }
@@ -39,7 +39,7 @@ enum Ended {
 }
 
 impl Source {
-    pub(super) fn new(image: &StoredImage, blob: &Descriptor, watch: &PushWatch) -> Self {
+    pub(crate) fn new(image: &StoredImage, blob: &Descriptor, watch: &PushWatch) -> Self {
         Self {
             image: image.clone(),
             blob: blob.clone(),
@@ -49,14 +49,14 @@ impl Source {
     }
 
     /// Where the image comes from.
-    pub(super) fn reference(&self) -> &str {
+    pub(crate) fn reference(&self) -> &str {
         &self.image.reference
     }
 
     /// The bytes from `start` to before `end`, and how many of them were taken. The last byte of the blob is given
     /// only when all of them turned out to be those that the descriptor names. The body ends early when `stop` is
     /// cancelled; where reading fails it does so too, or fails if its `length` was announced.
-    pub(super) fn part(
+    pub(crate) fn part(
         &self,
         (start, end): (u64, u64),
         length: Announced,
@@ -87,7 +87,7 @@ impl Source {
     }
 
     /// Why the blob could not be read, where that is why a request failed.
-    pub(super) fn failure(&self) -> Option<io::Error> {
+    pub(crate) fn failure(&self) -> Option<io::Error> {
         self.failed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -15,14 +15,14 @@ use crate::tls::{self, Key};
 const MAX_FILE: u64 = 4 << 20;
 
 /// The system's authorities. Empty if there are none: then no certificate is trusted.
-pub(super) fn system_roots() -> RootCertStore {
+pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 }
 
 /// A configuration that trusts `roots` and the authorities in `folder`, and shows the certificate that is there.
-pub(super) fn verifying(
+pub(crate) fn verifying(
     mut roots: RootCertStore,
     folder: Option<&Path>,
 ) -> Result<ClientConfig, RegistryError> {
@@ -48,7 +48,7 @@ pub(super) fn verifying(
 }
 
 /// A configuration that takes any certificate; that the other side has its key is still checked.
-pub(super) fn trusting_all() -> Result<ClientConfig, RegistryError> {
+pub(crate) fn trusting_all() -> Result<ClientConfig, RegistryError> {
     tls::trusting_all(Key::Proven).map_err(unusable)
 }
 

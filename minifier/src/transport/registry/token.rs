@@ -28,11 +28,11 @@ const SHORTEST_LIFE: u64 = 60;
 const LONGEST_LIFE: u64 = 3600;
 
 /// A token, not shown by anything.
-pub(super) struct Token {
+pub(crate) struct Token {
     /// The field that carries it.
-    pub(super) header: HeaderValue,
+    pub(crate) header: HeaderValue,
     /// When it must not be used any more.
-    pub(super) until: Instant,
+    pub(crate) until: Instant,
 }
 
 #[derive(Deserialize)]
@@ -46,17 +46,17 @@ struct Answer {
 }
 
 /// What is asked of a token server.
-pub(super) struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// The registry as references name it.
-    pub(super) registry: &'a str,
+    pub(crate) registry: &'a str,
     /// The server.
-    pub(super) realm: &'a Url,
+    pub(crate) realm: &'a Url,
     /// What it calls the registry.
-    pub(super) service: Option<&'a str>,
+    pub(crate) service: Option<&'a str>,
     /// What the token is for, words with spaces between.
-    pub(super) scope: &'a str,
+    pub(crate) scope: &'a str,
     /// Who asks.
-    pub(super) credentials: Option<&'a Credentials>,
+    pub(crate) credentials: Option<&'a Credentials>,
 }
 
 impl Request<'_> {
@@ -69,7 +69,7 @@ impl Request<'_> {
     }
 
     /// Asks, more than once where that may help.
-    pub(super) async fn send(&self, web: &Web) -> Result<Token, RegistryError> {
+    pub(crate) async fn send(&self, web: &Web) -> Result<Token, RegistryError> {
         let mut backoff = Backoff::new(web.options().attempts);
         loop {
             let (what, after) = match self.attempt(web).await {
@@ -204,14 +204,14 @@ impl Request<'_> {
 }
 
 /// The field for a token; `None` if a field cannot hold it.
-pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
 /// The field for name and password.
-pub(super) fn basic(user: &str, password: &str) -> HeaderValue {
+pub(crate) fn basic(user: &str, password: &str) -> HeaderValue {
     let text = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
     let mut value =
         HeaderValue::from_str(&text).unwrap_or_else(|e| unreachable!("base64 fits a field: {e}"));

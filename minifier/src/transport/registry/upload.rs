@@ -35,7 +35,7 @@ const PARTING: Duration = Duration::from_secs(5);
 
 /// How a blob came to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It was there.
     Present,
     /// Taken over from another repository.
@@ -52,7 +52,7 @@ struct Started {
 }
 
 /// One blob.
-pub(super) struct Upload {
+pub(crate) struct Upload {
     session: Arc<Session>,
     blob: Descriptor,
     source: Source,
@@ -69,7 +69,7 @@ pub(super) struct Upload {
 
 impl Upload {
     /// `scope` is what a token must be for.
-    pub(super) fn new(
+    pub(crate) fn new(
         session: &Arc<Session>,
         blob: &Descriptor,
         source: Source,
@@ -93,7 +93,7 @@ impl Upload {
 
     /// Brings the blob there. `from` is a repository of the same registry that has it. What was started is removed
     /// if it fails or is cancelled; that takes a few seconds at most. Must be let run to its end.
-    pub(super) async fn run(mut self, from: Option<String>) -> Result<Outcome, RegistryError> {
+    pub(crate) async fn run(mut self, from: Option<String>) -> Result<Outcome, RegistryError> {
         let cancel = self.cancel.clone();
         let overdue = async {
             cancel.cancelled().await;

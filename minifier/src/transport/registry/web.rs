@@ -21,7 +21,7 @@ const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));
 
 /// Why an exchange gave nothing.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// Another try may do.
     Passing {
         what: String,
@@ -42,7 +42,7 @@ impl From<RegistryError> for Failure {
 
 impl Failure {
     /// The connection broke.
-    pub(super) fn broken(what: impl Into<String>) -> Self {
+    pub(crate) fn broken(what: impl Into<String>) -> Self {
         Self::Passing {
             what: what.into(),
             after: None,
@@ -52,7 +52,7 @@ impl Failure {
 }
 
 /// Clients by host and port.
-pub(super) struct Web {
+pub(crate) struct Web {
     options: RegistryOptions,
     reach: Reach,
     clients: Mutex<BTreeMap<String, Client>>,
@@ -61,7 +61,7 @@ pub(super) struct Web {
 
 impl Web {
     /// For a registry that may lead as far as `reach` says.
-    pub(super) fn new(options: RegistryOptions, reach: Reach) -> Result<Self, RegistryError> {
+    pub(crate) fn new(options: RegistryOptions, reach: Reach) -> Result<Self, RegistryError> {
         insecure::check(&options.insecure)?;
         Ok(Self {
             options,
@@ -71,13 +71,13 @@ impl Web {
         })
     }
 
-    pub(super) fn options(&self) -> &RegistryOptions {
+    pub(crate) fn options(&self) -> &RegistryOptions {
         &self.options
     }
 
     /// Whether the host of `url` may be spoken to without verified TLS: the user said so, or it is this machine and
     /// has no certificates in `certs.d`.
-    pub(super) fn is_insecure(&self, url: &Url) -> bool {
+    pub(crate) fn is_insecure(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         self.is_declared(url) || (insecure::is_loopback(host) && self.folder(url).is_none())
     }
@@ -108,7 +108,7 @@ impl Web {
     }
 
     /// The client for the host of `url`, to which the registry may lead.
-    pub(super) fn client(&self, url: &Url) -> Result<Client, RegistryError> {
+    pub(crate) fn client(&self, url: &Url) -> Result<Client, RegistryError> {
         let key = host(url);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&key) {
@@ -148,7 +148,7 @@ impl Web {
 
     /// Sends a request and waits for the head of the answer. `sent` counts the bytes of the body that were taken; the
     /// exchange fails when it stands still for `patience` and nothing is answered.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &self,
         url: &Url,
         request: RequestBuilder,
@@ -177,12 +177,12 @@ impl Web {
 }
 
 /// A count for requests without a body.
-pub(super) fn nothing_sent() -> Arc<AtomicU64> {
+pub(crate) fn nothing_sent() -> Arc<AtomicU64> {
     Arc::new(AtomicU64::new(0))
 }
 
 /// Host and port as one writes them.
-pub(super) fn host(url: &Url) -> String {
+pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{host}:{port}"),
@@ -191,7 +191,7 @@ pub(super) fn host(url: &Url) -> String {
 }
 
 /// Sorts what the client says.
-pub(super) fn failure(url: &Url, error: &reqwest::Error) -> Failure {
+pub(crate) fn failure(url: &Url, error: &reqwest::Error) -> Failure {
     if let Some(too_far) = TooFar::within(error) {
         return Failure::Final(too_far.about(url));
     }

@@ -26,13 +26,13 @@ pub struct Select {
 }
 
 /// What a check found.
-pub(in crate::transport) struct Checked {
+pub(crate) struct Checked {
     /// The image.
-    pub(in crate::transport) choice: Option<Choice>,
+    pub(crate) choice: Option<Choice>,
     /// Its manifest, where the config cannot be read.
-    pub(in crate::transport) without_config: Option<Manifest>,
+    pub(crate) without_config: Option<Manifest>,
     /// What is wrong with the documents.
-    pub(in crate::transport) problems: Vec<LayoutError>,
+    pub(crate) problems: Vec<LayoutError>,
 }
 
 impl Wanted {
@@ -82,7 +82,7 @@ fn same_name(name: &str, wanted: &str) -> bool {
 
 impl Select {
     /// Finds the image, and says what was passed over on the way.
-    pub(in crate::transport) fn choose(
+    pub(crate) fn choose(
         &self,
         documents: &dyn Documents,
     ) -> Result<(Choice, Vec<String>), LayoutError> {
@@ -91,7 +91,7 @@ impl Select {
     }
 
     /// The same for a check, which goes on as long as anything can be read.
-    pub(in crate::transport) fn check(&self, documents: &dyn Documents) -> Checked {
+    pub(crate) fn check(&self, documents: &dyn Documents) -> Checked {
         let mut found = match self.find(documents, true) {
             Ok(found) => found,
             Err(error) => {

@@ -9,24 +9,24 @@ use crate::image::Digest;
 use crate::rootfs::{ImagePath, shown};
 
 /// Documents by path. A path comes out of other documents: it is a key, and no path of this host.
-pub(in crate::transport) trait Documents {
+pub(crate) trait Documents {
     /// The document at `path`, links followed; `None` if there is none. Not longer than
     /// [`MAX_DOCUMENT`](crate::image::MAX_DOCUMENT).
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError>;
 }
 
 /// Where the blob of a digest is.
-pub(in crate::transport) fn blob_path(digest: Digest) -> ImagePath {
+pub(crate) fn blob_path(digest: Digest) -> ImagePath {
     ImagePath::new(format!("blobs/sha256/{}", digest.to_hex()))
 }
 
 /// How a document is named in messages.
-pub(in crate::transport) fn display(path: &ImagePath) -> String {
+pub(crate) fn display(path: &ImagePath) -> String {
     shown(path.relative())
 }
 
 /// Checks a document that is named by its digest, with or without `.json`; gives the digest of any other.
-pub(super) fn check_digest(path: &ImagePath, bytes: &[u8]) -> Result<Digest, LayoutError> {
+pub(crate) fn check_digest(path: &ImagePath, bytes: &[u8]) -> Result<Digest, LayoutError> {
     let found = Digest::of(bytes);
     let name = path.file_name();
     let name = name.strip_suffix(b".json").unwrap_or(name);
@@ -40,14 +40,14 @@ pub(super) fn check_digest(path: &ImagePath, bytes: &[u8]) -> Result<Digest, Lay
     Ok(found)
 }
 
-pub(super) fn missing(path: &ImagePath, wanted_by: &ImagePath) -> LayoutError {
+pub(crate) fn missing(path: &ImagePath, wanted_by: &ImagePath) -> LayoutError {
     LayoutError::Missing {
         member: display(path),
         wanted_by: display(wanted_by),
     }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(path: &ImagePath, bytes: &[u8]) -> Result<T, LayoutError> {
+pub(crate) fn parse<T: DeserializeOwned>(path: &ImagePath, bytes: &[u8]) -> Result<T, LayoutError> {
     serde_json::from_slice(bytes).map_err(|source| LayoutError::Json {
         member: display(path),
         source,

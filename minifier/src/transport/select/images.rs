@@ -29,24 +29,24 @@ const NAMES: [&str; 2] = [
 
 /// An image among the documents: its config and where its layers are, lowest first.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::transport) struct Choice {
-    pub(in crate::transport) config_path: ImagePath,
-    pub(in crate::transport) config: ImageConfig,
-    pub(in crate::transport) config_digest: Digest,
-    pub(in crate::transport) layers: Vec<ImagePath>,
+pub(crate) struct Choice {
+    pub(crate) config_path: ImagePath,
+    pub(crate) config: ImageConfig,
+    pub(crate) config_digest: Digest,
+    pub(crate) layers: Vec<ImagePath>,
     /// The manifest, if it has one.
-    pub(in crate::transport) manifest: Option<Manifest>,
+    pub(crate) manifest: Option<Manifest>,
     /// Where `manifest.json` says that the layers are, if there is a manifest too.
-    pub(in crate::transport) docker_layers: Vec<ImagePath>,
+    pub(crate) docker_layers: Vec<ImagePath>,
     /// Its names, the best of each place first.
-    pub(in crate::transport) names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// Everything it can be asked for by.
-    pub(super) aliases: Vec<String>,
+    pub(crate) aliases: Vec<String>,
 }
 
 impl Choice {
     /// How it is listed.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let platform = self.config.platform();
         match (self.names.first(), &self.manifest) {
             (Some(name), _) => format!("{name} ({platform})"),
@@ -58,16 +58,16 @@ impl Choice {
 
 /// Everything that was found.
 #[derive(Debug, Default)]
-pub(super) struct Images {
-    pub(super) images: Vec<Choice>,
+pub(crate) struct Images {
+    pub(crate) images: Vec<Choice>,
     /// What was passed over: the digest of its manifest and why, a sentence.
-    pub(super) passed_over: Vec<String>,
+    pub(crate) passed_over: Vec<String>,
     visits: usize,
     bytes: usize,
     /// In a check, what is wrong is collected here as long as reading can go on.
-    pub(super) problems: Option<Vec<LayoutError>>,
+    pub(crate) problems: Option<Vec<LayoutError>>,
     /// In a check, manifests whose config cannot be read.
-    pub(super) without_config: Vec<Manifest>,
+    pub(crate) without_config: Vec<Manifest>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +80,7 @@ struct DockerManifest {
 
 impl Images {
     /// Every image. One that both formats describe has the layers and the manifest that OCI names, and all names.
-    pub(super) fn of(
+    pub(crate) fn of(
         documents: &dyn Documents,
         wants: &dyn Fn(&Descriptor) -> bool,
         collect: bool,
@@ -410,7 +410,7 @@ fn names(annotations: &BTreeMap<String, String>) -> (Vec<String>, Vec<String>) {
 }
 
 /// The names in the annotations of a descriptor.
-pub(super) fn annotated(descriptor: &Descriptor) -> Vec<String> {
+pub(crate) fn annotated(descriptor: &Descriptor) -> Vec<String> {
     names(&descriptor.annotations).1
 }
 

@@ -7,7 +7,7 @@ mod error;
 mod images;
 
 pub use choose::{Select, Wanted};
-pub(super) use documents::{Documents, blob_path, display};
+pub(crate) use documents::{Documents, blob_path, display};
 pub use error::LayoutError;
-pub(super) use images::Choice;
+pub(crate) use images::Choice;
 pub use images::check_layers;

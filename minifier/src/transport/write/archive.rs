@@ -74,7 +74,7 @@ pub struct ArchiveInfo {
 
 /// What an archive is, beside an OCI layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form<'a> {
+pub(crate) enum Form<'a> {
     /// Nothing else.
     Oci,
     /// A docker-archive with these names; no layer may be compressed.
@@ -124,7 +124,7 @@ fn of_file(error: WriteError, bundle: &Bundle) -> WriteError {
 }
 
 /// The same of any image. `names` are those in `index.json`.
-pub(super) fn write_stored(
+pub(crate) fn write_stored(
     stored: &StoredImage,
     form: Form<'_>,
     names: &[LayoutName],

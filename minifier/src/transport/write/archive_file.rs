@@ -22,7 +22,7 @@ pub fn write_archive_file(
 }
 
 /// The file `path` with what `write` writes, all of it or not at all.
-pub(super) fn write_file<T>(
+pub(crate) fn write_file<T>(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<T, WriteError>,
 ) -> Result<T, WriteError> {

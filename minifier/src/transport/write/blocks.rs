@@ -73,7 +73,7 @@ impl LayerCompression {
     }
 
     /// Uncompressed bytes of a block.
-    pub(super) fn block(self) -> usize {
+    pub(crate) fn block(self) -> usize {
         match self.kind {
             Compression::Zstd => ZSTD_BLOCK,
             _ => GZIP_BLOCK,
@@ -81,7 +81,7 @@ impl LayerCompression {
     }
 
     /// Compresses one block.
-    pub(super) fn compress(self, block: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn compress(self, block: &[u8]) -> io::Result<Vec<u8>> {
         match self.kind {
             Compression::None => Ok(block.to_vec()),
             Compression::Gzip => gzip(self.level, block),

@@ -34,7 +34,7 @@ impl BlobStore for BundleBlobs {
 }
 
 /// The image with its layers as they are, uncompressed.
-pub(super) fn plain(bundle: &Bundle, annotations: BTreeMap<String, String>) -> StoredImage {
+pub(crate) fn plain(bundle: &Bundle, annotations: BTreeMap<String, String>) -> StoredImage {
     let bytes = bundle.config.to_bytes();
     let config = Descriptor::new(
         media_type::OCI_CONFIG,
@@ -80,7 +80,7 @@ pub fn bundle_to_stored(
 }
 
 /// What is wrong with a file of a bundle, where that is why reading failed.
-pub(super) fn changed(error: &io::Error) -> bool {
+pub(crate) fn changed(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| {
         inner
             .downcast_ref::<crate::transport::stored::BlobMismatch>()

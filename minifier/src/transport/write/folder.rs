@@ -14,11 +14,11 @@ use crate::transport::control::Control;
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// Folders that are removed again, where they are empty.
-pub(super) struct MadeDirs(pub(super) Vec<PathBuf>);
+pub(crate) struct MadeDirs(pub(crate) Vec<PathBuf>);
 
 impl MadeDirs {
     /// They stay.
-    pub(super) fn keep(mut self) -> Vec<PathBuf> {
+    pub(crate) fn keep(mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.0)
     }
 }
@@ -32,7 +32,7 @@ impl Drop for MadeDirs {
 }
 
 /// Makes a folder and those above it; gives the ones that were not there, outermost first.
-pub(super) fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut missing: Vec<PathBuf> = path
         .ancestors()
         .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
@@ -44,13 +44,13 @@ pub(super) fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Opens a folder.
-pub(super) fn open_dir(at: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+pub(crate) fn open_dir(at: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(at, path, flags, Mode::empty())?)
 }
 
 /// Waits until nobody else writes.
-pub(super) fn lock(dir: &OwnedFd, control: &Control) -> io::Result<()> {
+pub(crate) fn lock(dir: &OwnedFd, control: &Control) -> io::Result<()> {
     loop {
         match rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(()),

@@ -122,7 +122,7 @@ pub async fn write_image(
     }
 }
 
-pub(super) fn cancelled(location: &Location) -> TransportError {
+pub(crate) fn cancelled(location: &Location) -> TransportError {
     TransportError::Cancelled {
         doing: "write",
         location: location.to_string(),
@@ -130,7 +130,7 @@ pub(super) fn cancelled(location: &Location) -> TransportError {
 }
 
 /// The image with its layers compressed as the options have it.
-pub(super) fn compressed(
+pub(crate) fn compressed(
     stored: &StoredImage,
     options: &WriteOptions,
 ) -> Result<StoredImage, TransportError> {
@@ -147,7 +147,7 @@ pub(super) fn compressed(
 }
 
 /// The image as Docker's archives have it.
-pub(super) fn uncompressed(
+pub(crate) fn uncompressed(
     stored: &StoredImage,
     options: &WriteOptions,
 ) -> Result<StoredImage, TransportError> {
@@ -212,7 +212,7 @@ fn local(
     }
 }
 
-pub(super) fn written(info: ArchiveInfo) -> Written {
+pub(crate) fn written(info: ArchiveInfo) -> Written {
     Written {
         manifest: info.manifest,
         image_id: info.image_id,
@@ -229,14 +229,14 @@ fn to_file(
 }
 
 /// A blob's own error, without the archive around it.
-pub(super) fn plainly(error: WriteError) -> TransportError {
+pub(crate) fn plainly(error: WriteError) -> TransportError {
     match error {
         WriteError::Blob(error) => *error,
         error => error.into(),
     }
 }
 
-pub(super) fn docker_archive(
+pub(crate) fn docker_archive(
     image: &StoredImage,
     tags: &[TaggedName],
     options: &WriteOptions,

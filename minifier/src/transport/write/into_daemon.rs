@@ -18,7 +18,7 @@ use crate::transport::location::Location;
 use crate::transport::stored::StoredImage;
 
 /// The daemon at a location, unless the control says to stop before it has answered.
-pub(super) async fn reached(
+pub(crate) async fn reached(
     connecting: impl Future<Output = Result<Daemon, TransportError>>,
     location: &Location,
     options: &WriteOptions,
@@ -30,7 +30,7 @@ pub(super) async fn reached(
 }
 
 /// Into a daemon, as a stream.
-pub(super) async fn loaded(
+pub(crate) async fn loaded(
     stored: &StoredImage,
     daemon: &Daemon,
     reference: &ImageReference,

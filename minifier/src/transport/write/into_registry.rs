@@ -12,7 +12,7 @@ use crate::transport::registry;
 use crate::transport::stored::StoredImage;
 
 /// Into a registry.
-pub(super) async fn pushed(
+pub(crate) async fn pushed(
     stored: &StoredImage,
     reference: &ImageReference,
     options: &WriteOptions,

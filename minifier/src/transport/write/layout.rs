@@ -28,16 +28,16 @@ use crate::transport::stored::StoredImage;
 const CHUNK: usize = 256 << 10;
 
 /// What was written.
-pub(super) struct LayoutInfo {
-    pub(super) manifest: Digest,
+pub(crate) struct LayoutInfo {
+    pub(crate) manifest: Digest,
     /// Bytes that were not there before.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Blobs that were there already.
-    pub(super) reused: usize,
+    pub(crate) reused: usize,
 }
 
 /// Writes the image into the layout in `dir`, which is made if there is none. Blocks.
-pub(super) fn write_layout(
+pub(crate) fn write_layout(
     stored: &StoredImage,
     dir: &Path,
     names: &[LayoutName],

@@ -14,7 +14,7 @@ use crate::transport::stored::StoredImage;
 
 /// The same image, blobs and all, with a manifest that calls each layer what it is, and a sentence for each that it
 /// did not; the very same image if there is none. Blocks.
-pub(super) fn with_right_types(
+pub(crate) fn with_right_types(
     stored: &StoredImage,
     control: &Control,
 ) -> Result<(StoredImage, Vec<String>), TransportError> {

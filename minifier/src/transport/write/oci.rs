@@ -16,10 +16,10 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const IMAGE_NAME: &str = "io.containerd.image.name";
 
 /// `oci-layout`
-pub(super) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(crate) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// The manifest in OCI's types: the very same bytes if it has them already. Blobs are the same in both.
-pub(super) fn oci_manifest(manifest: &Manifest) -> Manifest {
+pub(crate) fn oci_manifest(manifest: &Manifest) -> Manifest {
     if manifest.media_type() == media_type::OCI_MANIFEST {
         return manifest.clone();
     }
@@ -45,14 +45,14 @@ pub fn kept_annotations(manifest: &Manifest) -> BTreeMap<String, String> {
 
 /// A name in `index.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LayoutName {
-    pub(super) tag: String,
+pub(crate) struct LayoutName {
+    pub(crate) tag: String,
     full: Option<String>,
 }
 
 impl LayoutName {
     /// What stands after the colon of a location: a tag, or a full name.
-    pub(super) fn from_location(text: &str) -> Self {
+    pub(crate) fn from_location(text: &str) -> Self {
         let full: Option<TaggedName> = text.parse().ok().filter(|_| text.contains([':', '/']));
         Self {
             tag: text.to_owned(),
@@ -61,7 +61,7 @@ impl LayoutName {
     }
 
     /// As containerd and Docker write a full name.
-    pub(super) fn from_name(name: &TaggedName) -> Self {
+    pub(crate) fn from_name(name: &TaggedName) -> Self {
         Self {
             tag: name.tag().to_owned(),
             full: Some(name.full().to_owned()),
@@ -70,7 +70,7 @@ impl LayoutName {
 }
 
 /// One descriptor per name; without names one that has no name.
-pub(super) fn descriptors(
+pub(crate) fn descriptors(
     manifest: &Manifest,
     platform: &Platform,
     names: &[LayoutName],
@@ -96,7 +96,7 @@ pub(super) fn descriptors(
 }
 
 /// A new `index.json`.
-pub(super) fn index(descriptors: &[Value]) -> Value {
+pub(crate) fn index(descriptors: &[Value]) -> Value {
     json!({
         "schemaVersion": 2,
         "mediaType": media_type::OCI_INDEX,
@@ -105,7 +105,7 @@ pub(super) fn index(descriptors: &[Value]) -> Value {
 }
 
 /// Puts descriptors into an index that exists: the same tag is replaced, everything else stays.
-pub(super) fn merge(index: &mut Value, descriptors: Vec<Value>) -> Result<(), &'static str> {
+pub(crate) fn merge(index: &mut Value, descriptors: Vec<Value>) -> Result<(), &'static str> {
     let index = index.as_object_mut().ok_or("it is no JSON object")?;
     let manifests = index.entry("manifests").or_insert_with(|| json!([]));
     if manifests.is_null() {

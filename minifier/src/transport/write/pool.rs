@@ -9,7 +9,7 @@ use std::thread::Scope;
 use super::blocks::LayerCompression;
 
 /// Compresses blocks. Its threads end when the pool and everything that was given to it are gone.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     jobs: SyncSender<Job>,
     threads: usize,
 }
@@ -25,7 +25,7 @@ type Answer = io::Result<Vec<u8>>;
 
 impl Pool {
     /// Starts the threads.
-    pub(super) fn start<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize) -> Self {
+    pub(crate) fn start<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize) -> Self {
         let (jobs, queue) = sync_channel::<Job>(threads);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
@@ -36,7 +36,7 @@ impl Pool {
     }
 
     /// Compresses what `input` gives; memory depends on the number of threads only.
-    pub(super) fn compress(
+    pub(crate) fn compress(
         &self,
         compression: LayerCompression,
         mut input: impl Read,

@@ -27,7 +27,7 @@ const LAYERS_AT_ONCE: usize = 2;
 /// Compresses every layer that is not compressed so already; diff IDs are checked on the way. New blobs are unnamed
 /// files in `scratch`. Where nothing has to be done the image is the same, manifest and all; otherwise its manifest is
 /// a new OCI one with the old annotations. Blocks.
-pub(super) fn recompress(
+pub(crate) fn recompress(
     stored: &StoredImage,
     compression: LayerCompression,
     scratch: &Path,
@@ -38,7 +38,7 @@ pub(super) fn recompress(
 }
 
 /// The same on a given number of threads.
-pub(super) fn recompress_on(
+pub(crate) fn recompress_on(
     threads: usize,
     stored: &StoredImage,
     compression: LayerCompression,

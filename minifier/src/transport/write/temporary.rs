@@ -9,19 +9,19 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 use rustix::io::Errno;
 
 /// Start of the names of files that are not complete.
-pub(super) const TEMPORARY: &str = ".minifier-";
+pub(crate) const TEMPORARY: &str = ".minifier-";
 
 /// A file that is not complete; removed unless it is put in its place.
-pub(super) struct Temporary {
+pub(crate) struct Temporary {
     dir: OwnedFd,
     name: String,
-    pub(super) file: File,
+    pub(crate) file: File,
     put: bool,
 }
 
 impl Temporary {
     /// An empty one in `dir`.
-    pub(super) fn new(dir: &OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(dir: &OwnedFd) -> io::Result<Self> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let make = |name: &str| rustix::fs::openat(dir, name, flags, Mode::from(0o666));
         let (name, file) = under_free_name(make)?;
@@ -30,7 +30,7 @@ impl Temporary {
 
     /// One that is `file`. `None` if that has a name already, or cannot get one in `dir`: it is on another file system,
     /// or its own file system does not know files without names.
-    pub(super) fn link(dir: &OwnedFd, file: &File) -> io::Result<Option<Self>> {
+    pub(crate) fn link(dir: &OwnedFd, file: &File) -> io::Result<Option<Self>> {
         // What has a name belongs to whoever gave it.
         if file.metadata()?.nlink() > 0 {
             return Ok(None);
@@ -53,7 +53,7 @@ impl Temporary {
     }
 
     /// Puts it in its place, durably but for the name.
-    pub(super) fn put(mut self, dir: &OwnedFd, name: &str) -> io::Result<()> {
+    pub(crate) fn put(mut self, dir: &OwnedFd, name: &str) -> io::Result<()> {
         self.file.sync_all()?;
         rustix::fs::renameat(&self.dir, &self.name, dir, name)?;
         self.put = true;

@@ -21,7 +21,7 @@ use super::temporary::TEMPORARY;
 const SUFFIX: &str = ".tmp";
 
 /// Makes an empty one in `folder`, which is removed unless it is put in its place.
-pub(super) fn make(folder: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn make(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let made = tempfile::Builder::new()
             .prefix(TEMPORARY)
@@ -40,7 +40,7 @@ pub(super) fn make(folder: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Removes those in `folder` whose writer was killed, as far as possible.
-pub(super) fn sweep(folder: &Path) {
+pub(crate) fn sweep(folder: &Path) {
     // Somebody may write to a folder without listing it.
     let Ok(entries) = fs::read_dir(folder) else {
         return;

@@ -34,8 +34,8 @@ pub(crate) struct Protection {
 /// The tables of an ELF file: read once for everything that looks at them.
 pub(crate) struct Tables {
     headers: Headers,
-    pub(super) segments: Vec<ProgramHeader>,
-    pub(super) sections: Sections,
+    pub(crate) segments: Vec<ProgramHeader>,
+    pub(crate) sections: Sections,
 }
 
 impl Tables {
@@ -51,7 +51,7 @@ impl Tables {
 }
 
 /// Sections by name.
-pub(super) struct Sections {
+pub(crate) struct Sections {
     headers: Vec<SectionHeader>,
     names: Vec<u8>,
 }
@@ -78,7 +78,7 @@ impl Sections {
     }
 
     /// Offset and size of the section of that name.
-    pub(super) fn find(&self, name: &[u8]) -> Option<(u64, u64)> {
+    pub(crate) fn find(&self, name: &[u8]) -> Option<(u64, u64)> {
         let section = self.headers.iter().find(|s| self.name(s) == name)?;
         (section.sh_type != SHT_NOBITS).then_some((section.sh_offset, section.sh_size))
     }

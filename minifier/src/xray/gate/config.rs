@@ -29,7 +29,7 @@ impl FromStr for Level {
 }
 
 /// True for what dive takes for a rule that is switched off.
-pub(super) fn is_disabled(text: &str) -> bool {
+pub(crate) fn is_disabled(text: &str) -> bool {
     matches!(
         text.trim().to_ascii_lowercase().as_str(),
         "" | "disabled" | "off" | "false"

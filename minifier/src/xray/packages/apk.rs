@@ -15,7 +15,7 @@ use crate::analyze::{ApkStanza, apk_databases, apk_stanzas};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(super) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut Reader<'_>) {
     let documents = reader.documents();
     for database in apk_databases(&reader.merged.rootfs, &documents) {
         let Ok((path, database)) = database;

@@ -9,7 +9,7 @@ use super::relations::{MAX_NEEDS, Relations};
 use crate::xray::model::{PackageInfo, PackageKind};
 use crate::xray::scan::Module;
 
-pub(super) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut Reader<'_>) {
     for file in reader.files().iter().filter(|file| file.first) {
         let built = match reader.extra(file.node).map(|extra| &extra.elf) {
             Some(Some(Ok(elf))) => elf.built.as_ref(),

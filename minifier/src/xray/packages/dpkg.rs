@@ -12,7 +12,7 @@ use crate::analyze::{DPKG_STATUS, DpkgStanza, dpkg_packages, dpkg_stanzas};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(super) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut Reader<'_>) {
     let documents = reader.documents();
     let rootfs = &reader.merged.rootfs;
     let status = ImagePath::from(DPKG_STATUS);

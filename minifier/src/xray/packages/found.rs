@@ -12,7 +12,7 @@ use crate::xray::weight::Weight;
 /// Relations of all packages that are looked at.
 const MAX_RELATIONS: usize = 500_000;
 /// A package is held here and in the report, which is made a text.
-pub(super) const COPIES: usize = 3;
+pub(crate) const COPIES: usize = 3;
 /// What a file of a package takes in its set and in that of all owners.
 const FILE: usize = 24;
 
@@ -26,7 +26,7 @@ pub(crate) struct PackageFiles {
 
 /// Packages as they are found.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// What they may take.
     budget: IndexBudget,
     packages: Vec<(PackageFiles, Relations)>,
@@ -39,7 +39,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn new(budget: IndexBudget) -> Self {
+    pub(crate) fn new(budget: IndexBudget) -> Self {
         Self {
             budget,
             packages: Vec::new(),
@@ -50,7 +50,7 @@ impl Found {
     }
 
     /// Adds a package if there is room for it; what is left out is a problem.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         info: PackageInfo,
         files: BTreeSet<NodeId>,
@@ -76,7 +76,7 @@ impl Found {
     }
 
     /// All, in the order of kind, name, version and place, each once, and what was left out; sizes are counted.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         mut self,
         rootfs: &RootFs,
         finder: &mut Finder<'_>,
@@ -109,7 +109,7 @@ fn order(info: &PackageInfo) -> (PackageKind, [&str; 4]) {
 }
 
 /// A package of which only the name and the place are known yet.
-pub(super) fn package(kind: PackageKind, id: String, name: &str, version: &str) -> PackageInfo {
+pub(crate) fn package(kind: PackageKind, id: String, name: &str, version: &str) -> PackageInfo {
     PackageInfo {
         id,
         kind,
@@ -142,7 +142,7 @@ pub(crate) struct Owners {
 impl Owners {
     /// Kinds come in the order in which they win over each other. What is compiled into a program does not own it, nor
     /// does an application own itself: these files are the image's own.
-    pub(super) fn new(packages: &[PackageFiles]) -> Self {
+    pub(crate) fn new(packages: &[PackageFiles]) -> Self {
         let mut owners = Self::default();
         for (index, package) in packages.iter().enumerate() {
             let compiled = matches!(package.info.kind, PackageKind::Go | PackageKind::Cargo);

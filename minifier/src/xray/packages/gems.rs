@@ -11,7 +11,7 @@ use super::relations::Relations;
 use crate::rootfs::NodeId;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(super) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut Reader<'_>) {
     for file in reader.files() {
         let Some(stem) = file.path.file_name().strip_suffix(b".gemspec") else {
             continue;

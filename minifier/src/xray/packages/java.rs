@@ -11,7 +11,7 @@ use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
 use crate::xray::scan::Archive;
 
-pub(super) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut Reader<'_>) {
     for file in reader.files() {
         let archives = reader
             .extra(file.node)

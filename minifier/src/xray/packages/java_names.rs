@@ -46,16 +46,16 @@ const GROUPS: &[(&str, &str)] = &[
 
 /// Group, artifact and version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct JavaName {
+pub(crate) struct JavaName {
     /// `None` if nothing proves one.
-    pub(super) group: Option<String>,
-    pub(super) artifact: String,
+    pub(crate) group: Option<String>,
+    pub(crate) artifact: String,
     /// Empty if nothing says it.
-    pub(super) version: String,
+    pub(crate) version: String,
 }
 
 /// The name of the archive whose file is called `stem`, without its extension.
-pub(super) fn java_name(stem: &str, manifest: &ArchiveManifest) -> JavaName {
+pub(crate) fn java_name(stem: &str, manifest: &ArchiveManifest) -> JavaName {
     // Gradle's Nebula plug-ins write all three: `io.micrometer#micrometer-core;1.9.0`.
     let title = manifest.title.as_deref().unwrap_or_default();
     if let Some((group, rest)) = title.split_once('#')
@@ -126,7 +126,7 @@ fn is_artifact(text: &str) -> bool {
 
 /// `commons-io-2.11.0`: the name, and the version. A part that starts with a digit begins the version, unless a word
 /// that is not of versions stands between it and another number: `log4j-1.2-api-2.17.1`.
-pub(super) fn split(stem: &str) -> (&str, &str) {
+pub(crate) fn split(stem: &str) -> (&str, &str) {
     // No file has such a name, and each of its dashes would be looked at with all that follow.
     if stem.len() > MAX_NAME {
         return (stem, "");

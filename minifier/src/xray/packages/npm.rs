@@ -34,7 +34,7 @@ struct Locked {
     integrity: Option<String>,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut Reader<'_>) {
     let locked = locked(reader);
     let documents = reader.documents();
     let (rootfs, places) = (&reader.merged.rootfs, reader.places());

@@ -3,7 +3,7 @@
 //! Source: purl-spec, `PURL-SPECIFICATION.rst` and `PURL-TYPES.rst`.
 
 /// `pkg:TYPE/NAMESPACE/NAME@VERSION?QUALIFIERS`. Empty parts are left out; `/` in the namespace separates segments.
-pub(super) fn purl(
+pub(crate) fn purl(
     kind: &str,
     namespace: &str,
     name: &str,

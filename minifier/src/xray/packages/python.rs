@@ -9,7 +9,7 @@ use crate::analyze::{normal_python_name, python_packages};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(super) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut Reader<'_>) {
     let documents = reader.documents();
     let (rootfs, places) = (&reader.merged.rootfs, reader.places());
     let Ok(()) = python_packages(rootfs, &documents, places, |found| {

@@ -27,35 +27,35 @@ pub(crate) struct Read {
 }
 
 /// What the readers of databases see, and what they find.
-pub(super) struct Reader<'a> {
-    pub(super) scan: &'a Scan,
-    pub(super) merged: &'a Merged,
-    pub(super) finder: Finder<'a>,
-    pub(super) distribution: Option<&'a DistributionInfo>,
-    pub(super) found: Found,
-    pub(super) unread: Vec<UnreadDatabase>,
-    pub(super) problems: Problems,
+pub(crate) struct Reader<'a> {
+    pub(crate) scan: &'a Scan,
+    pub(crate) merged: &'a Merged,
+    pub(crate) finder: Finder<'a>,
+    pub(crate) distribution: Option<&'a DistributionInfo>,
+    pub(crate) found: Found,
+    pub(crate) unread: Vec<UnreadDatabase>,
+    pub(crate) problems: Problems,
 }
 
 impl<'a> Reader<'a> {
     /// What was kept of a file, by its node.
-    pub(super) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
+    pub(crate) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
         self.documents().extra(node)
     }
 
     /// Whether the content of a file was looked at.
-    pub(super) fn is_scanned(&self, node: NodeId) -> bool {
+    pub(crate) fn is_scanned(&self, node: NodeId) -> bool {
         let content = self.merged.rootfs.node(node).content();
         content.is_some_and(|content| self.scan.facts(content).is_some())
     }
 
     /// What the package at a file's place says of itself.
-    pub(super) fn metadata(&self, node: NodeId) -> Option<&'a Metadata> {
+    pub(crate) fn metadata(&self, node: NodeId) -> Option<&'a Metadata> {
         self.extra(node)?.metadata.as_ref()
     }
 
     /// The kept content of the file that a path leads to.
-    pub(super) fn document(&self, path: &ImagePath) -> Option<&'a [u8]> {
+    pub(crate) fn document(&self, path: &ImagePath) -> Option<&'a [u8]> {
         let resolution = self
             .merged
             .rootfs
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The kept contents that each layer has at exactly this path, lowest first.
-    pub(super) fn documents_of_layers(&self, path: &ImagePath) -> Vec<(usize, &'a [u8])> {
+    pub(crate) fn documents_of_layers(&self, path: &ImagePath) -> Vec<(usize, &'a [u8])> {
         let bodies = self.merged.bodies_at(path).iter();
         bodies
             .filter_map(|body| {
@@ -75,27 +75,27 @@ impl<'a> Reader<'a> {
     }
 
     /// The lowest layer that has a file at this path.
-    pub(super) fn lowest_layer(&self, path: &ImagePath) -> Option<usize> {
+    pub(crate) fn lowest_layer(&self, path: &ImagePath) -> Option<usize> {
         let body = self.merged.bodies_at(path).first()?;
         Some(body.content.layer as usize)
     }
 
     /// The layer in which a file that is to be seen first appeared.
-    pub(super) fn first_layer(&self, path: &ImagePath, node: NodeId) -> usize {
+    pub(crate) fn first_layer(&self, path: &ImagePath, node: NodeId) -> usize {
         let content = self.merged.rootfs.node(node).content();
         let own = content.map(|content| content.layer as usize);
         self.lowest_layer(path).or(own).unwrap_or_default()
     }
 
     /// The checksum of a whole file, as [`PackageInfo::checksums`](crate::xray::model::PackageInfo::checksums) has it.
-    pub(super) fn checksum(&self, node: NodeId) -> Option<String> {
+    pub(crate) fn checksum(&self, node: NodeId) -> Option<String> {
         let content = self.merged.rootfs.node(node).content()?;
         let sha256 = self.scan.facts(content)?.sha256?;
         Some(format!("sha256:{}", hex::encode(sha256)))
     }
 
     /// What was kept, for the readers that `plan` has too.
-    pub(super) fn documents(&self) -> KeptDocuments<'a> {
+    pub(crate) fn documents(&self) -> KeptDocuments<'a> {
         KeptDocuments {
             scan: self.scan,
             rootfs: &self.merged.rootfs,
@@ -103,12 +103,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The paths of files that are to be seen, in order.
-    pub(super) fn places(&self) -> impl Iterator<Item = (&'a ImagePath, NodeId)> + Clone + use<'a> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&'a ImagePath, NodeId)> + Clone + use<'a> {
         self.files().iter().map(|file| (&file.path, file.node))
     }
 
     /// Files that are to be seen.
-    pub(super) fn files(&self) -> &'a [VisibleFile] {
+    pub(crate) fn files(&self) -> &'a [VisibleFile] {
         &self.merged.files
     }
 }

@@ -10,24 +10,24 @@ use crate::xray::model::PackageKind;
 use crate::xray::weight::Weight;
 
 /// Needs of one package; a program's main module has the most.
-pub(super) const MAX_NEEDS: usize = 5000;
+pub(crate) const MAX_NEEDS: usize = 5000;
 /// Packages of one name that are looked at for the same architecture.
 const MAX_SAME: usize = 16;
 
 /// What a package gives and needs, until all packages are known.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Relations {
+pub(crate) struct Relations {
     /// Names that others may need beyond its own.
-    pub(super) provides: Vec<String>,
+    pub(crate) provides: Vec<String>,
     /// Each of these is met by any of its names. A name with a slash in front is a file's.
-    pub(super) needs: Vec<Vec<String>>,
+    pub(crate) needs: Vec<Vec<String>>,
     /// Package URLs of what it needs, where they are known already.
-    pub(super) ids: Vec<String>,
+    pub(crate) ids: Vec<String>,
 }
 
 impl Relations {
     /// Needs of which each has one name.
-    pub(super) fn needing(names: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn needing(names: impl IntoIterator<Item = String>) -> Self {
         let names = names.into_iter().take(MAX_NEEDS);
         Self {
             needs: names.map(|name| vec![name]).collect(),
@@ -36,7 +36,7 @@ impl Relations {
     }
 
     /// How much there is of it.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let needs: usize = self.needs.iter().map(Vec::len).sum();
         self.provides.len() + needs + self.ids.len()
     }
@@ -50,7 +50,7 @@ impl Weight for Relations {
 
 /// Fills in which packages each one needs. What nothing in the image meets is left out: it is no part of the image.
 /// False if there was no room for all.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     packages: &mut [(PackageFiles, Relations)],
     finder: &mut Finder<'_>,
     budget: &IndexBudget,

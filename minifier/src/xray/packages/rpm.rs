@@ -10,7 +10,7 @@ use crate::analyze::{Documents, RpmDatabase, RpmPackage, rpm_databases, rpm_mani
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind, UnreadDatabase};
 
-pub(super) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut Reader<'_>) {
     let documents = reader.documents();
     for (path, node) in rpm_databases(&reader.merged.rootfs) {
         let Ok(read) = documents.rpm(&path, node);

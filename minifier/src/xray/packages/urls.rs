@@ -8,11 +8,11 @@ const MAX_URL: usize = 2000;
 
 /// Where a package came from.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     /// A URL that tells it to others, `git+https://…@COMMIT` for a repository.
-    pub(super) download: Option<String>,
+    pub(crate) download: Option<String>,
     /// Checksums of what was downloaded.
-    pub(super) checksums: Vec<String>,
+    pub(crate) checksums: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ struct ArchiveInfo {
 
 /// Reads `direct_url.json`, which pip writes for what did not come from an index. Source: PyPA, "Recording the Direct
 /// URL Origin of installed distributions".
-pub(super) fn direct_url(text: &[u8]) -> Result<Origin, serde_json::Error> {
+pub(crate) fn direct_url(text: &[u8]) -> Result<Origin, serde_json::Error> {
     let direct: DirectUrl = serde_json::from_slice(text)?;
     let public = public(&direct.url);
     let download = match &direct.vcs_info {
@@ -66,7 +66,7 @@ pub(super) fn direct_url(text: &[u8]) -> Result<Origin, serde_json::Error> {
 
 /// A URL without what is nobody's business: `None` for a local path, and user names, passwords and queries, in which
 /// tokens are handed over, are left out.
-pub(super) fn public(text: &str) -> Option<String> {
+pub(crate) fn public(text: &str) -> Option<String> {
     let mut url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL)?;
     if !matches!(url.scheme(), "http" | "https" | "ssh" | "git") || !url.has_host() {
         return None;
@@ -79,7 +79,7 @@ pub(super) fn public(text: &str) -> Option<String> {
 }
 
 /// `sha512-BASE64`, as npm's lock files have it; the first of several. Source: W3C, "Subresource Integrity".
-pub(super) fn integrity(text: &str) -> Option<String> {
+pub(crate) fn integrity(text: &str) -> Option<String> {
     use base64::Engine as _;
     use base64::prelude::BASE64_STANDARD;
     let (algorithm, digest) = text.split_ascii_whitespace().next()?.split_once('-')?;

@@ -10,7 +10,7 @@ const CHUNK: usize = 256 << 10;
 const WAITING: usize = 8;
 
 /// The bytes of `stream`, which a new thread of `scope` reads.
-pub(super) fn read_ahead<'scope>(
+pub(crate) fn read_ahead<'scope>(
     scope: &'scope Scope<'scope, '_>,
     stream: impl Read + Send + 'scope,
 ) -> Ahead {
@@ -49,7 +49,7 @@ fn pump(mut stream: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
 }
 
 /// See [`read_ahead`].
-pub(super) struct Ahead {
+pub(crate) struct Ahead {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     at: usize,

@@ -25,7 +25,7 @@ const MAX_NAME: usize = 500;
 const CHUNK: u64 = 256 << 10;
 
 /// True for names of Java archives.
-pub(super) fn is_java_archive(name: &[u8]) -> bool {
+pub(crate) fn is_java_archive(name: &[u8]) -> bool {
     [
         &b".jar"[..],
         b".war",
@@ -40,7 +40,7 @@ pub(super) fn is_java_archive(name: &[u8]) -> bool {
 }
 
 /// Reads an archive and those inside of it; the first is the file itself, whose digest is left to who has it.
-pub(super) fn java_archives(file: &dyn ReadAt) -> Vec<Archive> {
+pub(crate) fn java_archives(file: &dyn ReadAt) -> Vec<Archive> {
     let mut reader = Reader {
         found: Vec::new(),
         left: MAX_TOTAL,

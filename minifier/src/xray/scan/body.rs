@@ -47,7 +47,7 @@ const REPORTED: usize = 3;
 const BUNDLE: usize = 20;
 
 /// Looks at files; one for each thread.
-pub(super) struct Examiner<'a> {
+pub(crate) struct Examiner<'a> {
     /// What may be kept.
     budget: &'a IndexBudget,
     /// When a certificate counts as expired.
@@ -58,7 +58,7 @@ pub(super) struct Examiner<'a> {
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(budget: &'a IndexBudget, now: Timestamp, entrypoints: &'a [Vec<u8>]) -> Self {
+    pub(crate) fn new(budget: &'a IndexBudget, now: Timestamp, entrypoints: &'a [Vec<u8>]) -> Self {
         Self {
             budget,
             now,
@@ -68,7 +68,7 @@ impl<'a> Examiner<'a> {
     }
 
     /// Reads all of `body`, which is the content of `path` with `size` bytes. Problems are sentences.
-    pub(super) fn examine(
+    pub(crate) fn examine(
         &mut self,
         path: &ImagePath,
         size: u64,

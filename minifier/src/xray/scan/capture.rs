@@ -18,7 +18,7 @@ const MAX_WINDOWS: usize = 64;
 
 /// Ranges of a file, kept as it streams by.
 #[derive(Debug)]
-pub(super) struct Windows {
+pub(crate) struct Windows {
     size: u64,
     at: u64,
     /// Start, length and what there is of it so far; ascending, not overlapping.
@@ -27,7 +27,7 @@ pub(super) struct Windows {
 
 impl Windows {
     /// `head` are the first bytes of the file: its ELF and program headers say which ranges matter.
-    pub(super) fn new(head: &[u8], size: u64) -> Self {
+    pub(crate) fn new(head: &[u8], size: u64) -> Self {
         let mut wanted = vec![(0, HEAD.min(size))];
         let mut want = |start: u64, length: u64| {
             let length = length.min(size.saturating_sub(start));
@@ -61,7 +61,7 @@ impl Windows {
     }
 
     /// The next bytes of the file.
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
         let (from, to) = (self.at, self.at + bytes.len() as u64);
         for (start, length, kept) in &mut self.ranges {
             let (first, last) = (from.max(*start), to.min(*start + *length));
@@ -107,20 +107,20 @@ impl ReadAt for Windows {
 }
 
 /// Remembers the ranges that are read, so that they can be read again when the file has gone by.
-pub(super) struct Recorder<'a, R> {
+pub(crate) struct Recorder<'a, R> {
     inner: &'a R,
     ranges: RefCell<Vec<(u64, Vec<u8>)>>,
 }
 
 impl<'a, R: ReadAt> Recorder<'a, R> {
-    pub(super) fn new(inner: &'a R) -> Self {
+    pub(crate) fn new(inner: &'a R) -> Self {
         Self {
             inner,
             ranges: RefCell::default(),
         }
     }
 
-    pub(super) fn into_ranges(self) -> Vec<(u64, Vec<u8>)> {
+    pub(crate) fn into_ranges(self) -> Vec<(u64, Vec<u8>)> {
         self.ranges.into_inner()
     }
 }

@@ -38,12 +38,12 @@ pub(crate) struct Extra {
 }
 
 /// Why something is not kept.
-pub(super) const NO_ROOM: &str = "there is no room for what it holds: such files take far more memory than is stored of the image";
+pub(crate) const NO_ROOM: &str = "there is no room for what it holds: such files take far more memory than is stored of the image";
 
 impl Extra {
     /// What must not be lost, without what takes the most room: secrets and certificates, and of a program what it
     /// needs.
-    pub(super) fn shed(self) -> Self {
+    pub(crate) fn shed(self) -> Self {
         let elf = self.elf.map(|elf| {
             elf.map(|facts| ElfFacts {
                 built: None,
@@ -61,7 +61,7 @@ impl Extra {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.document.is_none()
             && self.head.is_empty()
             && self.elf.is_none()

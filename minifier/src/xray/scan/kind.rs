@@ -107,7 +107,7 @@ pub(crate) fn kind_by_name(path: &ImagePath, size: u64) -> FileKind {
 }
 
 /// Tells by the first bytes, then by the name. `size` is that of the file.
-pub(super) fn kind_of(path: &ImagePath, head: &[u8], size: u64) -> FileKind {
+pub(crate) fn kind_of(path: &ImagePath, head: &[u8], size: u64) -> FileKind {
     if size == 0 {
         return FileKind::Empty;
     }

@@ -52,14 +52,14 @@ impl ScannedLayer {
 }
 
 /// What all threads share.
-pub(super) struct Shared<'a> {
+pub(crate) struct Shared<'a> {
     /// Stops them, and counts stored bytes.
-    pub(super) control: &'a Control,
+    pub(crate) control: &'a Control,
     /// What the layers and their entries may come to.
-    pub(super) layers: LayerBudget,
-    pub(super) holes: Budget,
+    pub(crate) layers: LayerBudget,
+    pub(crate) holes: Budget,
     /// Set once the entries take too much: every thread stops.
-    pub(super) too_many: OnceLock<TooManyEntries>,
+    pub(crate) too_many: OnceLock<TooManyEntries>,
 }
 
 impl Shared<'_> {
@@ -69,7 +69,7 @@ impl Shared<'_> {
 }
 
 /// Scans the tar of a layer. `examiner` looks at the contents, unless only names and sizes are wanted.
-pub(super) fn scan_stream(
+pub(crate) fn scan_stream(
     layer: u32,
     tar: LayerReader<'_>,
     shared: &Shared<'_>,
@@ -160,7 +160,7 @@ fn read_stream(
 }
 
 /// Scans a layer in a file that is not compressed, reading headers only.
-pub(super) fn scan_headers(
+pub(crate) fn scan_headers(
     layer: u32,
     input: SeekInput<'_>,
     size: u64,

@@ -27,19 +27,19 @@ impl Default for ScanOptions {
 }
 
 /// Holes of sparse files that are hashed as zeros, bytes over all layers.
-pub(super) const HOLES: u64 = 16 << 30;
+pub(crate) const HOLES: u64 = 16 << 30;
 
 /// An amount that several threads draw on.
 #[derive(Debug)]
-pub(super) struct Budget(AtomicU64);
+pub(crate) struct Budget(AtomicU64);
 
 impl Budget {
-    pub(super) fn new(amount: u64) -> Self {
+    pub(crate) fn new(amount: u64) -> Self {
         Self(AtomicU64::new(amount))
     }
 
     /// Takes `amount`; false, and nothing taken, where that much is not left.
-    pub(super) fn take(&self, amount: u64) -> bool {
+    pub(crate) fn take(&self, amount: u64) -> bool {
         self.0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                 left.checked_sub(amount)

@@ -7,7 +7,7 @@ use crate::rootfs::ImagePath;
 
 /// What the analysis wants of a file beyond its digest and kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// Nothing that its name says.
     Nothing,
     /// The content as it is, up to so many bytes.
@@ -52,7 +52,7 @@ const DOCUMENTS: &[(&str, Wanted)] = &[
 ];
 
 /// What the name of a file says about how it is wanted.
-pub(super) fn wanted(path: &ImagePath) -> Wanted {
+pub(crate) fn wanted(path: &ImagePath) -> Wanted {
     let bytes = path.as_bytes();
     let name = path.file_name();
     if bytes.starts_with(b"/etc/")

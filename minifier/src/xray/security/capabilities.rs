@@ -51,15 +51,15 @@ const LIKE_ROOT: [usize; 11] = [0, 1, 3, 6, 7, 8, 16, 17, 19, 21, 31];
 
 /// What `security.capability` grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Capabilities {
+pub(crate) struct Capabilities {
     /// `cap_net_bind_service=ep`
-    pub(super) text: String,
+    pub(crate) text: String,
     /// Whether one of them is as good as root.
-    pub(super) like_root: bool,
+    pub(crate) like_root: bool,
 }
 
 /// Decodes the attribute, versions 1 to 3; `None` if it is malformed.
-pub(super) fn capabilities(attribute: &[u8]) -> Option<Capabilities> {
+pub(crate) fn capabilities(attribute: &[u8]) -> Option<Capabilities> {
     let word = |i: usize| {
         let bytes = attribute.get(i * 4..i * 4 + 4)?;
         Some(u32::from_le_bytes(bytes.try_into().ok()?))

@@ -16,12 +16,12 @@ const MAX_IN_VAIN: usize = 1 << 20;
 
 /// A secret of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CommandSecret {
+pub(crate) struct CommandSecret {
     /// Where it stands in the text.
-    pub(super) range: Range<usize>,
-    pub(super) rule: &'static str,
+    pub(crate) range: Range<usize>,
+    pub(crate) rule: &'static str,
     /// What it is, for people.
-    pub(super) what: &'static str,
+    pub(crate) what: &'static str,
 }
 
 /// A rule: the group `secret` of its form is the secret, if the group `option`, if there is one, is named like one.
@@ -126,7 +126,7 @@ fn text_rules() -> &'static Compiled {
 
 /// The secrets of a command line, or of a step that may have one as a list of words, in the order of their places; none
 /// overlaps another.
-pub(super) fn command_secrets(text: &str) -> Vec<CommandSecret> {
+pub(crate) fn command_secrets(text: &str) -> Vec<CommandSecret> {
     let mut found = matches(words_rules(), text, |range| &text[range]);
     found.extend(matches(text_rules(), text, |range| &text[range]));
     for list in lists(text) {
@@ -155,7 +155,7 @@ fn in_order(mut found: Vec<CommandSecret>) -> Vec<CommandSecret> {
 
 /// The secrets of a list of words that follow from the words before them: the number of the word, and where in it. None
 /// overlaps another.
-pub(super) fn word_secrets(words: &[&str]) -> Vec<(usize, CommandSecret)> {
+pub(crate) fn word_secrets(words: &[&str]) -> Vec<(usize, CommandSecret)> {
     // One line in which each word is one to a shell as well, and as long as before.
     let mut line = String::new();
     let mut starts = Vec::with_capacity(words.len());
@@ -267,7 +267,7 @@ fn is_secret(value: &str) -> bool {
 }
 
 /// The text with these secrets masked.
-pub(super) fn masked(text: &str, secrets: &[CommandSecret], mask: &str) -> String {
+pub(crate) fn masked(text: &str, secrets: &[CommandSecret], mask: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for secret in secrets {

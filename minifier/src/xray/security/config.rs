@@ -6,7 +6,7 @@ use super::patterns::{Hit, hits};
 use super::secrets::url_password;
 
 /// What stands in place of a secret.
-pub(super) const MASK: &str = "********";
+pub(crate) const MASK: &str = "********";
 
 /// The kind of secret that an entry `NAME=value` holds; `None` if it holds none.
 pub(crate) fn env_secret(entry: &str) -> Option<&'static str> {

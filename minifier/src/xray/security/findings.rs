@@ -78,14 +78,14 @@ pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
 
 /// Findings as they are found, told apart before they are bounded: what is accepted must not stand in the way of what
 /// is not.
-pub(super) struct Findings<'a> {
+pub(crate) struct Findings<'a> {
     judge: Judge<'a>,
     open: Bounded<Finding>,
     ignored: Bounded<IgnoredFinding>,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn new(ignore: &'a IgnoreList, now: Timestamp) -> Self {
+    pub(crate) fn new(ignore: &'a IgnoreList, now: Timestamp) -> Self {
         Self {
             judge: ignore.judge(now),
             open: Bounded::default(),
@@ -93,7 +93,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    pub(super) fn push(&mut self, finding: Finding) {
+    pub(crate) fn push(&mut self, finding: Finding) {
         match self.judge.judge(finding) {
             Verdict::Open(finding) => self.open.push(finding),
             Verdict::Accepted(ignored) => self.ignored.push(ignored),

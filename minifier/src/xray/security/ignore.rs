@@ -88,7 +88,7 @@ impl IgnoreList {
     }
 
     /// Judges findings one by one; `now` is when entries count as expired.
-    pub(super) fn judge(&self, now: Timestamp) -> Judge<'_> {
+    pub(crate) fn judge(&self, now: Timestamp) -> Judge<'_> {
         Judge {
             entries: &self.entries,
             counts: vec![0; self.entries.len()],
@@ -98,13 +98,13 @@ impl IgnoreList {
 }
 
 /// Whether a finding is accepted.
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Open(Finding),
     Accepted(IgnoredFinding),
 }
 
 /// Tells what is accepted from what is not, and counts what each entry of a list fits.
-pub(super) struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     entries: &'a [Entry],
     counts: Vec<u64>,
     today: Date,
@@ -112,7 +112,7 @@ pub(super) struct Judge<'a> {
 
 impl Judge<'_> {
     /// Says of a finding that it was accepted until a day, if it was.
-    pub(super) fn judge(&mut self, mut finding: Finding) -> Verdict {
+    pub(crate) fn judge(&mut self, mut finding: Finding) -> Verdict {
         let fitting = self.entries.iter().enumerate();
         let mut fitting = fitting.filter(|(_, entry)| entry.fits(&finding)).peekable();
         let first = fitting.peek().copied();
@@ -136,7 +136,7 @@ impl Judge<'_> {
     }
 
     /// What came of each entry.
-    pub(super) fn entries(self) -> Vec<IgnoreEntry> {
+    pub(crate) fn entries(self) -> Vec<IgnoreEntry> {
         let entries = self.entries.iter().zip(self.counts);
         let entries = entries.map(|(entry, findings)| IgnoreEntry {
             path: entry.path.as_ref().map(|(text, _)| text.clone()),

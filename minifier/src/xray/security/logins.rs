@@ -61,7 +61,7 @@ const BY_TEXT: &[Login] = &[
 ];
 
 /// Files whose name says what they hold.
-pub(super) fn by_name(path: &ImagePath) -> Option<NamedRule> {
+pub(crate) fn by_name(path: &ImagePath) -> Option<NamedRule> {
     let bytes = path.as_bytes();
     let found = match path.file_name() {
         b".boto" | b".s3cfg" => rule(
@@ -101,7 +101,7 @@ pub(super) fn by_name(path: &ImagePath) -> Option<NamedRule> {
 }
 
 /// Files that their text gives away, whatever they are called.
-pub(super) fn by_text(text: &[u8]) -> impl Iterator<Item = &'static NamedRule> + '_ {
+pub(crate) fn by_text(text: &[u8]) -> impl Iterator<Item = &'static NamedRule> + '_ {
     BY_TEXT
         .iter()
         .filter(|login| login.words.iter().all(|word| has(text, word.as_bytes())))

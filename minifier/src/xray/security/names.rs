@@ -94,7 +94,7 @@ const NO_SECRETS: [&str; 40] = [
 const SHORTEST: usize = 4;
 
 /// Whether a name says that its value is a secret: `DB_PASSWORD`, `--db-password`, `app.dbPassword`.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = variable(name);
     // The working directory of every shell.
     if name == "PWD" {
@@ -110,7 +110,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 
 /// Whether the word behind an option of that name is a secret: `--db-password`, but neither `--password-stdin` nor
 /// `--disabled-password`.
-pub(super) fn is_secret_option(name: &str) -> bool {
+pub(crate) fn is_secret_option(name: &str) -> bool {
     const SWITCHES: [&str; 8] = [
         "NO", "DISABLE", "DISABLED", "SHOW", "HIDE", "ASK", "PROMPT", "WITHOUT",
     ];
@@ -131,7 +131,7 @@ fn is_password(upper: &str) -> bool {
 }
 
 /// Whether a name says that its value is a secret, and the value is one.
-pub(super) fn is_secret_variable(name: &str, value: &str) -> bool {
+pub(crate) fn is_secret_variable(name: &str, value: &str) -> bool {
     let elsewhere = is_reference(value) || value.contains("://");
     let switch = matches!(
         value.to_ascii_lowercase().as_str(),
@@ -141,7 +141,7 @@ pub(super) fn is_secret_variable(name: &str, value: &str) -> bool {
 }
 
 /// What text has, in either case, wherever it names a secret: to look closely there only.
-pub(super) fn traces() -> Vec<String> {
+pub(crate) fn traces() -> Vec<String> {
     let mut traces = Vec::new();
     for word in WORDS.iter().chain(&NAMES).chain(&["PASS", "PWD"]) {
         traces.extend(["", "_", "-", "."].map(|separator| word.replace('_', separator)));
@@ -153,7 +153,7 @@ pub(super) fn traces() -> Vec<String> {
 
 /// The name of an option, a key or a label as a variable has it: `--db-password` and `dbPassword` as `db_password` and
 /// `db_Password`.
-pub(super) fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     for c in name.trim_start_matches('-').chars() {
         if c.is_ascii_uppercase() && out.ends_with(|c: char| c.is_ascii_lowercase()) {

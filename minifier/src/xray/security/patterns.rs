@@ -45,9 +45,9 @@ pub(crate) enum Confidence {
 }
 
 /// A credential with a form of its own.
-pub(super) struct Pattern {
-    pub(super) rule: &'static str,
-    pub(super) what: &'static str,
+pub(crate) struct Pattern {
+    pub(crate) rule: &'static str,
+    pub(crate) what: &'static str,
     /// What it starts with.
     literal: &'static str,
     /// All of it, anchored at the literal.
@@ -266,9 +266,9 @@ const PATTERNS: &[Pattern] = &[
 /// Longest credential that is looked at.
 const MAX_FORM: usize = 4096;
 /// Marks that are looked for in the same pass.
-pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY-----";
-pub(super) const CERTIFICATE: &str = "CERTIFICATE-----";
-pub(super) const URL: &str = "://";
+pub(crate) const PRIVATE_KEY: &str = "PRIVATE KEY-----";
+pub(crate) const CERTIFICATE: &str = "CERTIFICATE-----";
+pub(crate) const URL: &str = "://";
 
 struct Compiled {
     /// The literals of [`PATTERNS`], then the marks.
@@ -294,7 +294,7 @@ fn compiled() -> &'static Compiled {
 }
 
 /// Something in a text that is worth a closer look.
-pub(super) enum Hit {
+pub(crate) enum Hit {
     /// A credential; where, and its length.
     Credential(&'static Pattern, usize, usize),
     /// [`PRIVATE_KEY`]
@@ -306,7 +306,7 @@ pub(super) enum Hit {
 }
 
 /// Goes through a text once.
-pub(super) fn hits(text: &[u8]) -> impl Iterator<Item = Hit> + '_ {
+pub(crate) fn hits(text: &[u8]) -> impl Iterator<Item = Hit> + '_ {
     let compiled = compiled();
     // Up to where each pattern has been looked for.
     let mut passed = vec![0; PATTERNS.len()];
@@ -365,7 +365,7 @@ const PLACEHOLDERS: &[&[u8]] = &[
 ];
 
 /// True for what stands in documentation and tests in place of a secret.
-pub(super) fn is_placeholder(value: &[u8]) -> bool {
+pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let variable =
         value.first() == Some(&b'$') || memchr::memchr3(b'{', b'<', b'%', value).is_some();
@@ -382,7 +382,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
 }
 
 /// What tells a secret from others: of its hash so much that it cannot be got back.
-pub(super) fn mark(value: &[u8]) -> u64 {
+pub(crate) fn mark(value: &[u8]) -> u64 {
     let mut hash = Sha256::default();
     hash.update(value);
     let [a, b, c, d, e, f, g, h, ..] = hash.finish();
@@ -390,14 +390,14 @@ pub(super) fn mark(value: &[u8]) -> u64 {
 }
 
 /// The start of a token that only says what it is, and its length.
-pub(super) fn masked(value: &[u8], shown: usize) -> String {
+pub(crate) fn masked(value: &[u8], shown: usize) -> String {
     let head = String::from_utf8_lossy(&value[..shown.min(value.len() / 4)]).into_owned();
     format!("{head}… ({} characters)", value.len())
 }
 
 impl Pattern {
     /// How many characters may be shown.
-    pub(super) fn shown(&self) -> usize {
+    pub(crate) fn shown(&self) -> usize {
         self.literal.len()
     }
 }

@@ -10,7 +10,7 @@ use crate::xray::packages::Owners;
 
 /// Whose a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// The image's author put it there.
     Own,
     /// It belongs to tests, examples, documentation or others' sources that the author has copied.
@@ -28,7 +28,7 @@ const SAMPLE_WORDS: [&str; 14] = [
 const TEST_WORDS: [&str; 4] = ["test", "tests", "spec", "specs"];
 
 /// Tells whose files are.
-pub(super) struct Places<'a> {
+pub(crate) struct Places<'a> {
     merged: &'a Merged,
     owners: &'a Owners,
     trees: Trees,
@@ -40,7 +40,7 @@ pub(super) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &ImageConfig,
         merged: &'a Merged,
         owners: &'a Owners,
@@ -61,7 +61,7 @@ impl<'a> Places<'a> {
     }
 
     /// Whose the file at `path` is.
-    pub(super) fn of(&self, path: &ImagePath) -> Place {
+    pub(crate) fn of(&self, path: &ImagePath) -> Place {
         if self.is_published(path) {
             Place::Published
         } else if self.is_sample(path) {

@@ -33,7 +33,7 @@ const PROGRAM_DIRS: [&str; 6] = [
 ];
 
 /// Files with setuid, setgid or capabilities, and what is to be said about permissions.
-pub(super) fn privileges(
+pub(crate) fn privileges(
     merged: &Merged,
     owners: &Owners,
     findings: &mut Findings<'_>,
@@ -159,12 +159,12 @@ fn programs(rootfs: &RootFs, names: &[&str]) -> Vec<String> {
 }
 
 /// Shells.
-pub(super) fn shells(rootfs: &RootFs) -> Vec<String> {
+pub(crate) fn shells(rootfs: &RootFs) -> Vec<String> {
     programs(rootfs, &SHELLS)
 }
 
 /// Package managers, and the finding where one of the distribution is there.
-pub(super) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>) {
+pub(crate) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>) {
     let of_distribution = programs(rootfs, &DISTRIBUTION);
     let finding = of_distribution.first().map(|path| {
         let names: Vec<&str> = of_distribution

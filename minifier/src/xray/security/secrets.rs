@@ -158,14 +158,14 @@ fn script(text: &[u8]) -> Vec<SecretMatch> {
 }
 
 /// Counts lines as offsets grow.
-pub(super) struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a [u8],
     at: usize,
     line: u64,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         Self {
             text,
             at: 0,
@@ -174,7 +174,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The line that holds `offset`, which no later call goes behind.
-    pub(super) fn at(&mut self, offset: usize) -> u64 {
+    pub(crate) fn at(&mut self, offset: usize) -> u64 {
         if offset > self.at {
             self.line += memchr::memchr_iter(b'\n', &self.text[self.at..offset]).count() as u64;
             self.at = offset;
@@ -216,7 +216,7 @@ fn is_env(name: &[u8]) -> bool {
 }
 
 /// `scheme://user:password@host`, where `://` stands at `at`.
-pub(super) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
+pub(crate) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
     static FORM: OnceLock<Regex> = OnceLock::new();
     let form = FORM.get_or_init(|| {
         Regex::new(r#"(?-u)^://([^\s:@/'"<>(){}\\]{0,64}):([^\s@/'"<>(){}\\]{4,128})@([A-Za-z0-9.\[][A-Za-z0-9.:_\]-]*)"#)
@@ -256,10 +256,10 @@ pub(super) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMa
 }
 
 /// What a file with a well-known name or content holds, in the first group.
-pub(super) struct NamedRule {
-    pub(super) rule: &'static str,
-    pub(super) what: &'static str,
-    pub(super) form: &'static str,
+pub(crate) struct NamedRule {
+    pub(crate) rule: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) form: &'static str,
 }
 
 impl NamedRule {

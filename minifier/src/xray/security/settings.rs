@@ -37,7 +37,7 @@ enum Purpose {
 }
 
 /// The secrets among the settings of a file; `configuration` says whether its name is that of some configuration.
-pub(super) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Vec<SecretMatch> {
+pub(crate) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Vec<SecretMatch> {
     let Some((syntax, purpose)) = purpose(path, configuration) else {
         return Vec::new();
     };

@@ -18,7 +18,7 @@ const MILDER: [(&str, Severity); 4] = [
 
 /// How bad a secret in a file is; `None` if it is everybody's. `owned` says whether a package of the distribution brings
 /// the file, wherever it lies.
-pub(super) fn severity(secret: &SecretMatch, place: Place, owned: bool) -> Option<Severity> {
+pub(crate) fn severity(secret: &SecretMatch, place: Place, owned: bool) -> Option<Severity> {
     let by_rule = MILDER
         .iter()
         .find(|(rule, _)| *rule == secret.rule)

@@ -232,14 +232,14 @@ fn marks() -> &'static Marks {
 
 /// The trees of an image, in whichever layer: one that a later layer removes ships nevertheless.
 #[derive(Debug, Default)]
-pub(super) struct Trees {
+pub(crate) struct Trees {
     /// What each root is: the kinds, as bits.
     roots: BTreeMap<Vec<u8>, u64>,
 }
 
 impl Trees {
     /// Looks through the files of all layers, which are in the order of their paths.
-    pub(super) fn new(bodies: &[Body]) -> Self {
+    pub(crate) fn new(bodies: &[Body]) -> Self {
         let marks = marks();
         let mut seen: BTreeMap<(usize, Vec<u8>), u32> = BTreeMap::new();
         let mut last: &[u8] = b"/";
@@ -275,7 +275,7 @@ impl Trees {
     }
 
     /// Whether a path lies in a tree that others publish.
-    pub(super) fn publish(&self, path: &ImagePath) -> bool {
+    pub(crate) fn publish(&self, path: &ImagePath) -> bool {
         let bytes = path.as_bytes();
         let slashes = memchr::memchr_iter(b'/', bytes).skip(1);
         slashes.into_iter().any(|at| self.covers(bytes, at)) || is_package_directory(path)

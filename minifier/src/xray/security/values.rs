@@ -38,7 +38,7 @@ const DEFAULTS: [&str; 34] = [
     "username",
 ];
 /// What a value contains that is to be replaced before anybody uses it.
-pub(super) const TO_CHANGE: [&str; 3] = ["changeme", "change_me", "change-me"];
+pub(crate) const TO_CHANGE: [&str; 3] = ["changeme", "change_me", "change-me"];
 /// How a value begins that says where the secret is.
 const REFERENCES: [&str; 19] = [
     "arn:",
@@ -63,7 +63,7 @@ const REFERENCES: [&str; 19] = [
 ];
 
 /// Whether a value names the place of a secret in place of holding it.
-pub(super) fn is_reference(value: &str) -> bool {
+pub(crate) fn is_reference(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let expression = [
         "${",
@@ -86,7 +86,7 @@ pub(super) fn is_reference(value: &str) -> bool {
 }
 
 /// Whether everybody knows the value: it opens nothing that was meant to be closed.
-pub(super) fn is_default(value: &str) -> bool {
+pub(crate) fn is_default(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     DEFAULTS.contains(&&*lower) || TO_CHANGE.iter().any(|word| lower.contains(word))
 }

@@ -8,6 +8,6 @@ mod efficiency;
 mod files;
 mod hostile;
 mod languages;
-pub(in crate::xray) mod one_list;
+pub(crate) mod one_list;
 mod planted;
 mod systems;

@@ -8,7 +8,7 @@ use crate::xray::model::{Change, FindingKind, Location, PackageKind, Severity, W
 use crate::xray::testing::{analyse, image, tree_files, zip};
 
 /// It expired on 2026-12-22.
-pub(super) const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
+pub(crate) const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
 MIIBSDCB+6ADAgECAhQnoGLXCNaiG+Kpk3eywC8Q5OylNjAFBgMrZXAwGjEYMBYG
 A1UEAwwPcGxhbnRlZC5leGFtcGxlMB4XDTI2MTEyMjA3MTI0N1oXDTI2MTIyMjA3
 MTI0N1owGjEYMBYGA1UEAwwPcGxhbnRlZC5leGFtcGxlMCowBQYDK2VwAyEAqHUS

@@ -22,11 +22,11 @@ const OFF_PAGE: u8 = 3;
 /// Key of the record that counts the packages, not one of them.
 const COUNTER: [u8; 4] = [0; 4];
 
-pub(super) fn is(bytes: &[u8]) -> bool {
+pub(crate) fn is(bytes: &[u8]) -> bool {
     Pages::new(bytes).is_some()
 }
 
-pub(super) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
+pub(crate) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
     let malformed = |what| RpmError::Malformed("Berkeley DB", what);
     let pages = Pages::new(bytes).ok_or(RpmError::Unknown)?;
     if bytes[24] != 0 || bytes[26] & 1 != 0 {

@@ -30,7 +30,7 @@ pub enum RpmError {
 }
 
 /// What the headers in the bytes are given to.
-pub(super) type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), RpmError>;
+pub(crate) type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), RpmError>;
 
 /// Reads a database.
 ///

@@ -87,7 +87,7 @@ impl RpmPackage {
 }
 
 /// What the names of a database may take.
-pub(super) struct Budget {
+pub(crate) struct Budget {
     names: usize,
 }
 
@@ -106,7 +106,7 @@ impl Budget {
 }
 
 /// Reads a header; `None` if it is broken or names no package.
-pub(super) fn parse(blob: &[u8], budget: &mut Budget) -> Result<Option<RpmPackage>, RpmError> {
+pub(crate) fn parse(blob: &[u8], budget: &mut Budget) -> Result<Option<RpmPackage>, RpmError> {
     let Some(header) = Header::new(blob) else {
         return Ok(None);
     };

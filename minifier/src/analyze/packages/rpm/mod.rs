@@ -12,5 +12,5 @@ mod sqlite;
 
 pub use database::{RpmDatabase, RpmError, rpm_database};
 pub use header::RpmPackage;
-pub(super) use read::read;
+pub(crate) use read::read;
 pub(crate) use read::{MAX_RPM_DATABASE, RPM_DATABASES, RPM_FOLDERS, rpm_databases, rpm_manifest};

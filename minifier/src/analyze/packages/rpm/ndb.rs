@@ -12,11 +12,11 @@ const FIRST_SLOT: usize = 2;
 const BLOCK: usize = 16;
 const BLOB_HEAD: usize = 16;
 
-pub(super) fn is(bytes: &[u8]) -> bool {
+pub(crate) fn is(bytes: &[u8]) -> bool {
     bytes.starts_with(b"RpmP")
 }
 
-pub(super) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
+pub(crate) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
     let malformed = |what| RpmError::Malformed("ndb", what);
     let pages = le32(bytes, 12).ok_or_else(|| malformed("its header is cut"))?;
     let table = (pages as usize)

@@ -90,7 +90,7 @@ fn listed(line: &str) -> Option<RpmPackage> {
     })
 }
 
-pub(in crate::analyze::packages) fn read<D: Documents>(
+pub(crate) fn read<D: Documents>(
     rootfs: &RootFs,
     documents: &D,
     finder: &mut Finder<'_>,

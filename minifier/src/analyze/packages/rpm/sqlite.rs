@@ -19,11 +19,11 @@ const SCHEMA_ROOT: usize = 3;
 /// Columns of `Packages`: number, header.
 const HEADER: usize = 1;
 
-pub(super) fn is(bytes: &[u8]) -> bool {
+pub(crate) fn is(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-pub(super) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
+pub(crate) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
     let pages = Pages::new(bytes).ok_or(malformed("its header is cut or unusual"))?;
     let mut root = None;
     pages.rows(1, &mut |row| {

@@ -15,7 +15,7 @@ use crate::xray::model::{
 
 /// An [`Xray`] for the page.
 #[derive(Debug, Serialize)]
-pub(super) struct PageData<'a> {
+pub(crate) struct PageData<'a> {
     minifier: &'a str,
     character: String,
     wasted_text: String,
@@ -47,7 +47,7 @@ pub(super) struct PageData<'a> {
 }
 
 impl<'a> PageData<'a> {
-    pub(super) fn new(xray: &'a Xray) -> Self {
+    pub(crate) fn new(xray: &'a Xray) -> Self {
         let Binaries { broken, unused, .. } = &xray.binaries;
         let contents = &xray.contents;
         Self {
@@ -116,13 +116,13 @@ fn package_names(kinds: impl Iterator<Item = PackageKind>) -> BTreeMap<String, &
 
 /// A [`Comparison`] for its page.
 #[derive(Debug, Serialize)]
-pub(super) struct ComparisonData<'a> {
+pub(crate) struct ComparisonData<'a> {
     comparison: &'a Comparison,
     names: BTreeMap<String, &'static str>,
 }
 
 impl<'a> ComparisonData<'a> {
-    pub(super) fn new(comparison: &'a Comparison) -> Self {
+    pub(crate) fn new(comparison: &'a Comparison) -> Self {
         let packages = comparison
             .packages
             .iter()

@@ -10,14 +10,14 @@ const RESERVE: usize = 200;
 
 /// Markdown that never grows beyond its limit.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     out: String,
     limit: usize,
     full: bool,
 }
 
 impl Document {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             out: String::new(),
             limit: limit.saturating_sub(RESERVE),
@@ -26,7 +26,7 @@ impl Document {
     }
 
     /// Adds `markdown` as a whole or not at all.
-    pub(super) fn push(&mut self, markdown: &str) -> bool {
+    pub(crate) fn push(&mut self, markdown: &str) -> bool {
         if self.out.len() + markdown.len() > self.limit {
             self.full = true;
             return false;
@@ -36,12 +36,12 @@ impl Document {
     }
 
     /// A paragraph.
-    pub(super) fn paragraph(&mut self, markdown: &str) {
+    pub(crate) fn paragraph(&mut self, markdown: &str) {
         self.push(&format!("{markdown}\n\n"));
     }
 
     /// A table; `columns` whose name ends in `:` are numbers and go to the right. Cells are Markdown.
-    pub(super) fn table<const N: usize>(
+    pub(crate) fn table<const N: usize>(
         &mut self,
         columns: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
@@ -64,7 +64,7 @@ impl Document {
     }
 
     /// A section that unfolds; `title` is text.
-    pub(super) fn details(&mut self, title: &str, body: impl FnOnce(&mut Self)) {
+    pub(crate) fn details(&mut self, title: &str, body: impl FnOnce(&mut Self)) {
         let open = format!("<details>\n<summary>{}</summary>\n\n", escape::text(title));
         let close = "</details>\n\n";
         let room = self
@@ -82,7 +82,7 @@ impl Document {
     }
 
     /// The Markdown, with a sentence at its end where something is missing.
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         if self.full {
             self.out.push_str(
                 "\n> **This summary is cut:** there is more than fits. The JSON and HTML reports have everything.\n",

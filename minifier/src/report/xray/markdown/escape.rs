@@ -4,7 +4,7 @@ use super::super::text::plain;
 
 /// `text` as it is, whatever is in it, inside a paragraph or a cell of a table: what Markdown or HTML could act on is
 /// written as an entity, which both know in both places.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let text = plain(text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -37,12 +37,12 @@ fn ends_with_word(text: &str, words: &[&str]) -> bool {
 }
 
 /// `text` as it is, in the type of code. An element, since a code span cannot hold a `|` in a table.
-pub(super) fn code(name: &str) -> String {
+pub(crate) fn code(name: &str) -> String {
     format!("<code>{}</code>", text(name))
 }
 
 /// A block of code whose fence is longer than any in it.
-pub(super) fn block(language: &str, lines: &str) -> String {
+pub(crate) fn block(language: &str, lines: &str) -> String {
     let longest = lines
         .split(|c| c != '`')
         .map(str::len)

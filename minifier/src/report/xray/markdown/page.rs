@@ -102,7 +102,7 @@ fn gate(document: &mut Document, xray: &Xray) {
     );
 }
 
-pub(super) fn problems(document: &mut Document, problems: &[String]) {
+pub(crate) fn problems(document: &mut Document, problems: &[String]) {
     if problems.is_empty() {
         return;
     }

@@ -6,7 +6,7 @@ use super::super::text::identifier;
 use crate::xray::model::FindingKind;
 
 /// All kinds; the place in this list is the rule's index.
-pub(super) const KINDS: [FindingKind; 15] = [
+pub(crate) const KINDS: [FindingKind; 15] = [
     FindingKind::PrivateKey,
     FindingKind::Credential,
     FindingKind::SecretInEnvironment,
@@ -120,7 +120,7 @@ fn text(kind: FindingKind) -> Text {
 }
 
 /// The rules of the driver, in the order of [`KINDS`].
-pub(super) fn rules() -> Vec<Value> {
+pub(crate) fn rules() -> Vec<Value> {
     KINDS.iter().map(|&kind| rule(kind)).collect()
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// `path`, as the data model shows it, as a relative URI of its bytes: `\xNN` becomes the byte again, and everything
 /// that is not unreserved is percent-encoded.
-pub(super) fn relative(path: &str) -> String {
+pub(crate) fn relative(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     let mut rest = path.trim_start_matches('/').as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

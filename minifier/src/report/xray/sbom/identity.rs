@@ -6,7 +6,7 @@ use crate::image::TaggedName;
 use crate::xray::model::{PackageInfo, Xray};
 
 /// A UUID (version 8, RFC 9562) of the image, the program and the `format`.
-pub(super) fn uuid(xray: &Xray, format: &str) -> String {
+pub(crate) fn uuid(xray: &Xray, format: &str) -> String {
     let hash = hash(&[
         format,
         &xray.minifier,
@@ -23,12 +23,12 @@ pub(super) fn uuid(xray: &Xray, format: &str) -> String {
 }
 
 /// Hexadecimal digits that tell a package from others of the same image; `index` tells apart what nothing else does.
-pub(super) fn of_package(package: &PackageInfo, index: usize) -> String {
+pub(crate) fn of_package(package: &PackageInfo, index: usize) -> String {
     hash(&[&package.id, &package.location, &index.to_string()])[..16].to_owned()
 }
 
 /// The image as a package URL (type `oci`), if it has a manifest's digest and a name.
-pub(super) fn image_purl(xray: &Xray) -> Option<String> {
+pub(crate) fn image_purl(xray: &Xray) -> Option<String> {
     let digest = xray.image.manifest.as_deref()?;
     let reference = &xray.image.reference;
     let _: TaggedName = reference.parse().ok()?;
@@ -44,7 +44,7 @@ pub(super) fn image_purl(xray: &Xray) -> Option<String> {
     ))
 }
 
-pub(super) fn hash(parts: &[&str]) -> String {
+pub(crate) fn hash(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());

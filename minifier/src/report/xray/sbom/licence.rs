@@ -19,7 +19,7 @@ const URLS: &[(&str, &str)] = &[
 
 /// A declared licence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Licence {
+pub(crate) enum Licence {
     /// An SPDX expression, and the references in it (`LicenseRef-…`) to licences that are not listed.
     Expression(String, Vec<String>),
     /// Anything else, as declared.
@@ -27,7 +27,7 @@ pub(super) enum Licence {
 }
 
 /// What `declared` says; `None` if it says nothing.
-pub(super) fn licence(declared: Option<&str>) -> Option<Licence> {
+pub(crate) fn licence(declared: Option<&str>) -> Option<Licence> {
     let declared = plain(declared?.trim()).into_owned();
     if declared.is_empty() {
         return None;

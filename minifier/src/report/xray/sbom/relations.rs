@@ -6,11 +6,11 @@ use crate::xray::model::{PackageInfo, Xray};
 
 /// Identifiers of packages by their package URLs. Of packages that have the same one, in several places, the first
 /// stands for all.
-pub(super) struct References<'a>(BTreeMap<&'a str, &'a str>);
+pub(crate) struct References<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> References<'a> {
     /// `ids` are the identifiers of all packages, in their order.
-    pub(super) fn new(xray: &'a Xray, ids: &'a [String]) -> Self {
+    pub(crate) fn new(xray: &'a Xray, ids: &'a [String]) -> Self {
         let mut references = BTreeMap::new();
         for (info, id) in xray.packages.packages.iter().zip(ids) {
             references.entry(info.id.as_str()).or_insert(id.as_str());
@@ -19,7 +19,7 @@ impl<'a> References<'a> {
     }
 
     /// What a package needs.
-    pub(super) fn of(&self, info: &'a PackageInfo) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn of(&self, info: &'a PackageInfo) -> impl Iterator<Item = &'a str> {
         info.depends_on
             .iter()
             .filter_map(|id| self.0.get(id.as_str()).copied())

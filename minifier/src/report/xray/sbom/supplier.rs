@@ -34,21 +34,21 @@ const VENDOR: &str = "org.opencontainers.image.vendor";
 
 /// Who supplies something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Supplier {
-    pub(super) name: String,
-    pub(super) address: Option<String>,
+pub(crate) struct Supplier {
+    pub(crate) name: String,
+    pub(crate) address: Option<String>,
     /// Whether it is an organisation or a group rather than a person.
-    pub(super) organization: bool,
+    pub(crate) organization: bool,
 }
 
 /// The supplier of a package as declared; `None` if nobody is named.
-pub(super) fn of_package(info: &PackageInfo) -> Option<Supplier> {
+pub(crate) fn of_package(info: &PackageInfo) -> Option<Supplier> {
     let organization = matches!(info.kind, PackageKind::Rpm | PackageKind::Java);
     parse(info.supplier.as_deref()?, organization)
 }
 
 /// The supplier of an image, as its labels or annotations say.
-pub(super) fn of_image(image: &ImageInfo) -> Option<Supplier> {
+pub(crate) fn of_image(image: &ImageInfo) -> Option<Supplier> {
     let vendor = image
         .labels
         .get(VENDOR)

@@ -32,6 +32,6 @@ pub fn sbom_time(xray: &Xray, source_date_epoch: Option<&str>) -> Result<Timesta
 }
 
 /// `2026-05-04T10:20:30Z`: both formats want whole seconds of UTC.
-pub(super) fn text(time: Timestamp) -> String {
+pub(crate) fn text(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

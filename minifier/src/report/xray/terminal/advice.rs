@@ -9,7 +9,7 @@ use super::summary::mark;
 use super::table::{Column, table};
 
 /// Recommendations, each with its evidence and the change to make.
-pub(super) fn recommendations(page: &mut Page, xray: &Xray) {
+pub(crate) fn recommendations(page: &mut Page, xray: &Xray) {
     if xray.recommendations.is_empty() {
         return;
     }
@@ -44,7 +44,7 @@ pub(super) fn recommendations(page: &mut Page, xray: &Xray) {
 }
 
 /// What should not ship.
-pub(super) fn waste(page: &mut Page, xray: &Xray) {
+pub(crate) fn waste(page: &mut Page, xray: &Xray) {
     if xray.waste.is_empty() {
         return;
     }
@@ -75,7 +75,7 @@ pub(super) fn waste(page: &mut Page, xray: &Xray) {
 }
 
 /// Paths of which bytes are hidden.
-pub(super) fn wasted_paths(page: &mut Page, xray: &Xray) {
+pub(crate) fn wasted_paths(page: &mut Page, xray: &Xray) {
     let paths = &xray.efficiency.wasted_paths;
     if paths.is_empty() {
         return;
@@ -108,7 +108,7 @@ pub(super) fn wasted_paths(page: &mut Page, xray: &Xray) {
 }
 
 /// Findings, most severe first; notes only with all details.
-pub(super) fn findings(page: &mut Page, xray: &Xray) {
+pub(crate) fn findings(page: &mut Page, xray: &Xray) {
     let findings = &xray.security.findings;
     let ignored = totals::ignored(&xray.security);
     if findings.is_empty() && ignored.is_empty() {
@@ -139,7 +139,7 @@ pub(super) fn findings(page: &mut Page, xray: &Xray) {
 }
 
 /// `1, 2`
-pub(super) fn numbers(layers: &[usize]) -> String {
+pub(crate) fn numbers(layers: &[usize]) -> String {
     let numbers: Vec<String> = layers.iter().map(usize::to_string).collect();
     numbers.join(", ")
 }

@@ -7,7 +7,7 @@ use super::page::{Details, Page};
 use super::table::{Column, table};
 
 /// Each layer with what it brings and wastes.
-pub(super) fn layers(page: &mut Page, xray: &Xray) {
+pub(crate) fn layers(page: &mut Page, xray: &Xray) {
     page.heading("layers");
     table(
         page,
@@ -47,7 +47,7 @@ pub(super) fn layers(page: &mut Page, xray: &Xray) {
 }
 
 /// What made a layer, or why nobody knows.
-pub(super) fn instruction(layer: &LayerInfo) -> &str {
+pub(crate) fn instruction(layer: &LayerInfo) -> &str {
     match (layer.instruction.as_str(), layer.base) {
         ("", true) => "(base image)",
         ("", false) => "(not in the history)",
@@ -56,7 +56,7 @@ pub(super) fn instruction(layer: &LayerInfo) -> &str {
 }
 
 /// The Dockerfile as far as the history tells it.
-pub(super) fn dockerfile(page: &mut Page, xray: &Xray) {
+pub(crate) fn dockerfile(page: &mut Page, xray: &Xray) {
     if xray.dockerfile.is_empty() {
         return;
     }

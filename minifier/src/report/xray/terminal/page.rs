@@ -27,7 +27,7 @@ pub enum Details {
 
 impl Details {
     /// How many of `some` items [`Self::Normal`] shows; all of them with [`Self::Full`].
-    pub(super) fn limit(self, some: usize) -> usize {
+    pub(crate) fn limit(self, some: usize) -> usize {
         if self == Self::Full { usize::MAX } else { some }
     }
 }
@@ -56,14 +56,14 @@ pub fn terminal(xray: &Xray, width: usize, details: Details) -> String {
 }
 
 /// A page that is being written.
-pub(super) struct Page {
-    pub(super) out: String,
-    pub(super) width: usize,
-    pub(super) details: Details,
+pub(crate) struct Page {
+    pub(crate) out: String,
+    pub(crate) width: usize,
+    pub(crate) details: Details,
 }
 
 impl Page {
-    pub(super) fn new(width: usize, details: Details) -> Self {
+    pub(crate) fn new(width: usize, details: Details) -> Self {
         Self {
             out: String::new(),
             width: width.clamp(LEAST_WIDTH, MOST_WIDTH),
@@ -72,24 +72,24 @@ impl Page {
     }
 
     /// One line; `text` must be safe.
-    pub(super) fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         self.out.push_str(text.trim_end());
         self.out.push('\n');
     }
 
     /// An empty line and the name of a section.
-    pub(super) fn heading(&mut self, text: &str) {
+    pub(crate) fn heading(&mut self, text: &str) {
         self.out.push('\n');
         self.line(&text.to_uppercase());
     }
 
     /// A name and a value, which goes on below itself where it is long.
-    pub(super) fn field(&mut self, name: &str, value: &str) {
+    pub(crate) fn field(&mut self, name: &str, value: &str) {
         self.hanging(&format!("{name:<11}"), value);
     }
 
     /// `text` after `first`; further lines are indented as far as `first` is wide.
-    pub(super) fn hanging(&mut self, first: &str, text: &str) {
+    pub(crate) fn hanging(&mut self, first: &str, text: &str) {
         let indent = first.chars().count();
         let lines = wrap(&plain(text), self.width.saturating_sub(indent));
         for (number, line) in lines.iter().enumerate() {
@@ -102,7 +102,7 @@ impl Page {
     }
 
     /// Says that there is more than was shown.
-    pub(super) fn more(&mut self, shown: usize, all: usize, noun: &str) {
+    pub(crate) fn more(&mut self, shown: usize, all: usize, noun: &str) {
         if all > shown {
             self.line(&format!("  and {} more {noun} (--details)", all - shown));
         }

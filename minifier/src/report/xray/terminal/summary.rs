@@ -8,7 +8,7 @@ use super::page::Page;
 use super::table::{Column, table};
 
 /// A dozen lines that say it all.
-pub(super) fn summary(page: &mut Page, xray: &Xray) {
+pub(crate) fn summary(page: &mut Page, xray: &Xray) {
     let image = &xray.image;
     page.field("image", &image.reference);
     page.field("", &totals::character(image));
@@ -58,7 +58,7 @@ pub(super) fn summary(page: &mut Page, xray: &Xray) {
 }
 
 /// Every rule with what came of it.
-pub(super) fn gate(page: &mut Page, xray: &Xray) {
+pub(crate) fn gate(page: &mut Page, xray: &Xray) {
     let Some(gate) = &xray.gate else { return };
     page.heading(&if gate.passed {
         "gate: passed".to_owned()
@@ -94,7 +94,7 @@ pub(super) fn gate(page: &mut Page, xray: &Xray) {
 }
 
 /// What could not be analysed.
-pub(super) fn problems(page: &mut Page, problems: &[String]) {
+pub(crate) fn problems(page: &mut Page, problems: &[String]) {
     if problems.is_empty() {
         return;
     }
@@ -105,7 +105,7 @@ pub(super) fn problems(page: &mut Page, problems: &[String]) {
 }
 
 /// A mark for a severity that needs no colour.
-pub(super) fn mark(severity: Severity) -> &'static str {
+pub(crate) fn mark(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "ERROR",
         Severity::Warning => "warning",

@@ -8,7 +8,7 @@ use super::page::Page;
 
 /// How a column behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
+pub(crate) enum Column {
     /// As wide as its text, to the left.
     Left,
     /// As wide as its text but for the longest, to the left: versions.
@@ -30,7 +30,7 @@ fn short(width: usize) -> usize {
 }
 
 /// Writes a table with a header. Cells are made safe here.
-pub(super) fn table<const N: usize>(
+pub(crate) fn table<const N: usize>(
     page: &mut Page,
     columns: [(&str, Column); N],
     rows: impl IntoIterator<Item = [String; N]>,

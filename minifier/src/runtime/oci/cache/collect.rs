@@ -41,7 +41,7 @@ pub struct Pruned {
 }
 
 /// Removes half-unpacked layers that nobody works on.
-pub(super) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
+pub(crate) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
     let folder = &cache.folders.new;
     let doing = || format!("sweep cache folder {}", cache.folder().display());
     let mut swept = 0;
@@ -56,7 +56,7 @@ pub(super) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
 }
 
 /// Removes the layers above the limits, those not used for the longest time first.
-pub(super) fn prune(cache: &LayerCache, limits: &CacheLimits) -> Result<Pruned, RuntimeError> {
+pub(crate) fn prune(cache: &LayerCache, limits: &CacheLimits) -> Result<Pruned, RuntimeError> {
     let folder = &cache.folders.layers;
     let doing = || {
         format!(
@@ -126,7 +126,7 @@ fn look(folder: &OwnedFd, name: String) -> Option<Layer> {
 }
 
 /// Bytes of a layer's files, as they were noted when it was unpacked.
-pub(super) fn size(layer: &OwnedFd) -> Option<u64> {
+pub(crate) fn size(layer: &OwnedFd) -> Option<u64> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let size = openat(layer, "size", flags, Mode::empty()).ok()?;
     let mut text = String::new();

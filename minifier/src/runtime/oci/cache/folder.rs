@@ -10,7 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use super::super::super::error::{RuntimeError, host};
 
 /// `$XDG_CACHE_HOME/minifier`, `~/.cache/minifier`, or `/var/cache/minifier` if there is no home.
-pub(super) fn default_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
+pub(crate) fn default_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
     let base = variable("XDG_CACHE_HOME").and_then(absolute).or_else(|| {
         let home = variable("HOME").and_then(absolute)?;
@@ -20,7 +20,7 @@ pub(super) fn default_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Path
 }
 
 /// Makes the folder and those above it; one that others may write to is refused.
-pub(super) fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
+pub(crate) fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
     let refused = |reason: &str| RuntimeError::CacheFolder {
         path: path.to_owned(),
         reason: reason.to_owned(),
@@ -46,7 +46,7 @@ pub(super) fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
 
 /// Makes a folder in the cache that nobody else can enter: what an image holds (set-user-ID programs, devices) is
 /// there.
-pub(super) fn make_private(path: &Path) -> Result<OwnedFd, RuntimeError> {
+pub(crate) fn make_private(path: &Path) -> Result<OwnedFd, RuntimeError> {
     let fd = make(path)?;
     rustix::fs::fchmod(&fd, Mode::RWXU).map_err(host(format!("close {}", path.display())))?;
     Ok(fd)

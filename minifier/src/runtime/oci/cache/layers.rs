@@ -31,15 +31,15 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A cache of unpacked layers. Clones are the same cache; several processes may use one folder.
 #[derive(Debug, Clone)]
 pub struct LayerCache {
-    pub(super) folders: Arc<Folders>,
+    pub(crate) folders: Arc<Folders>,
     limits: UnpackLimits,
 }
 
 #[derive(Debug)]
-pub(super) struct Folders {
+pub(crate) struct Folders {
     path: PathBuf,
-    pub(super) layers: OwnedFd,
-    pub(super) new: OwnedFd,
+    pub(crate) layers: OwnedFd,
+    pub(crate) new: OwnedFd,
     runs: OwnedFd,
 }
 
@@ -65,7 +65,7 @@ impl Unpacked {
     }
 
     /// What volumes may hold: the image's bytes count, however long ago it was unpacked.
-    pub(in crate::runtime::oci) fn room(&self) -> Room {
+    pub(crate) fn room(&self) -> Room {
         let used = self.layers.iter().map(|layer| layer.bytes);
         let used = used.fold(0, u64::saturating_add);
         Room {
@@ -110,7 +110,7 @@ impl LayerCache {
         self
     }
 
-    pub(in crate::runtime::oci) fn limits(&self) -> &UnpackLimits {
+    pub(crate) fn limits(&self) -> &UnpackLimits {
         &self.limits
     }
 
@@ -119,7 +119,7 @@ impl LayerCache {
         &self.folders.path
     }
 
-    pub(in crate::runtime::oci) fn runs(&self) -> (BorrowedFd<'_>, PathBuf) {
+    pub(crate) fn runs(&self) -> (BorrowedFd<'_>, PathBuf) {
         (self.folders.runs.as_fd(), self.folders.path.join("runs"))
     }
 

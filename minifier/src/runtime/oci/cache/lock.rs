@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 /// How a folder is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::runtime::oci) enum Hold {
+pub(crate) enum Hold {
     /// With others.
     Shared,
     /// Alone.
@@ -19,11 +19,7 @@ pub(in crate::runtime::oci) enum Hold {
 /// where others hold it.
 ///
 /// Whoever removes an entry locks it alone before, so what is locked and still has its name stays.
-pub(in crate::runtime::oci) fn try_lock(
-    parent: impl AsFd,
-    name: &str,
-    hold: Hold,
-) -> io::Result<Option<OwnedFd>> {
+pub(crate) fn try_lock(parent: impl AsFd, name: &str, hold: Hold) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = match openat(parent.as_fd(), name, flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),

@@ -21,5 +21,5 @@ mod unpack;
 
 pub use collect::{CacheLimits, Pruned};
 pub use layers::{LayerCache, Unpacked};
-pub(super) use lock::{Hold, try_lock};
+pub(crate) use lock::{Hold, try_lock};
 pub use unpack::UnpackLimits;

@@ -19,7 +19,7 @@ pub struct UnpackLimits {
 
 impl UnpackLimits {
     /// The limit on `what`: `bytes` or `entries`.
-    pub(in crate::runtime) fn of(&self, what: &'static str) -> u64 {
+    pub(crate) fn of(&self, what: &'static str) -> u64 {
         match what {
             "bytes" => self.bytes,
             _ => self.entries,
@@ -39,7 +39,7 @@ impl Default for UnpackLimits {
 
 impl UnpackLimits {
     /// Takes what a layer needs from what is left.
-    pub(super) fn spend(
+    pub(crate) fn spend(
         &mut self,
         of: &Self,
         layer: usize,
@@ -57,13 +57,13 @@ impl UnpackLimits {
 
 /// What a layer needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Cost {
-    pub(super) bytes: u64,
-    pub(super) entries: u64,
+pub(crate) struct Cost {
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
 }
 
 /// What the changes of a layer need.
-pub(super) fn cost(rootfs: &RootFs, changes: &Changes) -> Cost {
+pub(crate) fn cost(rootfs: &RootFs, changes: &Changes) -> Cost {
     let mut cost = Cost {
         bytes: 0,
         entries: changes.len() as u64,
@@ -80,17 +80,17 @@ pub(super) fn cost(rootfs: &RootFs, changes: &Changes) -> Cost {
 }
 
 /// One layer to be written.
-pub(super) struct Job<'a> {
-    pub(super) layer: usize,
-    pub(super) rootfs: &'a RootFs,
-    pub(super) changes: &'a Changes,
-    pub(super) content: &'a dyn ContentStore,
-    pub(super) cancel: &'a CancellationToken,
+pub(crate) struct Job<'a> {
+    pub(crate) layer: usize,
+    pub(crate) rootfs: &'a RootFs,
+    pub(crate) changes: &'a Changes,
+    pub(crate) content: &'a dyn ContentStore,
+    pub(crate) cancel: &'a CancellationToken,
 }
 
 impl Job<'_> {
     /// Writes the layer.
-    pub(super) fn write(&self, mut writer: TreeWriter) -> Result<(), RuntimeError> {
+    pub(crate) fn write(&self, mut writer: TreeWriter) -> Result<(), RuntimeError> {
         let mut names: BTreeMap<NodeId, &ImagePath> = BTreeMap::new();
         let failed = |path: &ImagePath, source| RuntimeError::Unpack {
             layer: self.layer,

@@ -21,22 +21,22 @@ use crate::rootfs::ImagePath;
 
 /// What [`build`] puts together.
 #[derive(Debug)]
-pub(in crate::runtime::oci) struct Request<'a> {
-    pub(in crate::runtime::oci) command: &'a Command,
-    pub(in crate::runtime::oci) ids: &'a Ids,
-    pub(in crate::runtime::oci) options: &'a RunOptions,
-    pub(in crate::runtime::oci) limits: &'a RunLimits,
-    pub(in crate::runtime::oci) capabilities: &'a BTreeSet<&'static str>,
-    pub(in crate::runtime::oci) hostname: &'a str,
-    pub(in crate::runtime::oci) network: &'a Network,
-    pub(in crate::runtime::oci) places: &'a [Place],
-    pub(in crate::runtime::oci) volumes: &'a Volumes,
+pub(crate) struct Request<'a> {
+    pub(crate) command: &'a Command,
+    pub(crate) ids: &'a Ids,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) limits: &'a RunLimits,
+    pub(crate) capabilities: &'a BTreeSet<&'static str>,
+    pub(crate) hostname: &'a str,
+    pub(crate) network: &'a Network,
+    pub(crate) places: &'a [Place],
+    pub(crate) volumes: &'a Volumes,
     /// Files that are mounted over the image's, and where.
-    pub(in crate::runtime::oci) files: &'a [(PathBuf, ImagePath)],
+    pub(crate) files: &'a [(PathBuf, ImagePath)],
     /// Where the image is mounted.
-    pub(in crate::runtime::oci) root: &'a Path,
+    pub(crate) root: &'a Path,
     /// The container's control group, from the root of each hierarchy.
-    pub(in crate::runtime::oci) cgroup: &'a Path,
+    pub(crate) cgroup: &'a Path,
 }
 
 /// Of a process and all it starts: files that it may have open, with Docker's limit.
@@ -65,7 +65,7 @@ const READ_ONLY: [&str; 5] = [
 ];
 
 /// Makes `config.json`.
-pub(in crate::runtime::oci) fn build(request: &Request<'_>) -> Result<Spec, RuntimeError> {
+pub(crate) fn build(request: &Request<'_>) -> Result<Spec, RuntimeError> {
     let root = RootBuilder::default()
         .path(request.root)
         .readonly(request.options.read_only)
@@ -83,7 +83,7 @@ pub(in crate::runtime::oci) fn build(request: &Request<'_>) -> Result<Spec, Runt
 }
 
 /// A further process of the container, for `exec`.
-pub(in crate::runtime::oci) fn exec_process(
+pub(crate) fn exec_process(
     command: &Command,
     ids: &Ids,
     capabilities: &BTreeSet<&'static str>,

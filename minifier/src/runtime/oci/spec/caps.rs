@@ -73,7 +73,7 @@ const ALL: [&str; 41] = [
 ];
 
 /// The names of a container's capabilities, without `CAP_`.
-pub(in crate::runtime::oci) fn names(
+pub(crate) fn names(
     add: &[String],
     drop: &[String],
 ) -> Result<BTreeSet<&'static str>, RuntimeError> {
@@ -109,10 +109,7 @@ fn read(option: &str, names: &[String]) -> Result<(BTreeSet<&'static str>, bool)
 }
 
 /// The sets of a process. One that is not root has them in its bounding set only, as with Docker.
-pub(in crate::runtime::oci) fn sets(
-    names: &BTreeSet<&str>,
-    root: bool,
-) -> Result<LinuxCapabilities, RuntimeError> {
+pub(crate) fn sets(names: &BTreeSet<&str>, root: bool) -> Result<LinuxCapabilities, RuntimeError> {
     let known = |name: &&str| {
         name.parse::<Capability>().map_err(|error| {
             failed(oci_spec::OciSpecError::Other(format!(

@@ -7,17 +7,17 @@ use crate::rootfs::DEFAULT_PATH;
 
 /// What is run, before users are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::runtime::oci) struct Command {
-    pub(in crate::runtime::oci) args: Vec<String>,
+pub(crate) struct Command {
+    pub(crate) args: Vec<String>,
     /// Absolute.
-    pub(in crate::runtime::oci) cwd: String,
-    pub(in crate::runtime::oci) user: String,
+    pub(crate) cwd: String,
+    pub(crate) user: String,
     /// Without `HOME`.
-    pub(in crate::runtime::oci) env: Vec<String>,
+    pub(crate) env: Vec<String>,
 }
 
 impl Command {
-    pub(in crate::runtime::oci) fn new(
+    pub(crate) fn new(
         config: &ImageConfig,
         options: &RunOptions,
         hostname: &str,
@@ -65,10 +65,7 @@ fn arguments(config: &ImageConfig, options: &RunOptions) -> Vec<String> {
 
 /// The variables of `base`, replaced and followed by those of `lists`, of which earlier lists win. A name alone takes
 /// the variable away.
-pub(in crate::runtime::oci) fn environment(
-    mut base: Vec<String>,
-    lists: &[&[String]],
-) -> Vec<String> {
+pub(crate) fn environment(mut base: Vec<String>, lists: &[&[String]]) -> Vec<String> {
     let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
     let mut wanted: Vec<String> = Vec::new();
     for list in lists {

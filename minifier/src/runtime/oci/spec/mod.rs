@@ -15,11 +15,11 @@ use oci_spec::OciSpecError;
 
 use super::super::error::RuntimeError;
 
-pub(super) use build::{Request, build, exec_process};
-pub(super) use caps::names as capability_names;
-pub(super) use command::{Command, environment};
-pub(super) use mounts::{Network, Place, Storage, Volumes, plan_storage};
-pub(super) use users::{Ids, resolve};
+pub(crate) use build::{Request, build, exec_process};
+pub(crate) use caps::names as capability_names;
+pub(crate) use command::{Command, environment};
+pub(crate) use mounts::{Network, Place, Storage, Volumes, plan_storage};
+pub(crate) use users::{Ids, resolve};
 
 /// A spec that cannot be built.
 fn failed(error: OciSpecError) -> RuntimeError {

@@ -13,7 +13,7 @@ use crate::rootfs::ImagePath;
 
 /// The network that a container sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::runtime::oci) enum Network {
+pub(crate) enum Network {
     /// One of its own with a loopback device only.
     Private,
     /// The host's.
@@ -24,7 +24,7 @@ pub(in crate::runtime::oci) enum Network {
 
 impl Network {
     /// Reads `--network`.
-    pub(in crate::runtime::oci) fn of(options: &RunOptions) -> Result<Self, RuntimeError> {
+    pub(crate) fn of(options: &RunOptions) -> Result<Self, RuntimeError> {
         match options.network.as_deref() {
             None | Some("none" | "private") => Ok(Self::Private),
             Some("host") => Ok(Self::Host),
@@ -40,7 +40,7 @@ impl Network {
 
 /// What is mounted at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::runtime::oci) enum Storage {
+pub(crate) enum Storage {
     /// A path of the host.
     Bind {
         source: String,
@@ -55,16 +55,16 @@ pub(in crate::runtime::oci) enum Storage {
 
 /// A mount of the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::runtime::oci) struct Place {
-    pub(in crate::runtime::oci) origin: Origin,
-    pub(in crate::runtime::oci) target: ImagePath,
-    pub(in crate::runtime::oci) read_only: bool,
-    pub(in crate::runtime::oci) storage: Storage,
+pub(crate) struct Place {
+    pub(crate) origin: Origin,
+    pub(crate) target: ImagePath,
+    pub(crate) read_only: bool,
+    pub(crate) storage: Storage,
 }
 
 impl Place {
     /// What the place shows, to find out where it lands.
-    pub(in crate::runtime::oci) fn wish(&self) -> Wish {
+    pub(crate) fn wish(&self) -> Wish {
         Wish {
             origin: self.origin,
             target: self.target.clone(),
@@ -78,10 +78,10 @@ impl Place {
 }
 
 /// Folders of volumes by their number in the list of places.
-pub(in crate::runtime::oci) type Volumes = BTreeMap<usize, std::path::PathBuf>;
+pub(crate) type Volumes = BTreeMap<usize, std::path::PathBuf>;
 
 /// All mounts that options and image ask for, in this order. Where they land depends on the image's links.
-pub(in crate::runtime::oci) fn plan_storage(
+pub(crate) fn plan_storage(
     config: &ImageConfig,
     options: &RunOptions,
 ) -> Result<Vec<Place>, RuntimeError> {

@@ -54,9 +54,7 @@ const BY_CAPABILITY: [(&str, &str); 14] = [
 const PERSONALITIES: [u64; 5] = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 /// The filter for a container with these capabilities, for the machine that this runs on.
-pub(in crate::runtime::oci) fn profile(
-    capabilities: &BTreeSet<&str>,
-) -> Result<LinuxSeccomp, RuntimeError> {
+pub(crate) fn profile(capabilities: &BTreeSet<&str>) -> Result<LinuxSeccomp, RuntimeError> {
     let (architectures, extra) = machine();
     let mut allowed: BTreeSet<&str> = ALLOWED.split_whitespace().collect();
     allowed.extend(extra.split(' '));

@@ -8,17 +8,17 @@ use crate::rootfs::{ImagePath, accounts};
 
 /// Ids that a process gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::runtime::oci) struct Ids {
-    pub(in crate::runtime::oci) uid: u32,
-    pub(in crate::runtime::oci) gid: u32,
+pub(crate) struct Ids {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
     /// Supplementary groups, the primary one first.
-    pub(in crate::runtime::oci) groups: Vec<u32>,
+    pub(crate) groups: Vec<u32>,
     /// The user's home folder.
-    pub(in crate::runtime::oci) home: String,
+    pub(crate) home: String,
 }
 
 /// Resolves `USER` (`name`, `uid`, `name:group`, `uid:gid`; empty is root) in the tree at `root`.
-pub(in crate::runtime::oci) fn resolve(root: impl AsFd, user: &str) -> Result<Ids, RuntimeError> {
+pub(crate) fn resolve(root: impl AsFd, user: &str) -> Result<Ids, RuntimeError> {
     let passwd = read(root.as_fd(), "etc/passwd")?;
     let group = read(root.as_fd(), "etc/group")?;
     ids(user, &passwd, &group)

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 const PIECE: u64 = 8 << 20;
 
 /// Copies the `size` bytes of `from` into the empty file `to`. `step` is asked before every piece.
-pub(super) fn copy(
+pub(crate) fn copy(
     from: &File,
     to: &File,
     size: u64,

@@ -18,7 +18,7 @@ const SHARED: u64 = 64 << 10;
 
 /// Why a tree is not copied.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::runtime::oci) enum CopyError {
+pub(crate) enum CopyError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error("it holds more than there is room for")]
@@ -28,25 +28,20 @@ pub(in crate::runtime::oci) enum CopyError {
 }
 
 /// How a tree is copied.
-pub(in crate::runtime::oci) struct Copy<'a> {
+pub(crate) struct Copy<'a> {
     /// The tree in the image, from the image's root.
-    pub(in crate::runtime::oci) at: &'a ImagePath,
+    pub(crate) at: &'a ImagePath,
     /// Directories whose content is not wanted: something is mounted there.
-    pub(in crate::runtime::oci) hidden: &'a BTreeSet<ImagePath>,
+    pub(crate) hidden: &'a BTreeSet<ImagePath>,
     /// Folders of the image's layers, lowest first: files are shared with them where the file system can.
-    pub(in crate::runtime::oci) layers: &'a [PathBuf],
+    pub(crate) layers: &'a [PathBuf],
     /// Stops the work.
-    pub(in crate::runtime::oci) cancel: &'a CancellationToken,
+    pub(crate) cancel: &'a CancellationToken,
 }
 
 impl Copy<'_> {
     /// Copies everything at and below the root of `from`, its metadata included, to the empty directory `to`.
-    pub(in crate::runtime::oci) fn run(
-        &self,
-        from: &mut Dir,
-        to: Dir,
-        room: &mut Room,
-    ) -> Result<(), CopyError> {
+    pub(crate) fn run(&self, from: &mut Dir, to: Dir, room: &mut Room) -> Result<(), CopyError> {
         let mut writer = TreeWriter::new(to);
         let mut layers = Vec::new();
         for layer in self.layers.iter().rev() {

@@ -21,29 +21,29 @@ const FLAGS: OFlags = OFlags::RDONLY
 
 /// A directory of the host that is the root of a tree, with the directory of the tree that was used last kept open.
 #[derive(Debug)]
-pub(in crate::runtime::oci) struct Dir {
+pub(crate) struct Dir {
     root: OwnedFd,
     last: Option<(ImagePath, OwnedFd)>,
 }
 
 impl Dir {
     /// The tree at a path of the host.
-    pub(in crate::runtime::oci) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self::new(openat(CWD, path, FLAGS, Mode::empty())?))
     }
 
     /// The tree whose root is open.
-    pub(in crate::runtime::oci) fn new(root: OwnedFd) -> Self {
+    pub(crate) fn new(root: OwnedFd) -> Self {
         Self { root, last: None }
     }
 
     /// The root.
-    pub(super) fn root(&self) -> BorrowedFd<'_> {
+    pub(crate) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
 
     /// A directory of the tree; an error if a link is on the way.
-    pub(in crate::runtime::oci) fn at(&mut self, path: &ImagePath) -> io::Result<BorrowedFd<'_>> {
+    pub(crate) fn at(&mut self, path: &ImagePath) -> io::Result<BorrowedFd<'_>> {
         if path.is_root() {
             return Ok(self.root.as_fd());
         }
@@ -64,7 +64,7 @@ impl Dir {
     }
 
     /// The directory that holds `path`.
-    pub(super) fn parent(&mut self, path: &ImagePath) -> io::Result<BorrowedFd<'_>> {
+    pub(crate) fn parent(&mut self, path: &ImagePath) -> io::Result<BorrowedFd<'_>> {
         self.at(&path.parent().unwrap_or_else(ImagePath::root))
     }
 
@@ -95,7 +95,7 @@ impl Dir {
 }
 
 /// Whether an image simply has nothing at a path: also not if its links lead nowhere, or through a file.
-pub(in crate::runtime::oci) fn is_missing(error: &io::Error) -> bool {
+pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
@@ -104,11 +104,7 @@ pub(in crate::runtime::oci) fn is_missing(error: &io::Error) -> bool {
 
 /// Reads a regular file of the tree at `root` as a process inside would find it: links are followed, and `root` is where
 /// absolute ones and `..` end. Nothing else is opened, and nothing that is mounted in the tree.
-pub(in crate::runtime::oci) fn read_file(
-    root: impl AsFd,
-    path: &[u8],
-    largest: u64,
-) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(root: impl AsFd, path: &[u8], largest: u64) -> io::Result<Vec<u8>> {
     // Looked at before it is opened: opening a device or a pipe can do something.
     let file = open_in_root(root, path)?;
     if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {

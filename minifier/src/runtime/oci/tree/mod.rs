@@ -10,9 +10,9 @@ mod remove;
 mod walk;
 mod write;
 
-pub(super) use copy::{Copy, CopyError};
-pub(super) use dir::{Dir, is_missing, read_file};
-pub(super) use remove::remove_tree;
+pub(crate) use copy::{Copy, CopyError};
+pub(crate) use dir::{Dir, is_missing, read_file};
+pub(crate) use remove::remove_tree;
 #[cfg(test)]
-pub(super) use walk::{FoundKind, Next, walk};
-pub(super) use write::{Inode, TreeWriter};
+pub(crate) use walk::{FoundKind, Next, walk};
+pub(crate) use write::{Inode, TreeWriter};

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 ///
 /// Directories that are not empty are moved up, right below the top, before they are emptied: so the work needs two
 /// descriptors and no stack, however deep the tree is.
-pub(in crate::runtime::oci) fn remove_tree(parent: impl AsFd, name: &str) -> io::Result<()> {
+pub(crate) fn remove_tree(parent: impl AsFd, name: &str) -> io::Result<()> {
     let top = match open(parent.as_fd(), name.as_bytes()) {
         Ok(top) => top,
         Err(Errno::NOENT) => return Ok(()),

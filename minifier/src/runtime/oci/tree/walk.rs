@@ -18,17 +18,17 @@ const XATTR: usize = 64 << 10;
 
 /// An entry of a tree.
 #[derive(Debug)]
-pub(in crate::runtime::oci) struct Found {
-    pub(in crate::runtime::oci) path: ImagePath,
-    pub(in crate::runtime::oci) meta: Metadata,
-    pub(in crate::runtime::oci) kind: FoundKind,
+pub(crate) struct Found {
+    pub(crate) path: ImagePath,
+    pub(crate) meta: Metadata,
+    pub(crate) kind: FoundKind,
     /// Device and number, the same for all names of a file that has several.
-    pub(in crate::runtime::oci) inode: Option<(u64, u64)>,
+    pub(crate) inode: Option<(u64, u64)>,
 }
 
 /// What it is.
 #[derive(Debug)]
-pub(in crate::runtime::oci) enum FoundKind {
+pub(crate) enum FoundKind {
     Directory,
     /// With its bytes, where it could be opened.
     File(OwnedFd, u64),
@@ -39,7 +39,7 @@ pub(in crate::runtime::oci) enum FoundKind {
 
 /// Where a walk goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::runtime::oci) enum Next {
+pub(crate) enum Next {
     /// With what a directory holds.
     Into,
     /// With what comes after it.
@@ -47,7 +47,7 @@ pub(in crate::runtime::oci) enum Next {
 }
 
 /// Calls `visit` with every entry of a tree, a directory before what it holds, the root first.
-pub(in crate::runtime::oci) fn walk<E: From<io::Error>>(
+pub(crate) fn walk<E: From<io::Error>>(
     dir: &mut Dir,
     mut visit: impl FnMut(Found) -> Result<Next, E>,
 ) -> Result<(), E> {

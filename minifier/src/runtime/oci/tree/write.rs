@@ -21,7 +21,7 @@ const OVERLAY: &[u8] = b"trusted.overlay.";
 
 /// What is neither a directory, a regular file nor a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::runtime::oci) enum Inode {
+pub(crate) enum Inode {
     /// A character device, major and minor number.
     Char(u32, u32),
     /// A block device, major and minor number.
@@ -32,7 +32,7 @@ pub(in crate::runtime::oci) enum Inode {
 
 /// Writes a tree. Each path is given once, after the directory that holds it.
 #[derive(Debug)]
-pub(in crate::runtime::oci) struct TreeWriter {
+pub(crate) struct TreeWriter {
     dir: Dir,
     /// What is inside changes their times, so they are set at the end.
     times: Vec<(ImagePath, Mtime)>,
@@ -41,7 +41,7 @@ pub(in crate::runtime::oci) struct TreeWriter {
 
 impl TreeWriter {
     /// Writes below `dir`, an empty directory.
-    pub(in crate::runtime::oci) fn new(dir: Dir) -> Self {
+    pub(crate) fn new(dir: Dir) -> Self {
         Self {
             dir,
             times: Vec::new(),
@@ -50,11 +50,7 @@ impl TreeWriter {
     }
 
     /// Makes a directory, or gives the root its metadata.
-    pub(in crate::runtime::oci) fn directory(
-        &mut self,
-        path: &ImagePath,
-        meta: &Metadata,
-    ) -> io::Result<()> {
+    pub(crate) fn directory(&mut self, path: &ImagePath, meta: &Metadata) -> io::Result<()> {
         if !path.is_root() {
             let parent = self.dir.parent(path)?;
             mkdirat(parent, path.file_name(), Mode::RWXU)?;
@@ -65,7 +61,7 @@ impl TreeWriter {
     }
 
     /// Makes a directory hide the one below it.
-    pub(in crate::runtime::oci) fn opaque(&mut self, path: &ImagePath) -> io::Result<()> {
+    pub(crate) fn opaque(&mut self, path: &ImagePath) -> io::Result<()> {
         let dir = self.dir.at(path)?;
         Ok(fsetxattr(
             dir,
@@ -76,7 +72,7 @@ impl TreeWriter {
     }
 
     /// Makes a regular file of exactly `size` bytes.
-    pub(in crate::runtime::oci) fn file(
+    pub(crate) fn file(
         &mut self,
         path: &ImagePath,
         meta: &Metadata,
@@ -90,7 +86,7 @@ impl TreeWriter {
     }
 
     /// Makes a regular file with the `size` bytes of another; `step` is asked whether to go on.
-    pub(super) fn copy_of(
+    pub(crate) fn copy_of(
         &mut self,
         path: &ImagePath,
         meta: &Metadata,
@@ -113,11 +109,7 @@ impl TreeWriter {
     }
 
     /// Gives the file at `first` another name.
-    pub(in crate::runtime::oci) fn hard_link(
-        &mut self,
-        path: &ImagePath,
-        first: &ImagePath,
-    ) -> io::Result<()> {
+    pub(crate) fn hard_link(&mut self, path: &ImagePath, first: &ImagePath) -> io::Result<()> {
         let from = self.dir.parent(first)?.try_clone_to_owned()?;
         let to = self.dir.parent(path)?;
         Ok(linkat(
@@ -130,7 +122,7 @@ impl TreeWriter {
     }
 
     /// Makes a symbolic link.
-    pub(in crate::runtime::oci) fn symlink(
+    pub(crate) fn symlink(
         &mut self,
         path: &ImagePath,
         meta: &Metadata,
@@ -141,7 +133,7 @@ impl TreeWriter {
     }
 
     /// Makes a device or a named pipe.
-    pub(in crate::runtime::oci) fn inode(
+    pub(crate) fn inode(
         &mut self,
         path: &ImagePath,
         meta: &Metadata,
@@ -162,7 +154,7 @@ impl TreeWriter {
     }
 
     /// Makes a whiteout of overlayfs.
-    pub(in crate::runtime::oci) fn whiteout(&mut self, path: &ImagePath) -> io::Result<()> {
+    pub(crate) fn whiteout(&mut self, path: &ImagePath) -> io::Result<()> {
         let parent = self.dir.parent(path)?;
         let name = path.file_name();
         Ok(mknodat(
@@ -175,7 +167,7 @@ impl TreeWriter {
     }
 
     /// Sets the times of the directories.
-    pub(in crate::runtime::oci) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         for (path, mtime) in std::mem::take(&mut self.times).into_iter().rev() {
             futimens(self.dir.at(&path)?, &times(mtime))?;
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::maker::Maker;
 
 /// What only makes a tree what it is.
-pub(super) const STRUCTURE: [&str; 32] = [
+pub(crate) const STRUCTURE: [&str; 32] = [
     "usr/local/go/VERSION",
     "usr/local/go/src/go.mod",
     "usr/local/go/src/runtime/proc.go",
@@ -43,7 +43,7 @@ pub(super) const STRUCTURE: [&str; 32] = [
 ];
 
 /// Files that hold no secret, though they look as if.
-pub(super) fn decoys(m: &mut Maker) -> Vec<(&'static str, String)> {
+pub(crate) fn decoys(m: &mut Maker) -> Vec<(&'static str, String)> {
     let firebase = |key: String| {
         format!("const c = {{ apiKey: \"{key}\", authDomain: \"a.firebaseapp.com\" }};\n")
     };
@@ -154,7 +154,7 @@ pub(super) fn decoys(m: &mut Maker) -> Vec<(&'static str, String)> {
 }
 
 /// Files that hold a secret.
-pub(super) fn secrets(m: &mut Maker) -> Vec<(&'static str, String)> {
+pub(crate) fn secrets(m: &mut Maker) -> Vec<(&'static str, String)> {
     let key = |m: &mut Maker| STANDARD.encode(m.pem("RSA "));
     let account = |m: &mut Maker| STANDARD.encode(m.bytes(64));
     let adc = |m: &mut Maker| {
@@ -295,7 +295,7 @@ pub(super) fn secrets(m: &mut Maker) -> Vec<(&'static str, String)> {
 }
 
 /// Steps of the history, and whether each shows a secret.
-pub(super) fn steps(m: &mut Maker) -> Vec<(String, bool)> {
+pub(crate) fn steps(m: &mut Maker) -> Vec<(String, bool)> {
     vec![
         (
             format!("curl -sSf -u deploy:{} https://r.test/x -o x", m.password()),

@@ -47,12 +47,12 @@ fn kind(manager: PackageManager) -> PackageKind {
 }
 
 /// Kind, name and version.
-pub(in crate::xray) type Id = (PackageKind, String, String);
+pub(crate) type Id = (PackageKind, String, String);
 
 /// The packages of a list, and to which of them each path belongs.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::xray) struct List {
-    pub(in crate::xray) packages: Vec<Id>,
+pub(crate) struct List {
+    pub(crate) packages: Vec<Id>,
     owners: BTreeMap<ImagePath, Id>,
 }
 
@@ -120,7 +120,7 @@ fn of_xray(analysis: &Analysis) -> List {
 }
 
 /// Analyses an image both ways, and gives the list that both have.
-pub(in crate::xray) fn one_list(stored: &StoredImage, tars: Vec<Vec<u8>>) -> List {
+pub(crate) fn one_list(stored: &StoredImage, tars: Vec<Vec<u8>>) -> List {
     let analysis = analyse(stored);
     let (xray, build) = (of_xray(&analysis), of_build(&analysis, tars));
     assert_eq!(build.packages, xray.packages);

@@ -15,7 +15,7 @@ use crate::runtime::oci::overlay::{in_own_namespace, mount_image};
 use crate::runtime::oci::tree::{Dir, FoundKind, Inode, Next, remove_tree, walk};
 
 /// Contents that follow from the reference alone.
-pub(super) struct Pattern;
+pub(crate) struct Pattern;
 
 impl ContentStore for Pattern {
     fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
@@ -24,7 +24,7 @@ impl ContentStore for Pattern {
     }
 }
 
-pub(super) fn entry(path: &str, kind: EntryKind) -> LayerEntry {
+pub(crate) fn entry(path: &str, kind: EntryKind) -> LayerEntry {
     LayerEntry {
         path: path.into(),
         meta: Metadata {
@@ -35,16 +35,16 @@ pub(super) fn entry(path: &str, kind: EntryKind) -> LayerEntry {
     }
 }
 
-pub(super) fn file(path: &str, at: u64, size: u64) -> LayerEntry {
+pub(crate) fn file(path: &str, at: u64, size: u64) -> LayerEntry {
     entry(path, EntryKind::File(ContentRef { layer: 0, at, size }))
 }
 
-pub(super) fn layer(entries: Vec<LayerEntry>) -> LayerIndex {
+pub(crate) fn layer(entries: Vec<LayerEntry>) -> LayerIndex {
     LayerIndex { entries }
 }
 
 /// A config whose diff IDs follow from what the layers hold.
-pub(super) fn config(layers: &[LayerIndex]) -> ImageConfig {
+pub(crate) fn config(layers: &[LayerIndex]) -> ImageConfig {
     let ids: Vec<DiffId> = layers
         .iter()
         .map(|layer| DiffId::of(format!("{layer:?}").as_bytes()))
@@ -56,20 +56,20 @@ pub(super) fn config(layers: &[LayerIndex]) -> ImageConfig {
     ImageConfig::parse(&serde_json::to_vec(&config).unwrap()).unwrap()
 }
 
-pub(super) fn unpack(cache: &LayerCache, layers: &[LayerIndex]) -> Result<Unpacked, RuntimeError> {
+pub(crate) fn unpack(cache: &LayerCache, layers: &[LayerIndex]) -> Result<Unpacked, RuntimeError> {
     let cancel = CancellationToken::new();
     cache.unpack(&config(layers), layers, &Pattern, &cancel)
 }
 
 /// A tree: what stands at each path, and which paths are names of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     entries: BTreeMap<ImagePath, (Metadata, String)>,
     links: BTreeSet<BTreeSet<ImagePath>>,
 }
 
 /// What a container would see of an unpacked image.
-pub(super) fn seen(image: &Unpacked) -> Result<Tree, RuntimeError> {
+pub(crate) fn seen(image: &Unpacked) -> Result<Tree, RuntimeError> {
     let folder = tempfile::tempdir_in(image.cache().folder()).unwrap();
     let tree = in_own_namespace(|| {
         mount_image(image, folder.path())?;
@@ -83,7 +83,7 @@ pub(super) fn seen(image: &Unpacked) -> Result<Tree, RuntimeError> {
 }
 
 /// A tree of this host.
-pub(super) fn tree_at(path: &Path) -> Tree {
+pub(crate) fn tree_at(path: &Path) -> Tree {
     let mut tree = Tree::default();
     let mut names: BTreeMap<(u64, u64), BTreeSet<ImagePath>> = BTreeMap::new();
     walk(&mut Dir::open(path).unwrap(), |found| {
@@ -117,7 +117,7 @@ pub(super) fn tree_at(path: &Path) -> Tree {
 }
 
 /// The tree that the layers mean.
-pub(super) fn meant(layers: &[LayerIndex]) -> Result<Tree, MergeError> {
+pub(crate) fn meant(layers: &[LayerIndex]) -> Result<Tree, MergeError> {
     let rootfs = RootFs::merge(layers.to_vec())?;
     let mut tree = Tree::default();
     let mut names: BTreeMap<NodeId, BTreeSet<ImagePath>> = BTreeMap::new();
