@@ -3,12 +3,12 @@
 use std::io;
 
 use super::archive::ArchiveError;
+#[cfg(feature = "engines")]
+use super::docker::InPlaceError;
 use super::limits::TooBig;
 #[cfg(not(all(feature = "engines", feature = "registry")))]
 use super::location::Location;
 use super::location::LocationError;
-#[cfg(feature = "engines")]
-use super::overlay2::InPlaceError;
 #[cfg(feature = "registry")]
 use super::registry::RegistryError;
 use super::select::LayoutError;

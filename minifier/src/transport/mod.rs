@@ -12,26 +12,12 @@ mod body;
 mod check;
 mod control;
 #[cfg(feature = "engines")]
-mod daemon;
-#[cfg(feature = "engines")]
-mod daemon_error;
-#[cfg(feature = "engines")]
-mod endpoint;
+mod docker;
 mod error;
-#[cfg(feature = "engines")]
-mod handover;
-#[cfg(feature = "engines")]
-mod in_daemon;
 mod layers;
 mod limits;
-#[cfg(feature = "engines")]
-mod load;
 mod location;
-#[cfg(feature = "engines")]
-mod overlay2;
 mod parallel;
-#[cfg(feature = "engines")]
-mod podman;
 mod read;
 pub mod registry;
 mod select;
@@ -46,21 +32,16 @@ pub use check::{Mismatch, Validation, check_archive, validate};
 pub(crate) use control::Stoppable;
 pub use control::{Control, Progress};
 #[cfg(feature = "engines")]
-pub use daemon::{Daemon, DaemonInfo};
-#[cfg(feature = "engines")]
-pub use endpoint::{Endpoint, Environment, Origin, TlsFiles};
+pub use docker::{
+    Daemon, DaemonInfo, Endpoint, Environment, InPlaceError, Inspected, Loaded, Origin, ReadMode,
+    ReadRequest, TlsFiles,
+};
 pub(crate) use error::TRUSTED;
 pub use error::TransportError;
-#[cfg(feature = "engines")]
-pub use in_daemon::{Inspected, ReadMode, ReadRequest};
 pub(crate) use layers::LayerReader;
 pub(crate) use limits::Budget;
 pub use limits::{Limits, TooBig};
-#[cfg(feature = "engines")]
-pub use load::Loaded;
 pub use location::{Location, LocationError, OciImage, Place};
-#[cfg(feature = "engines")]
-pub use overlay2::InPlaceError;
 pub(crate) use parallel::{for_each, processors};
 pub use read::{OpenOptions, open_image, open_source, suggest};
 pub use select::{LayoutError, Select, Wanted, check_layers};

@@ -11,9 +11,9 @@ use super::spool::spool;
 use crate::image::ImageReference;
 use crate::tasks::joined;
 use crate::transport::body::chunk_channel;
-use crate::transport::daemon::Daemon;
+use crate::transport::docker::Daemon;
+use crate::transport::docker::{ReadMode, ReadRequest};
 use crate::transport::error::TransportError;
-use crate::transport::in_daemon::{ReadMode, ReadRequest};
 use crate::transport::location::Location;
 use crate::transport::stored::StoredImage;
 

@@ -12,7 +12,7 @@ use crate::image::Platform;
 use crate::tasks::joined;
 use crate::transport::control::Control;
 #[cfg(feature = "engines")]
-use crate::transport::daemon::Daemon;
+use crate::transport::docker::Daemon;
 use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 use crate::transport::location::{Location, Place};

@@ -12,7 +12,7 @@ use super::image::{
 use crate::image::{ImageReference, TaggedName};
 use crate::tasks::joined;
 use crate::transport::body::ArchiveBody;
-use crate::transport::daemon::Daemon;
+use crate::transport::docker::Daemon;
 use crate::transport::error::TransportError;
 use crate::transport::location::Location;
 use crate::transport::stored::StoredImage;

@@ -8,12 +8,12 @@ use futures_util::TryStreamExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::body::ArchiveBody;
 use super::daemon::Daemon;
-use super::daemon_error::api_error;
-use super::error::TransportError;
+use super::error::api_error;
 use super::handover::Handover;
 use crate::image::{Digest, ImageConfig, TaggedName};
+use crate::transport::body::ArchiveBody;
+use crate::transport::error::TransportError;
 
 /// How long a daemon that has all of an archive may take once nobody wants the image any more.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -8,16 +8,16 @@ use bollard::models::ImageInspect;
 use futures_util::StreamExt;
 use tokio::task::spawn_blocking;
 
-use super::archive::{ArchiveImage, read_archive};
-use super::body::{ChunkSender, chunk_channel};
 use super::daemon::Daemon;
-use super::daemon_error::{api_error, words};
-use super::error::TransportError;
+use super::error::{api_error, words};
 use super::overlay2::{InPlaceError, InPlaceImage, StoreLayout, read_in_place};
-use super::select::Select;
-use super::source::{ReadHow, Source};
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Platform};
 use crate::tasks::joined;
+use crate::transport::archive::{ArchiveImage, read_archive};
+use crate::transport::body::{ChunkSender, chunk_channel};
+use crate::transport::error::TransportError;
+use crate::transport::select::Select;
+use crate::transport::source::{ReadHow, Source};
 
 /// How to read an image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

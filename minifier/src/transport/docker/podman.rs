@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::daemon::Daemon;
 use super::endpoint::{Endpoint, Origin};
-use super::error::TransportError;
+use crate::transport::error::TransportError;
 
 impl Daemon {
     /// Connects to Podman: at `CONTAINER_HOST`, or at the socket of this user.

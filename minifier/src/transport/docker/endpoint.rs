@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use super::error::TransportError;
 use crate::image::Digest;
+use crate::transport::error::TransportError;
 
 const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
 

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
-use super::body::ArchiveBody;
+use crate::transport::body::ArchiveBody;
 
 impl ArchiveBody {
     /// The same archive, whose end is only let go of while `handover` has not been called off: the receiver gets

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use super::error::TransportError;
+use crate::transport::error::TransportError;
 
 /// Classifies bollard's errors while connecting. `endpoint` is the daemon's URL, `doing` the request.
 pub(crate) fn connection_error(

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use serde::Serialize;
 
-use super::daemon_error::connection_error;
 use super::endpoint::{Endpoint, Environment};
-use super::error::TransportError;
+use super::error::connection_error;
+use crate::transport::error::TransportError;
 
 /// How long a daemon may take to begin an answer, if it has nothing big to do.
 const ANSWER: Duration = Duration::from_secs(60);
