@@ -171,7 +171,7 @@ fn a_layer_that_changed_since_it_was_written_is_refused() {
         fs::write(&path, bytes).unwrap();
         let error = write_archive(&bundle, &[], 0, std::io::sink(), &mut go_on).unwrap_err();
         assert!(
-            matches!(&error, WriteError::ChangedLayer { path: p } if *p == path),
+            matches!(&error, TransportError::WriteArchive(WriteError::ChangedLayer { path: p }) if *p == path),
             "{error}"
         );
     }
@@ -268,7 +268,10 @@ fn a_cancelled_archive_leaves_what_was_there_and_nothing_else() {
             }
         };
         let error = write_archive_file(&bundle, &[], 0, path, &mut watch).unwrap_err();
-        assert!(matches!(error, WriteError::Cancelled), "{error}");
+        assert!(
+            matches!(error, TransportError::WriteArchive(WriteError::Cancelled)),
+            "{error}"
+        );
         assert!(seen > 600_000);
     }
     assert_eq!(files(&out), std::slice::from_ref(&old));

@@ -48,6 +48,6 @@ pub use select::{LayoutError, Select, Wanted, check_layers};
 pub use source::{ReadHow, Source};
 pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};
 pub use write::{
-    ArchiveInfo, LayerCompression, LevelError, Watch as ArchiveWatch, WriteError, WriteOptions,
-    Written, bundle_to_stored, kept_annotations, write_archive, write_archive_file, write_image,
+    ArchiveInfo, ArchiveWatch, LayerCompression, LevelError, WriteError, WriteOptions, Written,
+    bundle_to_stored, kept_annotations, write_archive, write_archive_file, write_image,
 };

@@ -10,54 +10,19 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::bundle::{changed, plain};
+use super::error::WriteError;
 use super::oci::{LAYOUT, LayoutName, descriptors, index, oci_manifest};
+use super::options::{WriteOptions, Written};
 use crate::image::{Bundle, Descriptor, Digest, TaggedName};
 use crate::transport::error::TransportError;
 use crate::transport::stored::StoredImage;
 
 /// Called with the bytes written so far, often; `Break` ends the writing with [`WriteError::Cancelled`].
-pub type Watch<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
-
-/// Why an archive cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// A layer's file cannot be read.
-    #[error("read the layer {}: {source}", path.display())]
-    ReadLayer {
-        /// The file.
-        path: PathBuf,
-        /// The failure.
-        source: io::Error,
-    },
-    /// A layer's file is not what it was when it was hashed.
-    #[error("read the layer {}: its content changed since it was written", path.display())]
-    ChangedLayer {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A blob cannot be read.
-    #[error(transparent)]
-    Blob(Box<TransportError>),
-    /// The receiver of the stream failed.
-    #[error("write the archive: {0}")]
-    Write(#[source] io::Error),
-    /// The file or its folder failed.
-    #[error("write the archive {}: {source}", path.display())]
-    File {
-        /// The archive.
-        path: PathBuf,
-        /// The failure.
-        source: io::Error,
-    },
-    /// The watcher said so.
-    #[error("write the archive: cancelled")]
-    Cancelled,
-}
+pub type ArchiveWatch<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,17 +37,18 @@ pub struct ArchiveInfo {
     pub size: u64,
 }
 
-/// What an archive is, beside an OCI layout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form<'a> {
-    /// Nothing else.
-    Oci,
-    /// A docker-archive with these names; no layer may be compressed.
-    DockerToo(&'a [TaggedName]),
+/// What distinguishes the archives of one image.
+pub(crate) struct ArchiveForm<'a> {
+    /// The names in `index.json`.
+    pub(crate) names: &'a [LayoutName],
+    /// The names in `manifest.json` if the OCI layout is also a docker-archive, in which no layer may be compressed.
+    pub(crate) docker: Option<&'a [TaggedName]>,
+    /// Modification time of the entries, seconds since the epoch.
+    pub(crate) mtime: u64,
 }
 
 /// One blob under `blobs/sha256`.
-enum Blob<'a> {
+enum ArchiveBlob<'a> {
     Bytes(Vec<u8>),
     Layer(&'a Descriptor),
 }
@@ -95,62 +61,110 @@ pub fn write_archive(
     tags: &[TaggedName],
     mtime: u64,
     out: impl Write,
-    watch: Watch<'_>,
-) -> Result<ArchiveInfo, WriteError> {
+    watch: ArchiveWatch<'_>,
+) -> Result<ArchiveInfo, TransportError> {
     let stored = plain(bundle, BTreeMap::new());
     let names: Vec<LayoutName> = tags.iter().map(LayoutName::from_name).collect();
-    let form = Form::DockerToo(tags);
-    write_stored(&stored, form, &names, mtime, out, watch).map_err(|error| of_file(error, bundle))
+    let form = ArchiveForm {
+        names: &names,
+        docker: Some(tags),
+        mtime,
+    };
+    write_stored(&stored, &form, out, watch).map_err(|error| of_file(error, bundle))
 }
 
 /// Names the file of a layer that cannot be read.
-fn of_file(error: WriteError, bundle: &Bundle) -> WriteError {
-    let WriteError::Blob(error) = error else {
+fn of_file(error: TransportError, bundle: &Bundle) -> TransportError {
+    let TransportError::Layer { layer, source, .. } = error else {
         return error;
     };
-    let path = |digest: Digest| {
-        let mut layers = bundle.layers.iter();
-        let layer = layers.find(|layer| Digest::from(layer.diff_id) == digest);
-        layer.map(|layer| layer.path.clone())
+    let mut layers = bundle.layers.iter();
+    let file = layers.find(|file| Digest::from(file.diff_id) == layer);
+    let error = match file.map(|file| file.path.clone()) {
+        Some(path) if changed(&source) => WriteError::ChangedLayer { path },
+        Some(path) => WriteError::ReadLayer { path, source },
+        None => WriteError::Write(source),
     };
-    match *error {
-        TransportError::Layer { layer, source, .. } => match path(layer) {
-            Some(path) if changed(&source) => WriteError::ChangedLayer { path },
-            Some(path) => WriteError::ReadLayer { path, source },
-            None => WriteError::Write(source),
-        },
-        error => WriteError::Blob(Box::new(error)),
-    }
+    error.into()
 }
 
-/// The same of any image. `names` are those in `index.json`.
-pub(crate) fn write_stored(
-    stored: &StoredImage,
-    form: Form<'_>,
+/// Writes a docker-archive that is an OCI layout too, with progress to the options' control.
+pub(crate) fn docker_archive(
+    image: &StoredImage,
+    tags: &[TaggedName],
+    options: &WriteOptions,
+    out: &mut dyn Write,
+) -> Result<ArchiveInfo, TransportError> {
+    let names: Vec<LayoutName> = tags.iter().map(LayoutName::from_name).collect();
+    let form = ArchiveForm {
+        names: &names,
+        docker: Some(tags),
+        mtime: options.mtime,
+    };
+    watched(image, &form, options, out)
+}
+
+/// Writes an OCI layout as an archive, with progress to the options' control.
+pub(crate) fn oci_archive(
+    image: &StoredImage,
     names: &[LayoutName],
-    mtime: u64,
+    options: &WriteOptions,
+    out: &mut dyn Write,
+) -> Result<ArchiveInfo, TransportError> {
+    let form = ArchiveForm {
+        names,
+        docker: None,
+        mtime: options.mtime,
+    };
+    watched(image, &form, options, out)
+}
+
+fn watched(
+    image: &StoredImage,
+    form: &ArchiveForm<'_>,
+    options: &WriteOptions,
+    out: &mut dyn Write,
+) -> Result<ArchiveInfo, TransportError> {
+    let mut before = 0;
+    let mut watch = |written| {
+        let result = options.control.advance(written - before);
+        before = written;
+        match result {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    };
+    write_stored(image, form, out, &mut watch)
+}
+
+fn write_stored(
+    stored: &StoredImage,
+    form: &ArchiveForm<'_>,
     out: impl Write,
-    watch: Watch<'_>,
-) -> Result<ArchiveInfo, WriteError> {
+    watch: ArchiveWatch<'_>,
+) -> Result<ArchiveInfo, TransportError> {
     let config = stored.config.to_bytes();
     let image_id = Digest::of(&config);
     let oci = oci_manifest(&stored.manifest);
     let manifest = oci.digest();
-    let named = descriptors(&oci, &stored.config.platform(), names);
+    let named = descriptors(&oci, &stored.config.platform(), form.names);
     let index_bytes = to_json(&index(&named));
     let index = Digest::of(&index_bytes);
 
     let mut blobs = BTreeMap::from([
-        (blob_path(image_id), Blob::Bytes(config)),
-        (blob_path(manifest), Blob::Bytes(oci.bytes().to_vec())),
+        (blob_path(image_id), ArchiveBlob::Bytes(config)),
+        (
+            blob_path(manifest),
+            ArchiveBlob::Bytes(oci.bytes().to_vec()),
+        ),
     ]);
     for layer in oci.layers() {
-        blobs.insert(blob_path(layer.digest), Blob::Layer(layer));
+        blobs.insert(blob_path(layer.digest), ArchiveBlob::Layer(layer));
     }
 
-    let mut archive = Archive {
+    let mut archive = ArchiveWriter {
         out,
-        mtime,
+        mtime: form.mtime,
         written: 0,
         watch,
     };
@@ -158,12 +172,12 @@ pub(crate) fn write_stored(
     archive.directory("blobs/sha256/")?;
     for (path, blob) in &blobs {
         match blob {
-            Blob::Bytes(bytes) => archive.bytes(path, bytes)?,
-            Blob::Layer(layer) => archive.layer(path, stored, layer)?,
+            ArchiveBlob::Bytes(bytes) => archive.bytes(path, bytes)?,
+            ArchiveBlob::Layer(layer) => archive.layer(path, stored, layer)?,
         }
     }
     archive.bytes("index.json", &index_bytes)?;
-    if let Form::DockerToo(tags) = form {
+    if let Some(tags) = form.docker {
         let manifest = docker_manifest(image_id, oci.layers(), tags);
         archive.bytes("manifest.json", &to_json(&manifest))?;
     }
@@ -196,19 +210,30 @@ fn docker_manifest(image_id: Digest, layers: &[Descriptor], tags: &[TaggedName])
     }])
 }
 
-struct Archive<'a, W> {
+struct ArchiveWriter<'a, W> {
     out: W,
     mtime: u64,
     written: u64,
-    watch: Watch<'a>,
+    watch: ArchiveWatch<'a>,
 }
 
-impl<W: Write> Archive<'_, W> {
-    fn directory(&mut self, path: &str) -> Result<(), WriteError> {
+impl From<ArchiveInfo> for Written {
+    fn from(info: ArchiveInfo) -> Self {
+        Self {
+            manifest: info.manifest,
+            image_id: info.image_id,
+            bytes: info.size,
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl<W: Write> ArchiveWriter<'_, W> {
+    fn directory(&mut self, path: &str) -> Result<(), TransportError> {
         self.header(path, tar::EntryType::Directory, 0o755, 0)
     }
 
-    fn bytes(&mut self, path: &str, bytes: &[u8]) -> Result<(), WriteError> {
+    fn bytes(&mut self, path: &str, bytes: &[u8]) -> Result<(), TransportError> {
         self.header(path, tar::EntryType::Regular, 0o644, bytes.len() as u64)?;
         self.put(bytes)?;
         self.pad(bytes.len() as u64)
@@ -219,13 +244,12 @@ impl<W: Write> Archive<'_, W> {
         path: &str,
         stored: &StoredImage,
         layer: &Descriptor,
-    ) -> Result<(), WriteError> {
+    ) -> Result<(), TransportError> {
         self.header(path, tar::EntryType::Regular, 0o644, layer.size)?;
-        let blob = |error| WriteError::Blob(Box::new(error));
-        let read_error = |source| blob(stored.layer_error(layer, source));
+        let read_error = |source| stored.layer_error(layer, source);
         let mut reader = stored.open(layer).map_err(|error| match error {
             TransportError::Io { source, .. } => read_error(source),
-            error => blob(error),
+            error => error,
         })?;
         let mut buffer = vec![0; 256 * 1024];
         loop {
@@ -245,7 +269,7 @@ impl<W: Write> Archive<'_, W> {
         kind: tar::EntryType,
         mode: u32,
         size: u64,
-    ) -> Result<(), WriteError> {
+    ) -> Result<(), TransportError> {
         // The GNU form has room for sizes above 8 GiB without a second header.
         let mut header = tar::Header::new_gnu();
         header.set_path(path).map_err(WriteError::Write)?;
@@ -259,17 +283,17 @@ impl<W: Write> Archive<'_, W> {
         self.put(header.as_bytes())
     }
 
-    fn pad(&mut self, size: u64) -> Result<(), WriteError> {
+    fn pad(&mut self, size: u64) -> Result<(), TransportError> {
         let padding = size.next_multiple_of(512) - size;
         self.put(&[0; 512][..padding as usize])
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), TransportError> {
         self.out.write_all(bytes).map_err(WriteError::Write)?;
         self.written += bytes.len() as u64;
         match (self.watch)(self.written) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(WriteError::Cancelled),
+            ControlFlow::Break(()) => Err(WriteError::Cancelled.into()),
         }
     }
 }

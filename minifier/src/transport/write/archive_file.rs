@@ -4,9 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::archive::{ArchiveInfo, Watch, WriteError, write_archive};
+use super::archive::{ArchiveInfo, ArchiveWatch, write_archive};
+use super::error::WriteError;
 use super::unfinished;
 use crate::image::{Bundle, TaggedName};
+use crate::transport::error::TransportError;
 
 /// [`write_archive`] into the file `path`: written beside it under another name, synced, then renamed, so that an
 /// error, a full disk or a cancellation leaves what was at `path` before, and nothing else. A link is followed.
@@ -16,22 +18,24 @@ pub fn write_archive_file(
     tags: &[TaggedName],
     mtime: u64,
     path: &Path,
-    watch: Watch<'_>,
-) -> Result<ArchiveInfo, WriteError> {
+    watch: ArchiveWatch<'_>,
+) -> Result<ArchiveInfo, TransportError> {
     write_file(path, |out| write_archive(bundle, tags, mtime, out, watch))
 }
 
 /// The file `path` with what `write` writes, all of it or not at all.
 pub(crate) fn write_file<T>(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<T, WriteError>,
-) -> Result<T, WriteError> {
-    let file_error = |source| WriteError::File {
-        path: path.to_owned(),
-        source,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, TransportError>,
+) -> Result<T, TransportError> {
+    let file_error = |source| {
+        TransportError::from(WriteError::File {
+            path: path.to_owned(),
+            source,
+        })
     };
     let named = |error| match error {
-        WriteError::Write(source) => file_error(source),
+        TransportError::WriteArchive(WriteError::Write(source)) => file_error(source),
         other => other,
     };
     match fs::metadata(path) {

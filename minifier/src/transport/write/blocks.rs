@@ -36,6 +36,12 @@ pub struct LevelError {
 }
 
 impl LayerCompression {
+    /// No compression.
+    pub const NONE: Self = Self {
+        kind: Compression::None,
+        level: 0,
+    };
+
     /// Gzip as it is when nothing else is said.
     pub const GZIP: Self = Self {
         kind: Compression::Gzip,
@@ -51,7 +57,7 @@ impl LayerCompression {
     /// `level` is 1 to 9 for gzip (default 6), 1 to 19 for Zstandard (default 3); without meaning for no compression.
     pub fn new(kind: Compression, level: Option<i32>) -> Result<Self, LevelError> {
         let (first, default, last) = match kind {
-            Compression::None => (i32::MIN, 0, i32::MAX),
+            Compression::None => return Ok(Self::NONE),
             Compression::Gzip => (1, Self::GZIP.level, 9),
             Compression::Zstd => (1, 3, 19),
         };

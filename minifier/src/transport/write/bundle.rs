@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::blocks::LayerCompression;
-use super::recompress::recompress;
+use super::recompress::Recompression;
 use crate::image::{Bundle, Descriptor, Digest, Manifest, media_type};
 use crate::transport::control::Control;
 use crate::transport::error::TransportError;
@@ -75,8 +75,13 @@ pub fn bundle_to_stored(
         uncompressed: u64::MAX,
         ratio: None,
     };
-    let plain = plain(bundle, annotations);
-    recompress(&plain, compression, scratch, limits, control)
+    let recompression = Recompression {
+        compression,
+        scratch,
+        limits,
+        control,
+    };
+    recompression.apply(&plain(bundle, annotations))
 }
 
 /// What is wrong with a file of a bundle, where that is why reading failed.

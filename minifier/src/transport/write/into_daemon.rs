@@ -5,10 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::task::spawn_blocking;
 
-use super::archive::WriteError;
-use super::image::{
-    WriteOptions, Written, cancelled, docker_archive, plainly, uncompressed, written,
-};
+use super::archive::docker_archive;
+use super::error::WriteError;
+use super::options::{WriteOptions, Written, cancelled};
 use crate::image::{ImageReference, TaggedName};
 use crate::tasks::joined;
 use crate::transport::body::ArchiveBody;
@@ -41,14 +40,14 @@ pub(crate) async fn loaded(
     let tags = vec![name];
     let image = {
         let (stored, options) = (stored.clone(), options.clone());
-        joined(spawn_blocking(move || uncompressed(&stored, &options))).await?
+        joined(spawn_blocking(move || options.uncompressed(&stored))).await?
     };
     let written = Arc::new(OnceLock::new());
     let body = {
         let (slot, image) = (written.clone(), image.clone());
         let (tags, options) = (tags.clone(), options.clone());
         ArchiveBody::written_by(move |out| {
-            let result = docker_archive(&image, &tags, &options, out).map_err(plainly);
+            let result = docker_archive(&image, &tags, &options, out);
             let info = result.as_ref().ok().cloned();
             let failed = result.err();
             let text = failed.as_ref().map(ToString::to_string);
@@ -65,7 +64,7 @@ pub(crate) async fn loaded(
         // The daemon's words are but the echo of what kept the archive from being complete.
         (Err(_), Some((_, Some(error)))) if !is_pipe(&error) => Err(error),
         (Err(error), _) => Err(error),
-        (Ok(_), Some((Some(info), _))) => Ok(self::written(info)),
+        (Ok(_), Some((Some(info), _))) => Ok(info.into()),
         (Ok(_), _) => Err(TransportError::Answer {
             doing: "load the image into the Docker daemon".into(),
             what: "before it had read all of it".into(),

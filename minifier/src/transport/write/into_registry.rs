@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::image::{WriteOptions, Written, compressed};
+use super::options::{WriteOptions, Written};
 use crate::image::ImageReference;
 use crate::tasks::joined;
 use crate::transport::error::TransportError;
@@ -19,7 +19,7 @@ pub(crate) async fn pushed(
 ) -> Result<Written, TransportError> {
     let image = {
         let (stored, options) = (stored.clone(), options.clone());
-        joined(spawn_blocking(move || compressed(&stored, &options))).await?
+        joined(spawn_blocking(move || options.compressed(&stored))).await?
     };
     let control = options.control.clone();
     let watch = Arc::new(move |bytes| {

@@ -4,6 +4,7 @@ mod archive;
 mod archive_file;
 mod blocks;
 mod bundle;
+mod error;
 mod folder;
 mod image;
 #[cfg(feature = "engines")]
@@ -13,14 +14,17 @@ mod into_registry;
 mod layout;
 mod media_types;
 mod oci;
+mod options;
 mod pool;
 mod recompress;
 mod temporary;
 mod unfinished;
 
-pub use archive::{ArchiveInfo, Watch, WriteError, write_archive};
+pub use archive::{ArchiveInfo, ArchiveWatch, write_archive};
 pub use archive_file::write_archive_file;
 pub use blocks::{LayerCompression, LevelError};
 pub use bundle::bundle_to_stored;
-pub use image::{WriteOptions, Written, write_image};
+pub use error::WriteError;
+pub use image::write_image;
 pub use oci::kept_annotations;
+pub use options::{WriteOptions, Written};

@@ -24,100 +24,100 @@ const CHUNK: usize = 256 << 10;
 /// Layers that are read and written at once where one pool compresses them all.
 const LAYERS_AT_ONCE: usize = 2;
 
-/// Compresses every layer that is not compressed so already; diff IDs are checked on the way. New blobs are unnamed
-/// files in `scratch`. Where nothing has to be done the image is the same, manifest and all; otherwise its manifest is
-/// a new OCI one with the old annotations. Blocks.
-pub(crate) fn recompress(
-    stored: &StoredImage,
-    compression: LayerCompression,
-    scratch: &Path,
-    limits: Limits,
-    control: &Control,
-) -> Result<StoredImage, TransportError> {
-    recompress_on(processors(), stored, compression, scratch, limits, control)
+/// How to compress the layers of an image, and where their new blobs go.
+pub(crate) struct Recompression<'a> {
+    pub(crate) compression: LayerCompression,
+    /// A folder for unnamed files.
+    pub(crate) scratch: &'a Path,
+    pub(crate) limits: Limits,
+    pub(crate) control: &'a Control,
 }
 
-/// The same on a given number of threads.
-pub(crate) fn recompress_on(
-    threads: usize,
-    stored: &StoredImage,
-    compression: LayerCompression,
-    scratch: &Path,
-    limits: Limits,
-    control: &Control,
-) -> Result<StoredImage, TransportError> {
-    stored.check_layer_count()?;
-    let mut others: BTreeMap<Digest, (&Descriptor, DiffId)> = BTreeMap::new();
-    let layers = stored.manifest.layers();
-    for (layer, &diff_id) in layers.iter().zip(stored.config.diff_ids()) {
-        let kind = stored.compression(layer, control)?;
-        if kind != compression.kind() {
-            others.insert(layer.digest, (layer, diff_id));
-        } else if kind == Compression::None {
-            // Its blob is checked when it is written; its diff ID is the digest of that.
-            let found = layer.digest.to_string().parse();
-            stored.check_diff_id(layer, diff_id, found.unwrap_or(diff_id))?;
+impl Recompression<'_> {
+    /// Compresses every layer that is not compressed so already, on all processors; diff IDs are checked on the way. If
+    /// nothing has to be done, the image is the same, manifest and all; otherwise its manifest is a new OCI one with
+    /// the old annotations. Blocks.
+    pub(crate) fn apply(&self, stored: &StoredImage) -> Result<StoredImage, TransportError> {
+        let &Self {
+            compression,
+            scratch,
+            limits,
+            control,
+        } = self;
+        let threads = processors();
+        stored.check_layer_count()?;
+        let mut others: BTreeMap<Digest, (&Descriptor, DiffId)> = BTreeMap::new();
+        let layers = stored.manifest.layers();
+        for (layer, &diff_id) in layers.iter().zip(stored.config.diff_ids()) {
+            let kind = stored.compression(layer, control)?;
+            if kind != compression.kind() {
+                others.insert(layer.digest, (layer, diff_id));
+            } else if kind == Compression::None {
+                // Its blob is checked when it is written; its diff ID is the digest of that.
+                let found = layer.digest.to_string().parse();
+                stored.check_diff_id(layer, diff_id, found.unwrap_or(diff_id))?;
+            }
         }
-    }
-    if others.is_empty() {
-        return Ok(stored.clone());
-    }
-    let budget = Budget::new(limits);
-    let others: Vec<(&Descriptor, DiffId)> = others.into_values().collect();
-    let work = Work {
-        stored,
-        compression,
-        scratch,
-        budget: &budget,
-        control,
-    };
-    let made = match compression.kind() {
-        // Decompressing cannot be divided: layers go side by side.
-        Compression::None => for_each(&others, threads, |&(layer, diff_id)| {
-            work.layer(layer, diff_id, |input, output| {
-                io::copy(input, output).map(drop)
-            })
-        })?,
-        _ => std::thread::scope(|scope| {
-            let pool = Pool::start(scope, threads);
-            for_each(&others, LAYERS_AT_ONCE, |&(layer, diff_id)| {
-                work.layer(layer, diff_id, |input, output| {
-                    pool.compress(compression, input, output)
-                })
-            })
-        })?,
-    };
-    let mut blobs = FileBlobs {
-        others: Some(stored.blobs.clone()),
-        ..FileBlobs::default()
-    };
-    let mut new: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-    for ((old, _), (descriptor, file)) in others.iter().zip(made) {
-        let unnamed = file.try_clone().map_err(|e| scratch_error(scratch, e))?;
-        blobs.unnamed.insert(descriptor.digest, unnamed);
-        let range = SharedRange {
-            file: Arc::new(file),
-            at: 0,
-            len: descriptor.size,
+        if others.is_empty() {
+            return Ok(stored.clone());
+        }
+        let budget = Budget::new(limits);
+        let others: Vec<(&Descriptor, DiffId)> = others.into_values().collect();
+        let work = RecompressWork {
+            stored,
+            compression,
+            scratch,
+            budget: &budget,
+            control,
         };
-        blobs.ranges.insert(descriptor.digest, range);
-        new.insert(old.digest, descriptor);
-    }
-    let layers = layers
-        .iter()
-        .map(|layer| match new.get(&layer.digest) {
-            Some(new) => new.clone(),
-            None => oci_layer(layer, compression.kind()),
+        let made = match compression.kind() {
+            // Decompressing cannot be divided: layers go side by side.
+            Compression::None => for_each(&others, threads, |&(layer, diff_id)| {
+                work.layer(layer, diff_id, |input, output| {
+                    io::copy(input, output).map(drop)
+                })
+            })?,
+            _ => std::thread::scope(|scope| {
+                let pool = Pool::start(scope, threads);
+                for_each(&others, LAYERS_AT_ONCE, |&(layer, diff_id)| {
+                    work.layer(layer, diff_id, |input, output| {
+                        pool.compress(compression, input, output)
+                    })
+                })
+            })?,
+        };
+        let mut blobs = FileBlobs {
+            others: Some(stored.blobs.clone()),
+            ..FileBlobs::default()
+        };
+        let mut new: BTreeMap<Digest, Descriptor> = BTreeMap::new();
+        for ((old, _), (descriptor, file)) in others.iter().zip(made) {
+            let unnamed = file.try_clone().map_err(|e| scratch_error(scratch, e))?;
+            blobs.unnamed.insert(descriptor.digest, unnamed);
+            let range = SharedRange {
+                file: Arc::new(file),
+                at: 0,
+                len: descriptor.size,
+            };
+            blobs.ranges.insert(descriptor.digest, range);
+            new.insert(old.digest, descriptor);
+        }
+        let layers = layers
+            .iter()
+            .map(|layer| match new.get(&layer.digest) {
+                Some(new) => new.clone(),
+                None => oci_layer(layer, compression.kind()),
+            })
+            .collect();
+        let mut config = stored.manifest.config().clone();
+        config.media_type = media_type::OCI_CONFIG.to_owned();
+        let annotations = stored.manifest.annotations().clone();
+        Ok(StoredImage {
+            manifest: Manifest::new(config, layers, annotations),
+            blobs: Arc::new(blobs),
+            ..stored.clone()
         })
-        .collect();
-    let mut config = stored.manifest.config().clone();
-    config.media_type = media_type::OCI_CONFIG.to_owned();
-    let annotations = stored.manifest.annotations().clone();
-    Ok(StoredImage {
-        manifest: Manifest::new(config, layers, annotations),
-        blobs: Arc::new(blobs),
-        ..stored.clone()
-    })
+    }
 }
 
 /// A layer that is kept beside new ones gets OCI's type, as told by its bytes.
@@ -128,7 +128,7 @@ fn oci_layer(layer: &Descriptor, compression: Compression) -> Descriptor {
     }
 }
 
-struct Work<'a> {
+struct RecompressWork<'a> {
     stored: &'a StoredImage,
     compression: LayerCompression,
     scratch: &'a Path,
@@ -136,7 +136,7 @@ struct Work<'a> {
     control: &'a Control,
 }
 
-impl Work<'_> {
+impl RecompressWork<'_> {
     /// One layer through `encode` into a file.
     fn layer(
         &self,
@@ -148,7 +148,7 @@ impl Work<'_> {
         let reader = LayerReader::open(self.stored, layer, self.budget, self.control)?;
         let mut reader = HashingReader::new(reader);
         let file = tempfile::tempfile_in(self.scratch).map_err(scratch)?;
-        let mut out = Output {
+        let mut out = HashedFile {
             file: BufWriter::with_capacity(CHUNK, file),
             hash: Sha256::default(),
             written: 0,
@@ -173,14 +173,14 @@ impl Work<'_> {
 }
 
 /// Hashes and counts what is written, and keeps the file's errors apart from the layer's.
-struct Output {
+struct HashedFile {
     file: BufWriter<File>,
     hash: Sha256,
     written: u64,
     failure: Option<io::Error>,
 }
 
-impl Output {
+impl HashedFile {
     fn keep<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
         result.map_err(|error| {
             let copy = io::Error::new(error.kind(), error.to_string());
@@ -190,7 +190,7 @@ impl Output {
     }
 }
 
-impl Write for Output {
+impl Write for HashedFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let result = self.file.write_all(buf);
         self.keep(result)?;
