@@ -1,6 +1,5 @@
 //! The OCI model of an image: small read-only types that do not depend on where an image is stored.
 
-mod bundle;
 mod config;
 mod digest;
 mod manifest;
@@ -9,12 +8,13 @@ mod model;
 mod platform;
 mod reference;
 
-pub use bundle::{Bundle, LayerFile};
 pub use config::{CheckCommand, ConfigError, Healthcheck, History, ImageConfig};
 pub use digest::{ChainId, DiffId, Digest, DigestError, HashingReader, Sha256};
 pub use manifest::{
     Descriptor, ImageIndex, MAX_DOCUMENT, MAX_INDEXES, Manifest, ManifestError, Outline,
 };
-pub use model::Image;
+pub use model::{Bundle, Image, LayerFile};
 pub use platform::{Platform, PlatformError};
+#[cfg(feature = "registry")]
+pub(crate) use reference::DOCKER_HUB;
 pub use reference::{ImageReference, ReferenceError, TaggedName};

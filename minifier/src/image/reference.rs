@@ -10,6 +10,9 @@ use oci_spec::distribution::Reference;
 
 use super::Digest;
 
+/// Docker's default registry, as references name it.
+pub(crate) const DOCKER_HUB: &str = "docker.io";
+
 /// The reason why a text is not an image reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("parse the image reference {text:?}: {what}")]
@@ -69,10 +72,13 @@ impl ImageReference {
     /// returned unchanged.
     pub fn familiar(&self) -> String {
         let full = self.full();
-        let short = full
-            .strip_prefix("docker.io/library/")
-            .or_else(|| full.strip_prefix("docker.io/"));
-        short.map_or(full.clone(), str::to_owned)
+        let on_hub = full
+            .strip_prefix(DOCKER_HUB)
+            .and_then(|rest| rest.strip_prefix('/'));
+        match on_hub {
+            Some(name) => name.strip_prefix("library/").unwrap_or(name).to_owned(),
+            None => full,
+        }
     }
 }
 

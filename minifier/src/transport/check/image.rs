@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::layer::check_layer;
-use super::validate::Mismatch;
+use super::mismatch::Mismatch;
 use crate::image::media_type::{DOCKER_CONFIG, OCI_CONFIG};
 use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest};
 use crate::transport::control::Control;

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::validate::Mismatch;
+use super::mismatch::Mismatch;
 use crate::image::media_type::LayerKind;
 use crate::image::{Descriptor, DiffId, Digest, HashingReader};
 use crate::rootfs::tar::{Compression, StreamInput, TarReader, decompress, index_layer};

@@ -2,6 +2,8 @@
 
 mod image;
 mod layer;
+mod mismatch;
 mod validate;
 
-pub use validate::{Mismatch, Validation, check_archive, validate};
+pub use mismatch::{Mismatch, Validation};
+pub use validate::{check_archive, validate};

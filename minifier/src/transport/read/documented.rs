@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::blobs::FileBlobs;
 use super::image::Reading;
 use super::layout_dir::LayoutDir;
-use super::open::OpenOptions;
+use super::options::OpenOptions;
 use super::spool::{seekable, standard_input};
 use super::tar_file::TarFile;
 use crate::image::{ImageConfig, Manifest};

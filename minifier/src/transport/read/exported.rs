@@ -4,9 +4,9 @@ use std::io::BufReader;
 
 use tokio::task::spawn_blocking;
 
-use super::OpenOptions;
 use super::documented::Documented;
 use super::image::Reading;
+use super::options::OpenOptions;
 use super::spool::spool;
 use crate::image::ImageReference;
 use crate::tasks::joined;

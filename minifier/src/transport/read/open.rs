@@ -1,40 +1,20 @@
 //! [`open_image`]: an image from any location, as it is stored.
 
-use std::path::PathBuf;
-
 use tokio::task::spawn_blocking;
 
 use super::documented::documents;
 #[cfg(feature = "engines")]
 use super::exported::exported;
 use super::image::Reading;
-use crate::image::Platform;
+use super::options::OpenOptions;
 use crate::tasks::joined;
-use crate::transport::control::Control;
 #[cfg(feature = "engines")]
 use crate::transport::docker::Daemon;
 use crate::transport::error::TransportError;
-use crate::transport::limits::Limits;
 use crate::transport::location::{Location, Place};
-use crate::transport::registry::RegistryOptions;
 use crate::transport::stored::StoredImage;
 #[cfg(feature = "registry")]
 use crate::transport::{registry, select::check_layers};
-
-/// How to read an image.
-#[derive(Debug, Clone)]
-pub struct OpenOptions {
-    /// The platform it must be for; none takes the host's of several.
-    pub platform: Option<Platform>,
-    /// A folder for temporary files. They have no names and vanish with the image.
-    pub scratch: PathBuf,
-    /// What the layers may come to.
-    pub limits: Limits,
-    /// Credentials and certificates for registries.
-    pub registry: RegistryOptions,
-    /// Who watches.
-    pub control: Control,
-}
 
 /// Opens the image at a location; a plain name is taken for one of the Docker daemon. Layers are read later, and
 /// checked then. Ends early with [`TransportError::Cancelled`] where the control says so.
@@ -115,6 +95,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::transport::{Control, Limits, registry::RegistryOptions};
 
     #[tokio::test]
     async fn a_transport_that_was_left_out_is_named_with_its_feature() {

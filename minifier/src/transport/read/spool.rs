@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use super::open::OpenOptions;
+use super::options::OpenOptions;
 use crate::rootfs::tar::{Compression, decompress};
 use crate::transport::control::Watched;
 use crate::transport::error::TransportError;

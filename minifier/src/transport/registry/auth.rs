@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::challenge::Challenge;
-use super::credentials::Credentials;
 use super::error::RegistryError;
+use super::secret::Credentials;
 use super::token::{self, Token};
 use super::web::Web;
 
@@ -86,7 +86,7 @@ impl Auth {
             tracing::info!(
                 "the credentials for {} go to its token server {}",
                 self.registry,
-                super::web::host(&realm)
+                super::remote::host(&realm)
             );
         }
         let request = token::Request {

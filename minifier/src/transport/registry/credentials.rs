@@ -4,7 +4,6 @@
 //! `containers-auth.json(5)`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -17,7 +16,8 @@ use serde::Deserialize;
 use super::credential_files::CredentialFiles;
 use super::error::RegistryError;
 use super::helper;
-use super::remote::DOCKER_HUB;
+use super::secret::Credentials;
+use crate::image::DOCKER_HUB;
 
 /// Longest file that is read.
 const MAX_FILE: u64 = 4 << 20;
@@ -29,27 +29,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// Who asks. Not shown by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Credentials {
-    /// Name and password.
-    Password { user: String, password: String },
-    /// What a token server takes in exchange for tokens (OAuth2's refresh token).
-    Identity(String),
-    /// A token that the registry itself takes.
-    Token(String),
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Password { .. } => "Password(…)",
-            Self::Identity(_) => "Identity(…)",
-            Self::Token(_) => "Token(…)",
-        })
-    }
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::image::{ConfigError, Digest, ManifestError};
+use crate::image::{ConfigError, DOCKER_HUB, Digest, ManifestError};
 
 /// Why an image cannot be read from or written to a registry. `doing` is always a fragment that names the object,
 /// such as `read the manifest of localhost:5000/app:1`. No variant holds credentials.
@@ -228,7 +228,7 @@ impl RegistryError {
 /// The command that logs in; without a name it means the default registry.
 fn login(registry: &str) -> String {
     match registry {
-        super::remote::DOCKER_HUB => "docker login".to_owned(),
+        DOCKER_HUB => "docker login".to_owned(),
         other => format!("docker login {other}"),
     }
 }

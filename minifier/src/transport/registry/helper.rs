@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::credentials::Credentials;
+use super::secret::Credentials;
 
 /// Time for an answer: a key ring may have to be unlocked.
 const PATIENCE: Duration = Duration::from_secs(30);

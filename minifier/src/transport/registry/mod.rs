@@ -38,6 +38,8 @@ mod remote;
 #[cfg(feature = "registry")]
 mod retry;
 #[cfg(feature = "registry")]
+mod secret;
+#[cfg(feature = "registry")]
 mod session;
 #[cfg(feature = "registry")]
 mod source;
@@ -57,6 +59,8 @@ pub use options::RegistryOptions;
 #[cfg(feature = "registry")]
 pub use pull::pull;
 #[cfg(feature = "registry")]
-pub use push::{PushWatch, Pushed, push};
+pub use push::{Pushed, push};
 #[cfg(feature = "registry")]
 pub use remote::Remote;
+#[cfg(feature = "registry")]
+pub use source::PushWatch;

@@ -15,14 +15,11 @@ use super::options::RegistryOptions;
 use super::pull::fetch_document;
 use super::remote::Remote;
 use super::session::{Call, Session};
-use super::source::Source;
+use super::source::{PushWatch, Source};
 use super::upload::{Outcome, Upload};
 use crate::image::media_type::LayerKind;
 use crate::image::{Descriptor, Digest, ImageReference};
 use crate::transport::stored::StoredImage;
-
-/// Called with the number of further bytes that were sent, from any thread; bytes that had to be sent again count again.
-pub type PushWatch = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// An image that a registry took.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -160,7 +160,7 @@ impl TooFar {
     /// The error for a URL that has this address.
     pub(crate) fn about(&self, url: &Url) -> RegistryError {
         RegistryError::LeadsInside {
-            host: super::web::host(url),
+            host: super::remote::host(url),
             what: self.to_string(),
         }
     }

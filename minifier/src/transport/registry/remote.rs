@@ -3,13 +3,12 @@
 use std::fmt;
 
 use oci_spec::distribution::Reference;
+use url::Url;
 
 use super::error::RegistryError;
-use crate::image::{Digest, ImageReference};
+use crate::image::{DOCKER_HUB, Digest, ImageReference};
 
-/// Docker's default registry, as references name it.
-pub(crate) const DOCKER_HUB: &str = "docker.io";
-/// Where it answers.
+/// Host that answers for Docker's default registry.
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
 /// An image in a registry: which registry, which repository, and which manifest of it.
@@ -84,6 +83,15 @@ impl fmt::Display for Remote {
         write!(f, "{}/{}", self.registry, self.repository)?;
         self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))?;
         self.digest.iter().try_for_each(|d| write!(f, "@{d}"))
+    }
+}
+
+/// Host and port as one writes them.
+pub(crate) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 

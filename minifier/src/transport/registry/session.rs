@@ -219,7 +219,7 @@ impl Session {
                 doing: call.doing.clone(),
                 what: format!(
                     "the registry leads to {} over plain HTTP",
-                    super::web::host(target)
+                    super::remote::host(target)
                 ),
             }),
         }
@@ -280,7 +280,7 @@ impl From<Unreached> for RegistryError {
 
 /// Asks whether there is a registry, and what it wants to know about us.
 async fn ping(web: &Web, base: &Url) -> Result<Option<Challenge>, Unreached> {
-    let host = super::web::host(base);
+    let host = super::remote::host(base);
     let doing = format!("ask the registry at {host} for its version");
     let mut url = base.clone();
     url.set_path("/v2/");

@@ -9,13 +9,15 @@ use futures_util::{StreamExt, TryStreamExt, future};
 use reqwest::Body;
 use tokio_util::sync::CancellationToken;
 
-use super::push::PushWatch;
 use crate::image::Descriptor;
 use crate::transport::body::ArchiveBody;
 use crate::transport::stored::StoredImage;
 
 /// Bytes that are read at a time.
 const CHUNK: u64 = 256 << 10;
+
+/// Called with the number of further bytes that were sent, from any thread; bytes that had to be sent again count again.
+pub type PushWatch = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// A blob that can be sent.
 pub(crate) struct Source {

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::answer;
-use super::credentials::Credentials;
 use super::error::RegistryError;
 use super::retry::{Backoff, may_pass, retry_after};
+use super::secret::Credentials;
 use super::web::{Failure, Web, nothing_sent};
 
 /// How we name ourselves to a token server.
@@ -64,7 +64,7 @@ impl Request<'_> {
         format!(
             "get a token for {} from {}",
             self.registry,
-            super::web::host(self.realm)
+            super::remote::host(self.realm)
         )
     }
 

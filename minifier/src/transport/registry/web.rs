@@ -14,7 +14,9 @@ use url::Url;
 use super::error::RegistryError;
 use super::options::RegistryOptions;
 use super::reach::{Reach, TooFar};
+use super::remote::host;
 use super::{insecure, tls};
+use crate::image::DOCKER_HUB;
 
 /// What registries write into their logs.
 const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));
@@ -92,7 +94,7 @@ impl Web {
     fn folder(&self, url: &Url) -> Option<PathBuf> {
         let host = match url.host_str()? {
             // Docker names the folder as references name the registry.
-            "registry-1.docker.io" => super::remote::DOCKER_HUB,
+            "registry-1.docker.io" => DOCKER_HUB,
             host => host,
         };
         let names = [
@@ -179,15 +181,6 @@ impl Web {
 /// A count for requests without a body.
 pub(crate) fn nothing_sent() -> Arc<AtomicU64> {
     Arc::new(AtomicU64::new(0))
-}
-
-/// Host and port as one writes them.
-pub(crate) fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
 }
 
 /// Sorts what the client says.
