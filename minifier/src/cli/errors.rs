@@ -88,6 +88,7 @@ fn layout(error: &LayoutError) -> Exit {
         LayoutError::Read { .. }
         | LayoutError::Missing { .. }
         | LayoutError::Json { .. }
+        | LayoutError::NoJson { .. }
         | LayoutError::Manifest { .. }
         | LayoutError::Digest { .. }
         | LayoutError::Size { .. }

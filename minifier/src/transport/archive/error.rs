@@ -54,6 +54,12 @@ pub enum ArchiveError {
         /// What the system said.
         source: io::Error,
     },
+    /// A member that is named as a layer is a document, or too short for a tar.
+    #[error("read layer {member} of the image archive: it is not a tar file")]
+    NoLayer {
+        /// Path of the member.
+        member: String,
+    },
     /// A member that another one names is not there.
     #[error("read the image archive: {wanted_by} names {member}, which is not in it")]
     Missing {

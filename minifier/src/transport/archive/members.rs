@@ -1,47 +1,52 @@
 //! The members of an archive, sorted into JSON, possible layers and links, in one pass over its stream.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Cursor, Read};
 use std::path::Path;
 
 use super::error::ArchiveError;
 use super::spool::{SpoolError, Spooled, spool};
+use super::table::{MemberTable, check_document};
 use crate::image::MAX_DOCUMENT;
 use crate::rootfs::tar::{
-    Compression, CompressionError, Member, StreamInput, TarError, TarReader, decompress,
+    Compression, CompressionError, StreamInput, TarError, TarReader, decompress,
 };
-use crate::rootfs::{ImagePath, IndexBudget, check_path, shown};
+use crate::rootfs::{ImagePath, IndexBudget, shown};
 use crate::transport::select::{Documents, LayoutError, display};
 
 /// More JSON than any image has: configs, manifests and indexes are some kilobytes each.
 const MAX_JSON: usize = 16 << 20;
 
-/// Bytes that tell what a member is: a tar header, or the start of anything else.
+/// Bytes that decide what a member is: the length of a tar header.
 const HEAD: u64 = 512;
 
-/// Links that may lead to a member one after the other.
-const MAX_LINKS: usize = 16;
+/// A file of a streamed archive.
+#[derive(Debug)]
+enum Streamed {
+    /// Short, and starts like JSON.
+    Document(Vec<u8>),
+    /// Everything else that is not too short for a tar, with its size.
+    Candidate(Candidate, u64),
+    /// Too short for a tar and no document, such as Docker's VERSION; with its size.
+    Neither(u64),
+}
 
 /// A member that may be a layer.
 #[derive(Debug)]
-pub(crate) enum Candidate {
+enum Candidate {
     Spooled(Spooled),
     Failed(SpoolError),
     Compression(CompressionError),
 }
 
 /// Everything of an archive that an image may need, by path.
-#[derive(Debug, Default)]
-pub(crate) struct Members {
-    json: BTreeMap<ImagePath, Vec<u8>>,
-    layers: BTreeMap<ImagePath, Candidate>,
-    links: BTreeMap<ImagePath, ImagePath>,
+#[derive(Debug)]
+pub(crate) struct ArchiveMembers {
+    table: MemberTable<Streamed>,
     json_bytes: usize,
-    budget: IndexBudget,
 }
 
-impl Members {
+impl ArchiveMembers {
     /// Reads the archive to its end; layers go to files in `scratch`, and their entries may take what `budget` has.
     pub(crate) fn read(
         reader: impl BufRead + Send,
@@ -49,47 +54,27 @@ impl Members {
         budget: IndexBudget,
     ) -> Result<Self, ArchiveError> {
         let mut members = Self {
-            budget,
-            ..Self::default()
+            table: MemberTable::new(budget),
+            json_bytes: 0,
         };
         let mut tar = TarReader::new(StreamInput::new(reader));
         while let Some(member) = tar.next_member().map_err(ArchiveError::Outer)? {
-            let path = checked_path(&member, &members.budget).map_err(ArchiveError::Outer)?;
-            match member.type_flag {
-                b'0' if member.sparse.is_some() => {
-                    return Err(ArchiveError::Outer(TarError::Member {
-                        name: shown(&member.name),
-                        offset: member.header_at,
-                        what: "a sparse member in an image archive".into(),
-                    }));
-                }
-                b'0' => {
-                    let mut failure = None;
-                    let body = Watched {
-                        inner: tar.body(),
-                        failure: &mut failure,
-                    };
-                    members.file(path, member.size, body, scratch)?;
-                    if let Some(source) = failure {
-                        return Err(ArchiveError::Outer(outer_error(
-                            source,
-                            tar.offset(),
-                            &member.name,
-                        )));
-                    }
-                }
-                // Engine 20.10 links layers that images share; archives packed by hand have hard links too.
-                b'1' => {
-                    members
-                        .links
-                        .insert(path, ImagePath::new(&member.link_name));
-                }
-                b'2' => {
-                    let dir = path.parent().unwrap_or_else(ImagePath::root);
-                    members.links.insert(path, dir.join(&member.link_name));
-                }
-                _ => {}
+            let sorted = members.table.sort(&member).map_err(ArchiveError::Outer)?;
+            let Some(path) = sorted else { continue };
+            let mut failure = None;
+            let body = SourceErrors {
+                inner: tar.body(),
+                failure: &mut failure,
+            };
+            let file = members.file(member.size, body, scratch)?;
+            if let Some(source) = failure {
+                return Err(ArchiveError::Outer(outer_error(
+                    source,
+                    tar.offset(),
+                    &member.name,
+                )));
             }
+            members.table.insert(path, file);
         }
         // To the end of the stream, so that whoever writes it is not cut off, and learns of its errors.
         let offset = tar.offset();
@@ -100,32 +85,31 @@ impl Members {
 
     fn file(
         &mut self,
-        path: ImagePath,
         size: u64,
         mut body: impl BufRead + Send,
         scratch: &Path,
-    ) -> Result<(), ArchiveError> {
+    ) -> Result<Streamed, ArchiveError> {
         let mut head = Vec::new();
-        // An error here is seen by whoever watches the body.
+        // Nothing is known in advance of the order of members, so the first bytes decide. An error here is the source's,
+        // which `SourceErrors` keeps and the caller returns.
         if body.by_ref().take(HEAD).read_to_end(&mut head).is_err() {
-            return Ok(());
+            return Ok(Streamed::Neither(size));
         }
         if size <= MAX_DOCUMENT && is_json(&head) {
             self.json_bytes += size as usize;
             if self.json_bytes > MAX_JSON {
                 return Err(ArchiveError::TooMuchJson { limit: MAX_JSON });
             }
-            if body.read_to_end(&mut head).is_ok() {
-                self.json.insert(path, head);
-            }
-            return Ok(());
+            return Ok(match body.read_to_end(&mut head) {
+                Ok(_) => Streamed::Document(head),
+                Err(_) => Streamed::Neither(size),
+            });
         }
         let candidate = match Compression::detect(&head) {
-            // Too short for a tar: a VERSION file.
-            Ok(Compression::None) if size < HEAD => return Ok(()),
+            Ok(Compression::None) if size < HEAD => return Ok(Streamed::Neither(size)),
             Ok(compression) => match decompress(Cursor::new(head).chain(body), compression)
                 .map_err(SpoolError::Compression)
-                .and_then(|plain| spool(plain, scratch, &self.budget))
+                .and_then(|plain| spool(plain, scratch, self.table.budget()))
             {
                 Ok(spooled) => Candidate::Spooled(spooled),
                 Err(SpoolError::Scratch(source)) => {
@@ -138,13 +122,7 @@ impl Members {
             },
             Err(error) => Candidate::Compression(error),
         };
-        self.layers.insert(path, candidate);
-        Ok(())
-    }
-
-    /// The member that `path` leads to.
-    fn follow<'a>(&'a self, path: &'a ImagePath) -> Result<&'a ImagePath, LayoutError> {
-        follow(&self.links, path)
+        Ok(Streamed::Candidate(candidate, size))
     }
 
     /// The layer of that name, and the path of the member itself. `wanted_by` is who names it.
@@ -153,80 +131,56 @@ impl Members {
         path: &'a ImagePath,
         wanted_by: &str,
     ) -> Result<(&'a ImagePath, &'a Spooled), ArchiveError> {
-        let at = self.follow(path)?;
         let member = || display(path);
-        match self.layers.get(at) {
-            Some(Candidate::Spooled(spooled)) => Ok((at, spooled)),
-            Some(Candidate::Compression(error)) => Err(ArchiveError::LayerCompression {
+        let Some((at, file)) = self.table.get(path)? else {
+            return Err(ArchiveError::Missing {
+                member: member(),
+                wanted_by: wanted_by.to_owned(),
+            });
+        };
+        let Streamed::Candidate(candidate, _) = file else {
+            return Err(ArchiveError::NoLayer { member: member() });
+        };
+        match candidate {
+            Candidate::Spooled(spooled) => Ok((at, spooled)),
+            Candidate::Compression(error) => Err(ArchiveError::LayerCompression {
                 member: member(),
                 source: io::Error::other(*error),
             }),
-            Some(Candidate::Failed(SpoolError::Layer(error))) => Err(ArchiveError::Layer {
+            Candidate::Failed(SpoolError::Layer(error)) => Err(ArchiveError::Layer {
                 member: member(),
                 source: clone_error(error),
             }),
-            Some(Candidate::Failed(SpoolError::Compression(e) | SpoolError::Scratch(e))) => {
+            Candidate::Failed(SpoolError::Compression(e) | SpoolError::Scratch(e)) => {
                 Err(ArchiveError::LayerCompression {
                     member: member(),
                     source: io::Error::new(e.kind(), e.to_string()),
                 })
             }
-            None => Err(ArchiveError::Missing {
-                member: member(),
-                wanted_by: wanted_by.to_owned(),
-            }),
         }
     }
 
     /// Takes a spooled layer out.
     pub(crate) fn take_layer(&mut self, path: &ImagePath) -> Option<Spooled> {
-        match self.layers.remove(path) {
-            Some(Candidate::Spooled(spooled)) => Some(spooled),
+        match self.table.remove(path) {
+            Some(Streamed::Candidate(Candidate::Spooled(spooled), _)) => Some(spooled),
             _ => None,
         }
     }
 }
 
-impl Documents for Members {
+impl Documents for ArchiveMembers {
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError> {
-        let bytes = self.json.get(self.follow(path)?);
-        Ok(bytes.map(|bytes| Cow::Borrowed(bytes.as_slice())))
-    }
-}
-
-/// The path of a member of an archive, which must be one that a file system takes: so must what it links to. Takes of
-/// `budget` what both need.
-pub(crate) fn checked_path(member: &Member, budget: &IndexBudget) -> Result<ImagePath, TarError> {
-    let path = ImagePath::new(&member.name);
-    let target = match member.type_flag {
-        b'1' | b'2' => ImagePath::new(&member.link_name),
-        _ => ImagePath::root(),
-    };
-    let checked = check_path(&path).and_then(|()| check_path(&target));
-    checked.map_err(|error| TarError::Member {
-        name: shown(&member.name),
-        offset: member.header_at,
-        what: error.to_string(),
-    })?;
-    let taken = budget.take_member(&path, &target);
-    taken.map_err(|source| TarError::TooManyEntries {
-        offset: member.header_at,
-        source,
-    })?;
-    Ok(path)
-}
-
-/// The end of the links of an archive that start at `path`.
-pub(crate) fn follow<'a>(
-    links: &'a BTreeMap<ImagePath, ImagePath>,
-    path: &'a ImagePath,
-) -> Result<&'a ImagePath, LayoutError> {
-    std::iter::successors(Some(path), |at| links.get(at))
-        .take(MAX_LINKS)
-        .find(|at| !links.contains_key(at))
-        .ok_or_else(|| LayoutError::Link {
+        let size = match self.table.get(path)? {
+            None => return Ok(None),
+            Some((_, Streamed::Document(bytes))) => return Ok(Some(Cow::Borrowed(bytes))),
+            Some((_, Streamed::Candidate(_, size) | Streamed::Neither(size))) => *size,
+        };
+        check_document(path, size)?;
+        Err(LayoutError::NoJson {
             member: display(path),
         })
+    }
 }
 
 /// A document starts with a bracket and, unlike a tar's header, holds no NUL.
@@ -271,12 +225,12 @@ fn clone_error(error: &TarError) -> TarError {
 }
 
 /// Keeps the error of the archive's own stream, which decompressors would pass off as theirs.
-struct Watched<'a, R> {
+struct SourceErrors<'a, R> {
     inner: R,
     failure: &'a mut Option<io::Error>,
 }
 
-impl<R: BufRead> Watched<'_, R> {
+impl<R: BufRead> SourceErrors<'_, R> {
     fn keep(&mut self, error: io::Error) -> io::Error {
         let copy = io::Error::new(error.kind(), error.to_string());
         self.failure.get_or_insert(error);
@@ -284,13 +238,13 @@ impl<R: BufRead> Watched<'_, R> {
     }
 }
 
-impl<R: BufRead> Read for Watched<'_, R> {
+impl<R: BufRead> Read for SourceErrors<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buf).map_err(|e| self.keep(e))
     }
 }
 
-impl<R: BufRead> BufRead for Watched<'_, R> {
+impl<R: BufRead> BufRead for SourceErrors<'_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         match self.inner.fill_buf() {
             Ok(_) => {}

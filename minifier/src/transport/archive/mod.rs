@@ -9,12 +9,13 @@ mod members;
 mod read;
 mod spool;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use error::ArchiveError;
-pub(crate) use members::{checked_path, follow};
 pub(crate) use read::set_layer;
 pub use read::{ArchiveImage, read_archive};
 pub(crate) use spool::{SpoolError, Spooled, spool};
 pub(crate) use store::{SpoolStore, SpooledTar};
+pub(crate) use table::{MemberTable, check_document};

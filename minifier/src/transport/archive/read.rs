@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::error::ArchiveError;
-use super::members::Members;
+use super::members::ArchiveMembers;
 use super::store::{SpoolStore, SpooledTar};
 use crate::image::{Digest, ImageConfig};
 use crate::rootfs::tar::{Compression, TarError, decompress};
@@ -47,11 +47,11 @@ pub fn read_archive(
     let budget = IndexBudget::default();
     let reader = budget.fed_by(Cursor::new(head).chain(reader), compression);
     let mut members = match compression {
-        Compression::None => Members::read(reader, scratch, budget.clone())?,
+        Compression::None => ArchiveMembers::read(reader, scratch, budget.clone())?,
         _ => {
             let plain = decompress(reader, compression).map_err(ArchiveError::Decompress)?;
             let plain = BufReader::with_capacity(CHUNK, plain);
-            Members::read(plain, scratch, budget.clone())?
+            ArchiveMembers::read(plain, scratch, budget.clone())?
         }
     };
     let (choice, _) = select.choose(&members)?;
@@ -60,7 +60,10 @@ pub fn read_archive(
 }
 
 /// The member of each layer, its diff ID checked.
-fn layer_members(choice: &Choice, members: &Members) -> Result<Vec<ImagePath>, ArchiveError> {
+fn layer_members(
+    choice: &Choice,
+    members: &ArchiveMembers,
+) -> Result<Vec<ImagePath>, ArchiveError> {
     let diff_ids = choice.config.diff_ids();
     if diff_ids.len() != choice.layers.len() {
         return Err(ArchiveError::from(LayoutError::LayerCount {
@@ -88,7 +91,7 @@ fn layer_members(choice: &Choice, members: &Members) -> Result<Vec<ImagePath>, A
 fn assemble(
     choice: Choice,
     paths: &[ImagePath],
-    members: &mut Members,
+    members: &mut ArchiveMembers,
     budget: &IndexBudget,
 ) -> Result<ArchiveImage, ArchiveError> {
     let mut store = SpoolStore {

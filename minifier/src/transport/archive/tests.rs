@@ -234,6 +234,77 @@ fn members_that_are_named_and_not_there_are_errors() {
 }
 
 #[test]
+fn members_of_another_kind_than_they_are_named_as_are_errors() {
+    let (mut members, id) = old_layout();
+    members.insert("b/layer.tar".into(), b"{}".to_vec());
+    let message = error(&pack(&members), &Select::default());
+    assert_eq!(
+        message,
+        "read layer b/layer.tar of the image archive: it is not a tar file"
+    );
+
+    let (mut members, _) = old_layout();
+    let config = format!("{}.json", id.to_hex());
+    members.insert(config.clone(), b"no config".to_vec());
+    let message = error(&pack(&members), &Select::default());
+    assert_eq!(
+        message,
+        format!("read the image archive: {config} is not a JSON document")
+    );
+
+    let (mut members, _) = old_layout();
+    members.insert("manifest.json".into(), vec![b' '; 5 << 20]);
+    let message = error(&pack(&members), &Select::default());
+    assert!(
+        message.contains("manifest.json has 5242880 bytes"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_artifact_whose_config_is_no_document_is_passed_over() {
+    for config in [b"text".to_vec(), vec![b' '; 5 << 20]] {
+        let mut members = Members::new();
+        let image = oci_image(&mut members, "amd64");
+        let config = blob(&mut members, config);
+        let artifact = json!({"schemaVersion": 2, "config": config, "layers": []});
+        let artifact = blob(&mut members, artifact.to_string().into_bytes());
+        let index = json!({"schemaVersion": 2, "manifests": [artifact, image]});
+        members.insert("index.json".into(), index.to_string().into_bytes());
+        assert!(read(&pack(&members), &Select::default()).is_ok());
+    }
+}
+
+#[test]
+fn the_last_member_of_a_name_counts() {
+    let (members, id) = old_layout();
+    let link = ("b/layer.tar".to_owned(), b"->../a/layer.tar".to_vec());
+    let archive = pack([(&link.0, &link.1)].into_iter().chain(&members));
+    assert_eq!(
+        read(&archive, &Select::default()).unwrap().config_digest,
+        id
+    );
+    let archive = pack(members.iter().chain([(&link.0, &link.1)]));
+    let message = error(&archive, &Select::default());
+    assert!(message.contains("its diff ID is"), "{message}");
+}
+
+#[test]
+fn an_archive_has_a_limited_number_of_members() {
+    let (members, _) = old_layout();
+    let mut tar = Tar::new();
+    for number in 0..100_000 {
+        tar = tar.symlink(&format!("{number}"), "x");
+    }
+    let mut archive = tar.bytes();
+    // Without the end mark, so that the image follows.
+    archive.truncate(archive.len() - 1024);
+    archive.extend(pack(&members));
+    let message = error(&archive, &Select::default());
+    assert!(message.contains("no more than 100000 members"), "{message}");
+}
+
+#[test]
 fn documents_that_do_not_have_their_digest_are_errors() {
     let (mut members, id) = old_layout();
     let name = format!("{}.json", id.to_hex());

@@ -177,7 +177,7 @@ impl Documented {
         let Self::Archive(tar) = self else {
             return wrong;
         };
-        for path in &tar.repeated {
+        for path in tar.repeated() {
             wrong.push(format!("{} is there more than once", display(path)));
         }
         let docker: &[ImagePath] = choice.map_or(&[], |choice| &choice.docker_layers);

@@ -32,6 +32,12 @@ pub enum LayoutError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A member that another document names as a document holds something else.
+    #[error("{member} is not a JSON document")]
+    NoJson {
+        /// Path of the member.
+        member: String,
+    },
     /// A document is no manifest or no index.
     #[error("{member}: {source}")]
     Manifest {

@@ -307,7 +307,13 @@ impl Images {
             || media_type.contains(".container.image.");
         let config = Some(manifest.config());
         let image = match self.choice(documents, path, &config_path, config) {
-            Err(LayoutError::Config { .. } | LayoutError::Missing { .. }) if !says_image => {
+            // The config of an artifact can be anything: text, nothing, or a model of gigabytes.
+            Err(
+                LayoutError::Config { .. }
+                | LayoutError::Missing { .. }
+                | LayoutError::NoJson { .. }
+                | LayoutError::TooLong { .. },
+            ) if !says_image => {
                 self.pass_over(
                     descriptor,
                     &format!("its config is {media_type:?}, no image"),
