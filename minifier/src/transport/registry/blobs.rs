@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer;
 use super::error::RegistryError;
 use super::retry::Backoff;
-use super::session::{Call, Session};
+use super::session::{Call, RegistrySession};
 use super::web::{Failure, failure, nothing_sent};
 use crate::image::Descriptor;
 use crate::image::media_type::LayerKind;
@@ -29,7 +29,7 @@ const PROGRESS: u64 = 1 << 20;
 
 /// The blobs of one repository.
 pub(crate) struct RegistryBlobs {
-    session: Arc<Session>,
+    session: Arc<RegistrySession>,
     runtime: Handle,
     cancel: CancellationToken,
 }
@@ -37,7 +37,11 @@ pub(crate) struct RegistryBlobs {
 impl RegistryBlobs {
     /// Fetches on `runtime`, which must be one with I/O and time that runs while others block, until `cancel` is
     /// cancelled.
-    pub(crate) fn new(session: Arc<Session>, runtime: Handle, cancel: CancellationToken) -> Self {
+    pub(crate) fn new(
+        session: Arc<RegistrySession>,
+        runtime: Handle,
+        cancel: CancellationToken,
+    ) -> Self {
         Self {
             session,
             runtime,
@@ -82,7 +86,7 @@ impl BlobStore for RegistryBlobs {
 
 /// One blob on its way.
 pub(crate) struct Download {
-    session: Arc<Session>,
+    session: Arc<RegistrySession>,
     call: Call,
     size: u64,
     /// Bytes that came.
@@ -93,7 +97,7 @@ pub(crate) struct Download {
 }
 
 impl Download {
-    pub(crate) fn new(session: Arc<Session>, blob: &Descriptor) -> Self {
+    pub(crate) fn new(session: Arc<RegistrySession>, blob: &Descriptor) -> Self {
         let remote = session.remote();
         let call = Call {
             method: Method::GET,

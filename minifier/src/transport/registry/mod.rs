@@ -26,8 +26,6 @@ mod helper;
 mod insecure;
 mod options;
 #[cfg(feature = "registry")]
-mod platforms;
-#[cfg(feature = "registry")]
 mod pull;
 #[cfg(feature = "registry")]
 mod push;

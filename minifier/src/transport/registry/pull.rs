@@ -11,15 +11,15 @@ use super::answer;
 use super::blobs::{Download, RegistryBlobs};
 use super::error::RegistryError;
 use super::options::RegistryOptions;
-use super::platforms::{choose, is_index, note};
 use super::remote::Remote;
 use super::retry::Backoff;
-use super::session::{Call, Session};
+use super::session::{Call, RegistrySession};
 use super::web::{Failure, nothing_sent};
 use crate::image::{
-    Descriptor, Digest, ImageConfig, ImageIndex, ImageReference, MAX_DOCUMENT, MAX_INDEXES,
-    Manifest, ManifestError, Outline, Platform,
+    Descriptor, Digest, ImageConfig, ImageReference, MAX_DOCUMENT, MAX_INDEXES, Manifest,
+    ManifestError, Outline, Platform,
 };
+use crate::transport::select::{DocumentSource, FetchedDocument, Nearest, Unusable};
 use crate::transport::stored::StoredImage;
 
 /// What we can read. Without these a registry may convert to schema 1.
@@ -40,29 +40,28 @@ pub async fn pull(
     cancel: &CancellationToken,
 ) -> Result<StoredImage, RegistryError> {
     let remote = Remote::new(reference)?;
-    let session = Arc::new(Session::open(&remote, options).await?);
+    let session = Arc::new(RegistrySession::open(&remote, options).await?);
     let host = Platform::host();
-    let mut search = Search {
+    let wanted = platform.unwrap_or(&host);
+    let mut documents = RegistryDocuments {
         session: &session,
-        wanted: platform.unwrap_or(&host),
-        documents: 0,
-        notes: Vec::new(),
-        platforms: Vec::new(),
+        fetched: 0,
     };
-    let first = search
-        .fetch(&remote.manifest_name(), remote.digest(), None)
+    let first = documents
+        .document(&remote.manifest_name(), remote.digest(), None)
         .await?;
-    let Some(manifest) = search.image(first).await? else {
+    let mut nearest = Nearest::new(wanted);
+    let Some(manifest) = nearest.find(&mut documents, first).await? else {
         return Err(RegistryError::Platform {
             reference: remote.to_string(),
-            wanted: search.wanted.to_string(),
-            found: match search.platforms.is_empty() {
+            wanted: wanted.to_string(),
+            found: match nearest.platforms.is_empty() {
                 true => vec!["no platform".to_owned()],
-                false => search.platforms,
+                false => nearest.platforms,
             },
         });
     };
-    let notes = search.notes;
+    let notes = nearest.notes;
     let config = read_config(&session, &manifest).await?;
     if let Some(wanted) = platform
         && !config.platform().satisfies(wanted)
@@ -87,17 +86,81 @@ pub async fn pull(
     })
 }
 
-/// A manifest or an index.
-pub(crate) struct Document {
+/// The documents of a repository.
+struct RegistryDocuments<'a> {
+    session: &'a Arc<RegistrySession>,
+    fetched: usize,
+}
+
+impl RegistryDocuments<'_> {
+    /// Fetches a document under a tag or digest. `entry` is the descriptor that leads to it, if one does.
+    async fn document(
+        &mut self,
+        name: &str,
+        digest: Option<Digest>,
+        entry: Option<&Descriptor>,
+    ) -> Result<FetchedDocument, RegistryError> {
+        let remote = self.session.remote();
+        let doing = match entry {
+            None => format!("read the manifest of {remote}"),
+            Some(entry) => format!("read the manifest {} of {remote}", entry.digest),
+        };
+        self.fetched += 1;
+        if self.fetched > MAX_DOCUMENTS {
+            let what = format!("more than {MAX_DOCUMENTS} manifests were looked at");
+            return Err(RegistryError::Protocol { doing, what });
+        }
+        let answer = fetch_document(self.session, name, digest, doing).await?;
+        answer.check(entry)?;
+        match entry {
+            Some(entry) if entry.size != answer.bytes.len() as u64 => Err(RegistryError::Size {
+                doing: answer.doing,
+                expected: entry.size,
+                found: answer.bytes.len() as u64,
+            }),
+            _ => Ok(FetchedDocument {
+                media_type: media_type(&answer.bytes, &answer.content_type),
+                bytes: answer.bytes,
+                doing: answer.doing,
+            }),
+        }
+    }
+}
+
+impl DocumentSource for RegistryDocuments<'_> {
+    type Error = RegistryError;
+
+    async fn fetch(&mut self, entry: &Descriptor) -> Result<FetchedDocument, RegistryError> {
+        let name = entry.digest.to_string();
+        self.document(&name, Some(entry.digest), Some(entry)).await
+    }
+
+    async fn platform(&mut self, manifest: &Manifest) -> Result<Platform, RegistryError> {
+        let config = read_config(self.session, manifest).await?;
+        Ok(config.platform())
+    }
+
+    fn unusable(&self, doing: String, why: Unusable) -> RegistryError {
+        match why {
+            Unusable::Manifest(source) => RegistryError::Manifest { doing, source },
+            Unusable::TooDeep => RegistryError::Protocol {
+                doing,
+                what: format!("more than {MAX_INDEXES} image indexes in each other"),
+            },
+        }
+    }
+}
+
+/// The answer to a request for a manifest or an index.
+pub(crate) struct DocumentAnswer {
     bytes: Vec<u8>,
-    media_type: String,
-    /// What the registry says it is.
+    /// The media type that the registry states.
     content_type: String,
     doing: String,
 }
 
-impl Document {
-    /// Refuses what its descriptor or the registry's answer calls by another kind than it is.
+impl DocumentAnswer {
+    /// Refuses a document that its descriptor or the registry's answer calls by another kind than it is.
     fn check(&self, entry: Option<&Descriptor>) -> Result<(), RegistryError> {
         let error = |source| RegistryError::Manifest {
             doing: self.doing.clone(),
@@ -114,118 +177,13 @@ impl Document {
     }
 }
 
-/// The way from a name to an image.
-struct Search<'a> {
-    session: &'a Arc<Session>,
-    wanted: &'a Platform,
-    documents: usize,
-    notes: Vec<String>,
-    platforms: Vec<String>,
-}
-
-impl Search<'_> {
-    /// The image's manifest, through indexes; `None` if there is none for the platform.
-    async fn image(&mut self, first: Document) -> Result<Option<Manifest>, RegistryError> {
-        // What is left to look at, the next last.
-        let mut left = vec![(Next::Read(first), 0)];
-        while let Some((next, depth)) = left.pop() {
-            let document = match next {
-                Next::Read(document) => document,
-                Next::Fetch(entry) => {
-                    let name = entry.digest.to_string();
-                    let document = self.fetch(&name, Some(entry.digest), Some(&entry)).await?;
-                    // Where the index does not say what it is for, its config does.
-                    if entry.platform.is_none() && !is_index(&document.media_type) {
-                        match self.fits(document).await? {
-                            Some(manifest) => return Ok(Some(manifest)),
-                            None => continue,
-                        }
-                    }
-                    document
-                }
-            };
-            if !is_index(&document.media_type) {
-                return parse(document).map(Some);
-            }
-            if depth == MAX_INDEXES {
-                return Err(RegistryError::Protocol {
-                    doing: document.doing,
-                    what: format!("more than {MAX_INDEXES} image indexes in each other"),
-                });
-            }
-            let index =
-                ImageIndex::parse(&document.bytes).map_err(|source| RegistryError::Manifest {
-                    doing: document.doing,
-                    source,
-                })?;
-            let choice = choose(&index, self.wanted);
-            self.notes.extend(note(&choice, self.wanted));
-            self.platforms.extend(choice.platforms);
-            let entries = choice.candidates.into_iter().rev();
-            left.extend(entries.map(|entry| (Next::Fetch(entry), depth + 1)));
-        }
-        Ok(None)
-    }
-
-    /// The manifest, where its config is for the platform.
-    async fn fits(&mut self, document: Document) -> Result<Option<Manifest>, RegistryError> {
-        let manifest = parse(document)?;
-        let platform = read_config(self.session, &manifest).await?.platform();
-        if platform.satisfies(self.wanted) {
-            return Ok(Some(manifest));
-        }
-        self.platforms.push(platform.to_string());
-        Ok(None)
-    }
-
-    async fn fetch(
-        &mut self,
-        name: &str,
-        digest: Option<Digest>,
-        entry: Option<&Descriptor>,
-    ) -> Result<Document, RegistryError> {
-        let remote = self.session.remote();
-        let doing = match entry {
-            None => format!("read the manifest of {remote}"),
-            Some(entry) => format!("read the manifest {} of {remote}", entry.digest),
-        };
-        self.documents += 1;
-        if self.documents > MAX_DOCUMENTS {
-            let what = format!("more than {MAX_DOCUMENTS} manifests were looked at");
-            return Err(RegistryError::Protocol { doing, what });
-        }
-        let document = fetch_document(self.session, name, digest, doing).await?;
-        document.check(entry)?;
-        match entry {
-            Some(entry) if entry.size != document.bytes.len() as u64 => Err(RegistryError::Size {
-                doing: document.doing,
-                expected: entry.size,
-                found: document.bytes.len() as u64,
-            }),
-            _ => Ok(document),
-        }
-    }
-}
-
-/// What is looked at next.
-enum Next {
-    Read(Document),
-    Fetch(Descriptor),
-}
-
-fn parse(document: Document) -> Result<Manifest, RegistryError> {
-    let doing = document.doing;
-    Manifest::parse(document.bytes, &document.media_type)
-        .map_err(|source| RegistryError::Manifest { doing, source })
-}
-
 /// A document under `manifests/`, whose bytes are what the registry and `digest` say.
 pub(crate) async fn fetch_document(
-    session: &Session,
+    session: &RegistrySession,
     name: &str,
     digest: Option<Digest>,
     doing: String,
-) -> Result<Document, RegistryError> {
+) -> Result<DocumentAnswer, RegistryError> {
     let call = Call {
         method: Method::GET,
         url: session.url(&format!("manifests/{name}")),
@@ -244,10 +202,10 @@ pub(crate) async fn fetch_document(
 }
 
 async fn fetch_once(
-    session: &Session,
+    session: &RegistrySession,
     call: &Call,
     digest: Option<Digest>,
-) -> Result<Document, Failure> {
+) -> Result<DocumentAnswer, Failure> {
     let stall = session.options().stall;
     let response = session.attempt(call, None, stall, &nothing_sent()).await?;
     match response.status() {
@@ -288,8 +246,7 @@ async fn fetch_once(
             expected,
             found,
         })),
-        None => Ok(Document {
-            media_type: media_type(&bytes, &content_type),
+        None => Ok(DocumentAnswer {
             content_type,
             bytes,
             doing: call.doing.clone(),
@@ -305,7 +262,7 @@ fn media_type(bytes: &[u8], content_type: &str) -> String {
 }
 
 async fn read_config(
-    session: &Arc<Session>,
+    session: &Arc<RegistrySession>,
     manifest: &Manifest,
 ) -> Result<ImageConfig, RegistryError> {
     let descriptor = manifest.config();

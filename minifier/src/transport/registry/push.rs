@@ -14,7 +14,7 @@ use super::error::RegistryError;
 use super::options::RegistryOptions;
 use super::pull::fetch_document;
 use super::remote::Remote;
-use super::session::{Call, Session};
+use super::session::{Call, RegistrySession};
 use super::source::{PushWatch, Source};
 use super::upload::{Outcome, Upload};
 use crate::image::media_type::LayerKind;
@@ -60,7 +60,7 @@ pub async fn push(
     let cancelled = || RegistryError::Cancelled {
         doing: doing.clone(),
     };
-    let opening = cancel.run_until_cancelled(Session::open(&remote, options));
+    let opening = cancel.run_until_cancelled(RegistrySession::open(&remote, options));
     let session = Arc::new(opening.await.ok_or_else(cancelled)??);
     let bytes = Arc::new(AtomicU64::new(0));
     let count: PushWatch = {
@@ -87,14 +87,14 @@ pub async fn push(
 }
 
 /// The repository that the blobs can be taken over from.
-fn mount_from<'a>(session: &Session, image: &'a StoredImage) -> Option<&'a str> {
+fn mount_from<'a>(session: &RegistrySession, image: &'a StoredImage) -> Option<&'a str> {
     let (registry, repository) = image.blobs.repository()?;
     let to = session.remote();
     (registry == to.registry() && repository != to.repository()).then_some(repository)
 }
 
 async fn push_blobs(
-    session: &Arc<Session>,
+    session: &Arc<RegistrySession>,
     image: &StoredImage,
     cancel: &CancellationToken,
     watch: &PushWatch,
@@ -151,7 +151,7 @@ fn blobs(image: &StoredImage) -> Vec<Descriptor> {
     blobs.into_iter().cloned().collect()
 }
 
-async fn put_manifest(session: &Session, image: &StoredImage) -> Result<(), RegistryError> {
+async fn put_manifest(session: &RegistrySession, image: &StoredImage) -> Result<(), RegistryError> {
     let remote = session.remote();
     let name = match remote.tag() {
         // With both, the tag is to be written, and the digest was compared before.

@@ -1,4 +1,4 @@
-//! [`Session`]: requests to one repository of one registry: who we are, redirections and further tries are seen to.
+//! [`RegistrySession`]: requests to one repository of one registry: who we are, redirections and further tries are seen to.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -36,14 +36,14 @@ pub(crate) struct Call {
 }
 
 /// One repository of one registry.
-pub(crate) struct Session {
+pub(crate) struct RegistrySession {
     web: Web,
     remote: Remote,
     base: Url,
     auth: Auth,
 }
 
-impl Session {
+impl RegistrySession {
     /// Finds out how the registry wants to be spoken to.
     pub(crate) async fn open(
         remote: &Remote,

@@ -18,7 +18,7 @@ use url::Url;
 use super::answer::{self, Received};
 use super::error::RegistryError;
 use super::retry::Backoff;
-use super::session::{Call, Session};
+use super::session::{Call, RegistrySession};
 use super::source::{Announced, Source};
 use super::web::{Failure, nothing_sent};
 use crate::image::Descriptor;
@@ -53,7 +53,7 @@ struct Started {
 
 /// One blob.
 pub(crate) struct Upload {
-    session: Arc<Session>,
+    session: Arc<RegistrySession>,
     blob: Descriptor,
     source: Source,
     scope: Arc<str>,
@@ -70,7 +70,7 @@ pub(crate) struct Upload {
 impl Upload {
     /// `scope` is what a token must be for.
     pub(crate) fn new(
-        session: &Arc<Session>,
+        session: &Arc<RegistrySession>,
         blob: &Descriptor,
         source: Source,
         scope: Arc<str>,
@@ -428,7 +428,7 @@ impl Upload {
     }
 }
 
-async fn remove(session: &Session, call: &Call) {
+async fn remove(session: &RegistrySession, call: &Call) {
     let nothing = nothing_sent();
     let removal = session.attempt(call, None, PARTING, &nothing);
     match timeout(PARTING, removal).await {

@@ -291,14 +291,7 @@ impl Images {
     ) -> Result<(), LayoutError> {
         // Attestations, signatures and other artifacts have manifests too; their config is no image's.
         let config_path = blob_path(manifest.config().digest);
-        let is_attestation = descriptor
-            .annotations
-            .contains_key("vnd.docker.reference.type")
-            || descriptor
-                .platform
-                .as_ref()
-                .is_some_and(|p| p.os == "unknown");
-        if is_attestation {
+        if is_attestation(descriptor) {
             self.pass_over(descriptor, "it is an attestation");
             return Ok(());
         }
@@ -385,6 +378,16 @@ impl Images {
             descriptor.digest
         ));
     }
+}
+
+/// Whether an entry of an index is one of those that BuildKit writes beside each image: an image manifest, whose config
+/// and layers are a statement about the image.
+///
+/// Source: BuildKit, `docs/attestations/attestation-storage.md`.
+pub(crate) fn is_attestation(entry: &Descriptor) -> bool {
+    let platform = entry.platform.as_ref();
+    entry.annotations.contains_key("vnd.docker.reference.type")
+        || platform.is_some_and(|platform| platform.os == "unknown")
 }
 
 fn check_size(

@@ -5,9 +5,13 @@ mod choose;
 mod documents;
 mod error;
 mod images;
+#[cfg(feature = "registry")]
+mod nearest;
 
 pub use choose::{Select, Wanted};
 pub(crate) use documents::{Documents, blob_path, display};
 pub use error::LayoutError;
 pub(crate) use images::Choice;
 pub use images::check_layers;
+#[cfg(feature = "registry")]
+pub(crate) use nearest::{DocumentSource, FetchedDocument, Nearest, Unusable};
