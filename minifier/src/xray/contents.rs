@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::detect::kind_by_name;
 use super::files::{MAX_PATHS, Sources, files};
 use super::merged::{Merged, VisibleFile};
 use super::model::{Contents, Directory, DuplicateGroup, FileKind, KindTotal, LargeFile};
 use super::packages::Owners;
-use super::scan::{Scan, kind_by_name};
+use super::scan::Scan;
 use crate::rootfs::{ContentRef, ImagePath, NodeId, RootFs};
 
 const MAX_FILES: usize = 100;

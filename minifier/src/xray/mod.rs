@@ -17,6 +17,7 @@ mod caches_known;
 mod claims;
 mod compare;
 mod contents;
+mod detect;
 #[cfg(test)]
 mod docker_tests;
 mod dockerfile;

@@ -1,8 +1,8 @@
 //! [`Weight`]: how much memory takes what is kept of an image, so that it can be charged against what an image may take.
 
+use super::detect::{ArchiveManifest, BuildInfo, Certificate, JavaArchive, Module, SecretMatch};
 use super::model::PackageInfo;
-use super::scan::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Module};
-use super::security::{Certificate, SecretMatch};
+use super::scan::{ElfFacts, Extra};
 use crate::analyze::{Dlopen, ElfFile, Metadata, RpmDatabase, RpmPackage};
 
 /// What an allocation takes beyond its bytes, about.
@@ -49,7 +49,7 @@ macro_rules! fields {
     )*};
 }
 fields! {
-    Archive { inside, artifacts, manifest, problem }
+    JavaArchive { inside, artifacts, manifest, problem }
     ArchiveManifest { title, symbolic_name, module_name, version, vendor_id, vendor, licence }
     BuildInfo { compiler, modules }
     Certificate { subject, issuer }

@@ -6,8 +6,8 @@ use super::found::package;
 use super::purl::purl;
 use super::read::Reader;
 use super::relations::{MAX_NEEDS, Relations};
+use crate::xray::detect::Module;
 use crate::xray::model::{PackageInfo, PackageKind};
-use crate::xray::scan::Module;
 
 pub(crate) fn read(reader: &mut Reader<'_>) {
     for file in reader.files().iter().filter(|file| file.first) {

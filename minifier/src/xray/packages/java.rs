@@ -7,9 +7,9 @@ use super::java_names::{JavaName, java_name, split};
 use super::purl::purl;
 use super::read::Reader;
 use super::relations::Relations;
+use crate::xray::detect::JavaArchive;
 use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
-use crate::xray::scan::Archive;
 
 pub(crate) fn read(reader: &mut Reader<'_>) {
     for file in reader.files() {
@@ -22,7 +22,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) {
 
 /// An archive, and what its own artifact is.
 struct Named<'a> {
-    archive: &'a Archive,
+    archive: &'a JavaArchive,
     location: String,
     /// Index of its own among its artifacts; `None` if it has no record of itself.
     own: Option<usize>,
@@ -30,7 +30,7 @@ struct Named<'a> {
 }
 
 /// The archives of one file.
-fn read_archives(reader: &mut Reader<'_>, file: &VisibleFile, archives: &[Archive]) {
+fn read_archives(reader: &mut Reader<'_>, file: &VisibleFile, archives: &[JavaArchive]) {
     let named: Vec<Named<'_>> = archives.iter().map(|a| named(file, a)).collect();
     // What an archive brings: other archives inside of it, and artifacts that were merged into it.
     let mut brought: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -52,7 +52,7 @@ fn read_archives(reader: &mut Reader<'_>, file: &VisibleFile, archives: &[Archiv
     }
 }
 
-fn named<'a>(file: &VisibleFile, archive: &'a Archive) -> Named<'a> {
+fn named<'a>(file: &VisibleFile, archive: &'a JavaArchive) -> Named<'a> {
     let location = match archive.inside.as_str() {
         "" => file.path.to_string(),
         inside => format!("{}!{inside}", file.path),
@@ -75,7 +75,7 @@ fn named<'a>(file: &VisibleFile, archive: &'a Archive) -> Named<'a> {
 }
 
 /// Which of an archive's records is its own. One that others were merged into has theirs too, or only theirs.
-fn own(stem: &str, archive: &Archive) -> Option<usize> {
+fn own(stem: &str, archive: &JavaArchive) -> Option<usize> {
     let (name, version) = split(stem);
     let called = |names: &[&str]| {
         let mut artifacts = archive.artifacts.iter();

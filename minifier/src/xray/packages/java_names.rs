@@ -1,7 +1,7 @@
 //! What a Java archive is called that has no record of its own: by its file name and its manifest.
 
 use crate::rootfs::MAX_NAME;
-use crate::xray::scan::ArchiveManifest;
+use crate::xray::detect::ArchiveManifest;
 
 /// Words in a version that are no numbers.
 const QUALIFIERS: [&str; 16] = [

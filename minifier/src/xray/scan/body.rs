@@ -4,10 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use jiff::Timestamp;
 
-use super::archive::{is_java_archive, java_archives};
 use super::capture::{Recorder, Windows};
-use super::facts::{ElfFacts, Extra, Facts, NO_ROOM};
-use super::kind::{is_text, kind_of};
+use super::facts::{ElfFacts, Extra, FileFacts, NO_ROOM};
 use super::wanted::{Wanted, wanted};
 use crate::analyze::{
     ElfFile, ElfKind, MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, Metadata, ReadAt, Spooled,
@@ -16,11 +14,12 @@ use crate::analyze::{
 };
 use crate::image::Sha256;
 use crate::rootfs::{ImagePath, IndexBudget};
-use crate::xray::binaries::{Tables, build_info, is_rust, protection};
-use crate::xray::model::FileKind;
-use crate::xray::security::{
-    database_secrets, der_certificate, der_private_key, pem_certificates, secrets,
+use crate::xray::detect::{
+    ElfTables, build_info, database_secrets, der_certificate, der_private_key, is_java_archive,
+    is_library_name, is_rust, is_text, java_archives, kind_of, pem_certificates, protection,
+    secrets,
 };
+use crate::xray::model::FileKind;
 use crate::xray::weight::Weight;
 
 /// First bytes that are held before it is decided what a file is.
@@ -75,7 +74,7 @@ impl<'a> Examiner<'a> {
         executable: bool,
         body: &mut dyn BufRead,
         problems: &mut Vec<String>,
-    ) -> io::Result<Facts> {
+    ) -> io::Result<FileFacts> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         let facts = self.look(path, size, executable, body, &mut buffer, problems);
@@ -93,7 +92,7 @@ impl<'a> Examiner<'a> {
         body: &mut dyn BufRead,
         buffer: &mut Vec<u8>,
         problems: &mut Vec<String>,
-    ) -> io::Result<Facts> {
+    ) -> io::Result<FileFacts> {
         (&mut *body).take(FIRST).read_to_end(buffer)?;
         let kind = kind_of(path, buffer, size);
         let wanted = wanted(path);
@@ -169,7 +168,7 @@ impl<'a> Examiner<'a> {
         if executable && buffer.starts_with(b"#!") && whole && named() && extra.document.is_none() {
             extra.document = Some(buffer.clone());
         }
-        Ok(Facts {
+        Ok(FileFacts {
             sha256: Some(hash.finish()),
             kind,
             extra: self.keep(path, extra, tables(wanted, buffer), problems),
@@ -299,12 +298,11 @@ fn tables(wanted: Wanted, bytes: &[u8]) -> u64 {
 
 /// What a program or library needs, and how it is protected.
 fn elf_facts(path: &ImagePath, file: &impl ReadAt) -> Result<ElfFacts, String> {
-    let name = path.file_name();
-    let library = name.ends_with(b".so") || memchr::memmem::find(name, b".so.").is_some();
+    let library = is_library_name(path.file_name());
     let recorder = Recorder::new(file);
     let elf = ElfFile::parse(&recorder).map_err(|e| e.to_string())?;
     let ranges = recorder.into_ranges();
-    let tables = Tables::read(file)?;
+    let tables = ElfTables::read(file)?;
     let protection = protection(file, &tables, library)?;
     // Libraries are not built by Go or Cargo, but for the few that are and do not say so.
     let built = match elf.kind {

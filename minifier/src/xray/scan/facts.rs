@@ -1,13 +1,12 @@
-//! [`Facts`]: what is kept of a file's content.
+//! [`FileFacts`]: what is kept of a file's content.
 
 use crate::analyze::{ElfFile, Metadata, RpmDatabase};
-use crate::xray::binaries::Protection;
-use crate::xray::model::{FileKind, PackageKind};
-use crate::xray::security::{Certificate, SecretMatch};
+use crate::xray::detect::{BuildInfo, Certificate, JavaArchive, Protection, SecretMatch};
+use crate::xray::model::FileKind;
 
 /// What a file's content says.
 #[derive(Debug, Clone)]
-pub(crate) struct Facts {
+pub(crate) struct FileFacts {
     /// SHA-256; `None` if the content was not read.
     pub(crate) sha256: Option<[u8; 32]>,
     /// What it holds.
@@ -32,7 +31,7 @@ pub(crate) struct Extra {
     /// What a package's metadata file says.
     pub(crate) metadata: Option<Metadata>,
     /// Java archives: this one and those inside of it.
-    pub(crate) archives: Vec<Archive>,
+    pub(crate) archives: Vec<JavaArchive>,
     /// What a database of rpm holds; why it cannot be read.
     pub(crate) rpm: Option<Result<RpmDatabase, String>>,
 }
@@ -86,59 +85,4 @@ pub(crate) struct ElfFacts {
     pub(crate) rust: bool,
     /// The ranges that reading it took, for whoever reads it again; none if there was no room for them.
     pub(crate) ranges: Vec<(u64, Vec<u8>)>,
-}
-
-/// What a compiler left in a program about its sources.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BuildInfo {
-    /// Go or Cargo.
-    pub(crate) kind: PackageKind,
-    /// The compiler's version; empty if it is not said.
-    pub(crate) compiler: String,
-    /// Modules or crates, the main one first.
-    pub(crate) modules: Vec<Module>,
-}
-
-/// A Go module or a crate in a program.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Module {
-    pub(crate) name: String,
-    /// Empty if the program does not say it.
-    pub(crate) version: String,
-    /// Whether it is what the program was built from, rather than a part of it.
-    pub(crate) main: bool,
-    /// What it needs: indices into [`BuildInfo::modules`].
-    pub(crate) needs: Vec<usize>,
-}
-
-/// A Java archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Archive {
-    /// Where it is inside of the file; empty for the file itself, else `BOOT-INF/lib/a.jar`, nested ones with `!`.
-    pub(crate) inside: String,
-    /// Its bytes.
-    pub(crate) size: u64,
-    /// SHA-256; `None` for the file itself, whose digest is with the file.
-    pub(crate) sha256: Option<[u8; 32]>,
-    /// Its `pom.properties`, one for each artifact it was made from: group, artifact, version.
-    pub(crate) artifacts: Vec<(String, String, String)>,
-    /// Its manifest.
-    pub(crate) manifest: ArchiveManifest,
-    /// Why not all of it could be read.
-    pub(crate) problem: Option<String>,
-}
-
-/// What `META-INF/MANIFEST.MF` says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ArchiveManifest {
-    pub(crate) title: Option<String>,
-    /// OSGi's name of the bundle, which often begins with the group.
-    pub(crate) symbolic_name: Option<String>,
-    /// The name of the module that it is.
-    pub(crate) module_name: Option<String>,
-    pub(crate) version: Option<String>,
-    /// What often is the group.
-    pub(crate) vendor_id: Option<String>,
-    pub(crate) vendor: Option<String>,
-    pub(crate) licence: Option<String>,
 }

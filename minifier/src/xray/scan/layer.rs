@@ -5,14 +5,14 @@ use std::sync::OnceLock;
 
 use super::ahead::read_ahead;
 use super::body::Examiner;
-use super::facts::Facts;
-use super::limits::Budget;
+use super::facts::FileFacts;
+use super::limits::HoleBudget;
 use crate::rootfs::tar::{
     Compression, Member, SeekInput, SparseMap, SparseReader, StreamInput, TarError, TarInput,
     TarReader, layer_entry,
 };
 use crate::rootfs::{EntryKind, ImagePath, LayerEntry, LayerIndex, TooManyEntries};
-use crate::transport::{Budget as LayerBudget, Control, LayerReader, Stoppable};
+use crate::transport::{Budget, Control, LayerReader, Stoppable};
 
 /// Problems of one layer that are told one by one.
 const MAX_PROBLEMS: usize = 50;
@@ -24,7 +24,7 @@ pub(crate) struct ScannedLayer {
     /// Its entries.
     pub(crate) index: LayerIndex,
     /// What its files hold, by the `at` of their content, ascending.
-    pub(crate) facts: Vec<(u64, Facts)>,
+    pub(crate) facts: Vec<(u64, FileFacts)>,
     /// Bytes of the uncompressed tar, as far as it was read.
     pub(crate) tar_size: u64,
     /// How it is compressed, as its first bytes say.
@@ -35,7 +35,7 @@ pub(crate) struct ScannedLayer {
 
 impl ScannedLayer {
     /// What the file holds whose content is at `at`.
-    pub(crate) fn facts(&self, at: u64) -> Option<&Facts> {
+    pub(crate) fn facts(&self, at: u64) -> Option<&FileFacts> {
         let index = self.facts.binary_search_by_key(&at, |(at, _)| *at).ok()?;
         Some(&self.facts[index].1)
     }
@@ -52,17 +52,17 @@ impl ScannedLayer {
 }
 
 /// What all threads share.
-pub(crate) struct Shared<'a> {
+pub(crate) struct ScanContext<'a> {
     /// Stops them, and counts stored bytes.
     pub(crate) control: &'a Control,
     /// What the layers and their entries may come to.
-    pub(crate) layers: LayerBudget,
-    pub(crate) holes: Budget,
+    pub(crate) layers: Budget,
+    pub(crate) holes: HoleBudget,
     /// Set once the entries take too much: every thread stops.
     pub(crate) too_many: OnceLock<TooManyEntries>,
 }
 
-impl Shared<'_> {
+impl ScanContext<'_> {
     fn stops(&self) -> bool {
         self.control.is_cancelled() || self.too_many.get().is_some()
     }
@@ -72,7 +72,7 @@ impl Shared<'_> {
 pub(crate) fn scan_stream(
     layer: u32,
     tar: LayerReader<'_>,
-    shared: &Shared<'_>,
+    shared: &ScanContext<'_>,
     examiner: Option<&mut Examiner<'_>>,
 ) -> ScannedLayer {
     let scanned = ScannedLayer {
@@ -88,7 +88,7 @@ pub(crate) fn scan_stream(
 fn read_stream(
     layer: u32,
     stream: impl BufRead,
-    shared: &Shared<'_>,
+    shared: &ScanContext<'_>,
     mut examiner: Option<&mut Examiner<'_>>,
     mut scanned: ScannedLayer,
 ) -> ScannedLayer {
@@ -164,7 +164,7 @@ pub(crate) fn scan_headers(
     layer: u32,
     input: SeekInput<'_>,
     size: u64,
-    shared: &Shared<'_>,
+    shared: &ScanContext<'_>,
 ) -> ScannedLayer {
     let mut scanned = ScannedLayer {
         tar_size: size,
@@ -181,7 +181,7 @@ pub(crate) fn scan_headers(
 fn read_headers<I: TarInput>(
     reader: &mut TarReader<I>,
     layer: u32,
-    shared: &Shared<'_>,
+    shared: &ScanContext<'_>,
     scanned: &mut ScannedLayer,
 ) -> Result<(), TarError> {
     let mut last = ImagePath::root();
@@ -206,7 +206,7 @@ fn read_headers<I: TarInput>(
 fn take(
     member: Member,
     layer: u32,
-    shared: &Shared<'_>,
+    shared: &ScanContext<'_>,
     last: &mut ImagePath,
     scanned: &mut ScannedLayer,
 ) -> Option<LayerEntry> {

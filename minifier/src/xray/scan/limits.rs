@@ -27,18 +27,19 @@ impl Default for ScanOptions {
 }
 
 /// Holes of sparse files that are hashed as zeros, bytes over all layers.
-pub(crate) const HOLES: u64 = 16 << 30;
+pub(crate) const MAX_HOLES: u64 = 16 << 30;
 
-/// An amount that several threads draw on.
+/// The holes that may still be hashed. All threads draw on it, so that an image of many layers gets no more than one of
+/// a single layer.
 #[derive(Debug)]
-pub(crate) struct Budget(AtomicU64);
+pub(crate) struct HoleBudget(AtomicU64);
 
-impl Budget {
+impl HoleBudget {
     pub(crate) fn new(amount: u64) -> Self {
         Self(AtomicU64::new(amount))
     }
 
-    /// Takes `amount`; false, and nothing taken, where that much is not left.
+    /// Takes `amount` bytes; returns `false`, and takes nothing, if fewer are left.
     pub(crate) fn take(&self, amount: u64) -> bool {
         self.0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
@@ -54,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_budget_gives_no_more_than_it_has() {
-        let budget = Budget::new(10);
+        let budget = HoleBudget::new(10);
         assert!(budget.take(7));
         assert!(!budget.take(4));
         assert!(budget.take(3));

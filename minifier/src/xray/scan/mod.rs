@@ -1,21 +1,18 @@
 //! One streaming pass over the layers: what every file is, and the few contents that the analysis wants to see.
 //!
 //! Takes a [`StoredImage`](crate::transport::StoredImage); gives a [`Scan`]: for each layer its entries and, for each
-//! file body, [`Facts`]. Nothing is unpacked; what is held in memory grows with the number of files, not with their
-//! bytes: contents are looked at as they pass, and kept only if [`wanted`] says so and budgets allow.
+//! file body, [`FileFacts`](facts::FileFacts). Nothing is unpacked; what is held in memory grows with the number of files, not with their
+//! bytes: contents are looked at as they pass, and kept only if [`wanted`](wanted::wanted) says so and budgets allow.
 
 mod ahead;
-mod archive;
 mod body;
 mod capture;
 mod facts;
-mod kind;
 mod layer;
 mod limits;
 mod run;
 mod wanted;
 
-pub(crate) use facts::{Archive, ArchiveManifest, BuildInfo, ElfFacts, Extra, Module};
-pub(crate) use kind::kind_by_name;
+pub(crate) use facts::{ElfFacts, Extra};
 pub use limits::ScanOptions;
 pub(crate) use run::{Scan, scan};

@@ -8,15 +8,13 @@ use std::sync::OnceLock;
 use jiff::Timestamp;
 
 use super::body::Examiner;
-use super::facts::{Extra, Facts};
-use super::layer::{ScannedLayer, Shared, scan_headers, scan_stream};
-use super::limits::{Budget, HOLES, ScanOptions};
+use super::facts::{Extra, FileFacts};
+use super::layer::{ScanContext, ScannedLayer, scan_headers, scan_stream};
+use super::limits::{HoleBudget, MAX_HOLES, ScanOptions};
 use crate::image::{CheckCommand, Descriptor, Healthcheck};
 use crate::rootfs::tar::{Compression, SeekInput};
 use crate::rootfs::{ContentRef, FileRange, IndexBudget};
-use crate::transport::{
-    Budget as LayerBudget, Control, LayerReader, StoredImage, for_each, processors,
-};
+use crate::transport::{Budget, Control, LayerReader, StoredImage, for_each, processors};
 use crate::xray::error::XrayError;
 
 /// All layers of an image, scanned.
@@ -30,7 +28,7 @@ pub(crate) struct Scan {
 
 impl Scan {
     /// What a file holds; `None` if contents were not looked at, or could not be read.
-    pub(crate) fn facts(&self, content: ContentRef) -> Option<&Facts> {
+    pub(crate) fn facts(&self, content: ContentRef) -> Option<&FileFacts> {
         self.layers.get(content.layer as usize)?.facts(content.at)
     }
 
@@ -49,10 +47,10 @@ pub(crate) fn scan(
     control: &Control,
 ) -> Result<Scan, XrayError> {
     let blobs = image.manifest.layers();
-    let shared = Shared {
+    let shared = ScanContext {
         control,
-        layers: LayerBudget::new(options.limits),
-        holes: Budget::new(HOLES),
+        layers: Budget::new(options.limits),
+        holes: HoleBudget::new(MAX_HOLES),
         too_many: OnceLock::new(),
     };
     let entrypoints = entrypoints(image);
@@ -89,7 +87,7 @@ pub(crate) fn scan(
 fn scan_layer(
     image: &StoredImage,
     index: usize,
-    shared: &Shared<'_>,
+    shared: &ScanContext<'_>,
     mut examiner: Option<Examiner<'_>>,
 ) -> ScannedLayer {
     let blob = &image.manifest.layers()[index];

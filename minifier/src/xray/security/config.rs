@@ -1,9 +1,8 @@
 //! Secrets in the config's environment and in the history.
 
-use super::commands::{self, command_secrets};
-use super::names::is_secret_variable;
-use super::patterns::{Hit, hits};
-use super::secrets::url_password;
+use crate::xray::detect::{
+    SecretHit, command_secrets, hits, is_secret_variable, masked_command, url_password,
+};
 
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "********";
@@ -12,7 +11,7 @@ pub(crate) const MASK: &str = "********";
 pub(crate) fn env_secret(entry: &str) -> Option<&'static str> {
     let (name, value) = entry.split_once('=')?;
     for hit in hits(value.as_bytes()) {
-        if let Hit::Credential(pattern, ..) = hit {
+        if let SecretHit::Credential(pattern, ..) = hit {
             return Some(pattern.rule);
         }
     }
@@ -24,7 +23,8 @@ pub(crate) fn env_secret(entry: &str) -> Option<&'static str> {
 
 fn url_secret(value: &str) -> Option<&'static str> {
     let text = value.as_bytes();
-    let has_password = |hit| matches!(hit, Hit::Url(at) if url_password(text, at, 0).is_some());
+    let has_password =
+        |hit| matches!(hit, SecretHit::Url(at) if url_password(text, at, 0).is_some());
     hits(text).any(has_password).then_some("url-password")
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn masked_env(entry: &str) -> String {
 pub(crate) fn step_secrets(text: &str) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     for hit in hits(text.as_bytes()) {
-        if let Hit::Credential(pattern, ..) = hit {
+        if let SecretHit::Credential(pattern, ..) = hit {
             found.push((pattern.rule, pattern.what.to_owned()));
         }
     }
@@ -82,7 +82,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// A step with its secrets masked.
 pub(crate) fn masked_step(text: &str) -> String {
-    let text = &*commands::masked(text, &command_secrets(text), MASK);
+    let text = &*masked_command(text, &command_secrets(text), MASK);
     let (mut out, mut at) = (String::with_capacity(text.len()), 0);
     for word in words(text) {
         let secrets = step_secrets(word);

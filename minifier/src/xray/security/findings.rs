@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::config::{env_secret, step_secrets};
 use super::ignore::{IgnoreList, Judge, Verdict};
-use super::patterns::{SecretKind, SecretMatch};
 use super::places::{Place, Places};
 use super::privileges::{package_managers, privileges, shells};
 use super::severity::severity;
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
+use crate::xray::detect::{SecretKind, SecretMatch};
 use crate::xray::merged::{Body, Merged};
 use crate::xray::model::{
     Binaries, Binary, CertificateInfo, Finding, FindingKind, IgnoredFinding, Linkage, Location,

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 #[cfg(any(feature = "cli", test))]
 use serde_json::Value;
 
-use super::commands::{CommandSecret, masked, word_secrets};
 use super::config::{MASK, env_secret, masked_env, masked_step};
-use super::names::{is_secret_name, variable};
-use super::patterns::{Hit, hits};
-use super::secrets::url_password;
 use crate::image::ImageConfig;
+use crate::xray::detect::{
+    CommandSecret, SecretHit, hits, is_secret_name, masked_command, url_password, variable,
+    word_secrets,
+};
 
 /// Shortest value that is hidden wherever it occurs; a shorter one may be a word of its own elsewhere.
 const SHORTEST: usize = 6;
@@ -68,7 +68,7 @@ impl Masker {
         }
         for (number, word) in words.iter_mut().enumerate() {
             let known = secrets.remove(&number).unwrap_or_default();
-            *word = self.text(&masked(word, &known, MASK));
+            *word = self.text(&masked_command(word, &known, MASK));
         }
     }
 
@@ -231,7 +231,7 @@ fn before_the_next_name(text: &str) -> usize {
 fn addresses(text: &str) -> Spans {
     hits(text.as_bytes())
         .filter_map(|hit| match hit {
-            Hit::Url(at) if url_password(text.as_bytes(), at, 0).is_some() => {
+            SecretHit::Url(at) if url_password(text.as_bytes(), at, 0).is_some() => {
                 let user = at + 3;
                 let password = user + text[user..].find(':')? + 1;
                 Some(password..password + text[password..].find('@')?)
@@ -245,7 +245,7 @@ fn addresses(text: &str) -> Spans {
 fn tokens(text: &str) -> Spans {
     hits(text.as_bytes())
         .filter_map(|hit| match hit {
-            Hit::Credential(_, at, length) => Some(at..at + length),
+            SecretHit::Credential(_, at, length) => Some(at..at + length),
             _ => None,
         })
         .collect()

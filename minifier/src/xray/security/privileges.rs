@@ -1,8 +1,8 @@
 //! Files that give privileges, files that everybody may write, shells and package managers.
 
-use super::capabilities::capabilities;
 use super::findings::Findings;
 use crate::rootfs::{ImagePath, NodeKind, RootFs};
+use crate::xray::detect::capabilities;
 use crate::xray::merged::Merged;
 use crate::xray::model::{Finding, FindingKind, Location, PrivilegedFile, Severity};
 use crate::xray::packages::Owners;

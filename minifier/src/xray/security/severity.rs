@@ -1,7 +1,7 @@
 //! How bad a secret is: by its rule, then by whose the file is.
 
-use super::patterns::{Confidence, SecretKind, SecretMatch};
 use super::places::Place;
+use crate::xray::detect::{SecretConfidence, SecretKind, SecretMatch};
 use crate::xray::model::Severity;
 
 /// Rules of which what they find need not open anything, the most that each is worth. All others are errors.
@@ -32,9 +32,9 @@ pub(crate) fn severity(secret: &SecretMatch, place: Place, owned: bool) -> Optio
         (Place::Own, _) if owned && secret.rule == "config-secret" => return None,
         (Place::Own, _) => Severity::Error,
         // Nothing else looks like it: somebody may have put a live one there.
-        (Place::Sample | Place::Published, Confidence::High) => Severity::Warning,
-        (Place::Sample, Confidence::Medium) => Severity::Note,
-        (Place::Published, Confidence::Medium) => return None,
+        (Place::Sample | Place::Published, SecretConfidence::High) => Severity::Warning,
+        (Place::Sample, SecretConfidence::Medium) => Severity::Note,
+        (Place::Published, SecretConfidence::Medium) => return None,
     };
     Some(by_rule.min(by_kind).min(by_place))
 }
@@ -42,7 +42,7 @@ pub(crate) fn severity(secret: &SecretMatch, place: Place, owned: bool) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xray::security::secrets;
+    use crate::xray::detect::secrets;
 
     /// As docs/secrets.md has it: for the author's own files, for samples, and for what others publish.
     #[test]

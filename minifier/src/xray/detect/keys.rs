@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::patterns::{Confidence, SecretKind, SecretMatch, mark};
+use super::patterns::{SecretConfidence, SecretKind, SecretMatch, mark};
 
 /// Shortest base64 of a key: Ed25519 in PKCS#8 has 64 characters.
 const MIN_KEY: usize = 60;
@@ -47,7 +47,7 @@ pub(crate) fn private_key(text: &[u8], at: usize, line: u64) -> Option<SecretMat
             "pem-private-key"
         },
         kind: SecretKind::PrivateKey { encrypted },
-        confidence: Confidence::Medium,
+        confidence: SecretConfidence::Medium,
         line: Some(line),
         what: match label {
             b"RSA" => "RSA private key",
@@ -112,7 +112,7 @@ pub(crate) fn der_private_key(bytes: &[u8]) -> Option<SecretMatch> {
     Some(SecretMatch {
         rule: "der-private-key",
         kind: SecretKind::PrivateKey { encrypted: false },
-        confidence: Confidence::Medium,
+        confidence: SecretConfidence::Medium,
         line: None,
         what: "private key",
         masked: String::new(),

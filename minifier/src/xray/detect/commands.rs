@@ -25,14 +25,14 @@ pub(crate) struct CommandSecret {
 }
 
 /// A rule: the group `secret` of its form is the secret, if the group `option`, if there is one, is named like one.
-struct Rule {
+struct CommandRule {
     rule: &'static str,
     what: &'static str,
     form: &'static str,
 }
 
-const fn login(what: &'static str, form: &'static str) -> Rule {
-    Rule {
+const fn login(what: &'static str, form: &'static str) -> CommandRule {
+    CommandRule {
         rule: "command-login",
         what,
         form,
@@ -42,7 +42,7 @@ const fn login(what: &'static str, form: &'static str) -> Rule {
 /// Words of a command and what follows them. They hold for lists of words, too.
 ///
 /// Sources: the manual pages of these programs.
-const WORDS_RULES: [Rule; 8] = [
+const WORDS_RULES: [CommandRule; 8] = [
     login(
         "login of a command",
         r#"\b(?:curl|http|https|wget|lftp|smbclient)\b[^|;&\n]*?[\s=](?:-u|-U|-a|--user|--proxy-user|--auth)[ =]?["']?[^\s:"'$-][^\s:"'$]*:(?<secret>[^\s"'\\]{2,})"#,
@@ -78,22 +78,22 @@ const WORDS_RULES: [Rule; 8] = [
 ];
 
 /// What stands within one word, or needs a shell.
-const TEXT_RULES: [Rule; 4] = [
+const TEXT_RULES: [CommandRule; 4] = [
     login(
         "password of a user",
         r#"\becho\s+(?:-[ne]+\s+)?["']?[a-z_][a-z0-9_-]*:(?<secret>[^\s"'\\|]{3,})["']?\s*\|\s*(?:sudo\s+)?chpasswd\b"#,
     ),
-    Rule {
+    CommandRule {
         rule: "authorization-header",
         what: "credentials of a request",
         form: r#"(?i)\b(?:bearer|authorization:\s*(?:basic|token|digest|apikey))\s+["']?(?<secret>[A-Za-z0-9._~+/=-]{8,})"#,
     },
-    Rule {
+    CommandRule {
         rule: "authorization-header",
         what: "credentials of a request",
         form: r#"(?i)\b(?:private-token|job-token|x-api-key|x-auth-token|x-vault-token|x-jfrog-art-api|api-key)\s*:\s*(?<secret>[^\s"'\\]{8,})"#,
     },
-    Rule {
+    CommandRule {
         rule: "netrc",
         what: "password for a .netrc",
         form: r#"\bmachine(?:\s|\\n|\\t)+\S+(?:\s|\\n|\\t)+login(?:\s|\\n|\\t)+\S+(?:\s|\\n|\\t)+password(?:\s|\\n|\\t)+(?<secret>[^\s"'\\]{3,})"#,
@@ -103,10 +103,10 @@ const TEXT_RULES: [Rule; 4] = [
 /// What names a secret, and is none itself.
 const WORDS: [&str; 6] = ["token", "password", "auth", "realm", "error", "scheme"];
 
-type Compiled = Vec<(&'static Rule, Regex)>;
+type CompiledRules = Vec<(&'static CommandRule, Regex)>;
 
-fn compiled(rules: &'static [Rule]) -> Compiled {
-    let compile = |rule: &'static Rule| {
+fn compiled(rules: &'static [CommandRule]) -> CompiledRules {
+    let compile = |rule: &'static CommandRule| {
         let form = Regex::new(rule.form)
             .unwrap_or_else(|e| unreachable!("the form of {} is a pattern: {e}", rule.what));
         (rule, form)
@@ -114,13 +114,13 @@ fn compiled(rules: &'static [Rule]) -> Compiled {
     rules.iter().map(compile).collect()
 }
 
-fn words_rules() -> &'static Compiled {
-    static FORMS: OnceLock<Compiled> = OnceLock::new();
+fn words_rules() -> &'static CompiledRules {
+    static FORMS: OnceLock<CompiledRules> = OnceLock::new();
     FORMS.get_or_init(|| compiled(&WORDS_RULES))
 }
 
-fn text_rules() -> &'static Compiled {
-    static FORMS: OnceLock<Compiled> = OnceLock::new();
+fn text_rules() -> &'static CompiledRules {
+    static FORMS: OnceLock<CompiledRules> = OnceLock::new();
     FORMS.get_or_init(|| compiled(&TEXT_RULES))
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn word_secrets(words: &[&str]) -> Vec<(usize, CommandSecret)> {
 
 /// What the rules find in `text`. `value` gives what stands at a place of it.
 fn matches<'a>(
-    rules: &Compiled,
+    rules: &CompiledRules,
     text: &str,
     value: impl Fn(Range<usize>) -> &'a str,
 ) -> Vec<CommandSecret> {

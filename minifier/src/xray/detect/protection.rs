@@ -32,13 +32,13 @@ pub(crate) struct Protection {
 }
 
 /// The tables of an ELF file: read once for everything that looks at them.
-pub(crate) struct Tables {
+pub(crate) struct ElfTables {
     headers: Headers,
     pub(crate) segments: Vec<ProgramHeader>,
     pub(crate) sections: Sections,
 }
 
-impl Tables {
+impl ElfTables {
     /// Reads them; the error says what is malformed.
     pub(crate) fn read(file: &impl ReadAt) -> Result<Self, String> {
         let headers = Headers::read(file).map_err(|e| e.to_string())?;
@@ -116,10 +116,10 @@ impl Sections {
 /// Reads what protects a file. `library` says whether its name is that of a library.
 pub(crate) fn protection(
     file: &impl ReadAt,
-    tables: &Tables,
+    tables: &ElfTables,
     library: bool,
 ) -> Result<Protection, String> {
-    let Tables {
+    let ElfTables {
         headers,
         segments,
         sections,
@@ -232,7 +232,7 @@ mod tests {
     fn of(path: &str) -> Protection {
         let bytes = std::fs::read(path).unwrap();
         let file = bytes.as_slice();
-        protection(&file, &Tables::read(&file).unwrap(), false).unwrap()
+        protection(&file, &ElfTables::read(&file).unwrap(), false).unwrap()
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
         }
         file.extend(names);
         let file = file.as_slice();
-        let tables = Tables::read(&file).unwrap();
+        let tables = ElfTables::read(&file).unwrap();
         assert_eq!(protection(&file, &tables, false).unwrap().debug_bytes, 1000);
     }
 
@@ -300,8 +300,8 @@ mod tests {
                 bytes[at] = *value;
             }
             let examine = |file: &[u8]| {
-                let tables = Tables::read(&file)?;
-                let built = super::super::build_info(&file, &tables);
+                let tables = ElfTables::read(&file)?;
+                let built = super::super::buildinfo::build_info(&file, &tables);
                 protection(&file, &tables, false).and(built)
             };
             let _ = examine(&bytes);

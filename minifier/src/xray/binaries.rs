@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Protection;
 use crate::analyze::{Abi, ElfFile, ElfKind};
 use crate::rootfs::{ImagePath, NodeId};
+use crate::xray::detect::Protection;
 use crate::xray::merged::{Merged, VisibleFile};
 use crate::xray::model::{Binaries, Binary, BrokenNeed, Linkage, UnusedLibrary};
 use crate::xray::packages::Owners;

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
+use super::lines::LineCounter;
 use super::names::{is_secret_variable, traces};
-use super::patterns::{Confidence, SecretKind, SecretMatch, is_placeholder, masked};
-use super::secrets::Lines;
+use super::patterns::{SecretConfidence, SecretKind, SecretMatch, is_placeholder, masked};
 use crate::rootfs::ImagePath;
 
 /// Shortest value that counts.
@@ -42,7 +42,7 @@ pub(crate) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Ve
         return Vec::new();
     };
     let forms = forms();
-    let mut lines = Lines::new(text);
+    let mut lines = LineCounter::new(text);
     let form = match syntax {
         Syntax::Lines => &forms.lines,
         Syntax::Literals => &forms.literals,
@@ -74,7 +74,7 @@ pub(crate) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Ve
                 Purpose::Other => "config-secret",
             },
             kind: SecretKind::Credential,
-            confidence: Confidence::Medium,
+            confidence: SecretConfidence::Medium,
             line: Some(lines.at(value.start)),
             what: match purpose {
                 Purpose::Settings => "secret among its settings",

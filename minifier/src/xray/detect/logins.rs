@@ -1,7 +1,45 @@
 //! Logins that command-line tools keep in files of their own form: what the file is, its text says.
 
-use super::secrets::NamedRule;
+use regex::bytes::Regex;
+
+use super::lines::LineCounter;
+use super::patterns::{
+    MAX_FINDINGS, SecretConfidence, SecretKind, SecretMatch, is_placeholder, masked,
+};
+use super::values::is_reference;
 use crate::rootfs::ImagePath;
+
+/// What a file with a well-known name or content holds, in the first group.
+pub(crate) struct NamedRule {
+    rule: &'static str,
+    what: &'static str,
+    form: &'static str,
+}
+
+impl NamedRule {
+    pub(crate) fn find(&self, text: &[u8]) -> impl Iterator<Item = SecretMatch> + use<> {
+        let form = Regex::new(&format!("(?-u){}", self.form))
+            .unwrap_or_else(|e| unreachable!("the form of {} is a pattern: {e}", self.rule));
+        let mut lines = LineCounter::new(text);
+        let mut found = Vec::new();
+        for groups in form.captures_iter(text).take(MAX_FINDINGS) {
+            let Some(value) = groups.get(1) else { continue };
+            let known = std::str::from_utf8(value.as_bytes()).is_ok_and(is_reference);
+            if !known && !is_placeholder(value.as_bytes()) {
+                found.push(SecretMatch {
+                    rule: self.rule,
+                    kind: SecretKind::Credential,
+                    confidence: SecretConfidence::High,
+                    line: Some(lines.at(value.start())),
+                    what: self.what,
+                    masked: masked(value.as_bytes(), 0),
+                    mark: None,
+                });
+            }
+        }
+        found.into_iter()
+    }
+}
 
 const fn rule(rule: &'static str, what: &'static str, form: &'static str) -> NamedRule {
     NamedRule { rule, what, form }
@@ -64,6 +102,42 @@ const BY_TEXT: &[Login] = &[
 pub(crate) fn by_name(path: &ImagePath) -> Option<NamedRule> {
     let bytes = path.as_bytes();
     let found = match path.file_name() {
+        b".netrc" | b"_netrc" => rule("netrc", "password of a .netrc", r"\bpassword\s+(\S{3,})"),
+        b".pgpass" | b"pgpass.conf" => rule(
+            "pgpass",
+            "password of a .pgpass",
+            r"(?m)^[^#:\n]+:[^:\n]*:[^:\n]*:[^:\n]*:(\S{3,})",
+        ),
+        b".npmrc" => rule(
+            "npmrc",
+            "token of an .npmrc",
+            r"(?m)^[^#;\n]*(?:_authToken|_auth|_password)[ \t]*=[ \t]*(\S{8,})",
+        ),
+        b".pypirc" => rule(
+            "pypirc",
+            "password of a .pypirc",
+            r"(?m)^[ \t]*password[ \t]*[=:][ \t]*(\S{4,})",
+        ),
+        b"config.json" if bytes.ends_with(b"/.docker/config.json") => rule(
+            "docker-config",
+            "registry login of a Docker config",
+            r#""(?:auth|identitytoken|registrytoken)"\s*:\s*"([^"\s]{4,})""#,
+        ),
+        b".dockercfg" | b".dockerconfigjson" => rule(
+            "docker-config",
+            "registry login of a Docker config",
+            r#""auth"\s*:\s*"([^"\s]{4,})""#,
+        ),
+        b"credentials" if bytes.ends_with(b"/.aws/credentials") => rule(
+            "aws-credentials",
+            "secret key of an AWS credentials file",
+            r"(?m)^[ \t]*aws_secret_access_key[ \t]*=[ \t]*(\S{20,})",
+        ),
+        b".htpasswd" => rule(
+            "htpasswd",
+            "password hash of an .htpasswd",
+            r"(?m)^[^:#\s]+:(\$apr1\$\S+|\$2[aby]\$\S+|\{SHA\}\S+)",
+        ),
         b".boto" | b".s3cfg" => rule(
             "storage-credentials",
             "key of a storage service",

@@ -4,7 +4,6 @@
 
 use std::io;
 
-use super::facts::{Archive, ArchiveManifest};
 use crate::analyze::{ReadAt, Zip};
 use crate::image::Sha256;
 use crate::rootfs::MAX_PATH;
@@ -24,7 +23,39 @@ const MAX_NAME: usize = 500;
 /// Read at once to hash an archive inside of another one.
 const CHUNK: u64 = 256 << 10;
 
-/// True for names of Java archives.
+/// A Java archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JavaArchive {
+    /// Where it is inside of the file; empty for the file itself, else `BOOT-INF/lib/a.jar`, nested ones with `!`.
+    pub(crate) inside: String,
+    /// Its bytes.
+    pub(crate) size: u64,
+    /// SHA-256; `None` for the file itself, whose digest is with the file.
+    pub(crate) sha256: Option<[u8; 32]>,
+    /// Its `pom.properties`, one for each artifact it was made from: group, artifact, version.
+    pub(crate) artifacts: Vec<(String, String, String)>,
+    /// Its manifest.
+    pub(crate) manifest: ArchiveManifest,
+    /// Why not all of it could be read.
+    pub(crate) problem: Option<String>,
+}
+
+/// What `META-INF/MANIFEST.MF` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ArchiveManifest {
+    pub(crate) title: Option<String>,
+    /// OSGi's name of the bundle, which often begins with the group.
+    pub(crate) symbolic_name: Option<String>,
+    /// The name of the module that it is.
+    pub(crate) module_name: Option<String>,
+    pub(crate) version: Option<String>,
+    /// What often is the group.
+    pub(crate) vendor_id: Option<String>,
+    pub(crate) vendor: Option<String>,
+    pub(crate) licence: Option<String>,
+}
+
+/// Whether a file of this name is a Java archive.
 pub(crate) fn is_java_archive(name: &[u8]) -> bool {
     [
         &b".jar"[..],
@@ -40,8 +71,8 @@ pub(crate) fn is_java_archive(name: &[u8]) -> bool {
 }
 
 /// Reads an archive and those inside of it; the first is the file itself, whose digest is left to who has it.
-pub(crate) fn java_archives(file: &dyn ReadAt) -> Vec<Archive> {
-    let mut reader = Reader {
+pub(crate) fn java_archives(file: &dyn ReadAt) -> Vec<JavaArchive> {
+    let mut reader = ArchiveReader {
         found: Vec::new(),
         left: MAX_TOTAL,
         held: 0,
@@ -51,8 +82,8 @@ pub(crate) fn java_archives(file: &dyn ReadAt) -> Vec<Archive> {
     reader.found
 }
 
-struct Reader {
-    found: Vec<Archive>,
+struct ArchiveReader {
+    found: Vec<JavaArchive>,
     /// What may still be unpacked.
     left: u64,
     /// What is unpacked now.
@@ -61,14 +92,14 @@ struct Reader {
     artifacts: usize,
 }
 
-impl Reader {
+impl ArchiveReader {
     fn read(&mut self, file: &dyn ReadAt, inside: String, depth: usize) {
         let index = self.found.len();
         let sha256 = match depth {
             0 => None,
             _ => sha256(file).ok(),
         };
-        self.found.push(Archive {
+        self.found.push(JavaArchive {
             inside,
             size: file.size(),
             sha256,
@@ -279,7 +310,7 @@ mod tests {
         let text = vec![b'\n'; 1 << 10];
         let entries: Vec<(&str, &[u8])> = names.iter().map(|n| (n.as_str(), &*text)).collect();
         let archive = zip(&entries);
-        let mut reader = Reader {
+        let mut reader = ArchiveReader {
             found: Vec::new(),
             left: 500 << 10,
             held: 0,

@@ -208,9 +208,7 @@ fn elf_kind(path: &ImagePath, head: &[u8]) -> FileKind {
     match kind {
         2 => FileKind::Program,
         3 => {
-            let name = path.file_name();
-            let library = name.ends_with(b".so") || memchr::memmem::find(name, b".so.").is_some();
-            if library {
+            if is_library_name(path.file_name()) {
                 FileKind::Library
             } else {
                 FileKind::Program
@@ -218,6 +216,12 @@ fn elf_kind(path: &ImagePath, head: &[u8]) -> FileKind {
         }
         _ => FileKind::Object,
     }
+}
+
+/// Whether a file of this name is a library: `libc.so.6`, `plugin.so`. The header cannot say so: position-independent
+/// programs have the type of libraries.
+pub(crate) fn is_library_name(name: &[u8]) -> bool {
+    name.ends_with(b".so") || memchr::memmem::find(name, b".so.").is_some()
 }
 
 /// Whether the bytes read as text: no control characters that text does not have, and UTF-8 but for a cut end or

@@ -9,11 +9,10 @@ use std::io::Read;
 use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
 use serde::Deserialize;
 
-use super::protection::Tables;
+use super::protection::ElfTables;
 use crate::analyze::ReadAt;
 use crate::xray::gostring::go_strings;
 use crate::xray::model::PackageKind;
-use crate::xray::scan::{BuildInfo, Module};
 
 const GO_MAGIC: &[u8] = b"\xff Go buildinf:";
 const GO_ALIGN: usize = 16;
@@ -41,8 +40,34 @@ const VERSION_VARIABLES: [&str; 7] = [
 ];
 const MAX_VERSION: usize = 100;
 
+/// What a compiler left in a program about its sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BuildInfo {
+    /// Go or Cargo.
+    pub(crate) kind: PackageKind,
+    /// The compiler's version; empty if it is not said.
+    pub(crate) compiler: String,
+    /// Modules or crates, the main one first.
+    pub(crate) modules: Vec<Module>,
+}
+
+/// A Go module or a crate in a program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Module {
+    pub(crate) name: String,
+    /// Empty if the program does not say it.
+    pub(crate) version: String,
+    /// Whether it is what the program was built from, rather than a part of it.
+    pub(crate) main: bool,
+    /// What it needs: indices into [`BuildInfo::modules`].
+    pub(crate) needs: Vec<usize>,
+}
+
 /// Reads what was compiled into a program; `None` if nothing says so. The error says what is malformed.
-pub(crate) fn build_info(file: &impl ReadAt, tables: &Tables) -> Result<Option<BuildInfo>, String> {
+pub(crate) fn build_info(
+    file: &impl ReadAt,
+    tables: &ElfTables,
+) -> Result<Option<BuildInfo>, String> {
     let sections = &tables.sections;
     if let Some((offset, size)) = sections.find(b".dep-v0") {
         return audit(file, offset, size).map(Some);
@@ -72,7 +97,7 @@ pub(crate) fn build_info(file: &impl ReadAt, tables: &Tables) -> Result<Option<B
 }
 
 /// Whether the comment section names the Rust compiler.
-pub(crate) fn is_rust(file: &impl ReadAt, tables: &Tables) -> bool {
+pub(crate) fn is_rust(file: &impl ReadAt, tables: &ElfTables) -> bool {
     let (offset, size) = tables.sections.find(b".comment").unwrap_or_default();
     let comment = file.read_at(offset, size.min(MAX_COMMENT));
     comment.is_ok_and(|comment| memchr::memmem::find(&comment, b"rustc version").is_some())
@@ -350,7 +375,7 @@ mod tests {
     fn a_program_of_no_such_compiler_has_none() {
         let bytes = std::fs::read("/bin/bash").unwrap();
         let file = bytes.as_slice();
-        let tables = Tables::read(&file).unwrap();
+        let tables = ElfTables::read(&file).unwrap();
         assert_eq!(build_info(&file, &tables).unwrap(), None);
     }
 }

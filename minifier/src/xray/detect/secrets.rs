@@ -7,10 +7,12 @@ use regex::bytes::Regex;
 
 use super::commands::command_secrets;
 use super::keys::private_key;
+use super::lines::LineCounter;
 use super::logins;
 use super::names::is_secret_variable;
 use super::patterns::{
-    Confidence, Hit, SecretKind, SecretMatch, hits, is_placeholder, mark, masked,
+    MAX_FINDINGS, SecretConfidence, SecretHit, SecretKind, SecretMatch, hits, is_placeholder, mark,
+    masked,
 };
 use super::settings::settings;
 use super::values::{is_default, is_reference};
@@ -18,8 +20,6 @@ use crate::rootfs::ImagePath;
 
 /// Bytes of a script that are looked at.
 const MAX_SCRIPT: usize = 256 << 10;
-/// Findings of one file that are kept.
-const MAX_FINDINGS: usize = 100;
 
 /// What a text holds.
 #[derive(Debug, Default)]
@@ -32,20 +32,20 @@ pub(crate) struct TextFindings {
 /// Looks for secrets in the text of a file.
 pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
     let mut found = TextFindings::default();
-    let mut lines = Lines::new(text);
+    let mut lines = LineCounter::new(text);
     let configuration = is_configuration(path);
     for hit in hits(text) {
         if found.secrets.len() >= MAX_FINDINGS {
             break;
         }
         match hit {
-            Hit::Certificate => found.certificates = true,
-            Hit::PrivateKey(at) => found.secrets.extend(private_key(text, at, lines.at(at))),
-            Hit::Url(at) if configuration => {
+            SecretHit::Certificate => found.certificates = true,
+            SecretHit::PrivateKey(at) => found.secrets.extend(private_key(text, at, lines.at(at))),
+            SecretHit::Url(at) if configuration => {
                 found.secrets.extend(url_password(text, at, lines.at(at)));
             }
-            Hit::Url(_) => {}
-            Hit::Credential(pattern, at, length) => {
+            SecretHit::Url(_) => {}
+            SecretHit::Credential(pattern, at, length) => {
                 let firebase = pattern.rule == "google-api-key" && is_firebase(text, at);
                 found.secrets.push(SecretMatch {
                     rule: match firebase {
@@ -53,7 +53,7 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
                         false => pattern.rule,
                     },
                     kind: SecretKind::Credential,
-                    confidence: Confidence::High,
+                    confidence: SecretConfidence::High,
                     line: Some(lines.at(at)),
                     what: match firebase {
                         true => "browser key of Firebase",
@@ -66,7 +66,7 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
         }
     }
     let mut more = Vec::new();
-    for rule in by_name(path).into_iter().chain(logins::by_name(path)) {
+    if let Some(rule) = logins::by_name(path) {
         more.extend(rule.find(text));
     }
     if configuration {
@@ -81,7 +81,9 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
     }
     // What is a token by its form or a login by its file is told once.
     let told: BTreeSet<Option<u64>> = found.secrets.iter().map(|secret| secret.line).collect();
-    more.retain(|secret| secret.confidence == Confidence::High || !told.contains(&secret.line));
+    more.retain(|secret| {
+        secret.confidence == SecretConfidence::High || !told.contains(&secret.line)
+    });
     found.secrets.extend(more);
     found.secrets.sort();
     found.secrets.dedup();
@@ -92,12 +94,12 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
 /// The credentials in a binary file that is a database: what its pages hold is text.
 pub(crate) fn database_secrets(bytes: &[u8]) -> Vec<SecretMatch> {
     let credential = |hit| match hit {
-        Hit::Credential(pattern, at, length) => {
+        SecretHit::Credential(pattern, at, length) => {
             let value = &bytes[at..at + length];
             Some(SecretMatch {
                 rule: pattern.rule,
                 kind: SecretKind::Credential,
-                confidence: Confidence::High,
+                confidence: SecretConfidence::High,
                 line: None,
                 what: pattern.what,
                 masked: masked(value, pattern.shown()),
@@ -143,44 +145,18 @@ fn is_shell_script(text: &[u8]) -> bool {
 fn script(text: &[u8]) -> Vec<SecretMatch> {
     let text = &text[..text.len().min(MAX_SCRIPT)];
     let script = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let mut lines = Lines::new(text);
+    let mut lines = LineCounter::new(text);
     let secrets = command_secrets(script);
     let secrets = secrets.iter().take(MAX_FINDINGS).map(|secret| SecretMatch {
         rule: secret.rule,
         kind: SecretKind::Credential,
-        confidence: Confidence::Medium,
+        confidence: SecretConfidence::Medium,
         line: Some(lines.at(secret.range.start)),
         what: secret.what,
         masked: masked(&text[secret.range.clone()], 0),
         mark: None,
     });
     secrets.collect()
-}
-
-/// Counts lines as offsets grow.
-pub(crate) struct Lines<'a> {
-    text: &'a [u8],
-    at: usize,
-    line: u64,
-}
-
-impl<'a> Lines<'a> {
-    pub(crate) fn new(text: &'a [u8]) -> Self {
-        Self {
-            text,
-            at: 0,
-            line: 1,
-        }
-    }
-
-    /// The line that holds `offset`, which no later call goes behind.
-    pub(crate) fn at(&mut self, offset: usize) -> u64 {
-        if offset > self.at {
-            self.line += memchr::memchr_iter(b'\n', &self.text[self.at..offset]).count() as u64;
-            self.at = offset;
-        }
-        self.line
-    }
 }
 
 /// Files in which an URL with a password is one that is used.
@@ -247,89 +223,12 @@ pub(crate) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMa
     Some(SecretMatch {
         rule: "url-password",
         kind: SecretKind::Credential,
-        confidence: Confidence::Medium,
+        confidence: SecretConfidence::Medium,
         line: Some(line),
         what: "password in an URL",
         masked: masked(password, 0),
         mark: None,
     })
-}
-
-/// What a file with a well-known name or content holds, in the first group.
-pub(crate) struct NamedRule {
-    pub(crate) rule: &'static str,
-    pub(crate) what: &'static str,
-    pub(crate) form: &'static str,
-}
-
-impl NamedRule {
-    fn find(&self, text: &[u8]) -> impl Iterator<Item = SecretMatch> + use<> {
-        let form = Regex::new(&format!("(?-u){}", self.form))
-            .unwrap_or_else(|e| unreachable!("the form of {} is a pattern: {e}", self.rule));
-        let mut lines = Lines::new(text);
-        let mut found = Vec::new();
-        for groups in form.captures_iter(text).take(MAX_FINDINGS) {
-            let Some(value) = groups.get(1) else { continue };
-            let known = std::str::from_utf8(value.as_bytes()).is_ok_and(is_reference);
-            if !known && !is_placeholder(value.as_bytes()) {
-                found.push(SecretMatch {
-                    rule: self.rule,
-                    kind: SecretKind::Credential,
-                    confidence: Confidence::High,
-                    line: Some(lines.at(value.start())),
-                    what: self.what,
-                    masked: masked(value.as_bytes(), 0),
-                    mark: None,
-                });
-            }
-        }
-        found.into_iter()
-    }
-}
-
-fn by_name(path: &ImagePath) -> Vec<NamedRule> {
-    let name = path.file_name();
-    let bytes = path.as_bytes();
-    let rule = |rule, what, form| vec![NamedRule { rule, what, form }];
-    match name {
-        b".netrc" | b"_netrc" => rule("netrc", "password of a .netrc", r"\bpassword\s+(\S{3,})"),
-        b".pgpass" | b"pgpass.conf" => rule(
-            "pgpass",
-            "password of a .pgpass",
-            r"(?m)^[^#:\n]+:[^:\n]*:[^:\n]*:[^:\n]*:(\S{3,})",
-        ),
-        b".npmrc" => rule(
-            "npmrc",
-            "token of an .npmrc",
-            r"(?m)^[^#;\n]*(?:_authToken|_auth|_password)[ \t]*=[ \t]*(\S{8,})",
-        ),
-        b".pypirc" => rule(
-            "pypirc",
-            "password of a .pypirc",
-            r"(?m)^[ \t]*password[ \t]*[=:][ \t]*(\S{4,})",
-        ),
-        b"config.json" if bytes.ends_with(b"/.docker/config.json") => rule(
-            "docker-config",
-            "registry login of a Docker config",
-            r#""(?:auth|identitytoken|registrytoken)"\s*:\s*"([^"\s]{4,})""#,
-        ),
-        b".dockercfg" | b".dockerconfigjson" => rule(
-            "docker-config",
-            "registry login of a Docker config",
-            r#""auth"\s*:\s*"([^"\s]{4,})""#,
-        ),
-        b"credentials" if bytes.ends_with(b"/.aws/credentials") => rule(
-            "aws-credentials",
-            "secret key of an AWS credentials file",
-            r"(?m)^[ \t]*aws_secret_access_key[ \t]*=[ \t]*(\S{20,})",
-        ),
-        b".htpasswd" => rule(
-            "htpasswd",
-            "password hash of an .htpasswd",
-            r"(?m)^[^:#\s]+:(\$apr1\$\S+|\$2[aby]\$\S+|\{SHA\}\S+)",
-        ),
-        _ => Vec::new(),
-    }
 }
 
 /// Assignments of an environment file whose name says that the value is a secret.
@@ -344,7 +243,7 @@ fn env_file(text: &[u8]) -> impl Iterator<Item = SecretMatch> + '_ {
         (secret && value.len() >= 8 && !is_placeholder(value.as_bytes())).then(|| SecretMatch {
             rule: "env-secret",
             kind: SecretKind::Credential,
-            confidence: Confidence::High,
+            confidence: SecretConfidence::High,
             line: Some(number),
             what: "secret of an environment file",
             masked: masked(value.as_bytes(), 0),

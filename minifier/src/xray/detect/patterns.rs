@@ -8,13 +8,16 @@ use regex::bytes::Regex;
 use super::values::TO_CHANGE;
 use crate::image::Sha256;
 
+/// Findings of one file that are kept.
+pub(crate) const MAX_FINDINGS: usize = 100;
+
 /// A secret that was found; never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SecretMatch {
     /// The rule: `aws-access-key`.
     pub(crate) rule: &'static str,
     pub(crate) kind: SecretKind,
-    pub(crate) confidence: Confidence,
+    pub(crate) confidence: SecretConfidence,
     /// Line of the text, from 1; none in a binary file.
     pub(crate) line: Option<u64>,
     /// What it is, for people.
@@ -37,7 +40,7 @@ pub(crate) enum SecretKind {
 
 /// How sure it is that a secret is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Confidence {
+pub(crate) enum SecretConfidence {
     /// Could be an example, where a public package has it.
     Medium,
     /// Nothing else looks like it.
@@ -45,7 +48,7 @@ pub(crate) enum Confidence {
 }
 
 /// A credential with a form of its own.
-pub(crate) struct Pattern {
+pub(crate) struct CredentialPattern {
     pub(crate) rule: &'static str,
     pub(crate) what: &'static str,
     /// What it starts with.
@@ -59,8 +62,8 @@ const fn pattern(
     what: &'static str,
     literal: &'static str,
     form: &'static str,
-) -> Pattern {
-    Pattern {
+) -> CredentialPattern {
+    CredentialPattern {
         rule,
         what,
         literal,
@@ -72,7 +75,7 @@ const fn pattern(
 const JWT: &str = "eyJ";
 
 /// Sources: the vendors' documents on the formats of their tokens.
-const PATTERNS: &[Pattern] = &[
+const PATTERNS: &[CredentialPattern] = &[
     pattern(
         "aws-access-key",
         "AWS access key",
@@ -270,14 +273,14 @@ pub(crate) const PRIVATE_KEY: &str = "PRIVATE KEY-----";
 pub(crate) const CERTIFICATE: &str = "CERTIFICATE-----";
 pub(crate) const URL: &str = "://";
 
-struct Compiled {
+struct CompiledPatterns {
     /// The literals of [`PATTERNS`], then the marks.
     literals: AhoCorasick,
     forms: Vec<Regex>,
 }
 
-fn compiled() -> &'static Compiled {
-    static COMPILED: OnceLock<Compiled> = OnceLock::new();
+fn compiled() -> &'static CompiledPatterns {
+    static COMPILED: OnceLock<CompiledPatterns> = OnceLock::new();
     COMPILED.get_or_init(|| {
         let marks = [PRIVATE_KEY, CERTIFICATE, URL];
         let literals = PATTERNS.iter().map(|p| p.literal).chain(marks);
@@ -285,7 +288,7 @@ fn compiled() -> &'static Compiled {
             Regex::new(&format!("(?-u){}", p.form))
                 .unwrap_or_else(|e| unreachable!("the form of {} is a pattern: {e}", p.rule))
         });
-        Compiled {
+        CompiledPatterns {
             literals: AhoCorasick::new(literals)
                 .unwrap_or_else(|e| unreachable!("a few literals compile: {e}")),
             forms: forms.collect(),
@@ -294,9 +297,9 @@ fn compiled() -> &'static Compiled {
 }
 
 /// Something in a text that is worth a closer look.
-pub(crate) enum Hit {
+pub(crate) enum SecretHit {
     /// A credential; where, and its length.
-    Credential(&'static Pattern, usize, usize),
+    Credential(&'static CredentialPattern, usize, usize),
     /// [`PRIVATE_KEY`]
     PrivateKey(usize),
     /// [`CERTIFICATE`]
@@ -306,16 +309,16 @@ pub(crate) enum Hit {
 }
 
 /// Goes through a text once.
-pub(crate) fn hits(text: &[u8]) -> impl Iterator<Item = Hit> + '_ {
+pub(crate) fn hits(text: &[u8]) -> impl Iterator<Item = SecretHit> + '_ {
     let compiled = compiled();
     // Up to where each pattern has been looked for.
     let mut passed = vec![0; PATTERNS.len()];
     compiled.literals.find_iter(text).filter_map(move |found| {
         let (index, at) = (found.pattern().as_usize(), found.start());
         match index.checked_sub(PATTERNS.len()) {
-            Some(0) => Some(Hit::PrivateKey(at)),
-            Some(1) => Some(Hit::Certificate),
-            Some(_) => Some(Hit::Url(at)),
+            Some(0) => Some(SecretHit::PrivateKey(at)),
+            Some(1) => Some(SecretHit::Certificate),
+            Some(_) => Some(SecretHit::Url(at)),
             None => {
                 let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
                 if at < passed[index] || at > 0 && word(text[at - 1]) {
@@ -331,7 +334,7 @@ pub(crate) fn hits(text: &[u8]) -> impl Iterator<Item = Hit> + '_ {
                     return None;
                 };
                 passed[index] = at + form.len();
-                (!is_placeholder(form.as_bytes())).then_some(Hit::Credential(
+                (!is_placeholder(form.as_bytes())).then_some(SecretHit::Credential(
                     &PATTERNS[index],
                     at,
                     form.len(),
@@ -395,7 +398,7 @@ pub(crate) fn masked(value: &[u8], shown: usize) -> String {
     format!("{head}… ({} characters)", value.len())
 }
 
-impl Pattern {
+impl CredentialPattern {
     /// How many characters may be shown.
     pub(crate) fn shown(&self) -> usize {
         self.literal.len()
@@ -409,7 +412,7 @@ mod tests {
     fn rules(text: &str) -> Vec<&'static str> {
         hits(text.as_bytes())
             .filter_map(|hit| match hit {
-                Hit::Credential(pattern, ..) => Some(pattern.rule),
+                SecretHit::Credential(pattern, ..) => Some(pattern.rule),
                 _ => None,
             })
             .collect()

@@ -1,0 +1,27 @@
+//! [`LineCounter`]: the line numbers of findings.
+
+/// Counts lines as offsets grow.
+pub(crate) struct LineCounter<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> LineCounter<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    /// The line that holds `offset`, which no later call goes behind.
+    pub(crate) fn at(&mut self, offset: usize) -> u64 {
+        if offset > self.at {
+            self.line += memchr::memchr_iter(b'\n', &self.text[self.at..offset]).count() as u64;
+            self.at = offset;
+        }
+        self.line
+    }
+}
