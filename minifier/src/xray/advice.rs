@@ -10,7 +10,7 @@ use super::merged::Merged;
 use super::model::{
     Binaries, DockerfileStep, ImageInfo, Packages, Recommendation, Security, WasteKind,
 };
-use super::packages::Read;
+use super::packages::ReadPackages;
 use super::scan::Scan;
 use super::waste::WasteFile;
 use crate::image::ImageConfig;
@@ -26,7 +26,7 @@ pub(crate) struct Grounds<'a> {
     pub(crate) config: &'a ImageConfig,
     pub(crate) scan: &'a Scan,
     pub(crate) merged: &'a Merged,
-    pub(crate) read: &'a Read,
+    pub(crate) read: &'a ReadPackages,
     pub(crate) image: &'a ImageInfo,
     pub(crate) steps: &'a [DockerfileStep],
     /// The files of each kind of waste.

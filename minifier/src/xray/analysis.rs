@@ -20,7 +20,7 @@ use super::packages;
 use super::runtimes::runtimes;
 use super::scan::{Scan, ScanOptions, scan};
 use super::security::{Evidence, IgnoreList, Masker, security};
-use super::waste::{Sources, waste};
+use super::waste::{WasteSources, waste};
 use crate::transport::{Control, StoredImage};
 
 /// How to analyse an image.
@@ -92,7 +92,7 @@ pub fn xray(
     go_on()?;
     let (binaries, broken) = binaries(&scan, &merged, &read.owners);
     go_on()?;
-    let wasted = waste(&Sources {
+    let wasted = waste(&WasteSources {
         scan: &scan,
         merged: &merged,
         read: &read,

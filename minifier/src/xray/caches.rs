@@ -3,66 +3,27 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::caches_known::CACHES;
-use super::model::WasteKind;
+use super::caches_known::{CACHES, KnownCache};
 use crate::rootfs::ImagePath;
 
-/// What a tool leaves.
-#[derive(Debug)]
-pub(crate) struct Cache {
-    /// The identifier of the advice.
-    pub(crate) id: &'static str,
-    /// The advice, without the words about when.
-    pub(crate) title: &'static str,
-    pub(crate) kind: WasteKind,
-    /// Directories or files: from the root if they begin with a slash, else below any directory. `*` stands for one
-    /// component.
-    places: &'static [&'static str],
-    /// How it can be kept from being made, as a line of a Dockerfile; empty if removing it is the way.
-    pub(crate) instead: &'static str,
-}
-
-pub(crate) const fn cache(
-    id: &'static str,
-    title: &'static str,
-    kind: WasteKind,
-    places: &'static [&'static str],
-    instead: &'static str,
-) -> Cache {
-    Cache {
-        id,
-        title,
-        kind,
-        places,
-        instead,
-    }
-}
-
-#[cfg(test)]
-impl Cache {
-    pub(crate) fn places(&self) -> &'static [&'static str] {
-        self.places
-    }
-}
-
 /// The patterns by their first component: which cache, and the components after the first.
-type Patterns = HashMap<&'static str, Vec<Pattern>>;
+type CachePatterns = HashMap<&'static str, Vec<CachePattern>>;
 
-struct Pattern {
+struct CachePattern {
     cache: usize,
     from_root: bool,
     rest: Vec<&'static str>,
 }
 
-fn patterns() -> &'static Patterns {
-    static PATTERNS: OnceLock<Patterns> = OnceLock::new();
+fn patterns() -> &'static CachePatterns {
+    static PATTERNS: OnceLock<CachePatterns> = OnceLock::new();
     PATTERNS.get_or_init(|| {
-        let mut patterns = Patterns::new();
+        let mut patterns = CachePatterns::new();
         for (cache, known) in CACHES.iter().enumerate() {
             for place in known.places {
                 let mut parts = place.split('/').filter(|part| !part.is_empty());
                 let first = parts.next().unwrap_or_default();
-                patterns.entry(first).or_default().push(Pattern {
+                patterns.entry(first).or_default().push(CachePattern {
                     cache,
                     from_root: place.starts_with('/'),
                     rest: parts.collect(),
@@ -74,7 +35,7 @@ fn patterns() -> &'static Patterns {
 }
 
 /// The cache that a file lies in, and the directory or file that is its place.
-pub(crate) fn cache_of(path: &ImagePath) -> Option<(&'static Cache, ImagePath)> {
+pub(crate) fn cache_of(path: &ImagePath) -> Option<(&'static KnownCache, ImagePath)> {
     let parts: Vec<&[u8]> = path.components().collect();
     for (at, part) in parts.iter().enumerate() {
         let Ok(name) = std::str::from_utf8(part) else {

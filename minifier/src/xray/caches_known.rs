@@ -2,14 +2,45 @@
 //!
 //! Sources: the tools' documentation of their cache directories, by their defaults and by the XDG base directories.
 
-use super::caches::{Cache, cache};
+use super::model::WasteKind;
 use super::model::WasteKind::{
     ApkCache, AptArchives, AptLists, BuildOutput, BuildTools, CargoCache, DownloadedData, GoCache,
     NpmCache, PipCache, ToolCache, YarnCache,
 };
 
+/// What a tool leaves.
+#[derive(Debug)]
+pub(crate) struct KnownCache {
+    /// The identifier of the advice.
+    pub(crate) id: &'static str,
+    /// The advice, without the words about when.
+    pub(crate) title: &'static str,
+    pub(crate) kind: WasteKind,
+    /// Directories or files: from the root if they begin with a slash, else below any directory. `*` stands for one
+    /// component.
+    pub(crate) places: &'static [&'static str],
+    /// How it can be kept from being made, as a line of a Dockerfile; empty if removing it is the way.
+    pub(crate) instead: &'static str,
+}
+
+const fn cache(
+    id: &'static str,
+    title: &'static str,
+    kind: WasteKind,
+    places: &'static [&'static str],
+    instead: &'static str,
+) -> KnownCache {
+    KnownCache {
+        id,
+        title,
+        kind,
+        places,
+        instead,
+    }
+}
+
 /// All of them, those of distributions first.
-pub(crate) const CACHES: &[Cache] = &[
+pub(crate) const CACHES: &[KnownCache] = &[
     cache(
         "remove-apt-lists",
         "Remove apt's lists",

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::detect::kind_by_name;
-use super::files::{MAX_PATHS, Sources, files};
+use super::files::{MAX_PATHS, TreeSources, files};
 use super::merged::{Merged, VisibleFile};
 use super::model::{Contents, Directory, DuplicateGroup, FileKind, KindTotal, LargeFile};
 use super::packages::Owners;
 use super::scan::Scan;
-use crate::rootfs::{ContentRef, ImagePath, NodeId, RootFs};
+use super::subtree::{SubtreeTotals, add};
+use crate::rootfs::{ImagePath, RootFs};
 
 const MAX_FILES: usize = 100;
 const MAX_DIRECTORIES: usize = 100;
@@ -16,14 +16,6 @@ const MAX_GROUPS: usize = 200;
 const MAX_COPIES: usize = 100;
 /// A directory is only the way to another one, where that has this part of its bytes (in hundredths).
 const ONLY_A_WAY: u128 = 90;
-
-/// What a file holds, by its content where that was looked at.
-pub(crate) fn kind(scan: &Scan, path: impl FnOnce() -> ImagePath, content: ContentRef) -> FileKind {
-    match scan.facts(content) {
-        Some(facts) => facts.kind,
-        None => kind_by_name(&path(), content.size),
-    }
-}
 
 /// The copies among files with the same content: all but one of each, also of those that are not listed.
 #[derive(Debug, Default)]
@@ -40,9 +32,9 @@ pub(crate) fn contents(
     owners: &Owners,
     base: &[bool],
 ) -> (Contents, Copies) {
-    let totals = Totals::new(&merged.rootfs);
+    let totals = SubtreeTotals::new(&merged.rootfs);
     let duplicates = Duplicates::new(scan, merged);
-    let sources = Sources {
+    let sources = TreeSources {
         scan,
         merged,
         owners,
@@ -63,54 +55,6 @@ pub(crate) fn contents(
     (contents, duplicates.copies)
 }
 
-/// Bytes and files below each node; a file with several names counts where the first one is.
-pub(crate) struct Totals(Vec<(u64, u64)>);
-
-impl Totals {
-    pub(crate) fn new(rootfs: &RootFs) -> Self {
-        let mut totals = vec![(0u64, 0u64); rootfs.count()];
-        let mut seen = vec![false; rootfs.count()];
-        // Directories in the order in which they are met: what holds comes before what is held.
-        let mut order: Vec<(NodeId, Option<NodeId>)> = Vec::new();
-        let mut stack = vec![(rootfs.root(), None)];
-        while let Some((id, parent)) = stack.pop() {
-            if rootfs.node(id).is_dir() {
-                order.push((id, parent));
-                stack.extend(
-                    rootfs
-                        .children(id)
-                        .values()
-                        .rev()
-                        .map(|&child| (child, Some(id))),
-                );
-            } else if !std::mem::replace(&mut seen[id.index()], true)
-                && let Some(parent) = parent
-            {
-                let node = rootfs.node(id);
-                let own = (node.size(), u64::from(node.content().is_some()));
-                totals[id.index()] = own;
-                add(&mut totals[parent.index()], own);
-            }
-        }
-        for (id, parent) in order.into_iter().rev() {
-            let own = totals[id.index()];
-            if let Some(parent) = parent {
-                add(&mut totals[parent.index()], own);
-            }
-        }
-        Self(totals)
-    }
-
-    pub(crate) fn of(&self, id: NodeId) -> (u64, u64) {
-        self.0[id.index()]
-    }
-}
-
-fn add(sum: &mut (u64, u64), more: (u64, u64)) {
-    sum.0 = sum.0.saturating_add(more.0);
-    sum.1 = sum.1.saturating_add(more.1);
-}
-
 fn largest_files(scan: &Scan, merged: &Merged, owners: &Owners) -> Vec<LargeFile> {
     let mut files: Vec<&VisibleFile> = merged
         .first_files()
@@ -127,13 +71,13 @@ fn largest_files(scan: &Scan, merged: &Merged, owners: &Owners) -> Vec<LargeFile
         path: file.path.to_string(),
         size: file.content.size,
         layer: file.content.layer as usize,
-        kind: kind(scan, || file.path.clone(), file.content),
+        kind: scan.kind(file.content, || file.path.clone()),
         package: owners.id(file.node),
     };
     files.into_iter().map(large).collect()
 }
 
-fn largest_directories(rootfs: &RootFs, totals: &Totals) -> Vec<Directory> {
+fn largest_directories(rootfs: &RootFs, totals: &SubtreeTotals) -> Vec<Directory> {
     let mut found: Vec<(u64, u64, ImagePath)> = Vec::new();
     for (path, id) in rootfs.walk() {
         let (size, files) = totals.of(id);
@@ -162,7 +106,7 @@ fn kinds(scan: &Scan, merged: &Merged) -> Vec<KindTotal> {
     let mut totals: BTreeMap<FileKind, (u64, u64)> = BTreeMap::new();
     for file in merged.first_files() {
         let total = totals
-            .entry(kind(scan, || file.path.clone(), file.content))
+            .entry(scan.kind(file.content, || file.path.clone()))
             .or_default();
         add(total, (file.content.size, 1));
     }
@@ -202,7 +146,7 @@ impl Duplicates {
             bytes = bytes.saturating_add(wasted);
             // A licence has to be there as often as packages bring it, and would hide what can be changed.
             let documents = |file: &&VisibleFile| {
-                kind(scan, || file.path.clone(), file.content) == FileKind::Documentation
+                scan.kind(file.content, || file.path.clone()) == FileKind::Documentation
             };
             if files.iter().all(documents) {
                 documentation = documentation.saturating_add(wasted);

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::entrypoint::Started;
 use super::merged::Merged;
 use super::model::{Confidence, Estimate, Runtime, RuntimeKind};
-use super::packages::Read;
+use super::packages::ReadPackages;
 use super::scan::Scan;
 use super::store::KeptStore;
 use crate::image::Image;
@@ -22,7 +22,7 @@ pub(crate) fn estimate(
     image: &StoredImage,
     scan: &Scan,
     merged: &Merged,
-    read: &Read,
+    read: &ReadPackages,
     started: &[Started],
     runtimes: &[Runtime],
 ) -> Result<Option<Estimate>, String> {
@@ -93,7 +93,7 @@ pub(crate) fn estimate(
 
 /// The most that a run can be expected to use: all that is kept already, what no package of the distribution owns, and
 /// all of the packages that something is kept of.
-fn most(merged: &Merged, read: &Read, planned: &Plan) -> u64 {
+fn most(merged: &Merged, read: &ReadPackages, planned: &Plan) -> u64 {
     let kept: HashSet<NodeId> = planned
         .keep
         .iter()

@@ -3,41 +3,42 @@
 use std::cmp::Ordering;
 use std::collections::btree_map;
 
-use super::contents::{Totals, kind};
-use super::merged::{Merged, Row};
+use super::marks::MarkedPath;
+use super::merged::Merged;
 use super::model::{FileTree, LayerFiles, LinkTarget, MarkedNode, OtherKind, TreeKind};
 use super::packages::Owners;
 use super::scan::Scan;
+use super::subtree::SubtreeTotals;
 use crate::rootfs::{ImagePath, NodeId, NodeKind, RootFs, compare_paths, escape_bytes};
 
 /// Paths that are listed, but for those of the image's own layers, which all are.
 pub(crate) const MAX_PATHS: usize = 1_000_000;
 
 /// What the tree is made from.
-pub(crate) struct Sources<'a> {
+pub(crate) struct TreeSources<'a> {
     pub(crate) scan: &'a Scan,
     pub(crate) merged: &'a Merged,
     pub(crate) owners: &'a Owners,
-    pub(crate) totals: &'a Totals,
+    pub(crate) totals: &'a SubtreeTotals,
     /// Whether each layer belongs to the base image.
     pub(crate) base: &'a [bool],
 }
 
 /// A path of the merged tree or of a layer.
-struct Place<'a> {
+struct TreePlace<'a> {
     path: &'a [u8],
     depth: u16,
     /// What the merged tree has there.
     node: Option<NodeId>,
     /// What layers did to it, lowest first.
-    rows: &'a [Row],
+    rows: &'a [MarkedPath],
 }
 
 /// The tree and what each layer did; of more than `most` paths the smallest of the base image are left out.
-pub(crate) fn files(sources: &Sources<'_>, most: usize) -> (FileTree, Vec<LayerFiles>) {
+pub(crate) fn files(sources: &TreeSources<'_>, most: usize) -> (FileTree, Vec<LayerFiles>) {
     let threshold = sources.threshold(most);
     let merged = sources.merged;
-    let mut builder = Builder {
+    let mut builder = TreeBuilder {
         sources,
         tree: FileTree::default(),
         by_layer: vec![LayerFiles::default(); merged.layers.len()],
@@ -54,10 +55,10 @@ pub(crate) fn files(sources: &Sources<'_>, most: usize) -> (FileTree, Vec<LayerF
     (builder.tree, builder.by_layer)
 }
 
-impl Sources<'_> {
+impl TreeSources<'_> {
     /// Paths of the base image with so many bytes or fewer are left out; `None` if there are not too many.
     fn threshold(&self, most: usize) -> Option<u64> {
-        let at_most = self.merged.rows.len() + self.merged.rootfs.count();
+        let at_most = self.merged.marked.len() + self.merged.rootfs.count();
         if at_most <= most {
             return None;
         }
@@ -74,7 +75,7 @@ impl Sources<'_> {
     }
 
     /// The bytes of a path that may be left out: no directory, and of the base image alone.
-    fn cut(&self, place: &Place<'_>) -> Option<u64> {
+    fn cut(&self, place: &TreePlace<'_>) -> Option<u64> {
         let node = place.node.map(|id| self.merged.rootfs.node(id));
         let own = |layer: usize| !self.base.get(layer).copied().unwrap_or(false);
         let kept = node.is_some_and(|node| node.is_dir() || own(node.layer))
@@ -84,8 +85,8 @@ impl Sources<'_> {
     }
 }
 
-struct Builder<'a> {
-    sources: &'a Sources<'a>,
+struct TreeBuilder<'a> {
+    sources: &'a TreeSources<'a>,
     tree: FileTree,
     by_layer: Vec<LayerFiles>,
     /// The last node of each layer.
@@ -96,8 +97,8 @@ struct Builder<'a> {
     packages: Vec<u32>,
 }
 
-impl Builder<'_> {
-    fn add(&mut self, place: &Place<'_>) {
+impl TreeBuilder<'_> {
+    fn add(&mut self, place: &TreePlace<'_>) {
         let name = &place.path[place
             .path
             .iter()
@@ -125,7 +126,7 @@ impl Builder<'_> {
         }
     }
 
-    fn visible(&mut self, name: &str, place: &Place<'_>, id: NodeId) -> u32 {
+    fn visible(&mut self, name: &str, place: &TreePlace<'_>, id: NodeId) -> u32 {
         let entry = self.sources.merged.rootfs.node(id);
         let first = self.first[id.index()];
         let kind = match &entry.kind {
@@ -136,11 +137,11 @@ impl Builder<'_> {
             }
             NodeKind::Fifo => TreeKind::Other(OtherKind::Pipe),
             NodeKind::File { content } => match first {
-                u32::MAX => TreeKind::File(kind(
-                    self.sources.scan,
-                    || ImagePath::new(place.path),
-                    *content,
-                )),
+                u32::MAX => TreeKind::File(
+                    self.sources
+                        .scan
+                        .kind(*content, || ImagePath::new(place.path)),
+                ),
                 first => self.tree.kind(first),
             },
         };
@@ -172,8 +173,8 @@ impl Builder<'_> {
 }
 
 /// Calls `with` with every path that the merged tree or a layer has, in order, each once, and what holds it before.
-fn each_place(merged: &Merged, mut with: impl FnMut(Place<'_>)) {
-    let mut rows = merged.rows.as_slice();
+fn each_place(merged: &Merged, mut with: impl FnMut(TreePlace<'_>)) {
+    let mut rows = merged.marked.as_slice();
     let mut walk = Walk::new(&merged.rootfs);
     let mut visible = walk.next();
     // The path before, of which a path that is gone may share directories that are gone.
@@ -196,7 +197,7 @@ fn each_place(merged: &Merged, mut with: impl FnMut(Place<'_>)) {
         if order == Ordering::Greater {
             let path = here[0].path.as_bytes();
             gone_parents(path, &last, &mut with);
-            with(Place {
+            with(TreePlace {
                 path,
                 depth: depth(path),
                 node: None,
@@ -205,7 +206,7 @@ fn each_place(merged: &Merged, mut with: impl FnMut(Place<'_>)) {
             last.clear();
             last.extend_from_slice(path);
         } else {
-            with(Place {
+            with(TreePlace {
                 path: &walk.path,
                 depth: depth(&walk.path),
                 node: visible,
@@ -218,13 +219,13 @@ fn each_place(merged: &Merged, mut with: impl FnMut(Place<'_>)) {
 }
 
 /// The directories above a path that is gone which no layer has an entry for, and which hold nothing else.
-fn gone_parents(path: &[u8], last: &[u8], with: &mut impl FnMut(Place<'_>)) {
+fn gone_parents(path: &[u8], last: &[u8], with: &mut impl FnMut(TreePlace<'_>)) {
     let common = path.iter().zip(last).take_while(|(a, b)| a == b).count();
     for end in (1..path.len()).filter(|&at| path[at] == b'/') {
         let known = end < common || end == common && matches!(last.get(end), None | Some(b'/'));
         if !known {
             let parent = &path[..end];
-            with(Place {
+            with(TreePlace {
                 path: parent,
                 depth: depth(parent),
                 node: None,

@@ -9,7 +9,8 @@
 //! base makes no byte of these layers invisible, but all that it adds was there before. A file of the base that is
 //! removed is nobody's fault but the base's.
 
-use super::merged::{LayerChanges, Merged};
+use super::marks::LayerChanges;
+use super::merged::Merged;
 use super::model::{DockerfileStep, Efficiency, LayerInfo, WastedPath};
 use super::scan::Scan;
 use crate::rootfs::ImagePath;

@@ -1,10 +1,10 @@
 //! [`Merged`]: the layers merged, and what each did to the ones below it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
+use super::marks::{LayerChanges, LayerMarks, MarkedPath};
 use super::model::Mark;
 use super::roots::Roots;
-use super::rows::Rows;
 use super::scan::Scan;
 use crate::rootfs::{ContentRef, EntryKind, ImagePath, LayerIndex, NodeId, RootFs};
 
@@ -22,28 +22,9 @@ pub(crate) struct Merged {
     /// Every path of a regular file in the merged tree, in order.
     pub(crate) files: Vec<VisibleFile>,
     /// What layers did to paths, by path, then by layer.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) marked: Vec<MarkedPath>,
     /// Entries that could not be merged.
     pub(crate) problems: Vec<String>,
-}
-
-/// What a layer did to the ones below it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct LayerChanges {
-    /// Bytes of its files.
-    pub(crate) size: u64,
-    /// Files that no lower layer had.
-    pub(crate) added: u64,
-    /// Files that replace one.
-    pub(crate) changed: u64,
-    /// Paths of lower layers that its whiteouts hide.
-    pub(crate) removed: u64,
-    /// Bytes of lower layers that it hides.
-    pub(crate) hides: u64,
-    /// Paths that its whiteouts hide.
-    pub(crate) whiteouts: BTreeSet<ImagePath>,
-    /// Directories of which it hides what lower layers have in them.
-    pub(crate) opaque: BTreeSet<ImagePath>,
 }
 
 /// A file body of a layer.
@@ -53,20 +34,6 @@ pub(crate) struct Body {
     pub(crate) content: ContentRef,
     /// Whether the merged tree shows it, under this name or another one.
     pub(crate) visible: bool,
-}
-
-/// What a layer did to a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) path: ImagePath,
-    pub(crate) layer: u32,
-    pub(crate) mark: Mark,
-    /// Whether a later entry hides it; of a file, whether nothing shows its bytes.
-    pub(crate) hidden: bool,
-    /// Bytes of a file.
-    pub(crate) size: u64,
-    /// Where the layer has the content of a file.
-    pub(crate) at: Option<u64>,
 }
 
 /// A path of a regular file in the merged tree.
@@ -89,14 +56,14 @@ impl Merged {
             merged.apply(layer, index, &mut alive, scan);
         }
         merged.list_files();
-        merged.hide_rows();
+        merged.hide_marked();
         merged
     }
 
     fn apply(&mut self, layer: usize, index: LayerIndex, alive: &mut Vec<bool>, scan: &Scan) {
-        let rows = Rows::new(&self.rootfs, layer, scan, index.entries.len());
+        let rows = LayerMarks::new(&self.rootfs, layer, scan, index.entries.len());
         let (mut changes, hides, mut rows) = self.changes(&index, rows);
-        self.rows.append(&mut rows);
+        self.marked.append(&mut rows);
         for entry in &index.entries {
             if let EntryKind::File(content) = entry.kind {
                 self.bodies.push(Body {
@@ -131,7 +98,11 @@ impl Merged {
     }
 
     /// What a layer does to the tree so far, whether it can hide anything, and what it does to each path.
-    fn changes(&self, index: &LayerIndex, mut rows: Rows<'_>) -> (LayerChanges, bool, Vec<Row>) {
+    fn changes(
+        &self,
+        index: &LayerIndex,
+        mut rows: LayerMarks<'_>,
+    ) -> (LayerChanges, bool, Vec<MarkedPath>) {
         let mut changes = LayerChanges::default();
         let mut hides = false;
         let mut seen = HashSet::new();
@@ -201,7 +172,7 @@ impl Merged {
         for body in &mut self.bodies {
             body.visible = visible.contains(&(body.content.layer, body.content.at));
         }
-        for row in &mut self.rows {
+        for row in &mut self.marked {
             row.hidden = row.at.is_some_and(|at| !visible.contains(&(row.layer, at)));
         }
         self.bodies
@@ -209,10 +180,10 @@ impl Merged {
     }
 
     /// Sorts the rows, and says which of those without content a later one of the same path hides.
-    fn hide_rows(&mut self) {
-        self.rows
+    fn hide_marked(&mut self) {
+        self.marked
             .sort_by(|a, b| (&a.path, a.layer).cmp(&(&b.path, b.layer)));
-        for rows in self.rows.chunk_by_mut(|a, b| a.path == b.path) {
+        for rows in self.marked.chunk_by_mut(|a, b| a.path == b.path) {
             let mut later = None;
             for row in rows.iter_mut().rev() {
                 // A directory that another layer has too is still to be seen, as is what only got another owner.

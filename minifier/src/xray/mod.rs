@@ -30,17 +30,18 @@ mod gostring;
 mod hide;
 mod image;
 mod layers;
+mod marks;
 mod merged;
 pub mod model;
 mod packages;
 mod problems;
 mod removal;
 mod roots;
-mod rows;
 mod runtimes;
 mod scan;
 mod security;
 mod store;
+mod subtree;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

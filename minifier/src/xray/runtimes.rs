@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::entrypoint::Started;
 use super::merged::Merged;
 use super::model::{PackageKind, Runtime, RuntimeKind};
-use super::packages::Read;
+use super::packages::ReadPackages;
 use super::scan::Scan;
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
@@ -36,7 +36,7 @@ pub(crate) fn runtimes(
     config: &ImageConfig,
     scan: &Scan,
     merged: &Merged,
-    read: &Read,
+    read: &ReadPackages,
     started: &[Started],
 ) -> Vec<Runtime> {
     let mut found: BTreeMap<RuntimeKind, Runtime> = BTreeMap::new();

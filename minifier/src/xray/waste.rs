@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::caches::{Cache, cache_of};
-use super::contents::{Copies, kind};
+use super::caches::cache_of;
+use super::caches_known::KnownCache;
+use super::contents::Copies;
 use super::merged::{Merged, VisibleFile};
 use super::model::{
     Binaries, Contents, Efficiency, FileKind, PackageKind, Saving, Waste, WasteKind,
 };
-use super::packages::Read;
+use super::packages::ReadPackages;
 use super::scan::Scan;
 use crate::analyze::holds_tests_alone;
 use crate::rootfs::{ContentRef, ImagePath, NodeId};
@@ -65,10 +66,10 @@ const VERSIONED: [&str; 9] = [
 ];
 
 /// What the finders of waste look at.
-pub(crate) struct Sources<'a> {
+pub(crate) struct WasteSources<'a> {
     pub(crate) scan: &'a Scan,
     pub(crate) merged: &'a Merged,
-    pub(crate) read: &'a Read,
+    pub(crate) read: &'a ReadPackages,
     pub(crate) binaries: &'a Binaries,
     pub(crate) contents: &'a Contents,
     pub(crate) copies: &'a Copies,
@@ -83,7 +84,7 @@ pub(crate) struct WasteFile {
     /// The directory, package or file that it is counted under.
     pub(crate) place: Arc<str>,
     /// The tool that left it, if it is one of a known cache.
-    pub(crate) cache: Option<&'static Cache>,
+    pub(crate) cache: Option<&'static KnownCache>,
 }
 
 /// What should not ship: sums for the report, and the files themselves for the advice.
@@ -137,7 +138,7 @@ impl Sum {
 }
 
 /// All kinds of which there are any bytes, largest first.
-pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
+pub(crate) fn waste(sources: &WasteSources<'_>) -> Wasted {
     let mut files: BTreeMap<WasteKind, Vec<WasteFile>> = BTreeMap::new();
     let mut sums: BTreeMap<WasteKind, Sum> = BTreeMap::new();
     let tools = package_files(sources.read, is_build_tool);
@@ -230,7 +231,7 @@ pub(crate) fn waste(sources: &Sources<'_>) -> Wasted {
 
 /// Files of the packages that `wanted` picks, with the name of the package.
 fn package_files(
-    read: &Read,
+    read: &ReadPackages,
     wanted: impl Fn(&super::model::PackageInfo) -> bool,
 ) -> BTreeMap<NodeId, String> {
     let packages = read.packages.iter().filter(|package| wanted(&package.info));
@@ -285,7 +286,7 @@ fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
                 .unwrap_or_default(),
         ))
     };
-    let is = kind(scan, || file.path.clone(), file.content);
+    let is = scan.kind(file.content, || file.path.clone());
     ["/.git/", "/.hg/", "/.svn/"]
         .into_iter()
         .find_map(|needle| inside(VersionControl, needle))

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::found::package;
+use super::package::package;
 use super::purl::purl;
-use super::read::Reader;
+use super::reader::PackageReader;
 use super::relations::{MAX_NEEDS, Relations};
 use crate::analyze::{ApkStanza, apk_databases, apk_stanzas};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(crate) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut PackageReader<'_>) {
     let documents = reader.documents();
     for database in apk_databases(&reader.merged.rootfs, &documents) {
         let Ok((path, database)) = database;
@@ -23,7 +23,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) {
     }
 }
 
-fn read_database(reader: &mut Reader<'_>, path: &ImagePath, database: &[u8]) {
+fn read_database(reader: &mut PackageReader<'_>, path: &ImagePath, database: &[u8]) {
     let mut first: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (layer, database) in reader.documents_of_layers(path) {
         for stanza in apk_stanzas(database) {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::found::package;
+use super::package::package;
 use super::purl::purl;
-use super::read::Reader;
+use super::reader::PackageReader;
 use super::relations::{MAX_NEEDS, Relations};
 use crate::xray::detect::Module;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(crate) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut PackageReader<'_>) {
     for file in reader.files().iter().filter(|file| file.first) {
         let built = match reader.extra(file.node).map(|extra| &extra.elf) {
             Some(Some(Ok(elf))) => elf.built.as_ref(),

@@ -4,15 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use super::found::package;
+use super::package::package;
 use super::purl::purl;
-use super::read::Reader;
+use super::reader::PackageReader;
 use super::relations::{MAX_NEEDS, Relations};
 use crate::analyze::{DPKG_STATUS, DpkgStanza, dpkg_packages, dpkg_stanzas};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(crate) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut PackageReader<'_>) {
     let documents = reader.documents();
     let rootfs = &reader.merged.rootfs;
     let status = ImagePath::from(DPKG_STATUS);
@@ -46,7 +46,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) {
 }
 
 /// What a stanza says, and the licence of the package's copyright file.
-fn control(reader: &Reader<'_>, stanza: &DpkgStanza) -> PackageInfo {
+fn control(reader: &PackageReader<'_>, stanza: &DpkgStanza) -> PackageInfo {
     let (name, version, architecture) = stanza.key();
     let distribution = reader.distribution;
     let vendor = distribution.map_or("debian", |d| d.id.as_str());

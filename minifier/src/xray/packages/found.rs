@@ -1,7 +1,8 @@
-//! [`Found`]: the packages while they are being found; [`Owners`]: whose each file is.
+//! [`FoundPackages`]: the packages while they are being found.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use super::package::{COPIES, PackageFiles};
 use super::relations::{Relations, resolve};
 use crate::analyze::Finder;
 use crate::rootfs::{IndexBudget, NodeId, RootFs};
@@ -11,22 +12,12 @@ use crate::xray::weight::Weight;
 
 /// Relations of all packages that are looked at.
 const MAX_RELATIONS: usize = 500_000;
-/// A package is held here and in the report, which is made a text.
-pub(crate) const COPIES: usize = 3;
 /// What a file of a package takes in its set and in that of all owners.
 const FILE: usize = 24;
 
-/// A package with its files.
-#[derive(Debug, Clone)]
-pub(crate) struct PackageFiles {
-    pub(crate) info: PackageInfo,
-    /// Its files that are visible: nodes that are no directories.
-    pub(crate) files: BTreeSet<NodeId>,
-}
-
 /// Packages as they are found.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundPackages {
     /// What they may take.
     budget: IndexBudget,
     packages: Vec<(PackageFiles, Relations)>,
@@ -38,7 +29,7 @@ pub(crate) struct Found {
     problems: Problems,
 }
 
-impl Found {
+impl FoundPackages {
     pub(crate) fn new(budget: IndexBudget) -> Self {
         Self {
             budget,
@@ -106,77 +97,4 @@ impl Found {
 fn order(info: &PackageInfo) -> (PackageKind, [&str; 4]) {
     let order = [&info.name, &info.version, &info.id, &info.location];
     (info.kind, order.map(String::as_str))
-}
-
-/// A package of which only the name and the place are known yet.
-pub(crate) fn package(kind: PackageKind, id: String, name: &str, version: &str) -> PackageInfo {
-    PackageInfo {
-        id,
-        kind,
-        name: name.to_owned(),
-        version: version.to_owned(),
-        architecture: None,
-        licence: None,
-        source: None,
-        supplier: None,
-        download: None,
-        checksums: Vec::new(),
-        depends_on: Vec::new(),
-        size: 0,
-        files: 0,
-        layer: 0,
-        location: String::new(),
-        dev: false,
-        vendored: false,
-        application: false,
-    }
-}
-
-/// Which package a file belongs to. Where a distribution's package brought a language's, it is the distribution's.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Owners {
-    by_node: HashMap<NodeId, usize>,
-    ids: Vec<String>,
-}
-
-impl Owners {
-    /// Kinds come in the order in which they win over each other. What is compiled into a program does not own it, nor
-    /// does an application own itself: these files are the image's own.
-    pub(crate) fn new(packages: &[PackageFiles]) -> Self {
-        let mut owners = Self::default();
-        for (index, package) in packages.iter().enumerate() {
-            let compiled = matches!(package.info.kind, PackageKind::Go | PackageKind::Cargo);
-            let files = (!compiled && !package.info.application).then_some(&package.files);
-            for &node in files.into_iter().flatten() {
-                owners.by_node.entry(node).or_insert(index);
-            }
-            owners.ids.push(package.info.id.clone());
-        }
-        owners
-    }
-
-    /// The identifier of the package.
-    pub(crate) fn id(&self, node: NodeId) -> Option<String> {
-        self.index(node).map(|index| self.name(index).to_owned())
-    }
-
-    /// How many packages there are.
-    pub(crate) fn count(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// The place of the package among all.
-    pub(crate) fn index(&self, node: NodeId) -> Option<usize> {
-        self.by_node.get(&node).copied()
-    }
-
-    /// The identifier of the package at a place.
-    pub(crate) fn name(&self, index: usize) -> &str {
-        &self.ids[index]
-    }
-
-    /// Whether it belongs to any.
-    pub(crate) fn owns(&self, node: NodeId) -> bool {
-        self.by_node.contains_key(&node)
-    }
 }

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use super::found::package;
+use super::package::package;
 use super::purl::purl;
-use super::read::Reader;
+use super::reader::PackageReader;
 use super::relations::Relations;
 use crate::rootfs::NodeId;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(crate) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut PackageReader<'_>) {
     for file in reader.files() {
         let Some(stem) = file.path.file_name().strip_suffix(b".gemspec") else {
             continue;

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::found::package;
 use super::java_names::{JavaName, java_name, split};
+use super::package::package;
 use super::purl::purl;
-use super::read::Reader;
+use super::reader::PackageReader;
 use super::relations::Relations;
 use crate::xray::detect::JavaArchive;
 use crate::xray::merged::VisibleFile;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(crate) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut PackageReader<'_>) {
     for file in reader.files() {
         let archives = reader
             .extra(file.node)
@@ -30,7 +30,7 @@ struct Named<'a> {
 }
 
 /// The archives of one file.
-fn read_archives(reader: &mut Reader<'_>, file: &VisibleFile, archives: &[JavaArchive]) {
+fn read_archives(reader: &mut PackageReader<'_>, file: &VisibleFile, archives: &[JavaArchive]) {
     let named: Vec<Named<'_>> = archives.iter().map(|a| named(file, a)).collect();
     // What an archive brings: other archives inside of it, and artifacts that were merged into it.
     let mut brought: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -116,7 +116,12 @@ fn info(name: &JavaName) -> PackageInfo {
     package(PackageKind::Java, id(name), &full, &name.version)
 }
 
-fn read_archive(reader: &mut Reader<'_>, file: &VisibleFile, named: &Named<'_>, ids: Vec<String>) {
+fn read_archive(
+    reader: &mut PackageReader<'_>,
+    file: &VisibleFile,
+    named: &Named<'_>,
+    ids: Vec<String>,
+) {
     let Named {
         archive, location, ..
     } = named;

@@ -8,12 +8,14 @@ mod gems;
 mod java;
 mod java_names;
 mod npm;
+mod package;
 mod purl;
 mod python;
 mod read;
+mod reader;
 mod relations;
 mod rpm;
 mod urls;
 
-pub(crate) use found::Owners;
-pub(crate) use read::{Read, read};
+pub(crate) use package::Owners;
+pub(crate) use read::{ReadPackages, read};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::purl::purl;
-use super::read::Reader;
+use super::reader::PackageReader;
 use super::relations::Relations;
 use super::urls::{integrity, public};
 use crate::analyze::{Metadata, NpmPackage, NpmPlace, npm_packages, without_bom};
@@ -34,7 +34,7 @@ struct Locked {
     integrity: Option<String>,
 }
 
-pub(crate) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut PackageReader<'_>) {
     let locked = locked(reader);
     let documents = reader.documents();
     let (rootfs, places) = (&reader.merged.rootfs, reader.places());
@@ -75,7 +75,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) {
             supplier: metadata.supplier.clone(),
             layer: reader.first_layer(&package.path, package.node),
             location: package.path.to_string(),
-            ..super::found::package(
+            ..super::package::package(
                 PackageKind::Npm,
                 id.clone(),
                 &metadata.name,
@@ -103,7 +103,7 @@ fn id(metadata: &Metadata) -> String {
 /// The packages that Node.js loads from `dir` by these names: of the nearest `node_modules` up the tree, through links
 /// as pnpm makes them. `steps` become 0 if there are more than are looked at.
 fn loaded(
-    reader: &Reader<'_>,
+    reader: &PackageReader<'_>,
     dir: &ImagePath,
     names: &[String],
     ids: &BTreeMap<&ImagePath, &str>,
@@ -147,7 +147,7 @@ fn loaded(
 }
 
 /// What npm recorded of packages, by their directories.
-fn locked(reader: &mut Reader<'_>) -> BTreeMap<ImagePath, Locked> {
+fn locked(reader: &mut PackageReader<'_>) -> BTreeMap<ImagePath, Locked> {
     let mut directories = BTreeMap::new();
     for file in reader.files() {
         if file.path.file_name() != b".package-lock.json" {

@@ -1,15 +1,15 @@
 //! Python distributions: where they came from, and what they need.
 
-use super::found::package;
+use super::package::package;
 use super::purl::purl;
-use super::read::Reader;
+use super::reader::PackageReader;
 use super::relations::Relations;
 use super::urls::{Origin, direct_url};
 use crate::analyze::{normal_python_name, python_packages};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 
-pub(crate) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut PackageReader<'_>) {
     let documents = reader.documents();
     let (rootfs, places) = (&reader.merged.rootfs, reader.places());
     let Ok(()) = python_packages(rootfs, &documents, places, |found| {
@@ -42,7 +42,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) {
 }
 
 /// What pip recorded of where the distribution came from.
-fn origin(reader: &mut Reader<'_>, path: &ImagePath) -> Origin {
+fn origin(reader: &mut PackageReader<'_>, path: &ImagePath) -> Origin {
     let record = path.parent().map(|info| info.join("direct_url.json"));
     let Some((record, text)) = record.and_then(|path| {
         let text = reader.document(&path)?;

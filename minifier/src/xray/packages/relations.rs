@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::found::{COPIES, PackageFiles};
+use super::package::{COPIES, PackageFiles};
 use crate::analyze::Finder;
 use crate::rootfs::{IndexBudget, NodeId};
 use crate::xray::model::PackageKind;

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::found::package;
+use super::package::package;
 use super::purl::purl;
-use super::read::Reader;
+use super::reader::PackageReader;
 use super::relations::{MAX_NEEDS, Relations};
 use crate::analyze::{Documents, RpmDatabase, RpmPackage, rpm_databases, rpm_manifest};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind, UnreadDatabase};
 
-pub(crate) fn read(reader: &mut Reader<'_>) {
+pub(crate) fn read(reader: &mut PackageReader<'_>) {
     let documents = reader.documents();
     for (path, node) in rpm_databases(&reader.merged.rootfs) {
         let Ok(read) = documents.rpm(&path, node);
@@ -30,14 +30,14 @@ pub(crate) fn read(reader: &mut Reader<'_>) {
     read_manifest(reader);
 }
 
-fn unread(reader: &mut Reader<'_>, path: &ImagePath, reason: &str) {
+fn unread(reader: &mut PackageReader<'_>, path: &ImagePath, reason: &str) {
     reader.unread.push(UnreadDatabase {
         path: path.to_string(),
         reason: reason.to_owned(),
     });
 }
 
-fn read_database(reader: &mut Reader<'_>, path: &ImagePath, database: &RpmDatabase) {
+fn read_database(reader: &mut PackageReader<'_>, path: &ImagePath, database: &RpmDatabase) {
     let key = |rpm: &RpmPackage| {
         (
             rpm.name.clone(),
@@ -99,7 +99,7 @@ fn read_database(reader: &mut Reader<'_>, path: &ImagePath, database: &RpmDataba
 }
 
 /// Name, version, architecture, source and identifier.
-fn info(reader: &Reader<'_>, rpm: &RpmPackage) -> PackageInfo {
+fn info(reader: &PackageReader<'_>, rpm: &RpmPackage) -> PackageInfo {
     let distribution = reader.distribution;
     let vendor = distribution.map_or("", |d| d.id.as_str());
     let distro = distribution
@@ -141,7 +141,7 @@ fn source_name(file: &str) -> Option<&str> {
     Some(rest.rsplit_once('-')?.0)
 }
 
-fn read_manifest(reader: &mut Reader<'_>) {
+fn read_manifest(reader: &mut PackageReader<'_>) {
     let documents = reader.documents();
     let Ok(Some(manifest)) = rpm_manifest(&reader.merged.rootfs, &documents) else {
         return;

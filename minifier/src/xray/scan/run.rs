@@ -13,9 +13,11 @@ use super::layer::{ScanContext, ScannedLayer, scan_headers, scan_stream};
 use super::limits::{HoleBudget, MAX_HOLES, ScanOptions};
 use crate::image::{CheckCommand, Descriptor, Healthcheck};
 use crate::rootfs::tar::{Compression, SeekInput};
-use crate::rootfs::{ContentRef, FileRange, IndexBudget};
+use crate::rootfs::{ContentRef, FileRange, ImagePath, IndexBudget};
 use crate::transport::{Budget, Control, LayerReader, StoredImage, for_each, processors};
+use crate::xray::detect::kind_by_name;
 use crate::xray::error::XrayError;
+use crate::xray::model::FileKind;
 
 /// All layers of an image, scanned.
 #[derive(Debug)]
@@ -35,6 +37,14 @@ impl Scan {
     /// What was kept of a file.
     pub(crate) fn extra(&self, content: ContentRef) -> Option<&Extra> {
         self.facts(content)?.extra.as_deref()
+    }
+
+    /// What a file holds: by its content if that was looked at, otherwise by the path that `path` gives.
+    pub(crate) fn kind(&self, content: ContentRef, path: impl FnOnce() -> ImagePath) -> FileKind {
+        match self.facts(content) {
+            Some(facts) => facts.kind,
+            None => kind_by_name(&path(), content.size),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! [`security`]: everything that matters to security, in one list.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::collected::Findings;
 use super::config::{env_secret, step_secrets};
-use super::ignore::{IgnoreList, Judge, Verdict};
+use super::ignore::IgnoreList;
 use super::places::{Place, Places};
 use super::privileges::{package_managers, privileges, shells};
 use super::severity::severity;
@@ -14,15 +15,14 @@ use crate::rootfs::ImagePath;
 use crate::xray::detect::{SecretKind, SecretMatch};
 use crate::xray::merged::{Body, Merged};
 use crate::xray::model::{
-    Binaries, Binary, CertificateInfo, Finding, FindingKind, IgnoredFinding, Linkage, Location,
-    Relro, Security, Severity,
+    Binaries, Binary, CertificateInfo, Finding, FindingKind, Linkage, Location, Relro, Security,
+    Severity,
 };
 use crate::xray::packages::Owners;
 use crate::xray::scan::Scan;
 
 /// A certificate that expires within this time is told.
 const SOON: i64 = 30 * 86_400;
-const MAX_FINDINGS_OF_A_KIND: usize = 200;
 
 /// Where distributions and runtimes keep the authorities that they trust.
 const AUTHORITIES: [&[u8]; 8] = [
@@ -64,89 +64,17 @@ pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
     config_findings(evidence.config, &mut found);
     binary_findings(evidence, &places, &mut found);
     let certificates = certificates(evidence, &places, &mut found);
+    let (findings, ignored, ignores) = found.finish();
     Security {
-        findings: found.open.finish(),
-        ignored: found.ignored.finish(),
-        ignores: found.judge.entries(),
+        findings,
+        ignored,
+        ignores,
         privileged,
         certificates,
         shells: shells(&evidence.merged.rootfs),
         package_managers,
         runs_as_root: runs_as_root(evidence.config),
     }
-}
-
-/// Findings as they are found, told apart before they are bounded: what is accepted must not stand in the way of what
-/// is not.
-pub(crate) struct Findings<'a> {
-    judge: Judge<'a>,
-    open: Bounded<Finding>,
-    ignored: Bounded<IgnoredFinding>,
-}
-
-impl<'a> Findings<'a> {
-    pub(crate) fn new(ignore: &'a IgnoreList, now: Timestamp) -> Self {
-        Self {
-            judge: ignore.judge(now),
-            open: Bounded::default(),
-            ignored: Bounded::default(),
-        }
-    }
-
-    pub(crate) fn push(&mut self, finding: Finding) {
-        match self.judge.judge(finding) {
-            Verdict::Open(finding) => self.open.push(finding),
-            Verdict::Accepted(ignored) => self.ignored.push(ignored),
-        }
-    }
-}
-
-/// The first of each kind, in the order of the report; a made-up image could have millions.
-struct Bounded<T>(BTreeMap<FindingKind, Vec<T>>);
-
-impl<T> Default for Bounded<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<T: AsRef<Finding> + PartialEq> Bounded<T> {
-    fn push(&mut self, finding: T) {
-        let kept = self.0.entry(finding.as_ref().kind).or_default();
-        kept.push(finding);
-        // Now and then, so that each costs little.
-        if kept.len() == 2 * MAX_FINDINGS_OF_A_KIND {
-            Self::cut(kept);
-        }
-    }
-
-    fn cut(kept: &mut Vec<T>) {
-        sort(kept);
-        kept.dedup();
-        kept.truncate(MAX_FINDINGS_OF_A_KIND);
-    }
-
-    fn finish(self) -> Vec<T> {
-        let mut all = Vec::new();
-        for (_, mut kept) in self.0 {
-            Self::cut(&mut kept);
-            all.append(&mut kept);
-        }
-        sort(&mut all);
-        all
-    }
-}
-
-/// The worst first.
-fn sort<T: AsRef<Finding>>(findings: &mut [T]) {
-    findings.sort_by(|a, b| {
-        let (a, b) = (a.as_ref(), b.as_ref());
-        let key = |f: &Finding| (std::cmp::Reverse(f.severity), f.kind);
-        key(a)
-            .cmp(&key(b))
-            .then_with(|| a.location.cmp(&b.location))
-            .then_with(|| a.detail.cmp(&b.detail))
-    });
 }
 
 /// Whether the config names no user, or root.
@@ -432,40 +360,4 @@ fn is_snake_oil(path: &ImagePath) -> bool {
 /// RFC 3339, or the number where the calendar ends before.
 fn time(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_many_findings_the_first_are_kept_and_no_others_meanwhile() {
-        let finding = |n: u64| {
-            let location = Location::File {
-                path: format!("/f/{:06}", n * 7919 % 100_000),
-                layer: 0,
-                line: None,
-                visible: true,
-            };
-            Finding::new(FindingKind::Credential, Severity::Error, "", location, "")
-        };
-        let mut found = Bounded::default();
-        for n in 0..100_000 {
-            found.push(finding(n));
-            let kept: usize = found.0.values().map(Vec::len).sum();
-            assert!(kept < 2 * MAX_FINDINGS_OF_A_KIND, "{kept}");
-        }
-        let paths: Vec<String> = found
-            .finish()
-            .into_iter()
-            .map(|finding| match finding.location {
-                Location::File { path, .. } => path,
-                other => unreachable!("{other:?}"),
-            })
-            .collect();
-        let first: Vec<String> = (0..MAX_FINDINGS_OF_A_KIND)
-            .map(|n| format!("/f/{n:06}"))
-            .collect();
-        assert_eq!(paths, first);
-    }
 }

@@ -1,6 +1,7 @@
 //! Judges: what the facts of an image mean for its security. Secrets and certificates were detected while the files
 //! streamed by; privileges, the config and the history are read here.
 
+mod collected;
 mod config;
 mod findings;
 mod ignore;

@@ -1,6 +1,6 @@
 //! Files that give privileges, files that everybody may write, shells and package managers.
 
-use super::findings::Findings;
+use super::collected::Findings;
 use crate::rootfs::{ImagePath, NodeKind, RootFs};
 use crate::xray::detect::capabilities;
 use crate::xray::merged::Merged;

@@ -99,7 +99,7 @@ fn layers(folder: &Path) -> [Vec<u8>; 2] {
         tar = tar.file(&path, &content(&path));
     }
     for cache in CACHES {
-        for place in cache.places() {
+        for place in cache.places {
             let place = place.trim_start_matches('/').replace('*', "any");
             let home = if place.starts_with('.') { "root/" } else { "" };
             let path = match place.starts_with("usr/") || place.starts_with("var/") {

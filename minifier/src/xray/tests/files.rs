@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::rootfs::tar::testing::Tar;
-use crate::xray::contents::Totals;
-use crate::xray::files::{Sources, files};
+use crate::xray::files::{TreeSources, files};
 use crate::xray::model::{FileKind, FileTree, LayerFiles, OtherKind, TreeKind, Xray};
 use crate::xray::packages::Owners;
+use crate::xray::subtree::SubtreeTotals;
 use crate::xray::testing::{analyse, image};
 
 fn paths(tree: &FileTree) -> Vec<String> {
@@ -164,9 +164,9 @@ fn of_too_many_paths_the_smallest_of_the_base_are_left_out_and_none_of_the_own_l
     let own = own.file("base/.wh.01", b"").bytes();
     let analysis = analyse(&image(&[base.bytes(), own], json!({})));
     let owners = Owners::default();
-    let totals = Totals::new(&analysis.merged.rootfs);
+    let totals = SubtreeTotals::new(&analysis.merged.rootfs);
     let list = |most, base: &[bool]| {
-        let sources = Sources {
+        let sources = TreeSources {
             scan: &analysis.scan,
             merged: &analysis.merged,
             owners: &owners,

@@ -4,12 +4,12 @@ use crate::xray::model::{Severity, Xray};
 
 use super::super::text::{plain_lines, size};
 use super::super::{names, totals};
-use super::page::{Details, Page};
+use super::page::{Details, TerminalPage};
 use super::summary::mark;
 use super::table::{Column, table};
 
 /// Recommendations, each with its evidence and the change to make.
-pub(crate) fn recommendations(page: &mut Page, xray: &Xray) {
+pub(crate) fn recommendations(page: &mut TerminalPage, xray: &Xray) {
     if xray.recommendations.is_empty() {
         return;
     }
@@ -44,7 +44,7 @@ pub(crate) fn recommendations(page: &mut Page, xray: &Xray) {
 }
 
 /// What should not ship.
-pub(crate) fn waste(page: &mut Page, xray: &Xray) {
+pub(crate) fn waste(page: &mut TerminalPage, xray: &Xray) {
     if xray.waste.is_empty() {
         return;
     }
@@ -75,7 +75,7 @@ pub(crate) fn waste(page: &mut Page, xray: &Xray) {
 }
 
 /// Paths of which bytes are hidden.
-pub(crate) fn wasted_paths(page: &mut Page, xray: &Xray) {
+pub(crate) fn wasted_paths(page: &mut TerminalPage, xray: &Xray) {
     let paths = &xray.efficiency.wasted_paths;
     if paths.is_empty() {
         return;
@@ -108,7 +108,7 @@ pub(crate) fn wasted_paths(page: &mut Page, xray: &Xray) {
 }
 
 /// Findings, most severe first; notes only with all details.
-pub(crate) fn findings(page: &mut Page, xray: &Xray) {
+pub(crate) fn findings(page: &mut TerminalPage, xray: &Xray) {
     let findings = &xray.security.findings;
     let ignored = totals::ignored(&xray.security);
     if findings.is_empty() && ignored.is_empty() {

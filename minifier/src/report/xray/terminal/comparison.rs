@@ -4,13 +4,13 @@ use crate::xray::model::{Comparison, PackageChange, SideSummary};
 
 use super::super::text::{count, difference, short_digest};
 use super::super::{names, totals};
-use super::page::{Details, Page};
+use super::page::{Details, TerminalPage};
 use super::summary::problems;
 use super::table::{Column, table};
 
 /// The comparison for a terminal of `width` columns.
 pub fn terminal_comparison(comparison: &Comparison, width: usize, details: Details) -> String {
-    let mut page = Page::new(width, details);
+    let mut page = TerminalPage::new(width, details);
     let (from, to) = (&comparison.from, &comparison.to);
     page.field("from", &from.reference);
     page.field("to", &to.reference);
@@ -46,7 +46,7 @@ fn rows(from: &SideSummary, to: &SideSummary) -> Vec<[String; 4]> {
     rows
 }
 
-fn files(page: &mut Page, comparison: &Comparison) {
+fn files(page: &mut TerminalPage, comparison: &Comparison) {
     page.heading(&format!(
         "files: {} differ, {} do not",
         comparison.files.len(),
@@ -71,7 +71,7 @@ fn files(page: &mut Page, comparison: &Comparison) {
     page.more(shown, comparison.files.len(), "files");
 }
 
-fn packages(page: &mut Page, comparison: &Comparison) {
+fn packages(page: &mut TerminalPage, comparison: &Comparison) {
     page.heading(&format!(
         "{} differ",
         count(comparison.packages.len() as u64, "package")
@@ -111,7 +111,7 @@ fn version(package: &crate::xray::model::PackageInfo) -> &str {
     }
 }
 
-fn config(page: &mut Page, comparison: &Comparison) {
+fn config(page: &mut TerminalPage, comparison: &Comparison) {
     if comparison.config.is_empty() {
         return;
     }

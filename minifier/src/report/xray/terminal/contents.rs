@@ -6,11 +6,11 @@ use crate::xray::model::{Linkage, Relro, Xray};
 
 use super::super::text::{count, size};
 use super::super::{names, totals};
-use super::page::Page;
+use super::page::TerminalPage;
 use super::table::{Column, table};
 
 /// Packages by kind, and databases that were not read.
-pub(crate) fn packages(page: &mut Page, xray: &Xray) {
+pub(crate) fn packages(page: &mut TerminalPage, xray: &Xray) {
     let packages = &xray.packages;
     page.heading("packages");
     let mut largest: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -54,7 +54,7 @@ pub(crate) fn packages(page: &mut Page, xray: &Xray) {
 }
 
 /// Every package.
-pub(crate) fn every_package(page: &mut Page, xray: &Xray) {
+pub(crate) fn every_package(page: &mut TerminalPage, xray: &Xray) {
     if xray.packages.packages.is_empty() {
         return;
     }
@@ -83,7 +83,7 @@ pub(crate) fn every_package(page: &mut Page, xray: &Xray) {
 }
 
 /// Largest directories and files, kinds, duplicates.
-pub(crate) fn files(page: &mut Page, xray: &Xray) {
+pub(crate) fn files(page: &mut TerminalPage, xray: &Xray) {
     let contents = &xray.contents;
     let shown = page.details.limit(8);
     page.heading("largest directories");
@@ -151,7 +151,7 @@ pub(crate) fn files(page: &mut Page, xray: &Xray) {
 }
 
 /// Programs and libraries with what protects them.
-pub(crate) fn binaries(page: &mut Page, xray: &Xray) {
+pub(crate) fn binaries(page: &mut TerminalPage, xray: &Xray) {
     let binaries = &xray.binaries;
     if !binaries.files.is_empty() {
         page.heading("programs and libraries");

@@ -6,19 +6,19 @@ use crate::xray::model::{Contents, LayerInfo, MarkedNode, OtherKind, TreeKind, X
 
 use super::super::text::{count, plain, size};
 use super::layers::instruction;
-use super::page::{Details, Page};
+use super::page::{Details, TerminalPage};
 
 /// What one layer did to which paths, largest first, for a terminal of `width` columns; `None` if there is no such
 /// layer. Paths are never cut: people look for them, and they stand at the end of the line.
 pub fn terminal_layer(xray: &Xray, layer: usize, width: usize, details: Details) -> Option<String> {
     let info = xray.layers.get(layer)?;
-    let mut page = Page::new(width, details);
+    let mut page = TerminalPage::new(width, details);
     head(&mut page, xray, info);
     files(&mut page, &xray.contents, layer);
     Some(page.out)
 }
 
-fn head(page: &mut Page, xray: &Xray, layer: &LayerInfo) {
+fn head(page: &mut TerminalPage, xray: &Xray, layer: &LayerInfo) {
     page.field("image", &xray.image.reference);
     let base = if layer.base {
         ", of the base image"
@@ -59,7 +59,7 @@ fn head(page: &mut Page, xray: &Xray, layer: &LayerInfo) {
     );
 }
 
-fn files(page: &mut Page, contents: &Contents, layer: usize) {
+fn files(page: &mut TerminalPage, contents: &Contents, layer: usize) {
     let mut entries: Vec<MarkedNode> = contents
         .by_layer
         .get(layer)

@@ -3,11 +3,11 @@
 use crate::xray::model::{LayerInfo, Xray};
 
 use super::super::text::size;
-use super::page::{Details, Page};
+use super::page::{Details, TerminalPage};
 use super::table::{Column, table};
 
 /// Each layer with what it brings and wastes.
-pub(crate) fn layers(page: &mut Page, xray: &Xray) {
+pub(crate) fn layers(page: &mut TerminalPage, xray: &Xray) {
     page.heading("layers");
     table(
         page,
@@ -56,7 +56,7 @@ pub(crate) fn instruction(layer: &LayerInfo) -> &str {
 }
 
 /// The Dockerfile as far as the history tells it.
-pub(crate) fn dockerfile(page: &mut Page, xray: &Xray) {
+pub(crate) fn dockerfile(page: &mut TerminalPage, xray: &Xray) {
     if xray.dockerfile.is_empty() {
         return;
     }

@@ -9,7 +9,9 @@ mod layers;
 mod page;
 mod summary;
 mod table;
+mod whole;
 
 pub use comparison::terminal_comparison;
 pub use layer::terminal_layer;
-pub use page::{DEFAULT_WIDTH, Details, terminal};
+pub use page::{DEFAULT_WIDTH, Details};
+pub use whole::terminal;

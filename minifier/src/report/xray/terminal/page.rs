@@ -1,9 +1,6 @@
-//! The order of the sections, and how much of each.
-
-use crate::xray::model::Xray;
+//! [`TerminalPage`]: lines, headings and fields within the width of a terminal.
 
 use super::super::text::{plain, wrap};
-use super::{advice, contents, layers, summary};
 
 /// Columns if nobody knows how wide the terminal is.
 pub const DEFAULT_WIDTH: usize = 80;
@@ -32,37 +29,14 @@ impl Details {
     }
 }
 
-/// The whole report for a terminal of `width` columns.
-pub fn terminal(xray: &Xray, width: usize, details: Details) -> String {
-    let mut page = Page::new(width, details);
-    summary::summary(&mut page, xray);
-    summary::gate(&mut page, xray);
-    advice::recommendations(&mut page, xray);
-    if details > Details::Brief {
-        advice::waste(&mut page, xray);
-        advice::wasted_paths(&mut page, xray);
-        advice::findings(&mut page, xray);
-        layers::layers(&mut page, xray);
-        contents::packages(&mut page, xray);
-        contents::files(&mut page, xray);
-    }
-    if details == Details::Full {
-        layers::dockerfile(&mut page, xray);
-        contents::every_package(&mut page, xray);
-        contents::binaries(&mut page, xray);
-    }
-    summary::problems(&mut page, &xray.problems);
-    page.out
-}
-
 /// A page that is being written.
-pub(crate) struct Page {
+pub(crate) struct TerminalPage {
     pub(crate) out: String,
     pub(crate) width: usize,
     pub(crate) details: Details,
 }
 
-impl Page {
+impl TerminalPage {
     pub(crate) fn new(width: usize, details: Details) -> Self {
         Self {
             out: String::new(),

@@ -4,11 +4,11 @@ use crate::xray::model::{RuleOutcome, Severity, Xray};
 
 use super::super::text::{count, percent, plain, size};
 use super::super::{names, totals};
-use super::page::Page;
+use super::page::TerminalPage;
 use super::table::{Column, table};
 
 /// A dozen lines that say it all.
-pub(crate) fn summary(page: &mut Page, xray: &Xray) {
+pub(crate) fn summary(page: &mut TerminalPage, xray: &Xray) {
     let image = &xray.image;
     page.field("image", &image.reference);
     page.field("", &totals::character(image));
@@ -58,7 +58,7 @@ pub(crate) fn summary(page: &mut Page, xray: &Xray) {
 }
 
 /// Every rule with what came of it.
-pub(crate) fn gate(page: &mut Page, xray: &Xray) {
+pub(crate) fn gate(page: &mut TerminalPage, xray: &Xray) {
     let Some(gate) = &xray.gate else { return };
     page.heading(&if gate.passed {
         "gate: passed".to_owned()
@@ -94,7 +94,7 @@ pub(crate) fn gate(page: &mut Page, xray: &Xray) {
 }
 
 /// What could not be analysed.
-pub(crate) fn problems(page: &mut Page, problems: &[String]) {
+pub(crate) fn problems(page: &mut TerminalPage, problems: &[String]) {
     if problems.is_empty() {
         return;
     }

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
 use super::super::text::{cut, plain, shorten};
-use super::page::Page;
+use super::page::TerminalPage;
 
 /// How a column behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ fn short(width: usize) -> usize {
 
 /// Writes a table with a header. Cells are made safe here.
 pub(crate) fn table<const N: usize>(
-    page: &mut Page,
+    page: &mut TerminalPage,
     columns: [(&str, Column); N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) {

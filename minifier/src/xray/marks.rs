@@ -1,17 +1,49 @@
-//! [`Rows`]: what a layer does to each path, against the tree of the layers below it.
+//! [`LayerMarks`]: what a layer does to each path, against the tree of the layers below it.
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::merged::{LayerChanges, Row};
 use super::model::Mark;
 use super::scan::Scan;
 use crate::rootfs::{
     ContentRef, EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata, NodeId, NodeKind, RootFs,
 };
 
-/// The rows of one layer, as they are found.
-pub(crate) struct Rows<'a> {
-    rows: Vec<Row>,
+/// What a layer did to the ones below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LayerChanges {
+    /// Bytes of its files.
+    pub(crate) size: u64,
+    /// Files that no lower layer had.
+    pub(crate) added: u64,
+    /// Files that replace one.
+    pub(crate) changed: u64,
+    /// Paths of lower layers that its whiteouts hide.
+    pub(crate) removed: u64,
+    /// Bytes of lower layers that it hides.
+    pub(crate) hides: u64,
+    /// Paths that its whiteouts hide.
+    pub(crate) whiteouts: BTreeSet<ImagePath>,
+    /// Directories of which it hides what lower layers have in them.
+    pub(crate) opaque: BTreeSet<ImagePath>,
+}
+
+/// What a layer did to a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MarkedPath {
+    pub(crate) path: ImagePath,
+    pub(crate) layer: u32,
+    pub(crate) mark: Mark,
+    /// Whether a later entry hides it; of a file, whether nothing shows its bytes.
+    pub(crate) hidden: bool,
+    /// Bytes of a file.
+    pub(crate) size: u64,
+    /// Where the layer has the content of a file.
+    pub(crate) at: Option<u64>,
+}
+
+/// The marked paths of one layer, as they are found.
+pub(crate) struct LayerMarks<'a> {
+    marked: Vec<MarkedPath>,
     /// The layers below.
     rootfs: &'a RootFs,
     layer: u32,
@@ -22,10 +54,10 @@ pub(crate) struct Rows<'a> {
     emptied: Vec<ImagePath>,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> LayerMarks<'a> {
     pub(crate) fn new(rootfs: &'a RootFs, layer: usize, scan: &'a Scan, entries: usize) -> Self {
         Self {
-            rows: Vec::with_capacity(entries),
+            marked: Vec::with_capacity(entries),
             rootfs,
             layer: layer as u32,
             scan,
@@ -48,8 +80,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The rows, with one for each path that is not there any more.
-    pub(crate) fn finish(mut self, index: &LayerIndex, changes: &LayerChanges) -> Vec<Row> {
+    /// The marked, with one for each path that is not there any more.
+    pub(crate) fn finish(mut self, index: &LayerIndex, changes: &LayerChanges) -> Vec<MarkedPath> {
         let whiteouts = changes.whiteouts.len() + changes.opaque.len();
         if whiteouts + self.emptied.len() + self.replaced.len() > 0 {
             let entries = index.entries.iter().filter(|entry| {
@@ -64,7 +96,7 @@ impl<'a> Rows<'a> {
             }
             self.removed(changes, &own);
         }
-        self.rows
+        self.marked
     }
 
     /// The path above `path` at which the layers below have something that is no directory.
@@ -97,7 +129,7 @@ impl<'a> Rows<'a> {
             for (path, id) in rootfs.walk_below(top) {
                 let kept = stays && path == *top || own.contains(&path);
                 if !kept {
-                    self.rows.push(Row {
+                    self.marked.push(MarkedPath {
                         layer: self.layer,
                         mark: Mark::Removed,
                         hidden: false,
@@ -112,7 +144,7 @@ impl<'a> Rows<'a> {
     }
 
     fn push(&mut self, path: &ImagePath, mark: Mark, content: Option<ContentRef>) {
-        self.rows.push(Row {
+        self.marked.push(MarkedPath {
             path: path.clone(),
             layer: self.layer,
             mark,
