@@ -1,7 +1,7 @@
 //! [`RuntimeError`]: the reason why a container cannot be run.
 
-use super::destination::DestinationError;
 use crate::rootfs::{ImagePath, MergeError};
+use crate::runtime::destination::DestinationError;
 
 /// Why a container cannot be run.
 #[derive(Debug, thiserror::Error)]

@@ -3,87 +3,36 @@
 //! Takes an image and [`RunOptions`]; gives a [`Workload`]: what the probes need to know of a running container,
 //! whoever runs it. [`DockerRuntime`] does it through the Docker API, [`OciRuntime`] without a daemon.
 
-#[cfg(feature = "engines")]
-mod abandoned;
-#[cfg(feature = "engines")]
-mod body;
-#[cfg(feature = "engines")]
-mod capture;
-#[cfg(feature = "engines")]
-mod container;
 pub mod destination;
 #[cfg(feature = "engines")]
 mod docker;
-#[cfg(all(test, feature = "engines"))]
-mod docker_tests;
-#[cfg(feature = "engines")]
-mod env;
 mod error;
-#[cfg(feature = "engines")]
-mod exec;
-#[cfg(feature = "engines")]
-mod fill;
-#[cfg(feature = "engines")]
-mod life;
-#[cfg(feature = "engines")]
-mod limits;
-#[cfg(feature = "engines")]
-mod logs;
-#[cfg(feature = "engines")]
-mod messages;
-#[cfg(feature = "engines")]
-mod mounts;
 #[cfg(feature = "engines")]
 mod oci;
 #[cfg(feature = "engines")]
 mod options;
 #[cfg(feature = "engines")]
-mod process;
-#[cfg(feature = "engines")]
-mod remove;
-#[cfg(feature = "engines")]
-mod room;
-#[cfg(feature = "engines")]
-mod run_id;
-#[cfg(feature = "engines")]
-mod stop;
-#[cfg(feature = "engines")]
-mod sweep;
-#[cfg(all(test, feature = "engines"))]
-pub(crate) mod testing;
-#[cfg(feature = "engines")]
-mod volumes;
-#[cfg(feature = "engines")]
-mod workload;
+mod shared;
 
+#[cfg(all(test, feature = "engines"))]
+pub(crate) use docker::testing;
 #[cfg(feature = "engines")]
-pub(crate) use capture::Capture;
-#[cfg(feature = "engines")]
-pub use capture::Captured;
-#[cfg(feature = "engines")]
-pub use container::Container;
-#[cfg(feature = "engines")]
-pub use docker::{DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
-#[cfg(feature = "engines")]
-pub use env::{EnvError, load_env, parse_env, parse_env_file};
+pub use docker::{Container, DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
 pub use error::RuntimeError;
 #[cfg(feature = "engines")]
-pub use limits::RunLimits;
+pub use oci::{CacheLimits, LayerCache, OciContainer, OciRuntime, Pruned, Unpacked, known_holes};
 #[cfg(feature = "engines")]
-pub use logs::{LogChunk, LogLine, LogStream, Logs};
-#[cfg(feature = "engines")]
-pub use mounts::{Mount, MountError, MountKind, parse_mount};
-#[cfg(feature = "engines")]
-pub use oci::{
-    CacheLimits, LayerCache, OciContainer, OciRuntime, Pruned, UnpackLimits, Unpacked, known_holes,
+pub use options::{
+    EnvError, Mount, MountError, MountKind, OptionError, RunLimits, RunOptions, Tmpfs,
+    UnpackLimits, Volume, load_env, parse_add_host, parse_command, parse_env, parse_env_file,
+    parse_mount, parse_sysctl, parse_tmpfs, parse_volume,
 };
 #[cfg(feature = "engines")]
-pub use options::{OptionError, RunOptions, parse_add_host, parse_command, parse_sysctl};
+pub(crate) use shared::Capture;
 #[cfg(feature = "engines")]
-pub use run_id::RunId;
+pub(crate) use shared::millis;
 #[cfg(feature = "engines")]
-pub use volumes::{Tmpfs, Volume, parse_tmpfs, parse_volume};
-#[cfg(feature = "engines")]
-pub(crate) use workload::millis;
-#[cfg(feature = "engines")]
-pub use workload::{ExecOutcome, ExecRequest, ExitStatus, Health, StopOutcome, Stopped, Workload};
+pub use shared::{
+    Captured, ExecOutcome, ExecRequest, ExitStatus, Health, LogChunk, LogLine, LogStream, Logs,
+    RunId, StopOutcome, Stopped, Workload,
+};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::covered::Cover;
-use super::resolve::SYSTEM;
-use super::wishes::of_system;
-use super::{Content, Covered, DestinationError, Entry, Opened, Origin, Tree, Wish, destination};
+use super::covered::{Cover, Covered};
+use super::error::DestinationError;
+use super::opened::Opened;
+use super::resolve::{Entry, SYSTEM, Tree, destination};
+use super::wishes::{Content, Origin, Wish, of_system};
 use crate::rootfs::ImagePath;
-use crate::runtime::RuntimeError;
+use crate::runtime::error::RuntimeError;
 
 /// Where a wish lands.
 #[derive(Debug, Clone, PartialEq, Eq)]

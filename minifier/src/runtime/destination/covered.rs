@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::resolve::SHM;
-use super::{Entry, Opened, Tree};
+use super::opened::Opened;
+use super::resolve::{Entry, SHM, Tree};
 use crate::rootfs::ImagePath;
 
 /// What is seen at and below the place of a mount.

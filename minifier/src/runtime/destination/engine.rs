@@ -3,17 +3,15 @@
 use std::io;
 use std::path::Path;
 
-use super::super::error::RuntimeError;
-use super::super::mounts::{Mount, MountKind};
-use super::super::options::RunOptions;
-use super::super::volumes::Volume;
-use super::wishes::{of_system, quoted};
-use super::{
-    Arranged, Content, DestinationError, Entry, Landed, Origin, Tree, Wish, arrange, destination,
-    working_directory,
-};
+use super::arrange;
+use super::arrange::{Arranged, Landed};
+use super::error::DestinationError;
+use super::resolve::{Entry, Tree, destination, working_directory};
+use super::wishes::{Content, Origin, Wish, of_system, quoted};
 use crate::image::ImageConfig;
 use crate::rootfs::{ImagePath, RootFs};
+use crate::runtime::error::RuntimeError;
+use crate::runtime::options::{Mount, MountKind, RunOptions, Volume};
 
 /// Files that engines mount over the image's.
 pub(crate) const SYSTEM_FILES: [&str; 3] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::{Entry, Tree};
+use super::resolve::{Entry, Tree};
 use crate::rootfs::ImagePath;
 
 /// A tree on disk.

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::DestinationError;
+use super::error::DestinationError;
 use crate::rootfs::{ImagePath, NodeKind, RootFs};
 
 /// `MAXSYMLINKS` of Linux.

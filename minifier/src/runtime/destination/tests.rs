@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::rootfs::{EntryKind, LayerEntry, LayerIndex, Metadata, RootFs};
-use crate::runtime::RuntimeError;
+use crate::runtime::error::RuntimeError;
 
 /// A tree of links (`path -> target`), directories (`path/`) and files.
 fn tree(entries: &[&str]) -> RootFs {
@@ -204,7 +204,7 @@ fn a_working_directory_may_be_missing_and_is_never_the_systems() {
 #[test]
 fn an_image_is_checked_before_a_daemon_runs_it() {
     use crate::image::ImageConfig;
-    use crate::runtime::{RunOptions, parse_mount, parse_tmpfs, parse_volume};
+    use crate::runtime::options::{RunOptions, parse_mount, parse_tmpfs, parse_volume};
     let image = |config: serde_json::Value| {
         let config = serde_json::json!({
             "os": "linux", "architecture": "amd64", "config": config,
@@ -218,7 +218,7 @@ fn an_image_is_checked_before_a_daemon_runs_it() {
                    config: &ImageConfig,
                    options: &RunOptions,
                    volume: &dyn Fn(&str) -> Content| {
-        super::check(
+        super::engine::check(
             tree,
             config,
             options,
@@ -278,7 +278,7 @@ fn an_image_is_checked_before_a_daemon_runs_it() {
 #[test]
 fn a_volume_option_whose_source_is_missing_is_an_empty_directory_and_a_mount_names_it() {
     use crate::image::ImageConfig;
-    use crate::runtime::{RunOptions, parse_mount, parse_volume};
+    use crate::runtime::options::{RunOptions, parse_mount, parse_volume};
     let config = ImageConfig::parse(
         br#"{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []}}"#,
     );
@@ -288,7 +288,7 @@ fn a_volume_option_whose_source_is_missing_is_an_empty_directory_and_a_mount_nam
     let tree = tree(&["/data/", "/etc/"]);
     let check = |options: RunOptions| {
         let none = |_: &str| Content::Empty;
-        super::check(
+        super::engine::check(
             &tree,
             &config,
             &options,

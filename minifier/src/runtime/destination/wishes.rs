@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::super::error::RuntimeError;
-use super::DestinationError;
+use super::error::DestinationError;
 use crate::rootfs::ImagePath;
+use crate::runtime::error::RuntimeError;
 
 /// The longest path that a message quotes.
 const QUOTED: usize = 200;

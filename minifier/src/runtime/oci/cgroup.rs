@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::super::process;
 use crate::cgroups;
+use crate::runtime::shared::process;
 
 /// How long killed processes may take to be gone.
 const ENDING: Duration = Duration::from_secs(10);

@@ -2,7 +2,6 @@
 
 use std::io::PipeReader;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,37 +15,36 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::error::{RuntimeError, host};
-use super::super::life::Life;
-use super::super::limits::RunLimits;
-use super::super::logs::{LogStream, Logs};
-use super::super::messages::start_failure;
-use super::super::options::RunOptions;
-use super::super::stop::{self, Signalled};
-use super::super::workload::{ExecOutcome, ExecRequest, ExitStatus, Health, Stopped, Workload};
-use super::cache::Unpacked;
-use super::create::{self, Held};
+use super::create::Held;
+use super::exec::{Inside, exec};
 use super::plan::Plan;
 use super::program::OciRuntime;
 use super::run::Run;
-use super::{cgroup, exec};
+use super::{cgroup, create};
 use crate::image::ImageConfig;
+use crate::runtime::error::{RuntimeError, host};
+use crate::runtime::oci::cache::Unpacked;
+use crate::runtime::options::{RunLimits, RunOptions};
+use crate::runtime::shared::{
+    ExecOutcome, ExecRequest, ExitStatus, Health, Life, LogStream, Logs, Signalled, Stopped,
+    Workload, start_failure, stop,
+};
 use crate::tasks::joined;
 
 /// A container. [`Self::remove`] it; one that is dropped is removed before `drop` returns.
 #[derive(Debug)]
 pub struct OciContainer {
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
-    pub(crate) runtime: OciRuntime,
-    pub(crate) plan: Plan,
-    pub(crate) command: super::spec::Command,
+    runtime: OciRuntime,
+    plan: Plan,
+    command: crate::runtime::oci::spec::Command,
     pid: u32,
     started: AtomicBool,
     logs: Arc<Logs>,
     life: Arc<Life>,
-    pub(crate) run: Arc<Run>,
+    run: Arc<Run>,
     /// The root of its file system without what is mounted in it.
-    pub(crate) root: OwnedFd,
+    root: OwnedFd,
     /// Its layers stay as long as it does.
     _image: Unpacked,
 }
@@ -249,7 +247,15 @@ impl Workload for OciContainer {
     }
 
     async fn exec(&self, request: &ExecRequest) -> Result<ExecOutcome, RuntimeError> {
-        exec::exec(self, request).await
+        let inside = Inside {
+            runtime: &self.runtime,
+            run: &self.run,
+            command: &self.command,
+            capabilities: &self.plan.capabilities,
+            root: &self.root,
+            life: &self.life,
+        };
+        exec(&inside, request).await
     }
 
     async fn stop(&self, grace: Option<Duration>) -> Result<Stopped, RuntimeError> {
@@ -287,18 +293,4 @@ impl Signalled for OciContainer {
             ))(error)),
         }
     }
-}
-
-/// What a runtime's log ends with.
-pub(crate) fn said(log: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(log).ok()?;
-    let messages = text.lines().rev().filter_map(|line| {
-        let line: serde_json::Value = serde_json::from_str(line).ok()?;
-        let is_error = line["level"]
-            .as_str()
-            .is_none_or(|level| level.eq_ignore_ascii_case("error"));
-        let message = line["msg"].as_str().filter(|_| is_error)?;
-        Some(message.to_owned())
-    });
-    messages.into_iter().next()
 }

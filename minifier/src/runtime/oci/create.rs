@@ -19,21 +19,21 @@ use rustix::process::{
 use rustix::time::Timespec;
 use tokio_util::sync::CancellationToken;
 
-use super::super::destination::{
-    Arranged, Landed, Opened, Origin, Wish, arrange, check_databases, work_at,
-};
-use super::super::error::{RuntimeError, host};
-use super::super::messages::start_failure;
-use super::super::room::Room;
-use super::cache::Unpacked;
 use super::plan::Plan;
-use super::program::OciRuntime;
+use super::program::{OciRuntime, said};
 use super::run::Run;
-use super::spec::{self, Command, Place, Storage, Volumes};
-use super::tree::{Copy, CopyError, Dir, is_missing};
-use super::{files, overlay, said};
+use super::{files, overlay, spec};
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
+use crate::runtime::destination::{
+    Arranged, Landed, Opened, Origin, Wish, arrange, check_databases, work_at,
+};
+use crate::runtime::error::{RuntimeError, host};
+use crate::runtime::oci::cache::Unpacked;
+use crate::runtime::oci::spec::{Command, Place, Storage, Volumes};
+use crate::runtime::oci::tree::{Copy, CopyError, Dir, is_missing};
+use crate::runtime::options::Room;
+use crate::runtime::shared::start_failure;
 
 /// How often to look whether a runtime is still waited for.
 const LOOK: Timespec = Timespec {
@@ -64,7 +64,7 @@ pub(crate) fn create(
     // The first process becomes a child of this one when the runtime's `create` ends; so its end can be waited for.
     set_child_subreaper(Pid::from_raw(1)).map_err(host("become the parent of containers"))?;
     let cgroup_parent = plan.options.cgroup_parent.as_deref();
-    let run = Run::new(image.cache(), runtime, cgroup_parent)?;
+    let run = Run::new(image.cache().folders(), runtime, cgroup_parent)?;
     let hostname = plan.hostname(run.id());
     let mut command = Command::new(config, &plan.options, &hostname)?;
     let pipe = || io::pipe().map_err(host::<io::Error>("make a pipe"));

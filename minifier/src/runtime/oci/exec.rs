@@ -2,36 +2,54 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::{Duration, timeout};
 
-use super::super::capture::Capture;
-use super::super::error::{RuntimeError, host};
-use super::super::messages::start_failure;
-use super::super::process;
-use super::super::workload::{ExecOutcome, ExecRequest, Workload};
-use super::container::OciContainer;
-use super::said;
-use super::spec::{self, environment};
+use super::program::{OciRuntime, said};
+use super::run::Run;
+use super::spec;
+use crate::runtime::error::{RuntimeError, host};
+use crate::runtime::oci::spec::{Command, environment};
+use crate::runtime::shared::{Capture, ExecOutcome, ExecRequest, Life, process, start_failure};
 
 /// How long the output may stay open after the command ended: a child of it may hold it.
 const REST: Duration = Duration::from_millis(250);
 /// How long the runtime may take to end after its command was killed.
 const ENDING: Duration = Duration::from_secs(5);
 
+/// A container that commands are run in.
+pub(crate) struct Inside<'a> {
+    pub(crate) runtime: &'a OciRuntime,
+    pub(crate) run: &'a Run,
+    /// What the container itself runs: a command has its environment and working directory.
+    pub(crate) command: &'a Command,
+    pub(crate) capabilities: &'a BTreeSet<&'static str>,
+    /// The root of its file system without what is mounted in it.
+    pub(crate) root: &'a OwnedFd,
+    pub(crate) life: &'a Life,
+}
+
+impl Inside<'_> {
+    fn id(&self) -> &str {
+        self.run.id()
+    }
+}
+
+/// Runs a command; kills it at its time limit.
 pub(crate) async fn exec(
-    container: &OciContainer,
+    container: &Inside<'_>,
     request: &ExecRequest,
 ) -> Result<ExecOutcome, RuntimeError> {
     let not_running = || RuntimeError::NotRunning(container.id().to_owned());
-    container.pid().ok_or_else(not_running)?;
+    container.life.pid().ok_or_else(not_running)?;
     let session = Session::new(container, request).map_err(|error| {
-        if container.exit().is_some() {
+        if container.life.exit().is_some() {
             not_running()
         } else {
             error
@@ -73,7 +91,7 @@ pub(crate) async fn exec(
     if !session.begun()
         && let Some(message) = said(&session.log)
     {
-        if container.exit().is_some()
+        if container.life.exit().is_some()
             || message.contains("container not running")
             || message.contains("cannot exec in a stopped")
         {
@@ -122,7 +140,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(container: &OciContainer, request: &ExecRequest) -> Result<Self, RuntimeError> {
+    fn new(container: &Inside<'_>, request: &ExecRequest) -> Result<Self, RuntimeError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = container.run.path();
@@ -140,17 +158,17 @@ impl Session {
             command.user.clone_from(user);
         }
         let doing = || format!("look into container {}", container.id());
-        let ids = spec::resolve(&container.root, &command.user)?;
-        let process = spec::exec_process(&command, &ids, &container.plan.capabilities)?;
+        let ids = spec::resolve(container.root, &command.user)?;
+        let process = spec::exec_process(&command, &ids, container.capabilities)?;
         let text = serde_json::to_vec(&process)
             .map_err(|error| host(doing())(std::io::Error::from(error)))?;
         fs::write(&session.process, text).map_err(host(doing()))?;
         Ok(session)
     }
 
-    fn start(&self, container: &OciContainer) -> Result<Child, RuntimeError> {
+    fn start(&self, container: &Inside<'_>) -> Result<Child, RuntimeError> {
         let program = &container.runtime.program;
-        Command::new(program)
+        tokio::process::Command::new(program)
             .arg("--root")
             .arg(container.run.path().join("state"))
             .arg("--log")

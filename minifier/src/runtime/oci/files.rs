@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::super::destination::{DestinationError, SYSTEM_FILES, Tree, of_system, system_file};
-use super::super::error::{RuntimeError, host};
-use super::spec::Network;
 use crate::rootfs::ImagePath;
+use crate::runtime::destination::{DestinationError, SYSTEM_FILES, Tree, of_system, system_file};
+use crate::runtime::error::{RuntimeError, host};
+use crate::runtime::oci::spec::Network;
 
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n\
     ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";

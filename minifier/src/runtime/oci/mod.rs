@@ -17,8 +17,7 @@ mod run;
 mod spec;
 mod tree;
 
-pub use cache::{CacheLimits, LayerCache, Pruned, UnpackLimits, Unpacked};
+pub use cache::{CacheLimits, LayerCache, Pruned, Unpacked};
 pub use container::OciContainer;
-use container::said;
 pub use holes::known as known_holes;
 pub use program::OciRuntime;

@@ -10,8 +10,8 @@ use rustix::fs::{AtFlags, Mode, Timespec, Timestamps};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::UnshareFlags;
 
-use super::super::error::{RuntimeError, host};
-use super::cache::Unpacked;
+use crate::runtime::error::{RuntimeError, host};
+use crate::runtime::oci::cache::Unpacked;
 use crate::tasks::returned;
 
 /// Runs `work` in a thread whose mount namespace is its own: what is mounted there is seen by nobody else, and is gone

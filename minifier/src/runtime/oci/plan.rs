@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::error::RuntimeError;
-use super::super::limits::RunLimits;
-use super::super::options::RunOptions;
 use super::program;
-use super::spec::{Command, Network, Place, capability_names, plan_storage};
 use crate::image::ImageConfig;
+use crate::runtime::error::RuntimeError;
+use crate::runtime::oci::spec::{Command, Network, Place, capability_names, plan_storage};
+use crate::runtime::options::{RunLimits, RunOptions};
 
 /// Everything about a container that does not depend on its root file system.
 #[derive(Debug, Clone)]

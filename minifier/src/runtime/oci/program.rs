@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rustix::thread::{CapabilitySet, capabilities};
 
-use super::super::error::RuntimeError;
+use crate::runtime::error::RuntimeError;
 
 /// In the order in which they are looked for.
 const KNOWN: [&str; 3] = ["runc", "crun", "youki"];
@@ -100,6 +100,20 @@ fn version(program: &Path) -> Result<String, RuntimeError> {
             output.status
         ))),
     }
+}
+
+/// What a runtime's log ends with.
+pub(crate) fn said(log: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(log).ok()?;
+    let messages = text.lines().rev().filter_map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        let is_error = line["level"]
+            .as_str()
+            .is_none_or(|level| level.eq_ignore_ascii_case("error"));
+        let message = line["msg"].as_str().filter(|_| is_error)?;
+        Some(message.to_owned())
+    });
+    messages.into_iter().next()
 }
 
 /// What unpacking and running an image takes.

@@ -10,19 +10,19 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Dir as Entries, Mode, mkdirat};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use serde::{Deserialize, Serialize};
 
-use super::super::error::{RuntimeError, host};
-use super::super::sweep::Sweep;
-use super::cache::{Hold, LayerCache, try_lock};
 use super::cgroup;
 use super::program::OciRuntime;
-use super::tree::remove_tree;
+use crate::runtime::error::{RuntimeError, host};
+use crate::runtime::oci::cache::{Folders, Hold, try_lock};
+use crate::runtime::oci::tree::remove_tree;
+use crate::runtime::shared::Sweep;
 
 const RECORD: &str = "run.json";
 
@@ -41,7 +41,7 @@ struct Record {
 #[derive(Debug)]
 pub(crate) struct Run {
     id: String,
-    cache: LayerCache,
+    folders: Arc<Folders>,
     record: Record,
     /// Handle of the first process, once there is one.
     init: OnceLock<OwnedFd>,
@@ -52,11 +52,11 @@ pub(crate) struct Run {
 impl Run {
     /// Makes a folder for a new container with a random id.
     pub(crate) fn new(
-        cache: &LayerCache,
+        folders: &Arc<Folders>,
         runtime: &OciRuntime,
         cgroup_parent: Option<&str>,
     ) -> Result<Self, RuntimeError> {
-        let (runs, path) = cache.runs();
+        let (runs, path) = folders.runs();
         let doing = || format!("make a folder in {}", path.display());
         let parent = Path::new("/").join(cgroup_parent.unwrap_or("/"));
         let made_parent = parent != Path::new("/") && !cgroup::exists(&parent);
@@ -73,7 +73,7 @@ impl Run {
             };
             let run = Self {
                 id,
-                cache: cache.clone(),
+                folders: folders.clone(),
                 record,
                 init: OnceLock::new(),
                 lock: Mutex::new(Some(lock)),
@@ -90,7 +90,7 @@ impl Run {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.cache.runs().1.join(&self.id)
+        self.folders.runs().1.join(&self.id)
     }
 
     pub(crate) fn cgroup(&self) -> &Path {
@@ -110,7 +110,7 @@ impl Run {
     pub(crate) fn clean(&self) -> Result<(), RuntimeError> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_some() {
-            clean(&self.cache, &self.id, &self.record)?;
+            clean(&self.folders, &self.id, &self.record)?;
             // Free only now that the folder is gone.
             *lock = None;
         }
@@ -146,8 +146,8 @@ impl Drop for Run {
 }
 
 /// Cleans up after containers whose processes are gone; how many there were.
-pub(crate) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
-    let (runs, path) = cache.runs();
+pub(crate) fn sweep(folders: &Folders) -> Result<usize, RuntimeError> {
+    let (runs, path) = folders.runs();
     let doing = || format!("sweep folder {}", path.display());
     let mut ids = Vec::new();
     for entry in Entries::read_from(runs).map_err(host(doing()))? {
@@ -164,7 +164,7 @@ pub(crate) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
         let lock = try_lock(runs, &id, Hold::Alone).map_err(host(doing()))?;
         let Some(_lock) = lock else { continue };
         let cleaned = match read_record(&path.join(&id), &id) {
-            Some(record) => clean(cache, &id, &record),
+            Some(record) => clean(folders, &id, &record),
             // Killed before it was written: nothing but the folder is there.
             None => remove_tree(runs, &id).map_err(host(doing())),
         };
@@ -179,8 +179,8 @@ fn read_record(folder: &Path, id: &str) -> Option<Record> {
     (record.cgroup.file_name()? == id && record.cgroup.is_absolute()).then_some(record)
 }
 
-fn clean(cache: &LayerCache, id: &str, record: &Record) -> Result<(), RuntimeError> {
-    let (runs, path) = cache.runs();
+fn clean(folders: &Folders, id: &str, record: &Record) -> Result<(), RuntimeError> {
+    let (runs, path) = folders.runs();
     let doing = |what: &str| format!("{what} of container {id}");
     cgroup::kill_all(&record.cgroup, id).map_err(host(doing("kill the processes")))?;
     let state = path.join(id).join("state");

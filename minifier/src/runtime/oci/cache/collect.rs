@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Dir as Entries, Mode, OFlags, RenameFlags, fstat, openat, renameat_with};
 
-use super::super::super::error::{RuntimeError, host};
-use super::super::tree::remove_tree;
-use super::layers::LayerCache;
+use super::folder::Folders;
 use super::lock::{Hold, try_lock};
+use crate::runtime::error::{RuntimeError, host};
+use crate::runtime::oci::tree::remove_tree;
 
 /// What stays in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +41,9 @@ pub struct Pruned {
 }
 
 /// Removes half-unpacked layers that nobody works on.
-pub(crate) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
-    let folder = &cache.folders.new;
-    let doing = || format!("sweep cache folder {}", cache.folder().display());
+pub(crate) fn sweep(cache: &Folders) -> Result<usize, RuntimeError> {
+    let folder = &cache.new;
+    let doing = || format!("sweep cache folder {}", cache.path.display());
     let mut swept = 0;
     for name in names(folder).map_err(host(doing()))? {
         // The lock is held until it is gone, so that nobody starts anew in it.
@@ -56,14 +56,9 @@ pub(crate) fn sweep(cache: &LayerCache) -> Result<usize, RuntimeError> {
 }
 
 /// Removes the layers above the limits, those not used for the longest time first.
-pub(crate) fn prune(cache: &LayerCache, limits: &CacheLimits) -> Result<Pruned, RuntimeError> {
-    let folder = &cache.folders.layers;
-    let doing = || {
-        format!(
-            "collect garbage in cache folder {}",
-            cache.folder().display()
-        )
-    };
+pub(crate) fn prune(cache: &Folders, limits: &CacheLimits) -> Result<Pruned, RuntimeError> {
+    let folder = &cache.layers;
+    let doing = || format!("collect garbage in cache folder {}", cache.path.display());
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -85,7 +80,7 @@ pub(crate) fn prune(cache: &LayerCache, limits: &CacheLimits) -> Result<Pruned, 
         let Some(_lock) = lock else { continue };
         // Gone under its name first: a layer that is there is whole.
         let away = format!("{}.old", layer.name);
-        let new = &cache.folders.new;
+        let new = &cache.new;
         remove_tree(new, &away).map_err(host(doing()))?;
         renameat_with(
             folder,

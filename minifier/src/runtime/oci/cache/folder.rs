@@ -1,13 +1,45 @@
 //! The folder of the cache: where it is by default, and that nobody else can write to it.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use super::super::super::error::{RuntimeError, host};
+use crate::runtime::error::{RuntimeError, host};
+
+/// The folders of an open cache.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    pub(crate) path: PathBuf,
+    /// Whole layers.
+    pub(crate) layers: OwnedFd,
+    /// Layers that are being unpacked or removed.
+    pub(crate) new: OwnedFd,
+    /// What each running container needs.
+    runs: OwnedFd,
+}
+
+impl Folders {
+    /// Opens the folders at `path`, and makes those that are missing.
+    pub(crate) fn open(path: &Path) -> Result<Self, RuntimeError> {
+        let path =
+            std::path::absolute(path).map_err(host(format!("find folder {}", path.display())))?;
+        make(&path)?;
+        Ok(Self {
+            layers: make_private(&path.join("layers"))?,
+            new: make_private(&path.join("new"))?,
+            runs: make_private(&path.join("runs"))?,
+            path,
+        })
+    }
+
+    /// The folder of the containers, open and by its path.
+    pub(crate) fn runs(&self) -> (BorrowedFd<'_>, PathBuf) {
+        (self.runs.as_fd(), self.path.join("runs"))
+    }
+}
 
 /// `$XDG_CACHE_HOME/minifier`, `~/.cache/minifier`, or `/var/cache/minifier` if there is no home.
 pub(crate) fn default_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
@@ -20,7 +52,7 @@ pub(crate) fn default_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Path
 }
 
 /// Makes the folder and those above it; one that others may write to is refused.
-pub(crate) fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
+fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
     let refused = |reason: &str| RuntimeError::CacheFolder {
         path: path.to_owned(),
         reason: reason.to_owned(),
@@ -46,7 +78,7 @@ pub(crate) fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
 
 /// Makes a folder in the cache that nobody else can enter: what an image holds (set-user-ID programs, devices) is
 /// there.
-pub(crate) fn make_private(path: &Path) -> Result<OwnedFd, RuntimeError> {
+fn make_private(path: &Path) -> Result<OwnedFd, RuntimeError> {
     let fd = make(path)?;
     rustix::fs::fchmod(&fd, Mode::RWXU).map_err(host(format!("close {}", path.display())))?;
     Ok(fd)

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,17 @@ use rustix::fs::{
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::super::super::error::{RuntimeError, host};
-use super::super::super::room::Room;
-use super::super::run;
-use super::super::tree::{Dir, TreeWriter, remove_tree};
+use super::collect;
 use super::collect::{CacheLimits, Pruned};
+use super::folder::{self, Folders};
 use super::lock::{Hold, try_lock};
-use super::unpack::{Job, UnpackLimits, cost};
-use super::{collect, folder};
+use super::unpack::{Job, cost};
 use crate::image::{ChainId, ImageConfig};
 use crate::rootfs::{ContentStore, LayerIndex, RootFs};
+use crate::runtime::error::{RuntimeError, host};
+use crate::runtime::oci::run;
+use crate::runtime::oci::tree::{Dir, TreeWriter, remove_tree};
+use crate::runtime::options::{Room, UnpackLimits};
 
 /// How often to look whether another process has finished a layer.
 const LOOK: Duration = Duration::from_millis(50);
@@ -31,16 +32,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A cache of unpacked layers. Clones are the same cache; several processes may use one folder.
 #[derive(Debug, Clone)]
 pub struct LayerCache {
-    pub(crate) folders: Arc<Folders>,
+    folders: Arc<Folders>,
     limits: UnpackLimits,
-}
-
-#[derive(Debug)]
-pub(crate) struct Folders {
-    path: PathBuf,
-    pub(crate) layers: OwnedFd,
-    pub(crate) new: OwnedFd,
-    runs: OwnedFd,
 }
 
 /// An image whose layers are unpacked; they stay while this, or a clone of it, is there.
@@ -88,17 +81,8 @@ impl LayerCache {
 
     /// The cache in a folder, which is made where it is missing. It must belong to this user alone.
     pub fn open(path: &Path) -> Result<Self, RuntimeError> {
-        let path =
-            std::path::absolute(path).map_err(host(format!("find folder {}", path.display())))?;
-        folder::make(&path)?;
-        let folders = Folders {
-            layers: folder::make_private(&path.join("layers"))?,
-            new: folder::make_private(&path.join("new"))?,
-            runs: folder::make_private(&path.join("runs"))?,
-            path,
-        };
         Ok(Self {
-            folders: Arc::new(folders),
+            folders: Arc::new(Folders::open(path)?),
             limits: UnpackLimits::default(),
         })
     }
@@ -119,8 +103,8 @@ impl LayerCache {
         &self.folders.path
     }
 
-    pub(crate) fn runs(&self) -> (BorrowedFd<'_>, PathBuf) {
-        (self.folders.runs.as_fd(), self.folders.path.join("runs"))
+    pub(crate) fn folders(&self) -> &Arc<Folders> {
+        &self.folders
     }
 
     /// Finds the layers of an image, and unpacks those that are missing. Blocks; it gives up where `cancel` fires.
@@ -154,7 +138,7 @@ impl LayerCache {
             }
             let changes = rootfs.apply_layer(number, index.clone())?;
             let cost = cost(&rootfs, &changes);
-            left.spend(&self.limits, number, cost)?;
+            cost.take_from(&mut left, &self.limits, number)?;
             if held[number].is_none() {
                 let job = Job {
                     layer: number,
@@ -277,12 +261,12 @@ impl LayerCache {
     /// Removes what killed processes left: containers with all that belongs to them, and half-unpacked layers; how many
     /// containers. To be called at every start. Blocks.
     pub fn sweep(&self) -> Result<usize, RuntimeError> {
-        collect::sweep(self)?;
-        run::sweep(self)
+        collect::sweep(&self.folders)?;
+        run::sweep(&self.folders)
     }
 
     /// Removes the layers that were not used for the longest time, as far as they are above `limits` and not in use.
     pub fn prune(&self, limits: &CacheLimits) -> Result<Pruned, RuntimeError> {
-        collect::prune(self, limits)
+        collect::prune(&self.folders, limits)
     }
 }

@@ -20,6 +20,6 @@ mod tests;
 mod unpack;
 
 pub use collect::{CacheLimits, Pruned};
+pub(crate) use folder::Folders;
 pub use layers::{LayerCache, Unpacked};
 pub(crate) use lock::{Hold, try_lock};
-pub use unpack::UnpackLimits;

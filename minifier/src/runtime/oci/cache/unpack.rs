@@ -4,62 +4,38 @@ use std::collections::BTreeMap;
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::super::error::RuntimeError;
-use super::super::tree::{Inode, TreeWriter};
 use crate::rootfs::{Change, Changes, ContentStore, ImagePath, NodeId, NodeKind, RootFs};
-
-/// How much an image may unpack to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnpackLimits {
-    /// Bytes of all files of all layers, holes included.
-    pub bytes: u64,
-    /// Files, directories and other entries of all layers.
-    pub entries: u64,
-}
-
-impl UnpackLimits {
-    /// The limit on `what`: `bytes` or `entries`.
-    pub(crate) fn of(&self, what: &'static str) -> u64 {
-        match what {
-            "bytes" => self.bytes,
-            _ => self.entries,
-        }
-    }
-}
-
-impl Default for UnpackLimits {
-    /// 64 GiB and five million entries.
-    fn default() -> Self {
-        Self {
-            bytes: 64 << 30,
-            entries: 5_000_000,
-        }
-    }
-}
-
-impl UnpackLimits {
-    /// Takes what a layer needs from what is left.
-    pub(crate) fn spend(
-        &mut self,
-        of: &Self,
-        layer: usize,
-        cost: Cost,
-    ) -> Result<(), RuntimeError> {
-        let left = |left: u64, cost: u64, limit: u64, what| {
-            left.checked_sub(cost)
-                .ok_or(RuntimeError::TooLarge { layer, limit, what })
-        };
-        self.bytes = left(self.bytes, cost.bytes, of.bytes, "bytes")?;
-        self.entries = left(self.entries, cost.entries, of.entries, "entries")?;
-        Ok(())
-    }
-}
+use crate::runtime::error::RuntimeError;
+use crate::runtime::oci::tree::{Inode, TreeWriter};
+use crate::runtime::options::UnpackLimits;
 
 /// What a layer needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) bytes: u64,
     pub(crate) entries: u64,
+}
+
+impl Cost {
+    /// Takes this from what is left of `limits`.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::TooLarge`], which names `layer`, if not enough is left.
+    pub(crate) fn take_from(
+        self,
+        left: &mut UnpackLimits,
+        limits: &UnpackLimits,
+        layer: usize,
+    ) -> Result<(), RuntimeError> {
+        let take = |left: u64, cost: u64, limit: u64, what| {
+            left.checked_sub(cost)
+                .ok_or(RuntimeError::TooLarge { layer, limit, what })
+        };
+        left.bytes = take(left.bytes, self.bytes, limits.bytes, "bytes")?;
+        left.entries = take(left.entries, self.entries, limits.entries, "entries")?;
+        Ok(())
+    }
 }
 
 /// What the changes of a layer need.

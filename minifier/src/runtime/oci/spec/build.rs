@@ -13,11 +13,13 @@ use oci_spec::runtime::{
     UserBuilder,
 };
 
-use super::super::super::error::RuntimeError;
-use super::super::super::limits::RunLimits;
-use super::super::super::options::RunOptions;
-use super::{Command, Ids, Network, Place, Storage, Volumes, caps, failed, seccomp};
+use super::command::Command;
+use super::mounts::{Network, Place, Storage, Volumes};
+use super::users::Ids;
+use super::{caps, failed, seccomp};
 use crate::rootfs::ImagePath;
+use crate::runtime::error::RuntimeError;
+use crate::runtime::options::{RunLimits, RunOptions};
 
 /// What [`build`] puts together.
 #[derive(Debug)]

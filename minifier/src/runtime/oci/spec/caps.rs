@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, LinuxCapabilitiesBuilder};
 
-use super::super::super::error::RuntimeError;
 use super::failed;
+use crate::runtime::error::RuntimeError;
 
 /// What Docker gives a container.
 const DEFAULT: [&str; 14] = [

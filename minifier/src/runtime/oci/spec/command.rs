@@ -1,9 +1,9 @@
 //! What a container runs: its command, working directory and environment.
 
-use super::super::super::error::RuntimeError;
-use super::super::super::options::RunOptions;
 use crate::image::ImageConfig;
 use crate::rootfs::DEFAULT_PATH;
+use crate::runtime::error::RuntimeError;
+use crate::runtime::options::RunOptions;
 
 /// What is run, before users are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,13 +13,13 @@ mod users;
 
 use oci_spec::OciSpecError;
 
-use super::super::error::RuntimeError;
+use crate::runtime::error::RuntimeError;
 
 pub(crate) use build::{Request, build, exec_process};
 pub(crate) use caps::names as capability_names;
 pub(crate) use command::{Command, environment};
 pub(crate) use mounts::{Network, Place, Storage, Volumes, plan_storage};
-pub(crate) use users::{Ids, resolve};
+pub(crate) use users::resolve;
 
 /// A spec that cannot be built.
 fn failed(error: OciSpecError) -> RuntimeError {

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::super::super::destination::{Content, Origin, Wish};
-use super::super::super::error::RuntimeError;
-use super::super::super::mounts::{Mount, MountKind, is_propagation};
-use super::super::super::options::RunOptions;
-use super::super::super::volumes::Volume;
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
+use crate::runtime::destination::{Content, Origin, Wish};
+use crate::runtime::error::RuntimeError;
+use crate::runtime::options::{Mount, MountKind, RunOptions, Volume, is_propagation};
 
 /// The network that a container sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +176,7 @@ fn of_mount(mount: &Mount) -> Result<Place, RuntimeError> {
     Ok(place(&mount.target, mount.read_only, storage))
 }
 
-/// `source:target[:options]`, as [`super::super::super::parse_volume`] leaves it.
+/// `source:target[:options]`, as [`crate::runtime::options::parse_volume`] leaves it.
 fn of_volume(volume: &Volume) -> Result<Place, RuntimeError> {
     let text = match volume {
         Volume::Anonymous(target) => {

@@ -10,8 +10,8 @@ use oci_spec::runtime::{
     LinuxSeccompBuilder, LinuxSeccompOperator, LinuxSyscall, LinuxSyscallBuilder,
 };
 
-use super::super::super::error::RuntimeError;
 use super::failed;
+use crate::runtime::error::RuntimeError;
 
 const ALLOWED: &str = include_str!("seccomp.txt");
 

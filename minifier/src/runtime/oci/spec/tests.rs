@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::users::Ids;
 use super::*;
 use crate::image::ImageConfig;
 use crate::rootfs::RootFs;
 use crate::runtime::destination::{SYSTEM_FILES, arrange};
-use crate::runtime::{RunLimits, RunOptions, Volume, parse_mount, parse_tmpfs};
+use crate::runtime::options::{RunLimits, RunOptions, Volume, parse_mount, parse_tmpfs};
 
 fn image(execution: &Value) -> ImageConfig {
     let config = json!({

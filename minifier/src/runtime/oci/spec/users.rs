@@ -2,9 +2,9 @@
 
 use std::os::fd::AsFd;
 
-use super::super::super::error::RuntimeError;
-use super::super::tree::{is_missing, read_file};
 use crate::rootfs::{ImagePath, accounts};
+use crate::runtime::error::RuntimeError;
+use crate::runtime::oci::tree::{is_missing, read_file};
 
 /// Ids that a process gets.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use tokio_util::sync::CancellationToken;
 
-use super::super::super::room::Room;
+use super::dir::Dir;
 use super::walk::{FoundKind, Next, walk};
-use super::{Dir, TreeWriter};
+use super::write::TreeWriter;
 use crate::rootfs::ImagePath;
+use crate::runtime::options::Room;
 
 /// Files below this size are not worth looking for where their blocks are.
 const SHARED: u64 = 64 << 10;

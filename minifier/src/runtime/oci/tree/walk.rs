@@ -9,7 +9,7 @@ use rustix::fs::{
     openat, readlinkat, statat,
 };
 
-use super::Dir;
+use super::dir::Dir;
 use super::write::Inode;
 use crate::rootfs::{ImagePath, Metadata, Mtime};
 

@@ -11,7 +11,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{Dir, content};
+use super::content;
+use super::dir::Dir;
 use crate::rootfs::{ImagePath, Metadata, Mtime};
 
 /// Bytes copied at once; blocks of this size that are all zero become holes.

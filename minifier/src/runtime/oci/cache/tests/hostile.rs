@@ -5,9 +5,9 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use super::super::LayerCache;
 use super::support::*;
 use crate::rootfs::*;
+use crate::runtime::oci::cache::layers::LayerCache;
 
 /// The folder outside that links point to; short, so that it is hit often.
 const OUTSIDE: &str = "/tmp/minifier-outside";

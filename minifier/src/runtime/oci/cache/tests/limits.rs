@@ -4,10 +4,11 @@ use std::fs;
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::{LayerCache, UnpackLimits};
 use super::support::*;
 use crate::rootfs::*;
-use crate::runtime::RuntimeError;
+use crate::runtime::error::RuntimeError;
+use crate::runtime::oci::cache::layers::LayerCache;
+use crate::runtime::options::UnpackLimits;
 
 fn cache(limits: UnpackLimits) -> (tempfile::TempDir, LayerCache) {
     let folder = tempfile::tempdir().unwrap();
@@ -41,7 +42,7 @@ fn privileged_thousands_of_nested_directories_are_no_trouble() {
     let image = unpack(&cache, &layers).unwrap();
     assert_eq!(seen(&image).unwrap(), meant(&layers).unwrap());
     drop(image);
-    let limits = super::super::CacheLimits {
+    let limits = crate::runtime::oci::cache::collect::CacheLimits {
         bytes: u64::MAX,
         age: std::time::Duration::ZERO,
     };

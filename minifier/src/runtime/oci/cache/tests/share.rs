@@ -3,9 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use super::super::{CacheLimits, LayerCache};
 use super::support::*;
 use crate::rootfs::*;
+use crate::runtime::oci::cache::collect::CacheLimits;
+use crate::runtime::oci::cache::layers::LayerCache;
 
 fn image(number: u64) -> Vec<LayerIndex> {
     let base = (0..50)

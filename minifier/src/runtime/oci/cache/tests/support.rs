@@ -7,10 +7,10 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::{LayerCache, Unpacked};
 use crate::image::{DiffId, ImageConfig};
 use crate::rootfs::*;
-use crate::runtime::RuntimeError;
+use crate::runtime::error::RuntimeError;
+use crate::runtime::oci::cache::layers::{LayerCache, Unpacked};
 use crate::runtime::oci::overlay::{in_own_namespace, mount_image};
 use crate::runtime::oci::tree::{Dir, FoundKind, Inode, Next, remove_tree, walk};
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::error::RuntimeError;
 use super::process;
 use super::workload::{StopOutcome, Stopped, Workload};
+use crate::runtime::error::RuntimeError;
 
 /// Docker's default.
 const GRACE: Duration = Duration::from_secs(10);

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::destination::{Content, Landed, Wish};
-use super::error::RuntimeError;
-use super::oci::UnpackLimits;
-use super::room::Room;
 use crate::rootfs::{ImagePath, NodeId, RootFs};
+use crate::runtime::destination::{Content, Landed, Wish};
+use crate::runtime::error::RuntimeError;
+use crate::runtime::options::{Room, UnpackLimits};
 
 /// Checks that an image and the volumes that begin with what it has at their places stay within `limits`.
 pub(crate) fn check(
@@ -62,9 +61,9 @@ fn take(rootfs: &RootFs, top: &ImagePath, room: &mut Room) -> Result<(), &'stati
 
 #[cfg(test)]
 mod tests {
-    use super::super::destination::{Origin, arrange};
     use super::*;
     use crate::rootfs::{ContentRef, EntryKind, LayerEntry, LayerIndex, Metadata};
+    use crate::runtime::destination::{Origin, arrange};
 
     /// An image with 1000 bytes at `/data/deep/file`, which has another name, and a link to `/data`.
     fn image() -> RootFs {

@@ -2,30 +2,36 @@
 
 use std::time::Duration;
 
+use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::capture::Capture;
-use super::container::Container;
-use super::error::RuntimeError;
 use super::messages::{daemon, status};
-use super::process;
-use super::workload::{ExecOutcome, ExecRequest, Workload};
+use crate::runtime::error::RuntimeError;
+use crate::runtime::shared::{Capture, ExecOutcome, ExecRequest, Life, process};
 
 /// How often to look whether the command has ended while its output stays open (a child may hold it).
 const LOOK: Duration = Duration::from_millis(250);
 /// How long the daemon may take to note the end of a command after its output ended.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// A container that commands are run in.
+pub(crate) struct Inside<'a> {
+    pub(crate) docker: &'a Docker,
+    pub(crate) id: &'a str,
+    pub(crate) life: &'a Life,
+}
+
+/// Runs a command; kills it at its time limit.
 pub(crate) async fn exec(
-    container: &Container,
+    container: &Inside<'_>,
     request: &ExecRequest,
 ) -> Result<ExecOutcome, RuntimeError> {
     let deadline = Instant::now() + request.limit;
-    let docker = container.docker();
-    let action = |what: &str| format!("{what} {:?} in container {}", request.argv, container.id());
+    let docker = container.docker;
+    let action = |what: &str| format!("{what} {:?} in container {}", request.argv, container.id);
     let options = CreateExecOptions {
         attach_stdout: Some(true),
         attach_stderr: Some(true),
@@ -35,16 +41,16 @@ pub(crate) async fn exec(
         ..CreateExecOptions::default()
     };
     let not_running = |error: &bollard::errors::Error| status(error).is_some_and(|s| s.0 == 409);
-    let exec = match docker.create_exec(container.id(), options).await {
+    let exec = match docker.create_exec(container.id, options).await {
         Err(error) if not_running(&error) => {
-            return Err(RuntimeError::NotRunning(container.id().to_owned()));
+            return Err(RuntimeError::NotRunning(container.id.to_owned()));
         }
         other => other.map_err(daemon(action("prepare")))?.id,
     };
     let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
     let started = match docker.start_exec(&exec, None::<StartExecOptions>).await {
         Err(error) if not_running(&error) => {
-            return Err(RuntimeError::NotRunning(container.id().to_owned()));
+            return Err(RuntimeError::NotRunning(container.id.to_owned()));
         }
         // Newer daemons answer a command that cannot be started with an error, older ones in its output.
         Err(error) if status(&error).is_some_and(|s| s.1.contains("exec failed")) => {
@@ -90,7 +96,7 @@ pub(crate) async fn exec(
     };
     if exit_code.is_none() {
         let running = inspect(container, &exec).await?;
-        process::kill(running.pid.unwrap_or(0), container.id());
+        process::kill(running.pid.unwrap_or(0), container.id);
     }
     Ok(ExecOutcome {
         exit_code,
@@ -99,7 +105,7 @@ pub(crate) async fn exec(
     })
 }
 
-async fn exit_code(container: &Container, exec: &str) -> Result<Option<i64>, RuntimeError> {
+async fn exit_code(container: &Inside<'_>, exec: &str) -> Result<Option<i64>, RuntimeError> {
     let wait = async {
         loop {
             let state = inspect(container, exec).await?;
@@ -113,14 +119,16 @@ async fn exit_code(container: &Container, exec: &str) -> Result<Option<i64>, Run
 }
 
 async fn inspect(
-    container: &Container,
+    container: &Inside<'_>,
     exec: &str,
 ) -> Result<bollard::models::ExecInspectResponse, RuntimeError> {
-    let action = || format!("inspect a command in container {}", container.id());
-    match container.docker().inspect_exec(exec).await {
+    let action = || format!("inspect a command in container {}", container.id);
+    match container.docker.inspect_exec(exec).await {
         // The daemon forgets the commands of a container that has ended.
-        Err(error) if status(&error).is_some_and(|s| s.0 == 404) && container.exit().is_some() => {
-            Err(RuntimeError::NotRunning(container.id().to_owned()))
+        Err(error)
+            if status(&error).is_some_and(|s| s.0 == 404) && container.life.exit().is_some() =>
+        {
+            Err(RuntimeError::NotRunning(container.id.to_owned()))
         }
         other => other.map_err(daemon(action())),
     }

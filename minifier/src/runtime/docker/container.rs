@@ -17,14 +17,14 @@ use futures_util::{Stream, StreamExt};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::error::RuntimeError;
-use super::life::Life;
-use super::logs::{LogStream, Logs};
+use super::created::Created;
+use super::exec::{Inside, exec};
 use super::messages::{daemon, start_error, status};
-use super::remove::Created;
-use super::stop::Signalled;
-use super::workload::{ExecOutcome, ExecRequest, ExitStatus, Health, Stopped, Workload};
-use super::{exec, process, stop};
+use crate::runtime::error::RuntimeError;
+use crate::runtime::shared::{
+    ExecOutcome, ExecRequest, ExitStatus, Health, Life, LogStream, Logs, Signalled, Stopped,
+    Workload, process, stop,
+};
 
 /// How long the daemon may take to notice that a process has ended.
 const NOTICE: Duration = Duration::from_secs(5);
@@ -79,10 +79,6 @@ impl Container {
     /// What the container writes, to be read while it runs.
     pub fn output(&self) -> Arc<Logs> {
         self.logs.clone()
-    }
-
-    pub(crate) fn docker(&self) -> &Docker {
-        &self.docker
     }
 
     /// Starts the container. When this returns it runs, or has run: an image that ends at once is not an error here.
@@ -197,7 +193,12 @@ impl Workload for Container {
     }
 
     async fn exec(&self, request: &ExecRequest) -> Result<ExecOutcome, RuntimeError> {
-        exec::exec(self, request).await
+        let inside = Inside {
+            docker: &self.docker,
+            id: &self.id,
+            life: &self.life,
+        };
+        exec(&inside, request).await
     }
 
     async fn stop(&self, grace: Option<Duration>) -> Result<Stopped, RuntimeError> {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{Captured, Logs, RuntimeError};
+use super::capture::Captured;
+use super::logs::Logs;
+use crate::runtime::error::RuntimeError;
 
 /// How the first process of a container ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

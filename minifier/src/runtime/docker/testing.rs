@@ -10,8 +10,9 @@ use bollard::{Docker, body_full};
 use futures_util::StreamExt;
 use tokio::sync::OnceCell;
 
-use super::{DockerRuntime, RunId};
+use super::runtime::DockerRuntime;
 use crate::image::{Digest, ImageConfig};
+use crate::runtime::shared::RunId;
 
 const BUSYBOX: &str = "/bin/busybox";
 const LABEL: &str = "LABEL org.minifier.test=mfrun";

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use bollard::query_parameters::InspectContainerOptions;
 
-use super::stop::Signalled;
 use super::testing::{docker, image, nginx, runtime};
 use super::*;
+use crate::runtime::shared::Signalled;
+use crate::runtime::*;
 
 /// Long enough for a loaded machine; what is waited for comes much sooner.
 const SOON: Duration = Duration::from_secs(30);

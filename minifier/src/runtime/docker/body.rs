@@ -8,9 +8,7 @@ use bollard::models::{
     MountVolumeOptions, MountVolumeOptionsDriverConfig,
 };
 
-use super::mounts::{Mount, MountKind};
-use super::options::RunOptions;
-use super::volumes::Volume;
+use crate::runtime::options::{Mount, MountKind, RunOptions, Volume};
 
 /// The request that creates a container of `image`; what `options` leave alone comes from the image's config.
 pub(crate) fn create_body(
@@ -144,8 +142,8 @@ fn api_propagation(text: &str) -> Option<Propagation> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{parse_mount, parse_tmpfs};
     use super::*;
+    use crate::runtime::options::{parse_mount, parse_tmpfs};
 
     fn json(options: &RunOptions) -> serde_json::Value {
         serde_json::to_value(create_body("img", options, HashMap::new())).unwrap()

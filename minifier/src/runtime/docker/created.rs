@@ -9,11 +9,10 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOpt
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::{sleep, timeout};
 
-use super::abandoned::is_named_after;
-use super::docker::RUN_LABEL;
-use super::error::RuntimeError;
 use super::messages::{daemon, status};
-use super::sweep::Sweep;
+use super::names::{RUN_LABEL, is_named_after};
+use crate::runtime::error::RuntimeError;
+use crate::runtime::shared::Sweep;
 
 /// How long a sweep waits for containers that are just being created.
 const CREATING: Duration = Duration::from_secs(30);

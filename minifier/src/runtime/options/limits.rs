@@ -1,4 +1,4 @@
-//! [`RunLimits`]: what a container may use of the host.
+//! [`RunLimits`]: how much of the host a container may use; [`UnpackLimits`]: how much its image may unpack to.
 
 use std::fs;
 
@@ -50,6 +50,55 @@ impl RunLimits {
             pids: can("pids").then_some(PIDS),
             log: Some(LOG),
         }
+    }
+}
+
+/// How much an image may unpack to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnpackLimits {
+    /// Bytes of all files of all layers, holes included.
+    pub bytes: u64,
+    /// Files, directories and other entries of all layers.
+    pub entries: u64,
+}
+
+impl UnpackLimits {
+    /// The limit on `what`: `bytes` or `entries`.
+    pub(crate) fn of(&self, what: &'static str) -> u64 {
+        match what {
+            "bytes" => self.bytes,
+            _ => self.entries,
+        }
+    }
+}
+
+impl Default for UnpackLimits {
+    /// 64 GiB and five million entries.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 30,
+            entries: 5_000_000,
+        }
+    }
+}
+
+/// What may still be copied; holes count as what they pretend to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
+}
+
+impl Room {
+    /// Takes one entry of that many bytes.
+    ///
+    /// # Errors
+    ///
+    /// `bytes` or `entries`, whichever there is no room for.
+    pub(crate) fn take(&mut self, bytes: u64) -> Result<(), &'static str> {
+        self.entries = self.entries.checked_sub(1).ok_or("entries")?;
+        self.bytes = self.bytes.checked_sub(bytes).ok_or("bytes")?;
+        Ok(())
     }
 }
 

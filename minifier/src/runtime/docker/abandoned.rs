@@ -8,11 +8,11 @@ use bollard::Docker;
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsBuilder};
 
-use super::docker::{DockerRuntime, RUN_LABEL, RUN_REPOSITORY};
-use super::error::RuntimeError;
 use super::messages::daemon;
-use super::run_id::RunId;
-use super::sweep::Sweep;
+use super::names::{RUN_LABEL, RUN_REPOSITORY, is_named_after};
+use super::runtime::DockerRuntime;
+use crate::runtime::error::RuntimeError;
+use crate::runtime::shared::{RunId, Sweep};
 
 impl DockerRuntime {
     /// Removes what runs that are over have left; how many containers and images there were. What cannot be removed does
@@ -69,14 +69,6 @@ async fn abandoned_containers(docker: &Docker) -> Result<Vec<String>, RuntimeErr
         is_named_after(&container, &run).then_some((container.id?, run, made))
     });
     Ok(left_behind(found, RunId::has_left))
-}
-
-/// Whether a container has the name that a run gives. An image can set the label of its containers, and not their names.
-pub(crate) fn is_named_after(container: &ContainerSummary, run: &str) -> bool {
-    let names = container.names.iter().flatten();
-    names
-        .filter_map(|name| name.strip_prefix("/minifier-")?.rsplit_once('-'))
-        .any(|(of, _)| of == run)
 }
 
 /// When a container was made. One that runs, or says nothing of it, is as new as can be.

@@ -2,8 +2,8 @@
 
 use tokio::sync::watch;
 
-use super::error::RuntimeError;
 use super::workload::ExitStatus;
+use crate::runtime::error::RuntimeError;
 
 /// Created, running, ended; or out of sight.
 #[derive(Debug)]

@@ -13,24 +13,18 @@ use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveImageOption
 
 use super::body::create_body;
 use super::container::Container;
-use super::destination::{self, Content};
-use super::error::RuntimeError;
+use super::created::Created;
 use super::fill;
-use super::limits::RunLimits;
 use super::messages::{create_error, daemon, status};
-use super::oci::UnpackLimits;
-use super::options::RunOptions;
-use super::remove::Created;
-use super::run_id::RunId;
+use super::names::{RUN_LABEL, RUN_REPOSITORY, container_name};
 use crate::image::ImageConfig;
 use crate::rootfs::RootFs;
+use crate::runtime::destination;
+use crate::runtime::destination::Content;
+use crate::runtime::error::RuntimeError;
+use crate::runtime::options::{RunLimits, RunOptions, UnpackLimits};
+use crate::runtime::shared::RunId;
 use crate::tasks::joined;
-
-/// Label of every container that is created; its value is the [`RunId`].
-pub const RUN_LABEL: &str = "org.minifier.run";
-
-/// Repository of the images that are loaded to be run; the tag is the [`RunId`].
-pub const RUN_REPOSITORY: &str = "minifier-run";
 
 /// Creates containers, and knows which of them are still there.
 ///
@@ -113,7 +107,7 @@ impl DockerRuntime {
             host.log_config = self.limits.log.map(log_config);
         }
         let mut query =
-            CreateContainerOptionsBuilder::new().name(&format!("minifier-{}-{number}", self.run));
+            CreateContainerOptionsBuilder::new().name(&container_name(&self.run, number));
         if let Some(platform) = &options.platform {
             query = query.platform(platform);
         }

@@ -1,6 +1,6 @@
 //! [`Sweep`]: removing many things, none of which keeps the others from being removed.
 
-use super::error::RuntimeError;
+use crate::runtime::error::RuntimeError;
 
 /// What a sweep has removed, and what it could not.
 #[derive(Debug, Default)]

@@ -1,0 +1,22 @@
+//! The names by which a run finds again what it has made in a Docker daemon.
+
+use bollard::models::ContainerSummary;
+
+/// Label of every container that is created; its value is the [`RunId`].
+pub const RUN_LABEL: &str = "org.minifier.run";
+
+/// Repository of the images that are loaded to be run; the tag is the [`RunId`].
+pub const RUN_REPOSITORY: &str = "minifier-run";
+
+/// Name of a run's container with that number.
+pub(crate) fn container_name(run: &str, number: u32) -> String {
+    format!("minifier-{run}-{number}")
+}
+
+/// Whether a container has the name that a run gives. An image can set the label of its containers, and not their names.
+pub(crate) fn is_named_after(container: &ContainerSummary, run: &str) -> bool {
+    let names = container.names.iter().flatten();
+    names
+        .filter_map(|name| name.strip_prefix("/minifier-")?.rsplit_once('-'))
+        .any(|(of, _)| of == run)
+}
