@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Gap;
+use super::gap::Gap;
 use crate::rootfs::ImagePath;
 
 /// Everything recorded of one container.

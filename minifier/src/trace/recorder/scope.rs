@@ -12,8 +12,8 @@ use aya::Ebpf;
 use aya::maps::{HashMap, MapData, MapError};
 use minifier_common::record::{Group, LEAF_MAX};
 
-use super::TraceError;
-use super::load::map;
+use super::error::TraceError;
+use super::programs::map;
 use crate::cgroups::{self, Hierarchy};
 
 /// How runtimes name the control group of a container, around its id: cgroupfs (Docker, runc), then systemd's scopes

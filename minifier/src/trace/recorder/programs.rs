@@ -1,11 +1,13 @@
-//! The programs of the eBPF object: their names, and what each is attached to.
+//! The eBPF object's programs, with their names and what each is attached to, and its maps.
 
 use std::collections::BTreeMap;
 
+use aya::maps::{Map, MapError};
 use aya::programs::{BtfTracePoint, FEntry, Lsm, Program, ProgramError};
 use aya::{Btf, Ebpf};
 use minifier_common::record::hook;
 
+use super::error::TraceError;
 use super::layout::HOOKS;
 use crate::tasks::returned;
 
@@ -116,6 +118,20 @@ pub(crate) fn load(
         loaded
             .map(|(name, thread)| (name, returned(thread.join())))
             .collect()
+    })
+}
+
+/// Takes a map out of the object.
+pub(crate) fn map<T: TryFrom<Map, Error = MapError>>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<T, TraceError> {
+    let map = ebpf
+        .take_map(name)
+        .ok_or_else(|| TraceError::Layout(format!("eBPF map {name}")))?;
+    T::try_from(map).map_err(|source| TraceError::Map {
+        map: name,
+        source: Box::new(source),
     })
 }
 

@@ -5,9 +5,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+use super::collect;
+use super::error::TraceError;
 use super::load::{Kernel, TraceOptions};
 use super::scope::{Guess, Scope};
-use super::{Trace, TraceError, collect};
+use crate::trace::model::Trace;
 
 /// The kernel side attached, and a thread that collects what it records. Dropped, both are gone.
 ///

@@ -2,7 +2,7 @@
 
 use rustix::thread::CapabilitySet;
 
-use super::TraceError;
+use super::error::TraceError;
 
 /// What tracing needs. CAP_SYS_ADMIN stands for the others (and is what kernels before 5.8 asked for).
 pub(crate) const NEEDED: [(CapabilitySet, &str); 2] = [

@@ -3,11 +3,12 @@
 
 use minifier_common::class::{Class, NO_ARGUMENT as NO_PATH, Shape};
 
-use super::Operation::{
-    self, Change, ChangeDirectory, Connect, Create, Execute, List, Look, LookNoFollow, Mount,
-    OpenWrite, Remove,
+use super::call::{Call, FOLLOW, NO_FOLLOW, Rule};
+use crate::trace::model::Operation;
+use crate::trace::model::Operation::{
+    Change, ChangeDirectory, Connect, Create, Execute, List, Look, LookNoFollow, Mount, OpenWrite,
+    Remove,
 };
-use super::calls::{Call, FOLLOW, NO_FOLLOW, Rule};
 use Rule::Plain;
 
 const fn path(argument: u32) -> Class {

@@ -10,8 +10,7 @@ use aya::programs::{FEntry, Lsm, Program};
 use aya::{Btf, Ebpf};
 use minifier_common::record::probe;
 
-use super::load::map;
-use super::programs::{self, FUNCTION, Loaded, SECURITY};
+use super::programs::{self, FUNCTION, Loaded, SECURITY, map};
 
 /// The second source at work.
 #[derive(Debug)]

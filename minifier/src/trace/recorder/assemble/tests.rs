@@ -4,7 +4,7 @@ use minifier_common::decode::encode_header;
 use minifier_common::record::Header;
 
 use super::*;
-use crate::trace::SecondSource;
+use crate::trace::model::SecondSource;
 
 const OPEN: u16 = 0;
 /// Enough for every test.
@@ -264,7 +264,7 @@ fn only_what_the_second_source_alone_saw_is_added_by_it() {
     assert_eq!(added[0].resolved, Some("/alone".into()));
     assert_eq!(added[0].requested, b"/alone");
     assert_eq!(added[0].operation, Operation::Open);
-    assert_eq!(added[0].syscall, crate::trace::UNKNOWN_CALL);
+    assert_eq!(added[0].syscall, crate::trace::model::UNKNOWN_CALL);
 }
 
 #[test]

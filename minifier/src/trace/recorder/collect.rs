@@ -7,9 +7,12 @@ use minifier_common::record::{counter, hook};
 
 use super::assemble::Assembler;
 use super::backlog::Backlog;
+use super::calls;
+use super::error::TraceError;
 use super::load::Kernel;
 use super::scope::Guess;
-use super::{Gap, HookStatus, Trace, TraceError, calls};
+use crate::trace::gap::Gap;
+use crate::trace::model::{HookStatus, Trace};
 
 /// Time between two looks at the ring buffer. At this pace 8 MiB took six parallel storms without a loss.
 const PACE: Duration = Duration::from_millis(10);

@@ -6,104 +6,9 @@
 use minifier_common::class::{Class, TABLE};
 use minifier_common::decode::Record;
 
-use super::Operation;
+pub use super::call::{Call, open_operation};
 use super::call_table::{CALLS, OTHERS, URING};
-
-/// `AT_SYMLINK_NOFOLLOW`
-pub(crate) const NO_FOLLOW: u32 = 0x100;
-/// `AT_SYMLINK_FOLLOW`
-pub(crate) const FOLLOW: u32 = 0x400;
-
-/// What a call does with a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
-    /// Always the same.
-    Plain(Operation),
-    /// Looks, without following a last link where the flags have that bit.
-    Look { no_follow: u32 },
-    /// Looks, following a last link only if the flags have that bit.
-    LookOnRequest { follow: u32 },
-    /// As the flags of `open` say.
-    Open,
-}
-
-/// One system call.
-#[derive(Debug, Clone, Copy)]
-pub struct Call {
-    /// Its name.
-    pub name: &'static str,
-    pub(crate) x86_64: Option<u16>,
-    pub(crate) aarch64: Option<u16>,
-    pub(crate) class: Class,
-    pub(crate) first: Rule,
-    pub(crate) second: Rule,
-}
-
-impl Call {
-    /// Its number on this machine, if it has one.
-    pub const fn number(&self) -> Option<u16> {
-        if cfg!(target_arch = "x86_64") {
-            self.x86_64
-        } else if cfg!(target_arch = "aarch64") {
-            self.aarch64
-        } else {
-            None
-        }
-    }
-
-    /// What it does with its path number `argument`, given its flags.
-    pub fn operation(&self, argument: u8, detail: u32) -> Operation {
-        let rule = if argument == 0 {
-            self.first
-        } else {
-            self.second
-        };
-        match rule {
-            Rule::Plain(operation) => operation,
-            Rule::Look { no_follow } if detail & no_follow != 0 => Operation::LookNoFollow,
-            Rule::LookOnRequest { follow } if detail & follow == 0 => Operation::LookNoFollow,
-            Rule::Look { .. } | Rule::LookOnRequest { .. } => Operation::Look,
-            Rule::Open => open_operation(detail),
-        }
-    }
-
-    /// Whether a success has moved the directory that the path started from.
-    pub fn moves_base(&self) -> bool {
-        matches!(self.name, "chdir" | "chroot" | "pivot_root")
-    }
-
-    /// Whether the path is a mount source: a path for bind mounts only.
-    pub fn is_mount_source(&self, argument: u8) -> bool {
-        self.name == "mount" && argument == 0
-    }
-}
-
-/// What an `open` with these flags does.
-pub fn open_operation(flags: u32) -> Operation {
-    use rustix::fs::OFlags;
-    let flags = OFlags::from_bits_retain(flags);
-    if flags.contains(OFlags::PATH) {
-        if flags.contains(OFlags::NOFOLLOW) {
-            Operation::LookNoFollow
-        } else {
-            Operation::Look
-        }
-    } else if flags.intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC) {
-        Operation::OpenWrite
-    } else {
-        Operation::Open
-    }
-}
-
-/// What the kernel opened a file for, by the flags that it noted (`f_flags`).
-pub(crate) fn kernel_open_operation(flags: u32) -> Operation {
-    /// `FMODE_EXEC`
-    const EXECUTE: u32 = 0x20;
-    if flags & EXECUTE != 0 {
-        return Operation::Execute;
-    }
-    open_operation(flags)
-}
+use crate::trace::model::Operation;
 
 /// The call with that number on this machine.
 pub fn call(number: u16) -> Option<&'static Call> {
@@ -149,8 +54,9 @@ mod tests {
 
     use minifier_common::class::{NO_ARGUMENT, Shape};
 
-    use super::Operation::{Create, Look, LookNoFollow, OpenWrite, Remove};
+    use super::super::call::{FOLLOW, NO_FOLLOW};
     use super::*;
+    use crate::trace::Operation::{Create, Look, LookNoFollow, OpenWrite, Remove};
 
     #[test]
     fn names_and_numbers_are_unique() {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::TraceError;
 use super::btf::{Btf, Member, Type, kind};
+use super::error::TraceError;
 
 /// The kernel's types.
 pub(crate) struct Types(Btf);
@@ -176,7 +176,8 @@ mod tests {
     use super::*;
 
     fn running() -> Types {
-        Types::read(&crate::trace::default_btf()).expect("the running kernel's types")
+        Types::read(&crate::trace::recorder::load::default_btf())
+            .expect("the running kernel's types")
     }
 
     #[test]

@@ -5,23 +5,24 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use aya::maps::{Map, MapData, MapError, PerCpuArray, RingBuf};
+use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel};
 use minifier_common::class::TABLE;
 use minifier_common::record::{copies, hook};
 
+use super::error::TraceError;
 use super::layout::{HOOKS, Layout};
 use super::opens::Opens;
-use super::programs::{self, FUNCTION, Group, Loaded, REQUIRED, SECURITY};
+use super::programs::{self, FUNCTION, Group, Loaded, REQUIRED, SECURITY, map};
 use super::scope::Scope;
 use super::types::Types;
-use super::{TraceError, calls, privileges};
+use super::{calls, privileges};
 use crate::tasks::returned;
 
 /// The kernel side, built by `cargo xtask build-ebpf`.
-static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/minifier.bpf.o");
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../ebpf/minifier.bpf.o");
 
 /// How to trace.
 #[derive(Debug, Clone)]
@@ -318,17 +319,4 @@ fn refused(hook: &'static str, error: ProgramError) -> TraceError {
         log,
         source: Box::new(ProgramError::IOError(io_error)),
     }
-}
-
-pub(crate) fn map<T: TryFrom<Map, Error = MapError>>(
-    ebpf: &mut Ebpf,
-    name: &'static str,
-) -> Result<T, TraceError> {
-    let map = ebpf
-        .take_map(name)
-        .ok_or_else(|| TraceError::Layout(format!("eBPF map {name}")))?;
-    T::try_from(map).map_err(|source| TraceError::Map {
-        map: name,
-        source: Box::new(source),
-    })
 }

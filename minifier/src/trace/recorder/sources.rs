@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use minifier_common::decode::Record;
 
-use super::Assembler;
+use super::budget::Budget;
+use super::call::kernel_open_operation;
 use crate::rootfs::ImagePath;
-use crate::trace::{Access, Operation, SecondSource, UNKNOWN_CALL, calls};
+use crate::trace::model::{Access, Operation, SecondSource, UNKNOWN_CALL};
 
 /// A file that the second source saw opened.
 pub(crate) struct Opened {
@@ -33,65 +34,54 @@ impl From<Opened> for Access {
     }
 }
 
-impl Assembler {
-    /// Keeps what the second source saw until both are compared.
-    pub(crate) fn opened(&mut self, record: &Record<'_>) {
-        // What lies behind an overlay's file is detached, as are pipes and removed files.
-        let Some(resolved) = self.resolved(record) else {
-            return;
-        };
-        self.process(record);
+impl Opened {
+    /// The file at `path` that a record of the second source is about. `start`: the time that accesses are counted from.
+    pub(crate) fn new(record: &Record<'_>, path: ImagePath, start: u64) -> Self {
         let header = record.header;
-        if self.budget.take(size_of::<Opened>(), 0) {
-            self.opened.push(Opened {
-                time: Duration::from_nanos(header.time.saturating_sub(self.start)),
-                pid: header.tgid,
-                syscall: header.syscall.into(),
-                operation: calls::kernel_open_operation(header.detail),
-                path: resolved,
-            });
+        Self {
+            time: Duration::from_nanos(header.time.saturating_sub(start)),
+            pid: header.tgid,
+            syscall: header.syscall.into(),
+            operation: kernel_open_operation(header.detail),
+            path,
         }
     }
+}
 
-    /// Compares both sources, and adds the files that the second alone saw to the accesses.
-    pub(crate) fn join_sources(&mut self) -> SecondSource {
-        let by_call: BTreeSet<&ImagePath> =
-            self.accesses.iter().filter_map(opened_by_call).collect();
-        let executed = self.accesses.iter();
-        let executed = executed.filter(|access| access.operation == Operation::Execute);
-        let executed: BTreeSet<&ImagePath> =
-            executed.filter_map(|one| one.resolved.as_ref()).collect();
-        let opened: BTreeSet<&ImagePath> = self.opened.iter().map(|one| &one.path).collect();
-        let both = by_call.intersection(&opened).count();
-        let missed = by_call
-            .difference(&opened)
-            .map(|path| (*path).clone())
-            .collect();
-        let by_none = |path: &ImagePath| !by_call.contains(path) && !executed.contains(path);
-        let refused = Refused::new(&self.accesses, &opened);
-        let alone: BTreeSet<ImagePath> = self
-            .opened
-            .iter()
-            .filter(|one| by_none(&one.path) && !refused.has(one))
-            .map(|one| one.path.clone())
-            .collect();
-        let added = std::mem::take(&mut self.opened).into_iter();
-        let added = added.filter(|one| alone.contains(&one.path));
-        for one in added {
-            let fits = self
-                .budget
-                .take(size_of::<Access>(), one.path.as_bytes().len());
-            if fits {
-                self.accesses.push(one.into());
-            }
+/// Compares both sources, and adds the files that the second alone saw to the accesses, as far as the budget goes.
+pub(crate) fn join(
+    accesses: &mut Vec<Access>,
+    seen: Vec<Opened>,
+    budget: &mut Budget,
+) -> SecondSource {
+    let by_call: BTreeSet<&ImagePath> = accesses.iter().filter_map(opened_by_call).collect();
+    let executed = accesses.iter();
+    let executed = executed.filter(|access| access.operation == Operation::Execute);
+    let executed: BTreeSet<&ImagePath> = executed.filter_map(|one| one.resolved.as_ref()).collect();
+    let opened: BTreeSet<&ImagePath> = seen.iter().map(|one| &one.path).collect();
+    let both = by_call.intersection(&opened).count();
+    let missed = by_call
+        .difference(&opened)
+        .map(|path| (*path).clone())
+        .collect();
+    let by_none = |path: &ImagePath| !by_call.contains(path) && !executed.contains(path);
+    let refused = Refused::new(accesses, &opened);
+    let alone: BTreeSet<ImagePath> = seen
+        .iter()
+        .filter(|one| by_none(&one.path) && !refused.has(one))
+        .map(|one| one.path.clone())
+        .collect();
+    for one in seen.into_iter().filter(|one| alone.contains(&one.path)) {
+        if budget.take(size_of::<Access>(), one.path.as_bytes().len()) {
+            accesses.push(one.into());
         }
-        SecondSource {
-            hook: None,
-            reason: None,
-            both,
-            alone,
-            missed,
-        }
+    }
+    SecondSource {
+        hook: None,
+        reason: None,
+        both,
+        alone,
+        missed,
     }
 }
 

@@ -12,9 +12,10 @@ use minifier_common::decode::{Components, Record};
 use minifier_common::record::{flag, kind};
 
 use super::budget::Budget;
-use super::{Access, Operation, Process, calls};
+use super::calls;
+use super::sources::{self, Opened};
 use crate::rootfs::ImagePath;
-use sources::Opened;
+use crate::trace::model::{Access, Operation, Process, SecondSource};
 
 /// `MS_BIND`
 const BIND: u32 = 0x1000;
@@ -242,6 +243,25 @@ impl Assembler {
         }
     }
 
+    /// Keeps what the second source saw until both are compared.
+    fn opened(&mut self, record: &Record<'_>) {
+        // The file behind an overlay's file is detached, as are pipes and removed files.
+        let Some(resolved) = self.resolved(record) else {
+            return;
+        };
+        self.process(record);
+        if self.budget.take(size_of::<Opened>(), 0) {
+            let opened = Opened::new(record, resolved, self.start);
+            self.opened.push(opened);
+        }
+    }
+
+    /// Compares both sources, and adds the files that the second alone saw to the accesses.
+    pub(crate) fn join_sources(&mut self) -> SecondSource {
+        let opened = std::mem::take(&mut self.opened);
+        sources::join(&mut self.accesses, opened, &mut self.budget)
+    }
+
     fn base(&mut self, record: &Record<'_>) -> Option<ImagePath> {
         let lost = flag::BASE_LOST | flag::BASE_DETACHED;
         self.path(
@@ -294,6 +314,5 @@ fn key(access: &Access) -> impl Eq + Hash + '_ {
     )
 }
 
-mod sources;
 #[cfg(test)]
 mod tests;

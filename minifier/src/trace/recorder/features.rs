@@ -6,10 +6,11 @@ use std::time::Instant;
 use aya::maps::MapType;
 use serde::Serialize;
 
+use super::error::TraceError;
 use super::layout::{HOOKS, Layout};
 use super::load::{Kernel, TraceOptions};
 use super::types::Types;
-use super::{TraceError, fallbacks, privileges};
+use super::{fallbacks, privileges};
 use crate::cgroups::hierarchies;
 
 /// One thing that was looked at.
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn privileged_this_host_passes_every_check() {
-        let checks = host_checks(&super::super::default_btf());
+        let checks = host_checks(&crate::trace::recorder::load::default_btf());
         for check in &checks {
             assert_ne!(check.status, Status::Fail, "{check:?}");
         }

@@ -6,7 +6,7 @@ use minifier_common::offsets::{
     URING_FLAGS, URING_SOCKET, URING_TABLE, URING_UNREADABLE, URING_WORDS,
 };
 
-use super::TraceError;
+use super::error::TraceError;
 use super::types::Types;
 
 /// See the module.
@@ -304,7 +304,8 @@ mod tests {
     /// The numbers that the user side names the operations by are the kernel's.
     #[test]
     fn privileged_io_uring_operations_have_the_kernels_numbers() {
-        let types = Types::read(&crate::trace::default_btf()).expect("the running kernel's types");
+        let types = Types::read(&crate::trace::recorder::load::default_btf())
+            .expect("the running kernel's types");
         let numbers = types.enumerators("io_uring_op");
         let expected = [
             ("OPENAT", 18),
