@@ -19,7 +19,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
 };
 
-use super::sockets::{Listener, Protocol, Row};
+use super::tables::{Listener, Protocol, Row};
 
 /// Bytes of one answer; the kernel sends no more at once (`NLMSG_GOODSIZE` and what it grows to).
 const ANSWER: usize = 64 << 10;

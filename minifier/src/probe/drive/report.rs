@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::sockets::Listener;
 use crate::image::Digest;
+use crate::probe::http::Speaks;
+use crate::probe::sockets::Listener;
 use crate::runtime::{Captured, ExitStatus, Stopped, millis};
 
 /// How driving a container went.
@@ -86,7 +87,7 @@ pub struct PortReport {
     pub crawl_cut: Option<CrawlCut>,
 }
 
-/// Which of [`super::CrawlLimits`] left links unfollowed.
+/// Which of [`crate::probe::plan::CrawlLimits`] left links unfollowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CrawlCut {
@@ -98,31 +99,6 @@ pub enum CrawlCut {
     Bytes,
     /// It took longer.
     Time,
-}
-
-/// What a TCP port speaks, as far as HTTP goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Speaks {
-    /// HTTP/1.
-    Http,
-    /// HTTP over TLS.
-    Https,
-    /// HTTP/2 without TLS, as gRPC does.
-    H2c,
-    /// Something else.
-    Other,
-    /// It takes a request and answers nothing.
-    Silent,
-    /// It does not take the connection.
-    Unreachable,
-}
-
-impl Speaks {
-    /// Whether requests can be sent.
-    pub fn is_http(self) -> bool {
-        matches!(self, Self::Http | Self::Https | Self::H2c)
-    }
 }
 
 /// One thing that was asked.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::error::PlanError;
 use super::expect::ExpectedStatus;
-use super::plan::PlanError;
 
 /// Whether TLS is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,7 +39,7 @@ pub struct HttpProbe {
     pub body: Option<Vec<u8>>,
     /// Good answers; without, everything below 500 is good.
     pub expect: Option<ExpectedStatus>,
-    /// Port; without, [`super::ProbePlan::http_ports`], else the first that speaks HTTP (exposed ones first).
+    /// Port; without, [`super::probe_plan::ProbePlan::http_ports`], else the first that speaks HTTP (exposed ones first).
     pub port: Option<u16>,
     /// Scheme; without, whichever the port speaks.
     pub scheme: Option<Scheme>,

@@ -8,9 +8,8 @@ use std::time::Duration;
 use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 
-use super::client::Request;
 use super::report::StepKind;
-use super::web::Target;
+use crate::probe::http::{Request, Target};
 
 /// How long one of these may take. Whoever needs longer for a page that is not there is not asked for the next one.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::inside::Inside;
 use super::sock_diag::SockDiag;
-use super::sockets::{self, Listener, Protocol, Row};
+use super::tables::{self, Listener, Protocol, Row};
 
 /// A table longer than this is cut.
 const TABLE: u64 = 16 << 20;
@@ -42,9 +42,9 @@ impl Listeners {
     pub(crate) fn read(&mut self) -> io::Result<BTreeSet<Listener>> {
         let mut rows = self.tcp()?;
         for name in ["udp", "udp6"] {
-            rows.extend(sockets::inet(Protocol::Udp, &self.table(name)?));
+            rows.extend(tables::inet(Protocol::Udp, &self.table(name)?));
         }
-        rows.extend(sockets::unix(&self.table("unix")?));
+        rows.extend(tables::unix(&self.table("unix")?));
         self.look_up(&rows)?;
         let held = |inode: &u64| self.held.get(inode).is_some_and(|(held, _)| *held);
         Ok(rows
@@ -66,7 +66,7 @@ impl Listeners {
         }
         let mut rows = Vec::new();
         for name in ["tcp", "tcp6"] {
-            rows.extend(sockets::inet(Protocol::Tcp, &self.table(name)?));
+            rows.extend(tables::inet(Protocol::Tcp, &self.table(name)?));
         }
         Ok(rows)
     }

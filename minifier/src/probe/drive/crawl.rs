@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use url::Url;
 
-use super::client::Fetched;
-use super::customary::{self, Ask, customary};
+use super::customary;
+use super::customary::{Ask, customary};
 use super::error::ProbeError;
-use super::links::links;
-use super::openapi;
-use super::plan::CrawlLimits;
 use super::report::{CrawlCut, StepKind};
 use super::session::{Session, http_result};
-use super::web::{Target, Web};
+use crate::probe::http::{Fetched, Target, Web};
+use crate::probe::pages::{links, openapi_routes};
+use crate::probe::plan::CrawlLimits;
 use crate::runtime::Workload;
 use crate::tasks::joined;
 
@@ -172,7 +171,7 @@ async fn read(fetched: Fetched, describes: bool) -> (Vec<Url>, Vec<Url>) {
     let reading = spawn_blocking(move || {
         let (url, body) = (&fetched.url, &fetched.body);
         let routes = match describes {
-            true => openapi::routes(url, body),
+            true => openapi_routes(url, body),
             false => Vec::new(),
         };
         (links(url, fetched.content_type.as_deref(), body), routes)

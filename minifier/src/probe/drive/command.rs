@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::{timeout, timeout_at};
 
-use super::netns::Netns;
 use super::report::{Answer, StepKind, StepResult};
+use crate::probe::sockets::Netns;
 use crate::runtime::{Capture, ExecOutcome, ExecRequest, RuntimeError, Workload};
 
 /// Lines of output that a result shows.

@@ -10,9 +10,9 @@ use reqwest::{Client, Method, Response, StatusCode, redirect};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::origin::same_origin;
 use super::tls;
 use crate::image::{Digest, Sha256};
+use crate::probe::pages::same_origin;
 
 /// What servers write into their logs.
 pub(crate) const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-/// Why a text is not a duration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read duration {0:?}: expected numbers with a unit ms, s, m or h, such as 30s or 1m30s")]
-pub struct DurationError(String);
+use super::error::DurationError;
 
 /// Reads a duration; a number alone is seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {

@@ -18,38 +18,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::expect::ExpectError;
+use super::error::ProbeFileError;
 use super::request::{HttpProbe, Scheme, valid_header};
-
-/// Why a probe file cannot be used. Probes are counted from 1.
-#[derive(Debug, thiserror::Error)]
-pub enum ProbeFileError {
-    /// Not JSON, an unknown field, or one of the wrong type.
-    #[error("parse the probe file: {0}")]
-    Json(#[from] serde_json::Error),
-    /// Method or path are not ones.
-    #[error("read probe {0} of the probe file: method or path are not valid")]
-    Request(usize),
-    /// A header field that HTTP cannot carry.
-    #[error("read probe {number} of the probe file: header {name:?} is not valid")]
-    Header {
-        /// Which probe.
-        number: usize,
-        /// Name of the field.
-        name: String,
-    },
-    /// Both `body` and `json`.
-    #[error("read probe {0} of the probe file: it has both body and json")]
-    TwoBodies(usize),
-    /// Not a set of status codes.
-    #[error("read probe {number} of the probe file: {source}")]
-    Expect {
-        /// Which probe.
-        number: usize,
-        /// What is wrong.
-        source: ExpectError,
-    },
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

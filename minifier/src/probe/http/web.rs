@@ -13,13 +13,10 @@ use url::Url;
 
 use super::client::{Clients, FetchError, Fetched, Request, fetch};
 use super::detect::Question;
-use super::netns::Netns;
-use super::plan::{Exposed, ProbePlan};
-use super::report::Speaks;
-use super::request::{HttpProbe, Scheme};
-use super::sockets::{Listener, Protocol};
-use super::speaks::{Detection, by_port};
+use super::speaks::{Detection, Speaks, by_port};
 use super::tls;
+use crate::probe::plan::{Exposed, HttpProbe, ProbePlan, Scheme};
+use crate::probe::sockets::{Listener, Netns, Protocol};
 
 /// How long ports that the image does not declare may take to answer, where it declares some.
 const UNDECLARED: Duration = Duration::from_secs(5);

@@ -3,10 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a text is not a set of status codes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read expected status {0:?}: expected codes such as 200, 2xx, 200-299 or 200,404")]
-pub struct ExpectError(String);
+use super::error::ExpectError;
 
 /// A set of status codes: `200`, `2xx`, `200-299`, several joined by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]

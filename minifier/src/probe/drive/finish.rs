@@ -9,8 +9,8 @@ use tokio::time::sleep;
 
 use super::error::ProbeError;
 use super::observer::Event;
-use super::plan::ContinueAfter;
 use super::session::Session;
+use crate::probe::plan::ContinueAfter;
 use crate::runtime::Workload;
 
 /// Waits for the user. Made before anything else: an early `SIGUSR1` must neither be lost nor kill the program.

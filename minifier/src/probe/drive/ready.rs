@@ -30,13 +30,11 @@ use super::error::ProbeError;
 use super::finish::Trigger;
 use super::health;
 use super::idle::until_idle;
-use super::inside::Inside;
-use super::listeners::Listeners;
-use super::plan::{ContinueAfter, Exposed, ProbePlan};
 use super::report::{ReadyBy, StepResult};
 use super::session::Session;
-use super::sockets::{Listener, Protocol};
-use super::web::Web;
+use crate::probe::http::Web;
+use crate::probe::plan::{ContinueAfter, Exposed, ProbePlan};
+use crate::probe::sockets::{Inside, Listener, Listeners, Protocol};
 use crate::runtime::{Health, Logs, RuntimeError, Workload};
 
 /// How often sockets are looked at.
@@ -297,8 +295,8 @@ async fn observed<W: Workload>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::plan::HttpProbe;
     use crate::probe::plan::Step;
-    use crate::probe::request::HttpProbe;
 
     fn plan(ports: &[u16], steps: &[Step]) -> ProbePlan {
         let exposed = |&port| Exposed {

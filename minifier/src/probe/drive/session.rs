@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::client::{FetchError, Fetched};
 use super::error::ProbeError;
-use super::expect::ExpectedStatus;
 use super::observer::{Event, Observer};
-use super::plan::ProbePlan;
 use super::report::{Answer, ProbeReport, Readiness, ReadyBy, StepKind, StepResult};
+use crate::probe::http::{FetchError, Fetched};
+use crate::probe::plan::{ExpectedStatus, ProbePlan};
 use crate::runtime::Workload;
 
 /// Lines of output that a report keeps.

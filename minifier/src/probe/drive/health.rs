@@ -6,9 +6,9 @@ use tokio::time::sleep;
 
 use super::command;
 use super::error::ProbeError;
-use super::healthcheck::HealthCheck;
 use super::report::{StepKind, StepResult};
 use super::session::Session;
+use crate::probe::plan::HealthCheck;
 use crate::runtime::{RuntimeError, Workload};
 
 /// Pause before the check is run again, doubled each time up to its own interval.

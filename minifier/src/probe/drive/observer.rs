@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::plan::ContinueAfter;
 use super::report::{Readiness, StepKind, StepResult};
+use crate::probe::plan::ContinueAfter;
 use crate::runtime::{ExitStatus, Stopped};
 
 /// Something that happened.

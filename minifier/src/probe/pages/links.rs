@@ -1,18 +1,12 @@
 //! Links of the same origin in HTML and CSS, in the order they stand there.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use url::Url;
 
-use super::html;
+use super::html::{self, LINKS, REFERENCES, css};
 use super::origin::same_origin;
 
-/// Links of one body that are looked at; more than a crawl follows.
-const LINKS: usize = 1000;
-/// References of one body that are looked at, whether or not they are links of the same origin.
-pub(crate) const REFERENCES: usize = 4 * LINKS;
 /// Bytes of a URL that servers take (nginx and Apache take about as much): what is longer is no link. Without a limit
 /// a page of 1 MiB could make gigabytes of URLs out of one long base.
 const LONGEST: usize = 8192;
@@ -65,20 +59,6 @@ fn absolute(base: &Url, references: impl IntoIterator<Item = String>) -> Vec<Url
         }
     }
     links
-}
-
-/// `url(…)` and `@import "…"`.
-pub(crate) fn css(text: &str) -> impl Iterator<Item = String> {
-    static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(
-            r#"(?i)url\(\s*(?:"([^"]*)"|'([^']*)'|([^"'()\s]+))\s*\)|@import\s+(?:"([^"]*)"|'([^']*)')"#,
-        )
-        .unwrap_or_else(|e| unreachable!("the expression is constant: {e}"))
-    });
-    REFERENCE.captures_iter(text).filter_map(|captures| {
-        let group = captures.iter().skip(1).flatten().next();
-        group.map(|found| found.as_str().to_owned())
-    })
 }
 
 #[cfg(test)]

@@ -7,23 +7,18 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::command;
 use super::crawl::crawl;
 use super::error::ProbeError;
 use super::finish::{Trigger, linger};
-use super::health;
-use super::inside::Inside;
-use super::listeners::Listeners;
-use super::netns::Netns;
 use super::observer::{Event, Observer};
-use super::plan::{ProbePlan, Step};
-use super::ready::{self, Outcome};
-use super::report::{CrawlCut, PortReport, ProbeReport, ReadyBy, Speaks, StepKind, StepResult};
-use super::request::HttpProbe;
+use super::ready::Outcome;
+use super::report::{CrawlCut, PortReport, ProbeReport, ReadyBy, StepKind, StepResult};
 use super::session::{Session, http_result};
-use super::sock_diag::SockDiag;
 use super::unexercised::unexercised;
-use super::web::{Port, Web};
+use super::{command, health, ready};
+use crate::probe::http::{Port, Speaks, Web};
+use crate::probe::plan::{HttpProbe, ProbePlan, Step};
+use crate::probe::sockets::{Inside, Listeners, Netns, SockDiag};
 use crate::runtime::Workload;
 
 /// How long the end of a container may take to be known after its process is gone.

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plan::{ContinueAfter, Exposed, ProbePlan};
 use super::ready::EPHEMERAL;
-use super::report::Speaks;
-use super::sockets::{Listener, Protocol};
-use super::web::Port;
+use crate::probe::http::{Port, Speaks};
+use crate::probe::plan::{ContinueAfter, Exposed, ProbePlan};
+use crate::probe::sockets::{Listener, Protocol};
 
 /// Of what listens now: each TCP port that did not answer a request as a web server does, and each UDP port; Unix
 /// sockets if there is nothing else. What only the container itself can reach counts if nothing else was reached:

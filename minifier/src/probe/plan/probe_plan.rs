@@ -7,28 +7,12 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::duration::parse_duration;
+use super::error::PlanError;
 use super::healthcheck::HealthCheck;
 use super::request::HttpProbe;
-use super::sockets::Protocol;
 use crate::image::ImageConfig;
-use crate::runtime::{OptionError, parse_command};
-
-/// Why a probe option cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// Not `[METHOD:]PATH`.
-    #[error("read HTTP probe {0:?}: expected [METHOD:]PATH with a path that starts with /")]
-    HttpProbe(String),
-    /// Not `Name: value`.
-    #[error("read HTTP header {0:?}: expected NAME: VALUE")]
-    Header(String),
-    /// Not one of the ways to go on.
-    #[error("read {0:?}: expected probe, exit, enter, signal or a duration such as 30s")]
-    ContinueAfter(String),
-    /// A command that cannot be split into words.
-    #[error(transparent)]
-    Command(#[from] OptionError),
-}
+use crate::probe::sockets::Protocol;
+use crate::runtime::parse_command;
 
 /// What is asked of a container. [`Self::for_image`] is what happens without any option.
 #[derive(Debug, Clone)]
@@ -280,8 +264,8 @@ impl FromStr for ContinueAfter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::request::parse_http_probe;
     use super::*;
+    use crate::probe::plan::request::parse_http_probe;
 
     #[test]
     fn the_ways_to_go_on_are_words_or_a_duration() {

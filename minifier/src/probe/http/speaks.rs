@@ -6,12 +6,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
+use serde::Serialize;
 use url::Url;
 
 use super::client::{Clients, Request, fetch};
 use super::detect::{First, Question, detect, reachable};
-use super::report::Speaks;
-use super::sockets::Listener;
+use crate::probe::sockets::Listener;
+
+/// What a TCP port speaks, as far as HTTP goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speaks {
+    /// HTTP/1.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// HTTP/2 without TLS, as gRPC does.
+    H2c,
+    /// Something else.
+    Other,
+    /// It takes a request and answers nothing.
+    Silent,
+    /// It does not take the connection.
+    Unreachable,
+}
+
+impl Speaks {
+    /// Whether requests can be sent.
+    pub fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https | Self::H2c)
+    }
+}
 
 /// Per port: one listener to name it by, and the addresses to try, IPv4 first.
 pub(crate) fn by_port(
@@ -104,8 +129,8 @@ impl Detection {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sockets::Protocol;
     use super::*;
+    use crate::probe::sockets::Protocol;
 
     #[test]
     fn a_port_is_named_once_and_reached_by_loopback_first() {

@@ -1,12 +1,17 @@
-//! What an HTML page refers to, read by a tokenizer in one pass: no tree is built, so that memory and time grow with
+//! What an HTML page and a style sheet refer to. A page is read by a tokenizer in one pass: no tree is built, so that memory and time grow with
 //! the bytes of the page and not with what they describe (a tree of 460 kB took 3 GiB).
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
+use regex::Regex;
 
-use super::links::{REFERENCES, css};
+/// Links of one body that are looked at; more than a crawl follows.
+pub(crate) const LINKS: usize = 1000;
+/// References of one body that are looked at, whether or not they are links of the same origin.
+pub(crate) const REFERENCES: usize = 4 * LINKS;
 
 /// What was found in a page.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -126,6 +131,20 @@ fn names_resource(element: &[u8]) -> Option<&'static [u8]> {
         b"object" => Some(b"data"),
         _ => None,
     }
+}
+
+/// `url(…)` and `@import "…"`.
+pub(crate) fn css(text: &str) -> impl Iterator<Item = String> {
+    static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r#"(?i)url\(\s*(?:"([^"]*)"|'([^']*)'|([^"'()\s]+))\s*\)|@import\s+(?:"([^"]*)"|'([^']*)')"#,
+        )
+        .unwrap_or_else(|e| unreachable!("the expression is constant: {e}"))
+    });
+    REFERENCE.captures_iter(text).filter_map(|captures| {
+        let group = captures.iter().skip(1).flatten().next();
+        group.map(|found| found.as_str().to_owned())
+    })
 }
 
 /// Whether `body` looks like HTML, for answers that do not say what they are. The tags and the byte that must follow

@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::greeting::{self, POSTGRES_QUESTION, protocol};
+use super::greeting;
+use super::greeting::{POSTGRES_QUESTION, protocol};
 
 /// How long a server that speaks first gets to do so.
 const GREETING: Duration = Duration::from_millis(30);

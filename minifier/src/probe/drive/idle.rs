@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use procfs::process::Process;
 use tokio::time::sleep;
 
-use super::inside::Inside;
+use crate::probe::sockets::Inside;
 
 /// How often the processes are looked at.
 const POLL: Duration = Duration::from_millis(250);
