@@ -10,7 +10,7 @@ use minifier::rootfs::tar::{StreamInput, TarReader, index_layer};
 use minifier::rootfs::{
     EntryKind, ImagePath, IndexBudget, LayerEntry, LayerIndex, Metadata, RootFs,
 };
-use minifier::runtime::destination::{Content, Landed, Origin, Wish, arrange};
+use minifier::runtime::destination::{Landed, MountContent, Wish, WishOrigin, arrange};
 use minifier::transport::check_archive;
 
 /// Longest input that is looked at.
@@ -114,11 +114,11 @@ pub(crate) fn destinations(data: &[u8]) {
         let arrow = line.windows(4).position(|part| part == b" -> ");
         let kind = match (line, arrow) {
             ([b'=', target @ ..], _) => {
-                wishes.push(wish(Origin::Image, target, Content::Image(None)));
+                wishes.push(wish(WishOrigin::Image, target, MountContent::Image(None)));
                 continue;
             }
             ([b'+', target @ ..], _) => {
-                wishes.push(wish(Origin::Option, target, Content::Empty));
+                wishes.push(wish(WishOrigin::Option, target, MountContent::Empty));
                 continue;
             }
             (_, Some(at)) => EntryKind::Symlink {

@@ -26,8 +26,8 @@ pub use pages::{links, openapi_routes};
 #[cfg(feature = "engines")]
 pub use plan::{
     ContinueAfter, Crawl, CrawlLimits, DurationError, ExpectError, ExpectedStatus, Exposed,
-    HealthCheck, HttpProbe, PlanError, ProbeFileError, ProbePlan, Scheme, Step, parse_duration,
-    parse_header, parse_http_probe, parse_probe_file,
+    HealthCheck, HttpProbe, ProbeFileError, ProbePlan, ProbePlanError, Scheme, Step,
+    parse_duration, parse_header, parse_http_probe, parse_probe_file,
 };
 #[cfg(feature = "engines")]
 pub use sockets::{Listener, Protocol};

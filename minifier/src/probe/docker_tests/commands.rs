@@ -58,7 +58,7 @@ async fn docker_steps_run_in_the_order_given() {
 
 #[tokio::test]
 async fn docker_a_failing_or_missing_command_fails_with_its_output() {
-    let failure = |step: Result<Step, PlanError>| async {
+    let failure = |step: Result<Step, ProbePlanError>| async {
         let steps = vec![step.unwrap()];
         let edit = |plan: &mut ProbePlan| {
             plan.steps = steps;

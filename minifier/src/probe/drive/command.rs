@@ -83,9 +83,9 @@ pub(crate) async fn host_exec<W: Workload>(
 }
 
 /// Kills a process group when dropped; only while its leader is not waited for, whose number could be used again.
-struct Group(Option<Pid>);
+struct ProcessGroup(Option<Pid>);
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             // Empty by now is what is wanted.
@@ -97,7 +97,7 @@ impl Drop for Group {
 async fn run(mut command: Command, limit: Duration) -> std::io::Result<ExecOutcome> {
     let deadline = tokio::time::Instant::now() + limit;
     let mut child = command.spawn()?;
-    let mut group = Group(
+    let mut group = ProcessGroup(
         child
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)),

@@ -11,8 +11,8 @@ use super::customary;
 use super::customary::{Ask, customary};
 use super::error::ProbeError;
 use super::report::{CrawlCut, StepKind};
-use super::session::{Session, http_result};
-use crate::probe::http::{Fetched, Target, Web};
+use super::session::{ProbeSession, http_result};
+use crate::probe::http::{Fetched, Target, WebClient};
 use crate::probe::pages::{links, openapi_routes};
 use crate::probe::plan::CrawlLimits;
 use crate::runtime::Workload;
@@ -21,13 +21,13 @@ use crate::tasks::joined;
 /// Asks one port for `/`, which must be answered with less than 500 where `required`, then for what every site is
 /// asked, and follows links; nothing is expected of these. Says which limit left links unfollowed.
 pub(crate) async fn crawl<W: Workload>(
-    session: &mut Session<'_, W>,
-    web: &Web<'_>,
+    session: &mut ProbeSession<'_, W>,
+    web: &WebClient<'_>,
     target: &Target,
     required: bool,
 ) -> Result<Option<CrawlCut>, ProbeError> {
     let (plan, workload) = (session.plan(), session.workload());
-    let mut crawl = Crawl::new(plan.crawl_limits);
+    let mut crawl = CrawlQueue::new(plan.crawl_limits);
     let root = match target.url("/") {
         Ok(root) => root,
         Err(reason) => unreachable!("an address makes a URL: {reason}"),
@@ -65,7 +65,7 @@ pub(crate) async fn crawl<W: Workload>(
 }
 
 /// What is still to be asked of one port.
-struct Crawl {
+struct CrawlQueue {
     limits: CrawlLimits,
     begin: Instant,
     /// Pages that were asked or are to be.
@@ -78,7 +78,7 @@ struct Crawl {
     cut: Option<CrawlCut>,
 }
 
-impl Crawl {
+impl CrawlQueue {
     fn new(limits: CrawlLimits) -> Self {
         Self {
             limits,

@@ -9,7 +9,7 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 
 use super::report::StepKind;
-use crate::probe::http::{Request, Target};
+use crate::probe::http::{HttpRequest, Target};
 
 /// How long one of these may take. Whoever needs longer for a page that is not there is not asked for the next one.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ const DESCRIPTIONS: [&str; 6] = [
 pub(crate) struct Ask {
     pub(crate) kind: StepKind,
     pub(crate) asked: String,
-    pub(crate) request: Request,
+    pub(crate) request: HttpRequest,
     /// Links between `/` and this.
     pub(crate) depth: usize,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Ask {
 impl Ask {
     /// A plain request; its time is set when it is sent.
     pub(crate) fn get(kind: StepKind, url: url::Url, h2c: bool, depth: usize) -> Self {
-        let request = Request::get(url, h2c, Duration::ZERO);
+        let request = HttpRequest::get(url, h2c, Duration::ZERO);
         Self {
             kind,
             asked: format!("GET {}", request.url),

@@ -10,7 +10,7 @@ use crate::runtime::{ExitStatus, RuntimeError};
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// A probe failed: the workload's answer is not the expected one.
-    #[error("probe the container: {}{}", failure(.step), Lines(.logs))]
+    #[error("probe the container: {}{}", failure(.step), LogTail(.logs))]
     Failed {
         /// What was asked, what came back and why that is wrong.
         step: Box<StepResult>,
@@ -20,7 +20,7 @@ pub enum ProbeError {
         report: Box<ProbeReport>,
     },
     /// The container ended when it should not have, or with an unexpected exit code.
-    #[error("probe the container: it exited with code {}{} {when}{}", .exit.code, oom(.exit), Lines(.logs))]
+    #[error("probe the container: it exited with code {}{} {when}{}", .exit.code, oom(.exit), LogTail(.logs))]
     Exited {
         /// How it ended.
         exit: ExitStatus,
@@ -32,7 +32,7 @@ pub enum ProbeError {
         report: Box<ProbeReport>,
     },
     /// It did not get ready in time.
-    #[error("probe the container: it was not ready after {} s ({observed}){}", .waited.as_secs_f64(), Lines(.logs))]
+    #[error("probe the container: it was not ready after {} s ({observed}){}", .waited.as_secs_f64(), LogTail(.logs))]
     NotReady {
         /// How long was waited.
         waited: Duration,
@@ -46,7 +46,7 @@ pub enum ProbeError {
     /// It listens on nothing and does nothing, and nothing says that this will change.
     #[error(
         "probe the container: it listens on nothing and has done nothing for {} s: a worker that waits{}",
-        .idle.as_secs_f64(), Lines(.logs)
+        .idle.as_secs_f64(), LogTail(.logs)
     )]
     Idle {
         /// How long was waited altogether.
@@ -59,7 +59,7 @@ pub enum ProbeError {
         report: Box<ProbeReport>,
     },
     /// `--continue-after exit`, and it does not end.
-    #[error("wait for the container to end: it still runs after {} s{}", .waited.as_secs_f64(), Lines(.logs))]
+    #[error("wait for the container to end: it still runs after {} s{}", .waited.as_secs_f64(), LogTail(.logs))]
     StillRunning {
         /// How long was waited.
         waited: Duration,
@@ -191,9 +191,9 @@ fn oom(exit: &ExitStatus) -> &'static str {
 }
 
 /// The container's last lines, each on a line of its own.
-struct Lines<'a>(&'a [String]);
+struct LogTail<'a>(&'a [String]);
 
-impl fmt::Display for Lines<'_> {
+impl fmt::Display for LogTail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str("\nthe container wrote nothing");

@@ -9,20 +9,20 @@ use tokio::time::sleep;
 
 use super::error::ProbeError;
 use super::observer::Event;
-use super::session::Session;
+use super::session::ProbeSession;
 use crate::probe::plan::ContinueAfter;
 use crate::runtime::Workload;
 
 /// Waits for the user. Made before anything else: an early `SIGUSR1` must neither be lost nor kill the program.
 #[derive(Debug)]
 pub(crate) struct Trigger {
-    state: watch::Receiver<State>,
+    state: watch::Receiver<TriggerState>,
     /// Keeps the channel open if nobody will ever send.
-    _never: Option<watch::Sender<State>>,
+    _never: Option<watch::Sender<TriggerState>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum TriggerState {
     Waiting,
     Fired,
     Closed,
@@ -35,10 +35,10 @@ impl Trigger {
             ContinueAfter::Signal => {
                 let mut signals =
                     signal(SignalKind::user_defined1()).map_err(ProbeError::Signal)?;
-                let (sender, state) = watch::channel(State::Waiting);
+                let (sender, state) = watch::channel(TriggerState::Waiting);
                 tokio::spawn(async move {
                     tokio::select! {
-                        _ = signals.recv() => drop(sender.send(State::Fired)),
+                        _ = signals.recv() => drop(sender.send(TriggerState::Fired)),
                         () = sender.closed() => {}
                     }
                 });
@@ -48,7 +48,7 @@ impl Trigger {
                 })
             }
             ContinueAfter::Probe | ContinueAfter::Exit | ContinueAfter::For(_) => {
-                let (sender, state) = watch::channel(State::Waiting);
+                let (sender, state) = watch::channel(TriggerState::Waiting);
                 Ok(Self {
                     state,
                     _never: Some(sender),
@@ -59,13 +59,13 @@ impl Trigger {
 
     /// A line on `input`. A plain thread: one that waits for a terminal cannot be ended, and must not keep the program.
     fn enter(mut input: impl BufRead + Send + 'static) -> Self {
-        let (sender, state) = watch::channel(State::Waiting);
+        let (sender, state) = watch::channel(TriggerState::Waiting);
         std::thread::spawn(move || {
             let read = input.read_line(&mut String::new());
             let _ = sender.send(if matches!(read, Ok(1..)) {
-                State::Fired
+                TriggerState::Fired
             } else {
-                State::Closed
+                TriggerState::Closed
             });
         });
         Self {
@@ -78,11 +78,11 @@ impl Trigger {
     pub(crate) async fn fired(&self) -> Result<(), ProbeError> {
         let mut state = self.state.clone();
         let ended = state
-            .wait_for(|state| *state != State::Waiting)
+            .wait_for(|state| *state != TriggerState::Waiting)
             .await
             .map(|state| *state);
         match ended {
-            Ok(State::Fired) => Ok(()),
+            Ok(TriggerState::Fired) => Ok(()),
             _ => Err(ProbeError::NoInput),
         }
     }
@@ -90,7 +90,7 @@ impl Trigger {
 
 /// Keeps the container running as long as the plan says, of which `waited` has passed already.
 pub(crate) async fn linger<W: Workload>(
-    session: &mut Session<'_, W>,
+    session: &mut ProbeSession<'_, W>,
     trigger: &Trigger,
     waited: Duration,
 ) -> Result<(), ProbeError> {

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::command;
 use super::error::ProbeError;
 use super::report::{StepKind, StepResult};
-use super::session::Session;
+use super::session::ProbeSession;
 use crate::probe::plan::HealthCheck;
 use crate::runtime::{RuntimeError, Workload};
 
@@ -37,7 +37,7 @@ pub(crate) async fn until_healthy<W: Workload>(
 /// Runs the check, again while it fails and its image allows it: within the start period, then for `retries`
 /// intervals, at most for the time that the container has to get ready.
 pub(crate) async fn check<W: Workload>(
-    session: &mut Session<'_, W>,
+    session: &mut ProbeSession<'_, W>,
     check: &HealthCheck,
 ) -> Result<(), ProbeError> {
     let begin = Instant::now();

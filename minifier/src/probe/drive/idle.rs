@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use procfs::process::Process;
 use tokio::time::sleep;
 
-use crate::probe::sockets::Inside;
+use crate::probe::sockets::ContainerProcesses;
 
 /// How often the processes are looked at.
 const POLL: Duration = Duration::from_millis(250);
@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_millis(250);
 const SHARE: u32 = 50;
 
 /// Returns once the container has been idle for so long.
-pub(crate) async fn until_idle(inside: &Inside, idle: Duration) -> io::Result<()> {
+pub(crate) async fn until_idle(inside: &ContainerProcesses, idle: Duration) -> io::Result<()> {
     let mut meter = Meter::new(idle);
     loop {
         let begin = Instant::now();
@@ -41,7 +41,7 @@ struct Look {
 }
 
 /// Processes that end meanwhile are not counted.
-fn look(inside: &Inside) -> io::Result<Look> {
+fn look(inside: &ContainerProcesses) -> io::Result<Look> {
     let mut looked = Look {
         ticks: 0,
         busy: false,
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn this_process_is_seen_to_be_busy_or_not() {
-        let inside = Inside::new(std::process::id()).unwrap();
+        let inside = ContainerProcesses::new(std::process::id()).unwrap();
         let looked = look(&inside).unwrap();
         // The thread that looks runs.
         assert!(looked.busy);

@@ -31,10 +31,10 @@ use super::finish::Trigger;
 use super::health;
 use super::idle::until_idle;
 use super::report::{ReadyBy, StepResult};
-use super::session::Session;
-use crate::probe::http::Web;
+use super::session::ProbeSession;
+use crate::probe::http::WebClient;
 use crate::probe::plan::{ContinueAfter, Exposed, ProbePlan};
-use crate::probe::sockets::{Inside, Listener, Listeners, Protocol};
+use crate::probe::sockets::{ContainerProcesses, Listener, Listeners, Protocol};
 use crate::runtime::{Health, Logs, RuntimeError, Workload};
 
 /// How often sockets are looked at.
@@ -50,7 +50,7 @@ pub(crate) const EPHEMERAL: u16 = 32768;
 const ENDING: Duration = Duration::from_secs(10);
 
 /// What waiting came to.
-pub(crate) enum Outcome {
+pub(crate) enum ReadyOutcome {
     /// Ready; with the result of the health check where that showed it.
     Ready(ReadyBy, Option<Box<StepResult>>),
     /// Not in time; what was seen.
@@ -61,12 +61,12 @@ pub(crate) enum Outcome {
 
 /// Waits until the container is ready.
 pub(crate) async fn wait<W: Workload>(
-    session: &Session<'_, W>,
-    inside: &Inside,
+    session: &ProbeSession<'_, W>,
+    inside: &ContainerProcesses,
     listeners: &mut Listeners,
-    web: &mut Web<'_>,
+    web: &mut WebClient<'_>,
     trigger: &Trigger,
-) -> Result<Outcome, ProbeError> {
+) -> Result<ReadyOutcome, ProbeError> {
     let (workload, plan) = (session.workload(), session.plan());
     let (limit, patient) = match plan.continue_after {
         ContinueAfter::Probe => (plan.ready_timeout, false),
@@ -112,32 +112,34 @@ pub(crate) async fn wait<W: Workload>(
     let outcome = tokio::select! {
         // In this order, so that what has ended is not taken for ready.
         biased;
-        exit = workload.exited() => exit.map(|_| Outcome::Ready(ReadyBy::Exit, None))?,
-        line = by_log => Outcome::Ready(ReadyBy::Log { line }, None),
+        exit = workload.exited() => exit.map(|_| ReadyOutcome::Ready(ReadyBy::Exit, None))?,
+        line = by_log => ReadyOutcome::Ready(ReadyBy::Log { line }, None),
         result = by_socket => match result {
-            Ok(()) => Outcome::Ready(ReadyBy::Listening, None),
+            Ok(()) => ReadyOutcome::Ready(ReadyBy::Listening, None),
             // Its process is gone, or cannot be looked at.
             Err(source) => match timeout(ENDING, workload.exited()).await {
-                Ok(exit) => exit.map(|_| Outcome::Ready(ReadyBy::Exit, None))?,
+                Ok(exit) => exit.map(|_| ReadyOutcome::Ready(ReadyBy::Exit, None))?,
                 Err(_) => {
                     let pid = workload.pid().unwrap_or(0);
                     return Err(ProbeError::Sockets { pid, source });
                 }
             },
         },
-        result = by_health => Outcome::Ready(ReadyBy::HealthCheck, Some(Box::new(result?))),
+        result = by_health => ReadyOutcome::Ready(ReadyBy::HealthCheck, Some(Box::new(result?))),
         fired = trigger.fired() => {
             fired?;
-            Outcome::Ready(ReadyBy::User, None)
+            ReadyOutcome::Ready(ReadyBy::User, None)
         }
-        idle = by_idleness => Outcome::Idle(idle),
-        () = sleep(limit) => Outcome::NotReady(String::new()),
+        idle = by_idleness => ReadyOutcome::Idle(idle),
+        () = sleep(limit) => ReadyOutcome::NotReady(String::new()),
     };
     match outcome {
-        Outcome::NotReady(_) if patient => Ok(Outcome::Ready(ReadyBy::User, None)),
-        Outcome::NotReady(_) => {
+        ReadyOutcome::NotReady(_) if patient => Ok(ReadyOutcome::Ready(ReadyBy::User, None)),
+        ReadyOutcome::NotReady(_) => {
             let seen = listeners.read().unwrap_or_default();
-            Ok(Outcome::NotReady(observed(workload, plan, &seen).await?))
+            Ok(ReadyOutcome::NotReady(
+                observed(workload, plan, &seen).await?,
+            ))
         }
         outcome => Ok(outcome),
     }
@@ -167,7 +169,7 @@ async fn matching(logs: &Logs, pattern: &Regex) -> String {
 async fn listening(
     plan: &ProbePlan,
     listeners: &mut Listeners,
-    web: &mut Web<'_>,
+    web: &mut WebClient<'_>,
     promising: &AtomicBool,
 ) -> io::Result<()> {
     let mut seen = BTreeSet::new();

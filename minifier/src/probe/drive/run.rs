@@ -11,14 +11,14 @@ use super::crawl::crawl;
 use super::error::ProbeError;
 use super::finish::{Trigger, linger};
 use super::observer::{Event, Observer};
-use super::ready::Outcome;
+use super::ready::ReadyOutcome;
 use super::report::{CrawlCut, PortReport, ProbeReport, ReadyBy, StepKind, StepResult};
-use super::session::{Session, http_result};
+use super::session::{ProbeSession, http_result};
 use super::unexercised::unexercised;
 use super::{command, health, ready};
-use crate::probe::http::{Port, Speaks, Web};
+use crate::probe::http::{Port, Speaks, WebClient};
 use crate::probe::plan::{HttpProbe, ProbePlan, Step};
-use crate::probe::sockets::{Inside, Listeners, Netns, SockDiag};
+use crate::probe::sockets::{ContainerProcesses, Listeners, Netns, SockDiag};
 use crate::runtime::Workload;
 
 /// How long the end of a container may take to be known after its process is gone.
@@ -37,41 +37,41 @@ pub async fn drive<W: Workload>(
     observer: &dyn Observer,
 ) -> Result<ProbeReport, ProbeError> {
     cancel
-        .run_until_cancelled(run(Session::new(workload, plan, observer)))
+        .run_until_cancelled(run(ProbeSession::new(workload, plan, observer)))
         .await
         .unwrap_or(Err(ProbeError::Cancelled))
 }
 
-async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, ProbeError> {
+async fn run<W: Workload>(mut session: ProbeSession<'_, W>) -> Result<ProbeReport, ProbeError> {
     let plan = session.plan();
     let trigger = Trigger::new(plan.continue_after)?;
     session.tell(Event::WaitingReady(plan.ready_timeout));
     let Some((inside, netns, mut listeners)) = enter(session.workload()).await? else {
         return one_shot(session).await;
     };
-    let mut web = Web::new(plan, &netns).map_err(ProbeError::Client)?;
+    let mut web = WebClient::new(plan, &netns).map_err(ProbeError::Client)?;
     let outcome = ready::wait(&session, &inside, &mut listeners, &mut web, &trigger).await?;
     session.report.readiness.after = session.elapsed();
     let mut healthy = None;
     match outcome {
-        Outcome::Ready(ReadyBy::Exit, _) => return one_shot(session).await,
-        Outcome::Ready(by, result) => {
+        ReadyOutcome::Ready(ReadyBy::Exit, _) => return one_shot(session).await,
+        ReadyOutcome::Ready(by, result) => {
             session.report.readiness.by = by;
             healthy = result;
         }
-        Outcome::NotReady(observed) if plan.ignore_failures => {
+        ReadyOutcome::NotReady(observed) if plan.ignore_failures => {
             session
                 .report
                 .failures
                 .push(format!("not ready: {observed}"));
         }
-        Outcome::NotReady(observed) => return Err(session.not_ready(observed).await),
-        Outcome::Idle(_) if plan.has_commands() => session.report.readiness.by = ReadyBy::Idle,
-        Outcome::Idle(idle) if plan.ignore_failures => {
+        ReadyOutcome::NotReady(observed) => return Err(session.not_ready(observed).await),
+        ReadyOutcome::Idle(_) if plan.has_commands() => session.report.readiness.by = ReadyBy::Idle,
+        ReadyOutcome::Idle(idle) if plan.ignore_failures => {
             let failure = format!("not ready: it did nothing for {} s", idle.as_secs_f64());
             session.report.failures.push(failure);
         }
-        Outcome::Idle(idle) => return Err(session.idle(idle).await),
+        ReadyOutcome::Idle(idle) => return Err(session.idle(idle).await),
     }
     let seen = listeners.read().unwrap_or_default();
     session.report.readiness.listeners = seen.into_iter().collect();
@@ -103,7 +103,7 @@ async fn run<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, Pr
 /// Reaches into the container; `None` if it has ended already.
 async fn enter<W: Workload>(
     workload: &W,
-) -> Result<Option<(Inside, Netns, Listeners)>, ProbeError> {
+) -> Result<Option<(ContainerProcesses, Netns, Listeners)>, ProbeError> {
     let Some(pid) = workload.pid() else {
         workload.exited().await?;
         return Ok(None);
@@ -113,7 +113,7 @@ async fn enter<W: Workload>(
         Err(error) => Err(error),
     };
     let entered = match opened {
-        Ok(netns) => Inside::new(pid)
+        Ok(netns) => ContainerProcesses::new(pid)
             .map(|inside| (inside, netns))
             .map_err(|source| ProbeError::Sockets { pid, source }),
         Err(source) => Err(ProbeError::Namespace { pid, source }),
@@ -136,7 +136,9 @@ async fn enter<W: Workload>(
 }
 
 /// The end of a container that ended before it got ready.
-async fn one_shot<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, ProbeError> {
+async fn one_shot<W: Workload>(
+    mut session: ProbeSession<'_, W>,
+) -> Result<ProbeReport, ProbeError> {
     session.report.readiness.by = ReadyBy::Exit;
     session.report.readiness.after = session.elapsed();
     session.tell(Event::Ready(&session.report.readiness));
@@ -158,7 +160,7 @@ async fn one_shot<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeRepor
 }
 
 /// The end of a container that was probed.
-async fn finish<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport, ProbeError> {
+async fn finish<W: Workload>(mut session: ProbeSession<'_, W>) -> Result<ProbeReport, ProbeError> {
     let workload = session.workload();
     if let Some(exit) = workload.exit() {
         session.tell(Event::Exited(&exit));
@@ -175,8 +177,8 @@ async fn finish<W: Workload>(mut session: Session<'_, W>) -> Result<ProbeReport,
 /// Sends the requests that nobody asked for: `GET /` and the links behind it, to every port that speaks HTTP, or to
 /// those that the plan names.
 async fn default_http<W: Workload>(
-    session: &mut Session<'_, W>,
-    web: &mut Web<'_>,
+    session: &mut ProbeSession<'_, W>,
+    web: &mut WebClient<'_>,
     listeners: &mut Listeners,
 ) -> Result<BTreeMap<u16, Option<CrawlCut>>, ProbeError> {
     let plan = session.plan();
@@ -206,7 +208,7 @@ async fn default_http<W: Workload>(
 }
 
 /// The ports to crawl, in order, and whether `/` must be answered there.
-fn crawl_ports(plan: &ProbePlan, web: &Web<'_>) -> Vec<(u16, bool)> {
+fn crawl_ports(plan: &ProbePlan, web: &WebClient<'_>) -> Vec<(u16, bool)> {
     if !plan.http_ports.is_empty() {
         return plan
             .http_ports
@@ -230,8 +232,8 @@ fn crawl_ports(plan: &ProbePlan, web: &Web<'_>) -> Vec<(u16, bool)> {
 }
 
 async fn run_step<W: Workload>(
-    session: &mut Session<'_, W>,
-    web: &Web<'_>,
+    session: &mut ProbeSession<'_, W>,
+    web: &WebClient<'_>,
     step: &Step,
 ) -> Result<(), ProbeError> {
     let limit = session.plan().step_timeout;
@@ -253,8 +255,8 @@ async fn run_step<W: Workload>(
 
 /// Sends one explicit request, to every port that it means.
 async fn send<W: Workload>(
-    session: &mut Session<'_, W>,
-    web: &Web<'_>,
+    session: &mut ProbeSession<'_, W>,
+    web: &WebClient<'_>,
     probe: &HttpProbe,
 ) -> Result<(), ProbeError> {
     let workload = session.workload();
@@ -288,7 +290,7 @@ async fn send<W: Workload>(
     Ok(())
 }
 
-fn port_reports(web: &Web<'_>, cuts: &BTreeMap<u16, Option<CrawlCut>>) -> Vec<PortReport> {
+fn port_reports(web: &WebClient<'_>, cuts: &BTreeMap<u16, Option<CrawlCut>>) -> Vec<PortReport> {
     let report = |port: &Port| PortReport {
         listener: port.listener.clone(),
         speaks: port.speaks,

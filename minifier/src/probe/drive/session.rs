@@ -1,4 +1,4 @@
-//! [`Session`]: one container being driven: who is told, what has been found so far, when to give up.
+//! [`ProbeSession`]: one container being driven: who is told, what has been found so far, when to give up.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const LINES_STILL: Duration = Duration::from_millis(100);
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// A container being driven.
-pub(crate) struct Session<'a, W> {
+pub(crate) struct ProbeSession<'a, W> {
     workload: &'a W,
     plan: &'a ProbePlan,
     observer: &'a dyn Observer,
@@ -34,7 +34,7 @@ pub(crate) struct Session<'a, W> {
     pub(crate) report: ProbeReport,
 }
 
-impl<'a, W: Workload> Session<'a, W> {
+impl<'a, W: Workload> ProbeSession<'a, W> {
     pub(crate) fn new(workload: &'a W, plan: &'a ProbePlan, observer: &'a dyn Observer) -> Self {
         let readiness = Readiness {
             by: ReadyBy::User,

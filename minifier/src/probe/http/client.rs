@@ -55,7 +55,7 @@ impl Clients {
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
+pub(crate) struct HttpRequest {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
@@ -68,7 +68,7 @@ pub(crate) struct Request {
     pub(crate) limit: Duration,
 }
 
-impl Request {
+impl HttpRequest {
     /// A plain `GET`, as a browser sends it.
     pub(crate) fn get(url: Url, h2c: bool, limit: Duration) -> Self {
         let accept = HeaderValue::from_static("text/html,application/xhtml+xml,*/*;q=0.8");
@@ -123,7 +123,7 @@ pub(crate) enum FetchError {
 }
 
 /// Sends `request` and reads the answer.
-pub(crate) async fn fetch(clients: &Clients, request: &Request) -> Result<Fetched, FetchError> {
+pub(crate) async fn fetch(clients: &Clients, request: &HttpRequest) -> Result<Fetched, FetchError> {
     let deadline = Instant::now() + request.limit;
     let client = if request.h2c {
         &clients.h2c
@@ -266,7 +266,11 @@ mod tests {
     }
 
     async fn get(url: Url) -> Result<Fetched, FetchError> {
-        fetch(&Clients::new().unwrap(), &Request::get(url, false, LIMIT)).await
+        fetch(
+            &Clients::new().unwrap(),
+            &HttpRequest::get(url, false, LIMIT),
+        )
+        .await
     }
 
     #[tokio::test]

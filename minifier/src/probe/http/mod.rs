@@ -9,6 +9,6 @@ mod speaks;
 mod tls;
 mod web;
 
-pub(crate) use client::{FetchError, Fetched, Request};
+pub(crate) use client::{FetchError, Fetched, HttpRequest};
 pub use speaks::Speaks;
-pub(crate) use web::{Port, Target, Web};
+pub(crate) use web::{Port, Target, WebClient};

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Serialize;
 use url::Url;
 
-use super::client::{Clients, Request, fetch};
+use super::client::{Clients, HttpRequest, fetch};
 use super::detect::{First, Question, detect, reachable};
 use crate::probe::sockets::Listener;
 
@@ -119,7 +119,7 @@ impl Detection {
         let Ok(url) = Url::parse(&format!("https://{address}/")) else {
             return false;
         };
-        let mut request = Request::get(url, false, self.limit);
+        let mut request = HttpRequest::get(url, false, self.limit);
         if self.question == Question::Options {
             request.method = Method::OPTIONS;
         }

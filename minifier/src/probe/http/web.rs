@@ -1,4 +1,4 @@
-//! [`Web`]: the ports of a container as an HTTP client in its network namespace sees them.
+//! [`WebClient`]: the ports of a container as an HTTP client in its network namespace sees them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use reqwest::Method;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use super::client::{Clients, FetchError, Fetched, Request, fetch};
+use super::client::{Clients, FetchError, Fetched, HttpRequest, fetch};
 use super::detect::Question;
 use super::speaks::{Detection, Speaks, by_port};
 use super::tls;
@@ -40,7 +40,7 @@ pub(crate) struct Port {
 
 /// Sends requests into a container.
 #[derive(Debug)]
-pub(crate) struct Web<'a> {
+pub(crate) struct WebClient<'a> {
     plan: &'a ProbePlan,
     netns: &'a Netns,
     clients: Clients,
@@ -48,7 +48,7 @@ pub(crate) struct Web<'a> {
     ports: BTreeMap<u16, Port>,
 }
 
-impl<'a> Web<'a> {
+impl<'a> WebClient<'a> {
     pub(crate) fn new(plan: &'a ProbePlan, netns: &'a Netns) -> Result<Self, String> {
         let hello = tls::client_hello().map_err(|e| e.to_string())?;
         Ok(Self {
@@ -183,10 +183,14 @@ impl<'a> Web<'a> {
     }
 
     /// The request of an explicit probe.
-    pub(crate) fn request(&self, probe: &HttpProbe, target: &Target) -> Result<Request, String> {
+    pub(crate) fn request(
+        &self,
+        probe: &HttpProbe,
+        target: &Target,
+    ) -> Result<HttpRequest, String> {
         let method = Method::from_bytes(probe.method.as_bytes()).map_err(|e| e.to_string())?;
         let url = target.url(&probe.path)?;
-        let mut request = Request::get(url, target.h2c, self.plan.http_timeout);
+        let mut request = HttpRequest::get(url, target.h2c, self.plan.http_timeout);
         request.method = method;
         request.follow = !probe
             .expect
@@ -208,7 +212,7 @@ impl<'a> Web<'a> {
     /// Gives the time of the last exchange, too.
     pub(crate) async fn ask(
         &self,
-        request: &Request,
+        request: &HttpRequest,
         may_retry: impl Fn() -> bool,
     ) -> (Result<Fetched, FetchError>, Duration) {
         let begin = Instant::now();

@@ -15,7 +15,7 @@ pub(crate) const REFERENCES: usize = 4 * LINKS;
 
 /// What was found in a page.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
+pub(crate) struct PageReferences {
     /// `href` of the first `<base>` that has one.
     pub(crate) base: Option<String>,
     /// References in their order, as they are written.
@@ -23,9 +23,9 @@ pub(crate) struct Page {
 }
 
 /// Reads a page; what is not well-formed is read as browsers read it.
-pub(crate) fn read(text: &str) -> Page {
-    let mut page = Page::default();
-    let mut reader = Reader::default();
+pub(crate) fn read(text: &str) -> PageReferences {
+    let mut page = PageReferences::default();
+    let mut reader = TagReader::default();
     let callback = |event: CallbackEvent<'_>, _: Span<()>| {
         reader.event(&event, &mut page);
         // A token ends the loop below.
@@ -50,7 +50,7 @@ enum Attribute {
 
 /// The start tag that is being read.
 #[derive(Debug, Default)]
-struct Reader {
+struct TagReader {
     /// The attribute that names the element's resource; `None` if it has none.
     wanted: Option<&'static [u8]>,
     is_base: bool,
@@ -62,8 +62,8 @@ struct Reader {
     in_style: bool,
 }
 
-impl Reader {
-    fn event(&mut self, event: &CallbackEvent<'_>, page: &mut Page) {
+impl TagReader {
+    fn event(&mut self, event: &CallbackEvent<'_>, page: &mut PageReferences) {
         match event {
             CallbackEvent::OpenStartTag { name } => {
                 *self = Self {
@@ -103,7 +103,7 @@ impl Reader {
         }
     }
 
-    fn close(&mut self, page: &mut Page) {
+    fn close(&mut self, page: &mut PageReferences) {
         let tag = std::mem::take(self);
         self.in_style = tag.is_style;
         let Some(reference) = tag.reference else {

@@ -4,7 +4,7 @@ use crate::runtime::OptionError;
 
 /// Why a probe option cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
+pub enum ProbePlanError {
     /// Not `[METHOD:]PATH`.
     #[error("read HTTP probe {0:?}: expected [METHOD:]PATH with a path that starts with /")]
     HttpProbe(String),

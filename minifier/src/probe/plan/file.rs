@@ -23,7 +23,7 @@ use super::request::{HttpProbe, Scheme, valid_header};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct ProbeEntry {
     #[serde(default)]
     method: Option<String>,
     path: String,
@@ -57,7 +57,7 @@ enum EntryScheme {
 
 /// Reads a probe file.
 pub fn parse_probe_file(bytes: &[u8]) -> Result<Vec<HttpProbe>, ProbeFileError> {
-    let entries: Vec<Entry> = serde_json::from_slice(bytes)?;
+    let entries: Vec<ProbeEntry> = serde_json::from_slice(bytes)?;
     entries
         .into_iter()
         .zip(1..)
@@ -65,7 +65,7 @@ pub fn parse_probe_file(bytes: &[u8]) -> Result<Vec<HttpProbe>, ProbeFileError> 
         .collect()
 }
 
-fn probe(entry: Entry, number: usize) -> Result<HttpProbe, ProbeFileError> {
+fn probe(entry: ProbeEntry, number: usize) -> Result<HttpProbe, ProbeFileError> {
     let method = entry.method.as_deref().unwrap_or("GET");
     let mut probe = HttpProbe::new(method, &entry.path).ok_or(ProbeFileError::Request(number))?;
     for (name, value) in entry.headers {

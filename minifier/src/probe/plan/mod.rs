@@ -9,7 +9,7 @@ mod probe_plan;
 mod request;
 
 pub use duration::parse_duration;
-pub use error::{DurationError, ExpectError, PlanError, ProbeFileError};
+pub use error::{DurationError, ExpectError, ProbeFileError, ProbePlanError};
 pub use expect::ExpectedStatus;
 pub use file::parse_probe_file;
 pub use healthcheck::HealthCheck;

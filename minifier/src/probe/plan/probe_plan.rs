@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::duration::parse_duration;
-use super::error::PlanError;
+use super::error::ProbePlanError;
 use super::healthcheck::HealthCheck;
 use super::request::HttpProbe;
 use crate::image::ImageConfig;
@@ -221,12 +221,12 @@ pub enum Step {
 
 impl Step {
     /// Reads one `--exec`.
-    pub fn exec(text: &str) -> Result<Self, PlanError> {
+    pub fn exec(text: &str) -> Result<Self, ProbePlanError> {
         Ok(Self::Exec(parse_command(text)?))
     }
 
     /// Reads one `--host-exec`.
-    pub fn host_exec(text: &str) -> Result<Self, PlanError> {
+    pub fn host_exec(text: &str) -> Result<Self, ProbePlanError> {
         Ok(Self::HostExec(parse_command(text)?))
     }
 }
@@ -247,16 +247,16 @@ pub enum ContinueAfter {
 }
 
 impl FromStr for ContinueAfter {
-    type Err = PlanError;
+    type Err = ProbePlanError;
 
-    fn from_str(text: &str) -> Result<Self, PlanError> {
+    fn from_str(text: &str) -> Result<Self, ProbePlanError> {
         Ok(match text {
             "probe" => Self::Probe,
             "exit" => Self::Exit,
             "enter" => Self::Enter,
             "signal" => Self::Signal,
             text => Self::For(
-                parse_duration(text).map_err(|_| PlanError::ContinueAfter(text.to_owned()))?,
+                parse_duration(text).map_err(|_| ProbePlanError::ContinueAfter(text.to_owned()))?,
             ),
         })
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::error::PlanError;
+use super::error::ProbePlanError;
 use super::expect::ExpectedStatus;
 
 /// Whether TLS is used.
@@ -46,8 +46,8 @@ pub struct HttpProbe {
 }
 
 /// Reads one `--http-probe`: `[METHOD:]PATH`, `GET` without a method.
-pub fn parse_http_probe(text: &str) -> Result<HttpProbe, PlanError> {
-    let error = || PlanError::HttpProbe(text.to_owned());
+pub fn parse_http_probe(text: &str) -> Result<HttpProbe, ProbePlanError> {
+    let error = || ProbePlanError::HttpProbe(text.to_owned());
     let (method, path) = if text.starts_with('/') {
         ("GET", text)
     } else {
@@ -74,11 +74,11 @@ impl HttpProbe {
 }
 
 /// Reads one `--http-probe-header`: `Name: value`.
-pub fn parse_header(text: &str) -> Result<(String, String), PlanError> {
+pub fn parse_header(text: &str) -> Result<(String, String), ProbePlanError> {
     let (name, value) = text
         .split_once(':')
-        .ok_or_else(|| PlanError::Header(text.to_owned()))?;
-    valid_header(name.trim(), value.trim()).ok_or_else(|| PlanError::Header(text.to_owned()))
+        .ok_or_else(|| ProbePlanError::Header(text.to_owned()))?;
+    valid_header(name.trim(), value.trim()).ok_or_else(|| ProbePlanError::Header(text.to_owned()))
 }
 
 /// The pair where HTTP can carry it.

@@ -1,4 +1,4 @@
-//! [`Inside`]: the processes of one container, as this host's `/proc` shows them.
+//! [`ContainerProcesses`]: the processes of one container, as this host's `/proc` shows them.
 
 use std::ffi::OsString;
 use std::fs;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 /// Tells a container's processes from all others.
 #[derive(Debug, Clone)]
-pub(crate) struct Inside {
+pub(crate) struct ContainerProcesses {
     process: PathBuf,
     namespaces: [OsString; 2],
 }
 
-impl Inside {
+impl ContainerProcesses {
     /// `pid` is the container's first process.
     pub(crate) fn new(pid: u32) -> io::Result<Self> {
         let process = PathBuf::from(format!("/proc/{pid}"));
@@ -60,12 +60,18 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = child.id();
         child.wait().unwrap();
-        assert!(Inside::new(pid).is_err());
+        assert!(ContainerProcesses::new(pid).is_err());
     }
 
     #[test]
     fn this_process_is_inside_itself() {
         let pid = std::process::id();
-        assert!(Inside::new(pid).unwrap().pids().unwrap().contains(&pid));
+        assert!(
+            ContainerProcesses::new(pid)
+                .unwrap()
+                .pids()
+                .unwrap()
+                .contains(&pid)
+        );
     }
 }

@@ -8,9 +8,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use super::inside::Inside;
+use super::inside::ContainerProcesses;
 use super::sock_diag::SockDiag;
-use super::tables::{self, Listener, Protocol, Row};
+use super::tables::{self, Listener, Protocol, SocketRow};
 
 /// A table longer than this is cut.
 const TABLE: u64 = 16 << 20;
@@ -21,7 +21,7 @@ const DOUBT: Duration = Duration::from_millis(500);
 /// Looks at the sockets of one container.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    inside: Inside,
+    inside: ContainerProcesses,
     /// The quick way to see TCP sockets; `None` if the kernel does not grant it.
     diag: Option<SockDiag>,
     /// By inode: held by a process of the container, and when that was looked up.
@@ -30,7 +30,7 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// `diag` was made in the container's network namespace; without one, `/proc` has the same in more time.
-    pub(crate) fn new(inside: Inside, diag: Option<SockDiag>) -> Self {
+    pub(crate) fn new(inside: ContainerProcesses, diag: Option<SockDiag>) -> Self {
         Self {
             inside,
             diag,
@@ -54,7 +54,7 @@ impl Listeners {
             .collect())
     }
 
-    fn tcp(&mut self) -> io::Result<Vec<Row>> {
+    fn tcp(&mut self) -> io::Result<Vec<SocketRow>> {
         if let Some(diag) = &self.diag {
             match diag.listening() {
                 Ok(rows) => return Ok(rows),
@@ -85,7 +85,7 @@ impl Listeners {
     }
 
     /// Finds out who holds the sockets that are not known yet.
-    fn look_up(&mut self, rows: &[Row]) -> io::Result<()> {
+    fn look_up(&mut self, rows: &[SocketRow]) -> io::Result<()> {
         let inodes: BTreeSet<u64> = rows.iter().map(|(_, inode)| *inode).collect();
         self.held.retain(|inode, _| inodes.contains(inode));
         let now = Instant::now();
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     fn of_this_process(diag: Option<SockDiag>) -> Listeners {
-        Listeners::new(Inside::new(std::process::id()).unwrap(), diag)
+        Listeners::new(ContainerProcesses::new(std::process::id()).unwrap(), diag)
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod netns;
 mod sock_diag;
 mod tables;
 
-pub(crate) use inside::Inside;
+pub(crate) use inside::ContainerProcesses;
 pub(crate) use listeners::Listeners;
 pub(crate) use netns::Netns;
 pub(crate) use sock_diag::SockDiag;

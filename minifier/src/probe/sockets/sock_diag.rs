@@ -19,7 +19,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
 };
 
-use super::tables::{Listener, Protocol, Row};
+use super::tables::{Listener, Protocol, SocketRow};
 
 /// Bytes of one answer; the kernel sends no more at once (`NLMSG_GOODSIZE` and what it grows to).
 const ANSWER: usize = 64 << 10;
@@ -51,7 +51,7 @@ impl SockDiag {
     }
 
     /// The sockets that listen now. After an error this is not to be asked again: an answer may be left over.
-    pub(crate) fn listening(&self) -> io::Result<Vec<Row>> {
+    pub(crate) fn listening(&self) -> io::Result<Vec<SocketRow>> {
         let mut rows = self.family(AF_INET, SocketId::new_v4())?;
         match self.family(AF_INET6, SocketId::new_v6()) {
             Ok(more) => rows.extend(more),
@@ -62,7 +62,7 @@ impl SockDiag {
         Ok(rows)
     }
 
-    fn family(&self, family: u8, socket_id: SocketId) -> io::Result<Vec<Row>> {
+    fn family(&self, family: u8, socket_id: SocketId) -> io::Result<Vec<SocketRow>> {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | NLM_F_DUMP;
         let request = InetRequest {
@@ -94,7 +94,7 @@ impl SockDiag {
 }
 
 /// Adds the sockets of one answer to `rows`; whether it was the last answer.
-fn read(mut answer: &[u8], rows: &mut Vec<Row>) -> io::Result<bool> {
+fn read(mut answer: &[u8], rows: &mut Vec<SocketRow>) -> io::Result<bool> {
     while !answer.is_empty() {
         let message = NetlinkMessage::<SockDiagMessage>::deserialize(answer)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
@@ -116,7 +116,7 @@ fn read(mut answer: &[u8], rows: &mut Vec<Row>) -> io::Result<bool> {
     Ok(false)
 }
 
-fn row(response: &InetResponse) -> Row {
+fn row(response: &InetResponse) -> SocketRow {
     let socket = &response.header.socket_id;
     let address = SocketAddr::new(socket.source_address, socket.source_port);
     let inode = u64::from(response.header.inode);

@@ -55,16 +55,16 @@ impl Serialize for Listener {
 }
 
 /// A row of a table: what listens, and the inode of the socket.
-pub(crate) type Row = (Listener, u64);
+pub(crate) type SocketRow = (Listener, u64);
 
 /// Rows of `tcp`, `tcp6`, `udp` or `udp6` that listen: state LISTEN, or a UDP socket that is bound and not connected.
 /// Lines that are not understood are skipped.
-pub(crate) fn inet(protocol: Protocol, table: &[u8]) -> Vec<Row> {
+pub(crate) fn inet(protocol: Protocol, table: &[u8]) -> Vec<SocketRow> {
     let state = match protocol {
         Protocol::Tcp => "0A",
         Protocol::Udp => "07",
     };
-    let row = |line: &str| -> Option<Row> {
+    let row = |line: &str| -> Option<SocketRow> {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
         let local = address(fields.get(1)?)?;
         let remote = address(fields.get(2)?)?;
@@ -76,10 +76,10 @@ pub(crate) fn inet(protocol: Protocol, table: &[u8]) -> Vec<Row> {
 }
 
 /// Rows of `unix` that listen and have a name.
-pub(crate) fn unix(table: &[u8]) -> Vec<Row> {
+pub(crate) fn unix(table: &[u8]) -> Vec<SocketRow> {
     /// `SO_ACCEPTCON`: listen() was called.
     const LISTENS: u32 = 1 << 16;
-    let row = |line: &str| -> Option<Row> {
+    let row = |line: &str| -> Option<SocketRow> {
         let (mut fields, mut rest) = (Vec::new(), line);
         for _ in 0..7 {
             let (field, tail) = rest.trim_start().split_once(' ')?;
@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    fn texts(rows: &[Row]) -> Vec<(String, u64)> {
+    fn texts(rows: &[SocketRow]) -> Vec<(String, u64)> {
         rows.iter()
             .map(|(listener, inode)| (listener.to_string(), *inode))
             .collect()

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::covered::{Cover, Covered};
 use super::error::DestinationError;
-use super::opened::Opened;
-use super::resolve::{Entry, SYSTEM, Tree, destination};
-use super::wishes::{Content, Origin, Wish, of_system};
+use super::opened::OpenedTree;
+use super::resolve::{SYSTEM, Tree, TreeEntry, destination};
+use super::wishes::{MountContent, Wish, WishOrigin, of_system};
 use crate::rootfs::ImagePath;
 use crate::runtime::error::RuntimeError;
 
@@ -33,7 +33,7 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
     for root in SYSTEM {
         let path = ImagePath::from(root);
         let wrong = match tree.entry(&path) {
-            Ok(Entry::Missing | Entry::Directory) => continue,
+            Ok(TreeEntry::Missing | TreeEntry::Directory) => continue,
             Ok(_) => DestinationError::NotADirectory(path),
             Err(source) => DestinationError::Look { path, source },
         };
@@ -44,7 +44,7 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
         let landing = destination(tree, &wish.target).map_err(|error| wish.error(error))?;
         match places.get(&landing.path) {
             None => drop(places.insert(landing.path, number)),
-            Some(_) if wish.origin == Origin::Image => {}
+            Some(_) if wish.origin == WishOrigin::Image => {}
             Some(_) => return Err(wish.error(DestinationError::Taken(landing.path))),
         }
     }
@@ -67,12 +67,12 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
         };
         let there = check(&covered).map_err(|error| wish.error(error))?;
         let cover = match &wish.content {
-            Content::Empty => Cover::Empty,
-            Content::Image(None) => Cover::Copy(path.clone()),
-            Content::Image(Some(name)) => {
+            MountContent::Empty => Cover::Empty,
+            MountContent::Image(None) => Cover::Copy(path.clone()),
+            MountContent::Image(Some(name)) => {
                 Cover::Copy(named.entry(name).or_insert_with(|| path.clone()).clone())
             }
-            Content::Host(host) => Cover::Host(Opened::at(host).map_err(|source| {
+            MountContent::Host(host) => Cover::Host(OpenedTree::at(host).map_err(|source| {
                 let path = host.clone();
                 wish.error(DestinationError::Source { path, source })
             })?),
@@ -80,14 +80,14 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
         let is_directory = match &cover {
             Cover::Host(tree) => tree
                 .entry(&ImagePath::root())
-                .is_ok_and(|entry| entry == Entry::Directory),
+                .is_ok_and(|entry| entry == TreeEntry::Directory),
             _ => true,
         };
         match there {
-            Entry::File | Entry::Other if is_directory => {
+            TreeEntry::File | TreeEntry::Other if is_directory => {
                 return Err(wish.error(DestinationError::NotADirectory(path.clone())));
             }
-            Entry::Directory if !is_directory => {
+            TreeEntry::Directory if !is_directory => {
                 return Err(wish.error(DestinationError::Directory(path.clone())));
             }
             _ => covered.mount(path.clone(), cover),

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::opened::Opened;
-use super::resolve::{Entry, SHM, Tree};
+use super::opened::OpenedTree;
+use super::resolve::{SHM, Tree, TreeEntry};
 use crate::rootfs::ImagePath;
 
 /// What is seen at and below the place of a mount.
@@ -14,7 +14,7 @@ pub(crate) enum Cover {
     /// What the tree has at that path: a volume that starts with it.
     Copy(ImagePath),
     /// A file or folder of this host.
-    Host(Opened),
+    Host(OpenedTree),
 }
 
 /// A tree with mounts over it, the last one of a place on top.
@@ -37,7 +37,7 @@ impl<'a> Covered<'a> {
 }
 
 impl Tree for Covered<'_> {
-    fn entry(&self, path: &ImagePath) -> io::Result<Entry> {
+    fn entry(&self, path: &ImagePath) -> io::Result<TreeEntry> {
         let over = self
             .mounts
             .iter()
@@ -46,7 +46,7 @@ impl Tree for Covered<'_> {
         let Some((at, cover)) = over.max_by_key(|(at, _)| at.as_bytes().len()) else {
             // A new file system is mounted there before all others.
             return match path.starts_with(&SHM.into()) {
-                true => Ok(Entry::Missing),
+                true => Ok(TreeEntry::Missing),
                 false => self.below.entry(path),
             };
         };
@@ -56,8 +56,8 @@ impl Tree for Covered<'_> {
             .unwrap_or_default();
         match cover {
             Cover::Host(tree) => tree.entry(&ImagePath::new(rest)),
-            _ if rest.is_empty() => Ok(Entry::Directory),
-            Cover::Empty => Ok(Entry::Missing),
+            _ if rest.is_empty() => Ok(TreeEntry::Directory),
+            Cover::Empty => Ok(TreeEntry::Missing),
             Cover::Copy(from) => self
                 .below
                 .entry(&from.join(rest.strip_prefix(b"/").unwrap_or(rest))),

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::arrange;
 use super::arrange::{Arranged, Landed};
 use super::error::DestinationError;
-use super::resolve::{Entry, Tree, destination, working_directory};
-use super::wishes::{Content, Origin, Wish, of_system, quoted};
+use super::resolve::{Tree, TreeEntry, destination, working_directory};
+use super::wishes::{MountContent, Wish, WishOrigin, of_system, quoted};
 use crate::image::ImageConfig;
 use crate::rootfs::{ImagePath, RootFs};
 use crate::runtime::error::RuntimeError;
@@ -20,7 +20,7 @@ pub(crate) const SYSTEM_FILES: [&str; 3] = ["/etc/resolv.conf", "/etc/hostname",
 pub(crate) fn system_file(tree: &dyn Tree, path: &str) -> Result<ImagePath, DestinationError> {
     let landing = destination(tree, &path.into())?;
     match landing.entry {
-        Entry::Directory => Err(DestinationError::Directory(landing.path)),
+        TreeEntry::Directory => Err(DestinationError::Directory(landing.path)),
         _ => Ok(landing.path),
     }
 }
@@ -32,7 +32,7 @@ pub(crate) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
         let path = ImagePath::from(path);
         let wrong = match destination(tree, &path) {
             Err(DestinationError::System(end)) => format!("it leads to {end}"),
-            Ok(landing) if matches!(landing.entry, Entry::Directory | Entry::Other) => {
+            Ok(landing) if matches!(landing.entry, TreeEntry::Directory | TreeEntry::Other) => {
                 "it is not a regular file".to_owned()
             }
             // A runtime does without one that is not there.
@@ -47,14 +47,14 @@ pub(crate) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
 /// Where a process works whose directory the image, or else an option, names.
 pub(crate) fn work_at(
     tree: &dyn Tree,
-    origin: Origin,
+    origin: WishOrigin,
     path: &str,
 ) -> Result<ImagePath, RuntimeError> {
     let target = ImagePath::new(path);
     working_directory(tree, &target).map_err(|source| {
         let what = match origin {
-            Origin::Image => format!("use the image's WORKDIR {}", quoted(&target)),
-            Origin::Option => format!("use --workdir {}", quoted(&target)),
+            WishOrigin::Image => format!("use the image's WORKDIR {}", quoted(&target)),
+            WishOrigin::Option => format!("use --workdir {}", quoted(&target)),
         };
         origin.error(what, &target, source)
     })
@@ -74,8 +74,8 @@ pub(crate) fn check(
     }
     check_databases(&tree)?;
     let (origin, workdir) = match &options.workdir {
-        Some(workdir) => (Origin::Option, workdir.as_str()),
-        None => (Origin::Image, config.working_dir()),
+        Some(workdir) => (WishOrigin::Option, workdir.as_str()),
+        None => (WishOrigin::Image, config.working_dir()),
     };
     work_at(&tree, origin, workdir)?;
     Ok(landed)
@@ -86,42 +86,42 @@ pub(crate) fn check(
 pub(crate) fn wishes(
     config: &ImageConfig,
     options: &RunOptions,
-    volume: impl Fn(&str) -> Content,
+    volume: impl Fn(&str) -> MountContent,
 ) -> Vec<Wish> {
-    let option = |target: &str, content| Wish::new(Origin::Option, target, content);
+    let option = |target: &str, content| Wish::new(WishOrigin::Option, target, content);
     let named = |name: &str, no_copy: bool| match volume(name) {
-        Content::Image(_) if no_copy => Content::Empty,
+        MountContent::Image(_) if no_copy => MountContent::Empty,
         content => content,
     };
     let of_mount = |mount: &Mount| {
         let content = match &mount.kind {
-            MountKind::Bind { source, .. } => Content::Host(source.into()),
+            MountKind::Bind { source, .. } => MountContent::Host(source.into()),
             MountKind::Volume {
                 source: Some(name),
                 no_copy,
                 ..
             } => named(name, *no_copy),
-            MountKind::Volume { no_copy: false, .. } => Content::Image(None),
-            MountKind::Volume { .. } | MountKind::Tmpfs { .. } => Content::Empty,
+            MountKind::Volume { no_copy: false, .. } => MountContent::Image(None),
+            MountKind::Volume { .. } | MountKind::Tmpfs { .. } => MountContent::Empty,
         };
         option(&mount.target, content)
     };
     let of_volume = |volume: &Volume| match volume {
-        Volume::Anonymous(target) => option(target, Content::Image(None)),
+        Volume::Anonymous(target) => option(target, MountContent::Image(None)),
         Volume::Bind(text) => {
             let (source, target, options) = Volume::fields(text);
             let content = match source.starts_with('/') {
                 // The daemon makes a directory there.
-                true if is_missing(Path::new(source)) => Content::Empty,
-                true => Content::Host(source.into()),
+                true if is_missing(Path::new(source)) => MountContent::Empty,
+                true => MountContent::Host(source.into()),
                 false => named(source, options.split(',').any(|option| option == "nocopy")),
             };
             option(target, content)
         }
     };
-    let of_image = |target| Wish::new(Origin::Image, target, Content::Image(None));
+    let of_image = |target| Wish::new(WishOrigin::Image, target, MountContent::Image(None));
     let tmpfs = options.tmpfs.iter();
-    let tmpfs = tmpfs.map(|tmpfs| option(&tmpfs.target, Content::Empty));
+    let tmpfs = tmpfs.map(|tmpfs| option(&tmpfs.target, MountContent::Empty));
     let mounts = options.mounts.iter().map(of_mount);
     mounts
         .chain(options.volumes.iter().map(of_volume))

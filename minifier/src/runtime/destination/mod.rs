@@ -23,8 +23,8 @@ pub use covered::Covered;
 #[cfg(feature = "engines")]
 pub(crate) use engine::{SYSTEM_FILES, check, check_databases, system_file, wishes, work_at};
 pub use error::DestinationError;
-pub use opened::Opened;
-pub use resolve::{Entry, Landing, Tree, destination, working_directory};
+pub use opened::OpenedTree;
+pub use resolve::{Landing, Tree, TreeEntry, destination, working_directory};
 #[cfg(feature = "engines")]
 pub(crate) use wishes::of_system;
-pub use wishes::{Content, Origin, Wish};
+pub use wishes::{MountContent, Wish, WishOrigin};

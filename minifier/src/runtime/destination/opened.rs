@@ -1,4 +1,4 @@
-//! [`Opened`]: a tree on disk, looked at through a descriptor of its root.
+//! [`OpenedTree`]: a tree on disk, looked at through a descriptor of its root.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -8,16 +8,16 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::resolve::{Entry, Tree};
+use super::resolve::{Tree, TreeEntry};
 use crate::rootfs::ImagePath;
 
 /// A tree on disk.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedTree {
     root: OwnedFd,
 }
 
-impl Opened {
+impl OpenedTree {
     /// The tree whose root is open.
     pub fn new(root: OwnedFd) -> Self {
         Self { root }
@@ -30,8 +30,8 @@ impl Opened {
     }
 }
 
-impl Tree for Opened {
-    fn entry(&self, path: &ImagePath) -> io::Result<Entry> {
+impl Tree for OpenedTree {
+    fn entry(&self, path: &ImagePath) -> io::Result<TreeEntry> {
         let found = if path.is_root() {
             self.root.try_clone()?
         } else {
@@ -41,15 +41,15 @@ impl Tree for Opened {
             let name = std::ffi::OsStr::from_bytes(path.relative());
             match openat2(self.root.as_fd(), name, flags, Mode::empty(), resolve) {
                 Ok(found) => found,
-                Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Entry::Missing),
+                Err(Errno::NOENT | Errno::NOTDIR) => return Ok(TreeEntry::Missing),
                 Err(error) => return Err(error.into()),
             }
         };
         Ok(match FileType::from_raw_mode(fstat(&found)?.st_mode) {
-            FileType::Directory => Entry::Directory,
-            FileType::Symlink => Entry::Link(readlinkat(&found, "", Vec::new())?.into_bytes()),
-            FileType::RegularFile => Entry::File,
-            _ => Entry::Other,
+            FileType::Directory => TreeEntry::Directory,
+            FileType::Symlink => TreeEntry::Link(readlinkat(&found, "", Vec::new())?.into_bytes()),
+            FileType::RegularFile => TreeEntry::File,
+            _ => TreeEntry::Other,
         })
     }
 }

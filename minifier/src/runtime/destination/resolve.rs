@@ -21,7 +21,7 @@ pub(crate) const SHM: &str = "/dev/shm";
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum TreeEntry {
     /// Nothing.
     Missing,
     /// A directory.
@@ -37,18 +37,18 @@ pub enum Entry {
 /// A tree whose links are to be followed.
 pub trait Tree {
     /// What stands at `path`. No component of `path` but the last is a link, and the last is not followed.
-    fn entry(&self, path: &ImagePath) -> io::Result<Entry>;
+    fn entry(&self, path: &ImagePath) -> io::Result<TreeEntry>;
 }
 
 /// The merged layers of an image.
 impl Tree for RootFs {
-    fn entry(&self, path: &ImagePath) -> io::Result<Entry> {
+    fn entry(&self, path: &ImagePath) -> io::Result<TreeEntry> {
         Ok(match self.get(path).map(|node| &node.kind) {
-            None => Entry::Missing,
-            Some(NodeKind::Directory { .. }) => Entry::Directory,
-            Some(NodeKind::Symlink { target }) => Entry::Link(target.clone()),
-            Some(NodeKind::File { .. }) => Entry::File,
-            Some(_) => Entry::Other,
+            None => TreeEntry::Missing,
+            Some(NodeKind::Directory { .. }) => TreeEntry::Directory,
+            Some(NodeKind::Symlink { target }) => TreeEntry::Link(target.clone()),
+            Some(NodeKind::File { .. }) => TreeEntry::File,
+            Some(_) => TreeEntry::Other,
         })
     }
 }
@@ -59,7 +59,7 @@ pub struct Landing {
     /// The path, free of links.
     pub path: ImagePath,
     /// What stands there; never a link.
-    pub entry: Entry,
+    pub entry: TreeEntry,
 }
 
 /// Resolves the destination of a mount.
@@ -76,7 +76,7 @@ pub fn destination(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, Desti
 pub fn working_directory(tree: &dyn Tree, path: &ImagePath) -> Result<ImagePath, DestinationError> {
     let landing = resolve(tree, path)?;
     match landing.entry {
-        Entry::File | Entry::Other => Err(DestinationError::NotADirectory(landing.path)),
+        TreeEntry::File | TreeEntry::Other => Err(DestinationError::NotADirectory(landing.path)),
         _ => Ok(landing.path),
     }
 }
@@ -86,7 +86,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
     push(&mut todo, target.as_bytes())?;
     let mut at = Landing {
         path: ImagePath::root(),
-        entry: Entry::Directory,
+        entry: TreeEntry::Directory,
     };
     let mut links = 0;
     while let Some(name) = todo.pop() {
@@ -99,7 +99,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
             at = Landing { path, entry };
             continue;
         }
-        if matches!(at.entry, Entry::File | Entry::Other) {
+        if matches!(at.entry, TreeEntry::File | TreeEntry::Other) {
             return Err(DestinationError::NotADirectory(at.path));
         }
         let next = at.path.join(&name);
@@ -110,7 +110,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
             return Err(DestinationError::System(next));
         }
         match look(tree, &next)? {
-            Entry::Link(to) => {
+            TreeEntry::Link(to) => {
                 links += 1;
                 if links > MAX_LINKS {
                     return Err(DestinationError::Loop);
@@ -118,7 +118,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
                 push(&mut todo, &to)?;
                 if to.starts_with(b"/") {
                     at.path = ImagePath::root();
-                    at.entry = Entry::Directory;
+                    at.entry = TreeEntry::Directory;
                 }
             }
             entry => at = Landing { path: next, entry },
@@ -137,9 +137,9 @@ pub(crate) fn is_system(path: &ImagePath) -> bool {
 }
 
 /// What stands at a path once the system's trees are mounted: they are no part of the image then.
-fn look(tree: &dyn Tree, path: &ImagePath) -> Result<Entry, DestinationError> {
+fn look(tree: &dyn Tree, path: &ImagePath) -> Result<TreeEntry, DestinationError> {
     if path.is_root() || is_system(path) || *path == ImagePath::from(SHM) {
-        return Ok(Entry::Directory);
+        return Ok(TreeEntry::Directory);
     }
     tree.entry(path).map_err(|source| DestinationError::Look {
         path: path.clone(),

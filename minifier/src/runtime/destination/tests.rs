@@ -29,11 +29,11 @@ fn tree(entries: &[&str]) -> RootFs {
 }
 
 fn volume(target: &str) -> Wish {
-    Wish::new(Origin::Image, target, Content::Image(None))
+    Wish::new(WishOrigin::Image, target, MountContent::Image(None))
 }
 
-fn option(target: &str, content: Content) -> Wish {
-    Wish::new(Origin::Option, target, content)
+fn option(target: &str, content: MountContent) -> Wish {
+    Wish::new(WishOrigin::Option, target, content)
 }
 
 fn landed(tree: &dyn Tree, wishes: &[Wish]) -> Result<Vec<String>, RuntimeError> {
@@ -66,7 +66,7 @@ fn the_same_tree_on_disk_and_in_memory_leads_to_the_same_places() {
     for (path, target) in entries.iter().filter_map(|entry| entry.split_once(" -> ")) {
         symlink(target, folder.path().join(&path[1..])).unwrap();
     }
-    let on_disk = Opened::at(folder.path()).unwrap();
+    let on_disk = OpenedTree::at(folder.path()).unwrap();
     for (target, expected) in [
         ("/data", "/srv/real"),
         ("/data/deeper", "/srv/real/deeper"),
@@ -113,9 +113,9 @@ fn those_above_come_first_and_one_place_is_one_volume() {
     let wishes = [
         volume("/data"),
         volume("/other"),
-        option("/data/below", Content::Empty),
+        option("/data/below", MountContent::Empty),
         volume("/srv"),
-        option("/srv/real", Content::Empty),
+        option("/srv/real", MountContent::Empty),
     ];
     // The option lands where a volume does, which came first here.
     let error = landed(&tree, &wishes).unwrap_err();
@@ -135,7 +135,7 @@ fn a_link_in_what_is_mounted_above_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     symlink("/dev", folder.path().join("sub")).unwrap();
     fs::create_dir(folder.path().join("plain")).unwrap();
-    let host = || option("/data", Content::Host(folder.path().to_owned()));
+    let host = || option("/data", MountContent::Host(folder.path().to_owned()));
     let error = landed(&tree, &[host(), volume("/data/sub")]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -163,12 +163,12 @@ fn a_link_in_what_is_mounted_above_is_seen() {
 fn the_mistake_is_the_users_where_the_option_itself_names_the_place() {
     let tree = tree(&["/data -> /dev", "/file", "/loop -> loop"]);
     for (wish, expected) in [
-        (option("/dev/sda", Content::Empty), false),
-        (option("/data", Content::Empty), true),
-        (option("/data/x", Content::Empty), true),
-        (option("/file/x", Content::Empty), false),
-        (option("/file", Content::Empty), false),
-        (option("/loop", Content::Empty), true),
+        (option("/dev/sda", MountContent::Empty), false),
+        (option("/data", MountContent::Empty), true),
+        (option("/data/x", MountContent::Empty), true),
+        (option("/file/x", MountContent::Empty), false),
+        (option("/file", MountContent::Empty), false),
+        (option("/loop", MountContent::Empty), true),
         (volume("/dev"), true),
         (volume("/file"), true),
         (volume("/"), true),
@@ -213,11 +213,11 @@ fn an_image_is_checked_before_a_daemon_runs_it() {
         ImageConfig::parse(config.to_string().as_bytes()).unwrap()
     };
     let tree = tree(&["/data -> /dev", "/etc/", "/app/"]);
-    let none = |name: &str| Content::Image(Some(name.to_owned()));
+    let none = |name: &str| MountContent::Image(Some(name.to_owned()));
     let checked = |tree: &RootFs,
                    config: &ImageConfig,
                    options: &RunOptions,
-                   volume: &dyn Fn(&str) -> Content| {
+                   volume: &dyn Fn(&str) -> MountContent| {
         super::engine::check(
             tree,
             config,
@@ -267,7 +267,7 @@ fn an_image_is_checked_before_a_daemon_runs_it() {
         volumes: vec![parse_volume("known:/app", here).unwrap()],
         ..RunOptions::default()
     };
-    let known = |_: &str| Content::Host(folder.path().to_owned());
+    let known = |_: &str| MountContent::Host(folder.path().to_owned());
     assert!(checked(&tree, &volumes, &options, &none).is_ok());
     assert!(checked(&tree, &volumes, &options, &known).is_err());
     // One that gets what the image has gets its links too, unless it is to stay empty.
@@ -287,7 +287,7 @@ fn a_volume_option_whose_source_is_missing_is_an_empty_directory_and_a_mount_nam
     let missing = folder.path().join("missing");
     let tree = tree(&["/data/", "/etc/"]);
     let check = |options: RunOptions| {
-        let none = |_: &str| Content::Empty;
+        let none = |_: &str| MountContent::Empty;
         super::engine::check(
             &tree,
             &config,

@@ -11,14 +11,14 @@ const QUOTED: usize = 200;
 
 /// Who asked for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum WishOrigin {
     /// The image.
     Image,
     /// The user.
     Option,
 }
 
-impl Origin {
+impl WishOrigin {
     /// The error of what was asked for at `target`.
     pub(crate) fn error(
         self,
@@ -47,7 +47,7 @@ impl Origin {
 
 /// What a mount shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum MountContent {
     /// Nothing at first.
     Empty,
     /// What the image has at that place; mounts of one name show what the first of them does.
@@ -60,16 +60,16 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
     /// Who asked for it.
-    pub origin: Origin,
+    pub origin: WishOrigin,
     /// Where, as they wrote it.
     pub target: ImagePath,
     /// What is seen there.
-    pub content: Content,
+    pub content: MountContent,
 }
 
 impl Wish {
     /// Something at a path as text.
-    pub fn new(origin: Origin, target: &str, content: Content) -> Self {
+    pub fn new(origin: WishOrigin, target: &str, content: MountContent) -> Self {
         Self {
             origin,
             target: ImagePath::new(target),
@@ -79,8 +79,8 @@ impl Wish {
 
     pub(crate) fn error(&self, source: DestinationError) -> RuntimeError {
         let what = match self.origin {
-            Origin::Image => format!("mount the image's VOLUME {}", quoted(&self.target)),
-            Origin::Option => format!("mount something at {}", quoted(&self.target)),
+            WishOrigin::Image => format!("mount the image's VOLUME {}", quoted(&self.target)),
+            WishOrigin::Option => format!("mount something at {}", quoted(&self.target)),
         };
         self.origin.error(what, &self.target, source)
     }
@@ -89,7 +89,7 @@ impl Wish {
 /// The error of a path that every container has.
 pub(crate) fn of_system(path: &str, source: DestinationError) -> RuntimeError {
     let what = format!("mount the system's {path} over the image's");
-    Origin::Image.error(what, &path.into(), source)
+    WishOrigin::Image.error(what, &path.into(), source)
 }
 
 /// A path as a message shows it.

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::created::Created;
-use super::exec::{Inside, exec};
+use super::exec::{DockerExec, exec};
 use super::messages::{daemon, start_error, status};
 use crate::runtime::error::RuntimeError;
 use crate::runtime::shared::{
@@ -193,7 +193,7 @@ impl Workload for Container {
     }
 
     async fn exec(&self, request: &ExecRequest) -> Result<ExecOutcome, RuntimeError> {
-        let inside = Inside {
+        let inside = DockerExec {
             docker: &self.docker,
             id: &self.id,
             life: &self.life,

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// A container that commands are run in.
-pub(crate) struct Inside<'a> {
+pub(crate) struct DockerExec<'a> {
     pub(crate) docker: &'a Docker,
     pub(crate) id: &'a str,
     pub(crate) life: &'a Life,
@@ -26,7 +26,7 @@ pub(crate) struct Inside<'a> {
 
 /// Runs a command; kills it at its time limit.
 pub(crate) async fn exec(
-    container: &Inside<'_>,
+    container: &DockerExec<'_>,
     request: &ExecRequest,
 ) -> Result<ExecOutcome, RuntimeError> {
     let deadline = Instant::now() + request.limit;
@@ -105,7 +105,7 @@ pub(crate) async fn exec(
     })
 }
 
-async fn exit_code(container: &Inside<'_>, exec: &str) -> Result<Option<i64>, RuntimeError> {
+async fn exit_code(container: &DockerExec<'_>, exec: &str) -> Result<Option<i64>, RuntimeError> {
     let wait = async {
         loop {
             let state = inspect(container, exec).await?;
@@ -119,7 +119,7 @@ async fn exit_code(container: &Inside<'_>, exec: &str) -> Result<Option<i64>, Ru
 }
 
 async fn inspect(
-    container: &Inside<'_>,
+    container: &DockerExec<'_>,
     exec: &str,
 ) -> Result<bollard::models::ExecInspectResponse, RuntimeError> {
     let action = || format!("inspect a command in container {}", container.id);

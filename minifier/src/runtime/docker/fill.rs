@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::rootfs::{ImagePath, NodeId, RootFs};
-use crate::runtime::destination::{Content, Landed, Wish};
+use crate::runtime::destination::{Landed, MountContent, Wish};
 use crate::runtime::error::RuntimeError;
 use crate::runtime::options::{Room, UnpackLimits};
 
@@ -21,7 +21,7 @@ pub(crate) fn check(
     };
     let mut filled = BTreeSet::new();
     for Landed { wish, path } in landed {
-        let Content::Image(name) = &wishes[*wish].content else {
+        let MountContent::Image(name) = &wishes[*wish].content else {
             continue;
         };
         // A volume that has something in it already is not filled again.
@@ -63,7 +63,7 @@ fn take(rootfs: &RootFs, top: &ImagePath, room: &mut Room) -> Result<(), &'stati
 mod tests {
     use super::*;
     use crate::rootfs::{ContentRef, EntryKind, LayerEntry, LayerIndex, Metadata};
-    use crate::runtime::destination::{Origin, arrange};
+    use crate::runtime::destination::{WishOrigin, arrange};
 
     /// An image with 1000 bytes at `/data/deep/file`, which has another name, and a link to `/data`.
     fn image() -> RootFs {
@@ -91,10 +91,15 @@ mod tests {
         RootFs::merge([LayerIndex { entries }]).unwrap()
     }
 
-    fn checked(bytes: u64, entries: u64, volumes: &[(&str, Content)]) -> Result<(), RuntimeError> {
+    fn checked(
+        bytes: u64,
+        entries: u64,
+        volumes: &[(&str, MountContent)],
+    ) -> Result<(), RuntimeError> {
         let rootfs = image();
-        let wish =
-            |(target, content): &(&str, Content)| Wish::new(Origin::Image, target, content.clone());
+        let wish = |(target, content): &(&str, MountContent)| {
+            Wish::new(WishOrigin::Image, target, content.clone())
+        };
         let wishes: Vec<Wish> = volumes.iter().map(wish).collect();
         let landed = arrange(&rootfs, &wishes)?.landed;
         check(&rootfs, &wishes, &landed, &UnpackLimits { bytes, entries })
@@ -102,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_copied_into_volumes_counts_with_the_image() {
-        let of_image = || Content::Image(None);
+        let of_image = || MountContent::Image(None);
         let through_link = [("/link", of_image())];
         assert!(
             checked(2000, 4, &through_link).is_ok(),
@@ -116,7 +121,7 @@ mod tests {
         let error = checked(2000, 3, &through_link).unwrap_err();
         assert!(error.to_string().ends_with("3 entries"), "{error}");
         // Only what begins with the image's files counts.
-        for content in [Content::Empty, Content::Host("/".into())] {
+        for content in [MountContent::Empty, MountContent::Host("/".into())] {
             assert!(checked(0, 0, &[("/data", content)]).is_ok());
         }
         assert!(checked(1000, 1, &[("/empty", of_image())]).is_ok());
@@ -125,10 +130,13 @@ mod tests {
 
     #[test]
     fn a_volume_of_one_name_is_filled_once_and_one_inside_another_again() {
-        let named = || Content::Image(Some("v".to_owned()));
+        let named = || MountContent::Image(Some("v".to_owned()));
         let twice = [("/data", named()), ("/empty", named())];
         assert!(checked(2000, 4, &twice).is_ok());
-        let nested = [("/data", Content::Image(None)), ("/data/deep", named())];
+        let nested = [
+            ("/data", MountContent::Image(None)),
+            ("/data/deep", named()),
+        ];
         assert!(checked(3000, 7, &nested).is_ok());
         assert!(checked(2999, 7, &nested).is_err());
     }

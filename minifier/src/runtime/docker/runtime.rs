@@ -20,7 +20,7 @@ use super::names::{RUN_LABEL, RUN_REPOSITORY, container_name};
 use crate::image::ImageConfig;
 use crate::rootfs::RootFs;
 use crate::runtime::destination;
-use crate::runtime::destination::Content;
+use crate::runtime::destination::MountContent;
 use crate::runtime::error::RuntimeError;
 use crate::runtime::options::{RunLimits, RunOptions, UnpackLimits};
 use crate::runtime::shared::RunId;
@@ -177,7 +177,7 @@ impl DockerRuntime {
     pub fn fills_volumes(config: &ImageConfig, options: &RunOptions) -> bool {
         destination::wishes(config, options, of_image)
             .iter()
-            .any(|wish| matches!(wish.content, Content::Image(_)))
+            .any(|wish| matches!(wish.content, MountContent::Image(_)))
     }
 
     /// Ids of the containers that were created and not removed.
@@ -192,15 +192,15 @@ impl DockerRuntime {
 }
 
 /// The content of a volume that is empty, or not there, before a container gets it.
-fn of_image(name: &str) -> Content {
-    Content::Image(Some(name.to_owned()))
+fn of_image(name: &str) -> MountContent {
+    MountContent::Image(Some(name.to_owned()))
 }
 
 /// What a volume holds, by its folder on this host.
-fn seen(volume: &Volume) -> io::Result<Content> {
+fn seen(volume: &Volume) -> io::Result<MountContent> {
     let folder = Path::new(&volume.mountpoint);
     match fs::read_dir(folder)?.next() {
-        Some(_) => Ok(Content::Host(folder.to_owned())),
+        Some(_) => Ok(MountContent::Host(folder.to_owned())),
         None if volume.options.contains_key("device") => Err(io::Error::other(
             "its device is mounted only while a container uses it",
         )),

@@ -15,9 +15,9 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::create::Held;
-use super::exec::{Inside, exec};
-use super::plan::Plan;
+use super::create::HeldContainer;
+use super::exec::{OciExec, exec};
+use super::plan::RunPlan;
 use super::program::OciRuntime;
 use super::run::Run;
 use super::{cgroup, create};
@@ -36,8 +36,8 @@ use crate::tasks::joined;
 pub struct OciContainer {
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
     runtime: OciRuntime,
-    plan: Plan,
-    command: crate::runtime::oci::spec::Command,
+    plan: RunPlan,
+    command: crate::runtime::oci::spec::ContainerCommand,
     pid: u32,
     started: AtomicBool,
     logs: Arc<Logs>,
@@ -62,7 +62,7 @@ impl OciRuntime {
         limits: &RunLimits,
         cancel: &CancellationToken,
     ) -> Result<OciContainer, RuntimeError> {
-        let plan = Plan::new(config, options, limits)?;
+        let plan = RunPlan::new(config, options, limits)?;
         let cancel = cancel.child_token();
         let _dropped = cancel.clone().drop_guard();
         let held = spawn_blocking({
@@ -70,7 +70,7 @@ impl OciRuntime {
             let plan = plan.clone();
             move || create::create(&runtime, &image, &config, &plan, &cancel)
         });
-        let Held {
+        let HeldContainer {
             run,
             root,
             pid,
@@ -247,7 +247,7 @@ impl Workload for OciContainer {
     }
 
     async fn exec(&self, request: &ExecRequest) -> Result<ExecOutcome, RuntimeError> {
-        let inside = Inside {
+        let inside = OciExec {
             runtime: &self.runtime,
             run: &self.run,
             command: &self.command,

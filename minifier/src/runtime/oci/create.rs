@@ -19,18 +19,18 @@ use rustix::process::{
 use rustix::time::Timespec;
 use tokio_util::sync::CancellationToken;
 
-use super::plan::Plan;
+use super::plan::RunPlan;
 use super::program::{OciRuntime, said};
 use super::run::Run;
 use super::{files, overlay, spec};
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
 use crate::runtime::destination::{
-    Arranged, Landed, Opened, Origin, Wish, arrange, check_databases, work_at,
+    Arranged, Landed, OpenedTree, Wish, WishOrigin, arrange, check_databases, work_at,
 };
 use crate::runtime::error::{RuntimeError, host};
 use crate::runtime::oci::cache::Unpacked;
-use crate::runtime::oci::spec::{Command, Place, Storage, Volumes};
+use crate::runtime::oci::spec::{ContainerCommand, Storage, StoragePlace, Volumes};
 use crate::runtime::oci::tree::{Copy, CopyError, Dir, is_missing};
 use crate::runtime::options::Room;
 use crate::runtime::shared::start_failure;
@@ -43,12 +43,12 @@ const LOOK: Timespec = Timespec {
 
 /// A container whose first process is held.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct HeldContainer {
     pub(crate) run: Arc<Run>,
     /// The root of its file system without what is mounted in it.
     pub(crate) root: OwnedFd,
     pub(crate) pid: u32,
-    pub(crate) command: Command,
+    pub(crate) command: ContainerCommand,
     pub(crate) stdout: PipeReader,
     pub(crate) stderr: PipeReader,
 }
@@ -58,19 +58,19 @@ pub(crate) fn create(
     runtime: &OciRuntime,
     image: &Unpacked,
     config: &ImageConfig,
-    plan: &Plan,
+    plan: &RunPlan,
     cancel: &CancellationToken,
-) -> Result<Held, RuntimeError> {
+) -> Result<HeldContainer, RuntimeError> {
     // The first process becomes a child of this one when the runtime's `create` ends; so its end can be waited for.
     set_child_subreaper(Pid::from_raw(1)).map_err(host("become the parent of containers"))?;
     let cgroup_parent = plan.options.cgroup_parent.as_deref();
     let run = Run::new(image.cache().folders(), runtime, cgroup_parent)?;
     let hostname = plan.hostname(run.id());
-    let mut command = Command::new(config, &plan.options, &hostname)?;
+    let mut command = ContainerCommand::new(config, &plan.options, &hostname)?;
     let pipe = || io::pipe().map_err(host::<io::Error>("make a pipe"));
     let ((stdout, out), (stderr, err)) = (pipe()?, pipe()?);
     let (pid, root) = overlay::in_own_namespace(|| {
-        let stage = Stage {
+        let stage = Staging {
             runtime,
             image,
             plan,
@@ -82,7 +82,7 @@ pub(crate) fn create(
         let root = stage.bundle(&mut command, &hostname)?;
         Ok((stage.hold(out, err)?, root))
     })?;
-    Ok(Held {
+    Ok(HeldContainer {
         run: Arc::new(run),
         root,
         pid,
@@ -92,31 +92,35 @@ pub(crate) fn create(
     })
 }
 
-struct Stage<'a> {
+struct Staging<'a> {
     runtime: &'a OciRuntime,
     image: &'a Unpacked,
-    plan: &'a Plan,
+    plan: &'a RunPlan,
     run: &'a Run,
     folder: &'a Path,
     cancel: &'a CancellationToken,
 }
 
-impl Stage<'_> {
+impl Staging<'_> {
     /// Writes `config.json` and what it refers to; the image's root.
-    fn bundle(&self, command: &mut Command, hostname: &str) -> Result<OwnedFd, RuntimeError> {
+    fn bundle(
+        &self,
+        command: &mut ContainerCommand,
+        hostname: &str,
+    ) -> Result<OwnedFd, RuntimeError> {
         let doing = || format!("open {}", self.folder.display());
         let root_path = self.folder.join("rootfs");
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, &root_path, flags, Mode::empty()).map_err(host(doing()))?;
         let ids = spec::resolve(&root, &command.user)?;
-        let image = Opened::new(root.try_clone().map_err(host(doing()))?);
+        let image = OpenedTree::new(root.try_clone().map_err(host(doing()))?);
         let wanted = &self.plan.places;
-        let wishes: Vec<Wish> = wanted.iter().map(Place::wish).collect();
+        let wishes: Vec<Wish> = wanted.iter().map(StoragePlace::wish).collect();
         let Arranged { landed, tree } = arrange(&image, &wishes)?;
         check_databases(&tree)?;
         let origin = match self.plan.options.workdir {
-            Some(_) => Origin::Option,
-            None => Origin::Image,
+            Some(_) => WishOrigin::Option,
+            None => WishOrigin::Image,
         };
         let cwd = work_at(&tree, origin, &command.cwd)?;
         make_directory(&root, &cwd)?;
@@ -125,9 +129,9 @@ impl Stage<'_> {
             let error = io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
             host(format!("use the working directory {cwd}"))(error)
         })?;
-        let places: Vec<Place> = landed
+        let places: Vec<StoragePlace> = landed
             .into_iter()
-            .map(|Landed { wish, path }| Place {
+            .map(|Landed { wish, path }| StoragePlace {
                 target: path,
                 ..wanted[wish].clone()
             })
@@ -140,7 +144,7 @@ impl Stage<'_> {
             &self.plan.options.add_host,
             &tree,
         )?;
-        let request = spec::Request {
+        let request = spec::SpecRequest {
             command,
             ids: &ids,
             options: &self.plan.options,
@@ -165,7 +169,7 @@ impl Stage<'_> {
     }
 
     /// Makes the folders of volumes, filled with what the image has at their places.
-    fn volumes(&self, root: impl AsFd, places: &[Place]) -> Result<Volumes, RuntimeError> {
+    fn volumes(&self, root: impl AsFd, places: &[StoragePlace]) -> Result<Volumes, RuntimeError> {
         let mut volumes = Volumes::new();
         let mut named = std::collections::BTreeMap::new();
         let mut room = self.image.room();
@@ -314,8 +318,8 @@ fn make_directory(root: impl AsFd, path: &ImagePath) -> Result<(), RuntimeError>
 }
 
 /// Directories of a volume that nobody sees, since another mount lies over them. So nothing of an image is copied twice.
-fn hidden(places: &[Place], volume: &Place) -> BTreeSet<ImagePath> {
-    let name = |place: &Place| match &place.storage {
+fn hidden(places: &[StoragePlace], volume: &StoragePlace) -> BTreeSet<ImagePath> {
+    let name = |place: &StoragePlace| match &place.storage {
         Storage::Volume { name, .. } => name.clone(),
         _ => None,
     };

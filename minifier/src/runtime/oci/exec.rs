@@ -15,7 +15,7 @@ use super::program::{OciRuntime, said};
 use super::run::Run;
 use super::spec;
 use crate::runtime::error::{RuntimeError, host};
-use crate::runtime::oci::spec::{Command, environment};
+use crate::runtime::oci::spec::{ContainerCommand, environment};
 use crate::runtime::shared::{Capture, ExecOutcome, ExecRequest, Life, process, start_failure};
 
 /// How long the output may stay open after the command ended: a child of it may hold it.
@@ -24,18 +24,18 @@ const REST: Duration = Duration::from_millis(250);
 const ENDING: Duration = Duration::from_secs(5);
 
 /// A container that commands are run in.
-pub(crate) struct Inside<'a> {
+pub(crate) struct OciExec<'a> {
     pub(crate) runtime: &'a OciRuntime,
     pub(crate) run: &'a Run,
     /// What the container itself runs: a command has its environment and working directory.
-    pub(crate) command: &'a Command,
+    pub(crate) command: &'a ContainerCommand,
     pub(crate) capabilities: &'a BTreeSet<&'static str>,
     /// The root of its file system without what is mounted in it.
     pub(crate) root: &'a OwnedFd,
     pub(crate) life: &'a Life,
 }
 
-impl Inside<'_> {
+impl OciExec<'_> {
     fn id(&self) -> &str {
         self.run.id()
     }
@@ -43,12 +43,12 @@ impl Inside<'_> {
 
 /// Runs a command; kills it at its time limit.
 pub(crate) async fn exec(
-    container: &Inside<'_>,
+    container: &OciExec<'_>,
     request: &ExecRequest,
 ) -> Result<ExecOutcome, RuntimeError> {
     let not_running = || RuntimeError::NotRunning(container.id().to_owned());
     container.life.pid().ok_or_else(not_running)?;
-    let session = Session::new(container, request).map_err(|error| {
+    let session = ExecSession::new(container, request).map_err(|error| {
         if container.life.exit().is_some() {
             not_running()
         } else {
@@ -132,15 +132,15 @@ async fn collect(from: Option<impl AsyncRead + Unpin>, into: &mut Capture) {
 }
 
 /// The files of one command. Dropped, they are gone, and so is the command.
-struct Session {
+struct ExecSession {
     process: std::path::PathBuf,
     pid: std::path::PathBuf,
     log: std::path::PathBuf,
     id: String,
 }
 
-impl Session {
-    fn new(container: &Inside<'_>, request: &ExecRequest) -> Result<Self, RuntimeError> {
+impl ExecSession {
+    fn new(container: &OciExec<'_>, request: &ExecRequest) -> Result<Self, RuntimeError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = container.run.path();
@@ -166,7 +166,7 @@ impl Session {
         Ok(session)
     }
 
-    fn start(&self, container: &Inside<'_>) -> Result<Child, RuntimeError> {
+    fn start(&self, container: &OciExec<'_>) -> Result<Child, RuntimeError> {
         let program = &container.runtime.program;
         tokio::process::Command::new(program)
             .arg("--root")
@@ -209,7 +209,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for ExecSession {
     fn drop(&mut self) {
         self.kill(&self.id);
         for file in [&self.process, &self.pid, &self.log] {

@@ -5,21 +5,23 @@ use std::collections::BTreeSet;
 use super::program;
 use crate::image::ImageConfig;
 use crate::runtime::error::RuntimeError;
-use crate::runtime::oci::spec::{Command, Network, Place, capability_names, plan_storage};
+use crate::runtime::oci::spec::{
+    ContainerCommand, Network, StoragePlace, capability_names, plan_storage,
+};
 use crate::runtime::options::{RunLimits, RunOptions};
 
 /// Everything about a container that does not depend on its root file system.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub(crate) struct RunPlan {
     pub(crate) options: RunOptions,
     pub(crate) limits: RunLimits,
     pub(crate) network: Network,
-    pub(crate) places: Vec<Place>,
+    pub(crate) places: Vec<StoragePlace>,
     pub(crate) capabilities: BTreeSet<&'static str>,
     pub(crate) stop_signal: String,
 }
 
-impl Plan {
+impl RunPlan {
     pub(crate) fn new(
         config: &ImageConfig,
         options: &RunOptions,
@@ -29,7 +31,7 @@ impl Plan {
         let network = Network::of(options)?;
         check(config, options, limits, &network)?;
         // For its errors; the names of a container come into it later.
-        Command::new(config, options, "")?;
+        ContainerCommand::new(config, options, "")?;
         Ok(Self {
             network,
             places: plan_storage(config, options)?,

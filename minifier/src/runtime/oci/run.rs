@@ -28,7 +28,7 @@ const RECORD: &str = "run.json";
 
 /// What it takes to clean up after someone else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
+struct RunRecord {
     /// The OCI runtime.
     program: PathBuf,
     /// The container's control group; its last part is the container's id.
@@ -42,7 +42,7 @@ struct Record {
 pub(crate) struct Run {
     id: String,
     folders: Arc<Folders>,
-    record: Record,
+    record: RunRecord,
     /// Handle of the first process, once there is one.
     init: OnceLock<OwnedFd>,
     /// None once all is gone.
@@ -66,7 +66,7 @@ impl Run {
             // A sweep can have come before the lock; then this one is gone.
             let lock = try_lock(runs, &id, Hold::Alone).map_err(host(doing()))?;
             let Some(lock) = lock else { continue };
-            let record = Record {
+            let record = RunRecord {
                 program: runtime.program.clone(),
                 cgroup: parent.join(&id),
                 made_parent,
@@ -173,13 +173,13 @@ pub(crate) fn sweep(folders: &Folders) -> Result<usize, RuntimeError> {
     sweep.finish()
 }
 
-fn read_record(folder: &Path, id: &str) -> Option<Record> {
-    let record: Record = serde_json::from_slice(&fs::read(folder.join(RECORD)).ok()?).ok()?;
+fn read_record(folder: &Path, id: &str) -> Option<RunRecord> {
+    let record: RunRecord = serde_json::from_slice(&fs::read(folder.join(RECORD)).ok()?).ok()?;
     // Whatever it says, only what bears the id is touched.
     (record.cgroup.file_name()? == id && record.cgroup.is_absolute()).then_some(record)
 }
 
-fn clean(folders: &Folders, id: &str, record: &Record) -> Result<(), RuntimeError> {
+fn clean(folders: &Folders, id: &str, record: &RunRecord) -> Result<(), RuntimeError> {
     let (runs, path) = folders.runs();
     let doing = |what: &str| format!("{what} of container {id}");
     cgroup::kill_all(&record.cgroup, id).map_err(host(doing("kill the processes")))?;

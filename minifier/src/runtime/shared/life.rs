@@ -7,10 +7,10 @@ use crate::runtime::error::RuntimeError;
 
 /// Created, running, ended; or out of sight.
 #[derive(Debug)]
-pub(crate) struct Life(watch::Sender<State>);
+pub(crate) struct Life(watch::Sender<LifeState>);
 
 #[derive(Debug, Clone)]
-enum State {
+enum LifeState {
     Created,
     Running(u32),
     Exited(ExitStatus),
@@ -19,30 +19,30 @@ enum State {
 
 impl Default for Life {
     fn default() -> Self {
-        Self(watch::Sender::new(State::Created))
+        Self(watch::Sender::new(LifeState::Created))
     }
 }
 
 impl Life {
     /// It runs, and this is its pid on the host.
     pub(crate) fn running(&self, pid: u32) {
-        self.0.send_replace(State::Running(pid));
+        self.0.send_replace(LifeState::Running(pid));
     }
 
     /// It ended.
     pub(crate) fn ended(&self, exit: ExitStatus) {
-        self.0.send_replace(State::Exited(exit));
+        self.0.send_replace(LifeState::Exited(exit));
     }
 
     /// Nobody will know how it ended.
     pub(crate) fn lost(&self, reason: String) {
-        self.0.send_replace(State::Lost(reason));
+        self.0.send_replace(LifeState::Lost(reason));
     }
 
     /// Its pid while it runs.
     pub(crate) fn pid(&self) -> Option<u32> {
         match *self.0.borrow() {
-            State::Running(pid) => Some(pid),
+            LifeState::Running(pid) => Some(pid),
             _ => None,
         }
     }
@@ -50,7 +50,7 @@ impl Life {
     /// How it ended; none before.
     pub(crate) fn exit(&self) -> Option<ExitStatus> {
         match &*self.0.borrow() {
-            State::Exited(exit) => Some(exit.clone()),
+            LifeState::Exited(exit) => Some(exit.clone()),
             _ => None,
         }
     }
@@ -59,16 +59,16 @@ impl Life {
     pub(crate) async fn exited(&self, id: &str) -> Result<ExitStatus, RuntimeError> {
         let mut state = self.0.subscribe();
         let ended = state
-            .wait_for(|state| matches!(state, State::Exited(_) | State::Lost(_)))
+            .wait_for(|state| matches!(state, LifeState::Exited(_) | LifeState::Lost(_)))
             .await
             .unwrap_or_else(|_| unreachable!("the sender lives as long as the container"));
         match &*ended {
-            State::Exited(exit) => Ok(exit.clone()),
-            State::Lost(reason) => Err(RuntimeError::Lost {
+            LifeState::Exited(exit) => Ok(exit.clone()),
+            LifeState::Lost(reason) => Err(RuntimeError::Lost {
                 id: id.to_owned(),
                 reason: reason.clone(),
             }),
-            State::Created | State::Running(_) => unreachable!("these are not waited for"),
+            LifeState::Created | LifeState::Running(_) => unreachable!("these are not waited for"),
         }
     }
 }

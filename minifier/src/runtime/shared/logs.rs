@@ -44,12 +44,12 @@ pub struct LogChunk {
 /// A container's output. The last 4 MiB are kept.
 #[derive(Debug)]
 pub struct Logs {
-    state: Mutex<State>,
+    state: Mutex<LogState>,
     changed: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LogState {
     lines: VecDeque<LogLine>,
     bytes: usize,
     /// Number of the first line kept.
@@ -68,7 +68,7 @@ impl Default for Logs {
 }
 
 impl Logs {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LogState> {
         // Every change leaves the state whole, so a panic elsewhere does not spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,7 +139,7 @@ impl Logs {
     }
 }
 
-impl State {
+impl LogState {
     /// Adds a piece that holds at most one line end, at its own end.
     fn push(&mut self, stream: LogStream, mut piece: &[u8]) {
         loop {

@@ -11,9 +11,9 @@ use std::time::Duration;
 use minifier_common::decode::{Components, Record};
 use minifier_common::record::{flag, kind};
 
-use super::budget::Budget;
+use super::budget::TraceBudget;
 use super::calls;
-use super::sources::{self, Opened};
+use super::sources::{self, KernelOpen};
 use crate::rootfs::ImagePath;
 use crate::trace::model::{Access, Operation, Process, SecondSource};
 
@@ -39,9 +39,9 @@ pub(crate) struct Assembler {
     /// The container's first process was seen.
     pub(crate) seeded: bool,
     /// What is left of the memory that all this may take.
-    pub(crate) budget: Budget,
+    pub(crate) budget: TraceBudget,
     /// Files that the second source saw opened, in the order of arrival.
-    opened: Vec<Opened>,
+    opened: Vec<KernelOpen>,
     working_directories: HashMap<u32, ImagePath>,
     /// Indices of accesses by their hash, for repetitions; one whose hash is taken has the next free one.
     known: HashMap<u64, u32>,
@@ -61,7 +61,7 @@ impl Assembler {
             syscalls: BTreeSet::new(),
             undecodable: 0,
             seeded: false,
-            budget: Budget::new(memory),
+            budget: TraceBudget::new(memory),
             opened: Vec::new(),
             working_directories: HashMap::new(),
             known: HashMap::new(),
@@ -250,8 +250,8 @@ impl Assembler {
             return;
         };
         self.process(record);
-        if self.budget.take(size_of::<Opened>(), 0) {
-            let opened = Opened::new(record, resolved, self.start);
+        if self.budget.take(size_of::<KernelOpen>(), 0) {
+            let opened = KernelOpen::new(record, resolved, self.start);
             self.opened.push(opened);
         }
     }

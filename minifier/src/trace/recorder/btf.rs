@@ -74,7 +74,7 @@ pub(crate) struct Type<'a> {
 
 /// A member of a structure or union.
 #[derive(Clone, Copy)]
-pub(crate) struct Member {
+pub(crate) struct BtfMember {
     /// Where its name starts in the strings.
     pub(crate) name: u32,
     /// Its type.
@@ -215,14 +215,14 @@ impl Btf {
 
 impl Type<'_> {
     /// Members of a structure or union.
-    pub(crate) fn members(&self) -> impl Iterator<Item = Member> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = BtfMember> {
         let members = match self.kind {
             kind::STRUCT | kind::UNION => self.behind,
             _ => &[],
         };
         members.chunks_exact(12).filter_map(|member| {
             let offset = word(member, 8)?;
-            Some(Member {
+            Some(BtfMember {
                 name: word(member, 0)?,
                 id: word(member, 4)?,
                 bits: if self.bit_fields {

@@ -1,4 +1,4 @@
-//! [`Budget`]: how much memory a trace may take. A container decides how much there is to record, and must not decide how
+//! [`TraceBudget`]: how much memory a trace may take. A container decides how much there is to record, and must not decide how
 //! much memory that takes.
 
 /// What an allocation takes beyond its size.
@@ -7,13 +7,13 @@ const ALLOCATION: usize = 16;
 /// Memory that is left. Once something did not fit, nothing does: what is left out is the end of a trace and no choice
 /// of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
+pub(crate) struct TraceBudget {
     total: u64,
     left: u64,
     refused: u64,
 }
 
-impl Budget {
+impl TraceBudget {
     /// That many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
         Self {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn nothing_fits_once_something_did_not() {
-        let mut budget = Budget::new(100);
+        let mut budget = TraceBudget::new(100);
         assert!(budget.take(10, 0) && !budget.is_spent());
         assert!(!budget.take(10, 70), "a block takes more than its size");
         assert!(!budget.take(1, 0) && budget.is_spent());

@@ -1,4 +1,4 @@
-//! [`Call`]: one system call that takes a path: its number on each machine, where its paths are, what it does with them.
+//! [`SystemCall`]: one system call that takes a path: its number on each machine, where its paths are, what it does with them.
 
 use minifier_common::class::Class;
 
@@ -11,7 +11,7 @@ pub(crate) const FOLLOW: u32 = 0x400;
 
 /// What a call does with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
+pub(crate) enum PathRule {
     /// Always the same.
     Plain(Operation),
     /// Looks, without following a last link where the flags have that bit.
@@ -24,17 +24,17 @@ pub(crate) enum Rule {
 
 /// One system call.
 #[derive(Debug, Clone, Copy)]
-pub struct Call {
+pub struct SystemCall {
     /// Its name.
     pub name: &'static str,
     pub(crate) x86_64: Option<u16>,
     pub(crate) aarch64: Option<u16>,
     pub(crate) class: Class,
-    pub(crate) first: Rule,
-    pub(crate) second: Rule,
+    pub(crate) first: PathRule,
+    pub(crate) second: PathRule,
 }
 
-impl Call {
+impl SystemCall {
     /// Its number on this machine, if it has one.
     pub const fn number(&self) -> Option<u16> {
         if cfg!(target_arch = "x86_64") {
@@ -54,11 +54,11 @@ impl Call {
             self.second
         };
         match rule {
-            Rule::Plain(operation) => operation,
-            Rule::Look { no_follow } if detail & no_follow != 0 => Operation::LookNoFollow,
-            Rule::LookOnRequest { follow } if detail & follow == 0 => Operation::LookNoFollow,
-            Rule::Look { .. } | Rule::LookOnRequest { .. } => Operation::Look,
-            Rule::Open => open_operation(detail),
+            PathRule::Plain(operation) => operation,
+            PathRule::Look { no_follow } if detail & no_follow != 0 => Operation::LookNoFollow,
+            PathRule::LookOnRequest { follow } if detail & follow == 0 => Operation::LookNoFollow,
+            PathRule::Look { .. } | PathRule::LookOnRequest { .. } => Operation::Look,
+            PathRule::Open => open_operation(detail),
         }
     }
 

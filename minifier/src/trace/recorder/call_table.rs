@@ -3,13 +3,13 @@
 
 use minifier_common::class::{Class, NO_ARGUMENT as NO_PATH, Shape};
 
-use super::call::{Call, FOLLOW, NO_FOLLOW, Rule};
+use super::call::{FOLLOW, NO_FOLLOW, PathRule, SystemCall};
 use crate::trace::model::Operation;
 use crate::trace::model::Operation::{
     Change, ChangeDirectory, Connect, Create, Execute, List, Look, LookNoFollow, Mount, OpenWrite,
     Remove,
 };
-use Rule::Plain;
+use PathRule::Plain;
 
 const fn path(argument: u32) -> Class {
     Class::new(Shape::Path, argument)
@@ -25,19 +25,24 @@ const fn two(
     class: Class,
     first: Operation,
     second: Operation,
-) -> Call {
-    Call {
+) -> SystemCall {
+    SystemCall {
         second: Plain(second),
         ..one(name, numbers, class, Plain(first))
     }
 }
 
 /// Numbers on x86-64 and arm64; [`NONE`] where the machine does not have the call.
-const fn one(name: &'static str, [x86_64, aarch64]: [u16; 2], class: Class, first: Rule) -> Call {
+const fn one(
+    name: &'static str,
+    [x86_64, aarch64]: [u16; 2],
+    class: Class,
+    first: PathRule,
+) -> SystemCall {
     const fn some(number: u16) -> Option<u16> {
         if number == NONE { None } else { Some(number) }
     }
-    Call {
+    SystemCall {
         name,
         x86_64: some(x86_64),
         aarch64: some(aarch64),
@@ -48,28 +53,28 @@ const fn one(name: &'static str, [x86_64, aarch64]: [u16; 2], class: Class, firs
 }
 
 const NONE: u16 = u16::MAX;
-const LOOK: Rule = Plain(Look);
-const LOOK_NO_FOLLOW: Rule = Plain(LookNoFollow);
-const LOOK_AT: Rule = Rule::Look {
+const LOOK: PathRule = Plain(Look);
+const LOOK_NO_FOLLOW: PathRule = Plain(LookNoFollow);
+const LOOK_AT: PathRule = PathRule::Look {
     no_follow: NO_FOLLOW,
 };
 
-pub(crate) const CALLS: &[Call] = &[
+pub(crate) const CALLS: &[SystemCall] = &[
     // Opening.
-    one("open", [2, NONE], open(0).flags(1), Rule::Open),
-    one("openat", [257, 56], open(1).at(0).flags(2), Rule::Open),
+    one("open", [2, NONE], open(0).flags(1), PathRule::Open),
+    one("openat", [257, 56], open(1).at(0).flags(2), PathRule::Open),
     one(
         "openat2",
         [437, 437],
         open(1).at(0).flags_behind(2),
-        Rule::Open,
+        PathRule::Open,
     ),
     one("creat", [85, NONE], open(0), Plain(OpenWrite)),
     one(
         "open_by_handle_at",
         [304, 265],
         open(NO_PATH).flags(2),
-        Rule::Open,
+        PathRule::Open,
     ),
     one("open_tree", [428, 428], open(1).at(0).flags(2), LOOK_AT),
     one(
@@ -109,14 +114,14 @@ pub(crate) const CALLS: &[Call] = &[
         "name_to_handle_at",
         [303, 264],
         path(1).at(0).flags(4),
-        Rule::LookOnRequest { follow: FOLLOW },
+        PathRule::LookOnRequest { follow: FOLLOW },
     ),
     // IN_DONT_FOLLOW
     one(
         "inotify_add_watch",
         [254, 27],
         path(1).flags(2),
-        Rule::Look {
+        PathRule::Look {
             no_follow: 0x0200_0000,
         },
     ),
@@ -125,7 +130,7 @@ pub(crate) const CALLS: &[Call] = &[
         "fanotify_mark",
         [301, 263],
         path(4).at(3).flags(1),
-        Rule::Look { no_follow: 4 },
+        PathRule::Look { no_follow: 4 },
     ),
     one("quotactl", [179, 60], path(1), LOOK),
     // Working directory and root.
@@ -286,7 +291,7 @@ pub(crate) const CALLS: &[Call] = &[
 ];
 
 /// Calls without a path that have a part in tracing.
-pub(crate) const OTHERS: &[Call] = &[
+pub(crate) const OTHERS: &[SystemCall] = &[
     one("exit", [60, 93], Class(0), LOOK),
     one("exit_group", [231, 94], Class(0), LOOK),
     one("rt_sigreturn", [15, 139], Class(0), LOOK),

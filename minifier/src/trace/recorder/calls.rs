@@ -1,17 +1,17 @@
 //! The system calls that take a path or look at one: their numbers, where their paths are, what they do with them.
 //!
 //! One table serves both sides: the kernel side gets a [`Class`] per number ([`classes`]), the user side turns a number
-//! and its flags into an [`Operation`] ([`Call::operation`]).
+//! and its flags into an [`Operation`] ([`SystemCall::operation`]).
 
 use minifier_common::class::{Class, TABLE};
 use minifier_common::decode::Record;
 
-pub use super::call::{Call, open_operation};
+pub use super::call::{SystemCall, open_operation};
 use super::call_table::{CALLS, OTHERS, URING};
 use crate::trace::model::Operation;
 
 /// The call with that number on this machine.
-pub fn call(number: u16) -> Option<&'static Call> {
+pub fn call(number: u16) -> Option<&'static SystemCall> {
     CALLS.iter().find(|call| call.number() == Some(number))
 }
 
@@ -21,7 +21,7 @@ pub fn number(name: &str) -> Option<u16> {
         .iter()
         .chain(OTHERS)
         .find(|call| call.name == name)
-        .and_then(Call::number)
+        .and_then(SystemCall::number)
 }
 
 /// What an io_uring request does (system call number, operation): it works as a system call does.
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn names_and_numbers_are_unique() {
-        let all: Vec<&Call> = CALLS.iter().chain(OTHERS).collect();
+        let all: Vec<&SystemCall> = CALLS.iter().chain(OTHERS).collect();
         let count = |numbers: Vec<Option<u16>>| {
             let numbers: Vec<u16> = numbers.into_iter().flatten().collect();
             assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), numbers.len());

@@ -2,7 +2,7 @@
 //! Nothing here is decided by version: each feature is looked for in the running kernel. docs/kernels.md shows the same
 //! table (a test compares them).
 
-use super::layout::Layout;
+use super::layout::KernelLayout;
 
 /// One row.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub struct Fallback {
     /// What is done on a kernel without it, or with it if the text says so.
     pub instead: &'static str,
     /// Whether the fallback is used on the running kernel; `None` if that is known only when it happens.
-    is_taken: Option<fn(&Layout) -> bool>,
+    is_taken: Option<fn(&KernelLayout) -> bool>,
 }
 
 /// All rows, oldest first.
@@ -95,7 +95,7 @@ pub const FALLBACKS: [Fallback; 10] = [
 ];
 
 /// The fallbacks that are known to be used on the running kernel.
-pub(crate) fn taken(layout: &Layout) -> impl Iterator<Item = &'static Fallback> {
+pub(crate) fn taken(layout: &KernelLayout) -> impl Iterator<Item = &'static Fallback> {
     FALLBACKS
         .iter()
         .filter(|row| row.is_taken.is_some_and(|is_taken| is_taken(layout)))

@@ -7,7 +7,7 @@ use aya::maps::MapType;
 use serde::Serialize;
 
 use super::error::TraceError;
-use super::layout::{HOOKS, Layout};
+use super::layout::{HOOKS, KernelLayout};
 use super::load::{Kernel, TraceOptions};
 use super::types::Types;
 use super::{fallbacks, privileges};
@@ -118,7 +118,7 @@ fn type_information(path: &Path, types: Result<&Types, &TraceError>) -> Check {
 }
 
 fn structures(types: &Types) -> Vec<Check> {
-    let layout = match Layout::of(types) {
+    let layout = match KernelLayout::of(types) {
         Ok(layout) => layout,
         Err(error) => return vec![failed("structures", &error)],
     };

@@ -1,4 +1,4 @@
-//! [`Layout`]: the kernel's structures and abilities as its type information (BTF) describes them. Nothing is guessed by version.
+//! [`KernelLayout`]: the kernel's structures and abilities as its type information (BTF) describes them. Nothing is guessed by version.
 
 use minifier_common::offsets as at;
 use minifier_common::offsets::{
@@ -11,7 +11,7 @@ use super::types::Types;
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub(crate) struct Layout {
+pub(crate) struct KernelLayout {
     /// Indexed by the constants of [`minifier_common::offsets`].
     pub(crate) offsets: [u32; COUNT],
     /// See [`URING_WORDS`].
@@ -167,7 +167,7 @@ pub(crate) const HOOKS: [&str; 4] = [
     "sched_process_exit",
 ];
 
-impl Layout {
+impl KernelLayout {
     /// What the types say.
     pub(crate) fn of(types: &Types) -> Result<Self, TraceError> {
         let registers = match std::env::consts::ARCH {

@@ -13,9 +13,9 @@ use minifier_common::class::TABLE;
 use minifier_common::record::{copies, hook};
 
 use super::error::TraceError;
-use super::layout::{HOOKS, Layout};
+use super::layout::{HOOKS, KernelLayout};
 use super::opens::Opens;
-use super::programs::{self, FUNCTION, Group, Loaded, REQUIRED, SECURITY, map};
+use super::programs::{self, FUNCTION, LoadedPrograms, ProgramGroup, REQUIRED, SECURITY, map};
 use super::scope::Scope;
 use super::types::Types;
 use super::{calls, privileges};
@@ -101,10 +101,10 @@ impl Kernel {
             (returned(loader.join()), types)
         });
         let types = types?;
-        let layout = Layout::of(&types)?;
+        let layout = KernelLayout::of(&types)?;
         let btf = attachable(&types, &layout, &options.btf)?;
         let mut ebpf = load(loader, options, &layout)?;
-        let mut groups: Vec<Group> = REQUIRED.into();
+        let mut groups: Vec<ProgramGroup> = REQUIRED.into();
         groups.extend(layout.uring_hook.map(programs::uring));
         let mut to_load = groups.clone();
         to_load.push(FUNCTION);
@@ -202,7 +202,7 @@ fn loader() -> EbpfLoader<'static> {
 }
 
 /// The types that programs are attached to, for aya, which looks ids up by name: all types would take it long to read.
-fn attachable(types: &Types, layout: &Layout, path: &Path) -> Result<Btf, TraceError> {
+fn attachable(types: &Types, layout: &KernelLayout, path: &Path) -> Result<Btf, TraceError> {
     let tracepoints: Vec<&str> = HOOKS.into_iter().chain(layout.uring_hook).collect();
     let security = format!("bpf_lsm_{}", SECURITY.place.name());
     let bytes = types.attachable(&tracepoints, &[FUNCTION.place.name(), &security]);
@@ -215,7 +215,7 @@ fn attachable(types: &Types, layout: &Layout, path: &Path) -> Result<Btf, TraceE
 fn load(
     loader: EbpfLoader<'static>,
     options: &TraceOptions,
-    layout: &Layout,
+    layout: &KernelLayout,
 ) -> Result<Ebpf, TraceError> {
     let namespace = |of: &str| {
         std::fs::metadata(format!("/proc/{of}/ns/mnt"))
@@ -259,7 +259,7 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Option<&'a mut BtfTracePoint> 
 }
 
 /// How often the program of a hook is attached.
-fn copies(hook: u32, layout: &Layout) -> usize {
+fn copies(hook: u32, layout: &KernelLayout) -> usize {
     match layout.preemptible {
         true => copies::of(hook) as usize,
         false => 1,
@@ -269,9 +269,9 @@ fn copies(hook: u32, layout: &Layout) -> usize {
 /// Attaches a program, and copies of it where it may be preempted.
 fn attach(
     ebpf: &mut Ebpf,
-    group: &Group,
+    group: &ProgramGroup,
     names: &[&'static str],
-    loaded: &mut Loaded,
+    loaded: &mut LoadedPrograms,
 ) -> Result<Hook, TraceError> {
     let hook = group.place.name();
     let mut programs = Vec::new();

@@ -10,7 +10,7 @@ use aya::programs::{FEntry, Lsm, Program};
 use aya::{Btf, Ebpf};
 use minifier_common::record::probe;
 
-use super::programs::{self, FUNCTION, Loaded, SECURITY, map};
+use super::programs::{self, FUNCTION, LoadedPrograms, SECURITY, map};
 
 /// The second source at work.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Opens {
         ebpf: &mut Ebpf,
         btf: &Btf,
         copies: usize,
-        loaded: Loaded,
+        loaded: LoadedPrograms,
     ) -> Result<Self, String> {
         let mut own: Array<MapData, u32> =
             map(ebpf, "OPENED_PROBE").map_err(|error| error.to_string())?;
@@ -83,7 +83,7 @@ impl Opens {
     }
 }
 
-fn function(ebpf: &mut Ebpf, copies: usize, loaded: Loaded) -> Result<Opens, String> {
+fn function(ebpf: &mut Ebpf, copies: usize, loaded: LoadedPrograms) -> Result<Opens, String> {
     const HOOK: &str = "fentry security_file_open";
     all(ebpf, HOOK, &FUNCTION.names[..copies], loaded, |program| {
         let program: &mut FEntry = program.try_into().map_err(words)?;
@@ -110,7 +110,7 @@ fn all(
     ebpf: &mut Ebpf,
     hook: &'static str,
     programs: &[&'static str],
-    mut loaded: Loaded,
+    mut loaded: LoadedPrograms,
     attach: impl Fn(&mut Program) -> Result<Link, String>,
 ) -> Result<Opens, String> {
     let mut opens = Opens {

@@ -13,9 +13,9 @@ use crate::tasks::returned;
 
 /// A program and its copies, in the order in which they are attached.
 #[derive(Debug, Clone)]
-pub(crate) struct Group {
+pub(crate) struct ProgramGroup {
     /// What they are attached to.
-    pub(crate) place: Place,
+    pub(crate) place: AttachPoint,
     /// Index of their counters.
     pub(crate) counter: u32,
     /// Names of the programs.
@@ -24,7 +24,7 @@ pub(crate) struct Group {
 
 /// Where a program is attached.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Place {
+pub(crate) enum AttachPoint {
     /// A tracepoint, by its type.
     Tracepoint(&'static str),
     /// The entry of a function.
@@ -34,41 +34,41 @@ pub(crate) enum Place {
 }
 
 /// Programs without which nothing can be traced.
-pub(crate) const REQUIRED: [Group; 4] = [
-    Group {
-        place: Place::Tracepoint(HOOKS[0]),
+pub(crate) const REQUIRED: [ProgramGroup; 4] = [
+    ProgramGroup {
+        place: AttachPoint::Tracepoint(HOOKS[0]),
         counter: hook::SYS_EXIT,
         names: &["sys_exit", "sys_exit_2", "sys_exit_3", "sys_exit_4"],
     },
-    Group {
-        place: Place::Tracepoint(HOOKS[1]),
+    ProgramGroup {
+        place: AttachPoint::Tracepoint(HOOKS[1]),
         counter: hook::FORK,
         names: &["sched_process_fork", "sched_process_fork_2"],
     },
-    Group {
-        place: Place::Tracepoint(HOOKS[2]),
+    ProgramGroup {
+        place: AttachPoint::Tracepoint(HOOKS[2]),
         counter: hook::EXEC,
         names: &["sched_process_exec", "sched_process_exec_2"],
     },
-    Group {
-        place: Place::Tracepoint(HOOKS[3]),
+    ProgramGroup {
+        place: AttachPoint::Tracepoint(HOOKS[3]),
         counter: hook::EXIT,
         names: &["sched_process_exit", "sched_process_exit_2"],
     },
 ];
 
 /// The programs at whichever of io_uring's tracepoints there is.
-pub(crate) const fn uring(tracepoint: &'static str) -> Group {
-    Group {
-        place: Place::Tracepoint(tracepoint),
+pub(crate) const fn uring(tracepoint: &'static str) -> ProgramGroup {
+    ProgramGroup {
+        place: AttachPoint::Tracepoint(tracepoint),
         counter: hook::URING,
         names: &["io_uring_submit_req", "io_uring_submit_req_2"],
     }
 }
 
 /// The second source, where programs can be attached to functions.
-pub(crate) const FUNCTION: Group = Group {
-    place: Place::Function("security_file_open"),
+pub(crate) const FUNCTION: ProgramGroup = ProgramGroup {
+    place: AttachPoint::Function("security_file_open"),
     counter: hook::OPENED,
     names: &[
         "security_file_open",
@@ -79,8 +79,8 @@ pub(crate) const FUNCTION: Group = Group {
 };
 
 /// The same as a security module.
-pub(crate) const SECURITY: Group = Group {
-    place: Place::Security("file_open"),
+pub(crate) const SECURITY: ProgramGroup = ProgramGroup {
+    place: AttachPoint::Security("file_open"),
     counter: hook::OPENED,
     names: &["file_open", "file_open_2", "file_open_3", "file_open_4"],
 };
@@ -92,16 +92,16 @@ pub fn program_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// What became of each program that was to be loaded.
-pub(crate) type Loaded = BTreeMap<&'static str, Result<(), ProgramError>>;
+pub(crate) type LoadedPrograms = BTreeMap<&'static str, Result<(), ProgramError>>;
 
 /// Loads the first `copies` programs of each group. They are independent of one another, and the verifier takes most of
 /// the time of attaching: each has a thread.
 pub(crate) fn load(
     ebpf: &mut Ebpf,
-    groups: &[Group],
+    groups: &[ProgramGroup],
     copies: impl Fn(u32) -> usize,
     btf: &Btf,
-) -> Loaded {
+) -> LoadedPrograms {
     let mut wanted = BTreeMap::new();
     for group in groups {
         let names = group.names.iter().take(copies(group.counter));
@@ -135,7 +135,7 @@ pub(crate) fn map<T: TryFrom<Map, Error = MapError>>(
     })
 }
 
-impl Place {
+impl AttachPoint {
     /// The function's or tracepoint's name.
     pub(crate) const fn name(self) -> &'static str {
         match self {

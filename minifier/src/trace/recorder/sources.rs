@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use minifier_common::decode::Record;
 
-use super::budget::Budget;
+use super::budget::TraceBudget;
 use super::call::kernel_open_operation;
 use crate::rootfs::ImagePath;
 use crate::trace::model::{Access, Operation, SecondSource, UNKNOWN_CALL};
 
 /// A file that the second source saw opened.
-pub(crate) struct Opened {
+pub(crate) struct KernelOpen {
     time: Duration,
     pid: u32,
     syscall: u32,
@@ -19,8 +19,8 @@ pub(crate) struct Opened {
     path: ImagePath,
 }
 
-impl From<Opened> for Access {
-    fn from(opened: Opened) -> Self {
+impl From<KernelOpen> for Access {
+    fn from(opened: KernelOpen) -> Self {
         Self {
             time: opened.time,
             pid: opened.pid,
@@ -34,7 +34,7 @@ impl From<Opened> for Access {
     }
 }
 
-impl Opened {
+impl KernelOpen {
     /// The file at `path` that a record of the second source is about. `start`: the time that accesses are counted from.
     pub(crate) fn new(record: &Record<'_>, path: ImagePath, start: u64) -> Self {
         let header = record.header;
@@ -51,8 +51,8 @@ impl Opened {
 /// Compares both sources, and adds the files that the second alone saw to the accesses, as far as the budget goes.
 pub(crate) fn join(
     accesses: &mut Vec<Access>,
-    seen: Vec<Opened>,
-    budget: &mut Budget,
+    seen: Vec<KernelOpen>,
+    budget: &mut TraceBudget,
 ) -> SecondSource {
     let by_call: BTreeSet<&ImagePath> = accesses.iter().filter_map(opened_by_call).collect();
     let executed = accesses.iter();
@@ -107,7 +107,7 @@ impl Refused {
     }
 
     /// Whether a call of the same process asked for what the second source saw.
-    fn has(&self, opened: &Opened) -> bool {
+    fn has(&self, opened: &KernelOpen) -> bool {
         let calls = self.0.get(&(opened.pid, opened.path.clone()));
         calls.is_some_and(|calls| opened.syscall == UNKNOWN_CALL || calls.contains(&opened.syscall))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::btf::{Btf, Member, Type, kind};
+use super::btf::{Btf, BtfMember, Type, kind};
 use super::error::TraceError;
 
 /// The kernel's types.
@@ -86,7 +86,7 @@ impl Types {
         if found.kind == kind::PTR {
             return Some(offset);
         }
-        let members: Vec<Member> = found.members().collect();
+        let members: Vec<BtfMember> = found.members().collect();
         let [only] = &members[..] else {
             return None;
         };

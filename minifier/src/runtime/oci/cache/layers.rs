@@ -18,7 +18,7 @@ use super::collect;
 use super::collect::{CacheLimits, Pruned};
 use super::folder::{self, Folders};
 use super::lock::{Hold, try_lock};
-use super::unpack::{Job, cost};
+use super::unpack::{LayerJob, cost};
 use crate::image::{ChainId, ImageConfig};
 use crate::rootfs::{ContentStore, LayerIndex, RootFs};
 use crate::runtime::error::{RuntimeError, host};
@@ -40,11 +40,11 @@ pub struct LayerCache {
 #[derive(Debug, Clone)]
 pub struct Unpacked {
     cache: LayerCache,
-    layers: Arc<[Held]>,
+    layers: Arc<[HeldLayer]>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldLayer {
     path: PathBuf,
     /// Of its files.
     bytes: u64,
@@ -125,7 +125,7 @@ impl LayerCache {
             });
         }
         // Found from the top down would be enough for most, but each folder is needed.
-        let mut held: Vec<Option<Held>> = Vec::with_capacity(chain.len());
+        let mut held: Vec<Option<HeldLayer>> = Vec::with_capacity(chain.len());
         for id in &chain {
             held.push(self.find(*id)?);
         }
@@ -140,7 +140,7 @@ impl LayerCache {
             let cost = cost(&rootfs, &changes);
             cost.take_from(&mut left, &self.limits, number)?;
             if held[number].is_none() {
-                let job = Job {
+                let job = LayerJob {
                     layer: number,
                     rootfs: &rootfs,
                     changes: &changes,
@@ -161,7 +161,7 @@ impl LayerCache {
     }
 
     /// Locks a layer that is there and notes its use.
-    fn find(&self, id: ChainId) -> Result<Option<Held>, RuntimeError> {
+    fn find(&self, id: ChainId) -> Result<Option<HeldLayer>, RuntimeError> {
         let name = id.to_hex();
         let doing = || format!("open cached layer {name}");
         let lock = try_lock(&self.folders.layers, &name, Hold::Shared).map_err(host(doing()))?;
@@ -172,7 +172,7 @@ impl LayerCache {
             last_modification: time(UTIME_NOW),
         };
         futimens(&lock, &now).map_err(host(doing()))?;
-        Ok(Some(Held {
+        Ok(Some(HeldLayer {
             bytes: collect::size(&lock).unwrap_or(0),
             path: self.folders.path.join("layers").join(&name).join("diff"),
             _lock: lock,
@@ -180,7 +180,7 @@ impl LayerCache {
     }
 
     /// Unpacks a layer, or waits for another process that does.
-    fn make(&self, id: ChainId, job: &Job<'_>, bytes: u64) -> Result<Held, RuntimeError> {
+    fn make(&self, id: ChainId, job: &LayerJob<'_>, bytes: u64) -> Result<HeldLayer, RuntimeError> {
         let name = id.to_hex();
         let doing = || {
             format!(
@@ -222,7 +222,7 @@ impl LayerCache {
         &self,
         folder: &OwnedFd,
         name: &str,
-        job: &Job<'_>,
+        job: &LayerJob<'_>,
         bytes: u64,
     ) -> Result<(), RuntimeError> {
         let doing = || {

@@ -56,7 +56,7 @@ pub(crate) fn cost(rootfs: &RootFs, changes: &Changes) -> Cost {
 }
 
 /// One layer to be written.
-pub(crate) struct Job<'a> {
+pub(crate) struct LayerJob<'a> {
     pub(crate) layer: usize,
     pub(crate) rootfs: &'a RootFs,
     pub(crate) changes: &'a Changes,
@@ -64,7 +64,7 @@ pub(crate) struct Job<'a> {
     pub(crate) cancel: &'a CancellationToken,
 }
 
-impl Job<'_> {
+impl LayerJob<'_> {
     /// Writes the layer.
     pub(crate) fn write(&self, mut writer: TreeWriter) -> Result<(), RuntimeError> {
         let mut names: BTreeMap<NodeId, &ImagePath> = BTreeMap::new();

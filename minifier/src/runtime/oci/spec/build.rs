@@ -13,8 +13,8 @@ use oci_spec::runtime::{
     UserBuilder,
 };
 
-use super::command::Command;
-use super::mounts::{Network, Place, Storage, Volumes};
+use super::command::ContainerCommand;
+use super::mounts::{Network, Storage, StoragePlace, Volumes};
 use super::users::Ids;
 use super::{caps, failed, seccomp};
 use crate::rootfs::ImagePath;
@@ -23,15 +23,15 @@ use crate::runtime::options::{RunLimits, RunOptions};
 
 /// What [`build`] puts together.
 #[derive(Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) command: &'a Command,
+pub(crate) struct SpecRequest<'a> {
+    pub(crate) command: &'a ContainerCommand,
     pub(crate) ids: &'a Ids,
     pub(crate) options: &'a RunOptions,
     pub(crate) limits: &'a RunLimits,
     pub(crate) capabilities: &'a BTreeSet<&'static str>,
     pub(crate) hostname: &'a str,
     pub(crate) network: &'a Network,
-    pub(crate) places: &'a [Place],
+    pub(crate) places: &'a [StoragePlace],
     pub(crate) volumes: &'a Volumes,
     /// Files that are mounted over the image's, and where.
     pub(crate) files: &'a [(PathBuf, ImagePath)],
@@ -67,7 +67,7 @@ const READ_ONLY: [&str; 5] = [
 ];
 
 /// Makes `config.json`.
-pub(crate) fn build(request: &Request<'_>) -> Result<Spec, RuntimeError> {
+pub(crate) fn build(request: &SpecRequest<'_>) -> Result<Spec, RuntimeError> {
     let root = RootBuilder::default()
         .path(request.root)
         .readonly(request.options.read_only)
@@ -86,7 +86,7 @@ pub(crate) fn build(request: &Request<'_>) -> Result<Spec, RuntimeError> {
 
 /// A further process of the container, for `exec`.
 pub(crate) fn exec_process(
-    command: &Command,
+    command: &ContainerCommand,
     ids: &Ids,
     capabilities: &BTreeSet<&'static str>,
 ) -> Result<Process, RuntimeError> {
@@ -94,7 +94,7 @@ pub(crate) fn exec_process(
 }
 
 fn process(
-    command: &Command,
+    command: &ContainerCommand,
     ids: &Ids,
     capabilities: &BTreeSet<&'static str>,
 ) -> Result<Process, RuntimeError> {
@@ -133,7 +133,7 @@ fn open_files() -> Result<PosixRlimit, RuntimeError> {
         .map_err(failed)
 }
 
-fn linux(request: &Request<'_>) -> Result<Linux, RuntimeError> {
+fn linux(request: &SpecRequest<'_>) -> Result<Linux, RuntimeError> {
     let mut sysctls: BTreeMap<String, String> = BTreeMap::new();
     if *request.network != Network::Host {
         sysctls.insert("net.ipv4.ip_unprivileged_port_start".into(), "0".into());
@@ -214,7 +214,7 @@ fn device(allow: bool, numbers: Option<(i64, i64)>) -> Result<LinuxDeviceCgroup,
     rule.build().map_err(failed)
 }
 
-fn mounts(request: &Request<'_>) -> Result<Vec<Mount>, RuntimeError> {
+fn mounts(request: &SpecRequest<'_>) -> Result<Vec<Mount>, RuntimeError> {
     let shm = format!("size={}", request.options.shm_size.unwrap_or(SHM));
     let system: [(&str, &str, &str, &[&str]); 7] = [
         ("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
@@ -283,7 +283,7 @@ fn mounts(request: &Request<'_>) -> Result<Vec<Mount>, RuntimeError> {
     Ok(mounts)
 }
 
-fn of_place(place: &Place, volume: Option<&PathBuf>) -> Result<Mount, RuntimeError> {
+fn of_place(place: &StoragePlace, volume: Option<&PathBuf>) -> Result<Mount, RuntimeError> {
     let target = host_path(&place.target);
     let (kind, source, mut options) = match &place.storage {
         Storage::Bind {

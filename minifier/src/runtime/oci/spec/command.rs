@@ -7,7 +7,7 @@ use crate::runtime::options::RunOptions;
 
 /// What is run, before users are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Command {
+pub(crate) struct ContainerCommand {
     pub(crate) args: Vec<String>,
     /// Absolute.
     pub(crate) cwd: String,
@@ -16,7 +16,7 @@ pub(crate) struct Command {
     pub(crate) env: Vec<String>,
 }
 
-impl Command {
+impl ContainerCommand {
     pub(crate) fn new(
         config: &ImageConfig,
         options: &RunOptions,
@@ -112,7 +112,7 @@ mod tests {
                 cmd: cmd.map(words),
                 ..RunOptions::default()
             };
-            Command::new(&image, &options, "h").map(|command| command.args)
+            ContainerCommand::new(&image, &options, "h").map(|command| command.args)
         };
         assert_eq!(run(None, None).unwrap(), ["/e", "c"]);
         assert_eq!(run(None, Some(&["d"])).unwrap(), ["/e", "d"]);
@@ -131,10 +131,10 @@ mod tests {
             env: words(&["A=9", "HOSTNAME", "C=", "GONE"]),
             ..RunOptions::default()
         };
-        let command = Command::new(&image, &options, "h").unwrap();
+        let command = ContainerCommand::new(&image, &options, "h").unwrap();
         assert_eq!(command.env, ["PATH=/p", "A=9", "C=", "B=3"]);
         assert_eq!(command.cwd, "/app");
-        let bare = Command::new(
+        let bare = ContainerCommand::new(
             &config(serde_json::json!({"Cmd": ["x"]})),
             &RunOptions::default(),
             "h",
@@ -156,7 +156,7 @@ mod tests {
             ..RunOptions::default()
         };
         let image = config(serde_json::json!({"Cmd": ["x"]}));
-        let error = Command::new(&image, &options, "h").unwrap_err();
+        let error = ContainerCommand::new(&image, &options, "h").unwrap_err();
         assert!(error.to_string().contains("--workdir app"), "{error}");
     }
 }

@@ -15,10 +15,10 @@ use oci_spec::OciSpecError;
 
 use crate::runtime::error::RuntimeError;
 
-pub(crate) use build::{Request, build, exec_process};
+pub(crate) use build::{SpecRequest, build, exec_process};
 pub(crate) use caps::names as capability_names;
-pub(crate) use command::{Command, environment};
-pub(crate) use mounts::{Network, Place, Storage, Volumes, plan_storage};
+pub(crate) use command::{ContainerCommand, environment};
+pub(crate) use mounts::{Network, Storage, StoragePlace, Volumes, plan_storage};
 pub(crate) use users::resolve;
 
 /// A spec that cannot be built.

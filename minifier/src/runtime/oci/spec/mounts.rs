@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
-use crate::runtime::destination::{Content, Origin, Wish};
+use crate::runtime::destination::{MountContent, Wish, WishOrigin};
 use crate::runtime::error::RuntimeError;
 use crate::runtime::options::{Mount, MountKind, RunOptions, Volume, is_propagation};
 
@@ -53,23 +53,23 @@ pub(crate) enum Storage {
 
 /// A mount of the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) origin: Origin,
+pub(crate) struct StoragePlace {
+    pub(crate) origin: WishOrigin,
     pub(crate) target: ImagePath,
     pub(crate) read_only: bool,
     pub(crate) storage: Storage,
 }
 
-impl Place {
+impl StoragePlace {
     /// What the place shows, to find out where it lands.
     pub(crate) fn wish(&self) -> Wish {
         Wish {
             origin: self.origin,
             target: self.target.clone(),
             content: match &self.storage {
-                Storage::Bind { source, .. } => Content::Host(source.into()),
-                Storage::Volume { name, copy: true } => Content::Image(name.clone()),
-                Storage::Volume { copy: false, .. } | Storage::Tmpfs { .. } => Content::Empty,
+                Storage::Bind { source, .. } => MountContent::Host(source.into()),
+                Storage::Volume { name, copy: true } => MountContent::Image(name.clone()),
+                Storage::Volume { copy: false, .. } | Storage::Tmpfs { .. } => MountContent::Empty,
             },
         }
     }
@@ -82,7 +82,7 @@ pub(crate) type Volumes = BTreeMap<usize, std::path::PathBuf>;
 pub(crate) fn plan_storage(
     config: &ImageConfig,
     options: &RunOptions,
-) -> Result<Vec<Place>, RuntimeError> {
+) -> Result<Vec<StoragePlace>, RuntimeError> {
     let mut places = Vec::new();
     for mount in &options.mounts {
         places.push(of_mount(mount)?);
@@ -111,8 +111,8 @@ pub(crate) fn plan_storage(
                 name: None,
                 copy: true,
             };
-            places.push(Place {
-                origin: Origin::Image,
+            places.push(StoragePlace {
+                origin: WishOrigin::Image,
                 target,
                 read_only: false,
                 storage,
@@ -122,9 +122,9 @@ pub(crate) fn plan_storage(
     Ok(places)
 }
 
-fn place(target: &str, read_only: bool, storage: Storage) -> Place {
-    Place {
-        origin: Origin::Option,
+fn place(target: &str, read_only: bool, storage: Storage) -> StoragePlace {
+    StoragePlace {
+        origin: WishOrigin::Option,
         target: ImagePath::new(target),
         read_only,
         storage,
@@ -138,7 +138,7 @@ fn refused(option: &str, reason: &str) -> RuntimeError {
     }
 }
 
-fn of_mount(mount: &Mount) -> Result<Place, RuntimeError> {
+fn of_mount(mount: &Mount) -> Result<StoragePlace, RuntimeError> {
     let storage = match &mount.kind {
         MountKind::Bind {
             source,
@@ -177,7 +177,7 @@ fn of_mount(mount: &Mount) -> Result<Place, RuntimeError> {
 }
 
 /// `source:target[:options]`, as [`crate::runtime::options::parse_volume`] leaves it.
-fn of_volume(volume: &Volume) -> Result<Place, RuntimeError> {
+fn of_volume(volume: &Volume) -> Result<StoragePlace, RuntimeError> {
     let text = match volume {
         Volume::Anonymous(target) => {
             let storage = Storage::Volume {

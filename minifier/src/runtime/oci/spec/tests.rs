@@ -21,12 +21,12 @@ fn image(execution: &Value) -> ImageConfig {
 
 fn made(execution: &Value, options: &RunOptions, limits: RunLimits) -> Value {
     let config = image(execution);
-    let command = Command::new(&config, options, "box").unwrap();
+    let command = ContainerCommand::new(&config, options, "box").unwrap();
     let wanted = plan_storage(&config, options).unwrap();
-    let wishes: Vec<_> = wanted.iter().map(Place::wish).collect();
+    let wishes: Vec<_> = wanted.iter().map(StoragePlace::wish).collect();
     let nothing = RootFs::default();
     let landed = arrange(&nothing, &wishes).unwrap().landed;
-    let places: Vec<Place> = landed
+    let places: Vec<StoragePlace> = landed
         .iter()
         .map(|place| wanted[place.wish].clone())
         .collect();
@@ -43,7 +43,7 @@ fn made(execution: &Value, options: &RunOptions, limits: RunLimits) -> Value {
         groups: vec![101, 4],
         home: "/srv".to_owned(),
     };
-    let spec = build(&Request {
+    let spec = build(&SpecRequest {
         command: &command,
         ids: &ids,
         options,

@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use tokio_util::sync::CancellationToken;
 
 use super::dir::Dir;
-use super::walk::{FoundKind, Next, walk};
+use super::walk::{WalkKind, WalkNext, walk};
 use super::write::TreeWriter;
 use crate::rootfs::ImagePath;
 use crate::runtime::options::Room;
@@ -58,20 +58,20 @@ impl Copy<'_> {
                 if let Some(first) = names.get(&inode) {
                     room.take(0).map_err(CopyError::TooLarge)?;
                     writer.hard_link(path, first)?;
-                    return Ok(Next::Into);
+                    return Ok(WalkNext::Into);
                 }
                 names.insert(inode, path.clone());
             }
             let place = self.at.join(path.relative());
             match found.kind {
-                FoundKind::Directory => {
+                WalkKind::Directory => {
                     room.take(0).map_err(CopyError::TooLarge)?;
                     writer.directory(path, &found.meta)?;
                     if self.hidden.contains(&place) {
-                        return Ok(Next::Over);
+                        return Ok(WalkNext::Over);
                     }
                 }
-                FoundKind::File(file, size) => {
+                WalkKind::File(file, size) => {
                     room.take(size).map_err(CopyError::TooLarge)?;
                     let own = match size < SHARED {
                         true => None,
@@ -82,18 +82,18 @@ impl Copy<'_> {
                     let from = own.unwrap_or_else(|| File::from(file));
                     writer.copy_of(path, &found.meta, &from, size, &|| self.go_on())?;
                 }
-                FoundKind::Symlink(target) => {
+                WalkKind::Symlink(target) => {
                     room.take(0).map_err(CopyError::TooLarge)?;
                     writer.symlink(path, &found.meta, &target)?;
                 }
-                FoundKind::Other(inode) => {
+                WalkKind::Other(inode) => {
                     room.take(0).map_err(CopyError::TooLarge)?;
                     writer.inode(path, &found.meta, inode)?;
                 }
                 // A layer cannot hold one.
-                FoundKind::Socket => {}
+                WalkKind::Socket => {}
             }
-            Ok(Next::Into)
+            Ok(WalkNext::Into)
         })
         .map_err(|error| match self.cancel.is_cancelled() {
             true => CopyError::Cancelled,

@@ -14,5 +14,5 @@ pub(crate) use copy::{Copy, CopyError};
 pub(crate) use dir::{Dir, is_missing, read_file};
 pub(crate) use remove::remove_tree;
 #[cfg(test)]
-pub(crate) use walk::{FoundKind, Next, walk};
+pub(crate) use walk::{WalkKind, WalkNext, walk};
 pub(crate) use write::{Inode, TreeWriter};

@@ -18,17 +18,17 @@ const XATTR: usize = 64 << 10;
 
 /// An entry of a tree.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct WalkEntry {
     pub(crate) path: ImagePath,
     pub(crate) meta: Metadata,
-    pub(crate) kind: FoundKind,
+    pub(crate) kind: WalkKind,
     /// Device and number, the same for all names of a file that has several.
     pub(crate) inode: Option<(u64, u64)>,
 }
 
 /// What it is.
 #[derive(Debug)]
-pub(crate) enum FoundKind {
+pub(crate) enum WalkKind {
     Directory,
     /// With its bytes, where it could be opened.
     File(OwnedFd, u64),
@@ -39,7 +39,7 @@ pub(crate) enum FoundKind {
 
 /// Where a walk goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum WalkNext {
     /// With what a directory holds.
     Into,
     /// With what comes after it.
@@ -49,7 +49,7 @@ pub(crate) enum Next {
 /// Calls `visit` with every entry of a tree, a directory before what it holds, the root first.
 pub(crate) fn walk<E: From<io::Error>>(
     dir: &mut Dir,
-    mut visit: impl FnMut(Found) -> Result<Next, E>,
+    mut visit: impl FnMut(WalkEntry) -> Result<WalkNext, E>,
 ) -> Result<(), E> {
     let mut todo = vec![ImagePath::root()];
     while let Some(path) = todo.pop() {
@@ -58,8 +58,8 @@ pub(crate) fn walk<E: From<io::Error>>(
         } else {
             look(dir.parent(&path)?, path.file_name(), path.clone())?
         };
-        let is_directory = matches!(found.kind, FoundKind::Directory);
-        if visit(found)? == Next::Into && is_directory {
+        let is_directory = matches!(found.kind, WalkKind::Directory);
+        if visit(found)? == WalkNext::Into && is_directory {
             let mut names = Vec::new();
             let entries = Entries::read_from(dir.at(&path)?).map_err(io::Error::from)?;
             for entry in entries {
@@ -76,25 +76,25 @@ pub(crate) fn walk<E: From<io::Error>>(
     Ok(())
 }
 
-fn look(parent: BorrowedFd<'_>, name: &[u8], path: ImagePath) -> io::Result<Found> {
+fn look(parent: BorrowedFd<'_>, name: &[u8], path: ImagePath) -> io::Result<WalkEntry> {
     let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let device = || (major(stat.st_rdev), minor(stat.st_rdev));
     let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => FoundKind::Directory,
+        FileType::Directory => WalkKind::Directory,
         FileType::RegularFile => {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let file = openat(parent, name, flags, Mode::empty())?;
-            FoundKind::File(file, u64::try_from(stat.st_size).unwrap_or(0))
+            WalkKind::File(file, u64::try_from(stat.st_size).unwrap_or(0))
         }
-        FileType::Symlink => FoundKind::Symlink(readlinkat(parent, name, Vec::new())?.into_bytes()),
-        FileType::CharacterDevice => FoundKind::Other(Inode::Char(device().0, device().1)),
-        FileType::BlockDevice => FoundKind::Other(Inode::Block(device().0, device().1)),
-        FileType::Fifo => FoundKind::Other(Inode::Fifo),
-        FileType::Socket => FoundKind::Socket,
+        FileType::Symlink => WalkKind::Symlink(readlinkat(parent, name, Vec::new())?.into_bytes()),
+        FileType::CharacterDevice => WalkKind::Other(Inode::Char(device().0, device().1)),
+        FileType::BlockDevice => WalkKind::Other(Inode::Block(device().0, device().1)),
+        FileType::Fifo => WalkKind::Other(Inode::Fifo),
+        FileType::Socket => WalkKind::Socket,
         FileType::Unknown => return Err(io::Error::other("a file of unknown kind")),
     };
-    let linked = stat.st_nlink > 1 && !matches!(kind, FoundKind::Directory);
-    Ok(Found {
+    let linked = stat.st_nlink > 1 && !matches!(kind, WalkKind::Directory);
+    Ok(WalkEntry {
         meta: metadata(parent, name, &stat)?,
         kind,
         inode: linked.then_some((stat.st_dev, stat.st_ino)),

@@ -159,7 +159,7 @@ fn privileged_contents_of_the_wrong_length_and_cancelling_leave_nothing() {
     let (_folder, cache) = cache(UnpackLimits::default());
     let cancel = CancellationToken::new();
     cancel.cancel();
-    let result = cache.unpack(&config(&layers), &layers, &Pattern, &cancel);
+    let result = cache.unpack(&config(&layers), &layers, &PatternContent, &cancel);
     assert!(matches!(result, Err(RuntimeError::Interrupted)));
     assert_eq!(leftovers(&cache), 0);
 }

@@ -12,12 +12,12 @@ use crate::rootfs::*;
 use crate::runtime::error::RuntimeError;
 use crate::runtime::oci::cache::layers::{LayerCache, Unpacked};
 use crate::runtime::oci::overlay::{in_own_namespace, mount_image};
-use crate::runtime::oci::tree::{Dir, FoundKind, Inode, Next, remove_tree, walk};
+use crate::runtime::oci::tree::{Dir, Inode, WalkKind, WalkNext, remove_tree, walk};
 
 /// Contents that follow from the reference alone.
-pub(crate) struct Pattern;
+pub(crate) struct PatternContent;
 
-impl ContentStore for Pattern {
+impl ContentStore for PatternContent {
     fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
         let byte = (content.at + u64::from(content.layer)) as u8;
         Ok(Box::new(io::repeat(byte).take(content.size)))
@@ -58,18 +58,18 @@ pub(crate) fn config(layers: &[LayerIndex]) -> ImageConfig {
 
 pub(crate) fn unpack(cache: &LayerCache, layers: &[LayerIndex]) -> Result<Unpacked, RuntimeError> {
     let cancel = CancellationToken::new();
-    cache.unpack(&config(layers), layers, &Pattern, &cancel)
+    cache.unpack(&config(layers), layers, &PatternContent, &cancel)
 }
 
 /// A tree: what stands at each path, and which paths are names of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tree {
+pub(crate) struct DiskTree {
     entries: BTreeMap<ImagePath, (Metadata, String)>,
     links: BTreeSet<BTreeSet<ImagePath>>,
 }
 
 /// What a container would see of an unpacked image.
-pub(crate) fn seen(image: &Unpacked) -> Result<Tree, RuntimeError> {
+pub(crate) fn seen(image: &Unpacked) -> Result<DiskTree, RuntimeError> {
     let folder = tempfile::tempdir_in(image.cache().folder()).unwrap();
     let tree = in_own_namespace(|| {
         mount_image(image, folder.path())?;
@@ -83,16 +83,16 @@ pub(crate) fn seen(image: &Unpacked) -> Result<Tree, RuntimeError> {
 }
 
 /// A tree of this host.
-pub(crate) fn tree_at(path: &Path) -> Tree {
-    let mut tree = Tree::default();
+pub(crate) fn tree_at(path: &Path) -> DiskTree {
+    let mut tree = DiskTree::default();
     let mut names: BTreeMap<(u64, u64), BTreeSet<ImagePath>> = BTreeMap::new();
     walk(&mut Dir::open(path).unwrap(), |found| {
         if let Some(inode) = found.inode {
             names.entry(inode).or_default().insert(found.path.clone());
         }
         let kind = match found.kind {
-            FoundKind::Directory => "directory".to_owned(),
-            FoundKind::File(fd, size) => {
+            WalkKind::Directory => "directory".to_owned(),
+            WalkKind::File(fd, size) => {
                 let mut head = Vec::new();
                 File::from(fd).take(1 << 20).read_to_end(&mut head)?;
                 format!(
@@ -101,12 +101,12 @@ pub(crate) fn tree_at(path: &Path) -> Tree {
                     head.iter().all(|b| *b == head[0])
                 )
             }
-            FoundKind::Symlink(target) => format!("symlink {}", escape_bytes(&target)),
-            FoundKind::Other(inode) => format!("{inode:?}"),
-            FoundKind::Socket => "socket".to_owned(),
+            WalkKind::Symlink(target) => format!("symlink {}", escape_bytes(&target)),
+            WalkKind::Other(inode) => format!("{inode:?}"),
+            WalkKind::Socket => "socket".to_owned(),
         };
         tree.entries.insert(found.path, (found.meta, kind));
-        Ok::<_, io::Error>(Next::Into)
+        Ok::<_, io::Error>(WalkNext::Into)
     })
     .unwrap();
     tree.links = names
@@ -117,9 +117,9 @@ pub(crate) fn tree_at(path: &Path) -> Tree {
 }
 
 /// The tree that the layers mean.
-pub(crate) fn meant(layers: &[LayerIndex]) -> Result<Tree, MergeError> {
+pub(crate) fn meant(layers: &[LayerIndex]) -> Result<DiskTree, MergeError> {
     let rootfs = RootFs::merge(layers.to_vec())?;
-    let mut tree = Tree::default();
+    let mut tree = DiskTree::default();
     let mut names: BTreeMap<NodeId, BTreeSet<ImagePath>> = BTreeMap::new();
     for (path, id) in rootfs.walk() {
         let node = rootfs.node(id);
@@ -128,7 +128,7 @@ pub(crate) fn meant(layers: &[LayerIndex]) -> Result<Tree, MergeError> {
             NodeKind::Directory { .. } => "directory".to_owned(),
             NodeKind::File { content } => {
                 let mut head = Vec::new();
-                let reader = Pattern.open(*content).unwrap();
+                let reader = PatternContent.open(*content).unwrap();
                 reader.take(1 << 20).read_to_end(&mut head).unwrap();
                 let size = content.size;
                 format!(
