@@ -18,7 +18,7 @@ use rustls::{
     expect(dead_code, reason = "each variant belongs to one feature")
 )]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Key {
+pub(crate) enum KeyProof {
     /// It must.
     Proven,
     /// Nobody looks: certificates are taken that no verifier can read (version 1, unusual keys).
@@ -32,7 +32,7 @@ pub(crate) fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Er
 }
 
 /// A configuration that takes any certificate.
-pub(crate) fn trusting_all(key: Key) -> Result<ClientConfig, Error> {
+pub(crate) fn trusting_all(key: KeyProof) -> Result<ClientConfig, Error> {
     let verifier = AnyCertificate {
         provider: ring::default_provider(),
         key,
@@ -53,7 +53,7 @@ pub(crate) fn negotiating(mut config: ClientConfig) -> ClientConfig {
 #[derive(Debug)]
 struct AnyCertificate {
     provider: CryptoProvider,
-    key: Key,
+    key: KeyProof,
 }
 
 impl AnyCertificate {
@@ -63,8 +63,8 @@ impl AnyCertificate {
         verify: impl FnOnce(&WebPkiSupportedAlgorithms) -> Result<HandshakeSignatureValid, Error>,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.key {
-            Key::Proven => verify(&self.provider.signature_verification_algorithms),
-            Key::Unproven => Ok(HandshakeSignatureValid::assertion()),
+            KeyProof::Proven => verify(&self.provider.signature_verification_algorithms),
+            KeyProof::Unproven => Ok(HandshakeSignatureValid::assertion()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use minifier::image::{ImageConfig, TaggedName};
-use minifier::transport::{ArchiveBody, Daemon, Loaded, TransportError};
+use minifier::transport::{ArchiveBody, Daemon, LoadedImage, TransportError};
 use minifier_tests::transport::{Names, docker, small_archive};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,7 @@ async fn load(
     body: ArchiveBody,
     config: &ImageConfig,
     tags: &[TaggedName],
-) -> Result<Loaded, TransportError> {
+) -> Result<LoadedImage, TransportError> {
     let nobody = CancellationToken::new();
     let loaded = daemon.load(body, config, tags, &nobody).await?;
     Ok(loaded.expect("nobody called it off"))

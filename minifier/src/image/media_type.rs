@@ -77,10 +77,12 @@ impl LayerKind {
             "application/vnd.oci.image.layer.nondistributable.v1.tar",
             "application/vnd.docker.image.rootfs.foreign.diff.tar",
         ];
-        match layer.iter().any(|start| media_type.starts_with(start)) {
-            true if foreign => Self::Foreign,
-            true => Self::Tar,
-            false => Self::Other,
+        if !layer.iter().any(|start| media_type.starts_with(start)) {
+            Self::Other
+        } else if foreign {
+            Self::Foreign
+        } else {
+            Self::Tar
         }
     }
 }

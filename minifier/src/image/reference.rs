@@ -27,11 +27,11 @@ pub struct ReferenceError {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ImageReference {
     text: String,
-    kind: Kind,
+    kind: ReferenceKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Kind {
+enum ReferenceKind {
     /// A full image ID.
     Id(Digest),
     /// `[registry/]repository[:tag][@digest]`; a short image ID looks the same.
@@ -47,24 +47,24 @@ impl ImageReference {
     /// The image ID, if the text is a full one.
     pub fn id(&self) -> Option<Digest> {
         match &self.kind {
-            Kind::Id(id) => Some(*id),
-            Kind::Named(_) => None,
+            ReferenceKind::Id(id) => Some(*id),
+            ReferenceKind::Named(_) => None,
         }
     }
 
     /// The tag; `latest` if the text has neither a tag nor a digest, `None` for an ID or a digest.
     pub fn tag(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Id(_) => None,
-            Kind::Named(reference) => reference.tag(),
+            ReferenceKind::Id(_) => None,
+            ReferenceKind::Named(reference) => reference.tag(),
         }
     }
 
     /// The full name with registry and tag, such as `docker.io/library/nginx:latest`; an ID is returned unchanged.
     pub fn full(&self) -> String {
         match &self.kind {
-            Kind::Id(id) => id.to_string(),
-            Kind::Named(reference) => reference.whole(),
+            ReferenceKind::Id(id) => id.to_string(),
+            ReferenceKind::Named(reference) => reference.whole(),
         }
     }
 
@@ -93,14 +93,14 @@ impl FromStr for ImageReference {
         // A bare "sha256:…" would read as the repository "sha256".
         let is_hex = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
         let kind = if text.starts_with("sha256:") {
-            Kind::Id(text.parse().map_err(|e| error(format!("{e}")))?)
+            ReferenceKind::Id(text.parse().map_err(|e| error(format!("{e}")))?)
         } else if is_hex {
             let id = format!("sha256:{text}").parse();
-            Kind::Id(id.map_err(|e| error(format!("{e}")))?)
+            ReferenceKind::Id(id.map_err(|e| error(format!("{e}")))?)
         } else {
             let name_end = text.find(['@', ':']).unwrap_or(text.len());
             match Reference::try_from(text) {
-                Ok(reference) => Kind::Named(reference),
+                Ok(reference) => ReferenceKind::Named(reference),
                 Err(_) if text[..name_end].bytes().any(|b| b.is_ascii_uppercase()) => {
                     return Err(error("the repository's name must be lower-case".into()));
                 }
@@ -151,7 +151,7 @@ impl FromStr for TaggedName {
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let reference: ImageReference = text.parse()?;
         match (&reference.kind, reference.tag()) {
-            (Kind::Named(named), Some(tag)) if named.digest().is_none() => Ok(Self {
+            (ReferenceKind::Named(named), Some(tag)) if named.digest().is_none() => Ok(Self {
                 full: reference.full(),
                 familiar: reference.familiar(),
                 tag: tag.to_owned(),

@@ -18,18 +18,18 @@ const WAITING: usize = 16;
 const CHUNK: usize = 256 << 10;
 
 /// What goes through a channel. The end is said, because a sender that vanishes was cancelled.
-enum Item {
+enum BodyItem {
     Data(Bytes),
     Failed(io::Error),
     End,
 }
 
 /// Sends chunks to a [`ChannelReader`].
-pub(crate) struct ChunkSender(mpsc::Sender<Item>);
+pub(crate) struct ChunkSender(mpsc::Sender<BodyItem>);
 
 /// Reads, in blocking code, what a [`ChunkSender`] sends.
 pub(crate) struct ChannelReader {
-    receiver: mpsc::Receiver<Item>,
+    receiver: mpsc::Receiver<BodyItem>,
     chunk: Bytes,
     ended: bool,
 }
@@ -48,18 +48,18 @@ pub(crate) fn chunk_channel() -> (ChunkSender, ChannelReader) {
 impl ChunkSender {
     /// False if the reader is gone: it will say why.
     pub(crate) async fn data(&self, chunk: Bytes) -> bool {
-        self.0.send(Item::Data(chunk)).await.is_ok()
+        self.0.send(BodyItem::Data(chunk)).await.is_ok()
     }
 
     /// Makes the reader's next read fail.
     pub(crate) async fn fail(self, error: io::Error) {
         // A reader that is gone needs no error.
-        let _ = self.0.send(Item::Failed(error)).await;
+        let _ = self.0.send(BodyItem::Failed(error)).await;
     }
 
     /// Says that the bytes are complete.
     pub(crate) async fn end(self) {
-        let _ = self.0.send(Item::End).await;
+        let _ = self.0.send(BodyItem::End).await;
     }
 }
 
@@ -67,9 +67,9 @@ impl BufRead for ChannelReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.chunk.is_empty() && !self.ended {
             match self.receiver.blocking_recv() {
-                Some(Item::Data(chunk)) => self.chunk = chunk,
-                Some(Item::Failed(error)) => return Err(error),
-                Some(Item::End) => self.ended = true,
+                Some(BodyItem::Data(chunk)) => self.chunk = chunk,
+                Some(BodyItem::Failed(error)) => return Err(error),
+                Some(BodyItem::End) => self.ended = true,
                 None => {
                     return Err(io::Error::new(
                         io::ErrorKind::ConnectionAborted,
@@ -120,8 +120,8 @@ impl ArchiveBody {
             };
             let result = write(&mut writer).and_then(|()| writer.flush());
             let last = match result {
-                Ok(()) => Item::End,
-                Err(error) => Item::Failed(error),
+                Ok(()) => BodyItem::End,
+                Err(error) => BodyItem::Failed(error),
             };
             let _ = sender.blocking_send(last);
         });
@@ -131,11 +131,11 @@ impl ArchiveBody {
                 return Poll::Ready(None);
             }
             let item = std::task::ready!(receiver.poll_recv(context));
-            ended = !matches!(item, Some(Item::Data(_)));
+            ended = !matches!(item, Some(BodyItem::Data(_)));
             Poll::Ready(match item {
-                Some(Item::Data(chunk)) => Some(Ok(chunk)),
-                Some(Item::Failed(error)) => Some(Err(error)),
-                Some(Item::End) => None,
+                Some(BodyItem::Data(chunk)) => Some(Ok(chunk)),
+                Some(BodyItem::Failed(error)) => Some(Err(error)),
+                Some(BodyItem::End) => None,
                 None => Some(Err(io::Error::other("the writer of the archive panicked"))),
             })
         })))
@@ -151,7 +151,7 @@ impl Stream for ArchiveBody {
 }
 
 struct ChunkWriter {
-    sender: mpsc::Sender<Item>,
+    sender: mpsc::Sender<BodyItem>,
     chunk: Vec<u8>,
 }
 
@@ -171,7 +171,7 @@ impl Write for ChunkWriter {
         }
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
         self.sender
-            .blocking_send(Item::Data(chunk.into()))
+            .blocking_send(BodyItem::Data(chunk.into()))
             .map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

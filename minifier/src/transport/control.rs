@@ -20,7 +20,7 @@ pub struct Control {
 /// The error of an interrupted read or write.
 #[derive(Debug, thiserror::Error)]
 #[error("cancelled")]
-struct Stopped;
+struct Cancellation;
 
 impl Control {
     /// Creates a control that stops when `cancel` is cancelled and calls `progress` for every chunk.
@@ -51,7 +51,7 @@ impl Control {
     /// Counts bytes; fails if the work must stop.
     pub(crate) fn advance(&self, bytes: u64) -> io::Result<()> {
         if self.is_cancelled() {
-            return Err(io::Error::other(Stopped));
+            return Err(io::Error::other(Cancellation));
         }
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         (self.progress)(done);
@@ -90,9 +90,10 @@ impl<R> Stoppable<R> {
 
 impl<R: Read> Read for Stoppable<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self.control.is_cancelled() {
-            true => Err(io::Error::other(Stopped)),
-            false => self.inner.read(buf),
+        if self.control.is_cancelled() {
+            Err(io::Error::other(Cancellation))
+        } else {
+            self.inner.read(buf)
         }
     }
 }

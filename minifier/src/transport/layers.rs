@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use super::control::{Control, Stoppable, Watched};
 use super::error::TransportError;
-use super::limits::{Bounded, Budget};
+use super::limits::{BoundedLayer, LayerBudget};
 use super::select::LayoutError;
 use super::stored::{StoredImage, VerifiedReader};
 use crate::image::{Descriptor, DiffId};
@@ -16,7 +16,7 @@ const CHUNK: usize = 256 << 10;
 /// A layer's uncompressed tar. Its last read fails if the blob is not what its descriptor says.
 pub(crate) struct LayerReader<'a> {
     compression: Compression,
-    plain: Stoppable<Bounded<Box<dyn Read + Send + 'a>>>,
+    plain: Stoppable<BoundedLayer<Box<dyn Read + Send + 'a>>>,
 }
 
 impl<'a> LayerReader<'a> {
@@ -24,7 +24,7 @@ impl<'a> LayerReader<'a> {
     pub(crate) fn open(
         stored: &'a StoredImage,
         layer: &Descriptor,
-        budget: &Budget,
+        budget: &LayerBudget,
         control: &Control,
     ) -> Result<Self, TransportError> {
         let (compression, blob) = open_blob(stored, layer, control)?;
@@ -49,14 +49,14 @@ impl Read for LayerReader<'_> {
     }
 }
 
-type Blob<'a> = BufReader<Watched<VerifiedReader<'a>>>;
+type LayerBlob<'a> = BufReader<Watched<VerifiedReader<'a>>>;
 
 /// Opens the blob of a layer and looks at its first bytes.
 fn open_blob<'a>(
     stored: &'a StoredImage,
     layer: &Descriptor,
     control: &Control,
-) -> Result<(Compression, Blob<'a>), TransportError> {
+) -> Result<(Compression, LayerBlob<'a>), TransportError> {
     let blob = Watched::new(stored.open(layer)?, control);
     let mut blob = BufReader::with_capacity(CHUNK, blob);
     let compression = blob

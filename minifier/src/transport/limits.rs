@@ -53,13 +53,13 @@ pub enum TooBig {
 
 /// The remaining limits of one image, shared by its layers.
 #[derive(Debug, Clone)]
-pub(crate) struct Budget {
+pub(crate) struct LayerBudget {
     limits: Limits,
     used: Arc<AtomicU64>,
     index: IndexBudget,
 }
 
-impl Budget {
+impl LayerBudget {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -77,8 +77,8 @@ impl Budget {
     }
 
     /// Limits the output of a layer of `compressed` bytes.
-    pub(crate) fn bound<R: Read>(&self, inner: R, compressed: u64) -> Bounded<R> {
-        Bounded {
+    pub(crate) fn bound<R: Read>(&self, inner: R, compressed: u64) -> BoundedLayer<R> {
+        BoundedLayer {
             inner,
             budget: self.clone(),
             compressed,
@@ -88,14 +88,14 @@ impl Budget {
 }
 
 /// An uncompressed layer whose reader fails with a [`TooBig`] once the layer is too long.
-pub(crate) struct Bounded<R> {
+pub(crate) struct BoundedLayer<R> {
     inner: R,
-    budget: Budget,
+    budget: LayerBudget,
     compressed: u64,
     read: u64,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for BoundedLayer<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buf)?;
         self.read += n as u64;
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn drain(limits: Limits, compressed: u64, bytes: u64) -> Result<u64, String> {
-        let budget = Budget::new(limits);
+        let budget = LayerBudget::new(limits);
         let mut reader = budget.bound(io::repeat(0).take(bytes), compressed);
         io::copy(&mut reader, &mut io::sink()).map_err(|e| e.to_string())
     }
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn layers_share_one_budget() {
-        let budget = Budget::new(Limits {
+        let budget = LayerBudget::new(Limits {
             uncompressed: 1000,
             ratio: None,
         });

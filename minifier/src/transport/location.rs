@@ -165,9 +165,10 @@ fn parse(text: &str) -> Result<Place, String> {
         }
         _ => reference(text).map(Place::Plain).map_err(|what| {
             // A path after the colon: no name was meant.
-            match rest.starts_with(['/', '.']) {
-                true => format!("the transport {transport} is not known"),
-                false => what,
+            if rest.starts_with(['/', '.']) {
+                format!("the transport {transport} is not known")
+            } else {
+                what
             }
         }),
     }

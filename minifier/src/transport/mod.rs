@@ -33,18 +33,18 @@ pub(crate) use control::Stoppable;
 pub use control::{Control, Progress};
 #[cfg(feature = "engines")]
 pub use docker::{
-    Daemon, DaemonInfo, Endpoint, Environment, InPlaceError, Inspected, Loaded, Origin, ReadMode,
-    ReadRequest, TlsFiles,
+    Daemon, DaemonInfo, Endpoint, EndpointOrigin, Environment, InPlaceError, Inspected,
+    LoadedImage, ReadMode, ReadRequest, TlsFiles,
 };
 pub(crate) use error::TRUSTED;
 pub use error::TransportError;
 pub(crate) use layers::LayerReader;
-pub(crate) use limits::Budget;
+pub(crate) use limits::LayerBudget;
 pub use limits::{Limits, TooBig};
 pub use location::{Location, LocationError, OciImage, Place};
 pub(crate) use parallel::{for_each, processors};
 pub use read::{OpenOptions, open_image, open_source, suggest};
-pub use select::{LayoutError, Select, Wanted, check_layers};
+pub use select::{LayoutError, Select, WantedImage, check_layers};
 pub use source::{ReadHow, Source};
 pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};
 pub use write::{

@@ -148,12 +148,13 @@ impl<'a> VerifiedReader<'a> {
             }
         }
         let found = Digest::from_bytes(inner.finish().0);
-        match found == self.digest {
-            true => Ok(0),
-            false => Err(Self::mismatch(BlobMismatch::Digest {
+        if found == self.digest {
+            Ok(0)
+        } else {
+            Err(Self::mismatch(BlobMismatch::Digest {
                 expected: self.digest,
                 found,
-            })),
+            }))
         }
     }
 }

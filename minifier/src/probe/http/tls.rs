@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Error};
 
-use crate::tls::{Key, trusting_all};
+use crate::tls::{KeyProof, trusting_all};
 
 /// A client configuration that takes any certificate, readable or not.
 pub(crate) fn config() -> Result<ClientConfig, Error> {
-    trusting_all(Key::Unproven)
+    trusting_all(KeyProof::Unproven)
 }
 
 /// The first message of a TLS handshake.

@@ -5,14 +5,14 @@ use std::io::{self, BufRead, Cursor, Read};
 use std::path::Path;
 
 use super::error::ArchiveError;
-use super::spool::{SpoolError, Spooled, spool};
+use super::spool::{SpoolError, SpooledLayer, spool};
 use super::table::{MemberTable, check_document};
 use crate::image::MAX_DOCUMENT;
 use crate::rootfs::tar::{
     Compression, CompressionError, StreamInput, TarError, TarReader, decompress,
 };
 use crate::rootfs::{ImagePath, IndexBudget, shown};
-use crate::transport::select::{Documents, LayoutError, display};
+use crate::transport::select::{ImageDocuments, LayoutError, display};
 
 /// More JSON than any image has: configs, manifests and indexes are some kilobytes each.
 const MAX_JSON: usize = 16 << 20;
@@ -34,7 +34,7 @@ enum Streamed {
 /// A member that may be a layer.
 #[derive(Debug)]
 enum Candidate {
-    Spooled(Spooled),
+    Spooled(SpooledLayer),
     Failed(SpoolError),
     Compression(CompressionError),
 }
@@ -130,7 +130,7 @@ impl ArchiveMembers {
         &'a self,
         path: &'a ImagePath,
         wanted_by: &str,
-    ) -> Result<(&'a ImagePath, &'a Spooled), ArchiveError> {
+    ) -> Result<(&'a ImagePath, &'a SpooledLayer), ArchiveError> {
         let member = || display(path);
         let Some((at, file)) = self.table.get(path)? else {
             return Err(ArchiveError::Missing {
@@ -161,7 +161,7 @@ impl ArchiveMembers {
     }
 
     /// Takes a spooled layer out.
-    pub(crate) fn take_layer(&mut self, path: &ImagePath) -> Option<Spooled> {
+    pub(crate) fn take_layer(&mut self, path: &ImagePath) -> Option<SpooledLayer> {
         match self.table.remove(path) {
             Some(Streamed::Candidate(Candidate::Spooled(spooled), _)) => Some(spooled),
             _ => None,
@@ -169,7 +169,7 @@ impl ArchiveMembers {
     }
 }
 
-impl Documents for ArchiveMembers {
+impl ImageDocuments for ArchiveMembers {
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError> {
         let size = match self.table.get(path)? {
             None => return Ok(None),

@@ -16,6 +16,6 @@ mod tests;
 pub use error::ArchiveError;
 pub(crate) use read::set_layer;
 pub use read::{ArchiveImage, read_archive};
-pub(crate) use spool::{SpoolError, Spooled, spool};
+pub(crate) use spool::{SpoolError, SpooledLayer, spool};
 pub(crate) use store::{SpoolStore, SpooledTar};
 pub(crate) use table::{MemberTable, check_document};

@@ -13,7 +13,7 @@ const CHUNK: usize = 256 << 10;
 
 /// A layer's uncompressed tar in an unnamed temporary file, which vanishes with it.
 #[derive(Debug)]
-pub(crate) struct Spooled {
+pub(crate) struct SpooledLayer {
     pub(crate) file: File,
     pub(crate) diff_id: DiffId,
     pub(crate) bytes: u64,
@@ -37,7 +37,7 @@ pub(crate) fn spool(
     source: impl Read,
     scratch: &Path,
     budget: &IndexBudget,
-) -> Result<Spooled, SpoolError> {
+) -> Result<SpooledLayer, SpoolError> {
     let mut tee = Tee {
         source,
         hash: Sha256::default(),
@@ -49,7 +49,7 @@ pub(crate) fn spool(
     if let Some(failure) = tee.failure {
         return Err(failure);
     }
-    Ok(Spooled {
+    Ok(SpooledLayer {
         layer: layer.map_err(SpoolError::Layer)?,
         file: tee.file,
         diff_id: DiffId::from_bytes(tee.hash.finish()),

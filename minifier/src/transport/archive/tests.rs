@@ -10,7 +10,7 @@ use super::*;
 use crate::image::{DiffId, Digest, Platform};
 use crate::rootfs::EntryKind;
 use crate::rootfs::tar::testing::{Tar, layer};
-use crate::transport::{Select, Wanted};
+use crate::transport::{Select, WantedImage};
 
 /// Members of an archive by name.
 type Members = BTreeMap<String, Vec<u8>>;
@@ -361,7 +361,7 @@ fn an_image_is_found_by_name_and_by_config() {
     let (members, id) = old_layout();
     let archive = pack(&members);
     let by_name = |name: &str| Select {
-        name: Some(Wanted::Name(name.to_owned())),
+        name: Some(WantedImage::Name(name.to_owned())),
         ..Select::default()
     };
     assert!(read(&archive, &by_name("docker.io/library/app:1")).is_ok());

@@ -7,7 +7,7 @@ use super::mismatch::Mismatch;
 use crate::image::media_type::{DOCKER_CONFIG, OCI_CONFIG};
 use crate::image::{Descriptor, DiffId, Digest, ImageConfig, Manifest};
 use crate::transport::control::Control;
-use crate::transport::limits::{Budget, Limits};
+use crate::transport::limits::{LayerBudget, Limits};
 use crate::transport::parallel::{for_each, processors};
 use crate::transport::stored::BlobStore;
 
@@ -33,7 +33,7 @@ pub(crate) fn check_image(
             layers.push((layer, diff_id));
         }
     }
-    let budget = Budget::new(limits);
+    let budget = LayerBudget::new(limits);
     let checked = for_each(&layers, processors(), |&(layer, diff_id)| {
         Ok::<_, std::convert::Infallible>(check_layer(blobs, layer, diff_id, &budget, control))
     });

@@ -8,7 +8,7 @@ use crate::image::{Descriptor, DiffId, Digest, HashingReader};
 use crate::rootfs::tar::{Compression, StreamInput, TarReader, decompress, index_layer};
 use crate::transport::control::{Control, Stoppable, Watched};
 use crate::transport::layers::said_compression;
-use crate::transport::limits::Budget;
+use crate::transport::limits::LayerBudget;
 use crate::transport::stored::BlobStore;
 
 /// How much is read at a time.
@@ -19,7 +19,7 @@ pub(crate) fn check_layer(
     blobs: &dyn BlobStore,
     layer: &Descriptor,
     diff_id: Option<DiffId>,
-    budget: &Budget,
+    budget: &LayerBudget,
     control: &Control,
 ) -> Vec<Mismatch> {
     let mut found = Vec::new();
@@ -87,7 +87,7 @@ pub(crate) fn check_layer(
     found
 }
 
-struct Contents {
+struct LayerContents {
     compression: Compression,
     diff_id: DiffId,
     /// Why it is no tar.
@@ -98,9 +98,9 @@ struct Contents {
 fn contents(
     blob: &mut (impl Read + Send),
     layer: &Descriptor,
-    budget: &Budget,
+    budget: &LayerBudget,
     control: &Control,
-) -> Result<Contents, String> {
+) -> Result<LayerContents, String> {
     let mut blob = BufReader::with_capacity(CHUNK, blob);
     let head = blob
         .fill_buf()
@@ -116,7 +116,7 @@ fn contents(
     let indexed = index_layer(&mut reader, 0, budget.index());
     drop(reader);
     io::copy(&mut plain, &mut io::sink()).map_err(broken)?;
-    Ok(Contents {
+    Ok(LayerContents {
         compression,
         diff_id: DiffId::from_bytes(plain.finish().0),
         no_tar: indexed.err().map(|e| e.to_string()),

@@ -25,12 +25,13 @@ pub async fn validate(
         () = options.control.cancelled() => Ok(Validation::of(location.as_str(), None)),
     };
     // What was interrupted looks like what is broken.
-    match options.control.is_cancelled() {
-        true => Err(TransportError::Cancelled {
+    if options.control.is_cancelled() {
+        Err(TransportError::Cancelled {
             doing: "check",
             location: location.to_string(),
-        }),
-        false => checked,
+        })
+    } else {
+        checked
     }
 }
 

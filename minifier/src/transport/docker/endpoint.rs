@@ -49,7 +49,7 @@ impl Environment {
 
 /// Who named an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum EndpointOrigin {
     /// `DOCKER_HOST`
     Host,
     /// A Docker context, by its name.
@@ -85,7 +85,7 @@ pub struct Endpoint {
     /// `unix:///path` or `tcp://host:port`.
     pub url: String,
     /// Who named it.
-    pub origin: Origin,
+    pub origin: EndpointOrigin,
     /// TLS, for `tcp` only.
     pub tls: Option<TlsFiles>,
 }
@@ -124,7 +124,7 @@ impl Endpoint {
                         .or(environment.config_dir.as_ref()),
                 )
                 .map(|dir| TlsFiles::in_dir(dir.clone()));
-            return Self::checked(host, Origin::Host, tls);
+            return Self::checked(host, EndpointOrigin::Host, tls);
         }
         let context = match &environment.context {
             Some(context) => Some(context.clone()),
@@ -132,7 +132,7 @@ impl Endpoint {
         };
         match context.filter(|name| name != "default") {
             Some(name) => Self::of_context(environment, name),
-            None => Self::checked(DEFAULT_SOCKET, Origin::Default, None),
+            None => Self::checked(DEFAULT_SOCKET, EndpointOrigin::Default, None),
         }
     }
 
@@ -166,10 +166,14 @@ impl Endpoint {
                 "the context asks to skip the check of certificates, which is not supported".into(),
             ));
         }
-        Self::checked(&endpoint.host, Origin::Context(name), tls)
+        Self::checked(&endpoint.host, EndpointOrigin::Context(name), tls)
     }
 
-    fn checked(host: &str, origin: Origin, tls: Option<TlsFiles>) -> Result<Self, TransportError> {
+    fn checked(
+        host: &str,
+        origin: EndpointOrigin,
+        tls: Option<TlsFiles>,
+    ) -> Result<Self, TransportError> {
         let error = |what: String| TransportError::Endpoint {
             endpoint: host.to_owned(),
             what,
@@ -276,7 +280,7 @@ mod tests {
     fn docker_host_wins_and_gets_the_default_port() {
         let endpoint = host("tcp://127.0.0.1").unwrap();
         assert_eq!(endpoint.url, "tcp://127.0.0.1:2375");
-        assert_eq!(endpoint.origin, Origin::Host);
+        assert_eq!(endpoint.origin, EndpointOrigin::Host);
         assert_eq!(host("unix:///x.sock").unwrap().socket(), Some("/x.sock"));
     }
 
@@ -318,7 +322,7 @@ mod tests {
         };
         assert_eq!(
             Endpoint::find(&environment).unwrap().origin,
-            Origin::Default
+            EndpointOrigin::Default
         );
         fs::write(
             dir.path().join("config.json"),
@@ -337,7 +341,7 @@ mod tests {
         )
         .unwrap();
         let endpoint = Endpoint::find(&environment).unwrap();
-        assert_eq!(endpoint.origin, Origin::Context("far".into()));
+        assert_eq!(endpoint.origin, EndpointOrigin::Context("far".into()));
         assert_eq!((&*endpoint.url, endpoint.tls), ("tcp://far:1234", None));
 
         fs::create_dir_all(dir.path().join("contexts/tls").join(&id).join("docker")).unwrap();

@@ -24,9 +24,12 @@ impl ArchiveBody {
                     Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                     None => held.take(),
                 };
-                return Poll::Ready(last.map(|last| match handover.complete() {
-                    true => Ok(last),
-                    false => Err(io::Error::other("called off")),
+                return Poll::Ready(last.map(|last| {
+                    if handover.complete() {
+                        Ok(last)
+                    } else {
+                        Err(io::Error::other("called off"))
+                    }
                 }));
             }
         })))

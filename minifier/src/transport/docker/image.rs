@@ -47,7 +47,7 @@ pub struct ReadRequest<'a> {
 }
 
 /// What the daemon says about an image before it is read.
-pub(crate) struct Found {
+pub(crate) struct FoundImage {
     pub(crate) id: Digest,
     pub(crate) repo_tags: Vec<String>,
     platform: Platform,
@@ -104,7 +104,10 @@ impl Daemon {
     }
 
     /// Asks for an image.
-    pub(crate) async fn find(&self, request: &ReadRequest<'_>) -> Result<Found, TransportError> {
+    pub(crate) async fn find(
+        &self,
+        request: &ReadRequest<'_>,
+    ) -> Result<FoundImage, TransportError> {
         let reference = request.reference;
         let doing = || format!("inspect image {reference}");
         let inspect = self
@@ -153,7 +156,7 @@ impl Daemon {
                 found: platform.to_string(),
             });
         }
-        Ok(Found {
+        Ok(FoundImage {
             id,
             repo_tags: inspect.repo_tags.clone().unwrap_or_default(),
             platform,
@@ -165,7 +168,7 @@ impl Daemon {
     async fn open_in_place(
         &self,
         request: &ReadRequest<'_>,
-        found: &Found,
+        found: &FoundImage,
     ) -> Result<Source, InPlaceError> {
         let layout = self.store_layout(found)?;
         let cancel = CancelOnDrop::default();
@@ -210,7 +213,7 @@ impl Daemon {
     }
 
     /// Where the image is on this host, if the daemon is on it and stores images as folders.
-    fn store_layout(&self, found: &Found) -> Result<StoreLayout, InPlaceError> {
+    fn store_layout(&self, found: &FoundImage) -> Result<StoreLayout, InPlaceError> {
         if let Some(obstacle) = self.in_place_obstacle() {
             return Err(obstacle);
         }
@@ -225,7 +228,7 @@ impl Daemon {
     async fn open_streamed(
         &self,
         request: &ReadRequest<'_>,
-        found: Found,
+        found: FoundImage,
         not_in_place: Option<String>,
     ) -> Result<Source, TransportError> {
         let (sender, reader) = chunk_channel();
@@ -262,7 +265,7 @@ impl Daemon {
     }
 
     /// Which image of an exported archive it is.
-    pub(crate) fn select(&self, request: &ReadRequest<'_>, found: &Found) -> Select {
+    pub(crate) fn select(&self, request: &ReadRequest<'_>, found: &FoundImage) -> Select {
         let in_containerd = self.info().containerd_store;
         Select {
             config: (!in_containerd).then_some(found.id),

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An image that a daemon loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
+pub struct LoadedImage {
     /// The daemon's ID of it.
     pub image_id: Digest,
     /// The names it was given, as Docker lists them.
@@ -37,7 +37,7 @@ impl Daemon {
         config: &ImageConfig,
         tags: &[TaggedName],
         cancel: &CancellationToken,
-    ) -> Result<Option<Loaded>, TransportError> {
+    ) -> Result<Option<LoadedImage>, TransportError> {
         let handover = Handover::default();
         let loading = self.load_whole(archive.through(handover.clone()), config, tags);
         tokio::pin!(loading);
@@ -64,7 +64,7 @@ impl Daemon {
         archive: ArchiveBody,
         config: &ImageConfig,
         tags: &[TaggedName],
-    ) -> Result<Loaded, TransportError> {
+    ) -> Result<LoadedImage, TransportError> {
         let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
         let options = ImportImageOptionsBuilder::default().quiet(true).build();
         let lines: Vec<String> = self
@@ -91,7 +91,7 @@ impl Daemon {
                 });
             }
         }
-        Ok(Loaded { image_id, tags })
+        Ok(LoadedImage { image_id, tags })
     }
 
     /// The ID of what `name` points to, which must be the image with this config.
@@ -127,9 +127,10 @@ impl Daemon {
             .into_iter()
             .eq(config.diff_ids().iter().map(ToString::to_string));
         // containerd's store names an image by its manifest.
-        let is_it = match self.info().containerd_store {
-            true => same_layers,
-            false => same_layers && id == config.digest(),
+        let is_it = if self.info().containerd_store {
+            same_layers
+        } else {
+            same_layers && id == config.digest()
         };
         if is_it {
             return Ok(id);

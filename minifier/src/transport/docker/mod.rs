@@ -11,7 +11,7 @@ mod overlay2;
 mod podman;
 
 pub use daemon::{Daemon, DaemonInfo};
-pub use endpoint::{Endpoint, Environment, Origin, TlsFiles};
+pub use endpoint::{Endpoint, EndpointOrigin, Environment, TlsFiles};
 pub use image::{Inspected, ReadMode, ReadRequest};
-pub use load::Loaded;
+pub use load::LoadedImage;
 pub use overlay2::InPlaceError;

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::daemon::Daemon;
-use super::endpoint::{Endpoint, Origin};
+use super::endpoint::{Endpoint, EndpointOrigin};
 use crate::transport::error::TransportError;
 
 impl Daemon {
@@ -13,7 +13,7 @@ impl Daemon {
         if let Some(url) = env::var("CONTAINER_HOST").ok().filter(|v| !v.is_empty()) {
             return Self::connect_to(Endpoint {
                 url,
-                origin: Origin::Host,
+                origin: EndpointOrigin::Host,
                 tls: None,
             })
             .await;
@@ -34,7 +34,7 @@ impl Daemon {
         };
         Self::connect_to(Endpoint {
             url: format!("unix://{}", socket.display()),
-            origin: Origin::Default,
+            origin: EndpointOrigin::Default,
             tls: None,
         })
         .await

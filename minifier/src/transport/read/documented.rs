@@ -19,7 +19,7 @@ use crate::transport::control::Control;
 use crate::transport::error::TransportError;
 use crate::transport::location::{Location, OciImage, Place};
 use crate::transport::select::{
-    Choice, Documents, LayoutError, Select, Wanted, blob_path, display,
+    Choice, ImageDocuments, LayoutError, Select, WantedImage, blob_path, display,
 };
 use crate::transport::stored::{BlobStore, StoredImage};
 
@@ -43,8 +43,8 @@ pub(crate) fn documents(
     };
     let by_image = |image: &Option<OciImage>| {
         image.as_ref().map(|image| match image {
-            OciImage::Tag(tag) => Wanted::Name(tag.clone()),
-            OciImage::Digest(digest) => Wanted::Manifest(*digest),
+            OciImage::Tag(tag) => WantedImage::Name(tag.clone()),
+            OciImage::Digest(digest) => WantedImage::Manifest(*digest),
         })
     };
     let archive = |file: &PathBuf| {
@@ -70,7 +70,7 @@ pub(crate) fn documents(
         Place::OciArchive { file, image } => (archive(file)?, by_image(image)),
         Place::DockerArchive { file, name } => {
             let name = name.as_ref().map(|name| name.full().to_owned());
-            (archive(file)?, name.map(Wanted::Name))
+            (archive(file)?, name.map(WantedImage::Name))
         }
         Place::Stdio => (standard_input(options)?, None),
         Place::Plain(_)
@@ -102,7 +102,7 @@ impl Documented {
             })
     }
 
-    pub(crate) fn documents(&self) -> &dyn Documents {
+    pub(crate) fn documents(&self) -> &dyn ImageDocuments {
         match self {
             Self::Layout(dir) => &**dir,
             Self::Archive(tar) => tar,

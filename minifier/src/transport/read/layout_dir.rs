@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::image::{Descriptor, MAX_DOCUMENT};
 use crate::rootfs::{FileRange, ImagePath};
 use crate::transport::error::TransportError;
-use crate::transport::select::{Documents, LayoutError, blob_path, display};
+use crate::transport::select::{ImageDocuments, LayoutError, blob_path, display};
 use crate::transport::stored::BlobStore;
 
 /// A folder with an OCI layout.
@@ -63,14 +63,15 @@ impl LayoutDir {
                 Err(e) => return Err(e.into()),
             }
         };
-        match file.metadata()?.is_file() {
-            true => Ok(Some(file)),
-            false => Err(io::Error::other("it is no regular file")),
+        if file.metadata()?.is_file() {
+            Ok(Some(file))
+        } else {
+            Err(io::Error::other("it is no regular file"))
         }
     }
 }
 
-impl Documents for LayoutDir {
+impl ImageDocuments for LayoutDir {
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError> {
         let read_error = |source| LayoutError::Read {
             member: display(path),

@@ -16,8 +16,65 @@ use crate::transport::stored::StoredImage;
 #[cfg(feature = "registry")]
 use crate::transport::{registry, select::check_layers};
 
-/// Opens the image at a location; a plain name is taken for one of the Docker daemon. Layers are read later, and
-/// checked then. Ends early with [`TransportError::Cancelled`] where the control says so.
+/// Opens the image at a location; a plain name refers to the Docker daemon.
+///
+/// Manifest and config are read and checked now; layers later, and are checked then. An image of a daemon is exported to
+/// a temporary file first.
+///
+/// # Errors
+///
+/// - [`TransportError::Read`], [`TransportError::WrongKind`], [`TransportError::Tar`] and
+///   [`TransportError::Compression`] if the file or folder is not a readable archive or layout;
+/// - [`TransportError::Layout`] if it does not hold exactly one image that fits, or its documents contradict each other;
+/// - [`TransportError::DaemonAbsent`], [`TransportError::PodmanAbsent`], [`TransportError::ImageNotFound`] and
+///   [`TransportError::Platform`] from daemons, `Registry` from registries;
+/// - [`TransportError::Unsupported`] if the crate was built without the feature for the location's transport;
+/// - [`TransportError::Cancelled`] if the options' control asked to stop.
+///
+/// # Examples
+///
+/// ```
+/// # use std::collections::BTreeMap;
+/// # use minifier::image::{Bundle, ImageConfig};
+/// # use minifier::transport::{LayerCompression, WriteOptions, bundle_to_stored, write_image};
+/// use minifier::transport::registry::RegistryOptions;
+/// use minifier::transport::{Control, Limits, Location, OpenOptions, open_image};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let scratch = tempfile::tempdir()?;
+/// # let folder = scratch.path().join("layout").display().to_string();
+/// # let config = br#"{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []}}"#;
+/// # let bundle = Bundle { config: ImageConfig::parse(config)?, layers: Vec::new() };
+/// # let image = bundle_to_stored(&bundle, BTreeMap::new(), LayerCompression::GZIP, scratch.path(), &Control::none())?;
+/// # let write_options = WriteOptions {
+/// #     names: Vec::new(),
+/// #     mtime: 0,
+/// #     compression: None,
+/// #     scratch: scratch.path().to_owned(),
+/// #     limits: Limits::default(),
+/// #     registry: RegistryOptions::from_env(),
+/// #     control: Control::none(),
+/// # };
+/// let location: Location = format!("oci:{folder}:latest").parse()?;
+/// let options = OpenOptions {
+///     platform: None,
+///     scratch: std::env::temp_dir(),
+///     limits: Limits::default(),
+///     registry: RegistryOptions::from_env(),
+///     control: Control::none(),
+/// };
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// # write_image(&image, &location, &write_options).await?;
+/// let image = open_image(&location, &options).await?;
+/// assert_eq!(image.config.platform().to_string(), "linux/amd64");
+/// for layer in image.manifest.layers() {
+///     // Reading fails at the end if the bytes do not have the layer's digest.
+///     std::io::copy(&mut image.open(layer)?, &mut std::io::sink())?;
+/// }
+/// # Ok(()) })
+/// # }
+/// ```
 pub async fn open_image(
     location: &Location,
     options: &OpenOptions,

@@ -8,11 +8,13 @@ use super::spool::scratch_error;
 use crate::image::{Descriptor, DiffId, Digest, Image};
 use crate::rootfs::LayerIndex;
 use crate::rootfs::tar::TarError;
-use crate::transport::archive::{SpoolError, SpoolStore, Spooled, SpooledTar, set_layer, spool};
+use crate::transport::archive::{
+    SpoolError, SpoolStore, SpooledLayer, SpooledTar, set_layer, spool,
+};
 use crate::transport::control::Control;
 use crate::transport::error::TransportError;
 use crate::transport::layers::LayerReader;
-use crate::transport::limits::{Budget, Limits};
+use crate::transport::limits::{LayerBudget, Limits};
 use crate::transport::parallel::{for_each, processors};
 use crate::transport::source::{ReadHow, Source};
 use crate::transport::stored::StoredImage;
@@ -53,9 +55,15 @@ fn open(
             distinct.len() - 1
         });
     }
-    let budget = Budget::new(limits);
+    let budget = LayerBudget::new(limits);
+    let spooling = Spooling {
+        stored,
+        scratch,
+        budget: &budget,
+        control,
+    };
     let mut spooled = for_each(&distinct, processors(), |&(layer, diff_id)| {
-        spool_layer(stored, layer, diff_id, scratch, &budget, control)
+        spooling.layer(layer, diff_id)
     })?;
     let mut source = Source {
         image: Image {
@@ -115,21 +123,26 @@ fn open(
     Ok(source)
 }
 
-fn spool_layer(
-    stored: &StoredImage,
-    layer: &Descriptor,
-    diff_id: DiffId,
-    scratch: &Path,
-    budget: &Budget,
-    control: &Control,
-) -> Result<Spooled, TransportError> {
-    let reader = LayerReader::open(stored, layer, budget, control)?;
-    let spooled =
-        spool(BufReader::new(reader), scratch, budget.index()).map_err(|error| match error {
-            SpoolError::Compression(source) => stored.layer_error(layer, source),
-            SpoolError::Scratch(source) => scratch_error(scratch, source),
-            SpoolError::Layer(source) => stored.layer_tar_error(layer, source),
-        })?;
-    stored.check_diff_id(layer, diff_id, spooled.diff_id)?;
-    Ok(spooled)
+/// The layers of an image on their way to unnamed files.
+struct Spooling<'a> {
+    stored: &'a StoredImage,
+    scratch: &'a Path,
+    budget: &'a LayerBudget,
+    control: &'a Control,
+}
+
+impl Spooling<'_> {
+    fn layer(&self, layer: &Descriptor, diff_id: DiffId) -> Result<SpooledLayer, TransportError> {
+        let stored = self.stored;
+        let reader = LayerReader::open(stored, layer, self.budget, self.control)?;
+        let reader = BufReader::new(reader);
+        let spooled =
+            spool(reader, self.scratch, self.budget.index()).map_err(|error| match error {
+                SpoolError::Compression(source) => stored.layer_error(layer, source),
+                SpoolError::Scratch(source) => scratch_error(self.scratch, source),
+                SpoolError::Layer(source) => stored.layer_tar_error(layer, source),
+            })?;
+        stored.check_diff_id(layer, diff_id, spooled.diff_id)?;
+        Ok(spooled)
+    }
 }

@@ -9,7 +9,7 @@ use super::options::OpenOptions;
 use crate::rootfs::tar::{Compression, decompress};
 use crate::transport::control::Watched;
 use crate::transport::error::TransportError;
-use crate::transport::limits::Budget;
+use crate::transport::limits::LayerBudget;
 
 /// How much is read and written at a time.
 const CHUNK: usize = 256 << 10;
@@ -31,18 +31,17 @@ pub(crate) fn seekable(
             what: "it is a folder",
         });
     }
-    let (compressed, compression) = match meta.is_file() {
-        false => (u64::MAX, None),
-        true => {
-            let mut head = Vec::new();
-            (&file)
-                .take(Compression::HEAD as u64)
-                .read_to_end(&mut head)
-                .map_err(read_error)?;
-            let compression = detect(&head, location)?;
-            io::Seek::rewind(&mut &file).map_err(read_error)?;
-            (meta.len(), Some(compression))
-        }
+    let (compressed, compression) = if meta.is_file() {
+        let mut head = Vec::new();
+        (&file)
+            .take(Compression::HEAD as u64)
+            .read_to_end(&mut head)
+            .map_err(read_error)?;
+        let compression = detect(&head, location)?;
+        io::Seek::rewind(&mut &file).map_err(read_error)?;
+        (meta.len(), Some(compression))
+    } else {
+        (u64::MAX, None)
     };
     match compression {
         Some(Compression::None) => Ok(file),
@@ -87,7 +86,7 @@ pub(crate) fn spool(
     let stream = io::Cursor::new(head).chain(stream);
     let plain = decompress(stream, compression).map_err(read_error)?;
     let mut plain = Watched::new(
-        Budget::new(options.limits).bound(plain, compressed),
+        LayerBudget::new(options.limits).bound(plain, compressed),
         &options.control,
     );
     let mut file = tempfile::tempfile_in(&options.scratch).map_err(scratch_error)?;

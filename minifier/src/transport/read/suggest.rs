@@ -8,7 +8,7 @@ use super::layout_dir::LayoutDir;
 use super::tar_file::TarFile;
 use crate::rootfs::tar::Compression;
 use crate::transport::control::Control;
-use crate::transport::select::Documents;
+use crate::transport::select::ImageDocuments;
 
 /// The location of the image in the file or folder `text`, which was given without a transport; `None` if
 /// there is none. Looks inside: blocks for as long as the headers of an archive take to read.
@@ -54,6 +54,6 @@ fn archive(path: &Path) -> Option<&'static str> {
     }
 }
 
-fn has(documents: &dyn Documents, name: &str) -> bool {
+fn has(documents: &dyn ImageDocuments, name: &str) -> bool {
     matches!(documents.document(&name.into()), Ok(Some(_)))
 }

@@ -10,7 +10,7 @@ use crate::rootfs::tar::{SeekInput, TarError, TarReader};
 use crate::rootfs::{ImagePath, IndexBudget};
 use crate::transport::archive::{MemberTable, check_document};
 use crate::transport::control::Control;
-use crate::transport::select::{Documents, LayoutError, display};
+use crate::transport::select::{ImageDocuments, LayoutError, display};
 
 /// The members of an archive.
 pub(crate) struct TarFile {
@@ -65,7 +65,7 @@ impl TarFile {
     }
 }
 
-impl Documents for TarFile {
+impl ImageDocuments for TarFile {
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError> {
         let Some(mut range) = self.range(path)? else {
             return Ok(None);

@@ -76,9 +76,10 @@ fn words(status: StatusCode, body: &[u8]) -> String {
         )
         .filter(|text| !text.is_empty())
         .collect();
-    match errors.is_empty() {
-        true => status.to_string(),
-        false => format!("{status}: {}", printable(&errors.join("; "))),
+    if errors.is_empty() {
+        status.to_string()
+    } else {
+        format!("{status}: {}", printable(&errors.join("; ")))
     }
 }
 

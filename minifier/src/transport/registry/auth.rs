@@ -11,22 +11,22 @@ use url::Url;
 use super::challenge::Challenge;
 use super::error::RegistryError;
 use super::secret::Credentials;
-use super::token::{self, Token};
-use super::web::Web;
+use super::token::{self, BearerToken};
+use super::web::RegistryWeb;
 
 /// Who we are to a registry, and what it said about that.
 pub(crate) struct Auth {
     registry: String,
     repository: String,
     credentials: OnceCell<Option<Credentials>>,
-    state: Mutex<State>,
+    state: Mutex<AuthState>,
 }
 
 #[derive(Default)]
-struct State {
+struct AuthState {
     challenge: Option<Challenge>,
     /// Tokens by what they are for.
-    tokens: BTreeMap<String, Token>,
+    tokens: BTreeMap<String, BearerToken>,
     /// What the registry wanted beyond what we ask for.
     wider: BTreeMap<String, String>,
 }
@@ -37,9 +37,9 @@ impl Auth {
             registry: registry.to_owned(),
             repository: repository.to_owned(),
             credentials: OnceCell::new(),
-            state: Mutex::new(State {
+            state: Mutex::new(AuthState {
                 challenge,
-                ..State::default()
+                ..AuthState::default()
             }),
         }
     }
@@ -49,7 +49,7 @@ impl Auth {
         self.credentials.get().is_some_and(Option::is_some)
     }
 
-    async fn credentials(&self, web: &Web) -> Result<Option<&Credentials>, RegistryError> {
+    async fn credentials(&self, web: &RegistryWeb) -> Result<Option<&Credentials>, RegistryError> {
         let files = &web.options().credentials;
         let find = || files.find(&self.registry, &self.repository);
         Ok(self.credentials.get_or_try_init(find).await?.as_ref())
@@ -59,7 +59,7 @@ impl Auth {
     /// password and we have none.
     pub(crate) async fn header(
         &self,
-        web: &Web,
+        web: &RegistryWeb,
         base: &Url,
         scope: &str,
     ) -> Result<Option<HeaderValue>, RegistryError> {
@@ -89,7 +89,7 @@ impl Auth {
                 super::remote::host(&realm)
             );
         }
-        let request = token::Request {
+        let request = token::TokenRequest {
             registry: &self.registry,
             realm: &realm,
             service: service.as_deref(),
@@ -102,7 +102,7 @@ impl Auth {
         Ok(Some(header))
     }
 
-    async fn basic(&self, web: &Web) -> Result<Option<HeaderValue>, RegistryError> {
+    async fn basic(&self, web: &RegistryWeb) -> Result<Option<HeaderValue>, RegistryError> {
         match self.credentials(web).await? {
             Some(Credentials::Password { user, password }) => {
                 Ok(Some(token::basic(user, password)))
@@ -123,7 +123,12 @@ impl Auth {
     /// A token server gets the password, also where it is another host: that is how the specification has it, and what
     /// containerd and go-containerregistry do. So it must be one that a secure connection leads to; plain HTTP only if
     /// the registry itself is spoken to like that, and the server may be.
-    fn check_realm(&self, web: &Web, base: &Url, realm: &str) -> Result<Url, RegistryError> {
+    fn check_realm(
+        &self,
+        web: &RegistryWeb,
+        base: &Url,
+        realm: &str,
+    ) -> Result<Url, RegistryError> {
         let error = |what: &str| RegistryError::Protocol {
             doing: format!("get a token for {}", self.registry),
             what: what.to_owned(),

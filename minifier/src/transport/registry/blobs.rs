@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer;
 use super::error::RegistryError;
 use super::retry::Backoff;
-use super::session::{Call, RegistrySession};
+use super::session::{RegistryCall, RegistrySession};
 use super::web::{Failure, failure, nothing_sent};
 use crate::image::Descriptor;
 use crate::image::media_type::LayerKind;
@@ -87,7 +87,7 @@ impl BlobStore for RegistryBlobs {
 /// One blob on its way.
 pub(crate) struct Download {
     session: Arc<RegistrySession>,
-    call: Call,
+    call: RegistryCall,
     size: u64,
     /// Bytes that came.
     got: u64,
@@ -99,7 +99,7 @@ pub(crate) struct Download {
 impl Download {
     pub(crate) fn new(session: Arc<RegistrySession>, blob: &Descriptor) -> Self {
         let remote = session.remote();
-        let call = Call {
+        let call = RegistryCall {
             method: Method::GET,
             url: session.url(&format!("blobs/{}", blob.digest)),
             headers: HeaderMap::new(),
@@ -236,7 +236,11 @@ impl Download {
     }
 
     /// Brings an answer to the byte that is missing next.
-    async fn usable(&mut self, call: &Call, response: Response) -> Result<Response, Failure> {
+    async fn usable(
+        &mut self,
+        call: &RegistryCall,
+        response: Response,
+    ) -> Result<Response, Failure> {
         match response.status() {
             StatusCode::OK => {
                 if let Some(length) = response.content_length()

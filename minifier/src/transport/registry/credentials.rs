@@ -33,7 +33,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Config {
-    auths: BTreeMap<String, Option<Entry>>,
+    auths: BTreeMap<String, Option<AuthEntry>>,
     #[serde(rename = "credHelpers")]
     helpers: BTreeMap<String, String>,
     #[serde(rename = "credsStore")]
@@ -42,7 +42,7 @@ struct Config {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Entry {
+struct AuthEntry {
     auth: String,
     username: String,
     password: String,
@@ -81,7 +81,7 @@ impl CredentialFiles {
                 }
             }
             let entry = config.entry(registry, repository);
-            let found = entry.map(Entry::credentials).transpose();
+            let found = entry.map(AuthEntry::credentials).transpose();
             if let Some(found) = found.map_err(|what| error(name, what))?.flatten() {
                 return Ok(Some(found));
             }
@@ -113,9 +113,10 @@ fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
         }
         Err(e) => return Err(e),
     };
-    match bytes.len() as u64 > MAX_FILE {
-        true => Err(io::Error::other("it is longer than 4 MiB")),
-        false => Ok(Some(bytes)),
+    if bytes.len() as u64 > MAX_FILE {
+        Err(io::Error::other("it is longer than 4 MiB"))
+    } else {
+        Ok(Some(bytes))
     }
 }
 
@@ -149,7 +150,7 @@ impl Config {
     }
 
     /// The entry that names the repository most closely.
-    fn entry(&self, registry: &str, repository: &str) -> Option<&Entry> {
+    fn entry(&self, registry: &str, repository: &str) -> Option<&AuthEntry> {
         let full = format!("{registry}/{repository}");
         let mut name = full.as_str();
         loop {
@@ -168,7 +169,7 @@ impl Config {
     }
 }
 
-impl Entry {
+impl AuthEntry {
     /// What the entry says; `None` if it is empty, as beside a helper.
     fn credentials(&self) -> Result<Option<Credentials>, String> {
         if !self.identitytoken.is_empty() {

@@ -134,7 +134,7 @@ proptest! {
     fn any_file_gives_an_answer(text in ".{0,120}", key in ".{0,30}") {
         let _ = find_in(&[&text], "r", "a");
         let _ = registry_of(&key);
-        let entry = Entry { auth: text, ..Entry::default() };
+        let entry = AuthEntry { auth: text, ..AuthEntry::default() };
         let _ = entry.credentials();
     }
 }

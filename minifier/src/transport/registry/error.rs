@@ -196,12 +196,13 @@ impl RegistryError {
             }
             | Self::Denied {
                 registry, known, ..
-            } => Some(match known {
-                false => format!("Log in with \"{}\".", login(registry)),
-                true => format!(
+            } => Some(if *known {
+                format!(
                     "Check that this user may do that, or log in again with \"{}\".",
                     login(registry)
-                ),
+                )
+            } else {
+                format!("Log in with \"{}\".", login(registry))
             }),
             Self::Tls { host, .. } => Some(format!(
                 "Put the authority's certificate into /etc/docker/certs.d/{host}/ca.crt, or give --insecure-registry {host} \

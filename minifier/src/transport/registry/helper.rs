@@ -28,7 +28,7 @@ const TOKEN_USER: &str = "<token>";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperAnswer {
     #[serde(default)]
     username: String,
     #[serde(default)]
@@ -92,12 +92,13 @@ fn read(success: bool, answer: &[u8]) -> Result<Option<Credentials>, String> {
         let said = String::from_utf8_lossy(answer);
         let said = said.trim();
         let none = NOT_FOUND.iter().any(|text| said.contains(text));
-        return match none {
-            true => Ok(None),
-            false => Err(format!("it failed: {:.200}", said)),
+        return if none {
+            Ok(None)
+        } else {
+            Err(format!("it failed: {:.200}", said))
         };
     }
-    let answer: Answer =
+    let answer: HelperAnswer =
         serde_json::from_slice(answer).map_err(|_| "its answer is not what is agreed on")?;
     if answer.username.is_empty() && answer.secret.is_empty() {
         return Ok(None);

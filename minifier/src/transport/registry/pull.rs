@@ -13,7 +13,7 @@ use super::error::RegistryError;
 use super::options::RegistryOptions;
 use super::remote::Remote;
 use super::retry::Backoff;
-use super::session::{Call, RegistrySession};
+use super::session::{RegistryCall, RegistrySession};
 use super::web::{Failure, nothing_sent};
 use crate::image::{
     Descriptor, Digest, ImageConfig, ImageReference, MAX_DOCUMENT, MAX_INDEXES, Manifest,
@@ -55,9 +55,10 @@ pub async fn pull(
         return Err(RegistryError::Platform {
             reference: remote.to_string(),
             wanted: wanted.to_string(),
-            found: match nearest.platforms.is_empty() {
-                true => vec!["no platform".to_owned()],
-                false => nearest.platforms,
+            found: if nearest.platforms.is_empty() {
+                vec!["no platform".to_owned()]
+            } else {
+                nearest.platforms
             },
         });
     };
@@ -184,7 +185,7 @@ pub(crate) async fn fetch_document(
     digest: Option<Digest>,
     doing: String,
 ) -> Result<DocumentAnswer, RegistryError> {
-    let call = Call {
+    let call = RegistryCall {
         method: Method::GET,
         url: session.url(&format!("manifests/{name}")),
         headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(ACCEPTED))]),
@@ -203,7 +204,7 @@ pub(crate) async fn fetch_document(
 
 async fn fetch_once(
     session: &RegistrySession,
-    call: &Call,
+    call: &RegistryCall,
     digest: Option<Digest>,
 ) -> Result<DocumentAnswer, Failure> {
     let stall = session.options().stall;
@@ -291,11 +292,12 @@ async fn read_config(
         source,
     })?;
     let (layers, diff_ids) = (manifest.layers().len(), config.diff_ids().len());
-    match layers == diff_ids {
-        true => Ok(config),
-        false => Err(RegistryError::Protocol {
+    if layers == diff_ids {
+        Ok(config)
+    } else {
+        Err(RegistryError::Protocol {
             doing,
             what: format!("it has {diff_ids} diff IDs for the {layers} layers of the manifest"),
-        }),
+        })
     }
 }

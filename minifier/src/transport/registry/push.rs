@@ -14,9 +14,9 @@ use super::error::RegistryError;
 use super::options::RegistryOptions;
 use super::pull::fetch_document;
 use super::remote::Remote;
-use super::session::{Call, RegistrySession};
-use super::source::{PushWatch, Source};
-use super::upload::{Outcome, Upload};
+use super::session::{RegistryCall, RegistrySession};
+use super::source::{BlobSource, PushWatch};
+use super::upload::{Upload, UploadOutcome};
 use crate::image::media_type::LayerKind;
 use crate::image::{Descriptor, Digest, ImageReference};
 use crate::transport::stored::StoredImage;
@@ -79,9 +79,9 @@ pub async fn push(
     Ok(Pushed {
         reference: remote.to_string(),
         digest,
-        present: tally(Outcome::Present),
-        mounted: tally(Outcome::Mounted),
-        sent: tally(Outcome::Sent),
+        present: tally(UploadOutcome::Present),
+        mounted: tally(UploadOutcome::Mounted),
+        sent: tally(UploadOutcome::Sent),
         bytes: bytes.load(Ordering::Relaxed),
     })
 }
@@ -98,7 +98,7 @@ async fn push_blobs(
     image: &StoredImage,
     cancel: &CancellationToken,
     watch: &PushWatch,
-) -> Result<Vec<Outcome>, RegistryError> {
+) -> Result<Vec<UploadOutcome>, RegistryError> {
     let from = mount_from(session, image);
     let mut scope = session.scope("pull,push").to_string();
     if let Some(from) = from {
@@ -109,7 +109,7 @@ async fn push_blobs(
     let stop = cancel.child_token();
     let _guard = stop.clone().drop_guard();
     let uploads = futures_util::stream::iter(blobs(image)).map(|blob| {
-        let source = Source::new(image, &blob, watch);
+        let source = BlobSource::new(image, &blob, watch);
         let upload = Upload::new(session, &blob, source, scope.clone(), &stop);
         let from = from.map(str::to_owned);
         async {
@@ -164,7 +164,7 @@ async fn put_manifest(session: &RegistrySession, image: &StoredImage) -> Result<
         doing: doing.clone(),
         what: "its media type is none".into(),
     })?;
-    let call = Call {
+    let call = RegistryCall {
         method: Method::PUT,
         url: session.url(&format!("manifests/{name}")),
         headers: HeaderMap::from_iter([(CONTENT_TYPE, media_type)]),

@@ -125,17 +125,18 @@ impl Reach {
 
     fn check_address(&self, address: IpAddr) -> Result<(), TooFar> {
         let zone = Zone::of(address);
-        match zone <= self.zone {
-            true => Ok(()),
-            false => Err(TooFar {
+        if zone <= self.zone {
+            Ok(())
+        } else {
+            Err(TooFar {
                 address,
                 zone: zone.name(),
-            }),
+            })
         }
     }
 
     /// Refuses a URL by its address; gives what has to check those of a name.
-    pub(crate) fn check(&self, url: &Url) -> Result<Option<Arc<Guard>>, RegistryError> {
+    pub(crate) fn check(&self, url: &Url) -> Result<Option<Arc<AddressGuard>>, RegistryError> {
         if self.is_own(url) {
             return Ok(None);
         }
@@ -143,7 +144,7 @@ impl Reach {
             Some(Host::Ipv4(address)) => IpAddr::from(address),
             Some(Host::Ipv6(address)) => IpAddr::from(address),
             Some(Host::Domain(name)) => {
-                return Ok(Some(Arc::new(Guard {
+                return Ok(Some(Arc::new(AddressGuard {
                     name: name.to_owned(),
                     reach: self.clone(),
                 })));
@@ -175,12 +176,12 @@ impl TooFar {
 }
 
 /// Resolves names, and refuses the addresses of one of them that lead too far inside.
-pub(crate) struct Guard {
+pub(crate) struct AddressGuard {
     name: String,
     reach: Reach,
 }
 
-impl Resolve for Guard {
+impl Resolve for AddressGuard {
     fn resolve(&self, name: Name) -> Resolving {
         // The name of a proxy comes here, too; that is the user's own choice.
         let reach = (name.as_str() == self.name).then(|| self.reach.clone());

@@ -16,14 +16,14 @@ use super::options::RegistryOptions;
 use super::reach::Reach;
 use super::remote::Remote;
 use super::retry::{Backoff, may_pass, retry_after};
-use super::web::{Failure, Web, nothing_sent};
+use super::web::{Failure, RegistryWeb, nothing_sent};
 
 /// Redirections that are followed.
 const REDIRECTS: usize = 10;
 
 /// A request.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
+pub(crate) struct RegistryCall {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
@@ -37,7 +37,7 @@ pub(crate) struct Call {
 
 /// One repository of one registry.
 pub(crate) struct RegistrySession {
-    web: Web,
+    web: RegistryWeb,
     remote: Remote,
     base: Url,
     auth: Auth,
@@ -57,7 +57,7 @@ impl RegistrySession {
             })
         };
         let secure = base("https")?;
-        let web = Web::new(options.clone(), Reach::of(&secure).await)?;
+        let web = RegistryWeb::new(options.clone(), Reach::of(&secure).await)?;
         let (base, challenge) = match ping(&web, &secure).await {
             Ok(challenge) => (secure, challenge),
             Err(Unreached::Connection(error)) if web.is_insecure(&secure) => {
@@ -102,7 +102,7 @@ impl RegistrySession {
     }
 
     /// Sends a request until it is answered for good, at most as often as the options say. The answer can be an error.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Response, RegistryError> {
+    pub(crate) async fn send(&self, call: &RegistryCall) -> Result<Response, RegistryError> {
         let mut backoff = Backoff::new(self.options().attempts);
         loop {
             match self
@@ -126,13 +126,14 @@ impl RegistrySession {
             Failure::Final(error) => Err(error),
             Failure::Passing { what, after, .. } => {
                 tracing::debug!("{doing}: {what}");
-                match backoff.again(after).await {
-                    true => Ok(()),
-                    false => Err(RegistryError::Broken {
+                if backoff.again(after).await {
+                    Ok(())
+                } else {
+                    Err(RegistryError::Broken {
                         doing: doing.to_owned(),
                         what,
                         attempts: backoff.failed(),
-                    }),
+                    })
                 }
             }
         }
@@ -142,7 +143,7 @@ impl RegistrySession {
     /// are failures.
     pub(crate) async fn attempt(
         &self,
-        call: &Call,
+        call: &RegistryCall,
         mut stream: Option<Body>,
         patience: Duration,
         sent: &AtomicU64,
@@ -151,9 +152,10 @@ impl RegistrySession {
         let (mut url, mut redirects, mut refused) = (call.url.clone(), 0, false);
         loop {
             let ours = url.origin() == self.base.origin();
-            let header = match ours {
-                true => self.auth.header(&self.web, &self.base, &call.scope).await?,
-                false => None,
+            let header = if ours {
+                self.auth.header(&self.web, &self.base, &call.scope).await?
+            } else {
+                None
             };
             let client = self.web.client(&url)?;
             let mut request = client
@@ -199,7 +201,11 @@ impl RegistrySession {
     }
 
     /// Where the answer leads, if it does; only reading is led elsewhere.
-    fn redirection(&self, call: &Call, response: &Response) -> Result<Option<Url>, Failure> {
+    fn redirection(
+        &self,
+        call: &RegistryCall,
+        response: &Response,
+    ) -> Result<Option<Url>, Failure> {
         let status = response.status().as_u16();
         let reading = matches!(call.method, Method::GET | Method::HEAD);
         if !matches!(status, 301 | 302 | 303 | 307 | 308) || !reading {
@@ -212,20 +218,25 @@ impl RegistrySession {
     }
 
     /// Refuses to go from a secure connection to one that is not.
-    pub(crate) fn check_target(&self, call: &Call, target: &Url) -> Result<(), RegistryError> {
-        match target.scheme() == "https" || self.base.scheme() == "http" {
-            true => Ok(()),
-            false => Err(RegistryError::Protocol {
+    pub(crate) fn check_target(
+        &self,
+        call: &RegistryCall,
+        target: &Url,
+    ) -> Result<(), RegistryError> {
+        if target.scheme() == "https" || self.base.scheme() == "http" {
+            Ok(())
+        } else {
+            Err(RegistryError::Protocol {
                 doing: call.doing.clone(),
                 what: format!(
                     "the registry leads to {} over plain HTTP",
                     super::remote::host(target)
                 ),
-            }),
+            })
         }
     }
 
-    fn protocol(&self, call: &Call, what: &str) -> Failure {
+    fn protocol(&self, call: &RegistryCall, what: &str) -> Failure {
         Failure::Final(RegistryError::Protocol {
             doing: call.doing.clone(),
             what: what.to_owned(),
@@ -233,7 +244,7 @@ impl RegistrySession {
     }
 
     /// The error that an answer means which the request is not for.
-    pub(crate) async fn refusal(&self, call: &Call, response: Response) -> RegistryError {
+    pub(crate) async fn refusal(&self, call: &RegistryCall, response: Response) -> RegistryError {
         let status = response.status();
         let said = answer::said(response, self.options().stall).await;
         let (doing, registry) = (call.doing.clone(), self.remote.registry().to_owned());
@@ -279,7 +290,7 @@ impl From<Unreached> for RegistryError {
 }
 
 /// Asks whether there is a registry, and what it wants to know about us.
-async fn ping(web: &Web, base: &Url) -> Result<Option<Challenge>, Unreached> {
+async fn ping(web: &RegistryWeb, base: &Url) -> Result<Option<Challenge>, Unreached> {
     let host = super::remote::host(base);
     let doing = format!("ask the registry at {host} for its version");
     let mut url = base.clone();

@@ -1,4 +1,4 @@
-//! [`Source`]: a blob as the body of a request, from any byte on, as often as it is needed.
+//! [`BlobSource`]: a blob as the body of a request, from any byte on, as often as it is needed.
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ const CHUNK: u64 = 256 << 10;
 pub type PushWatch = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// A blob that can be sent.
-pub(crate) struct Source {
+pub(crate) struct BlobSource {
     image: StoredImage,
     blob: Descriptor,
     watch: PushWatch,
@@ -40,7 +40,7 @@ enum Ended {
     Write(io::Error),
 }
 
-impl Source {
+impl BlobSource {
     pub(crate) fn new(image: &StoredImage, blob: &Descriptor, watch: &PushWatch) -> Self {
         Self {
             image: image.clone(),

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::RegistryError;
-use crate::tls::{self, Key};
+use crate::tls::{self, KeyProof};
 
 /// Longest file of `certs.d` that is read.
 const MAX_FILE: u64 = 4 << 20;
@@ -26,7 +26,10 @@ pub(crate) fn verifying(
     mut roots: RootCertStore,
     folder: Option<&Path>,
 ) -> Result<ClientConfig, RegistryError> {
-    let files = folder.map(Files::list).transpose()?.unwrap_or_default();
+    let files = folder
+        .map(CertificateFiles::list)
+        .transpose()?
+        .unwrap_or_default();
     for file in &files.authorities {
         for certificate in certificates(file)? {
             roots.add(certificate).map_err(|e| refuse(file, e))?;
@@ -49,7 +52,7 @@ pub(crate) fn verifying(
 
 /// A configuration that takes any certificate; that the other side has its key is still checked.
 pub(crate) fn trusting_all() -> Result<ClientConfig, RegistryError> {
-    tls::trusting_all(Key::Proven).map_err(unusable)
+    tls::trusting_all(KeyProof::Proven).map_err(unusable)
 }
 
 fn unusable(error: rustls::Error) -> RegistryError {
@@ -61,12 +64,12 @@ fn unusable(error: rustls::Error) -> RegistryError {
 
 /// What a folder of `certs.d` holds for one host.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Files {
+struct CertificateFiles {
     authorities: Vec<PathBuf>,
     own: Option<(PathBuf, PathBuf)>,
 }
 
-impl Files {
+impl CertificateFiles {
     fn list(folder: &Path) -> Result<Self, RegistryError> {
         let mut files = Self::default();
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
@@ -93,9 +96,10 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, RegistryErr
     let text = read(file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let certificates = certificates.map_err(|e| refuse(file, e))?;
-    match certificates.is_empty() {
-        true => Err(refuse(file, "there is no certificate in it")),
-        false => Ok(certificates),
+    if certificates.is_empty() {
+        Err(refuse(file, "there is no certificate in it"))
+    } else {
+        Ok(certificates)
     }
 }
 
@@ -104,9 +108,10 @@ fn read(file: &Path) -> Result<Vec<u8>, RegistryError> {
     let opened = fs::File::open(file).map_err(|e| refuse(file, e))?;
     let read = opened.take(MAX_FILE + 1).read_to_end(&mut bytes);
     read.map_err(|e| refuse(file, e))?;
-    match bytes.len() as u64 > MAX_FILE {
-        true => Err(refuse(file, "it is longer than 4 MiB")),
-        false => Ok(bytes),
+    if bytes.len() as u64 > MAX_FILE {
+        Err(refuse(file, "it is longer than 4 MiB"))
+    } else {
+        Ok(bytes)
     }
 }
 
@@ -128,11 +133,13 @@ mod tests {
         for name in ["b.crt", "a.crt", "client.cert", "client.key", "README"] {
             fs::write(path(name), "").unwrap();
         }
-        let files = Files::list(folder.path()).unwrap();
+        let files = CertificateFiles::list(folder.path()).unwrap();
         assert_eq!(files.authorities, [path("a.crt"), path("b.crt")]);
         assert_eq!(files.own, Some((path("client.cert"), path("client.key"))));
         fs::remove_file(path("client.key")).unwrap();
-        let error = Files::list(folder.path()).unwrap_err().to_string();
+        let error = CertificateFiles::list(folder.path())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("client.cert"), "{error}");
     }
 

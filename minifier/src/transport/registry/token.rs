@@ -16,7 +16,7 @@ use super::answer;
 use super::error::RegistryError;
 use super::retry::{Backoff, may_pass, retry_after};
 use super::secret::Credentials;
-use super::web::{Failure, Web, nothing_sent};
+use super::web::{Failure, RegistryWeb, nothing_sent};
 
 /// How we name ourselves to a token server.
 const CLIENT_ID: &str = "minifier";
@@ -28,7 +28,7 @@ const SHORTEST_LIFE: u64 = 60;
 const LONGEST_LIFE: u64 = 3600;
 
 /// A token, not shown by anything.
-pub(crate) struct Token {
+pub(crate) struct BearerToken {
     /// The field that carries it.
     pub(crate) header: HeaderValue,
     /// When it must not be used any more.
@@ -36,7 +36,7 @@ pub(crate) struct Token {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenAnswer {
     #[serde(default)]
     token: Option<String>,
     #[serde(default)]
@@ -46,7 +46,7 @@ struct Answer {
 }
 
 /// What is asked of a token server.
-pub(crate) struct Request<'a> {
+pub(crate) struct TokenRequest<'a> {
     /// The registry as references name it.
     pub(crate) registry: &'a str,
     /// The server.
@@ -59,7 +59,7 @@ pub(crate) struct Request<'a> {
     pub(crate) credentials: Option<&'a Credentials>,
 }
 
-impl Request<'_> {
+impl TokenRequest<'_> {
     fn doing(&self) -> String {
         format!(
             "get a token for {} from {}",
@@ -69,7 +69,7 @@ impl Request<'_> {
     }
 
     /// Asks, more than once where that may help.
-    pub(crate) async fn send(&self, web: &Web) -> Result<Token, RegistryError> {
+    pub(crate) async fn send(&self, web: &RegistryWeb) -> Result<BearerToken, RegistryError> {
         let mut backoff = Backoff::new(web.options().attempts);
         loop {
             let (what, after) = match self.attempt(web).await {
@@ -87,7 +87,7 @@ impl Request<'_> {
         }
     }
 
-    async fn attempt(&self, web: &Web) -> Result<Token, Failure> {
+    async fn attempt(&self, web: &RegistryWeb) -> Result<BearerToken, Failure> {
         let client = web.client(self.realm)?;
         let request = match self.credentials {
             Some(Credentials::Identity(token)) => client
@@ -150,9 +150,9 @@ impl Request<'_> {
         }))
     }
 
-    fn read(&self, body: &[u8]) -> Result<Token, RegistryError> {
+    fn read(&self, body: &[u8]) -> Result<BearerToken, RegistryError> {
         // The parser's message could quote the token.
-        let answer: Answer = serde_json::from_slice(body)
+        let answer: TokenAnswer = serde_json::from_slice(body)
             .map_err(|_| self.nonsense("its answer is not what is agreed on"))?;
         let filled = |token: Option<String>| token.filter(|token| !token.is_empty());
         let token = filled(answer.token)
@@ -160,7 +160,7 @@ impl Request<'_> {
             .ok_or_else(|| self.nonsense("there is no token in its answer"))?;
         let life = answer.expires_in.unwrap_or(SHORTEST_LIFE);
         let life = life.clamp(SHORTEST_LIFE, LONGEST_LIFE);
-        Ok(Token {
+        Ok(BearerToken {
             header: bearer(&token).ok_or_else(|| self.nonsense("its token is malformed"))?,
             // The clock started before the answer came.
             until: Instant::now() + Duration::from_secs(life * 9 / 10),
@@ -223,8 +223,8 @@ pub(crate) fn basic(user: &str, password: &str) -> HeaderValue {
 mod tests {
     use super::*;
 
-    fn request<'a>(realm: &'a Url, credentials: Option<&'a Credentials>) -> Request<'a> {
-        Request {
+    fn request<'a>(realm: &'a Url, credentials: Option<&'a Credentials>) -> TokenRequest<'a> {
+        TokenRequest {
             registry: "r.example",
             realm,
             service: Some("a service"),

@@ -18,8 +18,8 @@ use url::Url;
 use super::answer::{self, Received};
 use super::error::RegistryError;
 use super::retry::Backoff;
-use super::session::{Call, RegistrySession};
-use super::source::{Announced, Source};
+use super::session::{RegistryCall, RegistrySession};
+use super::source::{Announced, BlobSource};
 use super::web::{Failure, nothing_sent};
 use crate::image::Descriptor;
 
@@ -35,7 +35,7 @@ const PARTING: Duration = Duration::from_secs(5);
 
 /// How a blob came to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum UploadOutcome {
     /// It was there.
     Present,
     /// Taken over from another repository.
@@ -45,7 +45,7 @@ pub(crate) enum Outcome {
 }
 
 /// An upload that the registry knows of.
-struct Started {
+struct StartedUpload {
     location: Url,
     /// Bytes that the registry has.
     offset: u64,
@@ -55,10 +55,10 @@ struct Started {
 pub(crate) struct Upload {
     session: Arc<RegistrySession>,
     blob: Descriptor,
-    source: Source,
+    source: BlobSource,
     scope: Arc<str>,
     doing: String,
-    started: Option<Started>,
+    started: Option<StartedUpload>,
     cancel: CancellationToken,
     backoff: Backoff,
     /// Longest body.
@@ -72,7 +72,7 @@ impl Upload {
     pub(crate) fn new(
         session: &Arc<RegistrySession>,
         blob: &Descriptor,
-        source: Source,
+        source: BlobSource,
         scope: Arc<str>,
         cancel: &CancellationToken,
     ) -> Self {
@@ -93,7 +93,10 @@ impl Upload {
 
     /// Brings the blob there. `from` is a repository of the same registry that has it. What was started is removed
     /// if it fails or is cancelled; that takes a few seconds at most. Must be let run to its end.
-    pub(crate) async fn run(mut self, from: Option<String>) -> Result<Outcome, RegistryError> {
+    pub(crate) async fn run(
+        mut self,
+        from: Option<String>,
+    ) -> Result<UploadOutcome, RegistryError> {
         let cancel = self.cancel.clone();
         let overdue = async {
             cancel.cancelled().await;
@@ -129,28 +132,29 @@ impl Upload {
                 source,
             });
         }
-        match self.cancel.is_cancelled() {
-            true => Err(self.cancelled()),
-            false => Ok(()),
+        if self.cancel.is_cancelled() {
+            Err(self.cancelled())
+        } else {
+            Ok(())
         }
     }
 
-    async fn work(&mut self, from: Option<&str>) -> Result<Outcome, RegistryError> {
+    async fn work(&mut self, from: Option<&str>) -> Result<UploadOutcome, RegistryError> {
         self.check()?;
         if self.exists().await? {
-            return Ok(Outcome::Present);
+            return Ok(UploadOutcome::Present);
         }
         self.check()?;
         if let Some(from) = from
             && self.mount(from).await?
         {
-            return Ok(Outcome::Mounted);
+            return Ok(UploadOutcome::Mounted);
         }
         loop {
             let failure = match self.transfer().await {
                 Ok(()) => {
                     self.started = None;
-                    return Ok(Outcome::Sent);
+                    return Ok(UploadOutcome::Sent);
                 }
                 Err(failure) => failure,
             };
@@ -163,13 +167,13 @@ impl Upload {
             self.resume().await?;
             // The answer to the last request may be all that was lost.
             if self.started.is_none() && self.exists().await? {
-                return Ok(Outcome::Sent);
+                return Ok(UploadOutcome::Sent);
             }
         }
     }
 
-    fn call(&self, method: Method, url: Url) -> Call {
-        Call {
+    fn call(&self, method: Method, url: Url) -> RegistryCall {
+        RegistryCall {
             method,
             url,
             headers: HeaderMap::new(),
@@ -217,13 +221,13 @@ impl Upload {
         }
     }
 
-    async fn post(&self, call: &Call) -> Result<Response, RegistryError> {
+    async fn post(&self, call: &RegistryCall) -> Result<Response, RegistryError> {
         let mut call = call.clone();
         call.body = Some(Vec::new());
         self.session.send(&call).await
     }
 
-    fn begin(&mut self, call: &Call, response: &Response) -> Result<(), RegistryError> {
+    fn begin(&mut self, call: &RegistryCall, response: &Response) -> Result<(), RegistryError> {
         let location = self.location(call, response)?;
         let location = location.ok_or_else(|| RegistryError::Protocol {
             doing: self.doing.clone(),
@@ -232,7 +236,7 @@ impl Upload {
         // More than the last chunk is always sent, unless the user wanted less than the registry can do with.
         let least = answer::number(response.headers(), "oci-chunk-min-length").unwrap_or(0);
         self.chunk = self.chunk.max(least);
-        self.started = Some(Started {
+        self.started = Some(StartedUpload {
             location,
             offset: 0,
         });
@@ -240,7 +244,11 @@ impl Upload {
     }
 
     /// Where to go on, if the registry says so.
-    fn location(&self, call: &Call, response: &Response) -> Result<Option<Url>, RegistryError> {
+    fn location(
+        &self,
+        call: &RegistryCall,
+        response: &Response,
+    ) -> Result<Option<Url>, RegistryError> {
         if !response.headers().contains_key(LOCATION) {
             return Ok(None);
         }
@@ -390,7 +398,7 @@ impl Upload {
                         return Ok(());
                     };
                     tracing::debug!("{}: goes on at byte {offset}", self.doing);
-                    self.started = Some(Started {
+                    self.started = Some(StartedUpload {
                         location: location.unwrap_or(call.url),
                         offset,
                     });
@@ -421,14 +429,14 @@ impl Upload {
         }
     }
 
-    fn removal(&self, started: Started) -> Call {
+    fn removal(&self, started: StartedUpload) -> RegistryCall {
         let mut call = self.call(Method::DELETE, started.location);
         call.scope = self.session.scope("pull,push,delete");
         call
     }
 }
 
-async fn remove(session: &RegistrySession, call: &Call) {
+async fn remove(session: &RegistrySession, call: &RegistryCall) {
     let nothing = nothing_sent();
     let removal = session.attempt(call, None, PARTING, &nothing);
     match timeout(PARTING, removal).await {

@@ -1,4 +1,4 @@
-//! [`Web`]: HTTP clients, one for each host since trust differs, and single exchanges that cannot hang.
+//! [`RegistryWeb`]: HTTP clients, one for each host since trust differs, and single exchanges that cannot hang.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -54,14 +54,14 @@ impl Failure {
 }
 
 /// Clients by host and port.
-pub(crate) struct Web {
+pub(crate) struct RegistryWeb {
     options: RegistryOptions,
     reach: Reach,
     clients: Mutex<BTreeMap<String, Client>>,
     roots: OnceLock<RootCertStore>,
 }
 
-impl Web {
+impl RegistryWeb {
     /// For a registry that may lead as far as `reach` says.
     pub(crate) fn new(options: RegistryOptions, reach: Reach) -> Result<Self, RegistryError> {
         insecure::check(&options.insecure)?;
@@ -116,12 +116,11 @@ impl Web {
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let config = match self.is_insecure(url) {
-            true => tls::trusting_all()?,
-            false => {
-                let roots = self.roots.get_or_init(tls::system_roots).clone();
-                tls::verifying(roots, self.folder(url).as_deref())?
-            }
+        let config = if self.is_insecure(url) {
+            tls::trusting_all()?
+        } else {
+            let roots = self.roots.get_or_init(tls::system_roots).clone();
+            tls::verifying(roots, self.folder(url).as_deref())?
         };
         let mut builder = Client::builder()
             .user_agent(USER_AGENT)
@@ -129,9 +128,10 @@ impl Web {
             .redirect(redirect::Policy::none())
             .connect_timeout(self.options.connect)
             .tls_backend_preconfigured(config);
-        let guard = match self.is_declared(url) {
-            true => None,
-            false => self.reach.check(url)?,
+        let guard = if self.is_declared(url) {
+            None
+        } else {
+            self.reach.check(url)?
         };
         if let Some(guard) = guard {
             builder = builder.dns_resolver(guard);
@@ -196,9 +196,10 @@ pub(crate) fn failure(url: &Url, error: &reqwest::Error) -> Failure {
             what,
         });
     }
-    let what = match error.is_timeout() {
-        true => format!("{} did not answer in time", host(url)),
-        false => words(error),
+    let what = if error.is_timeout() {
+        format!("{} did not answer in time", host(url))
+    } else {
+        words(error)
     };
     Failure::Passing {
         what,
@@ -243,7 +244,7 @@ mod tests {
         options.certificates = vec![folder.path().to_owned()];
         options.insecure = vec!["r.example:5000".into()];
         let reach = Reach::of(&"https://r.example/".parse().unwrap()).await;
-        let web = Web::new(options, reach).unwrap();
+        let web = RegistryWeb::new(options, reach).unwrap();
         for (url, insecure) in [
             ("https://127.0.0.1:5000/", true),
             ("https://127.0.0.1:5001/", false),

@@ -1,13 +1,13 @@
 //! [`Select`]: what is wanted, and the one image that fits it.
 
-use super::documents::Documents;
+use super::documents::ImageDocuments;
 use super::error::LayoutError;
 use super::images::{Choice, Images, annotated};
 use crate::image::{Descriptor, Digest, ImageReference, Manifest, Platform};
 
 /// A name that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum WantedImage {
     /// A tag or a full name.
     Name(String),
     /// The digest of a manifest, or of an index that leads to it.
@@ -20,7 +20,7 @@ pub struct Select {
     /// The one with this config (the image ID of a Docker engine that uses its own store).
     pub config: Option<Digest>,
     /// The one with this name.
-    pub name: Option<Wanted>,
+    pub name: Option<WantedImage>,
     /// The one for this platform.
     pub platform: Option<Platform>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Checked {
     pub(crate) problems: Vec<LayoutError>,
 }
 
-impl Wanted {
+impl WantedImage {
     fn is(&self, image: &Choice) -> bool {
         match self {
             Self::Name(wanted) => image.aliases.iter().any(|name| same_name(name, wanted)),
@@ -57,7 +57,7 @@ impl Wanted {
     }
 }
 
-impl std::fmt::Display for Wanted {
+impl std::fmt::Display for WantedImage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
@@ -84,14 +84,14 @@ impl Select {
     /// Finds the image, and says what was passed over on the way.
     pub(crate) fn choose(
         &self,
-        documents: &dyn Documents,
+        documents: &dyn ImageDocuments,
     ) -> Result<(Choice, Vec<String>), LayoutError> {
         let found = self.find(documents, false)?;
         self.one_of(documents, found)
     }
 
     /// The same for a check, which goes on as long as anything can be read.
-    pub(crate) fn check(&self, documents: &dyn Documents) -> Checked {
+    pub(crate) fn check(&self, documents: &dyn ImageDocuments) -> Checked {
         let mut found = match self.find(documents, true) {
             Ok(found) => found,
             Err(error) => {
@@ -120,7 +120,7 @@ impl Select {
         }
     }
 
-    fn find(&self, documents: &dyn Documents, collect: bool) -> Result<Images, LayoutError> {
+    fn find(&self, documents: &dyn ImageDocuments, collect: bool) -> Result<Images, LayoutError> {
         let wants =
             |descriptor: &Descriptor| self.name.as_ref().is_none_or(|name| name.wants(descriptor));
         Images::of(documents, &wants, collect)
@@ -128,7 +128,7 @@ impl Select {
 
     fn one_of(
         &self,
-        documents: &dyn Documents,
+        documents: &dyn ImageDocuments,
         found: Images,
     ) -> Result<(Choice, Vec<String>), LayoutError> {
         let (all, mut notes) = (found.images, found.passed_over);
@@ -149,8 +149,8 @@ impl Select {
             }
         }
         if let Some(name) = &self.name {
-            let by_index =
-                matches!(name, Wanted::Manifest(_)) && !fitting.iter().any(|image| name.is(image));
+            let by_index = matches!(name, WantedImage::Manifest(_))
+                && !fitting.iter().any(|image| name.is(image));
             let led_to = by_index && leads(documents, name)?;
             fitting.retain(|image| led_to || name.is(image));
             if fitting.is_empty() {
@@ -190,7 +190,7 @@ impl Select {
 }
 
 /// Whether the index names that digest itself, so that only what it leads to was looked at.
-fn leads(documents: &dyn Documents, name: &Wanted) -> Result<bool, LayoutError> {
+fn leads(documents: &dyn ImageDocuments, name: &WantedImage) -> Result<bool, LayoutError> {
     let index = documents.document(&"index.json".into())?;
     let index = index.and_then(|bytes| crate::image::ImageIndex::parse(&bytes).ok());
     Ok(index.is_some_and(|index| index.manifests.iter().any(|d| name.wants(d))))

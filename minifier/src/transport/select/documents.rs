@@ -1,4 +1,4 @@
-//! [`Documents`]: the JSON documents of a layout or an archive by their path.
+//! [`ImageDocuments`]: the JSON documents of a layout or an archive by their path.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::image::Digest;
 use crate::rootfs::{ImagePath, shown};
 
 /// Documents by path. A path comes out of other documents: it is a key, and no path of this host.
-pub(crate) trait Documents {
+pub(crate) trait ImageDocuments {
     /// The document at `path`, links followed; `None` if there is none. Not longer than
     /// [`MAX_DOCUMENT`](crate::image::MAX_DOCUMENT).
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError>;

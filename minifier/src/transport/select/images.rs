@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::documents::{Documents, blob_path, check_digest, display, missing, parse};
+use super::documents::{ImageDocuments, blob_path, check_digest, display, missing, parse};
 use super::error::LayoutError;
 use crate::image::media_type::{DocumentKind, LayerKind};
 use crate::image::{
@@ -81,7 +81,7 @@ struct DockerManifest {
 impl Images {
     /// Every image. One that both formats describe has the layers and the manifest that OCI names, and all names.
     pub(crate) fn of(
-        documents: &dyn Documents,
+        documents: &dyn ImageDocuments,
         wants: &dyn Fn(&Descriptor) -> bool,
         collect: bool,
     ) -> Result<Self, LayoutError> {
@@ -132,7 +132,7 @@ impl Images {
 
     fn read<'d>(
         &mut self,
-        documents: &'d dyn Documents,
+        documents: &'d dyn ImageDocuments,
         path: &ImagePath,
     ) -> Result<Option<Cow<'d, [u8]>>, LayoutError> {
         let bytes = documents.document(path)?;
@@ -145,7 +145,7 @@ impl Images {
 
     fn docker(
         &mut self,
-        documents: &dyn Documents,
+        documents: &dyn ImageDocuments,
         docker: &ImagePath,
         manifest: DockerManifest,
     ) -> Result<(), LayoutError> {
@@ -207,7 +207,7 @@ impl Images {
     /// The image that a descriptor names, or those of the index that it names.
     fn walk(
         &mut self,
-        documents: &dyn Documents,
+        documents: &dyn ImageDocuments,
         wanted_by: &ImagePath,
         descriptor: &Descriptor,
         depth: usize,
@@ -284,7 +284,7 @@ impl Images {
 
     fn image(
         &mut self,
-        documents: &dyn Documents,
+        documents: &dyn ImageDocuments,
         path: &ImagePath,
         descriptor: &Descriptor,
         manifest: Manifest,
@@ -337,7 +337,7 @@ impl Images {
     /// A choice with its config only.
     fn choice(
         &mut self,
-        documents: &dyn Documents,
+        documents: &dyn ImageDocuments,
         wanted_by: &ImagePath,
         config_path: &ImagePath,
         descriptor: Option<&Descriptor>,

@@ -8,8 +8,8 @@ mod images;
 #[cfg(feature = "registry")]
 mod nearest;
 
-pub use choose::{Select, Wanted};
-pub(crate) use documents::{Documents, blob_path, display};
+pub use choose::{Select, WantedImage};
+pub(crate) use documents::{ImageDocuments, blob_path, display};
 pub use error::LayoutError;
 pub(crate) use images::Choice;
 pub use images::check_layers;

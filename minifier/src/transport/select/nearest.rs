@@ -69,11 +69,11 @@ impl<'a> Nearest<'a> {
         first: FetchedDocument,
     ) -> Result<Option<Manifest>, S::Error> {
         // The next is last. A list and no recursion: each level of an async function would be a box.
-        let mut left = vec![(Next::Read(first), 0)];
+        let mut left = vec![(NextDocument::Read(first), 0)];
         while let Some((next, depth)) = left.pop() {
             let document = match next {
-                Next::Read(document) => document,
-                Next::Fetch(entry) => {
+                NextDocument::Read(document) => document,
+                NextDocument::Fetch(entry) => {
                     let document = source.fetch(&entry).await?;
                     if entry.platform.is_none() && !is_index(&document) {
                         // Indexes made by hand often do not state a platform; the config does.
@@ -101,7 +101,7 @@ impl<'a> Nearest<'a> {
             self.notes.extend(offer.note(self.wanted));
             self.platforms.extend(offer.platforms);
             let entries = offer.candidates.into_iter().rev();
-            left.extend(entries.map(|entry| (Next::Fetch(entry), depth + 1)));
+            left.extend(entries.map(|entry| (NextDocument::Fetch(entry), depth + 1)));
         }
         Ok(None)
     }
@@ -122,7 +122,7 @@ impl<'a> Nearest<'a> {
 }
 
 /// What is looked at next.
-enum Next {
+enum NextDocument {
     Read(FetchedDocument),
     Fetch(Descriptor),
 }

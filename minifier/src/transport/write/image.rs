@@ -21,8 +21,64 @@ use crate::transport::error::TransportError;
 use crate::transport::location::{Location, OciImage, Place};
 use crate::transport::stored::StoredImage;
 
-/// Writes an image; a plain name is taken for one of the Docker daemon. The image is there completely or not at all:
-/// errors and cancellation leave nothing that is half-written.
+/// Writes an image to any location; a plain name refers to the Docker daemon.
+///
+/// The image is there completely or not at all: errors and cancellation leave nothing that is half-written. The one
+/// exception is [`TransportError::Unanswered`].
+///
+/// # Errors
+///
+/// - [`TransportError::Layer`], [`TransportError::LayerTar`] and [`TransportError::DiffId`] if a layer of `stored` is
+///   not what its descriptor and the config say, or exceeds the limits;
+/// - [`TransportError::Write`] and [`TransportError::WriteArchive`] if the file or folder cannot be written,
+///   [`TransportError::Scratch`] if a temporary file cannot;
+/// - [`TransportError::Unsupported`] if nothing can be written there, such as an image under a digest;
+/// - [`TransportError::DaemonAbsent`], `Api` and [`TransportError::WrongImage`] from daemons, `Registry` from
+///   registries;
+/// - [`TransportError::Cancelled`] if the options' control asked to stop; [`TransportError::Unanswered`] if the daemon
+///   had received the whole image by then, and may keep it.
+///
+/// # Examples
+///
+/// Writes an image without layers into a new OCI layout:
+///
+/// ```
+/// # use std::collections::BTreeMap;
+/// use minifier::image::{Bundle, ImageConfig};
+/// use minifier::transport::{
+///     Control, LayerCompression, Limits, Location, WriteOptions, bundle_to_stored,
+///     registry::RegistryOptions, write_image,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let config = br#"{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []}}"#;
+/// let bundle = Bundle {
+///     config: ImageConfig::parse(config)?,
+///     layers: Vec::new(),
+/// };
+/// let compression = LayerCompression::GZIP;
+/// let image = bundle_to_stored(&bundle, BTreeMap::new(), compression, folder.path(), &Control::none())?;
+///
+/// let layout = folder.path().join("layout");
+/// let location: Location = format!("oci:{}:latest", layout.display()).parse()?;
+/// let options = WriteOptions {
+///     names: Vec::new(),
+///     mtime: 0,
+///     compression: None,
+///     scratch: folder.path().to_owned(),
+///     limits: Limits::default(),
+///     registry: RegistryOptions::from_env(),
+///     control: Control::none(),
+/// };
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let written = write_image(&image, &location, &options).await?;
+/// assert_eq!(written.image_id, bundle.config.digest());
+/// assert!(layout.join("index.json").exists());
+/// # Ok(()) })
+/// # }
+/// ```
 pub async fn write_image(
     stored: &StoredImage,
     location: &Location,
@@ -31,16 +87,15 @@ pub async fn write_image(
     // Between registries blobs stay where they are, and nobody looks into them.
     let looks =
         !matches!(location.place(), Place::Registry(_)) || stored.blobs.repository().is_none();
-    let (stored, notes) = match looks {
-        true => {
-            let (stored, control) = (stored.clone(), options.control.clone());
-            let looking = spawn_blocking(move || with_right_types(&stored, &control));
-            match joined(looking).await {
-                Err(_) if options.control.is_cancelled() => return Err(cancelled(location)),
-                looked => looked?,
-            }
+    let (stored, notes) = if looks {
+        let (stored, control) = (stored.clone(), options.control.clone());
+        let looking = spawn_blocking(move || with_right_types(&stored, &control));
+        match joined(looking).await {
+            Err(_) if options.control.is_cancelled() => return Err(cancelled(location)),
+            looked => looked?,
         }
-        false => (stored.clone(), Vec::new()),
+    } else {
+        (stored.clone(), Vec::new())
     };
     let stored = &stored;
     let written = match location.place() {

@@ -21,7 +21,7 @@ use crate::image::{Descriptor, Digest, HashingReader};
 use crate::transport::control::Control;
 use crate::transport::error::TransportError;
 use crate::transport::read::LayoutDir;
-use crate::transport::select::{Documents, LayoutError, blob_path};
+use crate::transport::select::{ImageDocuments, LayoutError, blob_path};
 use crate::transport::stored::StoredImage;
 
 /// How much is copied at a time.
@@ -44,7 +44,7 @@ pub(crate) fn write_layout(
     location: &str,
     control: &Control,
 ) -> Result<LayoutInfo, TransportError> {
-    let mut layout = Layout::open(dir, location, control)?;
+    let mut layout = LayoutWriter::open(dir, location, control)?;
     let manifest = oci_manifest(&stored.manifest);
     let mut reused = 0;
     let config = stored.config.to_bytes();
@@ -63,7 +63,7 @@ pub(crate) fn write_layout(
 }
 
 /// A layout that is being written to.
-struct Layout<'a> {
+struct LayoutWriter<'a> {
     dir: OwnedFd,
     blobs: OwnedFd,
     reader: LayoutDir,
@@ -77,7 +77,7 @@ struct Layout<'a> {
     finished: bool,
 }
 
-impl<'a> Layout<'a> {
+impl<'a> LayoutWriter<'a> {
     fn open(path: &Path, location: &'a str, control: &'a Control) -> Result<Self, TransportError> {
         let error = |source| TransportError::Write {
             location: location.to_owned(),
@@ -252,7 +252,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-impl Drop for Layout<'_> {
+impl Drop for LayoutWriter<'_> {
     fn drop(&mut self) {
         if self.finished {
             return;

@@ -62,9 +62,10 @@ fn right_type(
     if said_compression(&layer.media_type) == found {
         return Ok(None);
     }
-    let (base, mark) = match layer.media_type.starts_with(DOCKER_LAYER) {
-        true => (DOCKER_LAYER, '.'),
-        false => (OCI_LAYER, '+'),
+    let (base, mark) = if layer.media_type.starts_with(DOCKER_LAYER) {
+        (DOCKER_LAYER, '.')
+    } else {
+        (OCI_LAYER, '+')
     };
     Ok(Some(match found {
         Compression::None => base.to_owned(),

@@ -10,23 +10,23 @@ use super::blocks::LayerCompression;
 
 /// Compresses blocks. Its threads end when the pool and everything that was given to it are gone.
 pub(crate) struct Pool {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<BlockJob>,
     threads: usize,
 }
 
-struct Job {
+struct BlockJob {
     compression: LayerCompression,
     block: Vec<u8>,
-    reply: SyncSender<Answer>,
+    reply: SyncSender<CompressedBlock>,
 }
 
 /// A compressed block.
-type Answer = io::Result<Vec<u8>>;
+type CompressedBlock = io::Result<Vec<u8>>;
 
 impl Pool {
     /// Starts the threads.
     pub(crate) fn start<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize) -> Self {
-        let (jobs, queue) = sync_channel::<Job>(threads);
+        let (jobs, queue) = sync_channel::<BlockJob>(threads);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
             let queue = queue.clone();
@@ -42,7 +42,7 @@ impl Pool {
         mut input: impl Read,
         mut output: impl Write,
     ) -> io::Result<()> {
-        let mut waiting: VecDeque<Receiver<Answer>> = VecDeque::new();
+        let mut waiting: VecDeque<Receiver<CompressedBlock>> = VecDeque::new();
         let gone = || io::Error::other("the threads that compress are gone");
         let mut first = true;
         loop {
@@ -51,7 +51,7 @@ impl Pool {
             // Nothing is a block too, if there is nothing else.
             if first || !block.is_empty() {
                 let (reply, answer) = sync_channel(1);
-                let job = Job {
+                let job = BlockJob {
                     compression,
                     block,
                     reply,
@@ -74,7 +74,7 @@ impl Pool {
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>) {
+fn work(queue: &Mutex<Receiver<BlockJob>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };

@@ -13,7 +13,7 @@ use crate::rootfs::tar::Compression;
 use crate::transport::control::Control;
 use crate::transport::error::TransportError;
 use crate::transport::layers::LayerReader;
-use crate::transport::limits::{Budget, Limits};
+use crate::transport::limits::{LayerBudget, Limits};
 use crate::transport::parallel::{for_each, processors};
 use crate::transport::read::{FileBlobs, SharedRange, layer_type, scratch_error};
 use crate::transport::stored::StoredImage;
@@ -61,7 +61,7 @@ impl Recompression<'_> {
         if others.is_empty() {
             return Ok(stored.clone());
         }
-        let budget = Budget::new(limits);
+        let budget = LayerBudget::new(limits);
         let others: Vec<(&Descriptor, DiffId)> = others.into_values().collect();
         let work = RecompressWork {
             stored,
@@ -132,7 +132,7 @@ struct RecompressWork<'a> {
     stored: &'a StoredImage,
     compression: LayerCompression,
     scratch: &'a Path,
-    budget: &'a Budget,
+    budget: &'a LayerBudget,
     control: &'a Control,
 }
 

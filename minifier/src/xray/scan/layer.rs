@@ -12,7 +12,7 @@ use crate::rootfs::tar::{
     TarReader, layer_entry,
 };
 use crate::rootfs::{EntryKind, ImagePath, LayerEntry, LayerIndex, TooManyEntries};
-use crate::transport::{Budget, Control, LayerReader, Stoppable};
+use crate::transport::{Control, LayerBudget, LayerReader, Stoppable};
 
 /// Problems of one layer that are told one by one.
 const MAX_PROBLEMS: usize = 50;

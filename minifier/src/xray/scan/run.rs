@@ -14,7 +14,9 @@ use super::limits::{HoleBudget, MAX_HOLES, ScanOptions};
 use crate::image::{CheckCommand, Descriptor, Healthcheck};
 use crate::rootfs::tar::{Compression, SeekInput};
 use crate::rootfs::{ContentRef, FileRange, ImagePath, IndexBudget};
-use crate::transport::{Budget, Control, LayerReader, StoredImage, for_each, processors};
+use crate::transport::{
+    LayerBudget, Control, LayerReader, StoredImage, for_each, processors,
+};
 use crate::xray::detect::kind_by_name;
 use crate::xray::error::XrayError;
 use crate::xray::model::FileKind;

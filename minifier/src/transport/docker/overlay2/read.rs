@@ -9,7 +9,7 @@ use std::thread;
 
 use super::error::InPlaceError;
 use super::layerdb::{StoreLayout, StoredLayer};
-use super::store::{FolderStore, LayerFolder, StoredFile};
+use super::store::{FolderFile, FolderStore, LayerFolder};
 use super::tarsplit::{RecordedFile, TarSplit};
 use crate::image::ImageConfig;
 use crate::rootfs::tar::{Compression, TarInput, TarReader, index_layer};
@@ -50,9 +50,9 @@ pub(crate) fn read_in_place(
     })
 }
 
-struct Record {
+struct LayerRecord {
     index: LayerIndex,
-    files: Vec<StoredFile>,
+    files: Vec<FolderFile>,
     /// Bytes of the layer's tar.
     bytes: u64,
 }
@@ -62,7 +62,7 @@ fn read_records(
     stored: &[StoredLayer],
     cancelled: &AtomicBool,
     budget: &IndexBudget,
-) -> Result<Vec<Record>, InPlaceError> {
+) -> Result<Vec<LayerRecord>, InPlaceError> {
     let mut queue: Vec<(u64, usize)> = stored
         .iter()
         .enumerate()
@@ -73,7 +73,7 @@ fn read_records(
         .map_or(1, NonZero::get)
         .min(stored.len());
     let queue = Mutex::new(queue);
-    let records: Mutex<Vec<Option<Result<Record, InPlaceError>>>> =
+    let records: Mutex<Vec<Option<Result<LayerRecord, InPlaceError>>>> =
         Mutex::new(stored.iter().map(|_| None).collect());
     let work = || {
         while let Some((_, i)) = lock(&queue).pop() {
@@ -113,7 +113,7 @@ fn read_record(
     stored: &StoredLayer,
     layer: u32,
     budget: &IndexBudget,
-) -> Result<Record, InPlaceError> {
+) -> Result<LayerRecord, InPlaceError> {
     let file = File::open(&stored.record).map_err(|source| InPlaceError::Open {
         path: stored.record.clone(),
         source,
@@ -141,7 +141,7 @@ fn read_record(
     let bytes = input.offset();
     let files = files(&indexed.index, input.into_files())
         .map_err(|what| InPlaceError::unexpected(&stored.record, what))?;
-    Ok(Record {
+    Ok(LayerRecord {
         index: indexed.index,
         files,
         bytes,
@@ -156,7 +156,7 @@ fn drain(input: &mut impl TarInput) -> std::io::Result<()> {
 }
 
 /// Joins what the tar reader and the record say about the same files.
-fn files(index: &LayerIndex, recorded: Vec<RecordedFile>) -> Result<Vec<StoredFile>, String> {
+fn files(index: &LayerIndex, recorded: Vec<RecordedFile>) -> Result<Vec<FolderFile>, String> {
     let mut recorded = recorded.into_iter().peekable();
     let mut files = Vec::with_capacity(recorded.len());
     for entry in &index.entries {
@@ -174,7 +174,7 @@ fn files(index: &LayerIndex, recorded: Vec<RecordedFile>) -> Result<Vec<StoredFi
         if ImagePath::new(&file.name) != entry.path {
             return Err(format!("it calls {} another name", entry.path));
         }
-        files.push(StoredFile {
+        files.push(FolderFile {
             at: content.at,
             path: entry.path.clone(),
             crc: file.crc,

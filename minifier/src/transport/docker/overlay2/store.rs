@@ -14,7 +14,7 @@ static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_GO_ISO);
 
 /// A file of a layer's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredFile {
+pub(crate) struct FolderFile {
     /// `at` of its [`ContentRef`].
     pub(crate) at: u64,
     pub(crate) path: ImagePath,
@@ -27,7 +27,7 @@ pub(crate) struct LayerFolder {
     pub(crate) folder: PathBuf,
     pub(crate) dir: OwnedFd,
     /// Ascending by `at`.
-    pub(crate) files: Vec<StoredFile>,
+    pub(crate) files: Vec<FolderFile>,
 }
 
 /// Reads contents from the folders. A file whose size or checksum is not the recorded one fails to open or to read.
@@ -75,7 +75,7 @@ impl FolderStore {
 
 impl LayerFolder {
     /// Opens a file without following any link and without leaving the folder, whatever the image put into it.
-    fn open<'a>(&'a self, stored: &'a StoredFile, size: u64) -> io::Result<CheckedReader<'a>> {
+    fn open<'a>(&'a self, stored: &'a FolderFile, size: u64) -> io::Result<CheckedReader<'a>> {
         // Not blocking, for what is a pipe by now.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
@@ -102,7 +102,7 @@ impl LayerFolder {
         })
     }
 
-    fn error(&self, stored: &StoredFile, error: io::Error) -> io::Error {
+    fn error(&self, stored: &FolderFile, error: io::Error) -> io::Error {
         let folder = self.folder.display();
         io::Error::new(
             error.kind(),
@@ -113,7 +113,7 @@ impl LayerFolder {
 
 struct CheckedReader<'a> {
     layer: &'a LayerFolder,
-    stored: &'a StoredFile,
+    stored: &'a FolderFile,
     file: File,
     left: u64,
     digest: Option<crc::Digest<'static, u64, Table<16>>>,
@@ -167,7 +167,7 @@ mod tests {
         let folder = LayerFolder {
             folder: dir.path().to_owned(),
             dir: File::open(dir.path()).unwrap().into(),
-            files: vec![StoredFile {
+            files: vec![FolderFile {
                 at: 7,
                 path: "/f".into(),
                 crc: CRC.checksum(b"0123456789"),
