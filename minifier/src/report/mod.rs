@@ -7,7 +7,7 @@ mod warnings;
 pub mod xray;
 
 pub use model::{
-    Dropped, ImageReport, KeptPath, LayerReport, OutputReport, Packages, Report, ResultReport,
+    Dropped, ImageReport, KeptPath, LayerReport, OutputReport, PackageReport, Report, ResultReport,
     SCHEMA_VERSION, Stage, Timing, TraceReport,
 };
 pub(crate) use plain::{for_log, plain, plain_json};

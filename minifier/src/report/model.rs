@@ -33,7 +33,7 @@ pub struct Report {
     /// What the kernel recorded.
     pub trace: TraceReport,
     /// Packages, as the image's own databases name them.
-    pub packages: Packages,
+    pub packages: PackageReport,
     /// What the user should know.
     pub warnings: Vec<Warning>,
     /// Every path that stays, in order, with its reasons.
@@ -125,7 +125,7 @@ pub struct TraceReport {
 
 /// Packages by whether any file of theirs stays, sorted.
 #[derive(Debug, Serialize)]
-pub struct Packages {
+pub struct PackageReport {
     /// At least one file stays.
     pub kept: Vec<Package>,
     /// No file stays.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::claims::{Advice, together};
-use super::entrypoint::Started;
+use super::entrypoint::StartedProgram;
 use super::merged::Merged;
 use super::model::{
     Binaries, DockerfileStep, ImageInfo, Packages, Recommendation, Security, WasteKind,
@@ -34,15 +34,15 @@ pub(crate) struct Grounds<'a> {
     pub(crate) packages: &'a Packages,
     pub(crate) binaries: &'a Binaries,
     pub(crate) security: &'a Security,
-    pub(crate) started: &'a [Started],
+    pub(crate) started: &'a [StartedProgram],
     /// Whether each layer belongs to the base image.
     pub(crate) base: &'a [bool],
     /// The names of each file body that has several.
-    pub(crate) names: &'a Names,
+    pub(crate) names: &'a BodyNames,
 }
 
 /// The names of file bodies that have several in the merged tree.
-pub(crate) type Names = HashMap<ContentRef, Vec<ImagePath>>;
+pub(crate) type BodyNames = HashMap<ContentRef, Vec<ImagePath>>;
 
 /// The advice, and the bytes that it saves together.
 pub(crate) struct Advised {
@@ -52,8 +52,8 @@ pub(crate) struct Advised {
 }
 
 /// The names of file bodies that have several.
-pub(crate) fn names(merged: &Merged) -> Names {
-    let mut names = Names::new();
+pub(crate) fn names(merged: &Merged) -> BodyNames {
+    let mut names = BodyNames::new();
     for file in merged.files.iter().filter(|file| !file.first) {
         names.entry(file.content).or_default();
     }

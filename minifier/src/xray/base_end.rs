@@ -72,7 +72,7 @@ fn last_words(steps: &[DockerfileStep], last_layer: usize) -> usize {
 
 /// What made a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Builder {
+enum BuildTool {
     Apko,
     Bazel,
     BuildKit,
@@ -85,26 +85,26 @@ enum Builder {
 }
 
 /// The builder of a step; `None` if it left no mark.
-fn builder(entry: &History) -> Option<Builder> {
+fn builder(entry: &History) -> Option<BuildTool> {
     let field = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
     let (by, comment) = (field(&entry.created_by), field(&entry.comment));
     match field(&entry.author).as_str() {
-        "apko" => return Some(Builder::Apko),
-        "kaniko" => return Some(Builder::Kaniko),
-        "ko" => return Some(Builder::Ko),
-        "Jib" => return Some(Builder::Jib),
+        "apko" => return Some(BuildTool::Apko),
+        "kaniko" => return Some(BuildTool::Kaniko),
+        "ko" => return Some(BuildTool::Ko),
+        "Jib" => return Some(BuildTool::Jib),
         _ => {}
     }
     if by.starts_with("bazel build") {
-        Some(Builder::Bazel)
+        Some(BuildTool::Bazel)
     } else if by.starts_with("jib-") {
-        Some(Builder::Jib)
+        Some(BuildTool::Jib)
     } else if by.ends_with("# buildkit") || comment.starts_with("buildkit.") {
-        Some(Builder::BuildKit)
+        Some(BuildTool::BuildKit)
     } else if by.contains("#(nop)") || by.starts_with("/bin/sh -c ") {
-        Some(Builder::Classic)
+        Some(BuildTool::Classic)
     } else if comment.starts_with("store paths: ") {
-        Some(Builder::Nix)
+        Some(BuildTool::Nix)
     } else {
         None
     }

@@ -47,7 +47,7 @@ pub(crate) fn binaries(scan: &Scan, merged: &Merged, owners: &Owners) -> (Binari
     let debug_bytes = objects.iter().fold(0, |sum: u64, o| {
         sum.saturating_add(o.protection.debug_bytes)
     });
-    let names = Names::new(merged, &objects);
+    let names = LibraryNames::new(merged, &objects);
     let binaries = Binaries {
         broken: broken(merged, &objects, &names),
         unused: unused(&objects, &names, owners),
@@ -82,7 +82,7 @@ fn binary(object: &Object<'_>) -> Binary {
 }
 
 /// Under which names libraries can be had, and which names are needed.
-struct Names<'a> {
+struct LibraryNames<'a> {
     /// File names, names of links and sonames, by what they run on.
     provided: BTreeSet<(Abi, &'a [u8])>,
     /// Names of links to each library.
@@ -90,7 +90,7 @@ struct Names<'a> {
     needed: BTreeSet<&'a [u8]>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> LibraryNames<'a> {
     fn new(merged: &'a Merged, objects: &[Object<'a>]) -> Self {
         let mut provided = BTreeSet::new();
         let mut needed: BTreeSet<&[u8]> = BTreeSet::new();
@@ -154,7 +154,7 @@ impl<'a> Names<'a> {
 
 /// Needs that no file of the image can be. A name that stands somewhere in the image counts as provided: programs
 /// start others with `LD_LIBRARY_PATH` set.
-fn broken(merged: &Merged, objects: &[Object<'_>], names: &Names<'_>) -> Vec<BrokenNeed> {
+fn broken(merged: &Merged, objects: &[Object<'_>], names: &LibraryNames<'_>) -> Vec<BrokenNeed> {
     let mut broken = Vec::new();
     let main = main_machine(objects);
     for object in objects
@@ -200,7 +200,7 @@ fn main_machine(objects: &[Object<'_>]) -> Option<u16> {
 }
 
 /// Libraries in a directory that the dynamic linker searches, which nothing needs by any of their names.
-fn unused(objects: &[Object<'_>], names: &Names<'_>, owners: &Owners) -> Vec<UnusedLibrary> {
+fn unused(objects: &[Object<'_>], names: &LibraryNames<'_>, owners: &Owners) -> Vec<UnusedLibrary> {
     let mut unused = Vec::new();
     for object in objects {
         let path = &object.file.path;

@@ -6,11 +6,11 @@ use super::model::Recommendation;
 use crate::rootfs::ContentRef;
 
 /// A file body: its layer, and its place in it.
-type Key = (u32, u64);
+type BodyKey = (u32, u64);
 
 /// Bytes of file bodies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Claim(BTreeMap<Key, u64>);
+pub(crate) struct Claim(BTreeMap<BodyKey, u64>);
 
 impl Claim {
     /// Adds so many bytes of a body; of two numbers the larger one counts.

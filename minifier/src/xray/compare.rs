@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::Analysis;
 use super::model::{
-    Change, Comparison, FileChange, PackageChange, PackageInfo, SCHEMA_VERSION, SideSummary,
+    ChangeKind, Comparison, FileChange, PackageChange, PackageInfo, SCHEMA_VERSION, SideSummary,
     ValueChange,
 };
 use crate::rootfs::{ImagePath, Metadata, NodeId, NodeKind};
@@ -75,8 +75,8 @@ fn files(from: &Analysis, to: &Analysis) -> (Vec<FileChange>, u64) {
     for path in paths {
         let (before, after) = (old.get(path), new.get(path));
         let change = match (before, after) {
-            (None, _) => Some(Change::Added),
-            (_, None) => Some(Change::Removed),
+            (None, _) => Some(ChangeKind::Added),
+            (_, None) => Some(ChangeKind::Removed),
             (Some(&before), Some(&after)) => changed(from, before, to, after),
         };
         match change {
@@ -98,7 +98,7 @@ fn files(from: &Analysis, to: &Analysis) -> (Vec<FileChange>, u64) {
     (changes, unchanged)
 }
 
-fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Option<Change> {
+fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Option<ChangeKind> {
     let (old, new) = (
         from.merged.rootfs.node(before),
         to.merged.rootfs.node(after),
@@ -122,8 +122,8 @@ fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Opt
         (meta.mode, meta.uid, meta.gid, &meta.xattrs)
     }
     match same {
-        false => Some(Change::Content),
-        true => (meta(&old.meta) != meta(&new.meta)).then_some(Change::Metadata),
+        false => Some(ChangeKind::Content),
+        true => (meta(&old.meta) != meta(&new.meta)).then_some(ChangeKind::Metadata),
     }
 }
 

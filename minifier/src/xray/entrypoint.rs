@@ -24,14 +24,14 @@ const MAX_STEPS: usize = 16;
 
 /// A program that is started, free of links.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Started {
+pub(crate) struct StartedProgram {
     /// As the config or a script names it.
     pub(crate) word: String,
     pub(crate) path: ImagePath,
 }
 
 /// The programs that are started one after the other, outermost first.
-pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec<Started> {
+pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec<StartedProgram> {
     let mut words: Vec<String> = config
         .entrypoint()
         .iter()
@@ -50,7 +50,7 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
         };
         let name = first.rsplit('/').next().unwrap_or_default();
         if let Some(path) = locate(&first) {
-            found.push(Started {
+            found.push(StartedProgram {
                 word: first.clone(),
                 path: path.clone(),
             });
@@ -62,7 +62,7 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
                     .unwrap_or_default()
                     .to_owned();
                 if let Some(path) = locate(&interpreter) {
-                    found.push(Started {
+                    found.push(StartedProgram {
                         word: interpreter,
                         path,
                     });

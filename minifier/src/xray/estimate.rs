@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::entrypoint::Started;
+use super::entrypoint::StartedProgram;
 use super::merged::Merged;
 use super::model::{Confidence, Estimate, Runtime, RuntimeKind};
 use super::packages::ReadPackages;
@@ -23,7 +23,7 @@ pub(crate) fn estimate(
     scan: &Scan,
     merged: &Merged,
     read: &ReadPackages,
-    started: &[Started],
+    started: &[StartedProgram],
     runtimes: &[Runtime],
 ) -> Result<Option<Estimate>, String> {
     let Some(main) = started.last() else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entrypoint::Started;
+use super::entrypoint::StartedProgram;
 use super::merged::Merged;
 use super::model::{PackageKind, Runtime, RuntimeKind};
 use super::packages::ReadPackages;
@@ -37,7 +37,7 @@ pub(crate) fn runtimes(
     scan: &Scan,
     merged: &Merged,
     read: &ReadPackages,
-    started: &[Started],
+    started: &[StartedProgram],
 ) -> Vec<Runtime> {
     let mut found: BTreeMap<RuntimeKind, Runtime> = BTreeMap::new();
     for file in merged.first_files() {

@@ -14,9 +14,9 @@ use crate::transport::{BlobStore, Control, StoredImage, TransportError};
 /// A time for certificates: 2027-01-01.
 pub(crate) const NOW: i64 = 1_798_761_600;
 
-struct Memory(BTreeMap<Digest, Vec<u8>>);
+struct MemoryBlobs(BTreeMap<Digest, Vec<u8>>);
 
-impl BlobStore for Memory {
+impl BlobStore for MemoryBlobs {
     fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError> {
         Ok(Box::new(self.0[&blob.digest].as_slice()))
     }
@@ -52,7 +52,7 @@ pub(crate) fn image(layers: &[Vec<u8>], config: serde_json::Value) -> StoredImag
         names: Vec::new(),
         manifest: Manifest::new(descriptor, descriptors, BTreeMap::new()),
         config,
-        blobs: Arc::new(Memory(blobs)),
+        blobs: Arc::new(MemoryBlobs(blobs)),
         notes: Vec::new(),
     }
 }
@@ -75,15 +75,15 @@ pub(crate) fn tree_files(xray: &Xray) -> u64 {
 }
 
 /// Blobs of an OCI image layout.
-struct Layout(std::path::PathBuf);
+struct LayoutBlobs(std::path::PathBuf);
 
-impl Layout {
+impl LayoutBlobs {
     fn path(&self, digest: &Digest) -> std::path::PathBuf {
         self.0.join("blobs/sha256").join(digest.to_hex())
     }
 }
 
-impl BlobStore for Layout {
+impl BlobStore for LayoutBlobs {
     fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError> {
         let path = self.path(&blob.digest);
         Ok(Box::new(
@@ -106,7 +106,7 @@ pub(crate) fn layout(dir: &std::path::Path) -> StoredImage {
         std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     };
     let index = crate::image::ImageIndex::parse(&read(dir.join("index.json"))).unwrap();
-    let store = Layout(dir.to_owned());
+    let store = LayoutBlobs(dir.to_owned());
     let manifest = Manifest::parse(read(store.path(&index.manifests[0].digest)), "").unwrap();
     let config = ImageConfig::parse(&read(store.path(&manifest.config().digest))).unwrap();
     StoredImage {

@@ -32,12 +32,12 @@ const PYTHON: [&str; 2] = [
 ];
 
 /// An analysis, and what other tools printed about the same image as umoci unpacks it.
-struct Unpacked {
+struct PrintedFixture {
     fixture: Arc<Fixture>,
     printed: PathBuf,
 }
 
-impl Unpacked {
+impl PrintedFixture {
     fn of(name: &str) -> Self {
         let fixture = fixture(name);
         Self {
@@ -137,10 +137,10 @@ fn capture(command: &mut Command) -> Vec<u8> {
 }
 
 /// Path to type, size of a file, target of a link.
-type Tree = BTreeMap<ImagePath, String>;
+type FoundPaths = BTreeMap<ImagePath, String>;
 
 /// From what `find` printed.
-fn found(out: &[u8]) -> Tree {
+fn found(out: &[u8]) -> FoundPaths {
     let fields: Vec<&[u8]> = out.split(|&b| b == 0).collect();
     fields
         .as_chunks()
@@ -158,7 +158,7 @@ fn found(out: &[u8]) -> Tree {
         .collect()
 }
 
-fn analysed(analysis: &Analysis) -> Tree {
+fn analysed(analysis: &Analysis) -> FoundPaths {
     let rootfs = &analysis.merged.rootfs;
     rootfs
         .walk()
@@ -181,14 +181,14 @@ fn analysed(analysis: &Analysis) -> Tree {
 fn docker_fixtures_are_what_umoci_unpacks_find_lists_and_pip_knows() {
     let mut distributions = 0;
     for name in FIXTURES {
-        let unpacked = Unpacked::of(name);
+        let unpacked = PrintedFixture::of(name);
         distributions += check_python(name, &unpacked);
         check_tree(name, &unpacked);
     }
     assert!(distributions > 5, "{distributions}");
 }
 
-fn check_tree(name: &str, unpacked: &Unpacked) {
+fn check_tree(name: &str, unpacked: &PrintedFixture) {
     let (found, analysed) = (
         found(&unpacked.bytes("tree")),
         analysed(&unpacked.fixture.analysis),
@@ -235,7 +235,7 @@ fn names(xray: &Xray, kind: PackageKind) -> Vec<String> {
 }
 
 /// Gives how many packages pip knows.
-fn check_python(name: &str, unpacked: &Unpacked) -> usize {
+fn check_python(name: &str, unpacked: &PrintedFixture) -> usize {
     let mut expected = Vec::new();
     for number in 0..PYTHON.len() {
         let list = unpacked.bytes(&format!("pip-{number}"));

@@ -1,7 +1,7 @@
 //! The made-up image against its minified form.
 
 use minifier::xray::model::{
-    Change, Comparison, FileChange, PackageChange, PackageInfo, PackageKind, SCHEMA_VERSION,
+    ChangeKind, Comparison, FileChange, PackageChange, PackageInfo, PackageKind, SCHEMA_VERSION,
     SideSummary, ValueChange,
 };
 
@@ -59,11 +59,16 @@ pub fn comparison() -> Comparison {
             efficiency: 1.0,
         },
         files: vec![
-            file("/usr/lib/gcc/cc1", Change::Removed, 31_000_000, 0),
-            file(&format!("/app/{HOSTILE}"), Change::Removed, 2_000_000, 0),
-            file("/app/new.txt", Change::Added, 0, 300_000),
-            file("/app/shop.db", Change::Content, 1_400_000, 1_300_000),
-            file("/etc/passwd", Change::Metadata, 1_000, 1_000),
+            file("/usr/lib/gcc/cc1", ChangeKind::Removed, 31_000_000, 0),
+            file(
+                &format!("/app/{HOSTILE}"),
+                ChangeKind::Removed,
+                2_000_000,
+                0,
+            ),
+            file("/app/new.txt", ChangeKind::Added, 0, 300_000),
+            file("/app/shop.db", ChangeKind::Content, 1_400_000, 1_300_000),
+            file("/etc/passwd", ChangeKind::Metadata, 1_000, 1_000),
         ],
         unchanged_files: 1_201,
         packages: vec![

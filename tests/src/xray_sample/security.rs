@@ -1,15 +1,15 @@
 //! A finding of every kind, and programs with every fault.
 
 use minifier::xray::model::{
-    Binaries, Binary, BrokenNeed, CertificateInfo, Finding, FindingKind, Hardening, IgnoreEntry,
-    IgnoreState, IgnoredFinding, Linkage, Location, PrivilegedFile, Relro, Security, Severity,
-    UnusedLibrary,
+    Binaries, Binary, BrokenNeed, CertificateInfo, Finding, FindingKind, FindingLocation,
+    Hardening, IgnoreEntry, IgnoreState, IgnoredFinding, Linkage, PrivilegedFile, Relro, Security,
+    Severity, UnusedLibrary,
 };
 
 use super::HOSTILE;
 
-fn at(path: &str, layer: usize, line: Option<u64>, visible: bool) -> Location {
-    Location::File {
+fn at(path: &str, layer: usize, line: Option<u64>, visible: bool) -> FindingLocation {
+    FindingLocation::File {
         path: path.to_owned(),
         layer,
         line,
@@ -23,7 +23,7 @@ pub(crate) fn security() -> Security {
     let finding = |kind, severity, message: &str, location, detail: &str| {
         Finding::new(kind, severity, message, location, detail)
     };
-    let config = |field: &str| Location::Config {
+    let config = |field: &str| FindingLocation::Config {
         field: field.to_owned(),
     };
     Security {
@@ -60,7 +60,7 @@ pub(crate) fn security() -> Security {
                 K::SecretInHistory,
                 Error,
                 "step 4 names a secret: API_TOKEN",
-                Location::History { step: 4 },
+                FindingLocation::History { step: 4 },
                 "",
             ),
             finding(

@@ -157,7 +157,9 @@ fn sarif_fingerprints_survive_lines_and_layers_that_move() {
     let before = xray_sample::xray();
     let mut after = before.clone();
     for finding in &mut after.security.findings {
-        if let minifier::xray::model::Location::File { layer, line, .. } = &mut finding.location {
+        if let minifier::xray::model::FindingLocation::File { layer, line, .. } =
+            &mut finding.location
+        {
             *layer += 1;
             *line = line.map(|line| line + 3);
         }

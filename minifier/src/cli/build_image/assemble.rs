@@ -5,8 +5,8 @@ use super::options::Options;
 use super::pipeline::Built;
 use crate::image::ImageConfig;
 use crate::report::{
-    Dropped, ImageReport, KeptPath, LayerReport, Packages, Report, ResultReport, SCHEMA_VERSION,
-    Timing, TraceReport, of_probe,
+    Dropped, ImageReport, KeptPath, LayerReport, PackageReport, Report, ResultReport,
+    SCHEMA_VERSION, Timing, TraceReport, of_probe,
 };
 use crate::rootfs::{EntryKind, ImagePath, LayerIndex, NodeKind};
 use crate::transport::ReadHow;
@@ -50,7 +50,7 @@ fn assembled(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
             syscalls: built.trace.syscalls,
             processes: built.trace.processes,
         },
-        packages: Packages {
+        packages: PackageReport {
             kept: built.plan.kept_packages,
             dropped: built.plan.dropped_packages,
         },

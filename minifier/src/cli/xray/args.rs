@@ -10,7 +10,7 @@ use crate::image::Platform;
 use crate::report::xray::Form;
 use crate::transport::Location;
 use crate::units::Size;
-use crate::xray::gate::{Budget, Level};
+use crate::xray::gate::{Level, SizeBudget};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -95,7 +95,7 @@ pub(crate) struct GateArgs {
 
     /// Size budget for a language: auto, go, rust, python, node or java, optionally with limits, as in go=15MB/25MB
     #[arg(long, value_name = "LANGUAGE[=TARGET/MAX]", requires = "ci")]
-    pub(crate) budget: Option<Budget>,
+    pub(crate) budget: Option<SizeBudget>,
 
     /// Rule on keys and credentials: off, warn or fail
     #[arg(long, value_name = "LEVEL", requires = "ci")]

@@ -1,7 +1,7 @@
 //! What the kinds of the data model are called in front of people.
 
 use crate::xray::model::{
-    Change, Confidence, FileKind, PackageKind, RuleOutcome, RuntimeKind, Severity, WasteKind,
+    ChangeKind, Confidence, FileKind, PackageKind, RuleOutcome, RuntimeKind, Severity, WasteKind,
 };
 
 /// A kind of what should not ship.
@@ -116,11 +116,11 @@ pub(crate) fn confidence(confidence: Confidence) -> &'static str {
 }
 
 /// How a file changed.
-pub(crate) fn change(change: Change) -> &'static str {
+pub(crate) fn change(change: ChangeKind) -> &'static str {
     match change {
-        Change::Added => "added",
-        Change::Removed => "removed",
-        Change::Content => "content",
-        Change::Metadata => "metadata",
+        ChangeKind::Added => "added",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Content => "content",
+        ChangeKind::Metadata => "metadata",
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::xray::model::{
-    Efficiency, Estimate, Finding, IgnoreState, ImageInfo, Location, PackageInfo, PackageKind,
-    Security, Severity, SideSummary,
+    Efficiency, Estimate, Finding, FindingLocation, IgnoreState, ImageInfo, PackageInfo,
+    PackageKind, Security, Severity, SideSummary,
 };
 
 use super::names;
@@ -161,9 +161,9 @@ pub(crate) fn packages(packages: &[PackageInfo]) -> BTreeMap<PackageKind, (u64, 
 }
 
 /// A place in words.
-pub(crate) fn location(location: &Location) -> String {
+pub(crate) fn location(location: &FindingLocation) -> String {
     match location {
-        Location::File {
+        FindingLocation::File {
             path,
             layer,
             line,
@@ -177,7 +177,7 @@ pub(crate) fn location(location: &Location) -> String {
             };
             format!("{path}{line} (layer {layer}{hidden})")
         }
-        Location::Config { field } => format!("config, {field}"),
-        Location::History { step } => format!("history, step {step}"),
+        FindingLocation::Config { field } => format!("config, {field}"),
+        FindingLocation::History { step } => format!("history, step {step}"),
     }
 }

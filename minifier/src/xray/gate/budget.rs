@@ -8,7 +8,7 @@ use crate::xray::model::{Runtime, RuntimeKind};
 
 /// A target that should be reached and a maximum that must be, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct SizeLimits {
     /// Above this the rule warns.
     pub target: u64,
     /// Above this the rule fails.
@@ -34,11 +34,11 @@ pub enum Language {
 
 /// The value of `--budget`: a language, with limits of its own or those of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
+pub struct SizeBudget {
     /// Whose.
     pub language: Language,
     /// In place of the language's own.
-    pub limits: Option<Limits>,
+    pub limits: Option<SizeLimits>,
 }
 
 const MB: u64 = 1_000_000;
@@ -53,7 +53,7 @@ impl Language {
         ("java", Self::Java),
     ];
 
-    fn limits(self) -> Option<Limits> {
+    fn limits(self) -> Option<SizeLimits> {
         let (target, max) = match self {
             Self::Auto => return None,
             Self::Go => (10, 20),
@@ -62,7 +62,7 @@ impl Language {
             Self::Node => (70, 100),
             Self::Java => (90, 120),
         };
-        Some(Limits {
+        Some(SizeLimits {
             target: target * MB,
             max: max * MB,
         })
@@ -91,9 +91,9 @@ impl fmt::Display for Language {
     }
 }
 
-impl Budget {
+impl SizeBudget {
     /// The language that counts for an image with `runtimes`, and its limits; `None` if nobody set any for it.
-    pub fn resolve(&self, runtimes: &[Runtime]) -> Option<(Language, Limits)> {
+    pub fn resolve(&self, runtimes: &[Runtime]) -> Option<(Language, SizeLimits)> {
         let language = match self.language {
             Language::Auto => runtimes
                 .iter()
@@ -109,7 +109,7 @@ impl Budget {
     }
 }
 
-impl FromStr for Budget {
+impl FromStr for SizeBudget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -128,7 +128,7 @@ impl FromStr for Budget {
 }
 
 /// `TARGET/MAX`
-fn parse_limits(text: &str) -> Result<Limits, String> {
+fn parse_limits(text: &str) -> Result<SizeLimits, String> {
     let (target, max) = text
         .split_once('/')
         .ok_or_else(|| format!("`{text}` is not TARGET/MAX, such as `40MB/60MB`"))?;
@@ -137,7 +137,7 @@ fn parse_limits(text: &str) -> Result<Limits, String> {
     if target > max {
         return Err(format!("the target `{text}` is above its maximum"));
     }
-    Ok(Limits { target, max })
+    Ok(SizeLimits { target, max })
 }
 
 #[cfg(test)]
@@ -155,12 +155,12 @@ mod tests {
 
     #[test]
     fn auto_is_the_language_of_the_entrypoint() {
-        let budget: Budget = "auto".parse().unwrap();
+        let budget: SizeBudget = "auto".parse().unwrap();
         let runtimes = [
             runtime(RuntimeKind::Node, false),
             runtime(RuntimeKind::Go, true),
         ];
-        let go = Limits {
+        let go = SizeLimits {
             target: 10 * MB,
             max: 20 * MB,
         };
@@ -171,25 +171,25 @@ mod tests {
 
     #[test]
     fn limits_of_its_own_go_before_the_table() {
-        let budget: Budget = "java=1MB/2MB".parse().unwrap();
+        let budget: SizeBudget = "java=1MB/2MB".parse().unwrap();
         assert_eq!(
             budget.resolve(&[]),
             Some((
                 Language::Java,
-                Limits {
+                SizeLimits {
                     target: MB,
                     max: 2 * MB
                 }
             ))
         );
-        let any: Budget = "auto=1MB/2MB".parse().unwrap();
+        let any: SizeBudget = "auto=1MB/2MB".parse().unwrap();
         assert!(any.resolve(&[]).is_some());
     }
 
     #[test]
     fn what_is_no_budget_is_refused() {
         for text in ["", "cobol", "go=", "go=1MB", "go=2MB/1MB", "go=x/y"] {
-            assert!(text.parse::<Budget>().is_err(), "{text}");
+            assert!(text.parse::<SizeBudget>().is_err(), "{text}");
         }
     }
 }

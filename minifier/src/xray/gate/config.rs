@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::Budget;
+use super::SizeBudget;
 
 /// What a rule without a number does if it does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct GateConfig {
     /// `maxSize`: most bytes of the files in all layers.
     pub max_size: Option<u64>,
     /// `budget`: target and maximum by language.
-    pub budget: Option<Budget>,
+    pub budget: Option<SizeBudget>,
     /// `secrets`: keys and credentials in files, environment or history.
     pub secrets: Level,
     /// `rootUser`: the container runs as root.

@@ -3,7 +3,7 @@
 use crate::units::size;
 use crate::xray::model::{GateReport, RuleOutcome, RuleResult, RuntimeKind, Severity, Xray};
 
-use super::{Budget, GateConfig, Level};
+use super::{GateConfig, Level, SizeBudget};
 
 /// Every rule with what came of it, dive's first.
 pub fn evaluate(xray: &Xray, config: &GateConfig) -> GateReport {
@@ -133,7 +133,7 @@ fn max_size(xray: &Xray, limit: Option<u64>) -> RuleResult {
     )
 }
 
-fn budget(xray: &Xray, budget: Option<Budget>) -> RuleResult {
+fn budget(xray: &Xray, budget: Option<SizeBudget>) -> RuleResult {
     let actual = xray.image.size;
     let result = |outcome, limit: String, message: String| RuleResult {
         rule: "budget".to_owned(),

@@ -88,20 +88,20 @@ impl GateConfig {
     ///
     /// Where it is no YAML of rules, names a rule that is unknown or twice, or sets one to what it cannot be.
     pub fn from_dive_ci(text: &str) -> Result<Self, GateFileError> {
-        let file: Option<BTreeMap<String, Node>> =
+        let file: Option<BTreeMap<String, RuleNode>> =
             serde_saphyr::from_str(text).map_err(|e| GateFileError::Yaml(e.to_string()))?;
         let mut config = Self::default();
         let mut seen = Vec::new();
         let mut unknown = Vec::new();
         for (name, node) in file.unwrap_or_default() {
             match (name.as_str(), node) {
-                ("rules", Node::Map(rules)) => {
+                ("rules", RuleNode::Map(rules)) => {
                     for (name, node) in rules {
                         apply(&mut config, &mut seen, &mut unknown, name, node)?;
                     }
                 }
                 // `rules:` with nothing but comments below it.
-                ("rules", Node::Scalar(nothing)) if nothing.is_empty() => {}
+                ("rules", RuleNode::Scalar(nothing)) if nothing.is_empty() => {}
                 (_, node) => apply(&mut config, &mut seen, &mut unknown, name, node)?,
             }
         }
@@ -118,7 +118,7 @@ fn apply(
     seen: &mut Vec<&'static str>,
     unknown: &mut Vec<String>,
     name: String,
-    node: Node,
+    node: RuleNode,
 ) -> Result<(), GateFileError> {
     let Some(&(rule, set)) = NAMES.iter().find(|(rule, _)| same_rule(rule, &name)) else {
         unknown.push(name);
@@ -129,11 +129,11 @@ fn apply(
     }
     seen.push(rule);
     let reason = match node {
-        Node::Scalar(value) => match set(config, &value) {
+        RuleNode::Scalar(value) => match set(config, &value) {
             Ok(()) => return Ok(()),
             Err(reason) => reason,
         },
-        Node::Map(_) => "expected a single value".to_owned(),
+        RuleNode::Map(_) => "expected a single value".to_owned(),
     };
     Err(GateFileError::Value { rule, reason })
 }
@@ -147,52 +147,52 @@ fn same_rule(rule: &str, name: &str) -> bool {
 
 /// A value of the file: a mapping, or anything single as text.
 #[derive(Debug)]
-enum Node {
+enum RuleNode {
     Scalar(String),
     Map(BTreeMap<String, Self>),
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for RuleNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct NodeVisitor;
 
         impl<'de> Visitor<'de> for NodeVisitor {
-            type Value = Node;
+            type Value = RuleNode;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a mapping or a single value")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Node, E> {
-                Ok(Node::Scalar(text.to_owned()))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<RuleNode, E> {
+                Ok(RuleNode::Scalar(text.to_owned()))
             }
 
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<RuleNode, E> {
+                Ok(RuleNode::Scalar(value.to_string()))
             }
 
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<RuleNode, E> {
+                Ok(RuleNode::Scalar(value.to_string()))
             }
 
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<RuleNode, E> {
+                Ok(RuleNode::Scalar(value.to_string()))
             }
 
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<RuleNode, E> {
+                Ok(RuleNode::Scalar(value.to_string()))
             }
 
-            fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
-                Ok(Node::Scalar(String::new()))
+            fn visit_unit<E: de::Error>(self) -> Result<RuleNode, E> {
+                Ok(RuleNode::Scalar(String::new()))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<RuleNode, A::Error> {
                 let mut map = BTreeMap::new();
                 while let Some((name, node)) = access.next_entry()? {
                     map.insert(name, node);
                 }
-                Ok(Node::Map(map))
+                Ok(RuleNode::Map(map))
             }
         }
 

@@ -6,7 +6,7 @@ mod config;
 mod evaluate;
 mod file;
 
-pub use budget::{Budget, Language, Limits};
+pub use budget::{Language, SizeBudget, SizeLimits};
 pub use config::{GateConfig, Level};
 pub use evaluate::evaluate;
 pub use file::GateFileError;

@@ -56,7 +56,8 @@ pub struct SideSummary {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+#[schemars(rename = "Change")]
+pub enum ChangeKind {
     /// Only the second has it.
     Added,
     /// Only the first has it.
@@ -73,7 +74,7 @@ pub struct FileChange {
     /// Its path.
     pub path: String,
     /// How.
-    pub change: Change,
+    pub change: ChangeKind,
     /// Bytes in the first.
     pub from_size: u64,
     /// Bytes in the second.

@@ -279,8 +279,8 @@ impl Serialize for Names {
 
 impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
+        struct NamesVisitor;
+        impl<'de> Visitor<'de> for NamesVisitor {
             type Value = Names;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -295,7 +295,7 @@ impl<'de> Deserialize<'de> for Names {
                 Ok(names)
             }
         }
-        deserializer.deserialize_seq(List)
+        deserializer.deserialize_seq(NamesVisitor)
     }
 }
 

@@ -15,7 +15,7 @@ mod security;
 
 pub use advice::{Confidence, Estimate, Recommendation, Saving, Waste, WasteKind};
 pub use binaries::{Binaries, Binary, BrokenNeed, Hardening, Linkage, Relro, UnusedLibrary};
-pub use compare::{Change, Comparison, FileChange, PackageChange, SideSummary, ValueChange};
+pub use compare::{ChangeKind, Comparison, FileChange, PackageChange, SideSummary, ValueChange};
 pub use contents::{Contents, Directory, DuplicateGroup, FileKind, KindTotal, LargeFile};
 pub use files::{FileTree, LayerFiles, LinkTarget, Mark, MarkedNode, Names, OtherKind, TreeKind};
 pub use gate::{GateReport, RuleOutcome, RuleResult};
@@ -23,8 +23,8 @@ pub use image::{DistributionInfo, ImageInfo, Runtime, RuntimeKind};
 pub use layers::{DockerfileStep, Efficiency, LayerInfo, WastedPath};
 pub use packages::{PackageInfo, PackageKind, Packages, UnreadDatabase};
 pub use security::{
-    CertificateInfo, Finding, FindingKind, IgnoreEntry, IgnoreState, IgnoredFinding, Location,
-    PrivilegedFile, Security, Severity,
+    CertificateInfo, Finding, FindingKind, FindingLocation, IgnoreEntry, IgnoreState,
+    IgnoredFinding, PrivilegedFile, Security, Severity,
 };
 
 use schemars::JsonSchema;

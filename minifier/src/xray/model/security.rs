@@ -100,7 +100,8 @@ impl FindingKind {
 /// Where a finding is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "in")]
-pub enum Location {
+#[schemars(rename = "Location")]
+pub enum FindingLocation {
     /// A file of a layer.
     File {
         /// Its path.
@@ -134,7 +135,7 @@ pub struct Finding {
     /// One sentence that names the object; never a secret itself.
     pub message: String,
     /// Where.
-    pub location: Location,
+    pub location: FindingLocation,
     /// The rule that matched, for credentials: `aws-access-key`; empty for others.
     pub detail: String,
     /// What stays the same when the image is built again, 16 hexadecimal digits: kind, rule, place and, for keys and
@@ -161,7 +162,7 @@ impl Finding {
         kind: FindingKind,
         severity: Severity,
         message: impl Into<String>,
-        location: Location,
+        location: FindingLocation,
         detail: &str,
     ) -> Self {
         Self::marked(kind, severity, message, location, detail, None)
@@ -172,16 +173,16 @@ impl Finding {
         kind: FindingKind,
         severity: Severity,
         message: impl Into<String>,
-        location: Location,
+        location: FindingLocation,
         detail: &str,
         mark: Option<u64>,
     ) -> Self {
         let message = message.into();
         // Without lines and layers, which move.
         let place = match &location {
-            Location::File { path, .. } => format!("file\0{path}"),
-            Location::Config { field } => format!("config\0{field}"),
-            Location::History { .. } => format!("history\0{message}"),
+            FindingLocation::File { path, .. } => format!("file\0{path}"),
+            FindingLocation::Config { field } => format!("config\0{field}"),
+            FindingLocation::History { .. } => format!("history\0{message}"),
         };
         let mut hash = Sha256::new();
         hash.update(kind.name());

@@ -4,7 +4,7 @@ use super::package::package;
 use super::purl::purl;
 use super::reader::PackageReader;
 use super::relations::Relations;
-use super::urls::{Origin, direct_url};
+use super::urls::{DownloadOrigin, direct_url};
 use crate::analyze::{normal_python_name, python_packages};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
@@ -42,16 +42,16 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
 }
 
 /// What pip recorded of where the distribution came from.
-fn origin(reader: &mut PackageReader<'_>, path: &ImagePath) -> Origin {
+fn origin(reader: &mut PackageReader<'_>, path: &ImagePath) -> DownloadOrigin {
     let record = path.parent().map(|info| info.join("direct_url.json"));
     let Some((record, text)) = record.and_then(|path| {
         let text = reader.document(&path)?;
         Some((path, text))
     }) else {
-        return Origin::default();
+        return DownloadOrigin::default();
     };
     direct_url(text).unwrap_or_else(|e| {
         reader.problems.push(format!("read {record}: {e}"));
-        Origin::default()
+        DownloadOrigin::default()
     })
 }

@@ -8,7 +8,7 @@ const MAX_URL: usize = 2000;
 
 /// Where a package came from.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub(crate) struct DownloadOrigin {
     /// A URL that tells it to others, `git+https://…@COMMIT` for a repository.
     pub(crate) download: Option<String>,
     /// Checksums of what was downloaded.
@@ -21,7 +21,7 @@ struct DirectUrl {
     #[serde(default)]
     vcs_info: Option<VcsInfo>,
     #[serde(default)]
-    archive_info: Option<ArchiveInfo>,
+    archive_info: Option<DirectArchive>,
 }
 
 #[derive(Deserialize)]
@@ -31,14 +31,14 @@ struct VcsInfo {
 }
 
 #[derive(Deserialize)]
-struct ArchiveInfo {
+struct DirectArchive {
     #[serde(default)]
     hash: Option<String>,
 }
 
 /// Reads `direct_url.json`, which pip writes for what did not come from an index. Source: PyPA, "Recording the Direct
 /// URL Origin of installed distributions".
-pub(crate) fn direct_url(text: &[u8]) -> Result<Origin, serde_json::Error> {
+pub(crate) fn direct_url(text: &[u8]) -> Result<DownloadOrigin, serde_json::Error> {
     let direct: DirectUrl = serde_json::from_slice(text)?;
     let public = public(&direct.url);
     let download = match &direct.vcs_info {
@@ -58,7 +58,7 @@ pub(crate) fn direct_url(text: &[u8]) -> Result<Origin, serde_json::Error> {
         let fits = hexadecimal.len() == 64 && hexadecimal.bytes().all(|b| b.is_ascii_hexdigit());
         fits.then(|| format!("sha256:{}", hexadecimal.to_ascii_lowercase()))
     });
-    Ok(Origin {
+    Ok(DownloadOrigin {
         download,
         checksums: hash.into_iter().collect(),
     })
@@ -116,7 +116,7 @@ mod tests {
         );
         assert_eq!(origin.checksums, [format!("sha256:{hash}")]);
         let local = br#"{"url":"file:///home/me/a","dir_info":{"editable":true}}"#;
-        assert_eq!(direct_url(local).unwrap(), Origin::default());
+        assert_eq!(direct_url(local).unwrap(), DownloadOrigin::default());
         assert!(direct_url(b"{").is_err());
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::capture::{Recorder, Windows};
 use super::facts::{ElfFacts, Extra, FileFacts, NO_ROOM};
-use super::wanted::{Wanted, wanted};
+use super::wanted::{WantedContent, wanted};
 use crate::analyze::{
     ElfFile, ElfKind, MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, Metadata, ReadAt, Spooled,
     copyright, egg_metadata, for_each_chunk, gemspec, package_json, python_metadata, rpm_database,
@@ -102,22 +102,24 @@ impl<'a> Examiner<'a> {
         let database = buffer.starts_with(SQLITE);
         let hold = match wanted {
             // What there is no room for is not held either.
-            Wanted::Document(limit) => limit.min(self.budget.room_for_contents()),
-            Wanted::Database(limit) | Wanted::Json(limit) => {
+            WantedContent::Document(limit) => limit.min(self.budget.room_for_contents()),
+            WantedContent::Database(limit) | WantedContent::Json(limit) => {
                 limit.min(self.budget.room_for_contents() / TABLES)
             }
-            Wanted::RpmDatabase => MAX_RPM_DATABASE.min(self.budget.room_for_contents() / TABLES),
-            Wanted::Egg | Wanted::YarnPackage => MAX_ZIPPED,
-            Wanted::Nothing if elf => MAX_ELF,
-            Wanted::Nothing if java => MAX_JAVA,
-            Wanted::Nothing if text || database => MAX_TEXT,
-            Wanted::Nothing => 0,
+            WantedContent::RpmDatabase => {
+                MAX_RPM_DATABASE.min(self.budget.room_for_contents() / TABLES)
+            }
+            WantedContent::Egg | WantedContent::YarnPackage => MAX_ZIPPED,
+            WantedContent::Nothing if elf => MAX_ELF,
+            WantedContent::Nothing if java => MAX_JAVA,
+            WantedContent::Nothing if text || database => MAX_TEXT,
+            WantedContent::Nothing => 0,
             _ => MAX_METADATA,
         };
         let mut hash = Sha256::default();
         let mut windows = None;
         let mut spooled = None;
-        let large_java = java && wanted == Wanted::Nothing && kind == FileKind::Archive;
+        let large_java = java && wanted == WantedContent::Nothing && kind == FileKind::Archive;
         if size <= hold {
             body.read_to_end(buffer)?;
             hash.update(buffer);
@@ -154,7 +156,7 @@ impl<'a> Examiner<'a> {
                 self.document(path, wanted, buffer, &mut extra, problems);
                 self.content(path, kind, text, java, buffer, &mut extra);
             }
-            (None, false) if wanted != Wanted::Nothing || java => {
+            (None, false) if wanted != WantedContent::Nothing || java => {
                 problems.push(format!(
                     "read {path}: it has {size} bytes, which is more than is read of such a file"
                 ));
@@ -208,30 +210,30 @@ impl<'a> Examiner<'a> {
     fn document(
         &self,
         path: &ImagePath,
-        wanted: Wanted,
+        wanted: WantedContent,
         bytes: &[u8],
         extra: &mut Extra,
         problems: &mut Vec<String>,
     ) {
         let parse: fn(&[u8]) -> Option<Metadata> = match wanted {
-            Wanted::Nothing => return,
-            Wanted::Document(_) | Wanted::Database(_) | Wanted::Json(_) => {
+            WantedContent::Nothing => return,
+            WantedContent::Document(_) | WantedContent::Database(_) | WantedContent::Json(_) => {
                 extra.document = Some(bytes.to_vec());
                 return;
             }
-            Wanted::PythonMetadata => python_metadata,
-            Wanted::PackageJson => package_json,
-            Wanted::Gemspec => gemspec,
-            Wanted::Copyright => copyright,
-            Wanted::RpmDatabase => {
+            WantedContent::PythonMetadata => python_metadata,
+            WantedContent::PackageJson => package_json,
+            WantedContent::Gemspec => gemspec,
+            WantedContent::Copyright => copyright,
+            WantedContent::RpmDatabase => {
                 extra.rpm = Some(rpm_database(bytes).map_err(|e| e.to_string()));
                 return;
             }
             // Other files may have such names.
-            Wanted::Egg | Wanted::YarnPackage if !bytes.starts_with(b"PK") => return,
-            Wanted::Egg | Wanted::YarnPackage => {
+            WantedContent::Egg | WantedContent::YarnPackage if !bytes.starts_with(b"PK") => return,
+            WantedContent::Egg | WantedContent::YarnPackage => {
                 let read = match wanted {
-                    Wanted::Egg => egg_metadata(&bytes),
+                    WantedContent::Egg => egg_metadata(&bytes),
                     _ => yarn_metadata(&bytes),
                 };
                 extra.metadata = read.unwrap_or_else(|problem| {
@@ -287,11 +289,11 @@ impl<'a> Examiner<'a> {
 }
 
 /// Bytes of the tables that are made of a document.
-fn tables(wanted: Wanted, bytes: &[u8]) -> u64 {
+fn tables(wanted: WantedContent, bytes: &[u8]) -> u64 {
     let text = (TABLES - 1) * bytes.len() as u64;
     match wanted {
-        Wanted::Database(_) => text,
-        Wanted::Json(_) => text + ROW * memchr::memchr_iter(b'{', bytes).count() as u64,
+        WantedContent::Database(_) => text,
+        WantedContent::Json(_) => text + ROW * memchr::memchr_iter(b'{', bytes).count() as u64,
         _ => 0,
     }
 }

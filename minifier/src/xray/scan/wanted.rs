@@ -7,7 +7,7 @@ use crate::rootfs::ImagePath;
 
 /// What the analysis wants of a file beyond its digest and kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum WantedContent {
     /// Nothing that its name says.
     Nothing,
     /// The content as it is, up to so many bytes.
@@ -33,26 +33,29 @@ pub(crate) enum Wanted {
 }
 
 /// Documents by their full path.
-const DOCUMENTS: &[(&str, Wanted)] = &[
-    ("/etc/os-release", Wanted::Document(SMALL)),
-    ("/usr/lib/os-release", Wanted::Document(SMALL)),
-    ("/etc/passwd", Wanted::Document(SMALL)),
-    ("/etc/group", Wanted::Document(SMALL)),
-    ("/etc/nsswitch.conf", Wanted::Document(SMALL)),
-    ("/etc/ld.so.cache", Wanted::Database(DATABASE)),
-    ("/etc/ld.so.conf", Wanted::Document(SMALL)),
-    ("/var/lib/dpkg/status", Wanted::Database(DATABASE)),
-    ("/var/lib/dpkg/diversions", Wanted::Database(SMALL)),
+const DOCUMENTS: &[(&str, WantedContent)] = &[
+    ("/etc/os-release", WantedContent::Document(SMALL)),
+    ("/usr/lib/os-release", WantedContent::Document(SMALL)),
+    ("/etc/passwd", WantedContent::Document(SMALL)),
+    ("/etc/group", WantedContent::Document(SMALL)),
+    ("/etc/nsswitch.conf", WantedContent::Document(SMALL)),
+    ("/etc/ld.so.cache", WantedContent::Database(DATABASE)),
+    ("/etc/ld.so.conf", WantedContent::Document(SMALL)),
+    ("/var/lib/dpkg/status", WantedContent::Database(DATABASE)),
+    ("/var/lib/dpkg/diversions", WantedContent::Database(SMALL)),
     (
         "/var/lib/rpmmanifest/container-manifest-2",
-        Wanted::Database(SMALL),
+        WantedContent::Database(SMALL),
     ),
-    ("/lib/apk/db/installed", Wanted::Database(DATABASE)),
-    ("/usr/lib/apk/db/installed", Wanted::Database(DATABASE)),
+    ("/lib/apk/db/installed", WantedContent::Database(DATABASE)),
+    (
+        "/usr/lib/apk/db/installed",
+        WantedContent::Database(DATABASE),
+    ),
 ];
 
 /// What the name of a file says about how it is wanted.
-pub(crate) fn wanted(path: &ImagePath) -> Wanted {
+pub(crate) fn wanted(path: &ImagePath) -> WantedContent {
     let bytes = path.as_bytes();
     let name = path.file_name();
     if bytes.starts_with(b"/etc/")
@@ -66,19 +69,19 @@ pub(crate) fn wanted(path: &ImagePath) -> Wanted {
         let library_conf = bytes.starts_with(b"/etc/ld.so.conf.d/")
             || name.starts_with(b"ld-musl-") && name.ends_with(b".path");
         if library_conf {
-            return Wanted::Document(SMALL);
+            return WantedContent::Document(SMALL);
         }
         let dpkg_list = bytes.starts_with(b"/var/lib/dpkg/info/")
             && (name.ends_with(b".list") || name.ends_with(b".md5sums"));
         if dpkg_list {
-            return Wanted::Document(MAX_LIST);
+            return WantedContent::Document(MAX_LIST);
         }
         if bytes.starts_with(b"/var/lib/dpkg/status.d/") {
-            return Wanted::Database(MAX_LIST);
+            return WantedContent::Database(MAX_LIST);
         }
     }
     if is_rpm_database(bytes) {
-        return Wanted::RpmDatabase;
+        return WantedContent::RpmDatabase;
     }
     let parent = |suffix: &[u8]| {
         let dir = &bytes[..bytes.len() - name.len()];
@@ -86,22 +89,26 @@ pub(crate) fn wanted(path: &ImagePath) -> Wanted {
             .is_some_and(|dir| dir.ends_with(suffix))
     };
     match name {
-        b"METADATA" if parent(b".dist-info") => Wanted::PythonMetadata,
-        b"PKG-INFO" if parent(b".egg-info") || parent(b"/EGG-INFO") => Wanted::PythonMetadata,
-        b"RECORD" if parent(b".dist-info") => Wanted::Document(MAX_LIST),
-        b"installed-files.txt" | b"SOURCES.txt" if parent(b".egg-info") => Wanted::Document(SMALL),
-        b"direct_url.json" if parent(b".dist-info") => Wanted::Document(SMALL),
-        b"vendor.txt" if parent(b"/_vendor") => Wanted::Document(SMALL),
-        b"package.json" => Wanted::PackageJson,
-        b".package-lock.json" if parent(b"/node_modules") => Wanted::Json(DATABASE),
-        b"copyright" if bytes.starts_with(b"/usr/share/doc/") => Wanted::Copyright,
-        _ if name.ends_with(b".gemspec") && is_specification(bytes) => Wanted::Gemspec,
-        _ if name.ends_with(b".egg-info") => Wanted::PythonMetadata,
-        _ if name.ends_with(b".egg") => Wanted::Egg,
-        _ if name.ends_with(b".zip") && (parent(b"/.yarn/cache") || parent(b"/berry/cache")) => {
-            Wanted::YarnPackage
+        b"METADATA" if parent(b".dist-info") => WantedContent::PythonMetadata,
+        b"PKG-INFO" if parent(b".egg-info") || parent(b"/EGG-INFO") => {
+            WantedContent::PythonMetadata
         }
-        _ => Wanted::Nothing,
+        b"RECORD" if parent(b".dist-info") => WantedContent::Document(MAX_LIST),
+        b"installed-files.txt" | b"SOURCES.txt" if parent(b".egg-info") => {
+            WantedContent::Document(SMALL)
+        }
+        b"direct_url.json" if parent(b".dist-info") => WantedContent::Document(SMALL),
+        b"vendor.txt" if parent(b"/_vendor") => WantedContent::Document(SMALL),
+        b"package.json" => WantedContent::PackageJson,
+        b".package-lock.json" if parent(b"/node_modules") => WantedContent::Json(DATABASE),
+        b"copyright" if bytes.starts_with(b"/usr/share/doc/") => WantedContent::Copyright,
+        _ if name.ends_with(b".gemspec") && is_specification(bytes) => WantedContent::Gemspec,
+        _ if name.ends_with(b".egg-info") => WantedContent::PythonMetadata,
+        _ if name.ends_with(b".egg") => WantedContent::Egg,
+        _ if name.ends_with(b".zip") && (parent(b"/.yarn/cache") || parent(b"/berry/cache")) => {
+            WantedContent::YarnPackage
+        }
+        _ => WantedContent::Nothing,
     }
 }
 
@@ -132,36 +139,51 @@ mod tests {
     #[test]
     fn databases_and_metadata_files_are_known_by_their_path() {
         for (path, expected) in [
-            ("/var/lib/dpkg/status", Wanted::Database(DATABASE)),
+            ("/var/lib/dpkg/status", WantedContent::Database(DATABASE)),
             (
                 "/var/lib/dpkg/info/libc6:amd64.list",
-                Wanted::Document(MAX_LIST),
+                WantedContent::Document(MAX_LIST),
             ),
             (
                 "/var/lib/dpkg/info/libc6.md5sums",
-                Wanted::Document(MAX_LIST),
+                WantedContent::Document(MAX_LIST),
             ),
-            ("/var/lib/dpkg/info/libc6.postinst", Wanted::Nothing),
-            ("/usr/lib/sysimage/rpm/Packages.db", Wanted::RpmDatabase),
-            ("/var/lib/rpm/Basenames", Wanted::Nothing),
-            ("/app/lib/a-1-py3.9.egg", Wanted::Egg),
-            ("/app/.yarn/cache/a-npm-1.0.0-0.zip", Wanted::YarnPackage),
-            ("/app/a.zip", Wanted::Nothing),
+            ("/var/lib/dpkg/info/libc6.postinst", WantedContent::Nothing),
+            (
+                "/usr/lib/sysimage/rpm/Packages.db",
+                WantedContent::RpmDatabase,
+            ),
+            ("/var/lib/rpm/Basenames", WantedContent::Nothing),
+            ("/app/lib/a-1-py3.9.egg", WantedContent::Egg),
+            (
+                "/app/.yarn/cache/a-npm-1.0.0-0.zip",
+                WantedContent::YarnPackage,
+            ),
+            ("/app/a.zip", WantedContent::Nothing),
             (
                 "/v/site-packages/a-1.dist-info/METADATA",
-                Wanted::PythonMetadata,
+                WantedContent::PythonMetadata,
             ),
             (
                 "/v/site-packages/a.egg-info/PKG-INFO",
-                Wanted::PythonMetadata,
+                WantedContent::PythonMetadata,
             ),
-            ("/v/dist-packages/a-1.egg-info", Wanted::PythonMetadata),
-            ("/v/METADATA", Wanted::Nothing),
-            ("/app/node_modules/@s/a/package.json", Wanted::PackageJson),
-            ("/app/package.json", Wanted::PackageJson),
-            ("/g/specifications/default/json-2.gemspec", Wanted::Gemspec),
-            ("/g/gems/json-2/json.gemspec", Wanted::Nothing),
-            ("/usr/share/doc/bash/copyright", Wanted::Copyright),
+            (
+                "/v/dist-packages/a-1.egg-info",
+                WantedContent::PythonMetadata,
+            ),
+            ("/v/METADATA", WantedContent::Nothing),
+            (
+                "/app/node_modules/@s/a/package.json",
+                WantedContent::PackageJson,
+            ),
+            ("/app/package.json", WantedContent::PackageJson),
+            (
+                "/g/specifications/default/json-2.gemspec",
+                WantedContent::Gemspec,
+            ),
+            ("/g/gems/json-2/json.gemspec", WantedContent::Nothing),
+            ("/usr/share/doc/bash/copyright", WantedContent::Copyright),
         ] {
             assert_eq!(wanted(&path.into()), expected, "{path}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::ignore::{IgnoreList, Judge, Verdict};
+use super::ignore::{IgnoreList, IgnoreVerdict, Judge};
 use crate::xray::model::{Finding, FindingKind, IgnoreEntry, IgnoredFinding};
 
 const MAX_FINDINGS_OF_A_KIND: usize = 200;
@@ -28,8 +28,8 @@ impl<'a> Findings<'a> {
 
     pub(crate) fn push(&mut self, finding: Finding) {
         match self.judge.judge(finding) {
-            Verdict::Open(finding) => self.open.push(finding),
-            Verdict::Accepted(ignored) => self.ignored.push(ignored),
+            IgnoreVerdict::Open(finding) => self.open.push(finding),
+            IgnoreVerdict::Accepted(ignored) => self.ignored.push(ignored),
         }
     }
 
@@ -91,12 +91,12 @@ fn sort<T: AsRef<Finding>>(findings: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xray::model::{Location, Severity};
+    use crate::xray::model::{FindingLocation, Severity};
 
     #[test]
     fn of_many_findings_the_first_are_kept_and_no_others_meanwhile() {
         let finding = |n: u64| {
-            let location = Location::File {
+            let location = FindingLocation::File {
                 path: format!("/f/{:06}", n * 7919 % 100_000),
                 layer: 0,
                 line: None,
@@ -114,7 +114,7 @@ mod tests {
             .finish()
             .into_iter()
             .map(|finding| match finding.location {
-                Location::File { path, .. } => path,
+                FindingLocation::File { path, .. } => path,
                 other => unreachable!("{other:?}"),
             })
             .collect();

@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use super::collected::Findings;
 use super::config::{env_secret, step_secrets};
 use super::ignore::IgnoreList;
-use super::places::{Place, Places};
 use super::privileges::{package_managers, privileges, shells};
+use super::provenance::{Provenance, Provenances};
 use super::severity::severity;
 use crate::image::ImageConfig;
 use crate::rootfs::ImagePath;
 use crate::xray::detect::{SecretKind, SecretMatch};
 use crate::xray::merged::{Body, Merged};
 use crate::xray::model::{
-    Binaries, Binary, CertificateInfo, Finding, FindingKind, Linkage, Location, Relro, Security,
-    Severity,
+    Binaries, Binary, CertificateInfo, Finding, FindingKind, FindingLocation, Linkage, Relro,
+    Security, Severity,
 };
 use crate::xray::packages::Owners;
 use crate::xray::scan::Scan;
@@ -54,7 +54,7 @@ pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
     let privileged = privileges(evidence.merged, evidence.owners, &mut found);
     let (package_managers, manager) = package_managers(&evidence.merged.rootfs);
     manager.into_iter().for_each(|finding| found.push(finding));
-    let places = Places::new(
+    let places = Provenances::new(
         evidence.config,
         evidence.merged,
         evidence.owners,
@@ -84,7 +84,7 @@ fn runs_as_root(config: &ImageConfig) -> bool {
 }
 
 /// Secrets in the files of all layers, hidden ones too.
-fn secret_files(evidence: &Evidence<'_>, places: &Places<'_>, findings: &mut Findings<'_>) {
+fn secret_files(evidence: &Evidence<'_>, places: &Provenances<'_>, findings: &mut Findings<'_>) {
     for body in &evidence.merged.bodies {
         let secrets = match evidence.scan.extra(body.content) {
             Some(extra) if !extra.secrets.is_empty() => &extra.secrets,
@@ -100,7 +100,12 @@ fn secret_files(evidence: &Evidence<'_>, places: &Places<'_>, findings: &mut Fin
     }
 }
 
-fn secret_finding(body: &Body, secret: &SecretMatch, place: Place, severity: Severity) -> Finding {
+fn secret_finding(
+    body: &Body,
+    secret: &SecretMatch,
+    place: Provenance,
+    severity: Severity,
+) -> Finding {
     // It differs in each image, but not in each container.
     let snake_oil = body.path.as_bytes().ends_with(b"/ssl-cert-snakeoil.key");
     let (kind, severity) = match secret.kind {
@@ -127,14 +132,14 @@ fn secret_finding(body: &Body, secret: &SecretMatch, place: Place, severity: Sev
         message.push_str(&format!(": {}", secret.masked));
     }
     message.push_str(match place {
-        Place::Own => "",
-        Place::Sample => "; its place is one of tests, examples or copied sources",
-        Place::Published => "; it comes with a package or a tool that others publish",
+        Provenance::Own => "",
+        Provenance::Sample => "; its place is one of tests, examples or copied sources",
+        Provenance::Published => "; it comes with a package or a tool that others publish",
     });
     if !body.visible {
         message.push_str("; a later layer hides the file, but it ships in its layer");
     }
-    let location = Location::File {
+    let location = FindingLocation::File {
         path: body.path.to_string(),
         layer: body.content.layer as usize,
         line: secret.line,
@@ -148,7 +153,7 @@ fn config_findings(config: &ImageConfig, findings: &mut Findings<'_>) {
     let mut finding = |kind, severity, message: String, location, detail: &str| {
         findings.push(Finding::new(kind, severity, message, location, detail));
     };
-    let field = |name: &str| Location::Config {
+    let field = |name: &str| FindingLocation::Config {
         field: name.to_owned(),
     };
     for entry in config.env() {
@@ -170,7 +175,7 @@ fn config_findings(config: &ImageConfig, findings: &mut Findings<'_>) {
                 FindingKind::SecretInHistory,
                 Severity::Error,
                 format!("step {step} of the history shows a secret ({what})"),
-                Location::History { step },
+                FindingLocation::History { step },
                 rule,
             );
         }
@@ -201,8 +206,8 @@ fn config_findings(config: &ImageConfig, findings: &mut Findings<'_>) {
     }
 }
 
-fn binary_findings(evidence: &Evidence<'_>, places: &Places<'_>, findings: &mut Findings<'_>) {
-    let location = |path: &str, layer| Location::File {
+fn binary_findings(evidence: &Evidence<'_>, places: &Provenances<'_>, findings: &mut Findings<'_>) {
+    let location = |path: &str, layer| FindingLocation::File {
         path: path.to_owned(),
         layer,
         line: None,
@@ -214,7 +219,7 @@ fn binary_findings(evidence: &Evidence<'_>, places: &Places<'_>, findings: &mut 
         };
         // Distributions ship plug-ins for what need not be installed.
         if binary.linkage == Linkage::Library
-            && places.of(&ImagePath::from_text(&binary.path)) == Place::Published
+            && places.of(&ImagePath::from_text(&binary.path)) == Provenance::Published
         {
             continue;
         }
@@ -247,9 +252,9 @@ fn binary_findings(evidence: &Evidence<'_>, places: &Places<'_>, findings: &mut 
         }
         let severity = match places.of(&ImagePath::from_text(&binary.path)) {
             // Whoever publishes it would have to compile it in another way.
-            Place::Published => continue,
-            Place::Own if !hardening.nx => Severity::Warning,
-            Place::Own | Place::Sample => Severity::Note,
+            Provenance::Published => continue,
+            Provenance::Own if !hardening.nx => Severity::Warning,
+            Provenance::Own | Provenance::Sample => Severity::Note,
         };
         findings.push(Finding::new(
             FindingKind::WeakBinary,
@@ -278,7 +283,7 @@ fn is_owned(evidence: &Evidence<'_>, path: &ImagePath) -> bool {
 /// Certificates that are no authorities of the distribution, with those that have expired wherever they are.
 fn certificates(
     evidence: &Evidence<'_>,
-    places: &Places<'_>,
+    places: &Provenances<'_>,
     findings: &mut Findings<'_>,
 ) -> Vec<CertificateInfo> {
     let now = evidence.now.as_second();
@@ -293,7 +298,7 @@ fn certificates(
             continue;
         }
         let place = places.of(&body.path);
-        let public = place == Place::Published
+        let public = place == Provenance::Published
             || AUTHORITIES
                 .iter()
                 .any(|dir| body.path.as_bytes().starts_with(dir))
@@ -323,7 +328,7 @@ fn certificates(
             if own && (expired || soon) {
                 let (kind, severity, word) = match expired {
                     // Tests are done with expired certificates, too.
-                    true if place == Place::Sample => {
+                    true if place == Provenance::Sample => {
                         (FindingKind::ExpiredCertificate, Severity::Note, "expired")
                     }
                     true => (
@@ -339,7 +344,7 @@ fn certificates(
                     body.path,
                     time(certificate.not_after)
                 );
-                let location = Location::File {
+                let location = FindingLocation::File {
                     path: body.path.to_string(),
                     layer: body.content.layer as usize,
                     line: None,

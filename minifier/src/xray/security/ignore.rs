@@ -15,7 +15,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::rootfs::ImagePath;
-use crate::xray::model::{Finding, IgnoreEntry, IgnoreState, IgnoredFinding, Location};
+use crate::xray::model::{Finding, FindingLocation, IgnoreEntry, IgnoreState, IgnoredFinding};
 
 /// Why a file of accepted findings cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,7 +25,7 @@ pub enum IgnoreFileError {
     Yaml(String),
     /// An entry that cannot be used, numbered from 1.
     #[error("apply entry {entry} of the list: {reason}")]
-    Entry {
+    AcceptedEntry {
         /// Its number.
         entry: usize,
         /// The reason, as a fragment of a sentence.
@@ -37,13 +37,13 @@ pub enum IgnoreFileError {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    ignore: Vec<Written>,
+    ignore: Vec<WrittenEntry>,
 }
 
 /// An entry as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct WrittenEntry {
     path: Option<String>,
     rule: Option<String>,
     fingerprint: Option<String>,
@@ -55,11 +55,11 @@ struct Written {
 /// Findings that are accepted.
 #[derive(Debug, Clone, Default)]
 pub struct IgnoreList {
-    entries: Vec<Entry>,
+    entries: Vec<AcceptedEntry>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct AcceptedEntry {
     path: Option<(String, GlobMatcher)>,
     rule: Option<String>,
     fingerprint: Option<String>,
@@ -80,7 +80,8 @@ impl IgnoreList {
             serde_saphyr::from_str(text).map_err(|e| IgnoreFileError::Yaml(e.to_string()))?;
         let written = file.map(|file| file.ignore).unwrap_or_default();
         let entries = written.into_iter().zip(1..).map(|(written, entry)| {
-            Entry::new(written).map_err(|reason| IgnoreFileError::Entry { entry, reason })
+            AcceptedEntry::new(written)
+                .map_err(|reason| IgnoreFileError::AcceptedEntry { entry, reason })
         });
         Ok(Self {
             entries: entries.collect::<Result<_, _>>()?,
@@ -98,27 +99,27 @@ impl IgnoreList {
 }
 
 /// Whether a finding is accepted.
-pub(crate) enum Verdict {
+pub(crate) enum IgnoreVerdict {
     Open(Finding),
     Accepted(IgnoredFinding),
 }
 
 /// Tells what is accepted from what is not, and counts what each entry of a list fits.
 pub(crate) struct Judge<'a> {
-    entries: &'a [Entry],
+    entries: &'a [AcceptedEntry],
     counts: Vec<u64>,
     today: Date,
 }
 
 impl Judge<'_> {
     /// Says of a finding that it was accepted until a day, if it was.
-    pub(crate) fn judge(&mut self, mut finding: Finding) -> Verdict {
+    pub(crate) fn judge(&mut self, mut finding: Finding) -> IgnoreVerdict {
         let fitting = self.entries.iter().enumerate();
         let mut fitting = fitting.filter(|(_, entry)| entry.fits(&finding)).peekable();
         let first = fitting.peek().copied();
         if let Some((number, entry)) = fitting.find(|(_, entry)| !entry.is_expired(self.today)) {
             self.counts[number] += 1;
-            return Verdict::Accepted(IgnoredFinding {
+            return IgnoreVerdict::Accepted(IgnoredFinding {
                 finding,
                 reason: entry.reason.clone(),
                 expires: entry.expires.map(|date| date.to_string()),
@@ -132,7 +133,7 @@ impl Judge<'_> {
                 .message
                 .push_str(&format!("; it was ignored until {expired}"));
         }
-        Verdict::Open(finding)
+        IgnoreVerdict::Open(finding)
     }
 
     /// What came of each entry.
@@ -155,9 +156,9 @@ impl Judge<'_> {
     }
 }
 
-impl Entry {
-    fn new(written: Written) -> Result<Self, String> {
-        let Written {
+impl AcceptedEntry {
+    fn new(written: WrittenEntry) -> Result<Self, String> {
+        let WrittenEntry {
             path,
             rule,
             fingerprint,
@@ -197,7 +198,7 @@ impl Entry {
 
     fn fits(&self, finding: &Finding) -> bool {
         let path = self.path.as_ref().is_none_or(|(_, glob)| {
-            let Location::File { path, .. } = &finding.location else {
+            let FindingLocation::File { path, .. } = &finding.location else {
                 return false;
             };
             let path = ImagePath::from_text(path);
@@ -224,7 +225,7 @@ mod tests {
             FindingKind::PrivateKey,
             Severity::Error,
             format!("{path} holds a key"),
-            Location::File {
+            FindingLocation::File {
                 path: path.into(),
                 layer: 0,
                 line: Some(1),
@@ -241,8 +242,8 @@ mod tests {
         let mut judge = list.judge(now);
         let findings = paths.iter().map(|path| finding(path));
         let left = findings.filter_map(|finding| match judge.judge(finding) {
-            Verdict::Open(finding) => Some(finding.message),
-            Verdict::Accepted(_) => None,
+            IgnoreVerdict::Open(finding) => Some(finding.message),
+            IgnoreVerdict::Accepted(_) => None,
         });
         let left = left.collect();
         let entries = judge.entries();

@@ -6,8 +6,8 @@ mod config;
 mod findings;
 mod ignore;
 mod mask;
-mod places;
 mod privileges;
+mod provenance;
 mod severity;
 mod trees;
 

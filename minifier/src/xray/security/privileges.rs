@@ -4,7 +4,7 @@ use super::collected::Findings;
 use crate::rootfs::{ImagePath, NodeKind, RootFs};
 use crate::xray::detect::capabilities;
 use crate::xray::merged::Merged;
-use crate::xray::model::{Finding, FindingKind, Location, PrivilegedFile, Severity};
+use crate::xray::model::{Finding, FindingKind, FindingLocation, PrivilegedFile, Severity};
 use crate::xray::packages::Owners;
 
 const SETUID: u32 = 0o4000;
@@ -48,7 +48,7 @@ pub(crate) fn privileges(
         }
         let (meta, owned) = (&node.meta, owners.owns(id));
         let mut finding = |kind, severity, message: String| {
-            let location = Location::File {
+            let location = FindingLocation::File {
                 path: path.to_string(),
                 layer: node.layer,
                 line: None,
@@ -174,7 +174,7 @@ pub(crate) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>
         let layer = rootfs
             .get(&ImagePath::from_text(path))
             .map_or(0, |node| node.layer);
-        let location = Location::File {
+        let location = FindingLocation::File {
             path: path.clone(),
             layer,
             line: None,

@@ -1,6 +1,6 @@
 //! How bad a secret is: by its rule, then by whose the file is.
 
-use super::places::Place;
+use super::provenance::Provenance;
 use crate::xray::detect::{SecretConfidence, SecretKind, SecretMatch};
 use crate::xray::model::Severity;
 
@@ -18,7 +18,7 @@ const MILDER: [(&str, Severity); 4] = [
 
 /// How bad a secret in a file is; `None` if it is everybody's. `owned` says whether a package of the distribution brings
 /// the file, wherever it lies.
-pub(crate) fn severity(secret: &SecretMatch, place: Place, owned: bool) -> Option<Severity> {
+pub(crate) fn severity(secret: &SecretMatch, place: Provenance, owned: bool) -> Option<Severity> {
     let by_rule = MILDER
         .iter()
         .find(|(rule, _)| *rule == secret.rule)
@@ -29,12 +29,12 @@ pub(crate) fn severity(secret: &SecretMatch, place: Place, owned: bool) -> Optio
     };
     let by_place = match (place, secret.confidence) {
         // A package's own defaults.
-        (Place::Own, _) if owned && secret.rule == "config-secret" => return None,
-        (Place::Own, _) => Severity::Error,
+        (Provenance::Own, _) if owned && secret.rule == "config-secret" => return None,
+        (Provenance::Own, _) => Severity::Error,
         // Nothing else looks like it: somebody may have put a live one there.
-        (Place::Sample | Place::Published, SecretConfidence::High) => Severity::Warning,
-        (Place::Sample, SecretConfidence::Medium) => Severity::Note,
-        (Place::Published, SecretConfidence::Medium) => return None,
+        (Provenance::Sample | Provenance::Published, SecretConfidence::High) => Severity::Warning,
+        (Provenance::Sample, SecretConfidence::Medium) => Severity::Note,
+        (Provenance::Published, SecretConfidence::Medium) => return None,
     };
     Some(by_rule.min(by_kind).min(by_place))
 }
@@ -50,7 +50,7 @@ mod tests {
         let by_place = |path: &str, text: &str| {
             let found = secrets(&path.into(), text.as_bytes()).secrets;
             assert_eq!(found.len(), 1, "{path}");
-            [Place::Own, Place::Sample, Place::Published]
+            [Provenance::Own, Provenance::Sample, Provenance::Published]
                 .map(|place| severity(&found[0], place, false))
         };
         let well_known = [

@@ -11,7 +11,7 @@ use crate::rootfs::ImagePath;
 use crate::xray::merged::Body;
 
 /// A kind of tree.
-struct Kind {
+struct TreeLayout {
     /// Paths below the root, of files or directories.
     marks: &'static [&'static str],
     /// How many of the marks there must be: names that others use as well prove nothing alone.
@@ -20,16 +20,20 @@ struct Kind {
     parts: &'static [&'static str],
 }
 
-const fn whole(marks: &'static [&'static str], least: u32) -> Kind {
-    Kind {
+const fn whole(marks: &'static [&'static str], least: u32) -> TreeLayout {
+    TreeLayout {
         marks,
         least,
         parts: &[],
     }
 }
 
-const fn parts(marks: &'static [&'static str], least: u32, parts: &'static [&'static str]) -> Kind {
-    Kind {
+const fn parts(
+    marks: &'static [&'static str],
+    least: u32,
+    parts: &'static [&'static str],
+) -> TreeLayout {
+    TreeLayout {
         marks,
         least,
         parts,
@@ -37,7 +41,7 @@ const fn parts(marks: &'static [&'static str], least: u32, parts: &'static [&'st
 }
 
 /// Sources: what the tools' documentation says that they write, and the official images.
-const KINDS: &[Kind] = &[
+const KINDS: &[TreeLayout] = &[
     // Python's own library, also that of pyenv, uv and conda.
     whole(
         &[
@@ -288,7 +292,7 @@ impl Trees {
         };
         let below = &path[at + 1..];
         let first = below.split(|&b| b == b'/').next().unwrap_or_default();
-        let of_kind = |(number, kind): (usize, &Kind)| {
+        let of_kind = |(number, kind): (usize, &TreeLayout)| {
             kinds & (1 << number) != 0
                 && (kind.parts.is_empty() || kind.parts.iter().any(|part| part.as_bytes() == first))
         };

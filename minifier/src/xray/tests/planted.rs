@@ -4,7 +4,9 @@ use serde_json::json;
 
 use crate::rootfs::tar::testing::Tar;
 use crate::xray::compare;
-use crate::xray::model::{Change, FindingKind, Location, PackageKind, Severity, WasteKind, Xray};
+use crate::xray::model::{
+    ChangeKind, FindingKind, FindingLocation, PackageKind, Severity, WasteKind, Xray,
+};
 use crate::xray::testing::{analyse, image, tree_files, zip};
 
 /// It expired on 2026-12-22.
@@ -30,7 +32,7 @@ fn findings(xray: &Xray, kind: FindingKind) -> Vec<String> {
     let of_kind = xray.security.findings.iter().filter(|f| f.kind == kind);
     of_kind
         .map(|f| match &f.location {
-            Location::File {
+            FindingLocation::File {
                 path,
                 layer,
                 line,
@@ -42,8 +44,8 @@ fn findings(xray: &Xray, kind: FindingKind) -> Vec<String> {
                     f.detail
                 )
             }
-            Location::Config { field } => format!("{field} {}", f.detail),
-            Location::History { step } => format!("step {step} {}", f.detail),
+            FindingLocation::Config { field } => format!("{field} {}", f.detail),
+            FindingLocation::History { step } => format!("step {step} {}", f.detail),
         })
         .collect()
 }
@@ -389,9 +391,9 @@ fn a_comparison_names_what_changed() {
     assert_eq!(
         files,
         [
-            ("/new", Change::Added),
-            ("/gone", Change::Removed),
-            ("/edited", Change::Content)
+            ("/new", ChangeKind::Added),
+            ("/gone", ChangeKind::Removed),
+            ("/edited", ChangeKind::Content)
         ]
     );
     assert_eq!(comparison.unchanged_files, 1);

@@ -43,7 +43,7 @@ pub(crate) struct PageData<'a> {
     estimate_range: Option<String>,
     problems: &'a [String],
     gate: &'a Option<GateReport>,
-    names: Names,
+    names: KindNames,
 }
 
 impl<'a> PageData<'a> {
@@ -78,20 +78,20 @@ impl<'a> PageData<'a> {
             estimate_range: xray.estimate.as_ref().map(totals::range),
             problems: &xray.problems,
             gate: &xray.gate,
-            names: Names::new(xray),
+            names: KindNames::new(xray),
         }
     }
 }
 
 /// What kinds are called.
 #[derive(Debug, Serialize)]
-struct Names {
+struct KindNames {
     packages: BTreeMap<String, &'static str>,
     waste: BTreeMap<String, &'static str>,
     file_kinds: BTreeMap<String, &'static str>,
 }
 
-impl Names {
+impl KindNames {
     fn new(xray: &Xray) -> Self {
         Self {
             packages: package_names(xray.packages.packages.iter().map(|p| p.kind)),

@@ -4,13 +4,13 @@ use crate::xray::model::Comparison;
 
 use super::super::text::{count, difference};
 use super::super::{names, totals};
-use super::document::{Document, LIMIT};
+use super::document::{LIMIT, MarkdownDocument};
 use super::escape::{code, text};
 use super::page::problems;
 
 /// The comparison as Markdown, at most [`LIMIT`] bytes.
 pub fn markdown_comparison(comparison: &Comparison) -> String {
-    let mut document = Document::new(LIMIT);
+    let mut document = MarkdownDocument::new(LIMIT);
     let (from, to) = (&comparison.from, &comparison.to);
     document.paragraph(&format!(
         "## {} → {}: {}",
@@ -46,7 +46,7 @@ pub fn markdown_comparison(comparison: &Comparison) -> String {
     document.finish()
 }
 
-fn config(document: &mut Document, comparison: &Comparison) {
+fn config(document: &mut MarkdownDocument, comparison: &Comparison) {
     if comparison.config.is_empty() {
         return;
     }
@@ -60,7 +60,7 @@ fn config(document: &mut Document, comparison: &Comparison) {
     );
 }
 
-fn packages(document: &mut Document, comparison: &Comparison) {
+fn packages(document: &mut MarkdownDocument, comparison: &Comparison) {
     if comparison.packages.is_empty() {
         return;
     }

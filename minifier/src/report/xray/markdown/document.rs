@@ -1,4 +1,4 @@
-//! [`Document`]: Markdown that is written until it is full.
+//! [`MarkdownDocument`]: Markdown that is written until it is full.
 
 use super::escape;
 
@@ -10,13 +10,13 @@ const RESERVE: usize = 200;
 
 /// Markdown that never grows beyond its limit.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct MarkdownDocument {
     out: String,
     limit: usize,
     full: bool,
 }
 
-impl Document {
+impl MarkdownDocument {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             out: String::new(),
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_left_out_and_said() {
-        let mut document = Document::new(1_000);
+        let mut document = MarkdownDocument::new(1_000);
         document.details("rows", |document| {
             document.table(["a:"], (0..1_000).map(|n| [n.to_string()]));
         });

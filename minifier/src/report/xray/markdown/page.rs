@@ -4,12 +4,12 @@ use crate::xray::model::{RuleOutcome, Severity, Xray};
 
 use super::super::text::{count, percent, size};
 use super::super::{names, totals};
-use super::document::{Document, LIMIT};
+use super::document::{LIMIT, MarkdownDocument};
 use super::escape::{block, code, text};
 
 /// The report as Markdown, at most [`LIMIT`] bytes.
 pub fn markdown(xray: &Xray) -> String {
-    let mut document = Document::new(LIMIT);
+    let mut document = MarkdownDocument::new(LIMIT);
     summary(&mut document, xray);
     gate(&mut document, xray);
     problems(&mut document, &xray.problems);
@@ -22,7 +22,7 @@ pub fn markdown(xray: &Xray) -> String {
     document.finish()
 }
 
-fn summary(document: &mut Document, xray: &Xray) {
+fn summary(document: &mut MarkdownDocument, xray: &Xray) {
     let image = &xray.image;
     document.paragraph(&format!("## {}", code(&image.reference)));
     document.paragraph(&text(&totals::character(image)));
@@ -71,7 +71,7 @@ fn summary(document: &mut Document, xray: &Xray) {
     document.table(["", ""], rows);
 }
 
-fn gate(document: &mut Document, xray: &Xray) {
+fn gate(document: &mut MarkdownDocument, xray: &Xray) {
     let Some(gate) = &xray.gate else { return };
     document.paragraph(&if gate.passed {
         "### ✅ Gate passed".to_owned()
@@ -102,7 +102,7 @@ fn gate(document: &mut Document, xray: &Xray) {
     );
 }
 
-pub(crate) fn problems(document: &mut Document, problems: &[String]) {
+pub(crate) fn problems(document: &mut MarkdownDocument, problems: &[String]) {
     if problems.is_empty() {
         return;
     }
@@ -113,7 +113,7 @@ pub(crate) fn problems(document: &mut Document, problems: &[String]) {
     document.push("\n");
 }
 
-fn recommendations(document: &mut Document, xray: &Xray) {
+fn recommendations(document: &mut MarkdownDocument, xray: &Xray) {
     if xray.recommendations.is_empty() {
         return;
     }
@@ -133,7 +133,7 @@ fn recommendations(document: &mut Document, xray: &Xray) {
     }
 }
 
-fn findings(document: &mut Document, xray: &Xray) {
+fn findings(document: &mut MarkdownDocument, xray: &Xray) {
     let findings = &xray.security.findings;
     let ignored = totals::ignored(&xray.security);
     if findings.is_empty() && ignored.is_empty() {
@@ -172,7 +172,7 @@ fn findings(document: &mut Document, xray: &Xray) {
     document.push("\n");
 }
 
-fn waste(document: &mut Document, xray: &Xray) {
+fn waste(document: &mut MarkdownDocument, xray: &Xray) {
     if xray.waste.is_empty() {
         return;
     }
@@ -221,7 +221,7 @@ fn waste(document: &mut Document, xray: &Xray) {
     });
 }
 
-fn layers(document: &mut Document, xray: &Xray) {
+fn layers(document: &mut MarkdownDocument, xray: &Xray) {
     let title = count(xray.layers.len() as u64, "layer");
     document.details(&title, |document| {
         document.table(
@@ -253,7 +253,7 @@ fn layers(document: &mut Document, xray: &Xray) {
     });
 }
 
-fn packages(document: &mut Document, xray: &Xray) {
+fn packages(document: &mut MarkdownDocument, xray: &Xray) {
     let packages = &xray.packages;
     let title = count(packages.packages.len() as u64, "package");
     document.details(&title, |document| {
@@ -291,7 +291,7 @@ fn packages(document: &mut Document, xray: &Xray) {
     });
 }
 
-fn files(document: &mut Document, xray: &Xray) {
+fn files(document: &mut MarkdownDocument, xray: &Xray) {
     document.details("Largest files and directories", |document| {
         document.table(
             ["Bytes:", "Files:", "Directory"],

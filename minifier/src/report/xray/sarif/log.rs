@@ -8,7 +8,7 @@ use super::super::json;
 use super::super::text::{identifier, plain};
 use super::rules::{KINDS, rules};
 use super::uri::relative;
-use crate::xray::model::{Finding, Location, Severity, Xray};
+use crate::xray::model::{Finding, FindingLocation, Severity, Xray};
 
 /// The findings as a SARIF log.
 pub fn sarif(xray: &Xray) -> String {
@@ -105,7 +105,7 @@ fn message(text: &str) -> Value {
     json!({ "text": escaped })
 }
 
-fn location(location: &Location) -> Value {
+fn location(location: &FindingLocation) -> Value {
     // GitHub refuses a place without a line.
     let place = |uri: String, base: &str, line: u64| {
         json!({
@@ -114,14 +114,14 @@ fn location(location: &Location) -> Value {
         })
     };
     match location {
-        Location::File { path, line, .. } => {
+        FindingLocation::File { path, line, .. } => {
             json!({ "physicalLocation": place(relative(path), "ROOTFS", line.unwrap_or(1)) })
         }
-        Location::Config { field } => json!({
+        FindingLocation::Config { field } => json!({
             "physicalLocation": place("config.json".to_owned(), "IMAGE", 1),
             "logicalLocations": [{ "name": field, "fullyQualifiedName": format!("config.{field}"), "kind": "member" }],
         }),
-        Location::History { step } => json!({
+        FindingLocation::History { step } => json!({
             "physicalLocation": place("config.json".to_owned(), "IMAGE", 1),
             "logicalLocations": [{
                 "name": step.to_string(),
@@ -134,7 +134,7 @@ fn location(location: &Location) -> Value {
 
 fn properties(xray: &Xray, finding: &Finding) -> Value {
     let mut properties = json!({});
-    if let Location::File { layer, visible, .. } = &finding.location {
+    if let FindingLocation::File { layer, visible, .. } = &finding.location {
         properties["layer"] = (*layer).into();
         properties["visible"] = (*visible).into();
         if let Some(info) = xray.layers.get(*layer) {

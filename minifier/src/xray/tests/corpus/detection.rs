@@ -7,7 +7,7 @@ use serde_json::json;
 use super::files::{STRUCTURE, decoys, secrets, steps};
 use super::maker::Maker;
 use crate::rootfs::tar::testing::Tar;
-use crate::xray::model::{Location, Severity, Xray};
+use crate::xray::model::{FindingLocation, Severity, Xray};
 use crate::xray::testing::{analyse, image};
 
 fn corpus() -> (Xray, Vec<String>, Vec<String>, Vec<bool>) {
@@ -55,13 +55,13 @@ fn of_the_labelled_corpus_no_decoy_is_an_error_and_every_secret_is_one() {
     let mut environment = 0;
     for finding in errors {
         match &finding.location {
-            Location::File { path, .. } => {
+            FindingLocation::File { path, .. } => {
                 files.insert(path.clone());
             }
-            Location::History { step } => {
+            FindingLocation::History { step } => {
                 shown.insert(*step);
             }
-            Location::Config { .. } => environment += 1,
+            FindingLocation::Config { .. } => environment += 1,
         }
     }
     let labelled = |secret: bool| {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::files::STRUCTURE;
 use crate::rootfs::tar::testing::Tar;
-use crate::xray::model::{FindingKind, Location, Severity};
+use crate::xray::model::{FindingKind, FindingLocation, Severity};
 use crate::xray::testing::{analyse, image};
 
 /// A program whose stack can be executed.
@@ -62,7 +62,7 @@ fn expired_certificates_and_weak_programs_are_judged_by_their_place() {
             .iter()
             .filter(|f| f.kind == kind && f.severity > Severity::Note)
             .filter_map(|f| match &f.location {
-                Location::File { path, .. } => Some(&**path),
+                FindingLocation::File { path, .. } => Some(&**path),
                 _ => None,
             })
             .collect();

@@ -51,13 +51,13 @@ pub(crate) type Id = (PackageKind, String, String);
 
 /// The packages of a list, and to which of them each path belongs.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct List {
+pub(crate) struct PackageLists {
     pub(crate) packages: Vec<Id>,
     owners: BTreeMap<ImagePath, Id>,
 }
 
 /// What `plan` reads.
-fn of_build(analysis: &Analysis, tars: Vec<Vec<u8>>) -> List {
+fn of_build(analysis: &Analysis, tars: Vec<Vec<u8>>) -> PackageLists {
     let rootfs = &analysis.merged.rootfs;
     let store = Tars::new(tars);
     let files = Files {
@@ -74,14 +74,14 @@ fn of_build(analysis: &Analysis, tars: Vec<Vec<u8>>) -> List {
     let owned = rootfs
         .walk()
         .filter_map(|(path, node)| Some((path, id(index.owner(node)?))));
-    List {
+    PackageLists {
         packages,
         owners: owned.collect(),
     }
 }
 
 /// What `xray` reads, of the managers that `plan` knows. It lists a package once for each place, and the application.
-fn of_xray(analysis: &Analysis) -> List {
+fn of_xray(analysis: &Analysis) -> PackageLists {
     let read = packages::read(&analysis.scan, &analysis.merged, None);
     let known = |kind| {
         matches!(
@@ -113,14 +113,14 @@ fn of_xray(analysis: &Analysis) -> List {
         .walk()
         .filter_map(|(path, node)| Some((path, ids[read.owners.index(node)?].clone())))
         .filter(|(_, (kind, ..))| known(*kind));
-    List {
+    PackageLists {
         packages,
         owners: owned.collect(),
     }
 }
 
 /// Analyses an image both ways, and gives the list that both have.
-pub(crate) fn one_list(stored: &StoredImage, tars: Vec<Vec<u8>>) -> List {
+pub(crate) fn one_list(stored: &StoredImage, tars: Vec<Vec<u8>>) -> PackageLists {
     let analysis = analyse(stored);
     let (xray, build) = (of_xray(&analysis), of_build(&analysis, tars));
     assert_eq!(build.packages, xray.packages);
@@ -137,13 +137,13 @@ pub(crate) fn one_list(stored: &StoredImage, tars: Vec<Vec<u8>>) -> List {
     xray
 }
 
-fn names(list: &List) -> Vec<String> {
+fn names(list: &PackageLists) -> Vec<String> {
     let all = list.packages.iter();
     all.map(|(kind, name, version)| format!("{kind:?} {name} {version}"))
         .collect()
 }
 
-fn one_list_of(files: &[(&str, &[u8])]) -> List {
+fn one_list_of(files: &[(&str, &[u8])]) -> PackageLists {
     let tar = files
         .iter()
         .fold(Tar::new(), |tar, (path, bytes)| tar.file(path, bytes));

@@ -1,5 +1,5 @@
-//! [`Places`]: whose a file is, by where it lies. What a package or a language's own library ships is everybody's; what
-//! tests and examples hold is made to be shown.
+//! [`Provenances`]: whose a file is, by where it lies. What a package or a language's own library ships is everybody's;
+//! what tests and examples hold is made to be shown.
 
 use super::trees::Trees;
 use crate::analyze::holds_samples;
@@ -10,7 +10,7 @@ use crate::xray::packages::Owners;
 
 /// Whose a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Provenance {
     /// The image's author put it there.
     Own,
     /// It belongs to tests, examples, documentation or others' sources that the author has copied.
@@ -28,7 +28,7 @@ const SAMPLE_WORDS: [&str; 14] = [
 const TEST_WORDS: [&str; 4] = ["test", "tests", "spec", "specs"];
 
 /// Tells whose files are.
-pub(crate) struct Places<'a> {
+pub(crate) struct Provenances<'a> {
     merged: &'a Merged,
     owners: &'a Owners,
     trees: Trees,
@@ -39,7 +39,7 @@ pub(crate) struct Places<'a> {
     unread: bool,
 }
 
-impl<'a> Places<'a> {
+impl<'a> Provenances<'a> {
     pub(crate) fn new(
         config: &ImageConfig,
         merged: &'a Merged,
@@ -61,13 +61,13 @@ impl<'a> Places<'a> {
     }
 
     /// Whose the file at `path` is.
-    pub(crate) fn of(&self, path: &ImagePath) -> Place {
+    pub(crate) fn of(&self, path: &ImagePath) -> Provenance {
         if self.is_published(path) {
-            Place::Published
+            Provenance::Published
         } else if self.is_sample(path) {
-            Place::Sample
+            Provenance::Sample
         } else {
-            Place::Own
+            Provenance::Own
         }
     }
 
@@ -143,14 +143,14 @@ mod tests {
         };
         let (merged, owners) = (Merged::default(), Owners::default());
         let place = |dir: &str, path: &str| {
-            Places::new(&parse(dir), &merged, &owners, false).of(&path.into())
+            Provenances::new(&parse(dir), &merged, &owners, false).of(&path.into())
         };
-        assert_eq!(place("/srv", "/app/tests/a.pem"), Place::Sample);
-        assert_eq!(place("/srv", "/app/tls-tests/a.pem"), Place::Sample);
+        assert_eq!(place("/srv", "/app/tests/a.pem"), Provenance::Sample);
+        assert_eq!(place("/srv", "/app/tls-tests/a.pem"), Provenance::Sample);
         assert_eq!(
             place("/srv/examples/web", "/srv/examples/web/a.pem"),
-            Place::Own
+            Provenance::Own
         );
-        assert_eq!(place("/srv", "/srv/latest/a.pem"), Place::Own);
+        assert_eq!(place("/srv", "/srv/latest/a.pem"), Provenance::Own);
     }
 }
