@@ -19,6 +19,7 @@ mod newcomer;
 mod parallel;
 mod phases;
 pub mod setup;
+pub mod shape;
 mod sources;
 pub mod table;
 mod tally;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, build_ebpf, demo, fixtures, fuzz, kernels, setup, table, test};
+use xtask::{bench, build_ebpf, demo, fixtures, fuzz, kernels, setup, shape, table, test};
 
 /// Set-up, fixtures, tests and demo of minifier.
 #[derive(Parser)]
@@ -91,6 +91,8 @@ enum Task {
         #[arg(long, default_value_t = 2)]
         jobs: usize,
     },
+    /// Print numbers about the library's source: short files, circles, repeated names, comments.
+    Shape,
     /// Make a real image smaller and show that it still answers.
     Demo,
     /// Make every fixture smaller and print a Markdown table of sizes and times.
@@ -133,6 +135,7 @@ fn run(task: Task) -> Result<()> {
             seconds,
             jobs,
         } => fuzz::run(&targets, seconds, jobs),
+        Task::Shape => shape::run(),
         Task::Demo => demo::run(),
         Task::Table {
             names,
