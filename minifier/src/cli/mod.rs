@@ -6,7 +6,6 @@ mod doctor;
 mod error;
 mod errors;
 mod exit;
-mod files;
 mod guard;
 mod left;
 mod output;

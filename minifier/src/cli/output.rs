@@ -1,5 +1,7 @@
-//! `--output`: the form of the result on stdout, or a place to write the image to.
+//! `--output`: the form of the result on stdout, or a place to write the image to; and writing results to files.
 
+use std::io::{self, Write};
+use std::path::Path;
 use std::str::FromStr;
 
 use crate::transport::{Location, Place};
@@ -36,6 +38,26 @@ impl FromStr for Output {
             _ => Ok(Self::Image(location)),
         }
     }
+}
+
+/// Writes a file whole: beside its place, then renamed, so that nobody can read half of it.
+pub(crate) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+    // A pipe or `/dev/stdout` would be replaced by a file that its reader never sees.
+    if file.metadata().is_ok_and(|meta| !meta.is_file()) {
+        return std::fs::OpenOptions::new()
+            .write(true)
+            .open(file)?
+            .write_all(text.as_bytes());
+    }
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+    temporary.write_all(text.as_bytes())?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(file)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,14 +2,12 @@
 //!
 //! Source: `elf(5)`.
 
-use std::io;
-
 use goblin::container::{Container, Ctx};
 use goblin::elf::dynamic::{Dyn, Dynamic};
 use goblin::elf::program_header::PT_DYNAMIC;
 use goblin::elf::{Elf, Header, ProgramHeader, SectionHeader};
 
-use super::parse::{ElfError, ReadAt};
+use super::read_at::{ElfError, ReadAt, read_exactly};
 
 const MAX_DYNAMIC: u64 = 1 << 20;
 
@@ -95,25 +93,6 @@ fn table(
         )));
     }
     read_exactly(file, offset, (count * size) as u64, &format!("{what}s"))
-}
-
-pub(crate) fn read_exactly(
-    file: &impl ReadAt,
-    offset: u64,
-    size: u64,
-    what: &str,
-) -> Result<Vec<u8>, ElfError> {
-    // Asked before reading: a store without seeking would read all of the file to find this out.
-    if offset.checked_add(size).is_none_or(|end| end > file.size()) {
-        return Err(ElfError::Malformed(format!(
-            "{what} would end beyond the end of the file"
-        )));
-    }
-    let bytes = file.read_at(offset, size)?;
-    if bytes.len() as u64 != size {
-        return Err(ElfError::Io(io::ErrorKind::UnexpectedEof.into()));
-    }
-    Ok(bytes)
 }
 
 fn malformed(error: goblin::error::Error) -> ElfError {

@@ -3,8 +3,10 @@
 mod dlopen;
 mod headers;
 mod parse;
+mod read_at;
 
 pub(crate) use headers::Headers;
 
 pub use dlopen::{Dlopen, DlopenPriority};
-pub use parse::{Abi, ElfError, ElfFile, ElfKind, ReadAt};
+pub use parse::{Abi, ElfFile, ElfKind};
+pub use read_at::{ElfError, ReadAt};

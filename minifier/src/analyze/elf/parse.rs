@@ -3,8 +3,6 @@
 //! Section headers are not looked at (the kernel and the dynamic linker do not either). Only ranges are read, each
 //! bounded, so that a library of a gigabyte costs no more than a small one.
 
-use std::io;
-
 use goblin::elf::ProgramHeader;
 use goblin::elf::dynamic::{
     DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, Dyn,
@@ -13,7 +11,8 @@ use goblin::elf::header::{EI_CLASS, EI_DATA, ELFMAG, ET_DYN, ET_EXEC};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE};
 
 use super::dlopen::{self, Dlopen};
-use super::headers::{Headers, read_exactly};
+use super::headers::Headers;
+use super::read_at::{ElfError, ReadAt, read_exactly};
 
 /// `DT_AUXILIARY` and `DT_FILTER`: libraries that are loaded with this one.
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
@@ -35,39 +34,6 @@ const DEFAULT_TRUST: [&[u8]; 2] = [
     b"SSL_CTX_set_default_verify",
     b"X509_STORE_set_default_paths",
 ];
-
-/// Bytes that can be read here and there.
-pub trait ReadAt {
-    /// At most `limit` bytes from `offset` on; fewer at the end.
-    fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>>;
-
-    /// Length in bytes.
-    fn size(&self) -> u64;
-}
-
-impl ReadAt for &[u8] {
-    fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
-        let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(self.len());
-        let start = clamp(offset);
-        let end = clamp(offset.saturating_add(limit));
-        Ok(self[start..end].to_vec())
-    }
-
-    fn size(&self) -> u64 {
-        self.len() as u64
-    }
-}
-
-/// Why an ELF file could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ElfError {
-    /// The bytes could not be had.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The bytes are not what their header promises.
-    #[error("{0}")]
-    Malformed(String),
-}
 
 /// What the dynamic linker compares before it takes a library: class, byte order, machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -283,6 +249,8 @@ fn split_path(path: &[u8]) -> Vec<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use proptest::prelude::*;
 

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::documents::{Content, Documents, MAX_DATABASE};
-use super::index::{Finder, Package, PackageIndex, PackageManager};
+use super::finder::Finder;
+use super::index::{Package, PackageIndex, PackageManager};
 use crate::rootfs::{ImagePath, NodeId, RootFs};
 
 /// Newer versions keep it below `/usr`.

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use super::documents::{Content, Documents, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, document_at};
 use super::dpkg_files::{Diversions, md5sums_paths};
 use super::dpkg_stanza::{DpkgStanza, dpkg_stanzas};
-use super::index::{Finder, Package, PackageIndex, PackageManager};
+use super::finder::Finder;
+use super::index::{Package, PackageIndex, PackageManager};
 use crate::rootfs::{ImagePath, NodeId, RootFs};
 
 /// The database of packages.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::documents::{Documents, MetadataForm};
-use super::index::Finder;
+use super::finder::Finder;
 use super::metadata::Metadata;
 use super::trees::{is_in_tests, is_npm_project};
 use crate::rootfs::{ImagePath, NodeId, RootFs};

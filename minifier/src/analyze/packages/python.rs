@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::documents::{Documents, MAX_DOCUMENT, MAX_LIST, MetadataForm, document_at};
-use super::index::Finder;
+use super::finder::Finder;
 use super::metadata::Metadata;
 use super::trees::{is_in_tests, is_python_leftover, is_python_tree};
 use crate::rootfs::{ImagePath, NodeId, RootFs};

@@ -1,21 +1,40 @@
-//! From what the stages gave to the [`Report`].
+//! From what the stages gave to the [`Report`], and its JSON.
 
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::decide::Decided;
 use super::hiding::Hiding;
 use super::options::Options;
-use super::pipeline::Built;
-use crate::image::ImageConfig;
+use super::write::Written;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::write_whole;
+use crate::image::{Digest, ImageConfig};
+use crate::probe::ProbeReport;
 use crate::report::{
     Dropped, ImageReport, KeptPath, LayerReport, PackageReport, Report, ResultReport,
-    SCHEMA_VERSION, Timing, TraceReport, of_probe,
+    SCHEMA_VERSION, Timing, TraceReport, of_probe, plain_json,
 };
-use crate::rootfs::{EntryKind, ImagePath, LayerIndex, NodeKind};
+use crate::rootfs::{ImagePath, Node, NodeKind};
 use crate::transport::ReadHow;
 
 /// How many of the largest files that go are named.
 const LARGEST: usize = 20;
 
+/// Everything that the stages gave, for the report.
+pub(crate) struct Built {
+    pub(crate) decided: Decided,
+    pub(crate) image_id: Digest,
+    /// What ran the container, with its version.
+    pub(crate) engine: String,
+    pub(crate) probe: ProbeReport,
+    pub(crate) written: Written,
+}
+
 pub(crate) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
-    let hiding = Hiding::new(options, &built.image.config);
+    let hiding = Hiding::new(options, &built.decided.image.config);
     let mut report = assembled(options, built, timings);
     hiding.report(&mut report);
     report
@@ -26,7 +45,7 @@ fn assembled(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
     let result = result(options, &built);
     let dropped = dropped(&built);
     let kept = kept(&built);
-    let mut warnings = built.plan.warnings;
+    let mut warnings = built.decided.plan.warnings;
     warnings.extend(of_probe(&built.probe));
     warnings.sort();
     Report {
@@ -42,17 +61,23 @@ fn assembled(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
         result,
         probe: built.probe,
         trace: TraceReport {
-            complete: built.trace.is_complete(),
-            gaps: built.trace.gaps.iter().map(ToString::to_string).collect(),
-            hooks: built.trace.hooks,
-            second_source: built.trace.second_source,
-            accesses: built.trace.accesses.len(),
-            syscalls: built.trace.syscalls,
-            processes: built.trace.processes,
+            complete: built.decided.trace.is_complete(),
+            gaps: built
+                .decided
+                .trace
+                .gaps
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            hooks: built.decided.trace.hooks,
+            second_source: built.decided.trace.second_source,
+            accesses: built.decided.trace.accesses.len(),
+            syscalls: built.decided.trace.syscalls,
+            processes: built.decided.trace.processes,
         },
         packages: PackageReport {
-            kept: built.plan.kept_packages,
-            dropped: built.plan.dropped_packages,
+            kept: built.decided.plan.kept_packages,
+            dropped: built.decided.plan.dropped_packages,
         },
         warnings,
         kept,
@@ -62,11 +87,11 @@ fn assembled(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
 }
 
 fn image(built: &Built) -> ImageReport {
-    let image = &built.image;
+    let image = &built.decided.image;
     let layers: Vec<LayerReport> = image
         .layers()
         .iter()
-        .zip(&built.layer_sizes)
+        .zip(&built.decided.layer_sizes)
         .map(|(&diff_id, &(files, size))| LayerReport {
             diff_id,
             files,
@@ -78,7 +103,7 @@ fn image(built: &Built) -> ImageReport {
         id: built.image_id,
         platform: image.config.platform(),
         size: layers.iter().map(|layer| layer.size).sum(),
-        read: match built.how {
+        read: match built.decided.how {
             ReadHow::InPlace => "in-place".to_owned(),
             ReadHow::Streamed { .. } => "streamed".to_owned(),
             ReadHow::Stored { .. } => "stored".to_owned(),
@@ -90,7 +115,7 @@ fn image(built: &Built) -> ImageReport {
 }
 
 fn result(options: &Options, built: &Built) -> ResultReport {
-    let rebuilt = &built.rebuilt;
+    let rebuilt = &built.decided.rebuilt;
     let layers: Vec<LayerReport> = rebuilt
         .layers
         .iter()
@@ -118,8 +143,9 @@ fn config(config: &ImageConfig) -> serde_json::Value {
 }
 
 fn kept(built: &Built) -> Vec<KeptPath> {
-    let size = |path: &ImagePath| built.rootfs.get(path).map_or(0, crate::rootfs::Node::size);
+    let size = |path: &ImagePath| built.decided.rootfs.get(path).map_or(0, Node::size);
     built
+        .decided
         .plan
         .keep
         .iter()
@@ -133,36 +159,34 @@ fn kept(built: &Built) -> Vec<KeptPath> {
 
 fn dropped(built: &Built) -> Dropped {
     let mut largest: Vec<(ImagePath, u64)> = built
+        .decided
         .rootfs
         .walk()
         .filter(|(path, id)| {
-            matches!(built.rootfs.node(*id).kind, NodeKind::File { .. })
-                && !built.plan.keep.contains(path)
+            matches!(built.decided.rootfs.node(*id).kind, NodeKind::File { .. })
+                && !built.decided.plan.keep.contains(path)
         })
-        .map(|(path, id)| (path, built.rootfs.node(id).size()))
+        .map(|(path, id)| (path, built.decided.rootfs.node(id).size()))
         .collect();
     // Stable: files of one size stay in the order of their paths.
     largest.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
     largest.truncate(LARGEST);
     Dropped {
-        visible: built.plan.dropped,
+        visible: built.decided.plan.dropped,
         largest,
     }
 }
 
-/// Files and their bytes in one layer, as it ships.
-pub(crate) fn layer_size(layer: &LayerIndex) -> (u64, u64) {
-    let mut files = 0;
-    let mut bytes = 0;
-    for entry in &layer.entries {
-        match entry.kind {
-            EntryKind::Directory | EntryKind::Whiteout | EntryKind::OpaqueWhiteout => {}
-            EntryKind::File(content) => {
-                files += 1;
-                bytes += content.size;
-            }
-            _ => files += 1,
-        }
-    }
-    (files, bytes)
+pub(crate) fn json(report: &Report) -> Result<String, CliError> {
+    let text = serde_json::to_string_pretty(report)
+        .context("write the report as JSON")
+        .map_err(CliError::from)?;
+    Ok(plain_json(text + "\n"))
+}
+
+pub(crate) fn write_report(report: &Report, file: &Path) -> Result<(), CliError> {
+    let text = json(report)?;
+    write_whole(file, &text)
+        .with_context(|| format!("write the report to {}", file.display()))
+        .map_err(|e| CliError::new(Exit::OutputFailed, e).hint("the image itself was written"))
 }

@@ -4,20 +4,31 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::pipeline::{Build, Merged};
+use super::shared::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::Stage as Shown;
 use crate::image::Image;
 use crate::plan::{self, Plan, Rules, RunFacts};
 use crate::rebuild::{self, RebuildOptions, Rebuilt};
 use crate::report::Stage;
-use crate::rootfs::RootFs;
+use crate::rootfs::{ContentStore, EntryKind, LayerIndex, RootFs};
 use crate::tasks::joined;
 use crate::trace::Trace;
-use crate::transport::ReadHow;
+use crate::transport::{ReadHow, Source};
 use crate::units::Size;
+
+/// An image that was read, its layers merged.
+pub(crate) struct Merged {
+    pub(crate) image: Image,
+    pub(crate) how: ReadHow,
+    pub(crate) content: Box<dyn ContentStore>,
+    /// Files and bytes of each layer.
+    pub(crate) layer_sizes: Vec<(u64, u64)>,
+    pub(crate) rootfs: RootFs,
+}
 
 /// What was decided and made.
 pub(crate) struct Decided {
@@ -37,6 +48,9 @@ struct Work {
     rebuild: RebuildOptions,
     scratch: PathBuf,
     cancel: CancellationToken,
+    planning: Shown,
+    rebuilding: Shown,
+    started: Instant,
 }
 
 pub(crate) async fn decide(
@@ -45,19 +59,18 @@ pub(crate) async fn decide(
     trace: Trace,
     scratch: &Path,
 ) -> Result<Decided, CliError> {
+    let started = Instant::now();
     let work = Work {
         rules: build.options.rules.clone(),
         run: build.options.facts.clone(),
         rebuild: build.options.rebuild.clone(),
         scratch: scratch.to_owned(),
         cancel: build.cancel.clone(),
+        planning: build.printer.stage("plan"),
+        rebuilding: build.printer.stage("rebuild"),
+        started,
     };
-    let planning = build.printer.stage("plan");
-    let rebuilding = build.printer.stage("rebuild");
-    let started = Instant::now();
-    let task = tokio::task::spawn_blocking(move || {
-        work.run(merged, trace, &planning, &rebuilding, started)
-    });
+    let task = spawn_blocking(move || work.run(merged, trace));
     // Not dropped on cancellation: the thread watches the token, and writes into a folder that is to be removed.
     let (decided, planned) = joined(task).await?;
     build.took_seconds(Stage::Plan, planned);
@@ -67,14 +80,7 @@ pub(crate) async fn decide(
 
 impl Work {
     /// Gives the result and the seconds that planning took.
-    fn run(
-        self,
-        merged: Merged,
-        trace: Trace,
-        planning: &Shown,
-        rebuilding: &Shown,
-        started: Instant,
-    ) -> Result<(Decided, f64), CliError> {
+    fn run(self, merged: Merged, trace: Trace) -> Result<(Decided, f64), CliError> {
         let Merged {
             image,
             how,
@@ -82,21 +88,22 @@ impl Work {
             layer_sizes,
             rootfs,
         } = merged;
-        planning.at("following what the traced files need");
+        self.planning.at("following what the traced files need");
         let plan = plan::plan(&image, &rootfs, &*content, &trace, &self.rules, &self.run)?;
-        let planned = started.elapsed().as_secs_f64();
+        let planned = self.started.elapsed().as_secs_f64();
         if self.cancel.is_cancelled() {
             return Err(CliError::interrupted());
         }
         let mut watch = |progress: rebuild::Progress| {
-            rebuilding.at(format!(
+            self.rebuilding.at(format!(
                 "{} files, {}",
                 progress.files,
                 Size(progress.bytes)
             ));
-            match self.cancel.is_cancelled() {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            if self.cancel.is_cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         };
         let rebuilt = rebuild::rebuild(
@@ -119,4 +126,43 @@ impl Work {
         };
         Ok((decided, planned))
     }
+}
+
+/// Merges the layers, on a thread for blocking work.
+pub(crate) async fn merge(source: Source) -> Result<Merged, CliError> {
+    joined(spawn_blocking(move || {
+        let Source {
+            image,
+            layers,
+            content,
+            how,
+            ..
+        } = source;
+        let layer_sizes = layers.iter().map(layer_size).collect();
+        Ok(Merged {
+            image,
+            how,
+            content,
+            layer_sizes,
+            rootfs: RootFs::merge(layers)?,
+        })
+    }))
+    .await
+}
+
+/// Files and their bytes in one layer, as it ships.
+fn layer_size(layer: &LayerIndex) -> (u64, u64) {
+    let mut files = 0;
+    let mut bytes = 0;
+    for entry in &layer.entries {
+        match entry.kind {
+            EntryKind::Directory | EntryKind::Whiteout | EntryKind::OpaqueWhiteout => {}
+            EntryKind::File(content) => {
+                files += 1;
+                bytes += content.size;
+            }
+            _ => files += 1,
+        }
+    }
+    (files, bytes)
 }

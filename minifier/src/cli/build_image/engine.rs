@@ -4,7 +4,7 @@ use tokio::task::spawn_blocking;
 
 use super::args::RuntimeChoice;
 use super::origin::Origin;
-use super::pipeline::Build;
+use super::shared::Build;
 use crate::cli::error::CliError;
 use crate::runtime::{LayerCache, OciRuntime, RunOptions, RuntimeError, UnpackLimits};
 use crate::tasks::joined;

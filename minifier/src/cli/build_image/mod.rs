@@ -9,10 +9,10 @@ mod guard;
 mod hiding;
 mod options;
 mod origin;
-mod outcome;
 mod pipeline;
 mod run;
 mod scratch;
+mod shared;
 mod write;
 
 use clap::ArgMatches;
@@ -45,11 +45,11 @@ pub(crate) async fn exec(
         }
     }
     if let Some(file) = &args.output.report {
-        outcome::write_report(&report, file)?;
+        assemble::write_report(&report, file)?;
     }
     let json = args.output.output.contains(&Output::Json);
     let text = if json {
-        outcome::json(&report)?
+        assemble::json(&report)?
     } else {
         report::summary(&report, args.output.report.as_deref())
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::task::spawn_blocking;
 
-use super::pipeline::Build;
+use super::shared::Build;
 use crate::cli::error::CliError;
 use crate::cli::errors;
 use crate::cli::printer::Stage as Shown;

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::container::Managed;
 use super::engine::Engine;
 use super::hiding::Hiding;
-use super::pipeline::Build;
+use super::shared::Build;
 use crate::cli::error::CliError;
 use crate::cli::printer::{Printer, Stage as Shown};
 use crate::cli::storage;
@@ -75,11 +75,11 @@ impl<'a> Docker<'a> {
     ) -> Result<(ProbeReport, Trace), CliError> {
         let build = self.build;
         let stage = build.printer.stage("run");
-        let (before_create, before_start) =
-            match DockerRuntime::fills_volumes(config, &self.options) {
-                true => (Some(may_start), None),
-                false => (None, Some(may_start)),
-            };
+        let (before_create, before_start) = if DockerRuntime::fills_volumes(config, &self.options) {
+            (Some(may_start), None)
+        } else {
+            (None, Some(may_start))
+        };
         let creating = async {
             permitted(before_create).await?;
             let started = Instant::now();
@@ -290,9 +290,10 @@ async fn live<C: Managed>(
     let observer = |event: Event<'_>| observe(build, stage, &hiding, event);
     let driving = probe::drive(&container, &plan, &build.cancel, &observer);
     let driving = async {
-        match build.options.show_logs {
-            true => with_logs(build.printer, &hiding, container.logs(), driving).await,
-            false => driving.await,
+        if build.options.show_logs {
+            with_logs(build.printer, &hiding, container.logs(), driving).await
+        } else {
+            driving.await
         }
     };
     let report = driving.await?;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tokio::task::spawn_blocking;
 
-use super::pipeline::Build;
+use super::shared::Build;
 use crate::cli::error::CliError;
 use crate::cli::errors;
 use crate::cli::storage;
@@ -45,15 +45,11 @@ pub(crate) async fn write(
         manifest: stored.manifest.digest(),
         outputs: Vec::new(),
     };
-    let result = hand_over(
-        build,
-        rebuilt,
-        &stored,
-        bundle,
-        scratch,
-        &mut written.outputs,
-    )
-    .await;
+    let result = match write_outputs(build, &stored, scratch, &mut written.outputs).await {
+        Ok(()) if !build.options.tags.is_empty() => tag(build, rebuilt, bundle).await,
+        result => result,
+    };
+    // A failure after the first output leaves an image behind that the user has to be told of.
     result.map_err(|error| CliError {
         written: written
             .outputs
@@ -67,11 +63,9 @@ pub(crate) async fn write(
 }
 
 /// Writes to one place after the other, and notes each in `outputs` when it is complete.
-async fn hand_over(
+async fn write_outputs(
     build: &Build<'_>,
-    rebuilt: &Rebuilt,
     stored: &StoredImage,
-    bundle: Bundle,
     scratch: &Path,
     outputs: &mut Vec<OutputReport>,
 ) -> Result<(), CliError> {
@@ -96,10 +90,7 @@ async fn hand_over(
             manifest: there.manifest,
         });
     }
-    match build.options.tags.is_empty() {
-        true => Ok(()),
-        false => tag(build, rebuilt, bundle).await,
-    }
+    Ok(())
 }
 
 /// The image as it was rebuilt, its layers where they are.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::{GateArgs, Output, XrayArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::files::write_whole;
+use crate::cli::output::write_whole;
 use crate::cli::printer::Printer;
 use crate::cli::storage::{self, control};
 use crate::report::xray::{

@@ -56,7 +56,7 @@ pub(crate) struct ScanContext<'a> {
     /// Stops them, and counts stored bytes.
     pub(crate) control: &'a Control,
     /// What the layers and their entries may come to.
-    pub(crate) layers: Budget,
+    pub(crate) layers: LayerBudget,
     pub(crate) holes: HoleBudget,
     /// Set once the entries take too much: every thread stops.
     pub(crate) too_many: OnceLock<TooManyEntries>,

@@ -14,9 +14,7 @@ use super::limits::{HoleBudget, MAX_HOLES, ScanOptions};
 use crate::image::{CheckCommand, Descriptor, Healthcheck};
 use crate::rootfs::tar::{Compression, SeekInput};
 use crate::rootfs::{ContentRef, FileRange, ImagePath, IndexBudget};
-use crate::transport::{
-    LayerBudget, Control, LayerReader, StoredImage, for_each, processors,
-};
+use crate::transport::{Control, LayerBudget, LayerReader, StoredImage, for_each, processors};
 use crate::xray::detect::kind_by_name;
 use crate::xray::error::XrayError;
 use crate::xray::model::FileKind;
@@ -61,7 +59,7 @@ pub(crate) fn scan(
     let blobs = image.manifest.layers();
     let shared = ScanContext {
         control,
-        layers: Budget::new(options.limits),
+        layers: LayerBudget::new(options.limits),
         holes: HoleBudget::new(MAX_HOLES),
         too_many: OnceLock::new(),
     };

@@ -5,8 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::bytes::array;
-use super::database::{Each, RpmError};
+use super::form::{Each, RpmError, array};
 
 const MAGIC: u32 = 0x0006_1561;
 const MAGIC_AT: usize = 12;

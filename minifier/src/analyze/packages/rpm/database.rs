@@ -1,10 +1,8 @@
 //! [`rpm_database`]: which form a database has, and the packages in it.
 
+use super::form::{MAX_PACKAGES, RpmError};
 use super::header::{self, Budget, RpmPackage};
 use super::{bdb, ndb, sqlite};
-
-/// Headers of one database that are read.
-const MAX_PACKAGES: usize = 100_000;
 
 /// What a database holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,23 +12,6 @@ pub struct RpmDatabase {
     /// Headers that could not be read.
     pub broken: u64,
 }
-
-/// Why a database could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RpmError {
-    /// None of the forms that rpm's databases have.
-    #[error("it is not a database of rpm (SQLite, ndb or Berkeley DB hash)")]
-    Unknown,
-    /// It contradicts itself, or ends early.
-    #[error("the {0} database is malformed: {1}")]
-    Malformed(&'static str, &'static str),
-    /// It holds more than is read.
-    #[error("it holds more than {MAX_PACKAGES} packages, or more names than are read")]
-    TooMuch,
-}
-
-/// What the headers in the bytes are given to.
-pub(crate) type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), RpmError>;
 
 /// Reads a database.
 ///

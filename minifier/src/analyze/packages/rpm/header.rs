@@ -2,8 +2,7 @@
 //!
 //! Source: rpm, "Package format" (header structure) and "Tags".
 
-use super::bytes::be32;
-use super::database::RpmError;
+use super::form::{RpmError, be32};
 
 /// Entries of an index and bytes of data that rpm itself takes.
 const MAX_ENTRIES: usize = 0xffff;

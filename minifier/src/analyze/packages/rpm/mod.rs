@@ -3,14 +3,15 @@
 //! not as it should be is an error, and memory is bounded by the size of the database and by fixed limits.
 
 mod bdb;
-mod bytes;
 mod database;
+mod form;
 mod header;
 mod ndb;
 mod read;
 mod sqlite;
 
-pub use database::{RpmDatabase, RpmError, rpm_database};
+pub use database::{RpmDatabase, rpm_database};
+pub use form::RpmError;
 pub use header::RpmPackage;
 pub(crate) use read::read;
 pub(crate) use read::{MAX_RPM_DATABASE, RPM_DATABASES, RPM_FOLDERS, rpm_databases, rpm_manifest};

@@ -2,8 +2,7 @@
 //!
 //! Source: rpm, `lib/backend/ndb/rpmpkg.c`.
 
-use super::bytes::le32;
-use super::database::{Each, RpmError};
+use super::form::{Each, RpmError, le32};
 
 const PAGE: usize = 4096;
 const SLOT: usize = 16;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::header::RpmPackage;
 use crate::analyze::packages::documents::{Documents, MAX_DOCUMENT, document_at};
-use crate::analyze::packages::index::{Finder, Package, PackageIndex, PackageManager};
+use crate::analyze::packages::finder::Finder;
+use crate::analyze::packages::index::{Package, PackageIndex, PackageManager};
 use crate::rootfs::{ImagePath, NodeId, RootFs};
 
 /// Folders that hold the database; often some of them are links to another one.

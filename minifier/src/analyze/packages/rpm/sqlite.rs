@@ -5,8 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::bytes::{be16, be32};
-use super::database::{Each, RpmError};
+use super::form::{Each, RpmError, be16, be32};
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// The header of the file, which the first page begins with.
