@@ -19,6 +19,7 @@ pub mod analyze;
 mod cgroups;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod evidence;
 pub mod image;
 pub mod plan;
 #[cfg(feature = "links")]

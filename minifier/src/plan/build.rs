@@ -2,9 +2,11 @@
 
 use super::closure::Closure;
 use super::patterns::Pattern;
+use super::weigh::weigh;
 use super::{Plan, Rules, RunFacts};
-use crate::analyze::{Files, Linker, ReadError};
-use crate::image::Image;
+use crate::analyze::{Files, Linker, ReadError, read_packages};
+use crate::evidence::Surroundings;
+use crate::image::{CheckCommand, Healthcheck, Image, ImageConfig};
 use crate::rootfs::{ContentStore, ImagePath, RootFs, SearchPath};
 use crate::trace::Trace;
 
@@ -65,13 +67,27 @@ pub fn plan(
     closure.seed_config(config, run)?;
     closure.seed_rules(rules, working_dir)?;
     closure.seed_essentials();
-    loop {
-        closure.expand()?;
-        let before = (closure.keep.len(), closure.excluded.len());
-        closure.keep_libc_essentials()?;
-        closure.keep_certificates()?;
-        if before == (closure.keep.len(), closure.excluded.len()) {
-            return Ok(closure.finish()?);
+    closure.settle()?;
+    let packages = read_packages(&files)?;
+    let surroundings = Surroundings {
+        search: closure.search.clone(),
+        env: run.env.iter().rev().chain(config.env()).cloned().collect(),
+        commands: commands(config, run),
+    };
+    let weighed = weigh(&mut closure, &packages, &surroundings, &rules.evidence)?;
+    Ok(closure.finish(packages, weighed))
+}
+
+/// The command lines that run in a container: the entrypoint with its arguments, the health check.
+fn commands(config: &ImageConfig, run: &RunFacts) -> Vec<Vec<String>> {
+    let entrypoint = run.entrypoint.as_deref().unwrap_or(config.entrypoint());
+    let cmd = run.cmd.as_deref().unwrap_or(config.cmd());
+    let mut commands = vec![[entrypoint, cmd].concat()];
+    match config.healthcheck().and_then(Healthcheck::command) {
+        Some(CheckCommand::Exec(words) | CheckCommand::Shell(words)) => {
+            commands.push(words.to_vec());
         }
+        None => {}
     }
+    commands
 }

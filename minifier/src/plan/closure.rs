@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::model::add_reason;
 use super::patterns::Pattern;
+use super::trial::Trial;
 use super::{Exclusion, KeepSet, Reason, Severity, Warning};
 use crate::analyze::{Abi, Context, ElfFile, Files, Linker};
 use crate::rootfs::{End, ImagePath, NodeId, Resolution, SearchPath};
@@ -28,10 +29,14 @@ pub(crate) struct Closure<'a> {
     pub(crate) elf_to_link: VecDeque<(ImagePath, Rc<ElfFile>, Context)>,
     pub(crate) linked: BTreeSet<(ImagePath, Context)>,
     pub(crate) elves: BTreeMap<NodeId, Option<Rc<ElfFile>>>,
+    /// What a trial changed, while one goes on.
+    pub(crate) trial: Option<Trial>,
+    /// What stands at the paths that stay, trials left out; filled when evidence is weighed.
+    pub(crate) kept_nodes: BTreeSet<NodeId>,
 }
 
 /// What the files that stay say about the image as a whole.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Facts {
     /// glibc's `libc.so.6`, one for each ABI.
     pub(crate) glibc: BTreeMap<Abi, (ImagePath, Rc<ElfFile>)>,
@@ -78,6 +83,8 @@ impl<'a> Closure<'a> {
             elf_to_link: VecDeque::new(),
             linked: BTreeSet::new(),
             elves: BTreeMap::new(),
+            trial: None,
+            kept_nodes: BTreeSet::new(),
         }
     }
 
@@ -99,7 +106,7 @@ impl<'a> Closure<'a> {
             self.keep_parents(path);
             return;
         }
-        if self.keep.insert(path.clone(), reason) {
+        if self.insert(path.clone(), reason) {
             self.keep_parents(path);
             if self.files.rootfs.node(node).content().is_some() {
                 self.files_to_read.push_back((path.clone(), node));
@@ -121,7 +128,7 @@ impl<'a> Closure<'a> {
                 return;
             }
             if !self.excludes.iter().any(|rule| rule.covers(&parent)) {
-                self.keep.insert(parent, Reason::Parent);
+                self.insert(parent, Reason::Parent);
             }
         }
     }

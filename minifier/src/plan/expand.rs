@@ -103,8 +103,12 @@ impl Closure<'_> {
     }
 
     fn link(&mut self, path: &ImagePath, elf: &ElfFile, context: Context) -> Result<(), ReadError> {
-        if !self.linked.insert((path.clone(), context.clone())) {
+        let loaded = (path.clone(), context.clone());
+        if !self.linked.insert(loaded.clone()) {
             return Ok(());
+        }
+        if let Some(trial) = &mut self.trial {
+            trial.linked.push(loaded);
         }
         self.facts.musl |= context.libc == Libc::Musl;
         if let Some(interpreter) = &elf.interpreter {

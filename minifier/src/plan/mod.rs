@@ -28,11 +28,16 @@ mod rules;
 mod standard_library;
 mod summary;
 mod traced;
+mod trial;
+mod weigh;
 
 #[cfg(test)]
 mod tests;
 
 pub use build::{PlanError, plan};
 pub use explain::{Explanation, Verdict};
-pub use model::{Exclusion, KeepSet, Plan, Reason, Severity, Totals, Warning};
-pub use rules::{Rules, RunFacts, parse_list};
+pub use model::{
+    Exclusion, KeepSet, LeftOut, Plan, Reason, Severity, TakenGroup, TooDear, Totals, Warning,
+    Weighed,
+};
+pub use rules::{EvidenceRules, Rules, RunFacts, parse_list};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::analyze::{Package, PackageIndex};
+use crate::evidence::{Note, Retain, Rule, Source};
 use crate::rootfs::ImagePath;
 use crate::trace::Operation;
 
@@ -53,6 +54,14 @@ pub enum Reason {
     Essential {
         /// What for.
         what: String,
+    },
+    /// A file that stays says that the program can need it.
+    Evidence {
+        /// The kind of evidence.
+        rule: Rule,
+        /// The place that says so.
+        #[serde(flatten)]
+        source: Source,
     },
     /// An include option names it.
     Included {
@@ -107,6 +116,14 @@ impl KeepSet {
     /// Why a path stays.
     pub fn reasons(&self, path: &ImagePath) -> Option<&BTreeSet<Reason>> {
         self.paths.get(path)
+    }
+
+    /// Puts back what was known of a path before a trial; `None` if it was not in the set.
+    pub(crate) fn restore(&mut self, path: ImagePath, reasons: Option<BTreeSet<Reason>>) {
+        match reasons {
+            Some(reasons) => self.paths.insert(path, reasons),
+            None => self.paths.remove(&path),
+        };
     }
 
     /// Paths in order with their reasons.
@@ -182,8 +199,63 @@ pub struct Plan {
     pub kept_packages: Vec<Package>,
     /// Which file belongs to which package, for explanations.
     pub packages: PackageIndex,
+    /// Evidence: what was taken, and what was too dear.
+    pub evidence: Weighed,
     /// Warnings, sorted: what matters more comes first.
     pub warnings: Vec<Warning>,
+}
+
+/// Evidence by its price.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Weighed {
+    /// The level that decided.
+    pub retain: Retain,
+    /// Groups that stay, in the order in which they were taken.
+    pub taken: Vec<TakenGroup>,
+    /// Groups that were too dear, the dearest first.
+    pub left_out: Vec<LeftOut>,
+    /// Places from which nothing could be concluded.
+    pub notes: BTreeSet<Note>,
+}
+
+/// A group of evidence that stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TakenGroup {
+    /// Name for `--include-evidence`.
+    pub id: String,
+    /// The kind of evidence.
+    pub rule: Rule,
+    /// The place that says so.
+    pub source: Source,
+    /// Entries that it added, with all they need; directories count.
+    pub files: u64,
+    /// Bytes of the regular files among them.
+    pub bytes: u64,
+}
+
+/// A group of evidence that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Name for `--include-evidence`.
+    pub id: String,
+    /// The kind of evidence.
+    pub rule: Rule,
+    /// The place that says so.
+    pub source: Source,
+    /// Bytes that it would add, with all it needs.
+    pub bytes: u64,
+    /// Which limit it exceeds.
+    pub why: TooDear,
+}
+
+/// The limit that a group exceeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TooDear {
+    /// That of one group.
+    Group,
+    /// That of all groups together.
+    Budget,
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! What the user says about the keep set ([`Rules`]) and about the run ([`RunFacts`]).
 
+use std::collections::BTreeSet;
+
 use super::PlanError;
 use super::patterns::Pattern;
+use crate::evidence::{Retain, Rule};
 use crate::rootfs::RootFs;
 
 /// The user's rules. Paths and patterns start at the image's root, with or without a slash in front; `*` and `?` do
@@ -22,6 +25,19 @@ pub struct Rules {
     pub include_zoneinfo: bool,
     /// `--exclude`: these and what is below them goes, whatever else says that it stays.
     pub excludes: Vec<String>,
+    /// How much evidence is taken.
+    pub evidence: EvidenceRules,
+}
+
+/// What the user says about evidence.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EvidenceRules {
+    /// `--retain`: the level.
+    pub retain: Retain,
+    /// `--evidence RULE=off`: rules that are not asked.
+    pub off: BTreeSet<Rule>,
+    /// `--include-evidence`: groups that stay whatever they cost.
+    pub include: BTreeSet<String>,
 }
 
 impl Rules {

@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::closure::Closure;
-use super::{Plan, Reason, Totals};
-use crate::analyze::{ReadError, read_packages};
+use super::{Plan, Reason, Totals, Weighed};
+use crate::analyze::PackageIndex;
 use crate::rootfs::{ImagePath, NodeId, RootFs, escape_bytes};
 use crate::trace::Operation;
 
 impl Closure<'_> {
     /// The plan, once nothing new appears any more.
-    pub(crate) fn finish(mut self) -> Result<Plan, ReadError> {
+    pub(crate) fn finish(mut self, packages: PackageIndex, evidence: Weighed) -> Plan {
         self.report_missing();
         self.report_excluded();
-        let packages = read_packages(&self.files)?;
         if packages.left_out() {
             let message = "packages own more files than the report says: their directories lie in each other more \
                            often than is looked at";
@@ -25,6 +24,7 @@ impl Closure<'_> {
             dropped: totals(self.files.rootfs, &go),
             keep: self.keep,
             excluded: self.excluded,
+            evidence,
             warnings: self.warnings.into_iter().collect(),
             ..Plan::default()
         };
@@ -37,7 +37,7 @@ impl Closure<'_> {
             list.push(package.clone());
         }
         plan.packages = packages;
-        Ok(plan)
+        plan
     }
 
     /// Names what the dynamic linker or the kernel would not find in the original either.

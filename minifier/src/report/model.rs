@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::analyze::Package;
 use crate::image::{DiffId, Digest, Platform};
-use crate::plan::{Reason, Totals, Warning};
+use crate::plan::{Reason, Totals, Warning, Weighed};
 use crate::probe::ProbeReport;
 use crate::rootfs::ImagePath;
 use crate::trace::{HookStatus, Process, SecondSource};
@@ -34,6 +34,8 @@ pub struct Report {
     pub trace: TraceReport,
     /// Packages, as the image's own databases name them.
     pub packages: PackageReport,
+    /// What the image itself says about what the workload did not use: what stays for it, and what was too dear.
+    pub evidence: Weighed,
     /// What the user should know.
     pub warnings: Vec<Warning>,
     /// Every path that stays, in order, with its reasons.

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Report, Stage, Timing, plain};
+use crate::evidence::{Retain, Rule};
+use crate::plan::{LeftOut, Weighed};
 use crate::probe::{Listener, ProbeReport, Speaks};
 use crate::units::size;
 
@@ -11,6 +13,9 @@ use crate::units::size;
 const NAMED_PACKAGES: usize = 6;
 /// How many listening sockets are named before the rest is only counted.
 const NAMED_LISTENERS: usize = 6;
+
+/// How many groups of evidence that were too dear are named; the report has all.
+const NAMED_LEFT_OUT: usize = 3;
 
 /// A dozen lines; `report_file` is where the whole report lies, where it was written.
 pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
@@ -60,6 +65,12 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
             report.result.layers.len()
         ),
     );
+    if report.evidence.retain != Retain::Traced {
+        line("evidence", evidence(&report.evidence));
+        for left in report.evidence.left_out.iter().take(NAMED_LEFT_OUT) {
+            line("left out", left_out(left));
+        }
+    }
     line("probes", probes(&report.probe));
     if !report.probe.readiness.listeners.is_empty() {
         line("listens", listens(&report.probe));
@@ -92,6 +103,45 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
         line("report", file.display().to_string());
     }
     out
+}
+
+/// What stays because the image says that it can be needed, by kind.
+fn evidence(weighed: &Weighed) -> String {
+    let taken = &weighed.taken;
+    let bytes = |rule: Option<Rule>| -> u64 {
+        let of_rule = taken
+            .iter()
+            .filter(|group| rule.is_none_or(|rule| group.rule == rule));
+        of_rule.map(|group| group.bytes).sum()
+    };
+    let files: u64 = taken.iter().map(|group| group.files).sum();
+    let kinds: Vec<String> = Rule::ALL
+        .into_iter()
+        .filter(|&rule| taken.iter().any(|group| group.rule == rule))
+        .map(|rule| format!("{rule} {}", size(bytes(Some(rule)))))
+        .collect();
+    let mut text = format!("{files} entries, {}", size(bytes(None)));
+    if !kinds.is_empty() {
+        let _ = write!(text, " ({})", kinds.join(", "));
+    }
+    if !weighed.left_out.is_empty() {
+        let _ = write!(
+            text,
+            "; {} groups left out as too dear",
+            weighed.left_out.len()
+        );
+    }
+    text
+}
+
+fn left_out(left: &LeftOut) -> String {
+    format!(
+        "{}, {}; keep it with --include-evidence {:?} (named in {})",
+        left.id,
+        size(left.bytes),
+        left.id,
+        left.source,
+    )
 }
 
 fn packages(report: &Report) -> String {

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::cli::output::Output;
 use crate::cli::storage::{self, StorageArgs};
+use crate::evidence::Retain;
 use crate::image::{Platform, TaggedName};
 use crate::probe::{ContinueAfter, ExpectedStatus, parse_duration};
 use crate::transport::Location;
@@ -316,6 +317,22 @@ pub(crate) struct ProbeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What stays")]
 pub(crate) struct KeepArgs {
+    /// How much of what the workload did not use stays: traced, likely
+    ///
+    /// `traced` keeps what the workload used and what that needs. `likely` also keeps what the image itself says the
+    /// program can need (imports in source, programs named in scripts, paths named in configuration, plug-ins, files
+    /// that no package owns), as long as its price is low; what is too dear is listed with its price.
+    #[arg(long, value_name = "LEVEL", default_value = "traced")]
+    pub(crate) retain: Retain,
+
+    /// Switch a kind of evidence on or off, as in `python=off` (repeatable)
+    #[arg(long, value_name = "RULE=STATE")]
+    pub(crate) evidence: Vec<String>,
+
+    /// Evidence to keep whatever its price, by the name that the list of what was too dear gives (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(crate) include_evidence: Vec<String>,
+
     /// Path or glob to keep; directories are kept with their contents (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub(crate) include_path: Vec<String>,

@@ -1,6 +1,7 @@
 //! From the command line as typed to what the stages take: everything is read and checked here, once, before
 //! anything runs.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,9 @@ use super::args::{
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::evidence::Rule;
 use crate::image::{Platform, TaggedName};
-use crate::plan::{self, Rules, RunFacts};
+use crate::plan::{self, EvidenceRules, Rules, RunFacts};
 use crate::probe::{self, Crawl, ProbePlan, Step};
 use crate::rebuild::{LayerMode, RebuildOptions};
 use crate::runtime::{self, RunLimits, RunOptions};
@@ -266,6 +268,26 @@ fn placed<'a, T>(
     places.into_iter().zip(values)
 }
 
+/// The rules of evidence that `RULE=off` switches off; a later `RULE=on` wins.
+fn off(settings: &[String]) -> Result<BTreeSet<Rule>, CliError> {
+    let mut off = BTreeSet::new();
+    for setting in settings {
+        let (name, state) = setting.split_once('=').unwrap_or((setting, ""));
+        let rule: Rule = name.parse().map_err(usage)?;
+        match state {
+            "off" => off.insert(rule),
+            "on" => off.remove(&rule),
+            _ => {
+                let error = anyhow::anyhow!(
+                    "--evidence {setting:?} has no state: write {name}=on or {name}=off"
+                );
+                return Err(usage(error));
+            }
+        };
+    }
+    Ok(off)
+}
+
 fn rules(args: &KeepArgs) -> Result<Rules, CliError> {
     let with_files = |given: &[String], files: &[PathBuf]| {
         let mut all = given.to_vec();
@@ -285,6 +307,11 @@ fn rules(args: &KeepArgs) -> Result<Rules, CliError> {
         include_certs: args.include_certs,
         include_zoneinfo: args.include_zoneinfo,
         excludes: with_files(&args.exclude, &args.exclude_file)?,
+        evidence: EvidenceRules {
+            retain: args.retain,
+            off: off(&args.evidence)?,
+            include: args.include_evidence.iter().cloned().collect(),
+        },
     };
     rules.check().map_err(usage)?;
     Ok(rules)
