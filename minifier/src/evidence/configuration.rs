@@ -6,7 +6,7 @@
 use globset::GlobBuilder;
 
 use super::gather::{Gathered, Reader};
-use super::named::{Given, Place};
+use super::named::{Directory, Given, Place};
 use super::text::read_text;
 use super::{KeptFile, Rule, View};
 use crate::analyze::ReadError;
@@ -90,7 +90,7 @@ impl Reader for Configuration {
         out: &mut Gathered,
     ) -> Result<(), ReadError> {
         for file in kept {
-            if !is_configuration(&file.path) {
+            if !is_configuration(&file.path) || view.is_maintenance(file.node) {
                 continue;
             }
             let Some(text) = read_text(view, &file.path, file.node)? else {
@@ -140,7 +140,8 @@ impl Configuration {
             if path.contains(['*', '?', '[']) && (absolute || includes) {
                 self.pattern(path, number, place, view, out);
             } else if absolute {
-                self.given.path(path, Some(number), place, view, out);
+                self.given
+                    .path(path, Directory::Content, Some(number), place, view, out);
             } else if includes && word.contains(['/', '.', '_']) {
                 self.relative(word, number, place, view, out);
             }
@@ -162,7 +163,8 @@ impl Configuration {
             if view.existing(path.as_bytes()).is_some()
                 && let Ok(path) = std::str::from_utf8(path.as_bytes())
             {
-                self.given.path(path, Some(number), place, view, out);
+                self.given
+                    .path(path, Directory::Content, Some(number), place, view, out);
                 return;
             }
         }

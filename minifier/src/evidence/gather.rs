@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::configuration::Configuration;
 use super::directories::EmptyDirectories;
+use super::programs::Programs;
 use super::scripts::Scripts;
 use super::unowned::Unowned;
 use super::{Group, Note, Origin, Rule};
@@ -35,6 +36,24 @@ pub struct KeptFile {
     pub named: bool,
 }
 
+/// Packages of distributions that install packages, keep their databases or ask questions meanwhile.
+const PACKAGE_MANAGERS: [&str; 14] = [
+    "apk-tools",
+    "apt",
+    "apt-listchanges",
+    "apt-utils",
+    "aptitude",
+    "debconf",
+    "dnf",
+    "dpkg",
+    "init-system-helpers",
+    "libzypp",
+    "rpm",
+    "ucf",
+    "yum",
+    "zypper",
+];
+
 /// What readers may look at.
 pub struct View<'a> {
     /// The image's files.
@@ -54,6 +73,12 @@ impl View<'_> {
             Some(_) => Origin::Package,
             None => Origin::Application,
         }
+    }
+
+    /// Whether a file belongs to a package manager: its scripts and settings are about installing packages.
+    pub(crate) fn is_maintenance(&self, node: NodeId) -> bool {
+        let owner = self.packages.owner(node);
+        owner.is_some_and(|package| PACKAGE_MANAGERS.contains(&package.name.as_str()))
     }
 
     /// The path that an absolute one leads to, links followed; `None` if there is nothing.
@@ -98,6 +123,7 @@ impl Evidence {
             Box::new(EmptyDirectories::default()),
             Box::new(Unowned::default()),
             Box::new(Scripts::default()),
+            Box::new(Programs::default()),
             Box::new(Configuration::default()),
         ];
         readers.retain(|reader| !off.contains(&reader.rule()));

@@ -14,6 +14,7 @@ mod gather;
 mod level;
 mod model;
 mod named;
+mod programs;
 mod scripts;
 mod text;
 mod unowned;

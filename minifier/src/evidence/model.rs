@@ -18,6 +18,8 @@ pub enum Rule {
     Unowned,
     /// A program that a shell script or crontab names.
     Script,
+    /// A program or file that an executable names in its data.
+    Program,
     /// A path that configuration names.
     Configuration,
     /// An import in Python source.
@@ -35,10 +37,11 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order in which reports list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EmptyDirectory,
         Self::Unowned,
         Self::Script,
+        Self::Program,
         Self::Configuration,
         Self::Python,
         Self::JavaScript,
@@ -53,6 +56,7 @@ impl Rule {
             Self::EmptyDirectory => "empty-directory",
             Self::Unowned => "unowned",
             Self::Script => "script",
+            Self::Program => "program",
             Self::Configuration => "configuration",
             Self::Python => "python",
             Self::JavaScript => "javascript",

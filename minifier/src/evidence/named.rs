@@ -20,6 +20,18 @@ pub(crate) struct Given(BTreeSet<String>);
 /// Files and bytes of a directory that configuration names are not looked at beyond this many entries.
 const MAX_ENTRIES: usize = 20_000;
 
+/// Container runtimes mount over these, so that what the image has below them is never seen.
+const MOUNTED: [&str; 3] = ["/dev/", "/proc/", "/sys/"];
+
+/// What a directory's name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Directory {
+    /// The directory alone: to change into, to write into, to look whether it is there.
+    Itself,
+    /// What is in it too.
+    Content,
+}
+
 /// Directories that stand for a whole system: that a text names one says nothing about what is in it.
 const GENERAL: [&str; 26] = [
     "/",
@@ -81,16 +93,21 @@ impl Given {
         self.add(group, view, out);
     }
 
-    /// An absolute path: a file; a directory, and what is in it; the directory in which a file is to be made.
+    /// An absolute path: a file; a directory, and with [`Directory::Content`] what is in it; the directory in which
+    /// a file is to be made.
     pub(crate) fn path(
         &mut self,
         text: &str,
+        directory: Directory,
         line: Option<u32>,
         place: &Place<'_>,
         view: &View<'_>,
         out: &mut Gathered,
     ) {
         let rootfs = view.files.rootfs;
+        if MOUNTED.iter().any(|mount| text.starts_with(mount)) {
+            return;
+        }
         let resolution = rootfs.resolve(&ImagePath::root(), text.as_bytes(), true);
         let links = resolution.links.iter().cloned();
         match resolution.found() {
@@ -102,7 +119,7 @@ impl Given {
                 }
                 let group = place.group(path.to_string(), line, text, itself);
                 self.add(group, view, out);
-                if rootfs.node(node).is_dir() {
+                if directory == Directory::Content && rootfs.node(node).is_dir() {
                     self.content(path, node, line, place, view, out);
                 }
             }

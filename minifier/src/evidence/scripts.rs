@@ -3,7 +3,7 @@
 //! Scripts are split by the shell's rules (`analyze::command`) and not run. A word with an expansion names nothing.
 
 use super::gather::{Gathered, Reader};
-use super::named::{Given, Place};
+use super::named::{Directory, Given, Place};
 use super::text::{line_of, read_text};
 use super::{KeptFile, Note, Rule, Source, View};
 use crate::analyze::{ReadError, command_words, env_command, parse_shebang};
@@ -39,6 +39,9 @@ impl Reader for Scripts {
         out: &mut Gathered,
     ) -> Result<(), ReadError> {
         for file in kept {
+            if view.is_maintenance(file.node) {
+                continue;
+            }
             let crontab = Crontab::of(&file.path);
             if crontab.is_none() && !is_shell_script(file, view)? {
                 continue;
@@ -83,10 +86,16 @@ impl Scripts {
                     .program(program, line_of(program), place, view, out);
             }
         }
+        // `run-parts` runs every program of a directory; for other commands a directory is a place.
+        let directory = if words.commands.contains("run-parts") {
+            Directory::Content
+        } else {
+            Directory::Itself
+        };
         for path in &words.paths {
-            self.given.path(path, line_of(path), place, view, out);
+            self.given
+                .path(path, directory, line_of(path), place, view, out);
         }
-        // What follows `run-parts` is a directory of programs; it is among the paths, and its content with it.
         if let Some(at) = runs_arguments(command) {
             out.notes.insert(Note {
                 rule: Rule::Script,

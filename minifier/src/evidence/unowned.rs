@@ -8,8 +8,10 @@ use crate::analyze::{ReadError, holds_tests_alone};
 use crate::rootfs::{ImagePath, NodeId};
 
 /// Without what a package manager owns these hold what it made itself: databases, caches, indexes.
-const GENERATED: [&str; 12] = [
+const GENERATED: [&str; 14] = [
     "/etc/ld.so.cache",
+    "/etc/apt",
+    "/etc/dpkg",
     "/var/lib/dpkg",
     "/var/lib/apt",
     "/var/lib/pam",

@@ -72,15 +72,19 @@ impl Closure<'_> {
     /// Entries that were not in the keep set when the trial began. Those of a file with several names count if none
     /// of them was.
     pub(crate) fn added_in_trial(&self) -> BTreeSet<NodeId> {
-        let Some(trial) = &self.trial else {
-            return BTreeSet::new();
-        };
         let rootfs = self.files.rootfs;
-        let new = trial.before.iter().filter(|(_, before)| before.is_none());
-        new.filter(|(path, _)| self.keep.contains(path))
-            .filter_map(|(path, _)| rootfs.lookup(path))
+        self.paths_added_in_trial()
+            .filter_map(|path| rootfs.lookup(path))
             .filter(|node| !self.kept_nodes.contains(node))
             .collect()
+    }
+
+    /// Paths that were not in the keep set when the trial began, in order.
+    pub(crate) fn paths_added_in_trial(&self) -> impl Iterator<Item = &ImagePath> {
+        let touched = self.trial.iter().flat_map(|trial| &trial.before);
+        touched
+            .filter(|(_, before)| before.is_none())
+            .map(|(path, _)| path)
     }
 
     /// Keeps what the trial kept.

@@ -1,28 +1,72 @@
 //! Evidence by its price: every group is tried with all it needs, and stays if that costs little enough.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::closure::Closure;
 use super::{EvidenceRules, LeftOut, PlanError, Reason, TakenGroup, TooDear, Weighed};
 use crate::analyze::{PackageIndex, ReadError};
-use crate::evidence::{Evidence, Group, KeptFile, Retain, Surroundings, View};
+use crate::evidence::{Evidence, Group, KeptFile, Origin, Retain, Surroundings, View};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::trace::Operation;
 
-/// A group costs at most this share of the original's bytes, in hundredths,
-const MAX_GROUP_PERCENT: u64 = 2;
-/// and at most this many bytes.
-const MAX_GROUP: u64 = 5_000_000;
-/// All of them together cost at most this share of the original's bytes, in hundredths.
+/// All groups together cost at most this share of the original's bytes, in hundredths. What the application itself names
+/// may take all of it: a script that says `python3` is not served with less.
 const MAX_TOTAL_PERCENT: u64 = 10;
+/// A group that belongs with what was used costs at most this share, in hundredths,
+const MAX_USED_PERCENT: u64 = 2;
+/// and at most this many bytes.
+const MAX_USED: u64 = 5_000_000;
+/// A group that a package's own file names costs at most this share, in hundredths,
+const MAX_PACKAGE_PERCENT: u64 = 1;
+/// and at most this many bytes;
+const MAX_PACKAGE: u64 = 2_500_000;
+/// all such groups together cost at most this share, in hundredths.
+const MAX_PACKAGES_PERCENT: u64 = 4;
 /// Groups that are looked at; more come from an image that was made to have them.
 const MAX_GROUPS: usize = 200_000;
 
 /// What evidence may cost, in bytes.
 #[derive(Debug, Clone, Copy)]
 struct Prices {
-    group: u64,
-    left: u64,
+    original: u64,
+    /// All groups so far.
+    spent: u64,
+    /// Those of packages so far.
+    spent_on_packages: u64,
+}
+
+impl Prices {
+    /// The most that one group may cost.
+    fn of_group(self, origin: Origin) -> u64 {
+        match origin {
+            Origin::Application => self.percent(MAX_TOTAL_PERCENT),
+            Origin::Used => self.percent(MAX_USED_PERCENT).min(MAX_USED),
+            Origin::Package => self.percent(MAX_PACKAGE_PERCENT).min(MAX_PACKAGE),
+        }
+    }
+
+    /// What is left for groups of that origin.
+    fn left(self, origin: Origin) -> u64 {
+        let all = self.percent(MAX_TOTAL_PERCENT).saturating_sub(self.spent);
+        match origin {
+            Origin::Application | Origin::Used => all,
+            Origin::Package => {
+                let most = self.percent(MAX_PACKAGES_PERCENT);
+                all.min(most.saturating_sub(self.spent_on_packages))
+            }
+        }
+    }
+
+    fn spend(&mut self, origin: Origin, price: u64) {
+        self.spent += price;
+        if origin == Origin::Package {
+            self.spent_on_packages += price;
+        }
+    }
+
+    fn percent(self, percent: u64) -> u64 {
+        self.original / 100 * percent
+    }
 }
 
 /// Takes the evidence that the level allows into the keep set, to a fixed point.
@@ -48,9 +92,11 @@ pub(crate) fn weigh(
         closure,
         evidence: Evidence::new(&rules.off),
         prices: Prices {
-            group: MAX_GROUP.min(original * MAX_GROUP_PERCENT / 100),
-            left: original * MAX_TOTAL_PERCENT / 100,
+            original,
+            spent: 0,
+            spent_on_packages: 0,
         },
+        depths: BTreeMap::new(),
         rules,
         seen: BTreeSet::new(),
         pending: Vec::new(),
@@ -79,6 +125,8 @@ struct Round<'c, 'a, 'r> {
     rules: &'r EvidenceRules,
     /// Paths that the readers have seen.
     seen: BTreeSet<ImagePath>,
+    /// How many steps evidence is away from what the trace or the user named, by path.
+    depths: BTreeMap<ImagePath, u32>,
     pending: Vec<Group>,
     dear: Vec<(Group, u64)>,
     weighed: &'r mut Weighed,
@@ -121,12 +169,12 @@ impl Round<'_, '_, '_> {
 
     /// Takes what is cheap of the groups whose word counts most. False if none is pending.
     fn take_pending(&mut self) -> Result<bool, ReadError> {
-        let Some(first) = self.pending.iter().map(|group| group.origin).min() else {
+        let Some(first) = self.pending.iter().map(|group| self.rank(group)).min() else {
             return Ok(false);
         };
-        let (batch, rest): (Vec<Group>, Vec<Group>) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|group| group.origin == first);
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        let (batch, rest): (Vec<Group>, Vec<Group>) =
+            pending.partition(|group| self.rank(group) == first);
         self.pending = rest;
         let mut priced = Vec::new();
         for group in batch {
@@ -162,9 +210,15 @@ impl Round<'_, '_, '_> {
             self.keep(&group)?;
             let added = self.closure.added_in_trial();
             let price = sizes(self.closure, added.iter().copied());
-            if asked_for || (price <= self.prices.group && price <= self.prices.left) {
+            let prices = self.prices;
+            let most = prices.of_group(group.origin).min(prices.left(group.origin));
+            if asked_for || price <= most {
+                self.note_depth(&group);
                 self.closure.commit_trial();
-                self.prices.left = self.prices.left.saturating_sub(price);
+                self.prices.spend(group.origin, price);
+                if added.is_empty() {
+                    continue;
+                }
                 self.weighed.taken.push(TakenGroup {
                     id: group.id(),
                     rule: group.rule,
@@ -178,6 +232,23 @@ impl Round<'_, '_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// The application's own word first; of two such, the one that is nearer to what was used.
+    fn rank(&self, group: &Group) -> (Origin, u32) {
+        (group.origin, self.depth(group))
+    }
+
+    fn depth(&self, group: &Group) -> u32 {
+        self.depths.get(&group.source.file).copied().unwrap_or(0)
+    }
+
+    /// Takes down how far away the paths are that the trial added.
+    fn note_depth(&mut self, group: &Group) {
+        let depth = self.depth(group) + 1;
+        for path in self.closure.paths_added_in_trial() {
+            self.depths.insert(path.clone(), depth);
+        }
     }
 
     /// The bytes that a group adds with all it needs.
@@ -210,7 +281,7 @@ impl Round<'_, '_, '_> {
                 rule: group.rule,
                 source: group.source,
                 bytes,
-                why: if bytes > prices.group {
+                why: if bytes > prices.of_group(group.origin) {
                     TooDear::Group
                 } else {
                     TooDear::Budget
