@@ -96,6 +96,10 @@ impl Reader for Configuration {
             let Some(text) = read_text(view, &file.path, file.node)? else {
                 continue;
             };
+            // A script below `/etc` is read as one.
+            if text.starts_with("#!") {
+                continue;
+            }
             let place = Place {
                 rule: Rule::Configuration,
                 file: &file.path,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::configuration::Configuration;
 use super::directories::EmptyDirectories;
+use super::families::Families;
 use super::programs::Programs;
 use super::scripts::Scripts;
 use super::unowned::Unowned;
@@ -125,6 +126,7 @@ impl Evidence {
             Box::new(Scripts::default()),
             Box::new(Programs::default()),
             Box::new(Configuration::default()),
+            Box::new(Families::default()),
         ];
         readers.retain(|reader| !off.contains(&reader.rule()));
         Self {

@@ -10,6 +10,7 @@
 
 mod configuration;
 mod directories;
+mod families;
 mod gather;
 mod level;
 mod model;

@@ -3,6 +3,7 @@
 mod closure;
 mod configured;
 mod essentials;
+mod evidence;
 mod helper;
 mod host;
 mod interpreters;
