@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "evidence",
             "image",
             "indicatif",
             "plan",
@@ -30,14 +31,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "xray",
         ],
     ),
+    ("evidence", &["analyze", "rootfs"]),
     ("image", &[]),
-    ("plan", &["analyze", "image", "rootfs", "trace"]),
+    ("plan", &["analyze", "evidence", "image", "rootfs", "trace"]),
     ("probe", &["image", "runtime", "tasks", "tls"]),
     ("rebuild", &["image", "plan", "rootfs"]),
     (
         "report",
         &[
-            "analyze", "image", "plan", "probe", "rootfs", "trace", "units", "xray",
+            "analyze", "evidence", "image", "plan", "probe", "rootfs", "trace", "units", "xray",
         ],
     ),
     ("rootfs", &["image"]),
