@@ -79,7 +79,7 @@ fn assembled(options: &Options, built: Built, timings: Vec<Timing>) -> Report {
             kept: built.decided.plan.kept_packages,
             dropped: built.decided.plan.dropped_packages,
         },
-        evidence: built.plan.evidence,
+        evidence: built.decided.plan.evidence,
         warnings,
         kept,
         dropped,
