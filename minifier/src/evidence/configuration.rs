@@ -5,8 +5,8 @@
 
 use globset::GlobBuilder;
 
-use super::gather::{Gathered, Reader};
 use super::named::{Directory, Given, Place};
+use super::reader::{Gathered, Reader};
 use super::text::read_text;
 use super::{KeptFile, Rule, View};
 use crate::analyze::ReadError;

@@ -1,6 +1,6 @@
 //! Directories that are empty in the original. Somebody made them to write into: sessions, caches, uploads, sockets.
 
-use super::gather::{Gathered, Reader};
+use super::reader::{Gathered, Reader};
 use super::{Group, KeptFile, Origin, Rule, Source, View};
 use crate::analyze::ReadError;
 use crate::rootfs::ImagePath;

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gather::{Gathered, Reader};
 use super::named::Given;
+use super::reader::{Gathered, Reader};
 use super::{Group, KeptFile, Origin, Rule, Source, View};
 use crate::analyze::ReadError;
 use crate::rootfs::{ImagePath, RootFs};

@@ -6,7 +6,7 @@
 //! that says so. It decides nothing: `plan` works out the price of each group and takes or leaves it, and what it takes
 //! comes back here, until nothing new appears.
 //!
-//! Every reader is a [`Reader`]. It reads bounded amounts, never guesses, and reports what it cannot read as a [`Note`].
+//! Every reader is a `Reader`. It reads bounded amounts, never guesses, and reports what it cannot read as a [`Note`].
 
 mod configuration;
 mod directories;
@@ -16,10 +16,12 @@ mod level;
 mod model;
 mod named;
 mod programs;
+mod reader;
 mod scripts;
 mod text;
 mod unowned;
 
-pub use gather::{Evidence, KeptFile, Surroundings, View};
+pub use gather::Evidence;
 pub use level::{Retain, UnknownRetain};
 pub use model::{Group, Note, Origin, Rule, Source, UnknownRule};
+pub use reader::{KeptFile, Surroundings, View};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::gather::Gathered;
+use super::reader::Gathered;
 use super::{Group, Origin, Rule, Source, View};
 use crate::rootfs::{ImagePath, NodeId, RootFs};
 

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use super::gather::{Gathered, Reader};
 use super::named::{Directory, Given, Place};
+use super::reader::{Gathered, Reader};
 use super::{KeptFile, Origin, Rule, View};
 use crate::analyze::{ElfFile, ElfKind, ReadError};
 use crate::rootfs::{ImagePath, NodeId};

@@ -2,8 +2,8 @@
 //!
 //! Scripts are split by the shell's rules (`analyze::command`) and not run. A word with an expansion names nothing.
 
-use super::gather::{Gathered, Reader};
 use super::named::{Directory, Given, Place};
+use super::reader::{Gathered, Reader};
 use super::text::{line_of, read_text};
 use super::{KeptFile, Note, Rule, Source, View};
 use crate::analyze::{ReadError, command_words, env_command, parse_shebang};

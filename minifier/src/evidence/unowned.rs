@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gather::{Gathered, Reader};
+use super::reader::{Gathered, Reader};
 use super::{Group, KeptFile, Origin, Rule, Source, View};
 use crate::analyze::{ReadError, holds_tests_alone};
 use crate::rootfs::{ImagePath, NodeId};

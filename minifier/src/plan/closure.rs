@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use super::model::add_reason;
 use super::patterns::Pattern;
-use super::trial::Trial;
 use super::{Exclusion, KeepSet, Reason, Severity, Warning};
 use crate::analyze::{Abi, Context, ElfFile, Files, Linker};
 use crate::rootfs::{End, ImagePath, NodeId, Resolution, SearchPath};
@@ -60,6 +59,17 @@ pub(crate) struct Facts {
     pub(crate) missing_interpreters: BTreeMap<ImagePath, Vec<u8>>,
     /// Names under which libraries that stay are loaded.
     pub(crate) sonames: BTreeSet<Vec<u8>>,
+}
+
+/// What stood before a trial, as far as the trial changed it.
+pub(crate) struct Trial {
+    /// Reasons of paths that it touched; `None` for paths that were not in the keep set.
+    pub(crate) before: BTreeMap<ImagePath, Option<BTreeSet<Reason>>>,
+    /// Objects that were linked.
+    pub(crate) linked: Vec<(ImagePath, Context)>,
+    pub(crate) facts: Facts,
+    pub(crate) excluded: BTreeMap<ImagePath, Exclusion>,
+    pub(crate) warnings: BTreeSet<Warning>,
 }
 
 impl<'a> Closure<'a> {

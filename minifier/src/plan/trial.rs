@@ -1,21 +1,11 @@
-//! [`Trial`]: keeping something to see what it costs, and taking that back.
+//! Keeping something to see what it costs, and taking that back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::closure::{Closure, Facts};
-use super::{Exclusion, Reason, Warning};
-use crate::analyze::{Context, ReadError};
+use super::Reason;
+use super::closure::{Closure, Trial};
+use crate::analyze::ReadError;
 use crate::rootfs::{End, ImagePath, NodeId};
-
-/// What stood before a trial, as far as the trial changed it.
-pub(crate) struct Trial {
-    /// Reasons of paths that it touched; `None` for paths that were not in the keep set.
-    before: BTreeMap<ImagePath, Option<BTreeSet<Reason>>>,
-    pub(crate) linked: Vec<(ImagePath, Context)>,
-    facts: Facts,
-    excluded: BTreeMap<ImagePath, Exclusion>,
-    warnings: BTreeSet<Warning>,
-}
 
 impl Closure<'_> {
     /// Follows everything that the keep set needs, until nothing new appears.
