@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// Called with the number of bytes read or written so far.
-pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
+pub type ByteProgress = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Observes and stops work that is done by several threads.
 #[derive(Clone)]
 pub struct Control {
     cancel: CancellationToken,
-    progress: Progress,
+    progress: ByteProgress,
     done: Arc<AtomicU64>,
 }
 
@@ -24,7 +24,7 @@ struct Cancellation;
 
 impl Control {
     /// Creates a control that stops when `cancel` is cancelled and calls `progress` for every chunk.
-    pub fn new(cancel: CancellationToken, progress: Progress) -> Self {
+    pub fn new(cancel: CancellationToken, progress: ByteProgress) -> Self {
         Self {
             cancel,
             progress,

@@ -30,7 +30,7 @@ pub use archive::{ArchiveError, ArchiveImage, read_archive};
 pub use body::ArchiveBody;
 pub use check::{Mismatch, Validation, check_archive, validate};
 pub(crate) use control::Stoppable;
-pub use control::{Control, Progress};
+pub use control::{ByteProgress, Control};
 #[cfg(feature = "engines")]
 pub use docker::{
     Daemon, DaemonInfo, Endpoint, EndpointOrigin, Environment, InPlaceError, Inspected,
