@@ -24,7 +24,7 @@ use crate::transport::stored::StoredImage;
 /// Called with the bytes written so far, often; `Break` ends the writing with [`WriteError::Cancelled`].
 pub type ArchiveWatch<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// What was written.
+/// An archive that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveInfo {
     /// Digest of the config: Docker's image ID.
@@ -37,7 +37,7 @@ pub struct ArchiveInfo {
     pub size: u64,
 }
 
-/// What distinguishes the archives of one image.
+/// The differences between the archives that can be made of one image.
 pub(crate) struct ArchiveForm<'a> {
     /// The names in `index.json`.
     pub(crate) names: &'a [LayoutName],
@@ -143,6 +143,8 @@ fn write_stored(
     out: impl Write,
     watch: ArchiveWatch<'_>,
 ) -> Result<ArchiveInfo, TransportError> {
+    // Everything that the documents say is known before the first byte is written, so the archive can be a stream: a pipe
+    // to `docker load` cannot be sought back in.
     let config = stored.config.to_bytes();
     let image_id = Digest::of(&config);
     let oci = oci_manifest(&stored.manifest);
@@ -151,6 +153,7 @@ fn write_stored(
     let index_bytes = to_json(&index(&named));
     let index = Digest::of(&index_bytes);
 
+    // Sorted by path: the order of a hash map would give other bytes each time. Two layers of the same bytes are one blob.
     let mut blobs = BTreeMap::from([
         (blob_path(image_id), ArchiveBlob::Bytes(config)),
         (
@@ -168,6 +171,7 @@ fn write_stored(
         written: 0,
         watch,
     };
+    // Folders come before their files: not every extractor creates parents.
     archive.directory("blobs/")?;
     archive.directory("blobs/sha256/")?;
     for (path, blob) in &blobs {
@@ -176,12 +180,14 @@ fn write_stored(
             ArchiveBlob::Layer(layer) => archive.layer(path, stored, layer)?,
         }
     }
+    // One archive for all: containerd takes `index.json`, Docker's own store `manifest.json`.
     archive.bytes("index.json", &index_bytes)?;
     if let Some(tags) = form.docker {
         let manifest = docker_manifest(image_id, oci.layers(), tags);
         archive.bytes("manifest.json", &to_json(&manifest))?;
     }
     archive.bytes("oci-layout", LAYOUT)?;
+    // Two empty blocks end a tar (POSIX, pax). No padding to 10 KiB records: only tapes need that.
     archive.put(&[0; 1024])?;
     archive.out.flush().map_err(WriteError::Write)?;
     Ok(ArchiveInfo {
@@ -201,6 +207,7 @@ fn to_json(value: &Value) -> Vec<u8> {
 }
 
 fn docker_manifest(image_id: Digest, layers: &[Descriptor], tags: &[TaggedName]) -> Value {
+    // Without the default registry, as `docker save` writes them.
     let tags: Vec<&str> = tags.iter().map(TaggedName::familiar).collect();
     let layers: Vec<String> = layers.iter().map(|layer| blob_path(layer.digest)).collect();
     json!([{
@@ -247,6 +254,7 @@ impl<W: Write> ArchiveWriter<'_, W> {
     ) -> Result<(), TransportError> {
         self.header(path, tar::EntryType::Regular, 0o644, layer.size)?;
         let read_error = |source| stored.layer_error(layer, source);
+        // A file that is gone and one that cannot be read are the same to the user: the layer is named for both.
         let mut reader = stored.open(layer).map_err(|error| match error {
             TransportError::Io { source, .. } => read_error(source),
             error => error,
@@ -257,6 +265,8 @@ impl<W: Write> ArchiveWriter<'_, W> {
                 Ok(0) => break,
                 Ok(n) => self.put(&buffer[..n])?,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // The header with the announced size is written already. Padding it out would give a whole archive with a
+                // wrong layer, so the stream ends here.
                 Err(e) => return Err(read_error(e)),
             }
         }
@@ -274,6 +284,7 @@ impl<W: Write> ArchiveWriter<'_, W> {
         let mut header = tar::Header::new_gnu();
         header.set_path(path).map_err(WriteError::Write)?;
         header.set_entry_type(kind);
+        // Owner and time are fixed, so that the same image gives the same bytes on every machine.
         header.set_mode(mode);
         header.set_uid(0);
         header.set_gid(0);
@@ -291,6 +302,7 @@ impl<W: Write> ArchiveWriter<'_, W> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), TransportError> {
         self.out.write_all(bytes).map_err(WriteError::Write)?;
         self.written += bytes.len() as u64;
+        // For every chunk: a layer of gigabytes must not delay Ctrl-C.
         match (self.watch)(self.written) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(WriteError::Cancelled.into()),

@@ -12,7 +12,7 @@ use crate::transport::error::TransportError;
 
 /// [`write_archive`] into the file `path`: written beside it under another name, synced, then renamed, so that an
 /// error, a full disk or a cancellation leaves what was at `path` before, and nothing else. A link is followed.
-/// What is neither a file nor a folder (a pipe, `/dev/stdout`) is written to directly.
+/// Anything that is neither a file nor a folder (a pipe, `/dev/stdout`) is written to directly.
 pub fn write_archive_file(
     bundle: &Bundle,
     tags: &[TaggedName],
@@ -42,6 +42,7 @@ pub(crate) fn write_file<T>(
         Ok(meta) if meta.is_dir() => {
             return Err(file_error(io::ErrorKind::IsADirectory.into()));
         }
+        // Renaming over /dev/stdout or /dev/null would replace the device for the whole machine.
         Ok(meta) if !meta.is_file() => {
             let out = OpenOptions::new().write(true).open(path);
             return write(&mut out.map_err(file_error)?).map_err(named);
@@ -55,11 +56,13 @@ pub(crate) fn write_file<T>(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    // In the same folder, since a rename cannot cross file systems.
     unfinished::sweep(folder);
     let temporary = unfinished::make(folder).map_err(file_error)?;
     let mut out = BufWriter::with_capacity(256 * 1024, temporary);
     let info = write(&mut out).map_err(named)?;
     let temporary = out.into_inner().map_err(|e| file_error(e.into_error()))?;
+    // Before the rename, which says nothing about data: after a crash the new name could be that of an empty file.
     temporary.as_file().sync_all().map_err(file_error)?;
     temporary.persist(&path).map_err(|e| file_error(e.error))?;
     // The name is durable only when the folder is.
@@ -72,9 +75,11 @@ pub(crate) fn write_file<T>(
 /// Where a chain of links ends, so that renaming does not replace the link; also if nothing is there yet.
 fn link_end(path: &Path) -> io::Result<PathBuf> {
     let mut at = path.to_owned();
+    // As many links as the kernel follows in a path (MAXSYMLINKS).
     for _ in 0..40 {
         match fs::read_link(&at) {
             Ok(target) => at = at.parent().unwrap_or(Path::new("")).join(target),
+            // Not a link, or not there: the name to be written.
             Err(_) => return Ok(at),
         }
     }

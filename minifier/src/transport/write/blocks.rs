@@ -12,7 +12,7 @@ use libdeflater::{CompressionLvl, Compressor};
 
 use crate::rootfs::tar::Compression;
 
-/// Uncompressed bytes of a member of gzip. What deflate can look back to is 32 KiB, so that little is lost at the joints.
+/// Uncompressed bytes of a gzip member. Deflate looks back 32 KiB at most, so little is lost where members meet.
 const GZIP_BLOCK: usize = 1 << 20;
 
 /// Uncompressed bytes of a frame of Zstandard.
@@ -42,23 +42,24 @@ impl LayerCompression {
         level: 0,
     };
 
-    /// Gzip as it is when nothing else is said.
+    /// Gzip at its default level, 6.
     pub const GZIP: Self = Self {
         kind: Compression::Gzip,
         level: 6,
     };
 
-    /// Gzip at a third of the time: about as small as what others write by default.
+    /// Gzip in a third of the time, about as small as other tools write by default.
     pub const QUICK_GZIP: Self = Self {
         kind: Compression::Gzip,
         level: 1,
     };
 
-    /// `level` is 1 to 9 for gzip (default 6), 1 to 19 for Zstandard (default 3); without meaning for no compression.
+    /// `level` is 1 to 9 for gzip (default 6) and 1 to 19 for Zstandard (default 3); ignored without compression.
     pub fn new(kind: Compression, level: Option<i32>) -> Result<Self, LevelError> {
         let (first, default, last) = match kind {
             Compression::None => return Ok(Self::NONE),
             Compression::Gzip => (1, Self::GZIP.level, 9),
+            // Levels 20 to 22 (`--ultra`) gain by windows longer than our blocks, and take far more memory.
             Compression::Zstd => (1, 3, 19),
         };
         let level = level.unwrap_or(default);
@@ -73,7 +74,7 @@ impl LayerCompression {
         })
     }
 
-    /// Which compression.
+    /// The format, without the level.
     pub fn kind(self) -> Compression {
         self.kind
     }
@@ -99,6 +100,7 @@ impl LayerCompression {
 fn gzip(level: i32, block: &[u8]) -> io::Result<Vec<u8>> {
     let level = CompressionLvl::new(level)
         .map_err(|_| io::Error::other(format!("libdeflate has no level {level}")))?;
+    // A new one for each block: nothing of the block before may leak into the bytes of this one.
     let mut compressor = Compressor::new(level);
     let mut out = vec![0; compressor.gzip_compress_bound(block.len())];
     let len = compressor

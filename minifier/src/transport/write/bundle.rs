@@ -22,6 +22,7 @@ struct BundleBlobs {
 
 impl BlobStore for BundleBlobs {
     fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError> {
+        // A bundle has one other blob.
         let Some(path) = self.layers.get(&blob.digest) else {
             return Ok(Box::new(&self.config[..]));
         };
@@ -71,6 +72,7 @@ pub fn bundle_to_stored(
     scratch: &Path,
     control: &Control,
 ) -> Result<StoredImage, TransportError> {
+    // The rebuild wrote these layers itself: no bomb can be in them, and an image of any size must come out.
     let limits = Limits {
         uncompressed: u64::MAX,
         ratio: None,
@@ -84,7 +86,7 @@ pub fn bundle_to_stored(
     recompression.apply(&plain(bundle, annotations))
 }
 
-/// What is wrong with a file of a bundle, where that is why reading failed.
+/// Whether reading failed because the bytes do not match their descriptor.
 pub(crate) fn changed(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| {
         inner

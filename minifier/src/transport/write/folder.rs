@@ -1,4 +1,4 @@
-//! Folders that are written to: made where they are missing, and locked.
+//! Folders that are written to: created if they are missing, and locked.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,11 +13,11 @@ use crate::transport::control::Control;
 /// How often a locked folder is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
-/// Folders that are removed again, where they are empty.
+/// Folders that are removed when this is dropped, if they are empty.
 pub(crate) struct MadeDirs(pub(crate) Vec<PathBuf>);
 
 impl MadeDirs {
-    /// They stay.
+    /// Keeps the folders, and returns them.
     pub(crate) fn keep(mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.0)
     }
@@ -26,13 +26,15 @@ impl MadeDirs {
 impl Drop for MadeDirs {
     fn drop(&mut self) {
         for dir in self.0.iter().rev() {
+            // `rmdir` refuses a folder with anything in it, so nobody else's files are lost.
             let _ = std::fs::remove_dir(dir);
         }
     }
 }
 
-/// Makes a folder and those above it; gives the ones that were not there, outermost first.
+/// Creates a folder and those above it; returns the ones that were missing, outermost first.
 pub(crate) fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
+    // Remembered before they are created: `create_dir_all` does not say which ones were new.
     let mut missing: Vec<PathBuf> = path
         .ancestors()
         .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
@@ -43,15 +45,15 @@ pub(crate) fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(missing)
 }
 
-/// Opens a folder.
 pub(crate) fn open_dir(at: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(at, path, flags, Mode::empty())?)
 }
 
-/// Waits until nobody else writes.
+/// Waits until no other writer holds the folder.
 pub(crate) fn lock(dir: &OwnedFd, control: &Control) -> io::Result<()> {
     loop {
+        // A blocking `flock` could not be cancelled.
         match rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(()),
             Err(Errno::WOULDBLOCK | Errno::INTR) => {

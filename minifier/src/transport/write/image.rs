@@ -84,7 +84,8 @@ pub async fn write_image(
     location: &Location,
     options: &WriteOptions,
 ) -> Result<Written, TransportError> {
-    // Between registries blobs stay where they are, and nobody looks into them.
+    // From registry to registry, blobs are mounted or passed on unread; opening each one to look at its first bytes would
+    // cost a request for every layer.
     let looks =
         !matches!(location.place(), Place::Registry(_)) || stored.blobs.repository().is_none();
     let (stored, notes) = if looks {
@@ -126,7 +127,9 @@ pub async fn write_image(
         }
     };
     match written {
+        // Cancelled too, but "cancelled" alone would say that the daemon has no image.
         Err(error @ TransportError::Unanswered { .. }) => Err(error),
+        // Whatever broke first, it broke because the control stopped the reads and writes.
         Err(_) if options.control.is_cancelled() => Err(cancelled(location)),
         Err(error) => Err(error),
         Ok(mut written) => {
@@ -136,7 +139,7 @@ pub async fn write_image(
     }
 }
 
-/// Files of this host, and standard output. Blocks.
+/// Writes to files of this host or to standard output. Blocks.
 fn local(
     stored: &StoredImage,
     location: &Location,
@@ -145,6 +148,7 @@ fn local(
     let names = |image: &Option<OciImage>| match image {
         None => Ok(options.names.iter().map(LayoutName::from_name).collect()),
         Some(OciImage::Tag(tag)) => Ok(vec![LayoutName::from_location(tag)]),
+        // Also if the digest would fit: the manifest is written anew when its types or its compression change.
         Some(OciImage::Digest(_)) => Err(TransportError::Unsupported {
             doing: "write",
             location: location.to_string(),

@@ -11,7 +11,7 @@ use crate::transport::error::TransportError;
 use crate::transport::registry;
 use crate::transport::stored::StoredImage;
 
-/// Into a registry.
+/// Pushes the image to a registry.
 pub(crate) async fn pushed(
     stored: &StoredImage,
     reference: &ImageReference,
@@ -23,7 +23,7 @@ pub(crate) async fn pushed(
     };
     let control = options.control.clone();
     let watch = Arc::new(move |bytes| {
-        // Where it says to stop, the token has stopped the push.
+        // An error means "cancelled", and the token has stopped the push already.
         let _ = control.advance(bytes);
     });
     let token = options.control.token();

@@ -27,12 +27,12 @@ use crate::transport::stored::StoredImage;
 /// How much is copied at a time.
 const CHUNK: usize = 256 << 10;
 
-/// What was written.
+/// The image in the layout.
 pub(crate) struct LayoutInfo {
     pub(crate) manifest: Digest,
-    /// Bytes that were not there before.
+    /// Number of bytes that were written.
     pub(crate) bytes: u64,
-    /// Blobs that were there already.
+    /// Number of layers that were there already.
     pub(crate) reused: usize,
 }
 
@@ -45,6 +45,8 @@ pub(crate) fn write_layout(
     control: &Control,
 ) -> Result<LayoutInfo, TransportError> {
     let mut layout = LayoutWriter::open(dir, location, control)?;
+    // Readers of layouts may know OCI's media types only; the blobs are the same in both (OCI spec, `media-types.md`,
+    // compatibility matrix).
     let manifest = oci_manifest(&stored.manifest);
     let mut reused = 0;
     let config = stored.config.to_bytes();
@@ -84,10 +86,12 @@ impl<'a> LayoutWriter<'a> {
             source,
         };
         let made = make_dirs(path).map_err(error)?;
-        // Folders that were made go again where the rest fails.
+        // Folders that were created are removed again if the rest fails.
         let made = MadeDirs(made);
+        // All further names are relative to this descriptor: a folder that is renamed or replaced meanwhile changes nothing.
         let dir = open_dir(rustix::fs::CWD, path, OFlags::empty()).map_err(error)?;
         lock(&dir, control).map_err(error)?;
+        // Looked at under the lock, so that two first writers do not both find an empty folder.
         if !is_layout(&dir, path).map_err(error)? {
             return Err(error(io::Error::new(
                 io::ErrorKind::AlreadyExists,
@@ -126,9 +130,9 @@ impl<'a> LayoutWriter<'a> {
         }
     }
 
-    /// Whether the blob is there and is what it should be.
+    /// Whether the blob is there with these bytes. A length alone is no proof: a full disk or a crash can leave zeros.
     fn has(&self, digest: Digest, size: u64) -> io::Result<bool> {
-        // What cannot be opened as a blob is replaced.
+        // A link, a pipe or a folder in its place is replaced, not followed.
         let Ok(Some(file)) = self.reader.file(&blob_path(digest)) else {
             return Ok(false);
         };
@@ -142,6 +146,7 @@ impl<'a> LayoutWriter<'a> {
                 Ok(0) => break,
                 Ok(n) => self.control.advance(n as u64)?,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // A blob that cannot be read (a bad sector) is written again.
                 Err(_) => return Ok(false),
             }
         }
@@ -149,7 +154,7 @@ impl<'a> LayoutWriter<'a> {
         Ok((Digest::from_bytes(hash), read) == (digest, size))
     }
 
-    /// Whether it was there already.
+    /// Writes a layer; returns whether it was there already.
     fn layer(&mut self, stored: &StoredImage, layer: &Descriptor) -> Result<bool, TransportError> {
         if self
             .has(layer.digest, layer.size)
@@ -157,6 +162,7 @@ impl<'a> LayoutWriter<'a> {
         {
             return Ok(true);
         }
+        // A layer that was just compressed into an unnamed file only needs a name: no second copy of gigabytes.
         if let Some(file) = stored.blobs.unnamed(layer)
             && let Some(linked) = Temporary::link(&self.dir, file).map_err(|e| self.error(e))?
         {
@@ -216,10 +222,12 @@ impl<'a> LayoutWriter<'a> {
             location: self.location.to_owned(),
             source: Box::new(source),
         };
+        // Read only now: other writers are locked out, and the blobs took a long time.
         let old = self.reader.document(&"index.json".into());
         let merged = match old.map_err(read_error)? {
             None => index(&new),
             Some(bytes) => {
+                // As JSON and not as our own type, so that fields of other tools survive.
                 let mut merged: Value = serde_json::from_slice(&bytes).map_err(|source| {
                     read_error(LayoutError::Json {
                         member: "index.json".into(),
@@ -232,6 +240,7 @@ impl<'a> LayoutWriter<'a> {
             }
         };
         let merged = merged.to_string().into_bytes();
+        // The last moment to stop: from here on the image is part of the layout.
         self.control.advance(0).map_err(|e| self.error(e))?;
         self.put_files(&merged).map_err(|e| self.error(e))?;
         self.finished = true;
@@ -241,6 +250,7 @@ impl<'a> LayoutWriter<'a> {
     }
 
     fn put_files(&self, index: &[u8]) -> io::Result<()> {
+        // The names of the blobs reach the disk before the index that refers to them.
         rustix::fs::fsync(&self.blobs)?;
         let put = |name: &str, bytes: &[u8]| {
             let mut temporary = Temporary::new(&self.dir)?;
@@ -257,7 +267,7 @@ impl Drop for LayoutWriter<'_> {
         if self.finished {
             return;
         }
-        // As far as possible: the error that led here is told.
+        // As far as possible: the error that led here is the one that is reported.
         for name in &self.added {
             let _ = rustix::fs::unlinkat(&self.blobs, name, AtFlags::empty());
         }
@@ -270,14 +280,14 @@ impl Drop for LayoutWriter<'_> {
     }
 }
 
-/// True for a layout, and for a folder in which nothing else is.
+/// Whether the folder is a layout, or holds nothing else than the beginning of one.
 fn is_layout(dir: &OwnedFd, path: &Path) -> io::Result<bool> {
     match rustix::fs::statat(dir, "oci-layout", AtFlags::SYMLINK_NOFOLLOW) {
         Ok(_) => return Ok(true),
         Err(Errno::NOENT) => {}
         Err(e) => return Err(e.into()),
     }
-    // One that a killed writer began has blobs only.
+    // A writer that was killed before its first `oci-layout` leaves blobs only; the next one may go on there.
     let mut others = std::fs::read_dir(path)?.filter_map(|entry| {
         let name = entry.ok()?.file_name();
         let own = name == "blobs" || name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
@@ -286,7 +296,7 @@ fn is_layout(dir: &OwnedFd, path: &Path) -> io::Result<bool> {
     Ok(others.next().is_none())
 }
 
-/// Removes what killed writers left. The lock is held, so that nobody is at work on it.
+/// Removes temporary files of killed writers. The caller holds the lock, so no writer is using them.
 fn sweep(dir: &OwnedFd, path: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(path)? {
         let name = entry?.file_name();

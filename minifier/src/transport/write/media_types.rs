@@ -1,5 +1,5 @@
-//! [`with_right_types`]: the media types of layers as their bytes have it. Some builders say `tar` of what is gzip; a
-//! copy that repeats it is one that `validate` and strict engines refuse.
+//! [`with_right_types`]: media types of layers that match their bytes. Some builders call a gzip file `tar`; `validate` and
+//! strict engines refuse a copy that repeats it.
 
 use serde_json::Value;
 
@@ -12,8 +12,8 @@ use crate::transport::layers::said_compression;
 use crate::transport::parallel::{for_each, processors};
 use crate::transport::stored::StoredImage;
 
-/// The same image, blobs and all, with a manifest that calls each layer what it is, and a sentence for each that it
-/// did not; the very same image if there is none. Blocks.
+/// The same image with the right media type for each layer in its manifest, and a sentence for each layer whose type was
+/// wrong. The very same image if all were right. Blocks.
 pub(crate) fn with_right_types(
     stored: &StoredImage,
     control: &Control,
@@ -26,7 +26,7 @@ pub(crate) fn with_right_types(
         return Ok((stored.clone(), Vec::new()));
     }
     let mut notes = Vec::new();
-    // Edited as JSON, so that fields that nobody here knows stay.
+    // Edited as JSON, so that unknown fields survive.
     let mut document: Value = serde_json::from_slice(stored.manifest.bytes())
         .unwrap_or_else(|e| unreachable!("it was parsed before: {e}"));
     for (number, (layer, right)) in layers.iter().zip(right).enumerate() {
@@ -62,6 +62,7 @@ fn right_type(
     if said_compression(&layer.media_type) == found {
         return Ok(None);
     }
+    // The family stays, so that no manifest mixes Docker's types with OCI's.
     let (base, mark) = if layer.media_type.starts_with(DOCKER_LAYER) {
         (DOCKER_LAYER, '.')
     } else {

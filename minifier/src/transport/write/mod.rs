@@ -1,4 +1,4 @@
-//! Writing images: OCI layouts in folders, archives, daemons; layers compressed on the way where that is asked for.
+//! Writing images: OCI layouts in folders, archives, daemons; layers compressed on the way if that was requested.
 
 mod archive;
 mod archive_file;

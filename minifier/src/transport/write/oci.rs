@@ -1,4 +1,4 @@
-//! What an OCI layout says around its blobs: manifests in OCI's media types, and the descriptors of `index.json`.
+//! The documents around the blobs of an OCI layout: manifests in OCI's media types, and the descriptors of `index.json`.
 //!
 //! Source: OCI image spec, `image-layout.md`, `media-types.md` (compatibility); containerd's annotation for names.
 
@@ -15,7 +15,7 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Its full name, as containerd and Docker write it.
 const IMAGE_NAME: &str = "io.containerd.image.name";
 
-/// `oci-layout`
+/// Content of the file `oci-layout`, as the spec gives it.
 pub(crate) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// The manifest in OCI's types: the very same bytes if it has them already. Blobs are the same in both.
@@ -28,6 +28,7 @@ pub(crate) fn oci_manifest(manifest: &Manifest) -> Manifest {
         config.media_type = OCI_CONFIG.to_owned();
     }
     let layers = manifest.layers().iter().cloned().map(|mut layer| {
+        // Docker writes `.tar.gzip`, OCI `.tar+gzip`.
         if let Some(compression) = layer.media_type.strip_prefix(DOCKER_LAYER) {
             layer.media_type = format!("{OCI_LAYER}{}", compression.replace('.', "+"));
         }
@@ -36,7 +37,8 @@ pub(crate) fn oci_manifest(manifest: &Manifest) -> Manifest {
     Manifest::new(config, layers.collect(), manifest.annotations().clone())
 }
 
-/// Annotations that are still true of an image that was made smaller: not which image it was built upon.
+/// The annotations that are still true of an image that was made smaller. Those about the base image are not: its layers
+/// are no longer the lowest ones.
 pub fn kept_annotations(manifest: &Manifest) -> BTreeMap<String, String> {
     let mut annotations = manifest.annotations().clone();
     annotations.retain(|key, _| !key.starts_with("org.opencontainers.image.base."));
@@ -51,7 +53,7 @@ pub(crate) struct LayoutName {
 }
 
 impl LayoutName {
-    /// What stands after the colon of a location: a tag, or a full name.
+    /// From the text after the colon of a location: a tag, or a full name.
     pub(crate) fn from_location(text: &str) -> Self {
         let full: Option<TaggedName> = text.parse().ok().filter(|_| text.contains([':', '/']));
         Self {
@@ -69,7 +71,7 @@ impl LayoutName {
     }
 }
 
-/// One descriptor per name; without names one that has no name.
+/// One descriptor for each name; without names, one descriptor that has none.
 pub(crate) fn descriptors(
     manifest: &Manifest,
     platform: &Platform,
@@ -95,7 +97,6 @@ pub(crate) fn descriptors(
     names.iter().map(named).collect()
 }
 
-/// A new `index.json`.
 pub(crate) fn index(descriptors: &[Value]) -> Value {
     json!({
         "schemaVersion": 2,
@@ -108,6 +109,7 @@ pub(crate) fn index(descriptors: &[Value]) -> Value {
 pub(crate) fn merge(index: &mut Value, descriptors: Vec<Value>) -> Result<(), &'static str> {
     let index = index.as_object_mut().ok_or("it is no JSON object")?;
     let manifests = index.entry("manifests").or_insert_with(|| json!([]));
+    // Go writes an empty list as `null`.
     if manifests.is_null() {
         *manifests = json!([]);
     }
@@ -122,6 +124,7 @@ pub(crate) fn merge(index: &mut Value, descriptors: Vec<Value>) -> Result<(), &'
     for new in descriptors {
         let name = tag(&new);
         match name {
+            // A tag names one image. The old image's blobs stay, since other descriptors may share them.
             Some(_) => manifests.retain(|old| tag(old) != name),
             None => manifests.retain(|old| tag(old).is_some() || old["digest"] != new["digest"]),
         }

@@ -20,12 +20,12 @@ struct BlockJob {
     reply: SyncSender<CompressedBlock>,
 }
 
-/// A compressed block.
 type CompressedBlock = io::Result<Vec<u8>>;
 
 impl Pool {
-    /// Starts the threads.
+    /// Starts `threads` threads in `scope`.
     pub(crate) fn start<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize) -> Self {
+        // Bounded, so that a fast reader does not fill the memory with blocks.
         let (jobs, queue) = sync_channel::<BlockJob>(threads);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
@@ -35,7 +35,7 @@ impl Pool {
         Self { jobs, threads }
     }
 
-    /// Compresses what `input` gives; memory depends on the number of threads only.
+    /// Compresses `input`; memory depends on the number of threads only.
     pub(crate) fn compress(
         &self,
         compression: LayerCompression,
@@ -48,7 +48,7 @@ impl Pool {
         loop {
             let block = read_block(&mut input, compression.block())?;
             let last = block.len() < compression.block();
-            // Nothing is a block too, if there is nothing else.
+            // An empty input still needs one member or frame: zero bytes are not valid gzip.
             if first || !block.is_empty() {
                 let (reply, answer) = sync_channel(1);
                 let job = BlockJob {
@@ -60,6 +60,7 @@ impl Pool {
                 waiting.push_back(answer);
             }
             first = false;
+            // Written in the order of reading, whichever thread finishes first.
             while waiting.len() > if last { 0 } else { self.threads } {
                 let Some(answer) = waiting.pop_front() else {
                     break;
@@ -76,6 +77,7 @@ impl Pool {
 
 fn work(queue: &Mutex<Receiver<BlockJob>>) {
     loop {
+        // One thread waits in `recv` with the lock, the others for the lock; std has no receiver that several can share.
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         let answer = job.compression.compress(&job.block);

@@ -21,7 +21,8 @@ use crate::transport::stored::StoredImage;
 /// How much is written at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Layers that are read and written at once where one pool compresses them all.
+/// Layers that are read and written at once if one pool compresses them all: while one waits for the disk, the other
+/// keeps the threads busy.
 const LAYERS_AT_ONCE: usize = 2;
 
 /// How to compress the layers of an image, and where their new blobs go.
@@ -53,7 +54,7 @@ impl Recompression<'_> {
             if kind != compression.kind() {
                 others.insert(layer.digest, (layer, diff_id));
             } else if kind == Compression::None {
-                // Its blob is checked when it is written; its diff ID is the digest of that.
+                // The blob's digest is checked when it is written, and an uncompressed layer's diff ID is that digest.
                 let found = layer.digest.to_string().parse();
                 stored.check_diff_id(layer, diff_id, found.unwrap_or(diff_id))?;
             }
@@ -71,7 +72,7 @@ impl Recompression<'_> {
             control,
         };
         let made = match compression.kind() {
-            // Decompressing cannot be divided: layers go side by side.
+            // A gzip stream cannot be decompressed from its middle, so whole layers run side by side.
             Compression::None => for_each(&others, threads, |&(layer, diff_id)| {
                 work.layer(layer, diff_id, |input, output| {
                     io::copy(input, output).map(drop)
@@ -92,6 +93,7 @@ impl Recompression<'_> {
         };
         let mut new: BTreeMap<Digest, Descriptor> = BTreeMap::new();
         for ((old, _), (descriptor, file)) in others.iter().zip(made) {
+            // The same file twice: as a range for readers, and as a file that can be linked into a layout.
             let unnamed = file.try_clone().map_err(|e| scratch_error(scratch, e))?;
             blobs.unnamed.insert(descriptor.digest, unnamed);
             let range = SharedRange {
@@ -109,6 +111,7 @@ impl Recompression<'_> {
                 None => oci_layer(layer, compression.kind()),
             })
             .collect();
+        // The manifest is new anyway, so it is OCI's; the config's bytes, and with them the image ID, stay.
         let mut config = stored.manifest.config().clone();
         config.media_type = media_type::OCI_CONFIG.to_owned();
         let annotations = stored.manifest.annotations().clone();
@@ -120,7 +123,7 @@ impl Recompression<'_> {
     }
 }
 
-/// A layer that is kept beside new ones gets OCI's type, as told by its bytes.
+/// A layer that is kept beside new ones gets OCI's type for its compression.
 fn oci_layer(layer: &Descriptor, compression: Compression) -> Descriptor {
     Descriptor {
         media_type: layer_type(compression),
@@ -137,7 +140,7 @@ struct RecompressWork<'a> {
 }
 
 impl RecompressWork<'_> {
-    /// One layer through `encode` into a file.
+    /// Writes one layer through `encode` to a file.
     fn layer(
         &self,
         layer: &Descriptor,
@@ -155,6 +158,7 @@ impl RecompressWork<'_> {
             failure: None,
         };
         let encoded = encode(&mut reader, &mut out).and_then(|()| out.flush());
+        // A full disk must not be reported as a broken layer.
         if let Some(failure) = out.failure {
             return Err(scratch(failure));
         }

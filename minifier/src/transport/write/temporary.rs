@@ -8,10 +8,10 @@ use std::os::unix::fs::MetadataExt;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 use rustix::io::Errno;
 
-/// Start of the names of files that are not complete.
+/// Prefix of the names of incomplete files.
 pub(crate) const TEMPORARY: &str = ".minifier-";
 
-/// A file that is not complete; removed unless it is put in its place.
+/// An incomplete file, removed unless it is put in its place.
 pub(crate) struct Temporary {
     dir: OwnedFd,
     name: String,
@@ -20,7 +20,7 @@ pub(crate) struct Temporary {
 }
 
 impl Temporary {
-    /// An empty one in `dir`.
+    /// Creates an empty one in `dir`.
     pub(crate) fn new(dir: &OwnedFd) -> io::Result<Self> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let make = |name: &str| rustix::fs::openat(dir, name, flags, Mode::from(0o666));
@@ -28,15 +28,17 @@ impl Temporary {
         Self::named(dir, name, file.into())
     }
 
-    /// One that is `file`. `None` if that has a name already, or cannot get one in `dir`: it is on another file system,
-    /// or its own file system does not know files without names.
+    /// Gives `file` a name in `dir`. `None` if it has a name already, or cannot get one there: it is on another file
+    /// system, or on one without unnamed files (`O_TMPFILE`).
     pub(crate) fn link(dir: &OwnedFd, file: &File) -> io::Result<Option<Self>> {
-        // What has a name belongs to whoever gave it.
+        // A file with a name can be written to through it, by whoever gave the name.
         if file.metadata()?.nlink() > 0 {
             return Ok(None);
         }
+        // The way of open(2), "O_TMPFILE": `AT_EMPTY_PATH` would need CAP_DAC_READ_SEARCH.
         let at = format!("/proc/self/fd/{}", file.as_raw_fd());
         let link = |name: &str| linkat(CWD, &at, dir, name, AtFlags::SYMLINK_FOLLOW);
+        // Any refusal (EXDEV, EPERM, no /proc) only means that the bytes are copied.
         let Ok((name, ())) = under_free_name(link) else {
             return Ok(None);
         };
@@ -52,7 +54,7 @@ impl Temporary {
         })
     }
 
-    /// Puts it in its place, durably but for the name.
+    /// Puts it in its place. Its bytes are durable then; its name is once the folder is synced.
     pub(crate) fn put(mut self, dir: &OwnedFd, name: &str) -> io::Result<()> {
         self.file.sync_all()?;
         rustix::fs::renameat(&self.dir, &self.name, dir, name)?;
@@ -61,7 +63,7 @@ impl Temporary {
     }
 }
 
-/// Makes something under the first name that is free.
+/// Calls `make` with one name after the other until one is free.
 fn under_free_name<T>(make: impl Fn(&str) -> Result<T, Errno>) -> io::Result<(String, T)> {
     let mut number = 0u32;
     loop {

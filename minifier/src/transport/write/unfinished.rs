@@ -26,22 +26,22 @@ pub(crate) fn make(folder: &Path) -> io::Result<NamedTempFile> {
         let made = tempfile::Builder::new()
             .prefix(TEMPORARY)
             .suffix(SUFFIX)
-            // What the umask leaves of it, as for any other file that is written.
+            // tempfile creates with 0600; the archive is readable like any other file, as far as the umask allows.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)?;
-        // A file system without locks has no sweeps either.
+        // On a file system without locks this fails, and so does every sweep: nothing is removed there.
         let lock = flock(made.as_file(), FlockOperation::NonBlockingLockExclusive);
         let swept = lock == Err(Errno::WOULDBLOCK) || made.as_file().metadata()?.nlink() == 0;
-        // Before it was locked, another writer may have taken it for left behind.
+        // Between creating and locking it, another writer may have taken it for left behind.
         if !swept {
             return Ok(made);
         }
     }
 }
 
-/// Removes those in `folder` whose writer was killed, as far as possible.
+/// Removes the ones in `folder` whose writer was killed, as far as possible.
 pub(crate) fn sweep(folder: &Path) {
-    // Somebody may write to a folder without listing it.
+    // A folder that can be written to but not listed is no reason to fail.
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
@@ -67,18 +67,18 @@ pub(crate) fn sweep(folder: &Path) {
     }
 }
 
-/// Removes the file if it is this user's own and nobody writes to it; whether that was so.
+/// Removes the file if it belongs to this user and has no writer; returns whether it did.
 fn remove_abandoned(dir: &OwnedFd, name: &OsStr) -> io::Result<bool> {
     let look = || match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error),
     };
-    // What is no file is not even opened.
+    // Opening a pipe or a device can block or have side effects, so that is ruled out first.
     if !look()?.as_ref().is_some_and(is_own_file) {
         return Ok(false);
     }
-    // For writing, since some file systems lock nothing else.
+    // For writing: NFS emulates `flock` by `fcntl` locks, and those need a descriptor for writing.
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(dir, name, flags, Mode::empty()) {
         Ok(file) => file,
@@ -90,7 +90,7 @@ fn remove_abandoned(dir: &OwnedFd, name: &OsStr) -> io::Result<bool> {
         Err(Errno::WOULDBLOCK) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
-    // Its writer may have put it in its place meanwhile: then it has another name.
+    // Its writer may have renamed it into place meanwhile; then the name is gone, or is another file.
     let held = fstat(&file)?;
     let is_same = |now: &Stat| (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino);
     if !is_own_file(&held) || !look()?.as_ref().is_some_and(is_same) {
