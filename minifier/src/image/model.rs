@@ -1,5 +1,5 @@
-//! [`Image`], independent of where it is stored, and [`Bundle`], an image whose layers are files on this host: the result
-//! of the rebuild, which every transport can write.
+//! [`Image`], independent of where it is stored, and [`Bundle`], an image whose layers are files on this host: the
+//! result of the rebuild, which every transport can write.
 
 use std::path::PathBuf;
 

@@ -90,8 +90,8 @@ impl ArchiveMembers {
         scratch: &Path,
     ) -> Result<Streamed, ArchiveError> {
         let mut head = Vec::new();
-        // Nothing is known in advance of the order of members, so the first bytes decide. An error here is the source's,
-        // which `SourceErrors` keeps and the caller returns.
+        // Nothing is known in advance of the order of members, so the first bytes decide. An error here is the
+        // source's, which `SourceErrors` keeps and the caller returns.
         if body.by_ref().take(HEAD).read_to_end(&mut head).is_err() {
             return Ok(Streamed::Neither(size));
         }

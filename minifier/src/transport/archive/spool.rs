@@ -31,8 +31,8 @@ pub(crate) enum SpoolError {
     Scratch(io::Error),
 }
 
-/// Spools an uncompressed layer below the folder `scratch`. What its reader says is an error of the compression. `budget`
-/// is what the entries of all layers may take.
+/// Spools an uncompressed layer below the folder `scratch`. What its reader says is an error of the compression.
+/// `budget` is what the entries of all layers may take.
 pub(crate) fn spool(
     source: impl Read,
     scratch: &Path,

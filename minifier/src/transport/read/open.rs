@@ -18,14 +18,15 @@ use crate::transport::{registry, select::check_layers};
 
 /// Opens the image at a location; a plain name refers to the Docker daemon.
 ///
-/// Manifest and config are read and checked now; layers later, and are checked then. An image of a daemon is exported to
-/// a temporary file first.
+/// Manifest and config are read and checked now; layers later, and are checked then. An image of a daemon is exported
+/// to a temporary file first.
 ///
 /// # Errors
 ///
 /// - [`TransportError::Read`], [`TransportError::WrongKind`], [`TransportError::Tar`] and
 ///   [`TransportError::Compression`] if the file or folder is not a readable archive or layout;
-/// - [`TransportError::Layout`] if it does not hold exactly one image that fits, or its documents contradict each other;
+/// - [`TransportError::Layout`] if it does not hold exactly one image that fits, or its documents contradict each
+///   other;
 /// - [`TransportError::DaemonAbsent`], [`TransportError::PodmanAbsent`], [`TransportError::ImageNotFound`] and
 ///   [`TransportError::Platform`] from daemons, `Registry` from registries;
 /// - [`TransportError::Unsupported`] if the crate was built without the feature for the location's transport;

@@ -1,4 +1,4 @@
-//! Reading answers, of which nothing is believed: bounded bodies, errors in words, ranges and locations.
+//! Reading answers of registries, none of which is trusted: bounded bodies, error messages, ranges and locations.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::image::Digest;
 const MAX_ERROR: u64 = 64 << 10;
 const MAX_WORDS: usize = 300;
 
-/// The body, or a failure where it is longer than `limit`; `too_long` makes that one.
+/// The body; if it is longer than `limit`, the failure that `too_long` makes.
 pub(crate) async fn body(
     mut response: Response,
     limit: u64,
@@ -26,6 +26,7 @@ pub(crate) async fn body(
     let read = async {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| failure(&url, &e))? {
+            // Counted, since `Content-Length` may be missing or wrong.
             if (bytes.len() + chunk.len()) as u64 > limit {
                 return Err(too_long());
             }
@@ -55,7 +56,7 @@ struct ErrorEntry {
     message: String,
 }
 
-/// Status and, where the body has the agreed form, code and message.
+/// The status, and code and message if the body has the form of the distribution spec ("Error Codes").
 pub(crate) async fn said(response: Response, patience: Duration) -> String {
     let status = response.status();
     let long = || Failure::broken("");
@@ -65,6 +66,7 @@ pub(crate) async fn said(response: Response, patience: Duration) -> String {
 
 fn words(status: StatusCode, body: &[u8]) -> String {
     let errors = serde_json::from_slice::<Errors>(body).map_or(Vec::new(), |found| found.errors);
+    // A proxy in front of the registry answers HTML, of which the status is the only readable part.
     let errors: Vec<String> = errors
         .iter()
         .take(3)
@@ -93,7 +95,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// The digest that the registry says the content has; `None` if it says none, or one of another algorithm.
+/// The digest in `Docker-Content-Digest`; `None` if the field is missing or has another algorithm than SHA-256.
 pub(crate) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
     text(headers, "docker-content-digest")?.trim().parse().ok()
 }
@@ -103,16 +105,16 @@ pub(crate) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     text(headers, name)?.trim().parse().ok()
 }
 
-/// The length that an answer without a body speaks of.
+/// The length in `Content-Length`, for an answer to HEAD.
 pub(crate) fn length(headers: &HeaderMap) -> Option<u64> {
     number(headers, CONTENT_LENGTH.as_str())
 }
 
-/// What `Location` leads to, as seen from `from`; only HTTP.
+/// The target of `Location`, relative to `from`; `None` if it is not an HTTP URL.
 pub(crate) fn location(from: &Url, headers: &HeaderMap) -> Option<Url> {
     let url = from.join(text(headers, LOCATION.as_str())?.trim()).ok()?;
     let named = url.host_str().is_some_and(|host| !host.is_empty());
-    // Credentials in a URL would be sent as ours.
+    // The HTTP client would send credentials in a URL as if they were ours.
     let bare = url.username().is_empty() && url.password().is_none();
     (matches!(url.scheme(), "http" | "https") && named && bare).then_some(url)
 }
@@ -120,9 +122,9 @@ pub(crate) fn location(from: &Url, headers: &HeaderMap) -> Option<Url> {
 /// How many bytes of an upload the registry has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// So many.
+    /// This number of bytes.
     Exactly(u64),
-    /// `0-0`: the one byte at 0, or, as distribution means it, none.
+    /// `0-0`: by the spec the byte at 0; in distribution, the reference implementation, no byte.
     NoneOrOne,
 }
 
@@ -139,6 +141,7 @@ fn parse_received(range: &str) -> Option<Received> {
         .split_once('-')?;
     match (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?) {
         (0, 0) => Some(Received::NoneOrOne),
+        // The last byte counts.
         (0, last) => last.checked_add(1).map(Received::Exactly),
         _ => None,
     }

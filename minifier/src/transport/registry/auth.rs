@@ -1,5 +1,5 @@
-//! [`Auth`]: the `Authorization` field for one repository: credentials looked up when they are first needed, tokens
-//! kept until they run out.
+//! [`Auth`]: the `Authorization` field for one repository. Credentials are looked up when they are first needed; tokens
+//! are kept until they expire.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::secret::Credentials;
 use super::token::{self, BearerToken};
 use super::web::RegistryWeb;
 
-/// Who we are to a registry, and what it said about that.
+/// The credentials for a registry, and its challenges.
 pub(crate) struct Auth {
     registry: String,
     repository: String,
@@ -25,9 +25,9 @@ pub(crate) struct Auth {
 #[derive(Default)]
 struct AuthState {
     challenge: Option<Challenge>,
-    /// Tokens by what they are for.
+    /// Tokens by their scope.
     tokens: BTreeMap<String, BearerToken>,
-    /// What the registry wanted beyond what we ask for.
+    /// Scopes that the registry demanded, by the scope that we would ask for.
     wider: BTreeMap<String, String>,
 }
 
@@ -44,7 +44,7 @@ impl Auth {
         }
     }
 
-    /// Whether there are credentials; false if nobody asked for them yet.
+    /// Whether there are credentials; false before the first request that needs them.
     pub(crate) fn is_known(&self) -> bool {
         self.credentials.get().is_some_and(Option::is_some)
     }
@@ -55,15 +55,15 @@ impl Auth {
         Ok(self.credentials.get_or_try_init(find).await?.as_ref())
     }
 
-    /// The field for a request that needs `scope`, to a registry at `base`; `None` if it wants none, or wants a
-    /// password and we have none.
+    /// The field for a request with `scope` to the registry at `base`. `None` if the registry wants no credentials, or
+    /// wants a password and there is none: the request then goes out without, and its answer says what is missing.
     pub(crate) async fn header(
         &self,
         web: &RegistryWeb,
         base: &Url,
         scope: &str,
     ) -> Result<Option<HeaderValue>, RegistryError> {
-        // Held while a token is fetched: all who wait want the same one.
+        // Held while a token is fetched: several uploads start at once, and all of them need the same token.
         let mut state = self.state.lock().await;
         let (realm, service) = match &state.challenge {
             None => return Ok(None),
@@ -75,13 +75,16 @@ impl Auth {
         {
             return Ok(Some(token.header.clone()));
         }
+        // Only now: a helper such as a key ring may ask the user, which public images do not need.
         let credentials = self.credentials(web).await?;
+        // `registrytoken` is for the registry itself; no token server would take it.
         if let Some(Credentials::Token(token)) = credentials {
             return token::bearer(token)
                 .map(Some)
                 .ok_or_else(|| self.unusable("the token is malformed"));
         }
         let realm = self.check_realm(web, base, &realm)?;
+        // Docker Hub's token server is another host, so this is no error, but worth a line with -v.
         if credentials.is_some() && realm.host_str() != base.host_str() {
             tracing::info!(
                 "the credentials for {} go to its token server {}",
@@ -120,9 +123,9 @@ impl Auth {
         }
     }
 
-    /// A token server gets the password, also where it is another host: that is how the specification has it, and what
-    /// containerd and go-containerregistry do. So it must be one that a secure connection leads to; plain HTTP only if
-    /// the registry itself is spoken to like that, and the server may be.
+    /// Checks the URL of a token server. The server gets the password even if it is another host, as the specification
+    /// demands and as containerd and go-containerregistry do. So the connection must be secure; plain HTTP is allowed
+    /// only if the registry itself uses it and the server is insecure by the user's word or on this machine.
     fn check_realm(
         &self,
         web: &RegistryWeb,
@@ -136,6 +139,7 @@ impl Auth {
         let url: Url = realm
             .parse()
             .map_err(|_| error("the registry names a token server by something that is no URL"))?;
+        // The client would send credentials in the URL in place of ours.
         if !url.username().is_empty() || url.password().is_some() || !url.has_host() {
             return Err(error("the URL of its token server is not a plain one"));
         }
@@ -148,7 +152,8 @@ impl Auth {
         }
     }
 
-    /// After an answer 401 to a request that needs `scope` and had `used`: true where another try may do.
+    /// Takes note of an answer 401 to a request with `scope` and the field `used`. Returns whether another attempt
+    /// makes sense.
     pub(crate) async fn refused(
         &self,
         scope: &str,
@@ -160,13 +165,15 @@ impl Auth {
         };
         let mut state = self.state.lock().await;
         let again = match &challenge {
-            // The same password again is of no use.
+            // The same password would fail again, and repeated failures can lock the account.
             Challenge::Basic => used.is_none() && state.challenge.as_ref() != Some(&challenge),
             Challenge::Bearer { scope: wanted, .. } => {
-                // Unless somebody else has fetched a new one meanwhile.
+                // Unless another task has fetched a new one meanwhile.
                 if state.tokens.get(scope).map(|token| &token.header) == used {
                     state.tokens.remove(scope);
                 }
+                // Registries may demand more than the spec says, such as `pull` for a push. Sorted and without
+                // repetition, so that equal demands are equal texts.
                 let wanted = wanted.as_deref().unwrap_or_default();
                 let both: BTreeSet<&str> = scope
                     .split_whitespace()

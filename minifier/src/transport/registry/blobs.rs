@@ -1,5 +1,5 @@
-//! [`RegistryBlobs`]: blobs of a repository, read by blocking code and fetched by tasks; a broken connection is taken
-//! up where it broke.
+//! [`RegistryBlobs`]: blobs of a repository, read by blocking code and fetched by tasks. After a broken connection, a
+//! download resumes at the byte where it stopped.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use crate::transport::TransportError;
 use crate::transport::body::{ChunkSender, chunk_channel};
 use crate::transport::stored::BlobStore;
 
-/// Bytes after which earlier failures are forgotten. Not fewer: a registry that gives a byte each time would hold us
-/// for ever.
+/// Bytes after which earlier failures are forgotten. With fewer, a registry that sends one byte per attempt could hold
+/// us for ever.
 const PROGRESS: u64 = 1 << 20;
 
 /// The blobs of one repository.
@@ -53,7 +53,7 @@ impl RegistryBlobs {
 impl BlobStore for RegistryBlobs {
     fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send + '_>, TransportError> {
         let download = Download::new(self.session.clone(), blob);
-        // What `urls` names may be anything, also on hosts that only we can reach.
+        // Its `urls` could name hosts that only this machine can reach (SSRF), so they are never followed.
         if LayerKind::of(&blob.media_type) == LayerKind::Foreign {
             return Err(RegistryError::Protocol {
                 doing: download.call.doing,
@@ -62,9 +62,11 @@ impl BlobStore for RegistryBlobs {
             .into());
         }
         let (sender, reader) = chunk_channel();
+        // The first answer decides whether there is a blob at all; that error belongs to `open` and not to the first
+        // read.
         let (opened, answer) = oneshot::channel();
         let download = download.run(sender, opened);
-        // A reader that waits is woken up by the end of its channel.
+        // If this is cancelled, the channel's sender is dropped, which wakes up a reader that waits.
         let cancel = self.cancel.clone();
         self.runtime
             .spawn(async move { cancel.run_until_cancelled(download).await });
@@ -84,14 +86,14 @@ impl BlobStore for RegistryBlobs {
     }
 }
 
-/// One blob on its way.
+/// The download of one blob.
 pub(crate) struct Download {
     session: Arc<RegistrySession>,
     call: RegistryCall,
     size: u64,
-    /// Bytes that came.
+    /// Bytes that were received so far.
     got: u64,
-    /// Bytes that come a second time, from a registry that knows no ranges.
+    /// Bytes to be skipped, since a registry without ranges sends them a second time.
     again: u64,
     backoff: Backoff,
 }
@@ -122,7 +124,7 @@ impl Download {
         }
     }
 
-    /// Feeds the blob to a reader; says beforehand whether there is one.
+    /// Feeds the blob to a reader, after reporting through `opened` whether there is one.
     async fn run(
         mut self,
         sender: ChunkSender,
@@ -166,7 +168,7 @@ impl Download {
         Ok(bytes)
     }
 
-    /// The next bytes, none at the end. Connects anew where `response` broke.
+    /// The next bytes; `None` at the end. Connects again if `response` broke.
     async fn chunk(
         &mut self,
         response: &mut Option<Response>,
@@ -193,7 +195,7 @@ impl Download {
                     }
                     return Ok(Some(chunk));
                 }
-                // Where the end of the connection is that of the body, a broken one looks like this.
+                // Without `Content-Length`, the end of the connection is the end of the body, also of a broken one.
                 Ok(Ok(None)) if self.got < self.size => {
                     Failure::broken("the connection ended early")
                 }
@@ -209,7 +211,7 @@ impl Download {
         }
     }
 
-    /// Asks for what is missing, until there is an answer.
+    /// Requests the missing bytes until there is an answer.
     async fn connect(&mut self) -> Result<Response, RegistryError> {
         let session = self.session.clone();
         loop {
@@ -235,7 +237,7 @@ impl Download {
         }
     }
 
-    /// Brings an answer to the byte that is missing next.
+    /// Checks an answer, and prepares to skip what was received before.
     async fn usable(
         &mut self,
         call: &RegistryCall,
@@ -243,11 +245,13 @@ impl Download {
     ) -> Result<Response, Failure> {
         match response.status() {
             StatusCode::OK => {
+                // Noticed before gigabytes of another blob are read.
                 if let Some(length) = response.content_length()
                     && length != self.size
                 {
                     return Err(self.wrong_size(length).into());
                 }
+                // 200 in place of 206 (RFC 9110, 14.2: a server may ignore `Range`): the blob starts again at 0.
                 self.again = self.got;
                 Ok(response)
             }

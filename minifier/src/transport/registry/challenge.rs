@@ -1,10 +1,10 @@
-//! [`Challenge`]: what a `WWW-Authenticate` field asks for.
+//! [`Challenge`]: the demand of a `WWW-Authenticate` field.
 //!
 //! Source: RFC 9110, sections 11.2 to 11.6.1; distribution, "Token Authentication Specification".
 
 use std::collections::BTreeMap;
 
-/// How a registry wants to be told who asks.
+/// The way in which a registry wants credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Challenge {
     /// Name and password with every request.
@@ -13,9 +13,9 @@ pub(crate) enum Challenge {
     Bearer {
         /// URL that gives tokens.
         realm: String,
-        /// What it calls the registry.
+        /// The token server's name for the registry.
         service: Option<String>,
-        /// What the request would have needed.
+        /// The scope that the request would have needed.
         scope: Option<String>,
     },
 }
@@ -45,8 +45,7 @@ impl Challenge {
 
 type Parameters = BTreeMap<String, String>;
 
-/// The challenges of one field, schemes and names of parameters in lower case. What follows something malformed is
-/// left out.
+/// The challenges of one field, with schemes and parameter names in lower case. Reading ends at the first fault.
 fn parse(field: &str) -> Vec<(String, Parameters)> {
     let mut challenges: Vec<(String, Parameters)> = Vec::new();
     let mut rest = Rest(field);
@@ -58,6 +57,8 @@ fn parse(field: &str) -> Vec<(String, Parameters)> {
         }
         let name = name.to_ascii_lowercase();
         let had_space = rest.skip(|c| c.is_ascii_whitespace());
+        // Several challenges share one field, separated by the same comma as parameters: only "=" tells them apart
+        // (RFC 9110, 11.6.1).
         let parameter = rest.0.starts_with('=') && !challenges.is_empty();
         if !parameter {
             challenges.push((name, Parameters::new()));
@@ -72,16 +73,17 @@ fn parse(field: &str) -> Vec<(String, Parameters)> {
             return challenges;
         };
         if let Some((_, parameters)) = challenges.last_mut() {
+            // A repeated parameter is malformed; the first one counts.
             parameters.entry(name).or_insert(value);
         }
     }
 }
 
-/// What is not read yet.
+/// The rest of the field.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    /// Passes over characters; true where there were some.
+    /// Skips characters; returns whether there were any.
     fn skip(&mut self, which: impl Fn(char) -> bool) -> bool {
         let before = self.0.len();
         self.0 = self.0.trim_start_matches(which);
@@ -99,7 +101,7 @@ impl<'a> Rest<'a> {
     /// A token or a quoted string; `None` if it is malformed.
     fn value(&mut self) -> Option<String> {
         let Some(quoted) = self.0.strip_prefix('"') else {
-            // More than a token: URLs occur without quotes.
+            // Longer than the grammar's token: some registries send URLs without quotes.
             let end = self
                 .0
                 .find(|c: char| c == ',' || c.is_ascii_whitespace())

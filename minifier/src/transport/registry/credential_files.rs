@@ -1,10 +1,10 @@
-//! [`CredentialFiles`]: which files hold credentials.
+//! [`CredentialFiles`]: the files that may hold credentials.
 
 use std::env;
 use std::path::PathBuf;
 
-/// The files that hold credentials, or say which program does; the first that knows a registry counts. Missing ones
-/// are passed over.
+/// Files that hold credentials, or name the program that does. The first one that has some for a registry counts;
+/// missing files are skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialFiles {
     pub(crate) files: Vec<PathBuf>,
@@ -16,7 +16,7 @@ impl CredentialFiles {
         Self { files }
     }
 
-    /// Where the environment says: `$REGISTRY_AUTH_FILE` and nothing else where it is set; otherwise
+    /// The files that the environment names: `$REGISTRY_AUTH_FILE` alone if it is set; otherwise
     /// `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`, then `$XDG_RUNTIME_DIR/containers/auth.json` and
     /// `~/.config/containers/auth.json`.
     pub fn from_env() -> Self {

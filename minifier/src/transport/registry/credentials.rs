@@ -1,4 +1,4 @@
-//! [`CredentialFiles`]: credentials as `docker login`, `podman login` and `skopeo login` leave them.
+//! Looking up credentials in the files that `docker login`, `podman login` and `skopeo login` write.
 //!
 //! Source: Docker CLI, `cli/config/configfile` and `docker login` ("Credential stores", "Credential helpers");
 //! `containers-auth.json(5)`.
@@ -21,10 +21,10 @@ use crate::image::DOCKER_HUB;
 
 /// Longest file that is read.
 const MAX_FILE: u64 = 4 << 20;
-/// How Docker names its default registry where it keeps credentials.
+/// Docker's key for its default registry in these files: the URL of the first version of its API.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
-/// Padding is left out by some who write these files.
+/// Some writers of these files leave out the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -72,6 +72,7 @@ impl CredentialFiles {
                 let what = format!("malformed at line {}, column {}", e.line(), e.column());
                 error(name.clone(), what)
             })?;
+            // Docker asks the helper first; an entry under `auths` beside it is usually empty.
             let keeper = config.helper(registry);
             if let Some(keeper) = keeper {
                 let from = format!("docker-credential-{keeper}");
@@ -90,7 +91,7 @@ impl CredentialFiles {
     }
 }
 
-/// What a helper knows the registry by.
+/// The name under which a helper stores credentials for the registry.
 fn helper_key(registry: &str) -> &str {
     match registry {
         DOCKER_HUB => DOCKER_HUB_KEY,
@@ -120,7 +121,7 @@ fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// A registry as references name it, from what stands in a file: Docker wrote URLs.
+/// The registry, as references name it, of a key in a file. Older versions of Docker wrote URLs as keys.
 fn registry_of(key: &str) -> &str {
     let key = key
         .strip_prefix("https://")
@@ -149,7 +150,8 @@ impl Config {
             .filter(|name| !name.is_empty())
     }
 
-    /// The entry that names the repository most closely.
+    /// The entry with the longest key that is a prefix of the repository: containers-auth.json(5) allows keys such as
+    /// `quay.io/team`.
     fn entry(&self, registry: &str, repository: &str) -> Option<&AuthEntry> {
         let full = format!("{registry}/{repository}");
         let mut name = full.as_str();
@@ -170,7 +172,7 @@ impl Config {
 }
 
 impl AuthEntry {
-    /// What the entry says; `None` if it is empty, as beside a helper.
+    /// The credentials of the entry; `None` if it is empty, as `docker login` leaves it beside a helper.
     fn credentials(&self) -> Result<Option<Credentials>, String> {
         if !self.identitytoken.is_empty() {
             return Ok(Some(Credentials::Identity(self.identitytoken.clone())));
@@ -188,9 +190,11 @@ impl AuthEntry {
         let wrong = || "its \"auth\" is not NAME:PASSWORD in base64".to_owned();
         let text = BASE64.decode(self.auth.trim()).map_err(|_| wrong())?;
         let text = String::from_utf8(text).map_err(|_| wrong())?;
+        // A password may have colons; a user name may not (RFC 7617, section 2).
         let (user, password) = text.split_once(':').ok_or_else(wrong)?;
         Ok(Some(Credentials::Password {
             user: user.to_owned(),
+            // As Docker's own reader does (`decodeAuth`).
             password: password.trim_end_matches('\0').to_owned(),
         }))
     }

@@ -1,194 +1,193 @@
-//! [`RegistryError`]: why an image cannot be read from or written to a registry.
+//! [`RegistryError`]: the reason why an image cannot be read from or written to a registry.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::image::{ConfigError, DOCKER_HUB, Digest, ManifestError};
 
-/// Why an image cannot be read from or written to a registry. `doing` is always a fragment that names the object,
-/// such as `read the manifest of localhost:5000/app:1`. No variant holds credentials.
+/// The reason why an image cannot be read from or written to a registry. No variant holds credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The reference names nothing in a registry, or not what can be written to.
+    /// The reference does not name an image in a registry, or names one that cannot be written.
     #[error("use {reference} as a name in a registry: {what}")]
     Reference {
-        /// What was given.
+        /// The reference as the user gave it.
         reference: String,
-        /// What is wrong.
+        /// The fault, a fragment.
         what: String,
     },
-    /// An insecure registry was declared by something else than a host.
+    /// An entry in the list of insecure registries is not a host.
     #[error("use {entry:?} as an insecure registry: expected HOST or HOST:PORT")]
     Insecure {
-        /// What was given.
+        /// The entry as the user gave it.
         entry: String,
     },
-    /// Nobody answers.
+    /// Nothing answers at the registry's address.
     #[error("connect to the registry at {host}: {what}")]
     Connect {
-        /// Host and port.
+        /// Host, with the port if the URL has one.
         host: String,
-        /// What the connection said.
+        /// The connection's error.
         what: String,
     },
-    /// No TLS connection that can be trusted.
+    /// No TLS connection can be made that is trusted.
     #[error("make a TLS connection to {host}: {what}")]
     Tls {
-        /// Host and port.
+        /// Host, with the port if the URL has one.
         host: String,
-        /// What is wrong.
+        /// The fault, a fragment.
         what: String,
     },
-    /// The registry leads to an address that it has nothing to do with.
+    /// The registry refers to an address further inside the network than its own.
     #[error("connect to {host}: the registry leads there, and {what}, unlike the registry's own")]
     LeadsInside {
-        /// Host and port.
+        /// Host, with the port if the URL has one.
         host: String,
-        /// What is wrong with its address.
+        /// The kind of the address, a fragment.
         what: String,
     },
     /// A file of `certs.d` cannot be used.
     #[error("read the certificates in {}: {what}", path.display())]
     Certificates {
-        /// File or folder.
+        /// The file or folder below `certs.d`.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault, a fragment.
         what: String,
     },
-    /// The connection broke, or the registry was not able to answer, as often as it was tried.
+    /// The connection broke, or the registry could not answer, at every attempt.
     #[error("{doing}: {what} (tried {attempts} times)")]
     Broken {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// What happened the last time.
+        /// The failure of the last attempt, a fragment.
         what: String,
-        /// How often it was tried.
+        /// Number of attempts.
         attempts: u32,
     },
-    /// The registry wants to know who it is, or did not take the credentials.
+    /// The registry wants credentials, or did not accept those that were sent.
     #[error("{doing}: the registry answered {said}")]
     Unauthorized {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// The registry as references name it.
+        /// The registry as references name it, such as `docker.io`.
         registry: String,
-        /// The registry's words.
+        /// HTTP status, with the registry's own words if it gave any.
         said: String,
-        /// Whether credentials were found.
+        /// Whether credentials were found for the registry.
         known: bool,
     },
-    /// The registry refuses it to this user.
+    /// The registry does not allow this user to do it.
     #[error("{doing}: the registry answered {said}")]
     Denied {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// The registry as references name it.
+        /// The registry as references name it, such as `docker.io`.
         registry: String,
-        /// The registry's words.
+        /// HTTP status, with the registry's own words if it gave any.
         said: String,
-        /// Whether credentials were found.
+        /// Whether credentials were found for the registry.
         known: bool,
     },
-    /// There is no such manifest.
+    /// The registry has no such manifest.
     #[error("find image {reference}: the registry answered {said}")]
     NotFound {
-        /// What was asked for.
+        /// The requested image.
         reference: String,
-        /// The registry's words.
+        /// HTTP status, with the registry's own words if it gave any.
         said: String,
     },
-    /// Another answer than what the request is for.
+    /// An error that says nothing about credentials or a missing image.
     #[error("{doing}: the registry answered {said}")]
     Answer {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// HTTP status and the registry's words.
+        /// HTTP status, with the registry's own words if it gave any.
         said: String,
     },
-    /// An answer that makes no sense or may not be followed.
+    /// An answer that violates the protocol, exceeds a limit or must not be followed.
     #[error("{doing}: {what}")]
     Protocol {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// What is wrong.
+        /// The fault, a fragment.
         what: String,
     },
-    /// Bytes with another digest than what was asked for or announced.
+    /// The bytes do not have the digest that was requested or announced.
     #[error("{doing}: its bytes have the digest {found}, expected {expected}")]
     Digest {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// What it should be.
+        /// The digest that was requested or announced.
         expected: Digest,
-        /// What it is.
+        /// The digest of the bytes.
         found: Digest,
     },
-    /// Another length than the descriptor's.
+    /// The length is not the descriptor's.
     #[error("{doing}: it has {found} bytes, expected {expected}")]
     Size {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// Bytes in the descriptor.
+        /// Length in the descriptor, in bytes.
         expected: u64,
-        /// Bytes that there are.
+        /// Actual length, in bytes.
         found: u64,
     },
-    /// The manifest or index is none.
+    /// A document is not a valid manifest or index.
     #[error("{doing}: {source}")]
     Manifest {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// What is wrong.
+        /// The fault, a fragment.
         source: ManifestError,
     },
-    /// The config is none.
+    /// The config's blob is not a valid config.
     #[error("{doing}: {source}")]
     Config {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// What is wrong.
+        /// The fault, a fragment.
         source: ConfigError,
     },
-    /// No image for the platform.
+    /// The registry has no image for the platform under this name.
     #[error("read image {reference}: it is for {}, not for {wanted}", found.join(", "))]
     Platform {
-        /// What was asked for.
+        /// The requested image.
         reference: String,
-        /// The platform that was asked for.
+        /// The requested platform.
         wanted: String,
-        /// What there is.
+        /// The platforms that there are images for.
         found: Vec<String>,
     },
     /// A file with credentials, or a program that keeps them, cannot be used.
     #[error("get the credentials for {registry} from {from}: {what}")]
     Credentials {
-        /// The registry as references name it.
+        /// The registry as references name it, such as `docker.io`.
         registry: String,
-        /// File or program.
+        /// Path of the file, or name of the program.
         from: String,
-        /// What is wrong.
+        /// The fault, a fragment.
         what: String,
     },
-    /// What is to be sent cannot be read.
+    /// A blob that was to be sent cannot be read from its own location.
     #[error("{doing}: read it from {reference}: {source}")]
     Source {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
-        /// Where the image comes from.
+        /// Location of the image that is being sent.
         reference: String,
-        /// What reading said.
+        /// The error of reading.
         source: io::Error,
     },
-    /// It was cancelled.
+    /// The request was cancelled by the caller.
     #[error("{doing}: cancelled")]
     Cancelled {
-        /// What was done.
+        /// The request, a fragment such as `read the manifest of localhost:5000/app:1`.
         doing: String,
     },
 }
 
 impl RegistryError {
-    /// What the user can do about it, a sentence.
+    /// A sentence that says what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unauthorized {
@@ -226,7 +225,7 @@ impl RegistryError {
     }
 }
 
-/// The command that logs in; without a name it means the default registry.
+/// The command that logs in; for Docker Hub it takes no name.
 fn login(registry: &str) -> String {
     match registry {
         DOCKER_HUB => "docker login".to_owned(),
@@ -239,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_no_credentials_is_told_how_to_log_in() {
+    fn without_credentials_the_hint_says_how_to_log_in() {
         let error = RegistryError::Unauthorized {
             doing: "read the manifest of r.example/a:1".into(),
             registry: "r.example".into(),

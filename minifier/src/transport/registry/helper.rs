@@ -18,12 +18,12 @@ use super::secret::Credentials;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest answer that is read.
 const MAX_ANSWER: u64 = 64 << 10;
-/// What it says if it has none.
+/// The messages for "none", which come with exit code 1 like every other failure.
 const NOT_FOUND: [&str; 2] = [
     "credentials not found in native keychain",
     "no credentials server URL",
 ];
-/// The name that stands for an identity token.
+/// The user name that marks the secret as an identity token.
 const TOKEN_USER: &str = "<token>";
 
 #[derive(Deserialize)]
@@ -35,8 +35,9 @@ struct HelperAnswer {
     secret: String,
 }
 
-/// Asks the helper `name` for what it keeps for `server`. The error is in words, without the helper's name.
+/// Asks the helper `name` for its credentials for `server`. The error is a fragment without the helper's name.
 pub(crate) async fn get(name: &str, server: &str) -> Result<Option<Credentials>, String> {
+    // The name comes from a file: `../x` must not run another program than one on PATH.
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if !name.chars().all(plain) {
         return Err("its name is no plain name".into());
@@ -70,11 +71,12 @@ async fn ask(program: &OsStr, server: &str) -> io::Result<(bool, Vec<u8>)> {
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        // Helpers report errors on standard output; what they print beside it could hold a secret.
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // One that does not read it says why by its answer.
+        // A helper that exits without reading breaks the pipe; its answer says why.
         let _ = stdin.write_all(server.as_bytes()).await;
     }
     let mut answer = Vec::new();

@@ -1,10 +1,10 @@
-//! Which hosts may be spoken to without verified TLS.
+//! The hosts that are spoken to without verified TLS.
 
 use std::net::IpAddr;
 
 use super::error::RegistryError;
 
-/// Whether `host` is this machine: Docker trusts it without TLS.
+/// Whether `host` is this machine, which Docker trusts without TLS too.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
@@ -13,7 +13,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Whether one of `declared` (`HOST` or `HOST:PORT`) means `host` at `port`.
+/// Whether one of `declared` (`HOST` or `HOST:PORT`) refers to `host` at `port`.
 pub(crate) fn is_declared(declared: &[String], host: &str, port: Option<u16>) -> bool {
     declared.iter().any(|entry| match split(entry) {
         (name, Some(at)) => name.eq_ignore_ascii_case(host) && port == Some(at),
@@ -21,7 +21,7 @@ pub(crate) fn is_declared(declared: &[String], host: &str, port: Option<u16>) ->
     })
 }
 
-/// `HOST[:PORT]`, with the port where it is one.
+/// Splits `HOST[:PORT]`. An IPv6 address without a port also has colons.
 fn split(entry: &str) -> (&str, Option<u16>) {
     match entry.rsplit_once(':') {
         Some((host, port)) => match port.parse() {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_told_by_its_addresses() {
+    fn this_machine_is_known_by_its_addresses() {
         for (host, loopback) in [
             ("localhost", true),
             ("127.0.0.1", true),

@@ -1,8 +1,8 @@
 //! Images in a registry: [`pull`] reads one, [`push`] writes one.
 //!
-//! Made directly on `reqwest`, not on `oci-client`: that crate reads manifests, tokens and errors into memory without
-//! a limit, follows redirections by itself, cannot ask an upload how far it came, and takes neither credentials nor
-//! certificates the way Docker has them. With those parts written here, nothing of it would be left.
+//! Built directly on `reqwest` and not on `oci-client`: that crate reads manifests, tokens and errors into memory
+//! without a limit, follows redirections by itself, cannot ask how far an upload came, and does not read Docker's
+//! credentials and certificates. With those parts written here, nothing of it would be left.
 //!
 //! Source: OCI distribution spec, `spec.md`; distribution, "Token Authentication Specification" and "OAuth2 Token
 //! Authentication"; Docker, "Verify repository client with certificates".

@@ -1,11 +1,11 @@
-//! [`RegistryOptions`]: what a user may choose about registries.
+//! [`RegistryOptions`]: the user's choices for registries.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::credential_files::CredentialFiles;
 
-/// What holds for every registry that a run talks to.
+/// Options for all registries of a run.
 #[derive(Debug, Clone)]
 pub struct RegistryOptions {
     /// `HOST` or `HOST:PORT` of registries that may be spoken to over plain HTTP, or over TLS with any certificate.
@@ -13,23 +13,23 @@ pub struct RegistryOptions {
     /// Folders laid out as `/etc/docker/certs.d`: `HOST[:PORT]/*.crt` are authorities, `*.cert` with `*.key` a
     /// certificate of ours. The first folder that has the host counts.
     pub certificates: Vec<PathBuf>,
-    /// Where credentials are looked for.
+    /// The files in which credentials are looked up.
     pub credentials: CredentialFiles,
     /// Time to connect, TLS included.
     pub connect: Duration,
     /// Time without a byte after which a connection counts as broken.
     pub stall: Duration,
-    /// How often a request is tried that fails for a reason that may pass.
+    /// Number of attempts for a request that fails for a reason that may pass.
     pub attempts: u32,
-    /// Blobs that are sent at the same time.
+    /// Number of blobs that are sent at the same time.
     pub parallel: usize,
-    /// Longest body of an upload's request in bytes; none: a blob goes in one. Made smaller by itself where the
-    /// registry says that a body is too long for it.
+    /// Longest body of an upload's request, in bytes; `None` sends each blob in one request. Reduced automatically if
+    /// the registry refuses a body as too long.
     pub upload_chunk: Option<u64>,
 }
 
 impl RegistryOptions {
-    /// The defaults, with credentials from where the environment says.
+    /// The defaults, with the credential files that the environment names.
     pub fn from_env() -> Self {
         Self {
             insecure: Vec::new(),

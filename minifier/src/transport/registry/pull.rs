@@ -1,4 +1,5 @@
-//! [`pull`]: an image of a registry, as a [`StoredImage`]: manifest and config are read and checked, blobs wait.
+//! [`pull`]: an image of a registry as a [`StoredImage`]. Manifest and config are read and checked; blobs are fetched
+//! when they are opened.
 
 use std::sync::Arc;
 
@@ -22,17 +23,18 @@ use crate::image::{
 use crate::transport::select::{DocumentSource, FetchedDocument, Nearest, Unusable};
 use crate::transport::stored::StoredImage;
 
-/// What we can read. Without these a registry may convert to schema 1.
+/// The media types that we read. Without this list, a registry may convert a manifest to schema 1.
 const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, \
      application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, \
      application/vnd.docker.distribution.manifest.list.v2+json";
-/// Documents that are fetched on the way to one image.
+/// Maximum number of documents that are fetched on the way to one image; each is a request.
 const MAX_DOCUMENTS: usize = 16;
 
-/// Finds the image that `reference` names, of an index the one for `platform` (this host's where none is given). An
-/// image that is for another platform than the one given is an error. Fetches manifest and config; the blobs are
-/// fetched as they are opened, on the tokio runtime that this is called in, which must have several threads. Who waits for
-/// their bytes waits no longer once `cancel` is cancelled.
+/// Finds the image that `reference` names; in an index, the one for `platform` (this host's by default). An image for
+/// another platform than the given one is an error.
+///
+/// Fetches manifest and config. Blobs are fetched when they are opened, on the tokio runtime that this is called in,
+/// which must have several threads. Once `cancel` is cancelled, reading them fails.
 pub async fn pull(
     reference: &ImageReference,
     platform: Option<&Platform>,
@@ -64,6 +66,8 @@ pub async fn pull(
     };
     let notes = nearest.notes;
     let config = read_config(&session, &manifest).await?;
+    // An index, or a tag that points to a single manifest, can be wrong about the platform; the config is what engines
+    // go by.
     if let Some(wanted) = platform
         && !config.platform().satisfies(wanted)
     {
@@ -178,7 +182,7 @@ impl DocumentAnswer {
     }
 }
 
-/// A document under `manifests/`, whose bytes are what the registry and `digest` say.
+/// Fetches a document under `manifests/`, and checks it against `digest` and the digest that the registry announces.
 pub(crate) async fn fetch_document(
     session: &RegistrySession,
     name: &str,
@@ -211,6 +215,8 @@ async fn fetch_once(
     let response = session.attempt(call, None, stall, &nothing_sent()).await?;
     match response.status() {
         StatusCode::OK => {}
+        // Docker Hub answers 401 for a repository that does not exist, so as not to reveal private ones; that is a
+        // refusal.
         StatusCode::NOT_FOUND => {
             return Err(Failure::Final(RegistryError::NotFound {
                 reference: session.remote().to_string(),
@@ -223,6 +229,7 @@ async fn fetch_once(
     let content_type = response.headers().get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
+    // `application/json; charset=utf-8` occurs.
     let content_type = content_type
         .split(';')
         .next()
@@ -255,7 +262,7 @@ async fn fetch_once(
     }
 }
 
-/// What a document is: what it says itself, or what the registry says it is.
+/// The media type of a document: its own, or else the one in the registry's answer.
 fn media_type(bytes: &[u8], content_type: &str) -> String {
     let own = Outline::parse(bytes).ok();
     own.and_then(|own| own.media_type)
@@ -272,6 +279,7 @@ async fn read_config(
         descriptor.digest,
         session.remote()
     );
+    // The size decides how much is read into memory.
     if descriptor.size > MAX_DOCUMENT {
         return Err(RegistryError::Protocol {
             doing,

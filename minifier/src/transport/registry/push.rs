@@ -1,4 +1,4 @@
-//! [`push`]: an image into a repository: blobs first, several at a time, then the manifest, byte for byte.
+//! [`push`]: writing an image to a repository: blobs first, several at a time, then the manifest, byte for byte.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,26 +21,26 @@ use crate::image::media_type::LayerKind;
 use crate::image::{Descriptor, Digest, ImageReference};
 use crate::transport::stored::StoredImage;
 
-/// An image that a registry took.
+/// An image that a registry accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// Its name there.
+    /// Its full name, such as `localhost:5000/app:1`.
     pub reference: String,
-    /// Digest of its manifest, compared with what the registry says.
+    /// Digest of its manifest, compared with the registry's answer.
     pub digest: Digest,
-    /// Blobs that were there.
+    /// Number of blobs that the repository had already.
     pub present: usize,
-    /// Blobs taken over from another repository.
+    /// Number of blobs that were mounted from another repository.
     pub mounted: usize,
-    /// Blobs that were sent.
+    /// Number of blobs that were sent.
     pub sent: usize,
     /// Bytes that were sent, repeated ones included.
     pub bytes: u64,
 }
 
-/// Writes an image under `reference`: a tag, or the digest of its manifest. The manifest is the last that is written,
-/// so that the name never points to half an image. When it fails, is cancelled or dropped, started uploads are
-/// removed as far as the registry lets us, in a few seconds. Needs a tokio runtime with several threads.
+/// Writes an image under `reference`: a tag, or the digest of its manifest. The manifest comes last, so that the name
+/// never points to half an image. If this fails, is cancelled or dropped, uploads that were started are removed as far
+/// as the registry allows, within a few seconds. Needs a tokio runtime with several threads.
 pub async fn push(
     image: &StoredImage,
     reference: &ImageReference,
@@ -86,7 +86,7 @@ pub async fn push(
     })
 }
 
-/// The repository that the blobs can be taken over from.
+/// The repository from which the blobs can be mounted: another one of the same registry.
 fn mount_from<'a>(session: &RegistrySession, image: &'a StoredImage) -> Option<&'a str> {
     let (registry, repository) = image.blobs.repository()?;
     let to = session.remote();
@@ -100,18 +100,20 @@ async fn push_blobs(
     watch: &PushWatch,
 ) -> Result<Vec<UploadOutcome>, RegistryError> {
     let from = mount_from(session, image);
+    // Mounting needs a token that may read the other repository too (distribution spec, "Mounting a blob").
     let mut scope = session.scope("pull,push").to_string();
     if let Some(from) = from {
         scope.push_str(&format!(" repository:{from}:pull"));
     }
     let scope: Arc<str> = scope.into();
-    // One failure ends all, and so does it when nobody waits any more: then the tasks clear up.
+    // One failure ends all uploads; so does dropping this future. The tasks then remove what they started.
     let stop = cancel.child_token();
     let _guard = stop.clone().drop_guard();
     let uploads = futures_util::stream::iter(blobs(image)).map(|blob| {
         let source = BlobSource::new(image, &blob, watch);
         let upload = Upload::new(session, &blob, source, scope.clone(), &stop);
         let from = from.map(str::to_owned);
+        // As a task, so that it goes on to clean up after this future is dropped.
         async {
             let ended = tokio::spawn(upload.run(from)).await;
             ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -134,7 +136,8 @@ async fn push_blobs(
     }
 }
 
-/// Config and layers, each once. Foreign layers stay where they are.
+/// Config and layers, each once. Foreign layers are not pushed: their licence forbids distribution, and `urls` says
+/// where they are.
 fn blobs(image: &StoredImage) -> Vec<Descriptor> {
     let layers = image
         .manifest
@@ -146,7 +149,7 @@ fn blobs(image: &StoredImage) -> Vec<Descriptor> {
         .map(|blob| (blob.digest, blob))
         .collect();
     let mut blobs: Vec<&Descriptor> = all.into_values().collect();
-    // The longest first: it would otherwise be waited for alone.
+    // The longest first: if it came last, everything would wait for it alone.
     blobs.sort_by_key(|blob| (std::cmp::Reverse(blob.size), blob.digest));
     blobs.into_iter().cloned().collect()
 }
@@ -154,7 +157,7 @@ fn blobs(image: &StoredImage) -> Vec<Descriptor> {
 async fn put_manifest(session: &RegistrySession, image: &StoredImage) -> Result<(), RegistryError> {
     let remote = session.remote();
     let name = match remote.tag() {
-        // With both, the tag is to be written, and the digest was compared before.
+        // With tag and digest, the tag is written; the digest was compared before.
         Some(tag) => tag.to_owned(),
         None => remote.manifest_name(),
     };
@@ -162,7 +165,7 @@ async fn put_manifest(session: &RegistrySession, image: &StoredImage) -> Result<
     let media_type = HeaderValue::from_str(image.manifest.media_type());
     let media_type = media_type.map_err(|_| RegistryError::Protocol {
         doing: doing.clone(),
-        what: "its media type is none".into(),
+        what: "its media type is not a valid header value".into(),
     })?;
     let call = RegistryCall {
         method: Method::PUT,
@@ -174,6 +177,7 @@ async fn put_manifest(session: &RegistrySession, image: &StoredImage) -> Result<
     };
     let response = session.send(&call).await?;
     match response.status() {
+        // The spec says 201; others occur.
         StatusCode::CREATED | StatusCode::OK | StatusCode::ACCEPTED => {}
         _ => return Err(session.refusal(&call, response).await),
     }
@@ -185,7 +189,7 @@ async fn put_manifest(session: &RegistrySession, image: &StoredImage) -> Result<
             expected,
             found,
         }),
-        // One that does not say is asked what stands there now.
+        // A registry that does not announce a digest is asked for the manifest.
         None => {
             let doing = format!("read back the manifest of {remote}");
             fetch_document(session, &name, Some(expected), doing).await?;

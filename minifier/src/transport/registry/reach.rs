@@ -1,5 +1,5 @@
-//! [`Reach`]: to which addresses a registry may lead, by its token server, redirections and places for uploads. One on
-//! the internet must not make this program ask what only this machine or its network can reach (SSRF).
+//! [`Reach`]: the addresses to which a registry may refer by its token server, redirections and upload locations. A
+//! registry on the internet must not make this program request what only this machine or its network can reach (SSRF).
 //!
 //! Source: go-containerregistry, `validateRealmURL` and `checkRedirectSSRF`; here names are resolved, too.
 
@@ -12,21 +12,22 @@ use url::{Host, Url};
 
 use super::error::RegistryError;
 
-/// Whom an address reaches.
+/// The network that an address belongs to, from the outside to the inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Zone {
-    /// Anybody.
+    /// The internet.
     Public,
-    /// A network of some organisation.
+    /// The network of an organisation.
     Private,
     /// This machine.
     Loopback,
-    /// The link only, where clouds have their metadata; or no host at all.
+    /// The link, where clouds serve metadata with credentials (169.254.169.254); or not a host's address at all.
     Link,
 }
 
 impl Zone {
     fn of(address: IpAddr) -> Self {
+        // `::ffff:10.0.0.1` reaches the same host as 10.0.0.1.
         match address.to_canonical() {
             IpAddr::V4(address) => Self::of_v4(address),
             IpAddr::V6(address) => Self::of_v6(address),
@@ -35,10 +36,11 @@ impl Zone {
 
     fn of_v4(address: Ipv4Addr) -> Self {
         let [first, second, ..] = address.octets();
-        // Carrier-grade NAT (RFC 6598), which clouds use inside.
+        // 100.64.0.0/10: carrier-grade NAT (RFC 6598), which clouds use inside.
         let is_shared = first == 100 && second & 0xc0 == 64;
         if address.is_loopback() {
             Self::Loopback
+        // Linux takes 0.0.0.0 for this machine; 224 and up are multicast and reserved.
         } else if address.is_link_local() || first == 0 || first >= 224 {
             Self::Link
         } else if address.is_private() || is_shared {
@@ -51,7 +53,7 @@ impl Zone {
     fn of_v6(address: Ipv6Addr) -> Self {
         let segments = address.segments();
         match segments {
-            // NAT64 (RFC 6052) leads to the address of version 4 at its end.
+            // NAT64 (RFC 6052): a gateway translates it to the IPv4 address at its end.
             [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
                 let [a, b] = high.to_be_bytes();
                 let [c, d] = low.to_be_bytes();
@@ -79,14 +81,14 @@ impl Zone {
     }
 }
 
-/// How far a registry may lead: as far inside as it is itself.
+/// How far inside a registry may refer: as far as it is itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Reach {
     host: String,
     zone: Zone,
 }
 
-/// What a resolver says of a name that leads too far inside.
+/// The error of a name that resolves to an address too far inside.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("its address {address} is {zone}")]
 pub(crate) struct TooFar {
@@ -95,7 +97,7 @@ pub(crate) struct TooFar {
 }
 
 impl Reach {
-    /// Finds out where the registry at `base` is. One whose name only a proxy can resolve counts as public.
+    /// Finds out where the registry at `base` is. If only a proxy can resolve its name, it counts as public.
     pub(crate) async fn of(base: &Url) -> Self {
         let port = base.port_or_known_default().unwrap_or_default();
         let zone = match base.host() {
@@ -104,7 +106,8 @@ impl Reach {
             Some(Host::Domain(name)) => match tokio::net::lookup_host((name, port)).await {
                 Ok(addresses) => addresses
                     .map(|address| Zone::of(address.ip()))
-                    // The most public one decides: a registry makes up its own records.
+                    // The most public address decides: an attacker writes the records of his own name, and could add
+                    // a private one to be allowed further inside.
                     .min()
                     .unwrap_or(Zone::Public),
                 Err(_) => Zone::Public,
@@ -117,7 +120,7 @@ impl Reach {
         }
     }
 
-    /// Whether `url` names the registry's own host, about which there is nothing to check.
+    /// Whether `url` names the registry's own host, which the user chose.
     fn is_own(&self, url: &Url) -> bool {
         url.host_str()
             .is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
@@ -135,7 +138,8 @@ impl Reach {
         }
     }
 
-    /// Refuses a URL by its address; gives what has to check those of a name.
+    /// Refuses a URL with an address too far inside. For a URL with a name, returns the resolver that checks its
+    /// addresses.
     pub(crate) fn check(&self, url: &Url) -> Result<Option<Arc<AddressGuard>>, RegistryError> {
         if self.is_own(url) {
             return Ok(None);
@@ -166,7 +170,7 @@ impl TooFar {
         }
     }
 
-    /// The one that a client failed with.
+    /// The error of this type that a client's error contains.
     pub(crate) fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         match error.downcast_ref() {
             Some(too_far) => Some(too_far),
@@ -175,7 +179,8 @@ impl TooFar {
     }
 }
 
-/// Resolves names, and refuses the addresses of one of them that lead too far inside.
+/// Resolves names, and refuses addresses of one of them that are too far inside. The check is part of the resolution
+/// that the connection uses, so a second answer of the name server cannot differ (DNS rebinding).
 pub(crate) struct AddressGuard {
     name: String,
     reach: Reach,
@@ -183,7 +188,7 @@ pub(crate) struct AddressGuard {
 
 impl Resolve for AddressGuard {
     fn resolve(&self, name: Name) -> Resolving {
-        // The name of a proxy comes here, too; that is the user's own choice.
+        // A proxy's name comes here too, and that is the user's own choice.
         let reach = (name.as_str() == self.name).then(|| self.reach.clone());
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;

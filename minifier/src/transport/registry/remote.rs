@@ -1,4 +1,4 @@
-//! [`Remote`]: a name in a registry, taken apart.
+//! [`Remote`]: the parts of a name in a registry.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use url::Url;
 use super::error::RegistryError;
 use crate::image::{DOCKER_HUB, Digest, ImageReference};
 
-/// Host that answers for Docker's default registry.
+/// The host that answers for Docker's default registry: docker.io itself is a website.
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
 /// An image in a registry: which registry, which repository, and which manifest of it.
@@ -21,7 +21,7 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Takes a reference apart; an image ID names nothing in a registry.
+    /// Splits a reference; an image ID is an error, since only an engine knows it.
     pub fn new(reference: &ImageReference) -> Result<Self, RegistryError> {
         let error = |what: &str| RegistryError::Reference {
             reference: reference.to_string(),
@@ -45,7 +45,7 @@ impl Remote {
         &self.registry
     }
 
-    /// Host and port that answer for the registry.
+    /// The host, with its port, that answers for the registry.
     pub(crate) fn host(&self) -> &str {
         match self.registry.as_str() {
             DOCKER_HUB => DOCKER_HUB_HOST,
@@ -68,7 +68,7 @@ impl Remote {
         self.digest
     }
 
-    /// What a manifest's URL ends with: the digest goes before the tag.
+    /// The end of a manifest's URL. A digest takes precedence over a tag, which may have moved since.
     pub(crate) fn manifest_name(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.to_string(),
@@ -86,7 +86,7 @@ impl fmt::Display for Remote {
     }
 }
 
-/// Host and port as one writes them.
+/// Host, and port if the URL has one.
 pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {

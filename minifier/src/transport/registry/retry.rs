@@ -1,4 +1,4 @@
-//! [`Backoff`]: when to try again, and when no more.
+//! [`Backoff`]: pauses between attempts, and their end.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 /// The first pause; each further one is twice as long.
 const FIRST: Duration = Duration::from_millis(200);
-/// The longest pause, also where the registry asks for a longer one.
+/// The longest pause, even if the registry asks for a longer one: a hostile `Retry-After` must not stop us for days.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Counts failures.
@@ -18,7 +18,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// For something that is tried up to `attempts` times.
+    /// For up to `attempts` attempts.
     pub(crate) fn new(attempts: u32) -> Self {
         Self {
             attempts,
@@ -26,7 +26,8 @@ impl Backoff {
         }
     }
 
-    /// After a failure: waits and says true, or false where it was the last try. `after` is what the registry asks for.
+    /// Waits after a failure. Returns false at once if that was the last attempt. `after` is the pause that the
+    /// registry asks for.
     pub(crate) async fn again(&mut self, after: Option<Duration>) -> bool {
         self.failed += 1;
         if self.failed >= self.attempts {
@@ -41,7 +42,7 @@ impl Backoff {
         self.failed = 0;
     }
 
-    /// How often it failed.
+    /// Number of failures since the start or the last progress.
     pub(crate) fn failed(&self) -> u32 {
         self.failed
     }
@@ -52,12 +53,13 @@ fn pause(failed: u32, after: Option<Duration>) -> Duration {
     after.unwrap_or(usual).max(usual).min(LONGEST)
 }
 
-/// True for answers that a later try may not get.
+/// Whether a later attempt may succeed: timeouts, "too many requests", and errors of a server or of a proxy in front of
+/// it.
 pub(crate) fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// What `Retry-After` asks for, where it is a number of seconds.
+/// The pause in `Retry-After`, if it is a number of seconds; dates are ignored, since clocks differ.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(RETRY_AFTER)?

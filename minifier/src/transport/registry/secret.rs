@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// Who asks. Not shown by `Debug`.
+/// Credentials for a registry. `Debug` does not show them.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Credentials {
     /// Name and password.
     Password { user: String, password: String },
-    /// What a token server takes in exchange for tokens (OAuth2's refresh token).
+    /// A refresh token (OAuth2), which a token server exchanges for tokens.
     Identity(String),
-    /// A token that the registry itself takes.
+    /// A token for the registry itself.
     Token(String),
 }
 

@@ -1,4 +1,5 @@
-//! [`RegistrySession`]: requests to one repository of one registry: who we are, redirections and further tries are seen to.
+//! [`RegistrySession`]: requests to one repository of one registry, with credentials, redirections and further
+//! attempts.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -18,10 +19,10 @@ use super::remote::Remote;
 use super::retry::{Backoff, may_pass, retry_after};
 use super::web::{Failure, RegistryWeb, nothing_sent};
 
-/// Redirections that are followed.
+/// Maximum number of redirections.
 const REDIRECTS: usize = 10;
 
-/// A request.
+/// A request, which can be sent several times.
 #[derive(Debug, Clone)]
 pub(crate) struct RegistryCall {
     pub(crate) method: Method,
@@ -29,7 +30,7 @@ pub(crate) struct RegistryCall {
     pub(crate) headers: HeaderMap,
     /// A body that can be sent again.
     pub(crate) body: Option<Vec<u8>>,
-    /// What a token must be for.
+    /// The scope that a token needs.
     pub(crate) scope: Arc<str>,
     /// For errors: a fragment that names the object.
     pub(crate) doing: String,
@@ -44,7 +45,7 @@ pub(crate) struct RegistrySession {
 }
 
 impl RegistrySession {
-    /// Finds out how the registry wants to be spoken to.
+    /// Finds out whether the registry speaks HTTPS or, if it may, plain HTTP, and how it wants credentials.
     pub(crate) async fn open(
         remote: &Remote,
         options: &RegistryOptions,
@@ -60,11 +61,12 @@ impl RegistrySession {
         let web = RegistryWeb::new(options.clone(), Reach::of(&secure).await)?;
         let (base, challenge) = match ping(&web, &secure).await {
             Ok(challenge) => (secure, challenge),
+            // As Docker does it: HTTPS first, also for insecure registries, and plain HTTP only for those.
             Err(Unreached::Connection(error)) if web.is_insecure(&secure) => {
                 let plain = base("http")?;
                 match ping(&web, &plain).await {
                     Ok(challenge) => (plain, challenge),
-                    // Something else than a web server: what TLS said tells more.
+                    // Neither works: a server that speaks TLS badly is the likelier case, so its error is reported.
                     Err(_) if matches!(error, RegistryError::Tls { .. }) => return Err(error),
                     Err(unreached) => return Err(unreached.into()),
                 }
@@ -91,7 +93,7 @@ impl RegistrySession {
     /// The URL of something in the repository: `manifests/latest`.
     pub(crate) fn url(&self, rest: &str) -> Url {
         let mut url = self.base.clone();
-        // References hold nothing that a path would not.
+        // A reference holds no characters that a path would have to escape, see `ImageReference`.
         url.set_path(&format!("/v2/{}/{rest}", self.remote.repository()));
         url
     }
@@ -101,7 +103,7 @@ impl RegistrySession {
         format!("repository:{}:{actions}", self.remote.repository()).into()
     }
 
-    /// Sends a request until it is answered for good, at most as often as the options say. The answer can be an error.
+    /// Sends a request until there is a final answer, which can be an error; at most as often as the options allow.
     pub(crate) async fn send(&self, call: &RegistryCall) -> Result<Response, RegistryError> {
         let mut backoff = Backoff::new(self.options().attempts);
         loop {
@@ -115,7 +117,7 @@ impl RegistrySession {
         }
     }
 
-    /// Waits before the next try, if there is one.
+    /// Waits before the next attempt; fails if that was the last one.
     pub(crate) async fn again(
         &self,
         backoff: &mut Backoff,
@@ -139,8 +141,8 @@ impl RegistrySession {
         }
     }
 
-    /// Sends a request once; `stream` goes before the call's own body and cannot be sent again. Answers that may pass
-    /// are failures.
+    /// Sends a request once, following redirections. `stream` takes precedence over the call's own body, and cannot be
+    /// sent again. Answers that a later attempt may not get are failures.
     pub(crate) async fn attempt(
         &self,
         call: &RegistryCall,
@@ -151,6 +153,8 @@ impl RegistrySession {
         let streamed = stream.is_some();
         let (mut url, mut redirects, mut refused) = (call.url.clone(), 0, false);
         loop {
+            // Blobs are often redirected to a store of objects, with a signature in the URL. Our credentials are none
+            // of its business, and some stores refuse requests with two kinds of them.
             let ours = url.origin() == self.base.origin();
             let header = if ours {
                 self.auth.header(&self.web, &self.base, &call.scope).await?
@@ -169,6 +173,7 @@ impl RegistrySession {
             }
             let response = self.web.exchange(&url, request, patience, sent).await?;
             let status = response.status();
+            // Once: a token may have expired, or the scope may not suffice. Twice means no.
             if status == StatusCode::UNAUTHORIZED && ours && !refused {
                 refused = true;
                 let challenge = challenge(&response);
@@ -200,7 +205,7 @@ impl RegistrySession {
         }
     }
 
-    /// Where the answer leads, if it does; only reading is led elsewhere.
+    /// The target of a redirection. Only GET and HEAD follow one: a body must not go to a host that nobody named.
     fn redirection(
         &self,
         call: &RegistryCall,
@@ -217,7 +222,7 @@ impl RegistrySession {
         Ok(Some(target))
     }
 
-    /// Refuses to go from a secure connection to one that is not.
+    /// Refuses to go from a secure connection to an insecure one: the path may hold a signature, the answer is trusted.
     pub(crate) fn check_target(
         &self,
         call: &RegistryCall,
@@ -243,7 +248,7 @@ impl RegistrySession {
         })
     }
 
-    /// The error that an answer means which the request is not for.
+    /// The error for an answer that is not what the request is for.
     pub(crate) async fn refusal(&self, call: &RegistryCall, response: Response) -> RegistryError {
         let status = response.status();
         let said = answer::said(response, self.options().stall).await;
@@ -267,17 +272,17 @@ impl RegistrySession {
     }
 }
 
-/// What the answer asks for.
+/// The challenge in an answer.
 fn challenge(response: &Response) -> Option<Challenge> {
     let fields = response.headers().get_all(WWW_AUTHENTICATE);
     Challenge::choose(fields.iter().filter_map(|field| field.to_str().ok()))
 }
 
-/// Why a registry does not answer at one of its addresses.
+/// The reason why a registry does not answer at one of its addresses.
 enum Unreached {
-    /// No connection of that kind.
+    /// No connection of this kind can be made: the other kind may work.
     Connection(RegistryError),
-    /// It answered something else.
+    /// Something answered, but not as a registry does.
     Other(RegistryError),
 }
 
@@ -289,7 +294,7 @@ impl From<Unreached> for RegistryError {
     }
 }
 
-/// Asks whether there is a registry, and what it wants to know about us.
+/// Asks whether there is a registry, and how it wants credentials (distribution spec, "Determining Support").
 async fn ping(web: &RegistryWeb, base: &Url) -> Result<Option<Challenge>, Unreached> {
     let host = super::remote::host(base);
     let doing = format!("ask the registry at {host} for its version");

@@ -16,7 +16,7 @@ use crate::transport::stored::StoredImage;
 /// Bytes that are read at a time.
 const CHUNK: u64 = 256 << 10;
 
-/// Called with the number of further bytes that were sent, from any thread; bytes that had to be sent again count again.
+/// Called from any thread with the number of further bytes that were sent. Bytes that are sent again count again.
 pub type PushWatch = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// A blob that can be sent.
@@ -27,14 +27,14 @@ pub(crate) struct BlobSource {
     failed: Arc<Mutex<Option<io::Error>>>,
 }
 
-/// Whether the receiver knows beforehand how long a body is.
+/// Whether the receiver knows the length of a body in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Announced {
     Yes,
     No,
 }
 
-/// Why copying ended.
+/// The side that ended copying.
 enum Ended {
     Read(io::Error),
     Write(io::Error),
@@ -50,14 +50,14 @@ impl BlobSource {
         }
     }
 
-    /// Where the image comes from.
+    /// Location of the image that is being sent.
     pub(crate) fn reference(&self) -> &str {
         &self.image.reference
     }
 
-    /// The bytes from `start` to before `end`, and how many of them were taken. The last byte of the blob is given
-    /// only when all of them turned out to be those that the descriptor names. The body ends early when `stop` is
-    /// cancelled; where reading fails it does so too, or fails if its `length` was announced.
+    /// The bytes from `start` to before `end`, with a counter of those that were sent. The last byte of the blob is
+    /// sent only once all bytes have the descriptor's digest. The body ends early if `stop` is cancelled or reading
+    /// fails; if its `length` was announced, it fails instead of ending early on an error of reading.
     pub(crate) fn part(
         &self,
         (start, end): (u64, u64),
@@ -68,6 +68,7 @@ impl BlobSource {
         let body = ArchiveBody::written_by(move |out| match copy(&image, &blob, start, end, out) {
             Ok(()) => Ok(()),
             Err(Ended::Write(error)) => Err(error),
+            // The client's error would only say that sending failed, so the reason goes round it.
             Err(Ended::Read(error)) => {
                 let kind = error.kind();
                 *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -76,6 +77,7 @@ impl BlobSource {
         });
         let sent = Arc::new(AtomicU64::new(0));
         let (count, watch) = (sent.clone(), self.watch.clone());
+        // A chunked body that fails resets the connection, and with it the answer that says where the upload stands.
         let goes_on = move |part: &io::Result<Bytes>| part.is_ok() || length == Announced::Yes;
         let body = body
             .take_until(stop.clone().cancelled_owned())
@@ -88,7 +90,7 @@ impl BlobSource {
         (Body::wrap_stream(body), sent)
     }
 
-    /// Why the blob could not be read, where that is why a request failed.
+    /// The error of reading the blob, if that is why a request failed.
     pub(crate) fn failure(&self) -> Option<io::Error> {
         self.failed
             .lock()
@@ -108,6 +110,7 @@ fn copy(
     let mut reader = image
         .open(blob)
         .map_err(|error| read(io::Error::other(error)))?;
+    // Read and not sought: the digest is that of the whole blob, and a gzip or registry cannot seek.
     io::copy(&mut (&mut reader).take(start), &mut io::sink()).map_err(read)?;
     let mut left = end - start;
     let mut chunk = Vec::new();
@@ -120,7 +123,8 @@ fn copy(
         }
         left -= length;
         if left == 0 && end == blob.size {
-            // At the end the reader compares.
+            // The reader compares the digest when it reports the end, so that is asked for before the last bytes go
+            // out: a registry without them cannot finish the blob.
             reader.read(&mut [0]).map_err(read)?;
         }
         out.write_all(&chunk).map_err(Ended::Write)?;

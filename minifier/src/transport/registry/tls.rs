@@ -1,4 +1,5 @@
-//! TLS towards registries: the system's authorities and those of `certs.d`, or any certificate where the user said so.
+//! TLS to registries: with the system's authorities and those of `certs.d`, or with any certificate if the user allows
+//! it.
 
 use std::fs;
 use std::io::{self, Read};
@@ -14,14 +15,15 @@ use crate::tls::{self, KeyProof};
 /// Longest file of `certs.d` that is read.
 const MAX_FILE: u64 = 4 << 20;
 
-/// The system's authorities. Empty if there are none: then no certificate is trusted.
+/// The system's authorities. Without any, no certificate is trusted. Malformed ones are skipped: one bad file in
+/// /etc/ssl/certs must not stop every pull.
 pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 }
 
-/// A configuration that trusts `roots` and the authorities in `folder`, and shows the certificate that is there.
+/// A configuration that trusts `roots` and the authorities in `folder`, and presents the client certificate in it.
 pub(crate) fn verifying(
     mut roots: RootCertStore,
     folder: Option<&Path>,
@@ -50,7 +52,7 @@ pub(crate) fn verifying(
     Ok(tls::negotiating(config))
 }
 
-/// A configuration that takes any certificate; that the other side has its key is still checked.
+/// A configuration that accepts any certificate, but still checks that the other side has its key.
 pub(crate) fn trusting_all() -> Result<ClientConfig, RegistryError> {
     tls::trusting_all(KeyProof::Proven).map_err(unusable)
 }
@@ -62,7 +64,7 @@ fn unusable(error: rustls::Error) -> RegistryError {
     }
 }
 
-/// What a folder of `certs.d` holds for one host.
+/// The files of `certs.d` for one host.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct CertificateFiles {
     authorities: Vec<PathBuf>,
@@ -75,6 +77,7 @@ impl CertificateFiles {
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let entries = entries.map_err(|e| refuse(folder, e))?;
         let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+        // Of several client certificates the first by name counts, whatever order the file system lists them in.
         paths.sort();
         for path in paths {
             let extension = path.extension().unwrap_or_default();
@@ -82,6 +85,7 @@ impl CertificateFiles {
                 files.authorities.push(path);
             } else if extension == "cert" && files.own.is_none() {
                 let key = path.with_extension("key");
+                // Docker refuses it too; without the key, the registry would only say "401".
                 if !key.is_file() {
                     return Err(refuse(&path, "its key is missing beside it"));
                 }

@@ -1,4 +1,4 @@
-//! Tokens from a token server.
+//! Fetching tokens from a token server.
 //!
 //! Source: distribution, "Token Authentication Specification" and "OAuth2 Token Authentication".
 
@@ -18,20 +18,20 @@ use super::retry::{Backoff, may_pass, retry_after};
 use super::secret::Credentials;
 use super::web::{Failure, RegistryWeb, nothing_sent};
 
-/// How we name ourselves to a token server.
+/// Our name in requests to a token server, which OAuth2 demands.
 const CLIENT_ID: &str = "minifier";
 /// Longest answer that is read.
 const MAX_ANSWER: u64 = 1 << 20;
 /// Life of a token whose server does not say, in seconds; also the shortest that the specification allows.
 const SHORTEST_LIFE: u64 = 60;
-/// Longest life that is believed: it is asked for again then.
+/// Longest life that is believed, in seconds.
 const LONGEST_LIFE: u64 = 3600;
 
-/// A token, not shown by anything.
+/// A token. It has no `Debug`, so that nothing prints it.
 pub(crate) struct BearerToken {
     /// The field that carries it.
     pub(crate) header: HeaderValue,
-    /// When it must not be used any more.
+    /// The time from which on it is not used any more.
     pub(crate) until: Instant,
 }
 
@@ -45,17 +45,16 @@ struct TokenAnswer {
     expires_in: Option<u64>,
 }
 
-/// What is asked of a token server.
+/// A request to a token server.
 pub(crate) struct TokenRequest<'a> {
     /// The registry as references name it.
     pub(crate) registry: &'a str,
-    /// The server.
+    /// URL of the token server.
     pub(crate) realm: &'a Url,
-    /// What it calls the registry.
+    /// The token server's name for the registry.
     pub(crate) service: Option<&'a str>,
-    /// What the token is for, words with spaces between.
+    /// The scopes of the token, separated by spaces.
     pub(crate) scope: &'a str,
-    /// Who asks.
     pub(crate) credentials: Option<&'a Credentials>,
 }
 
@@ -68,7 +67,7 @@ impl TokenRequest<'_> {
         )
     }
 
-    /// Asks, more than once where that may help.
+    /// Sends the request, several times if that may help.
     pub(crate) async fn send(&self, web: &RegistryWeb) -> Result<BearerToken, RegistryError> {
         let mut backoff = Backoff::new(web.options().attempts);
         loop {
@@ -90,6 +89,7 @@ impl TokenRequest<'_> {
     async fn attempt(&self, web: &RegistryWeb) -> Result<BearerToken, Failure> {
         let client = web.client(self.realm)?;
         let request = match self.credentials {
+            // A refresh token goes into a POST: a GET would put it into the server's log.
             Some(Credentials::Identity(token)) => client
                 .post(self.realm.clone())
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -131,7 +131,7 @@ impl TokenRequest<'_> {
         }
         let (doing, registry) = (self.doing(), self.registry.to_owned());
         let known = self.credentials.is_some();
-        // Some answer 400 to an identity token that is no longer good.
+        // Some servers answer 400 to an identity token that has expired (RFC 6749, 5.2: `invalid_grant`).
         let refused = status == StatusCode::BAD_REQUEST && known;
         Err(Failure::Final(match status {
             StatusCode::FORBIDDEN => RegistryError::Denied {
@@ -151,10 +151,11 @@ impl TokenRequest<'_> {
     }
 
     fn read(&self, body: &[u8]) -> Result<BearerToken, RegistryError> {
-        // The parser's message could quote the token.
+        // serde's message could quote the token.
         let answer: TokenAnswer = serde_json::from_slice(body)
             .map_err(|_| self.nonsense("its answer is not what is agreed on"))?;
         let filled = |token: Option<String>| token.filter(|token| !token.is_empty());
+        // The spec has two names for it; Docker's server fills both, others one.
         let token = filled(answer.token)
             .or(filled(answer.access_token))
             .ok_or_else(|| self.nonsense("there is no token in its answer"))?;
@@ -162,7 +163,7 @@ impl TokenRequest<'_> {
         let life = life.clamp(SHORTEST_LIFE, LONGEST_LIFE);
         Ok(BearerToken {
             header: bearer(&token).ok_or_else(|| self.nonsense("its token is malformed"))?,
-            // The clock started before the answer came.
+            // A tenth earlier: its life began when the server made it, and a long request must not see it expire.
             until: Instant::now() + Duration::from_secs(life * 9 / 10),
         })
     }
@@ -180,6 +181,7 @@ impl TokenRequest<'_> {
         if let Some(service) = self.service {
             query.append_pair("service", service);
         }
+        // One parameter for each scope, as the token specification has it; the form below takes them in one.
         for scope in self.scope.split_whitespace() {
             query.append_pair("scope", scope);
         }
@@ -206,6 +208,7 @@ impl TokenRequest<'_> {
 /// The field for a token; `None` if a field cannot hold it.
 pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    // Kept out of logs and of the compression tables of HTTP/2.
     value.set_sensitive(true);
     Some(value)
 }

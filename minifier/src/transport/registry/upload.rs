@@ -1,5 +1,6 @@
-//! [`Upload`]: one blob on its way into a repository: not at all where it is there, by mounting where another
-//! repository has it, otherwise in as few requests as the registry takes, taken up again where a connection broke.
+//! [`Upload`]: one blob on its way into a repository. Nothing is sent if the repository has it; it is mounted if
+//! another repository has it; otherwise it is sent in as few requests as the registry accepts, and resumed after a
+//! broken connection.
 //!
 //! Source: OCI distribution spec, "Pushing blobs", "Mounting a blob from another repository".
 
@@ -23,24 +24,23 @@ use super::source::{Announced, BlobSource};
 use super::web::{Failure, nothing_sent};
 use crate::image::Descriptor;
 
-/// A registry may take as many times its usual patience to store what it was sent.
+/// Factor by which a registry may take longer to answer once it stores what it was sent.
 const STORING: u32 = 5;
-/// The first body that is tried where one was too long for the registry, and the shortest.
+/// The longest and shortest bodies that are tried after the registry refused one as too long.
 const SHORTER: u64 = 32 << 20;
 const SHORTEST: u64 = 1 << 20;
 /// Bytes after which earlier failures are forgotten.
 const PROGRESS: u64 = 1 << 20;
-/// Time for taking leave of an upload.
+/// Time to remove an upload after an error.
 const PARTING: Duration = Duration::from_secs(5);
 
-/// How a blob came to be there.
+/// How a blob came into the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UploadOutcome {
-    /// It was there.
+    /// The repository had it.
     Present,
-    /// Taken over from another repository.
+    /// Mounted from another repository.
     Mounted,
-    /// Sent.
     Sent,
 }
 
@@ -51,7 +51,7 @@ struct StartedUpload {
     offset: u64,
 }
 
-/// One blob.
+/// The upload of one blob.
 pub(crate) struct Upload {
     session: Arc<RegistrySession>,
     blob: Descriptor,
@@ -61,14 +61,14 @@ pub(crate) struct Upload {
     started: Option<StartedUpload>,
     cancel: CancellationToken,
     backoff: Backoff,
-    /// Longest body.
+    /// Longest body, in bytes.
     chunk: u64,
     /// The most bytes that the registry ever had.
     furthest: u64,
 }
 
 impl Upload {
-    /// `scope` is what a token must be for.
+    /// `scope` is the scope that a token needs.
     pub(crate) fn new(
         session: &Arc<RegistrySession>,
         blob: &Descriptor,
@@ -91,8 +91,9 @@ impl Upload {
         }
     }
 
-    /// Brings the blob there. `from` is a repository of the same registry that has it. What was started is removed
-    /// if it fails or is cancelled; that takes a few seconds at most. Must be let run to its end.
+    /// Brings the blob into the repository. `from` is a repository of the same registry that has it. If it fails or is
+    /// cancelled, an upload that was started is removed, which takes a few seconds at most. Must not be dropped before
+    /// its end.
     pub(crate) async fn run(
         mut self,
         from: Option<String>,
@@ -100,7 +101,8 @@ impl Upload {
         let cancel = self.cancel.clone();
         let overdue = async {
             cancel.cancelled().await;
-            // Bodies end early, so that the registry's answer tells what is to be removed.
+            // Bodies end early when cancelled, and the answer to the short body names the upload that has to be
+            // removed.
             tokio::time::sleep(PARTING).await;
         };
         let result = {
@@ -123,7 +125,7 @@ impl Upload {
         }
     }
 
-    /// Whether the work has to end here.
+    /// Fails if the work has to end here.
     fn check(&self) -> Result<(), RegistryError> {
         if let Some(source) = self.source.failure() {
             return Err(RegistryError::Source {
@@ -165,7 +167,7 @@ impl Upload {
                 .await?;
             self.check()?;
             self.resume().await?;
-            // The answer to the last request may be all that was lost.
+            // Perhaps only the answer to the last request was lost, and the blob is complete.
             if self.started.is_none() && self.exists().await? {
                 return Ok(UploadOutcome::Sent);
             }
@@ -185,6 +187,7 @@ impl Upload {
 
     async fn exists(&self) -> Result<bool, RegistryError> {
         let url = self.session.url(&format!("blobs/{}", self.blob.digest));
+        // A registry answers HEAD from its metadata, so this costs less than an upload that turns out needless.
         let call = self.call(Method::HEAD, url);
         let response = self.session.send(&call).await?;
         match response.status() {
@@ -201,7 +204,8 @@ impl Upload {
         }
     }
 
-    /// Asks for the blob to be taken over; false if it has to be sent, perhaps with an upload started.
+    /// Asks for the blob to be mounted. Returns false if it has to be sent; the registry may have started an upload
+    /// then.
     async fn mount(&mut self, from: &str) -> Result<bool, RegistryError> {
         let mut url = self.session.url("blobs/uploads/");
         url.query_pairs_mut()
@@ -215,7 +219,7 @@ impl Upload {
                 self.begin(&call, &response)?;
                 Ok(false)
             }
-            // It may be that we must not read there, or that it knows no mounting: sending works without.
+            // We may not read there, or the registry cannot mount: sending works all the same.
             status if status.is_client_error() => Ok(false),
             _ => Err(self.session.refusal(&call, response).await),
         }
@@ -223,6 +227,7 @@ impl Upload {
 
     async fn post(&self, call: &RegistryCall) -> Result<Response, RegistryError> {
         let mut call = call.clone();
+        // `Content-Length: 0` is sent for an empty body and not for a missing one; proxies answer 411 without it.
         call.body = Some(Vec::new());
         self.session.send(&call).await
     }
@@ -233,7 +238,7 @@ impl Upload {
             doing: self.doing.clone(),
             what: "the registry does not say where to".into(),
         })?;
-        // More than the last chunk is always sent, unless the user wanted less than the registry can do with.
+        // Distribution spec, "Pushing a blob in chunks": shorter chunks than this are refused, except for the last.
         let least = answer::number(response.headers(), "oci-chunk-min-length").unwrap_or(0);
         self.chunk = self.chunk.max(least);
         self.started = Some(StartedUpload {
@@ -243,7 +248,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Where to go on, if the registry says so.
+    /// The URL for the next request, if the answer has one.
     fn location(
         &self,
         call: &RegistryCall,
@@ -257,11 +262,12 @@ impl Upload {
             doing: self.doing.clone(),
             what: "the registry leads to no web address".into(),
         })?;
+        // The spec has the client follow it, also to another host; so it is checked like a redirection.
         self.session.check_target(call, &url)?;
         Ok(Some(url))
     }
 
-    /// Sends what is missing.
+    /// Sends the missing bytes.
     async fn transfer(&mut self) -> Result<(), Failure> {
         self.check()?;
         if self.started.is_none() {
@@ -286,7 +292,8 @@ impl Upload {
     async fn patch(&mut self, url: Url, start: u64) -> Result<(), Failure> {
         let end = start.saturating_add(self.chunk).min(self.blob.size);
         let mut call = self.call(Method::PATCH, url);
-        // As Docker does it where all goes in one, and so every registry knows it. It can also end early.
+        // A whole blob goes chunked, as Docker sends it, so every registry knows that; it can also end early without
+        // breaking the connection.
         let length = match (start, end) {
             (0, end) if end == self.blob.size => Announced::No,
             _ => Announced::Yes,
@@ -302,6 +309,7 @@ impl Upload {
             StatusCode::ACCEPTED | StatusCode::CREATED | StatusCode::NO_CONTENT => {
                 let location = self.location(&call, &response)?;
                 let whole = sent.load(Ordering::Relaxed) == end - start;
+                // The registry's word counts, as far as it is possible: what it did not store has to be sent again.
                 let offset = match answer::received(response.headers()) {
                     None if whole => end,
                     Some(Received::NoneOrOne) if end == 1 && whole => end,
@@ -327,6 +335,7 @@ impl Upload {
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 Err(Failure::broken("the registry expects another part"))
             }
+            // From a proxy: nginx allows 1 MiB by default (`client_max_body_size`), Cloudflare 100 MB.
             StatusCode::PAYLOAD_TOO_LARGE if end - start > SHORTEST => {
                 self.chunk = ((end - start) / 2).clamp(SHORTEST, SHORTER);
                 Err(Failure::broken("the body is too long for the registry"))
@@ -335,7 +344,7 @@ impl Upload {
         }
     }
 
-    /// Earlier failures count no more once the registry has more than ever.
+    /// Forgets earlier failures once the registry has more bytes than ever before.
     fn progressed(&mut self, offset: u64) {
         if offset >= self.furthest + PROGRESS {
             self.furthest = offset;
@@ -348,10 +357,12 @@ impl Upload {
             return Err(Failure::broken("the registry has forgotten the upload"));
         };
         let mut url = started.location.clone();
+        // Appended: the location's own query holds the state of the upload.
         url.query_pairs_mut()
             .append_pair("digest", &self.blob.digest.to_string());
         let mut call = self.call(Method::PUT, url);
         call.body = Some(Vec::new());
+        // The registry hashes the whole blob before it answers, and some copy it to another store.
         let patience = self.session.options().stall * STORING;
         let response = self
             .session
@@ -377,7 +388,7 @@ impl Upload {
         }
     }
 
-    /// After a broken connection: asks how far the upload came. One that the registry cannot go on with is given up.
+    /// After a broken connection, asks how far the upload came. An upload that cannot be resumed is abandoned.
     async fn resume(&mut self) -> Result<(), RegistryError> {
         while let Some(started) = &self.started {
             let call = self.call(Method::GET, started.location.clone());
@@ -389,7 +400,7 @@ impl Upload {
                     let location = self.location(&call, &response)?;
                     let offset = match answer::received(response.headers()) {
                         Some(Received::Exactly(got)) if got <= self.blob.size => Some(got),
-                        // Were it one byte, the next part would be refused.
+                        // If it was one byte after all, the registry refuses the next part, and we ask again.
                         Some(Received::NoneOrOne) => Some(0),
                         _ => None,
                     };
@@ -421,7 +432,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Removes what was started, as far as the registry lets us.
+    /// Removes the upload that was started, as far as the registry allows. Otherwise its bytes stay there until the
+    /// registry purges them, by default after a week.
     async fn abandon(&mut self) {
         if let Some(started) = self.started.take() {
             let call = self.removal(started);
@@ -431,6 +443,7 @@ impl Upload {
 
     fn removal(&self, started: StartedUpload) -> RegistryCall {
         let mut call = self.call(Method::DELETE, started.location);
+        // Distribution demands "delete" for it; a token without would be refused.
         call.scope = self.session.scope("pull,push,delete");
         call
     }

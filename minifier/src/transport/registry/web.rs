@@ -1,4 +1,4 @@
-//! [`RegistryWeb`]: HTTP clients, one for each host since trust differs, and single exchanges that cannot hang.
+//! [`RegistryWeb`]: HTTP clients, one for each host since trust differs by host, and single exchanges that cannot hang.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,21 +18,21 @@ use super::remote::host;
 use super::{insecure, tls};
 use crate::image::DOCKER_HUB;
 
-/// What registries write into their logs.
+/// Our name in the logs of registries.
 const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));
 
-/// Why an exchange gave nothing.
+/// The reason why an exchange gave no usable answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Another try may do.
+    /// Another attempt may succeed.
     Passing {
         what: String,
-        /// What the registry asks to wait.
+        /// The pause that the registry asks for.
         after: Option<Duration>,
-        /// Nobody was reached.
+        /// Whether no connection was made at all.
         connect: bool,
     },
-    /// It will not pass.
+    /// Another attempt would fail in the same way.
     Final(RegistryError),
 }
 
@@ -43,7 +43,6 @@ impl From<RegistryError> for Failure {
 }
 
 impl Failure {
-    /// The connection broke.
     pub(crate) fn broken(what: impl Into<String>) -> Self {
         Self::Passing {
             what: what.into(),
@@ -62,7 +61,7 @@ pub(crate) struct RegistryWeb {
 }
 
 impl RegistryWeb {
-    /// For a registry that may lead as far as `reach` says.
+    /// For a registry that may refer as far as `reach` allows.
     pub(crate) fn new(options: RegistryOptions, reach: Reach) -> Result<Self, RegistryError> {
         insecure::check(&options.insecure)?;
         Ok(Self {
@@ -77,14 +76,14 @@ impl RegistryWeb {
         &self.options
     }
 
-    /// Whether the host of `url` may be spoken to without verified TLS: the user said so, or it is this machine and
-    /// has no certificates in `certs.d`.
+    /// Whether verified TLS can be left out for the host of `url`: the user declared it insecure, or it is this machine
+    /// and has no certificates in `certs.d`.
     pub(crate) fn is_insecure(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         self.is_declared(url) || (insecure::is_loopback(host) && self.folder(url).is_none())
     }
 
-    /// Whether the user named the host of `url`.
+    /// Whether the user declared the host of `url` insecure.
     fn is_declared(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         insecure::is_declared(&self.options.insecure, host, url.port_or_known_default())
@@ -93,7 +92,7 @@ impl RegistryWeb {
     /// The folder of `certs.d` for the host of `url`.
     fn folder(&self, url: &Url) -> Option<PathBuf> {
         let host = match url.host_str()? {
-            // Docker names the folder as references name the registry.
+            // Docker looks for the folder under the registry's name in references.
             "registry-1.docker.io" => DOCKER_HUB,
             host => host,
         };
@@ -109,7 +108,7 @@ impl RegistryWeb {
             .find(|folder| folder.is_dir())
     }
 
-    /// The client for the host of `url`, to which the registry may lead.
+    /// The client for the host of `url`; an error if the registry must not refer to that host.
     pub(crate) fn client(&self, url: &Url) -> Result<Client, RegistryError> {
         let key = host(url);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,7 +123,9 @@ impl RegistryWeb {
         };
         let mut builder = Client::builder()
             .user_agent(USER_AGENT)
+            // A `Referer` would pass the signature of one URL on to the next host.
             .referer(false)
+            // Followed by `RegistrySession`, which checks each target.
             .redirect(redirect::Policy::none())
             .connect_timeout(self.options.connect)
             .tls_backend_preconfigured(config);
@@ -137,7 +138,7 @@ impl RegistryWeb {
             builder = builder.dns_resolver(guard);
         }
         if insecure::is_loopback(url.host_str().unwrap_or_default()) {
-            // No proxy leads back to this machine.
+            // A proxy on another machine would connect to itself.
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|e| RegistryError::Connect {
@@ -148,8 +149,9 @@ impl RegistryWeb {
         Ok(client)
     }
 
-    /// Sends a request and waits for the head of the answer. `sent` counts the bytes of the body that were taken; the
-    /// exchange fails when it stands still for `patience` and nothing is answered.
+    /// Sends a request and waits for the head of the answer. `sent` counts the bytes of the body that were sent. The
+    /// exchange fails if that count does not grow for `patience` and no answer comes: a timeout for the whole would
+    /// break long uploads over slow lines.
     pub(crate) async fn exchange(
         &self,
         url: &Url,
@@ -183,12 +185,13 @@ pub(crate) fn nothing_sent() -> Arc<AtomicU64> {
     Arc::new(AtomicU64::new(0))
 }
 
-/// Sorts what the client says.
+/// Classifies an error of the client.
 pub(crate) fn failure(url: &Url, error: &reqwest::Error) -> Failure {
     if let Some(too_far) = TooFar::within(error) {
         return Failure::Final(too_far.about(url));
     }
     if error.is_connect()
+        // A bad certificate will be as bad the next time; a reset connection may not be.
         && let Some(what) = tls_error(error)
     {
         return Failure::Final(RegistryError::Tls {
@@ -208,7 +211,7 @@ pub(crate) fn failure(url: &Url, error: &reqwest::Error) -> Failure {
     }
 }
 
-/// What rustls says, where it is the reason.
+/// The error of rustls, if that is the reason.
 fn tls_error(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,8 +1,8 @@
 //! [`Nearest`]: the image for a platform below one document, from a source where each document costs a request.
 //!
 //! [`Select`](super::Select) reads every document of a layout, so that it can list the images. A registry answers for
-//! one name, and an index of all platforms would cost some twenty requests: so only what can lead to the wanted image is
-//! read, the likeliest first.
+//! one name, and an index of all platforms would cost some twenty requests: so only what can lead to the wanted image
+//! is read, the likeliest first.
 
 use super::images::is_attestation;
 use crate::image::media_type::DocumentKind;

@@ -143,8 +143,8 @@ fn write_stored(
     out: impl Write,
     watch: ArchiveWatch<'_>,
 ) -> Result<ArchiveInfo, TransportError> {
-    // Everything that the documents say is known before the first byte is written, so the archive can be a stream: a pipe
-    // to `docker load` cannot be sought back in.
+    // Everything that the documents say is known before the first byte is written, so the archive can be a stream: a
+    // pipe to `docker load` cannot be sought back in.
     let config = stored.config.to_bytes();
     let image_id = Digest::of(&config);
     let oci = oci_manifest(&stored.manifest);
@@ -153,7 +153,8 @@ fn write_stored(
     let index_bytes = to_json(&index(&named));
     let index = Digest::of(&index_bytes);
 
-    // Sorted by path: the order of a hash map would give other bytes each time. Two layers of the same bytes are one blob.
+    // Sorted by path: the order of a hash map would give other bytes each time. Two layers of the same bytes are one
+    // blob.
     let mut blobs = BTreeMap::from([
         (blob_path(image_id), ArchiveBlob::Bytes(config)),
         (
@@ -265,8 +266,8 @@ impl<W: Write> ArchiveWriter<'_, W> {
                 Ok(0) => break,
                 Ok(n) => self.put(&buffer[..n])?,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                // The header with the announced size is written already. Padding it out would give a whole archive with a
-                // wrong layer, so the stream ends here.
+                // The header with the announced size is written already. Padding it out would give a whole archive with
+                // a wrong layer, so the stream ends here.
                 Err(e) => return Err(read_error(e)),
             }
         }

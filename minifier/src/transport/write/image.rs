@@ -84,8 +84,8 @@ pub async fn write_image(
     location: &Location,
     options: &WriteOptions,
 ) -> Result<Written, TransportError> {
-    // From registry to registry, blobs are mounted or passed on unread; opening each one to look at its first bytes would
-    // cost a request for every layer.
+    // From registry to registry, blobs are mounted or passed on unread; opening each one to look at its first bytes
+    // would cost a request for every layer.
     let looks =
         !matches!(location.place(), Place::Registry(_)) || stored.blobs.repository().is_none();
     let (stored, notes) = if looks {

@@ -88,7 +88,8 @@ impl<'a> LayoutWriter<'a> {
         let made = make_dirs(path).map_err(error)?;
         // Folders that were created are removed again if the rest fails.
         let made = MadeDirs(made);
-        // All further names are relative to this descriptor: a folder that is renamed or replaced meanwhile changes nothing.
+        // All further names are relative to this descriptor: a folder that is renamed or replaced meanwhile changes
+        // nothing.
         let dir = open_dir(rustix::fs::CWD, path, OFlags::empty()).map_err(error)?;
         lock(&dir, control).map_err(error)?;
         // Looked at under the lock, so that two first writers do not both find an empty folder.

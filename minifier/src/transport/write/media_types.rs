@@ -1,5 +1,5 @@
-//! [`with_right_types`]: media types of layers that match their bytes. Some builders call a gzip file `tar`; `validate` and
-//! strict engines refuse a copy that repeats it.
+//! [`with_right_types`]: media types of layers that match their bytes. Some builders call a gzip file `tar`; `validate`
+//! and strict engines refuse a copy that repeats it.
 
 use serde_json::Value;
 
@@ -12,8 +12,8 @@ use crate::transport::layers::said_compression;
 use crate::transport::parallel::{for_each, processors};
 use crate::transport::stored::StoredImage;
 
-/// The same image with the right media type for each layer in its manifest, and a sentence for each layer whose type was
-/// wrong. The very same image if all were right. Blocks.
+/// The same image with the right media type for each layer in its manifest, and a sentence for each layer whose type
+/// was wrong. The very same image if all were right. Blocks.
 pub(crate) fn with_right_types(
     stored: &StoredImage,
     control: &Control,

@@ -1,4 +1,5 @@
-//! The documents around the blobs of an OCI layout: manifests in OCI's media types, and the descriptors of `index.json`.
+//! The documents around the blobs of an OCI layout: manifests in OCI's media types, and the descriptors of
+//! `index.json`.
 //!
 //! Source: OCI image spec, `image-layout.md`, `media-types.md` (compatibility); containerd's annotation for names.
 
@@ -37,8 +38,8 @@ pub(crate) fn oci_manifest(manifest: &Manifest) -> Manifest {
     Manifest::new(config, layers.collect(), manifest.annotations().clone())
 }
 
-/// The annotations that are still true of an image that was made smaller. Those about the base image are not: its layers
-/// are no longer the lowest ones.
+/// The annotations that are still true of an image that was made smaller. Those about the base image are not: its
+/// layers are no longer the lowest ones.
 pub fn kept_annotations(manifest: &Manifest) -> BTreeMap<String, String> {
     let mut annotations = manifest.annotations().clone();
     annotations.retain(|key, _| !key.starts_with("org.opencontainers.image.base."));

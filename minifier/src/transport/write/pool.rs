@@ -77,7 +77,8 @@ impl Pool {
 
 fn work(queue: &Mutex<Receiver<BlockJob>>) {
     loop {
-        // One thread waits in `recv` with the lock, the others for the lock; std has no receiver that several can share.
+        // One thread waits in `recv` with the lock, the others for the lock; std has no receiver that several can
+        // share.
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         let answer = job.compression.compress(&job.block);

@@ -1,5 +1,5 @@
-//! Archives that are being written, beside the file that each becomes: locked while their writer lives, so that the next
-//! writer can tell what killed ones left.
+//! Archives that are being written, beside the file that each becomes: locked while their writer lives, so that the
+//! next writer can tell what killed ones left.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

@@ -1,8 +1,8 @@
 //! [`TarSplit`]: the daemon's record of a layer's tar as an input of the tar reader.
 //!
-//! Source: `github.com/vbatts/tar-split`, `tar/storage/entry.go` and `tar/asm`. A gzipped line of JSON per piece: type 2
-//! holds bytes of the tar as they were (headers, padding), type 1 stands for the contents of a file, of which it knows
-//! the name, the size, and the CRC-64 (ISO polynomial) in big-endian order.
+//! Source: `github.com/vbatts/tar-split`, `tar/storage/entry.go` and `tar/asm`. A gzipped line of JSON per piece: type
+//! 2 holds bytes of the tar as they were (headers, padding), type 1 stands for the contents of a file, of which it
+//! knows the name, the size, and the CRC-64 (ISO polynomial) in big-endian order.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
