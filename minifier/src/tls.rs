@@ -1,5 +1,5 @@
-//! TLS that takes any certificate: of the container under test, which is ours, and of registries that the user says are
-//! insecure.
+//! TLS that accepts any certificate: that of the container under test, which is ours, and those of registries that the
+//! user declared insecure.
 
 use std::sync::Arc;
 
@@ -12,26 +12,27 @@ use rustls::{
     ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme, WantsVerifier,
 };
 
-/// Whether the other side must have the key of the certificate that it shows.
+/// Whether the other side must prove that it has the key of its certificate.
 #[cfg_attr(
     not(all(feature = "engines", feature = "registry")),
     expect(dead_code, reason = "each variant belongs to one feature")
 )]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyProof {
-    /// It must.
+    /// The signature of the handshake is checked.
     Proven,
-    /// Nobody looks: certificates are taken that no verifier can read (version 1, unusual keys).
+    /// Nothing is checked, so that even certificates are accepted that rustls cannot parse (X.509 version 1, unusual
+    /// keys).
     Unproven,
 }
 
-/// What every client configuration starts with.
+/// The beginning of every client configuration: ring, and the protocol versions that rustls considers safe.
 pub(crate) fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
 }
 
-/// A configuration that takes any certificate.
+/// A configuration that accepts any certificate.
 pub(crate) fn trusting_all(key: KeyProof) -> Result<ClientConfig, Error> {
     let verifier = AnyCertificate {
         provider: ring::default_provider(),
@@ -44,7 +45,7 @@ pub(crate) fn trusting_all(key: KeyProof) -> Result<ClientConfig, Error> {
     Ok(negotiating(config))
 }
 
-/// The same with HTTP/2 and HTTP/1.1 on offer.
+/// The configuration with HTTP/2 and HTTP/1.1 on offer: with a configuration of our own, reqwest does not set them.
 pub(crate) fn negotiating(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config
@@ -57,7 +58,7 @@ struct AnyCertificate {
 }
 
 impl AnyCertificate {
-    /// Has `verify` check the proof of the key, if there must be one.
+    /// Checks the proof of the key with `verify`, if one is required.
     fn key_by(
         &self,
         verify: impl FnOnce(&WebPkiSupportedAlgorithms) -> Result<HandshakeSignatureValid, Error>,

@@ -168,6 +168,7 @@ impl ImageConfig {
     /// Parses a config blob.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
         let raw = Value::Object(serde_json::from_slice(bytes)?);
+        // Counted before they become typed values, each of which takes far more memory than its JSON.
         for (what, list, limit) in [
             ("layers", &raw["rootfs"]["diff_ids"], MAX_LAYERS),
             ("steps of history", &raw["history"], MAX_HISTORY),
@@ -184,6 +185,7 @@ impl ImageConfig {
             }
         }
         let view = View::deserialize(&raw)?;
+        // Configs of artifacts (Helm, WASM) are JSON objects too; this tells them apart.
         if view.rootfs.kind != "layers" {
             return Err(ConfigError::RootfsType(view.rootfs.kind));
         }
@@ -221,6 +223,7 @@ impl ImageConfig {
             let execution = raw
                 .entry("config")
                 .or_insert_with(|| Value::Object(Map::new()));
+            // Go writes a missing struct as `null`.
             if execution.is_null() {
                 *execution = Value::Object(Map::new());
             }

@@ -26,6 +26,7 @@ fn parse(text: &str) -> Result<[u8; 32], DigestError> {
         .strip_prefix("sha256:")
         .ok_or_else(|| DigestError::Algorithm(text.to_owned()))?;
     let mut bytes = [0; 32];
+    // `hex` also accepts upper case, which the spec forbids: two spellings of one digest would be two keys.
     let lower = encoded
         .bytes()
         .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
@@ -120,6 +121,7 @@ impl ChainId {
         let mut chain: Vec<ChainId> = Vec::with_capacity(layers.len());
         for diff_id in layers {
             let id = match chain.last() {
+                // The lowest layer's chain ID is its diff ID.
                 None => ChainId(diff_id.0),
                 Some(parent) => ChainId::of(format!("{parent} {diff_id}").as_bytes()),
             };

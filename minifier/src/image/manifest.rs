@@ -14,7 +14,8 @@ use super::{Digest, Platform};
 /// Maximum length of a document, in bytes. Registries accept, and skopeo and Podman read, as much.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
 
-/// Maximum number of image indexes that refer to one another, wherever the image is stored.
+/// Maximum number of image indexes that refer to one another, wherever the image is stored. In practice there is one,
+/// two in a layout; the bound keeps a hostile chain from costing a request or a stack frame for each level.
 pub const MAX_INDEXES: usize = 8;
 
 /// A reference to a blob by digest and size.
@@ -31,7 +32,7 @@ pub struct Descriptor {
     /// URLs from which the blob can be downloaded, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
-    /// Annotations.
+    /// Free-form properties, such as the names of an image in a layout.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// The platform of the image that it refers to; only in an index.
@@ -75,7 +76,7 @@ pub enum ManifestError {
     #[error("read the image manifest: it is ambiguous: {0}")]
     Ambiguous(String),
     /// The document is not an image.
-    #[error("read the image manifest: its media type is {0:?}, which is no image")]
+    #[error("read the image manifest: its media type {0:?} is not that of an image")]
     NotAnImage(String),
 }
 
@@ -115,6 +116,7 @@ impl Outline {
     /// its fields. All of them must agree, since a digest identifies bytes but not their interpretation.
     pub fn kind(&self, declared: &[&str]) -> Result<DocumentKind, ManifestError> {
         let mut said: Vec<(DocumentKind, String)> = Vec::new();
+        // Schema 1 has no media type of its own, and may be served as `application/json`.
         if self.schema_version == 1 {
             return Ok(DocumentKind::Schema1);
         }
@@ -143,6 +145,7 @@ impl Outline {
             (Some((_, manifest)), Some((_, index))) => Err(ManifestError::Ambiguous(format!(
                 "it {manifest} like a manifest, and it {index} like an image index"
             ))),
+            // A document's own unknown type outweighs fields that look like a manifest's: an artifact has those too.
             _ if self
                 .media_type
                 .as_deref()
@@ -206,6 +209,7 @@ impl Manifest {
             what: "image manifest",
             source,
         };
+        // Before the fields are read: a document of both kinds must be refused whichever of them a caller expects.
         let outline = Outline::parse(&bytes).map_err(json)?;
         if outline.kind(&[media_type])? == DocumentKind::Schema1 {
             return Err(ManifestError::Schema1);
@@ -242,6 +246,7 @@ impl Manifest {
             layers: &layers,
             annotations: &annotations,
         };
+        // In the order of the struct's fields, so that the digest is the same everywhere.
         let bytes = serde_json::to_vec(&new)
             .unwrap_or_else(|e| unreachable!("strings and numbers become JSON: {e}"));
         Self {
@@ -300,7 +305,7 @@ pub struct ImageIndex {
     /// Manifests and further indexes, in the order of the document.
     #[serde(default, deserialize_with = "or_empty")]
     pub manifests: Vec<Descriptor>,
-    /// Annotations of the index.
+    /// Free-form properties of the index.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
 }
@@ -351,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_an_image_and_an_index_is_refused_as_both() {
+    fn a_document_that_is_image_and_index_is_refused_as_either() {
         let digest = Digest::of(b"x");
         let both = |media_type: &str| {
             format!(

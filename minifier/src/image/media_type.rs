@@ -70,6 +70,7 @@ impl LayerKind {
         if media_type.ends_with("+encrypted") {
             return Self::Encrypted;
         }
+        // Docker says "foreign", OCI "nondistributable".
         let foreign = media_type.contains(".nondistributable.") || media_type.contains(".foreign.");
         let layer = [
             OCI_LAYER,
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layers_are_told_apart() {
+    fn kinds_of_layers_are_recognised() {
         for (media_type, kind) in [
             ("application/vnd.oci.image.layer.v1.tar", LayerKind::Tar),
             (

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Operating system and architecture of an image, in Go's terms (`linux`, `amd64`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
-    /// `linux`
+    /// Operating system, such as `linux`.
     pub os: String,
     /// `amd64`, `arm64`, …
     pub architecture: String,
@@ -43,6 +43,7 @@ impl Platform {
     /// Resolves aliases and omits a variant that is the architecture's default.
     fn normalised(os: &str, architecture: &str, variant: Option<&str>) -> Self {
         let (architecture, variant) = match (architecture, variant.filter(|v| !v.is_empty())) {
+            // As in containerd: v1, v8 and v7 are what the architecture means without a variant.
             ("x86_64" | "x86-64" | "amd64", Some("v1") | None) => ("amd64", None),
             ("x86_64" | "x86-64", variant) => ("amd64", variant),
             ("aarch64" | "arm64", Some("v8" | "8") | None) => ("arm64", None),

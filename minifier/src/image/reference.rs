@@ -90,7 +90,7 @@ impl FromStr for ImageReference {
             text: text.to_owned(),
             what,
         };
-        // A bare "sha256:…" would read as the repository "sha256".
+        // "sha256:…" alone would parse as the repository "sha256" with a tag.
         let is_hex = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
         let kind = if text.starts_with("sha256:") {
             ReferenceKind::Id(text.parse().map_err(|e| error(format!("{e}")))?)
@@ -101,6 +101,7 @@ impl FromStr for ImageReference {
             let name_end = text.find(['@', ':']).unwrap_or(text.len());
             match Reference::try_from(text) {
                 Ok(reference) => ReferenceKind::Named(reference),
+                // The parser only says "invalid reference format", and this is the usual reason.
                 Err(_) if text[..name_end].bytes().any(|b| b.is_ascii_uppercase()) => {
                     return Err(error("the repository's name must be lower-case".into()));
                 }

@@ -1,5 +1,5 @@
-//! Bytes between the asynchronous connection to a daemon and the blocking readers and writers of archives, through
-//! channels that hold a few chunks only, so that memory stays flat and both sides work at the same time.
+//! Channels between the asynchronous connection to a daemon or registry and the blocking readers and writers of
+//! archives. They hold only a few chunks, so that memory stays flat and both sides work at the same time.
 
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
@@ -11,13 +11,14 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio_util::io::ReaderStream;
 
-/// Chunks that may wait. hyper's are at most some 400 KiB.
+/// Maximum number of chunks in a channel. hyper's chunks have at most some 400 KiB.
 const WAITING: usize = 16;
 
 /// Size of the chunks made here.
 const CHUNK: usize = 256 << 10;
 
-/// What goes through a channel. The end is said, because a sender that vanishes was cancelled.
+/// An item of a channel. The end is explicit: a sender that vanishes without it was cancelled, and half an archive must
+/// not look whole.
 enum BodyItem {
     Data(Bytes),
     Failed(io::Error),
@@ -46,7 +47,7 @@ pub(crate) fn chunk_channel() -> (ChunkSender, ChannelReader) {
 }
 
 impl ChunkSender {
-    /// False if the reader is gone: it will say why.
+    /// Returns false if the reader is gone; its own error says why.
     pub(crate) async fn data(&self, chunk: Bytes) -> bool {
         self.0.send(BodyItem::Data(chunk)).await.is_ok()
     }
@@ -57,7 +58,7 @@ impl ChunkSender {
         let _ = self.0.send(BodyItem::Failed(error)).await;
     }
 
-    /// Says that the bytes are complete.
+    /// Marks the bytes as complete.
     pub(crate) async fn end(self) {
         let _ = self.0.send(BodyItem::End).await;
     }
@@ -106,8 +107,8 @@ impl ArchiveBody {
         Ok(Self(Box::pin(ReaderStream::with_capacity(file, CHUNK))))
     }
 
-    /// What `write` writes, as it does so, on a thread for blocking work. Its error becomes the body's, and it gets
-    /// a broken pipe when nobody takes the bytes any more. Needs a tokio runtime.
+    /// The bytes that `write` writes, on a thread for blocking work. Its error becomes the body's; it gets a broken
+    /// pipe once nothing reads the bytes any more. Needs a tokio runtime.
     pub fn written_by<F>(write: F) -> Self
     where
         F: FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
@@ -157,6 +158,7 @@ struct ChunkWriter {
 
 impl Write for ChunkWriter {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        // Tar headers have 512 bytes; one message for each would cost more than the bytes.
         let n = buf.len().min(CHUNK - self.chunk.len());
         self.chunk.extend_from_slice(&buf[..n]);
         if self.chunk.len() == CHUNK {

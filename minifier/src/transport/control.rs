@@ -17,7 +17,7 @@ pub struct Control {
     done: Arc<AtomicU64>,
 }
 
-/// The error of an interrupted read or write.
+/// The error of a read or write that was cancelled.
 #[derive(Debug, thiserror::Error)]
 #[error("cancelled")]
 struct Cancellation;

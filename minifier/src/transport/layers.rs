@@ -1,4 +1,4 @@
-//! [`LayerReader`]: a layer of a stored image uncompressed, its blob verified as it is read.
+//! [`LayerReader`]: an uncompressed layer of a stored image, whose blob is verified as it is read.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -10,7 +10,7 @@ use super::stored::{StoredImage, VerifiedReader};
 use crate::image::{Descriptor, DiffId};
 use crate::rootfs::tar::{Compression, TarError, decompress};
 
-/// How much is read of a blob at a time.
+/// Size of the reads from a blob.
 const CHUNK: usize = 256 << 10;
 
 /// A layer's uncompressed tar. Its last read fails if the blob is not what its descriptor says.
@@ -28,6 +28,7 @@ impl<'a> LayerReader<'a> {
         control: &Control,
     ) -> Result<Self, TransportError> {
         let (compression, blob) = open_blob(stored, layer, control)?;
+        // The entries of a layer may take memory in proportion to its stored bytes.
         let blob = budget.index().fed_by(blob, compression);
         let plain = decompress(blob, compression).map_err(|e| stored.layer_error(layer, e))?;
         let bounded = budget.bound(plain, layer.size);
@@ -37,7 +38,6 @@ impl<'a> LayerReader<'a> {
         })
     }
 
-    /// How the blob is compressed.
     pub(crate) fn compression(&self) -> Compression {
         self.compression
     }
@@ -66,7 +66,7 @@ fn open_blob<'a>(
     Ok((compression, blob))
 }
 
-/// The compression that the media type of a layer speaks of.
+/// The compression in the media type of a layer. The bytes can differ.
 pub(crate) fn said_compression(media_type: &str) -> Compression {
     match media_type.rsplit_once(['+', '.']) {
         Some((_, "gzip")) => Compression::Gzip,
@@ -76,7 +76,7 @@ pub(crate) fn said_compression(media_type: &str) -> Compression {
 }
 
 impl StoredImage {
-    /// How the blob of a layer is compressed.
+    /// The compression of a layer's blob, from its first bytes.
     pub(crate) fn compression(
         &self,
         layer: &Descriptor,
@@ -118,7 +118,7 @@ impl StoredImage {
         })
     }
 
-    /// As many diff IDs as layers?
+    /// Refuses an image whose config does not have one diff ID for each layer.
     pub(crate) fn check_layer_count(&self) -> Result<(), TransportError> {
         let (layers, diff_ids) = (self.manifest.layers().len(), self.config.diff_ids().len());
         if layers == diff_ids {

@@ -100,6 +100,7 @@ impl<R: Read> Read for BoundedLayer<R> {
         let n = self.inner.read(buf)?;
         self.read += n as u64;
         let limits = self.budget.limits;
+        // After the read, which is bounded by the buffer: so a limit is exceeded by one buffer at most.
         let used = self.budget.used.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
         let too_big = |error| Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
         if used > limits.uncompressed {

@@ -25,21 +25,21 @@ pub enum Place {
     DockerDaemon(ImageReference),
     /// `docker-archive:FILE[:REF]`
     DockerArchive {
-        /// The file.
+        /// Path of the archive.
         file: PathBuf,
         /// The name of the image in the file.
         name: Option<TaggedName>,
     },
     /// `oci:DIR[:TAG]`, `oci:DIR[@DIGEST]`
     OciLayout {
-        /// The folder.
+        /// Path of the folder.
         dir: PathBuf,
         /// The image in the folder.
         image: Option<OciImage>,
     },
     /// `oci-archive:FILE[:TAG]`, `oci-archive:FILE[@DIGEST]`
     OciArchive {
-        /// The file.
+        /// Path of the archive.
         file: PathBuf,
         /// The image in the file.
         image: Option<OciImage>,
@@ -55,9 +55,9 @@ pub enum Place {
 /// An image in an OCI layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OciImage {
-    /// By `org.opencontainers.image.ref.name`.
+    /// Its name in `org.opencontainers.image.ref.name`, a tag or a full name.
     Tag(String),
-    /// By the digest of its manifest; only for reading.
+    /// The digest of its manifest, for reading only.
     Digest(Digest),
 }
 
@@ -65,7 +65,7 @@ pub enum OciImage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("parse the location {text:?}: {what}")]
 pub struct LocationError {
-    /// The text.
+    /// The text that the user typed.
     pub text: String,
     /// The fault in it.
     pub what: String,
@@ -90,7 +90,7 @@ impl Location {
         &self.text
     }
 
-    /// The image of a Docker daemon that a plain name turned out to mean.
+    /// The location of an image of the Docker daemon, for a plain name.
     pub fn docker_daemon(reference: ImageReference) -> Self {
         Self {
             text: format!("docker-daemon:{reference}"),
@@ -160,11 +160,12 @@ fn parse(text: &str) -> Result<Place, String> {
             Err("another storage than the default one cannot be named".into())
         }
         "containers-storage" => reference(rest).map(Place::ContainersStorage),
+        // `ftp://x`: no image's name has two slashes after the colon.
         other if FOREIGN.contains(&other) || rest.starts_with("//") => {
             Err(format!("the transport {other} is not known"))
         }
         _ => reference(text).map(Place::Plain).map_err(|what| {
-            // A path after the colon: no name was meant.
+            // A tag cannot start with a slash or a dot, so this is a path after a misspelt transport.
             if rest.starts_with(['/', '.']) {
                 format!("the transport {transport} is not known")
             } else {
@@ -198,6 +199,7 @@ fn docker_archive(rest: &str) -> Result<Place, String> {
     };
     let name = match name {
         Some(name) if name.starts_with('@') => {
+            // skopeo's `docker-archive:FILE:@INDEX`, whose numbers change whenever the archive is written anew.
             return Err("an image of an archive is named by its name, not by its number".into());
         }
         Some("") => return Err("the name after the file is empty".into()),
@@ -214,6 +216,7 @@ fn docker_archive(rest: &str) -> Result<Place, String> {
 }
 
 fn oci(rest: &str, what: &str) -> Result<(PathBuf, Option<OciImage>), String> {
+    // A folder's name may have an "@"; a digest has a colon after it, and a tag would come before.
     if let Some((dir, digest)) = rest.rsplit_once('@')
         && digest.contains(':')
         && !dir.contains(':')

@@ -1,5 +1,5 @@
-//! The places where images are stored: OCI layouts and archives in files on this host, the Docker daemon, Podman,
-//! registries.
+//! Reading and writing images wherever they are stored: OCI layouts and archives in files on this host, the Docker
+//! daemon, Podman, registries.
 //!
 //! [`open_image`] returns a [`StoredImage`] from any [`Location`], and [`write_image`] writes one to any. The rebuild
 //! needs a [`Source`]: the image, the entries of each of its layers, and a store for the contents of files. The daemon

@@ -1,15 +1,15 @@
-//! Doing the same with several things at once, on as many threads as there are processors.
+//! [`for_each`]: the same work for several items at once, on a bounded number of threads.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// How many threads this process can use at once.
+/// Number of threads that this process can run at once, within its CPU affinity and control group.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Calls `work` for every item, on at most `threads` threads; gives the results in the order of the items, or the
-/// error that came first. After an error nothing new is begun.
+/// Calls `work` for every item, on at most `threads` threads. Returns the results in the order of the items, or the
+/// error that came first. After an error, no further item is begun.
 pub(crate) fn for_each<T: Sync, R: Send, E: Send>(
     items: &[T],
     threads: usize,
@@ -32,6 +32,7 @@ pub(crate) fn for_each<T: Sync, R: Send, E: Send>(
             }
         }
     };
+    // This thread works too, so that one item costs no thread at all.
     std::thread::scope(|scope| {
         for _ in 1..threads.min(items.len()) {
             scope.spawn(run);
@@ -45,7 +46,7 @@ pub(crate) fn for_each<T: Sync, R: Send, E: Send>(
     Ok(results.collect())
 }
 
-/// A panic elsewhere goes on by itself; what the lock holds is good all the same.
+/// Locks even after a panic of another thread, which `scope` passes on: the slots are valid all the same.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()

@@ -1,42 +1,42 @@
-//! [`Source`]: an image that was opened for the rebuild.
+//! [`Source`]: an image that is open for the rebuild.
 
 use crate::image::{Digest, Image};
 use crate::rootfs::{ContentStore, LayerIndex};
 
-/// How an image was read.
+/// The way in which an image was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadHow {
-    /// From the daemon's folders.
+    /// From the folders of the daemon's storage driver.
     InPlace,
     /// From an archive that the daemon sent.
     Streamed {
-        /// Why not in place; `None` if streaming was asked for.
+        /// The reason why it was not read in place; `None` if streaming was requested.
         not_in_place: Option<String>,
     },
     /// From blobs that another transport than the daemon stores.
     Stored {
-        /// Where, as the user wrote it.
+        /// The location as the user wrote it.
         location: String,
     },
 }
 
-/// An image that was opened: what its layers hold, and the contents of its files on demand.
+/// An open image: the entries of its layers, and the contents of its files on demand.
 pub struct Source {
-    /// The image.
+    /// The reference and the config.
     pub image: Image,
-    /// The daemon's ID of it.
+    /// The daemon's ID of the image; the config's digest if it comes from elsewhere.
     pub image_id: Digest,
-    /// All names of it.
+    /// All names of the image.
     pub repo_tags: Vec<String>,
-    /// What its layers hold, lowest first.
+    /// The entries of each layer, lowest first.
     pub layers: Vec<LayerIndex>,
-    /// Bytes of each layer's uncompressed tar.
+    /// Length of each layer's uncompressed tar, in bytes.
     pub layer_bytes: Vec<u64>,
-    /// Contents of files.
+    /// The contents of files, by the references in `layers`.
     pub content: Box<dyn ContentStore>,
-    /// How it was read.
+    /// The way in which it was read.
     pub how: ReadHow,
-    /// Bytes that the daemon sent; 0 if it was read in place.
+    /// Number of bytes that the daemon sent or the location stores; 0 if the image was read in place.
     pub archive_bytes: u64,
 }
 

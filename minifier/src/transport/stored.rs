@@ -42,9 +42,9 @@ pub struct StoredImage {
     pub names: Vec<String>,
     /// The manifest: as stored, or a new one (OCI) if the image is stored without one.
     pub manifest: Manifest,
-    /// The config.
+    /// The config, as stored.
     pub config: ImageConfig,
-    /// The blobs.
+    /// The blobs of the manifest's layers and of its config.
     pub blobs: Arc<dyn BlobStore>,
     /// A sentence for each object that was skipped on the way to the image (other platforms, attestations).
     pub notes: Vec<String>,
@@ -70,7 +70,7 @@ impl std::fmt::Debug for StoredImage {
 /// A blob whose bytes do not match its descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BlobMismatch {
-    /// The digest differs.
+    /// The bytes have another digest.
     #[error("blob {expected}: its bytes have the digest {found}")]
     Digest {
         /// The digest in the descriptor.
@@ -81,7 +81,7 @@ pub enum BlobMismatch {
     /// The blob is shorter than its descriptor says.
     #[error("blob {digest}: it has {found} bytes, expected {expected}")]
     Short {
-        /// The blob.
+        /// Digest in the descriptor.
         digest: Digest,
         /// Size in the descriptor, in bytes.
         expected: u64,
@@ -91,7 +91,7 @@ pub enum BlobMismatch {
     /// The blob is longer than its descriptor says.
     #[error("blob {digest}: it has more than the expected {expected} bytes")]
     Long {
-        /// The blob.
+        /// Digest in the descriptor.
         digest: Digest,
         /// Size in the descriptor, in bytes.
         expected: u64,
@@ -126,6 +126,7 @@ impl<'a> VerifiedReader<'a> {
         let Some(mut inner) = self.inner.take() else {
             return Ok(0);
         };
+        // Before the digest, which would differ too: a download that was cut is the likelier cause, and says so.
         if self.left > 0 {
             return Err(Self::mismatch(BlobMismatch::Short {
                 digest: self.digest,
@@ -133,6 +134,7 @@ impl<'a> VerifiedReader<'a> {
                 found: self.size - self.left,
             }));
         }
+        // One byte is enough to know; a hostile blob can go on for ever.
         let mut more = [0];
         loop {
             match inner.read(&mut more) {
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_reads_to_its_end_only_where_it_is_what_it_should_be() {
+    fn a_blob_reads_to_its_end_only_if_it_matches_its_descriptor() {
         assert_eq!(read(b"blob", b"blob").unwrap(), b"blob");
         assert_eq!(read(b"", b"").unwrap(), b"");
         assert!(read(b"blub", b"blob").unwrap_err().contains("digest"));

@@ -85,7 +85,7 @@ fn docker() -> Vec<Kind> {
                     .file(b"manifest.json", manifest(&["a"]).to_string().as_bytes())
                     .end()
             },
-            Error("leads nowhere"),
+            Error("does not lead to a file"),
         ),
         Kind::archive(
             "a layer with another diff ID",

@@ -136,7 +136,7 @@ fn documents_that_do_not_fit_each_other_are_told() {
         "says compression none, its bytes say gzip",
         "its diff ID is",
         "it has 3 diff IDs, the manifest 2 layers",
-        "its media type \"application/json\" is no image config's",
+        "its media type \"application/json\" is not that of an image config",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }

@@ -109,7 +109,7 @@ async fn blobs_are_files_of_the_layout_and_nothing_else() {
         .unwrap();
     assert!(made.success());
     let error = open_source(&stored, &scratch, Limits::default(), &control).unwrap_err();
-    assert!(error.to_string().contains("no regular file"), "{error}");
+    assert!(error.to_string().contains("not a regular file"), "{error}");
     // The whole folder of blobs somewhere else.
     let blobs = layout.folder.path().join("blobs");
     fs::rename(&blobs, elsewhere.path().join("blobs")).unwrap();

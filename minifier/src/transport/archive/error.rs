@@ -1,4 +1,4 @@
-//! [`ArchiveError`]: why an image archive cannot be read.
+//! [`ArchiveError`]: the reason why an image archive cannot be read.
 
 use std::io;
 
@@ -6,32 +6,32 @@ use crate::image::DiffId;
 use crate::rootfs::tar::{CompressionError, TarError};
 use crate::transport::select::LayoutError;
 
-/// Why an image archive cannot be read. Members are named by their path in the archive, escaped.
+/// The reason why an image archive cannot be read. Members are named by their path in the archive, escaped.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The archive itself is no complete tar, or its source failed.
+    /// The archive itself is not a complete tar, or its source failed.
     #[error("read the image archive: {0}")]
     Outer(TarError),
-    /// The archive is compressed in a way that images are not, or its compression is broken.
+    /// The archive's compression is broken.
     #[error("read the image archive: {0}")]
     Decompress(io::Error),
-    /// The archive is compressed in a way that images are not.
+    /// The archive has a compression that images do not use.
     #[error("read the image archive: {0}")]
     Compression(#[from] CompressionError),
     /// A layer's tar cannot be read.
     #[error("read layer {member} of the image archive: {source}")]
     Layer {
-        /// The member.
+        /// Path of the member.
         member: String,
-        /// What is wrong with it.
+        /// The cause.
         source: TarError,
     },
-    /// A layer is compressed in a way that images are not, or its compression is broken.
+    /// A layer has a compression that images do not use, or its compression is broken.
     #[error("read layer {member} of the image archive: {source}")]
     LayerCompression {
-        /// The member.
+        /// Path of the member.
         member: String,
-        /// What is wrong with it.
+        /// The cause.
         source: io::Error,
     },
     /// A layer's bytes are not those that the config names.
@@ -39,19 +39,19 @@ pub enum ArchiveError {
         "read layer {member} of the image archive: its diff ID is {found}, the config says {expected}"
     )]
     DiffId {
-        /// The member.
+        /// Path of the member.
         member: String,
-        /// What the config says.
+        /// The config's diff ID.
         expected: DiffId,
-        /// What the bytes give.
+        /// The diff ID of the bytes.
         found: DiffId,
     },
     /// The temporary file of a layer cannot be written.
     #[error("spool a layer to {scratch}: {source}")]
     Scratch {
-        /// The folder.
+        /// The folder for temporary files.
         scratch: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A member that is named as a layer is a document, or too short for a tar.
@@ -60,18 +60,18 @@ pub enum ArchiveError {
         /// Path of the member.
         member: String,
     },
-    /// A member that another one names is not there.
+    /// A member that another one names is missing.
     #[error("read the image archive: {wanted_by} names {member}, which is not in it")]
     Missing {
-        /// The member.
+        /// Path of the member.
         member: String,
-        /// Who names it.
+        /// Path of the document that names it.
         wanted_by: String,
     },
-    /// More JSON than an image has.
+    /// All documents together are longer than an image's can be.
     #[error("read the image archive: its JSON documents have more than {limit} bytes")]
     TooMuchJson {
-        /// The limit.
+        /// Maximum length, in bytes.
         limit: usize,
     },
     /// No image can be chosen among the documents.

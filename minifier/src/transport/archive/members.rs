@@ -14,7 +14,7 @@ use crate::rootfs::tar::{
 use crate::rootfs::{ImagePath, IndexBudget, shown};
 use crate::transport::select::{ImageDocuments, LayoutError, display};
 
-/// More JSON than any image has: configs, manifests and indexes are some kilobytes each.
+/// Maximum length of all documents together; configs, manifests and indexes are some kilobytes each.
 const MAX_JSON: usize = 16 << 20;
 
 /// Bytes that decide what a member is: the length of a tar header.
@@ -76,7 +76,7 @@ impl ArchiveMembers {
             }
             members.table.insert(path, file);
         }
-        // To the end of the stream, so that whoever writes it is not cut off, and learns of its errors.
+        // To the end of the stream: a daemon that is cut off logs an error, and its own error may come at the end.
         let offset = tar.offset();
         crate::rootfs::tar::TarInput::skip_body(&mut tar.into_input(), u64::MAX)
             .map_err(|source| ArchiveError::Outer(TarError::Io { offset, source }))?;
@@ -106,6 +106,7 @@ impl ArchiveMembers {
             });
         }
         let candidate = match Compression::detect(&head) {
+            // `VERSION` and `repositories` of `docker save`.
             Ok(Compression::None) if size < HEAD => return Ok(Streamed::Neither(size)),
             Ok(compression) => match decompress(Cursor::new(head).chain(body), compression)
                 .map_err(SpoolError::Compression)
@@ -118,6 +119,7 @@ impl ArchiveMembers {
                         source,
                     });
                 }
+                // Perhaps nobody names this member as a layer, so its fault is no error yet.
                 Err(error) => Candidate::Failed(error),
             },
             Err(error) => Candidate::Compression(error),
@@ -125,7 +127,7 @@ impl ArchiveMembers {
         Ok(Streamed::Candidate(candidate, size))
     }
 
-    /// The layer of that name, and the path of the member itself. `wanted_by` is who names it.
+    /// The layer that `path` leads to, and the path of the member itself. `wanted_by` is the document that names it.
     pub(crate) fn layer<'a>(
         &'a self,
         path: &'a ImagePath,
@@ -224,7 +226,8 @@ fn clone_error(error: &TarError) -> TarError {
     }
 }
 
-/// Keeps the error of the archive's own stream, which decompressors would pass off as theirs.
+/// Keeps the error of the archive's own stream: a decompressor would report it as "corrupt data", and the fault would
+/// be looked for in the layer and not in the connection.
 struct SourceErrors<'a, R> {
     inner: R,
     failure: &'a mut Option<io::Error>,

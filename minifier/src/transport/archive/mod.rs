@@ -1,8 +1,8 @@
-//! Reading an image archive (`docker save`, OCI layout in a tar, or both in one) from a stream, once.
+//! Reading an image archive (`docker save`, OCI layout in a tar, or both in one) from a stream, in one pass.
 //!
-//! Nothing is known in advance about the order of its members. So each one that may be a layer is spooled to an
-//! unnamed temporary file, decompressed, hashed and indexed on the way; JSON stays in memory; which member is what is
-//! settled at the end.
+//! Nothing is known in advance about the order of its members. So each member that may be a layer is spooled to an
+//! unnamed temporary file, and decompressed, hashed and indexed on the way; JSON stays in memory. Which member is what
+//! is decided at the end.
 
 mod error;
 mod members;

@@ -11,20 +11,20 @@ use crate::rootfs::tar::{Compression, TarError, decompress};
 use crate::rootfs::{ContentStore, EntryKind, ImagePath, IndexBudget, LayerIndex};
 use crate::transport::select::{Choice, LayoutError, Select, display};
 
-/// How much of a compressed archive is taken at a time.
+/// Size of the reads from a compressed archive.
 const CHUNK: usize = 256 << 10;
 
 /// An image read from an archive.
 pub struct ArchiveImage {
-    /// Its config.
+    /// The config, as stored.
     pub config: ImageConfig,
     /// Digest of the config's bytes.
     pub config_digest: Digest,
     /// The names that the archive gives it.
     pub repo_tags: Vec<String>,
-    /// Its layers, lowest first.
+    /// The entries of each layer, lowest first.
     pub layers: Vec<LayerIndex>,
-    /// Bytes of each layer's uncompressed tar.
+    /// Length of each layer's uncompressed tar, in bytes.
     pub layer_bytes: Vec<u64>,
     /// The files' contents, in unnamed temporary files.
     pub content: Box<dyn ContentStore>,
@@ -103,7 +103,7 @@ fn assemble(
     let mut costs: Vec<u64> = Vec::new();
     for (layer, path) in (0u32..).zip(paths) {
         let below = &paths[..layer as usize];
-        // A layer may occur twice: the spool is shared.
+        // A layer may occur twice. The spool is shared, but its entries are in memory twice and count twice.
         let mut index = if let Some(first) = below.iter().position(|other| other == path) {
             store.layers.push(store.layers[first]);
             layer_bytes.push(layer_bytes[first]);
@@ -143,7 +143,7 @@ fn assemble(
     })
 }
 
-/// Which layer it is was not known when it was indexed.
+/// Sets the number of the layer, which was not known when it was indexed.
 pub(crate) fn set_layer(index: &mut LayerIndex, layer: u32) {
     for entry in &mut index.entries {
         if let EntryKind::File(content) = &mut entry.kind {

@@ -8,10 +8,10 @@ use crate::image::{DiffId, Sha256};
 use crate::rootfs::IndexBudget;
 use crate::rootfs::tar::{IndexedLayer, StreamInput, TarError, TarReader, index_layer};
 
-/// How much is read, hashed and written at a time.
+/// Size of the pieces that are read, hashed and written.
 const CHUNK: usize = 256 << 10;
 
-/// A layer's uncompressed tar in an unnamed temporary file, which vanishes with it.
+/// A layer's uncompressed tar in an unnamed temporary file, which vanishes when it is dropped.
 #[derive(Debug)]
 pub(crate) struct SpooledLayer {
     pub(crate) file: File,
@@ -20,14 +20,14 @@ pub(crate) struct SpooledLayer {
     pub(crate) layer: IndexedLayer,
 }
 
-/// Why a member was not spooled.
+/// The reason why a member was not spooled.
 #[derive(Debug)]
 pub(crate) enum SpoolError {
-    /// It is no layer, or a broken one. That matters only if it is needed.
+    /// It is not a layer, or a broken one. That matters only if an image needs it.
     Layer(TarError),
     /// Its compression is broken.
     Compression(io::Error),
-    /// The temporary file.
+    /// The temporary file cannot be written.
     Scratch(io::Error),
 }
 
@@ -46,6 +46,7 @@ pub(crate) fn spool(
         failure: None,
     };
     let layer = index_all(&mut tee, budget);
+    // First: the tar reader saw the same failure, but as an error of the tar.
     if let Some(failure) = tee.failure {
         return Err(failure);
     }

@@ -1,4 +1,4 @@
-//! [`SpoolStore`]: contents of files out of the spooled layers.
+//! [`SpoolStore`]: contents of files from the spooled layers.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,9 +17,9 @@ pub(crate) struct SpooledTar {
 /// Reads contents from spooled layers. `at` of a [`ContentRef`] is an offset in the layer's tar.
 #[derive(Debug, Default)]
 pub(crate) struct SpoolStore {
-    /// Spools; a layer that an image has twice is one of them.
+    /// The spooled layers; one that the image has twice is here once.
     pub(crate) tars: Vec<SpooledTar>,
-    /// For each layer of the image its place in `tars`.
+    /// For each layer of the image, its index in `tars`.
     pub(crate) layers: Vec<usize>,
 }
 
@@ -39,6 +39,7 @@ impl ContentStore for SpoolStore {
 
     fn read_range(&self, content: ContentRef, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
         let tar = self.tar(content)?;
+        // Holes are not stored, so an offset in the file is not one in the tar.
         if tar.sparse.contains_key(&content.at) {
             return read_after(self.open(content)?, offset, limit);
         }

@@ -319,7 +319,7 @@ fn links_in_a_circle_and_broken_layers_are_errors() {
     members.insert("c/layer.tar".into(), b"->../c/layer.tar".to_vec());
     let message = error(&pack(&members), &Select::default());
     assert!(
-        message.contains("the link c/layer.tar leads nowhere"),
+        message.contains("the link c/layer.tar does not lead to a file"),
         "{message}"
     );
 

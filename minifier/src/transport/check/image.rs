@@ -1,4 +1,4 @@
-//! A manifest against its config and its blobs.
+//! [`check_image`]: a manifest against its config and its blobs.
 
 use std::collections::BTreeSet;
 
@@ -28,6 +28,7 @@ pub(crate) fn check_image(
     let mut layers: Vec<(&Descriptor, Option<DiffId>)> = Vec::new();
     let mut seen = BTreeSet::new();
     for (number, layer) in manifest.layers().iter().enumerate() {
+        // The size and the type belong to the key: descriptors of one blob can contradict each other.
         let diff_id = diff_ids.get(number).copied();
         if seen.insert((layer.digest, layer.size, &layer.media_type, diff_id)) {
             layers.push((layer, diff_id));
@@ -44,7 +45,7 @@ pub(crate) fn check_image(
     found
 }
 
-/// What the config says against the manifest and against itself.
+/// Checks the config against the manifest and against itself.
 fn check_config(manifest: &Manifest, config: &ImageConfig, found: &mut Vec<Mismatch>) {
     let descriptor = manifest.config();
     let bytes = config.to_bytes();
@@ -68,7 +69,7 @@ fn check_config(manifest: &Manifest, config: &ImageConfig, found: &mut Vec<Misma
     if ![OCI_CONFIG, DOCKER_CONFIG].contains(&&*descriptor.media_type) {
         let media_type = &descriptor.media_type;
         wrong(format!(
-            "its media type {media_type:?} is no image config's"
+            "its media type {media_type:?} is not that of an image config"
         ));
     }
     let (layers, diff_ids) = (manifest.layers().len(), config.diff_ids().len());
@@ -79,7 +80,7 @@ fn check_config(manifest: &Manifest, config: &ImageConfig, found: &mut Vec<Misma
     }
     let history = config.history();
     let steps = history.iter().filter(|step| !step.empty_layer).count();
-    // It may be left out altogether.
+    // History is optional (OCI spec, `config.md`), but not half of it.
     if !history.is_empty() && steps != diff_ids {
         wrong(format!("its history is of {steps} layers, not {diff_ids}"));
     }

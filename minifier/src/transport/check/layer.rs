@@ -1,4 +1,4 @@
-//! One layer against what its descriptor and the config say of it.
+//! [`check_layer`]: one layer against its descriptor and the config.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -11,10 +11,10 @@ use crate::transport::layers::said_compression;
 use crate::transport::limits::LayerBudget;
 use crate::transport::stored::BlobStore;
 
-/// How much is read at a time.
+/// Size of the reads.
 const CHUNK: usize = 256 << 10;
 
-/// Reads one layer to its end, whatever is wrong with it. `diff_id` is the config's word, if there is one.
+/// Reads one layer to its end, whatever its faults. `diff_id` is the config's, if there is one.
 pub(crate) fn check_layer(
     blobs: &dyn BlobStore,
     layer: &Descriptor,
@@ -32,7 +32,7 @@ pub(crate) fn check_layer(
     match LayerKind::of(&layer.media_type) {
         LayerKind::Tar => {}
         LayerKind::Other => wrong(format!(
-            "its media type {:?} is no layer's",
+            "its media type {:?} is not that of a layer",
             layer.media_type
         )),
         LayerKind::Foreign => wrong(format!("it is foreign ({})", layer.media_type)),
@@ -49,7 +49,7 @@ pub(crate) fn check_layer(
     };
     let mut blob = HashingReader::new(Watched::new(blob, control));
     let contents = contents(&mut blob, layer, budget, control);
-    // Whatever the contents are, the blob is read to its end.
+    // Even if its contents are broken, the digest of the whole blob says whether it was damaged after it was made.
     if let Err(error) = io::copy(&mut blob, &mut io::sink()) {
         wrong(format!("it cannot be read: {error}"));
         return found;
@@ -87,14 +87,15 @@ pub(crate) fn check_layer(
     found
 }
 
+/// The uncompressed layer.
 struct LayerContents {
     compression: Compression,
     diff_id: DiffId,
-    /// Why it is no tar.
+    /// The reason why it is not a tar.
     no_tar: Option<String>,
 }
 
-/// Decompresses and indexes what `blob` gives.
+/// Decompresses and indexes the blob.
 fn contents(
     blob: &mut (impl Read + Send),
     layer: &Descriptor,
@@ -114,6 +115,7 @@ fn contents(
     let buffered = BufReader::with_capacity(CHUNK, &mut plain);
     let mut reader = TarReader::new(StreamInput::new(buffered));
     let indexed = index_layer(&mut reader, 0, budget.index());
+    // The tar reader stops at the end mark or at a fault; the diff ID is that of all bytes.
     drop(reader);
     io::copy(&mut plain, &mut io::sink()).map_err(broken)?;
     Ok(LayerContents {
@@ -123,7 +125,7 @@ fn contents(
     })
 }
 
-/// What is wrong with a media type whose compression is another one.
+/// The mismatch between the compression in a media type and that of the bytes.
 fn other_compression(media_type: &str, found: Compression) -> Option<String> {
     if LayerKind::of(media_type) != LayerKind::Tar {
         return None;

@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::image::{Digest, Manifest};
 use crate::rootfs::shorten;
 
-/// One thing that is not as the image says.
+/// A contradiction within an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Mismatch {
-    /// What is wrong: a document by its path, a config or a layer by its digest.
+    /// The object: `config DIGEST`, `layer DIGEST`, `documents` or `structure`.
     pub object: String,
-    /// What is wrong with it.
+    /// The fault, a sentence without a full stop.
     pub message: String,
 }
 
@@ -22,18 +22,18 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// What was checked and what was found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Validation {
     /// The location as the user wrote it.
     pub source: String,
-    /// Digest of the manifest, as its bytes are; `None` if there is no manifest that can be read.
+    /// Digest of the manifest, computed from its bytes; `None` if no manifest can be read.
     pub manifest: Option<Digest>,
-    /// Digest of the config, as the manifest says.
+    /// Digest of the config, from the manifest.
     pub config: Option<Digest>,
-    /// Digests of the layers, as the manifest says, lowest first.
+    /// Digests of the layers, from the manifest, lowest first.
     pub layers: Vec<Digest>,
-    /// Everything that is not as it says, sorted; empty if all is.
+    /// All contradictions, sorted; empty if the image is valid.
     pub mismatches: Vec<Mismatch>,
 }
 

@@ -1,4 +1,5 @@
-//! Checks images against themselves: recomputes every digest, diff ID and size, and gives all mismatches together.
+//! Checking images against themselves: every digest, diff ID and size is computed anew, and all mismatches are returned
+//! together.
 
 mod image;
 mod layer;

@@ -1,4 +1,4 @@
-//! [`validate`]: everything about the image at a location, whatever is wrong with it.
+//! [`validate`]: a check of the image at a location that goes on after a fault, so that all faults are found.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,7 +15,7 @@ use crate::transport::location::Location;
 use crate::transport::read::{Documented, OpenOptions, documents, open_image};
 use crate::transport::select::{LayoutError, Select};
 
-/// Checks the image at a location. Errors are about reading it at all; what is wrong with it is in the result.
+/// Checks the image at a location. An error means that it cannot be read at all; its faults are in the result.
 pub async fn validate(
     location: &Location,
     options: &OpenOptions,
@@ -24,7 +24,7 @@ pub async fn validate(
         checked = check(location, options) => checked,
         () = options.control.cancelled() => Ok(Validation::of(location.as_str(), None)),
     };
-    // What was interrupted looks like what is broken.
+    // An interrupted read looks like a broken blob.
     if options.control.is_cancelled() {
         Err(TransportError::Cancelled {
             doing: "check",
@@ -50,7 +50,7 @@ async fn check(location: &Location, options: &OpenOptions) -> Result<Validation,
         });
         return joined(checking).await;
     }
-    // What comes through a server has documents that are right, or cannot be opened.
+    // From a daemon or registry, documents are checked when they are opened.
     let stored = open_image(location, options).await?;
     let checking = spawn_blocking(move || {
         let (manifest, config) = (&stored.manifest, Some(&stored.config));

@@ -10,7 +10,7 @@ use super::endpoint::{Endpoint, Environment};
 use super::error::connection_error;
 use crate::transport::error::TransportError;
 
-/// How long a daemon may take to begin an answer, if it has nothing big to do.
+/// Time for a daemon to begin the answer to a small request.
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// The same for exporting and loading: Engine 20.10 writes the whole archive to its disk before it begins.
@@ -25,36 +25,37 @@ pub struct Daemon {
     info: DaemonInfo,
 }
 
-/// What a daemon says about itself.
+/// Properties of a daemon, from its answers to `/version` and `/info`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DaemonInfo {
     /// Version of the engine.
     pub server_version: String,
-    /// Version of the runc that runs its containers, where it says so.
+    /// Version of the runc that runs its containers; `None` if it does not report one.
     pub runc_version: Option<String>,
     /// Newest API version that the daemon speaks.
     pub api_version: String,
-    /// Oldest API version that the daemon speaks, where it says so.
+    /// Oldest API version that the daemon speaks; `None` if it does not report one.
     pub min_api_version: Option<String>,
     /// `overlay2`, `overlayfs`, `vfs`, …
     pub storage_driver: String,
     /// Whether images live in containerd's store and not in the engine's own.
     pub containerd_store: bool,
-    /// False if overlay2's folders of a layer may lack what the layer holds (redirects, metadata-only copies).
+    /// Whether the folder of a layer in overlay2 holds all of the layer. Without native diffs, redirects and
+    /// metadata-only copies may leave parts of it in the layers below.
     pub native_overlay_diff: bool,
     /// Where the daemon keeps its data, on its own host.
     pub root_dir: PathBuf,
-    /// `1` or `2`.
+    /// Version of the host's control groups: `1` or `2`.
     pub cgroup_version: String,
     /// `cgroupfs`, `systemd` or `none`.
     pub cgroup_driver: String,
     /// Operating system of the containers, `linux`.
     pub os_type: String,
-    /// Machine of the daemon's host as `uname` says it, `x86_64`.
+    /// Machine of the daemon's host in the words of `uname`, `x86_64`.
     pub architecture: String,
     /// Kernel of the daemon's host.
     pub kernel_version: String,
-    /// `name=seccomp,profile=default`, `name=rootless`, …
+    /// Security features in the daemon's form: `name=seccomp,profile=default`, `name=rootless`, …
     pub security_options: Vec<String>,
 }
 
@@ -69,6 +70,7 @@ impl Daemon {
         let failed = |e| connection_error(&endpoint.url, "ask the Docker daemon what it is", e);
         let client = client(&endpoint)?
             .with_timeout(ANSWER)
+            // Docker 20.10 speaks 1.41 at most, current engines 1.44 at least.
             .negotiate_version()
             .await
             .map_err(failed)?;
@@ -92,6 +94,7 @@ impl Daemon {
             server_version: text(version.version.or(system.server_version)),
             api_version: text(version.api_version),
             min_api_version: version.min_api_version,
+            // "driver-type: io.containerd.snapshotter.v1" is the only sign of it.
             containerd_store: status("driver-type")
                 .is_some_and(|kind| kind.starts_with("io.containerd.")),
             native_overlay_diff: status("Native Overlay Diff").is_some_and(|value| value == "true"),
@@ -128,7 +131,7 @@ impl Daemon {
         &self.patient
     }
 
-    /// Where the daemon listens.
+    /// The address at which the daemon was reached.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -138,7 +141,7 @@ impl Daemon {
         self.client.client_version().to_string()
     }
 
-    /// What the daemon says about itself.
+    /// The daemon's properties, as of the connection.
     pub fn info(&self) -> &DaemonInfo {
         &self.info
     }
@@ -151,13 +154,15 @@ fn client(endpoint: &Endpoint) -> Result<Docker, TransportError> {
         (_, Some(socket)) => Docker::connect_with_unix(socket, timeout, API_DEFAULT_VERSION),
         (None, None) => Docker::connect_with_http(url, timeout, API_DEFAULT_VERSION),
         (Some(tls), None) => {
+            // bollard leaves out why a file cannot be read.
             for file in [&tls.ca, &tls.cert, &tls.key] {
                 readable(file).map_err(|what| TransportError::Endpoint {
                     endpoint: url.clone(),
                     what,
                 })?;
             }
-            // An error means that a provider is installed already, which is as good.
+            // rustls needs a provider for the whole process. An error means that one is installed already, which is as
+            // good.
             let _ = rustls::crypto::ring::default_provider().install_default();
             Docker::connect_with_ssl(
                 url,
@@ -172,7 +177,7 @@ fn client(endpoint: &Endpoint) -> Result<Docker, TransportError> {
     client.map_err(|e| connection_error(url, "connect", e))
 }
 
-/// bollard leaves out why a certificate cannot be read.
+/// Fails with the name of a file that cannot be opened.
 fn readable(file: &Path) -> Result<(), String> {
     std::fs::File::open(file)
         .map(drop)

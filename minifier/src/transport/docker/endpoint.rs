@@ -1,4 +1,5 @@
-//! Which daemon to talk to: `DOCKER_HOST`, the current Docker context, or the default socket; in that order.
+//! [`Endpoint`]: the daemon to talk to, from `DOCKER_HOST`, the current Docker context or the default socket, in that
+//! order.
 //!
 //! Source: `cli/command/cli.go` and `cli/context/store` of the Docker command line.
 
@@ -16,7 +17,7 @@ use crate::transport::error::TransportError;
 
 const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
 
-/// What decides about the endpoint, so that tests need not change the process's environment.
+/// The variables that decide on the endpoint. A struct, so that tests need not change the process's environment.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// `DOCKER_HOST`
@@ -32,7 +33,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// What this process was given; empty variables count as absent.
+    /// The environment of this process; empty variables count as absent.
     pub fn from_process() -> Self {
         let var = |name| env::var(name).ok().filter(|value| !value.is_empty());
         Self {
@@ -47,14 +48,14 @@ impl Environment {
     }
 }
 
-/// Who named an endpoint.
+/// The setting that named an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndpointOrigin {
     /// `DOCKER_HOST`
     Host,
     /// A Docker context, by its name.
     Context(String),
-    /// Nobody.
+    /// No setting: Docker's default socket.
     Default,
 }
 
@@ -63,9 +64,9 @@ pub enum EndpointOrigin {
 pub struct TlsFiles {
     /// Certificates of the authorities that may sign the daemon's.
     pub ca: PathBuf,
-    /// The client's certificate.
+    /// Certificate of this client, in PEM.
     pub cert: PathBuf,
-    /// The client's key.
+    /// Private key of this client, in PEM.
     pub key: PathBuf,
 }
 
@@ -79,12 +80,12 @@ impl TlsFiles {
     }
 }
 
-/// Where a daemon listens.
+/// The address of a daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// `unix:///path` or `tcp://host:port`.
     pub url: String,
-    /// Who named it.
+    /// The setting that named the address.
     pub origin: EndpointOrigin,
     /// TLS, for `tcp` only.
     pub tls: Option<TlsFiles>,
@@ -111,9 +112,11 @@ struct ContextEndpoint {
 }
 
 impl Endpoint {
-    /// The endpoint that `environment` asks for.
+    /// The endpoint for `environment`.
     pub fn find(environment: &Environment) -> Result<Self, TransportError> {
         if let Some(host) = &environment.host {
+            // Docker looks for the files in DOCKER_CERT_PATH, or else in its config folder; any value but an empty one
+            // of DOCKER_TLS_VERIFY means yes, even "0".
             let tls = environment
                 .tls_verify
                 .as_ref()
@@ -130,6 +133,7 @@ impl Endpoint {
             Some(context) => Some(context.clone()),
             None => current_context(environment)?,
         };
+        // "default" is built in and has no file.
         match context.filter(|name| name != "default") {
             Some(name) => Self::of_context(environment, name),
             None => Self::checked(DEFAULT_SOCKET, EndpointOrigin::Default, None),
@@ -146,6 +150,7 @@ impl Endpoint {
             .as_ref()
             .ok_or_else(|| error("there is no home directory to find it in".into()))?
             .join("contexts");
+        // The store names folders by the hash of the context's name (`cli/context/store`).
         let id = Digest::of(name.as_bytes()).to_hex();
         let path = store.join("meta").join(&id).join("meta.json");
         let bytes = fs::read(&path).map_err(|e| match e.kind() {
@@ -161,6 +166,7 @@ impl Endpoint {
             .ok_or_else(|| error("the context has no Docker endpoint".into()))?;
         let tls_dir = store.join("tls").join(&id).join("docker");
         let tls = tls_dir.is_dir().then(|| TlsFiles::in_dir(tls_dir));
+        // Whoever answers there could run containers as root of the real daemon's host with our credentials.
         if tls.is_some() && endpoint.skip_tls_verify {
             return Err(error(
                 "the context asks to skip the check of certificates, which is not supported".into(),
@@ -189,6 +195,7 @@ impl Endpoint {
             }
             "unix" => (host.to_owned(), None),
             "tcp" | "http" | "https" => {
+                // Without these files the client would speak plain HTTP.
                 if scheme == "https" && tls.is_none() {
                     return Err(error(
                         "https needs DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH".into(),
@@ -208,7 +215,7 @@ impl Endpoint {
         Ok(Self { url, origin, tls })
     }
 
-    /// The path of the socket, where the daemon listens on one.
+    /// The path of the daemon's socket; `None` if it listens on TCP.
     pub fn socket(&self) -> Option<&str> {
         self.url.strip_prefix("unix://")
     }

@@ -1,4 +1,4 @@
-//! How the daemon's messages become a [`TransportError`].
+//! Turning the daemon's messages into a [`TransportError`].
 
 use std::error::Error;
 use std::io;
@@ -16,6 +16,7 @@ pub(crate) fn connection_error(
     let kind = io_kind(&error);
     let no_connection = match &error {
         Api::HyperLegacyError { err } => err.is_connect(),
+        // A timeout while connecting: the first request of a connection is the negotiation, which is short.
         error => matches!(
             error,
             Api::SocketNotFoundError(_) | Api::RequestTimeoutError
@@ -25,7 +26,7 @@ pub(crate) fn connection_error(
         (true, Some(io::ErrorKind::PermissionDenied)) => {
             TransportError::PermissionDenied { endpoint }
         }
-        // What rustls says comes as an error of this kind.
+        // rustls reports its errors under this kind.
         (true, Some(io::ErrorKind::InvalidData)) => TransportError::Endpoint {
             endpoint,
             what: format!("make a TLS connection: {}", words(&error)),
@@ -50,7 +51,7 @@ pub(crate) fn api_error(doing: impl Into<String>, error: bollard::errors::Error)
     }
 }
 
-/// The cause of the error, without the client's own layers around it.
+/// The cause of the error, without the client's own layers around it: "error in hyper legacy client" helps nobody.
 pub(crate) fn words(error: &bollard::errors::Error) -> String {
     use bollard::errors::Error as Api;
     match error {
@@ -68,7 +69,7 @@ pub(crate) fn words(error: &bollard::errors::Error) -> String {
 fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     let below = error.source().and_then(io_kind);
     let own = || {
-        // One that wraps another is passed over by `source`.
+        // `source` of an I/O error skips the error that it wraps.
         let outer = error.downcast_ref::<io::Error>()?;
         let inner = outer.get_ref().and_then(|inner| io_kind(inner));
         Some(inner.unwrap_or_else(|| outer.kind()))

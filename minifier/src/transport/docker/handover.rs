@@ -10,12 +10,13 @@ use bytes::Bytes;
 use crate::transport::body::ArchiveBody;
 
 impl ArchiveBody {
-    /// The same archive, whose end is only let go of while `handover` has not been called off: the receiver gets
-    /// either all of it or too little to be an archive.
+    /// The same archive, but its end is withheld once `handover` is called off: the receiver gets either all of it or
+    /// too little to be an archive.
     pub(crate) fn through(mut self, handover: Handover) -> Self {
         let mut held: Option<Bytes> = None;
         Self(Box::pin(futures_util::stream::poll_fn(move |context| {
             loop {
+                // One chunk is held back. When the stream has ended, it is the last one, and the decision falls.
                 let last = match std::task::ready!(self.0.as_mut().poll_next(context)) {
                     Some(Ok(chunk)) => match held.replace(chunk) {
                         Some(before) => return Poll::Ready(Some(Ok(before))),
@@ -36,18 +37,18 @@ impl ArchiveBody {
     }
 }
 
-/// Decides once and for all whether an archive was handed over or called off, for the two tasks that send it and that
-/// may want to stop: what a daemon has in full, it keeps, whether or not somebody waits for its answer.
+/// Decides once whether an archive is handed over or called off, between the task that sends it and the one that may
+/// want to stop. A daemon that has a whole archive keeps the image, even if nobody waits for its answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handover(Arc<AtomicBool>);
 
 impl Handover {
-    /// False if it was called off before.
+    /// Returns false if it was called off before.
     fn complete(&self) -> bool {
         self.is_first()
     }
 
-    /// False if the archive is complete already: it cannot be taken back.
+    /// Returns false if the archive is complete already and cannot be taken back.
     pub(crate) fn call_off(&self) -> bool {
         self.is_first()
     }

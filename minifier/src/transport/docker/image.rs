@@ -1,4 +1,4 @@
-//! Opening an image of a daemon: in place where that is possible, from a streamed archive everywhere else.
+//! Opening an image of a daemon: in place if that is possible, otherwise from a streamed archive.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,31 +22,31 @@ use crate::transport::source::{ReadHow, Source};
 /// How to read an image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ReadMode {
-    /// In place where possible, else streamed.
+    /// In place if possible, otherwise streamed.
     #[default]
     Auto,
-    /// In place or not at all.
+    /// In place; an error if that is not possible.
     InPlace,
-    /// Streamed.
+    /// As an archive that the daemon exports.
     Stream,
 }
 
-/// What to read.
+/// The image to read from a daemon, and how.
 #[derive(Clone, Copy)]
 pub struct ReadRequest<'a> {
-    /// The image.
+    /// Name or ID of the image.
     pub reference: &'a ImageReference,
-    /// The platform it must be for; none takes what the daemon has.
+    /// The platform that the image must be for; `None` takes the one that the daemon has.
     pub platform: Option<&'a Platform>,
-    /// How.
+    /// The way to read it.
     pub mode: ReadMode,
     /// A folder for the temporary files of a streamed image. They have no names and vanish with the [`Source`].
     pub scratch: &'a Path,
-    /// Told, as a streamed archive arrives, how many bytes there are so far.
+    /// Called with the number of bytes so far, as a streamed archive arrives.
     pub progress: &'a (dyn Fn(u64) + Send + Sync),
 }
 
-/// What the daemon says about an image before it is read.
+/// The daemon's description of an image before it is read.
 pub(crate) struct FoundImage {
     pub(crate) id: Digest,
     pub(crate) repo_tags: Vec<String>,
@@ -55,17 +55,17 @@ pub(crate) struct FoundImage {
     inspect: ImageInspect,
 }
 
-/// What the daemon itself says about an image, without reading it.
+/// The daemon's description of an image, without reading the image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inspected {
-    /// The daemon's ID of it.
+    /// The daemon's ID of the image: the config's digest, in containerd's store the manifest's or index's.
     pub id: Digest,
-    /// Its config as the daemon tells it: fields that the daemon does not know are missing.
+    /// The config as the daemon reports it, without the fields that it does not know.
     pub config: ImageConfig,
 }
 
 impl Daemon {
-    /// Asks what an image is.
+    /// Asks the daemon for its description of an image.
     pub async fn inspect(&self, request: &ReadRequest<'_>) -> Result<Inspected, TransportError> {
         let found = self.find(request).await?;
         let config = serde_json::json!({
@@ -103,7 +103,7 @@ impl Daemon {
         self.open_streamed(&request, found, not_in_place).await
     }
 
-    /// Asks for an image.
+    /// Looks an image up.
     pub(crate) async fn find(
         &self,
         request: &ReadRequest<'_>,
@@ -145,7 +145,7 @@ impl Daemon {
                     .map_err(|e| answer(format!("with a diff ID: {e}")))
             })
             .collect::<Result<_, _>>()?;
-        // containerd's store may have other platforms under the same name; the archive will tell.
+        // containerd's store may have other platforms under the same name, which shows in the archive.
         if let Some(wanted) = request.platform
             && !self.info().containerd_store
             && !platform.satisfies(wanted)
@@ -190,7 +190,7 @@ impl Daemon {
         })
     }
 
-    /// Why images of this daemon cannot be read in place, as far as can be told without one; `None` if they can.
+    /// The reason why no image of this daemon can be read in place; `None` if there is none that holds for all images.
     pub fn in_place_obstacle(&self) -> Option<InPlaceError> {
         let info = self.info();
         if self.endpoint().socket().is_none() {
@@ -202,6 +202,8 @@ impl Daemon {
         if !info.native_overlay_diff {
             return Some(InPlaceError::NotNative);
         }
+        // A user in the group "docker" may use the daemon, but only root may read its folders. Likewise, a socket can
+        // belong to a daemon in another mount namespace or virtual machine (Docker Desktop).
         let folder = info.root_dir.join("overlay2");
         match std::fs::read_dir(&folder) {
             Ok(_) => None,
@@ -212,7 +214,7 @@ impl Daemon {
         }
     }
 
-    /// Where the image is on this host, if the daemon is on it and stores images as folders.
+    /// The place of the image on this host, if the daemon runs here and stores images as folders.
     fn store_layout(&self, found: &FoundImage) -> Result<StoreLayout, InPlaceError> {
         if let Some(obstacle) = self.in_place_obstacle() {
             return Err(obstacle);
@@ -238,10 +240,12 @@ impl Daemon {
         let reading = spawn_blocking(move || read_archive(reader, &scratch, &select));
         let (archive_bytes, failed) = self.receive(request, found.id, sender).await;
         let image: ArchiveImage = match (joined(reading).await, failed) {
-            // The reader's error is but the echo of the connection's.
+            // The reader only sees that the archive is cut; the connection's error says why.
             (Err(_), Some(error)) => return Err(error),
             (result, _) => result?,
         };
+        // The description and the archive must be of one image. Of a platform that was asked for, containerd's store
+        // gives no description, so there is nothing to compare.
         let is_same_image = request.platform.is_none() || !in_containerd;
         if is_same_image && image.config.diff_ids() != found.diff_ids {
             return Err(TransportError::Answer {
@@ -264,10 +268,11 @@ impl Daemon {
         })
     }
 
-    /// Which image of an exported archive it is.
+    /// The choice of this image in an exported archive.
     pub(crate) fn select(&self, request: &ReadRequest<'_>, found: &FoundImage) -> Select {
         let in_containerd = self.info().containerd_store;
         Select {
+            // An ID in containerd's store is the digest of a manifest or index, not of a config.
             config: (!in_containerd).then_some(found.id),
             name: None,
             platform: match request.platform {
@@ -277,20 +282,21 @@ impl Daemon {
         }
     }
 
-    /// Passes the archive of an image on; gives how many bytes there were and what went wrong with the connection.
+    /// Passes on the archive of an image. Returns the number of bytes, and the connection's error if there was one.
     pub(crate) async fn receive(
         &self,
         request: &ReadRequest<'_>,
         id: Digest,
         sender: ChunkSender,
     ) -> (u64, Option<TransportError>) {
-        // By its ID: a name without a tag would mean all images of that name.
+        // By its ID: for a name without a tag, the daemon exports all images of that name.
         let mut chunks = std::pin::pin!(self.patient_client().export_image(&id.to_string()));
         let mut received = 0;
         while let Some(chunk) = chunks.next().await {
             match chunk {
                 Ok(chunk) => {
                     received += chunk.len() as u64;
+                    // The reader has failed, and its error is the one that counts.
                     if !sender.data(chunk).await {
                         return (received, None);
                     }
@@ -308,6 +314,7 @@ impl Daemon {
     }
 }
 
+/// A blocking task cannot be dropped: it sees this flag and stops.
 #[derive(Default)]
 struct CancelOnDrop(Arc<AtomicBool>);
 

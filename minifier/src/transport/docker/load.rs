@@ -1,4 +1,4 @@
-//! Loading an archive into a daemon, and checking that it took what it was given.
+//! Loading an archive into a daemon, and checking that the tags point to that image afterwards.
 
 use std::time::Duration;
 
@@ -15,22 +15,24 @@ use crate::image::{Digest, ImageConfig, TaggedName};
 use crate::transport::body::ArchiveBody;
 use crate::transport::error::TransportError;
 
-/// How long a daemon that has all of an archive may take once nobody wants the image any more.
+/// Time for the answer of a daemon that has the whole archive, after the load was cancelled.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An image that a daemon loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedImage {
-    /// The daemon's ID of it.
+    /// The daemon's ID of the image: the config's digest, in containerd's store the manifest's.
     pub image_id: Digest,
-    /// The names it was given, as Docker lists them.
+    /// The names of the image, as Docker lists them.
     pub tags: Vec<String>,
 }
 
 impl Daemon {
     /// Loads an archive that holds one image with this `config`, and these `tags` in its `RepoTags`. Checks afterwards
-    /// that each tag points to that image. `None` if `cancel` was cancelled before the daemon had all of the archive;
-    /// from then on the daemon keeps it, so that its answer is waited for, if not for long.
+    /// that each tag points to that image.
+    ///
+    /// Returns `None` if `cancel` was cancelled before the daemon had the whole archive. After that the daemon keeps
+    /// the image, so its answer is awaited for some seconds; [`TransportError::Unanswered`] if it does not come.
     pub async fn load(
         &self,
         archive: ArchiveBody,
@@ -67,6 +69,7 @@ impl Daemon {
     ) -> Result<LoadedImage, TransportError> {
         let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
         let options = ImportImageOptionsBuilder::default().quiet(true).build();
+        // Errors come within the stream, with status 200: bollard finds them.
         let lines: Vec<String> = self
             .patient_client()
             .import_image_stream(options, archive, None)
@@ -77,6 +80,8 @@ impl Daemon {
         let image_id = match tags.first() {
             Some(tag) => self.loaded_image(tag, config).await?,
             None => {
+                // In containerd's store an image without a name has another ID than its config's digest; only the
+                // message says which.
                 let id = untagged_id(&lines).unwrap_or_else(|| config.digest());
                 self.loaded_image(&id.to_string(), config).await?
             }
@@ -126,7 +131,7 @@ impl Daemon {
         let same_layers = layers
             .into_iter()
             .eq(config.diff_ids().iter().map(ToString::to_string));
-        // containerd's store names an image by its manifest.
+        // containerd's store identifies an image by its manifest, whose digest depends on how the store compresses.
         let is_it = if self.info().containerd_store {
             same_layers
         } else {
@@ -139,7 +144,7 @@ impl Daemon {
     }
 }
 
-/// From `Loaded image ID: sha256:…`.
+/// The ID in the line `Loaded image ID: sha256:…`.
 fn untagged_id(lines: &[String]) -> Option<Digest> {
     lines
         .iter()

@@ -1,4 +1,5 @@
-//! Podman's socket, which speaks Docker's API: the way to `containers-storage`.
+//! Podman's socket, which speaks Docker's API. It gives access to `containers-storage` without knowing its form on
+//! disk.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ impl Daemon {
     }
 }
 
-/// Where Podman listens by default.
+/// The sockets at which Podman listens by default (podman-system-service(1)).
 fn sockets(root: bool, runtime_dir: Option<&Path>) -> Vec<PathBuf> {
     let own = runtime_dir.map(|dir| dir.join("podman/podman.sock"));
     match (root, own) {

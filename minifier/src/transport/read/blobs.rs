@@ -1,4 +1,4 @@
-//! [`FileBlobs`]: blobs that are ranges of open files, whatever holds the rest.
+//! [`FileBlobs`]: blobs that are ranges of open files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,14 +10,14 @@ use crate::rootfs::FileRange;
 use crate::transport::error::TransportError;
 use crate::transport::stored::BlobStore;
 
-/// A range of a file that several blobs may lie in.
+/// A range of a file that may hold several blobs.
 pub(crate) type SharedRange = FileRange<Arc<File>>;
 
-/// Blobs in open files; what is in none of them comes from `others`.
+/// Blobs in open files, before those of `others`.
 #[derive(Default)]
 pub(crate) struct FileBlobs {
     pub(crate) ranges: BTreeMap<Digest, SharedRange>,
-    /// Files that hold just one blob, see [`BlobStore::unnamed`].
+    /// Files that hold exactly one blob, see [`BlobStore::unnamed`].
     pub(crate) unnamed: BTreeMap<Digest, File>,
     pub(crate) documents: BTreeMap<Digest, Vec<u8>>,
     pub(crate) others: Option<Arc<dyn BlobStore>>,

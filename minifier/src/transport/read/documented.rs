@@ -1,4 +1,4 @@
-//! [`Documented`]: a layout or an archive in files of this host, by its documents.
+//! [`Documented`]: a layout or an archive in files of this host.
 
 use std::fs::File;
 use std::io;
@@ -23,16 +23,14 @@ use crate::transport::select::{
 };
 use crate::transport::stored::{BlobStore, StoredImage};
 
-/// Where images and their documents are.
+/// A place of images and their documents.
 pub(crate) enum Documented {
-    /// A folder.
     Layout(Arc<LayoutDir>),
-    /// An archive.
     Archive(TarFile),
 }
 
-/// Opens what is at a location, and says which of its images is wanted; `None` if it is not in files of this host.
-/// Blocks.
+/// Opens the layout or archive at a location, with the request for one of its images. `None` if the location is not in
+/// files of this host. Blocks.
 pub(crate) fn documents(
     location: &Location,
     options: &OpenOptions,
@@ -56,7 +54,7 @@ pub(crate) fn documents(
             let dir = LayoutDir::open(dir).map_err(|source| match source.kind() {
                 io::ErrorKind::NotADirectory => TransportError::WrongKind {
                     location: location.to_string(),
-                    what: "it is no folder",
+                    what: "it is not a folder",
                 },
                 _ => read_error(source),
             })?;
@@ -88,7 +86,7 @@ pub(crate) fn documents(
 }
 
 impl Documented {
-    /// The archive in a file that is a plain tar.
+    /// The archive in a file that is an uncompressed tar.
     pub(crate) fn archive(
         file: File,
         location: &str,
@@ -109,7 +107,7 @@ impl Documented {
         }
     }
 
-    /// The wanted image.
+    /// Chooses the image and opens it.
     pub(crate) fn open(
         self,
         select: &Select,
@@ -142,7 +140,7 @@ impl Documented {
         Ok((stored.manifest, stored.config, stored.blobs))
     }
 
-    /// The blobs of a manifest, as far as they are there.
+    /// The blobs of a manifest, as far as they exist.
     pub(crate) fn blobs(&self, manifest: &Manifest) -> Arc<dyn BlobStore> {
         let tar = match self {
             Self::Layout(dir) => return dir.clone(),
@@ -157,10 +155,11 @@ impl Documented {
         Arc::new(blobs)
     }
 
-    /// What is wrong with the layout or the archive itself, sentences.
+    /// The faults of the layout or archive itself, a sentence each.
     pub(crate) fn structure(&self, choice: Option<&Choice>) -> Vec<String> {
         let documents = self.documents();
         let mut wrong = Vec::new();
+        // Without `index.json` it is a plain docker-archive, which has no `oci-layout`.
         if let Ok(Some(_)) = documents.document(&"index.json".into()) {
             match documents.document(&"oci-layout".into()) {
                 Ok(Some(bytes)) => {
@@ -180,6 +179,7 @@ impl Documented {
         for path in tar.repeated() {
             wrong.push(format!("{} is there more than once", display(path)));
         }
+        // An archive in both forms can contradict itself; each reader sees only one of them.
         let docker: &[ImagePath] = choice.map_or(&[], |choice| &choice.docker_layers);
         for path in docker {
             match tar.range(path) {
@@ -205,7 +205,7 @@ impl Documented {
 }
 
 impl LayoutError {
-    /// Whether the question was wrong and not the image.
+    /// Whether the request was at fault and not the image: then a check fails as a whole, and reports no mismatch.
     pub(crate) fn is_of_choice(&self) -> bool {
         matches!(
             self,

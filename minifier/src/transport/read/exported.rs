@@ -1,4 +1,4 @@
-//! Images of a daemon: it exports an archive, which is spooled and read as one in a file.
+//! Images of a daemon: the archive that it exports is spooled, and read like one in a file.
 
 use std::io::BufReader;
 
@@ -37,11 +37,12 @@ pub(crate) async fn exported(
     let spooling = {
         let (text, options) = (location.to_string(), options.clone());
         let reader = BufReader::new(reader);
+        // No compressed length: the daemon's own archive is not compressed, and is no bomb.
         spawn_blocking(move || spool(reader, u64::MAX, &text, &options))
     };
     let (_, failed) = daemon.receive(&request, found.id, sender).await;
     let file = match (joined(spooling).await, failed) {
-        // The reader's error is but the echo of the connection's.
+        // The reader only sees that the archive is cut; the connection's error says why.
         (Err(_), Some(error)) => return Err(error),
         (file, _) => file?,
     };
@@ -54,6 +55,7 @@ pub(crate) async fn exported(
         Documented::archive(file, &text, &control)?.open(&select, &reading)
     }))
     .await?;
+    // Exported by its ID, so the archive itself has no names.
     if !found.repo_tags.is_empty() {
         image.names = found.repo_tags;
     }

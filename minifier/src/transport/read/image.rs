@@ -1,4 +1,4 @@
-//! From a choice among documents to a [`StoredImage`].
+//! [`Reading`]: from a choice among documents to a [`StoredImage`].
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::transport::parallel::{for_each, processors};
 use crate::transport::select::{Choice, LayoutError, check_layers, display};
 use crate::transport::stored::StoredImage;
 
-/// How much is read at a time.
+/// Size of the reads.
 const CHUNK: usize = 256 << 10;
 
-/// What an image is read from: the location as the user wrote it, and who watches.
+/// The location that an image is read from, as the user wrote it, and the control of the work.
 pub(crate) struct Reading<'a> {
     pub(crate) location: &'a str,
     pub(crate) control: &'a Control,
@@ -40,6 +40,7 @@ impl Reading<'_> {
         notes: Vec<String>,
     ) -> Result<StoredImage, TransportError> {
         let manifest = choice.manifest.clone();
+        // `index.json` always leads to a manifest; only `manifest.json` describes an image without one.
         let manifest = manifest.ok_or_else(|| self.layout_error(LayoutError::Empty))?;
         self.stored(choice, manifest, dir, notes)
     }
@@ -121,7 +122,7 @@ impl Reading<'_> {
         })
     }
 
-    /// A manifest for an image that is stored without one.
+    /// Makes a manifest for an image that is stored without one, as `docker save` before version 25 did.
     fn made_up(&self, choice: &Choice, ranges: &[SharedRange]) -> Result<Manifest, TransportError> {
         let layers: Vec<(&DiffId, &SharedRange)> =
             choice.config.diff_ids().iter().zip(ranges).collect();
@@ -142,7 +143,8 @@ impl Reading<'_> {
         Ok(Manifest::new(config, layers, Default::default()))
     }
 
-    /// An uncompressed layer has its diff ID for a digest, which is checked when it is read. Any other is read now.
+    /// The descriptor of a layer that has none. The digest of an uncompressed layer is its diff ID, which is checked
+    /// when it is read; a compressed layer is hashed now.
     fn descriptor(&self, diff_id: DiffId, range: &SharedRange) -> io::Result<Descriptor> {
         let mut head = Vec::new();
         range
@@ -162,7 +164,7 @@ impl Reading<'_> {
     }
 }
 
-/// The media type of a layer that is compressed so.
+/// OCI's media type for a layer with this compression.
 pub(crate) fn layer_type(compression: Compression) -> String {
     match compression {
         Compression::None => media_type::OCI_LAYER.to_owned(),

@@ -1,5 +1,5 @@
-//! [`LayoutDir`]: an OCI layout in a folder. Whatever its documents say, nothing but its own blobs is opened: their
-//! names are made of digests, and looked up without following links.
+//! [`LayoutDir`]: an OCI layout in a folder. Whatever its documents say, only its own blobs are opened: their names are
+//! made from digests, and looked up without following links.
 //!
 //! Source: OCI image spec, `image-layout.md`.
 
@@ -24,7 +24,7 @@ pub(crate) struct LayoutDir {
 }
 
 impl LayoutDir {
-    /// Opens the folder; its contents are looked at later.
+    /// Opens the folder, without looking at its contents.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self {
@@ -37,7 +37,7 @@ impl LayoutDir {
         Self { dir }
     }
 
-    /// Opens one of its files; `None` if there is none.
+    /// Opens one of its files; `None` if it does not exist, or if no layout has a file of that name.
     pub(crate) fn file(&self, path: &ImagePath) -> io::Result<Option<File>> {
         let Ok(name) = std::str::from_utf8(path.relative()) else {
             return Ok(None);
@@ -45,6 +45,7 @@ impl LayoutDir {
         let is_blob = name
             .strip_prefix("blobs/sha256/")
             .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        // `manifest.json` can name a config or layer by any path; a layout in a folder has no other files than these.
         if !is_blob && !matches!(name, "index.json" | "oci-layout") {
             return Ok(None);
         }
@@ -55,7 +56,7 @@ impl LayoutDir {
             match rustix::fs::openat2(&self.dir, name, flags, Mode::empty(), resolve) {
                 Ok(file) => break file.into(),
                 Err(Errno::NOENT) => return Ok(None),
-                // A rename elsewhere at the same time.
+                // openat2(2): a rename elsewhere on the path at the same time, with RESOLVE_BENEATH.
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(Errno::LOOP) => {
                     return Err(io::Error::other("it is, or lies behind, a symbolic link"));
@@ -66,7 +67,7 @@ impl LayoutDir {
         if file.metadata()?.is_file() {
             Ok(Some(file))
         } else {
-            Err(io::Error::other("it is no regular file"))
+            Err(io::Error::other("it is not a regular file"))
         }
     }
 }
@@ -82,6 +83,7 @@ impl ImageDocuments for LayoutDir {
         };
         let mut bytes = Vec::new();
         (&file)
+            // Not by the length of `metadata`: the file can grow meanwhile.
             .take(MAX_DOCUMENT + 1)
             .read_to_end(&mut bytes)
             .map_err(read_error)?;

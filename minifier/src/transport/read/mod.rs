@@ -1,5 +1,5 @@
-//! Reading images as they are stored: OCI layouts in folders, archives in files that can be sought, whatever else
-//! after it was spooled. Blobs are read later, and only those that are needed.
+//! Reading images as they are stored: OCI layouts in folders, and archives in files that can be sought; everything else
+//! is spooled to such a file first. Blobs are read later, and only those that are needed.
 
 mod blobs;
 mod documented;

@@ -80,6 +80,7 @@ pub async fn open_image(
     location: &Location,
     options: &OpenOptions,
 ) -> Result<StoredImage, TransportError> {
+    // The blocking tasks watch the control themselves; this also ends the waiting for a daemon or registry.
     let opened = tokio::select! {
         opened = open(location, options) => opened,
         () = options.control.cancelled() => Err(cancelled(location)),
@@ -118,6 +119,7 @@ async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage,
             let platform = options.platform.as_ref();
             let cancel = options.control.token();
             let image = registry::pull(reference, platform, &options.registry, cancel).await?;
+            // Now, and not when the layer is opened after hundreds of megabytes of others.
             check_layers(&image.manifest).map_err(|source| TransportError::Layout {
                 location: location.to_string(),
                 source: Box::new(source),
@@ -136,7 +138,7 @@ async fn open(location: &Location, options: &OpenOptions) -> Result<StoredImage,
     }
 }
 
-/// What is in files of this host. Blocks.
+/// Opens an image in files of this host. Blocks.
 fn local(location: &Location, options: &OpenOptions) -> Result<StoredImage, TransportError> {
     let reading = Reading {
         location: location.as_str(),

@@ -46,7 +46,8 @@ fn open(
     let layers = stored.manifest.layers();
     let diff_ids = stored.config.diff_ids();
     stored.check_layer_count()?;
-    // A layer that comes twice is spooled once.
+    // A layer that occurs twice is spooled once. With the diff ID in the key: a hostile config may claim two for one
+    // blob, and both claims have to be checked.
     let mut distinct: Vec<(&Descriptor, DiffId)> = Vec::new();
     let mut places: BTreeMap<(Digest, DiffId), usize> = BTreeMap::new();
     for (layer, &diff_id) in layers.iter().zip(diff_ids) {
@@ -74,6 +75,7 @@ fn open(
         repo_tags: stored
             .names
             .iter()
+            // A layout's tag alone (`latest`) is not a name that an engine would know.
             .filter(|name| name.contains(['/', ':']))
             .cloned()
             .collect(),
@@ -97,6 +99,7 @@ fn open(
         uses[place] -= 1;
         let indexed = &mut spooled[place].layer;
         let mut index: LayerIndex = match uses[place] {
+            // The last use takes the entries without copying them.
             0 => std::mem::take(&mut indexed.index),
             _ => {
                 let taken = budget.index().take(indexed.cost);

@@ -11,10 +11,10 @@ use crate::transport::control::Watched;
 use crate::transport::error::TransportError;
 use crate::transport::limits::LayerBudget;
 
-/// How much is read and written at a time.
+/// Size of the reads and writes.
 const CHUNK: usize = 256 << 10;
 
-/// Gives a file that is a plain tar: `file` itself, or what it holds, decompressed.
+/// A file that is an uncompressed tar: `file` itself, or its contents, decompressed.
 pub(crate) fn seekable(
     file: File,
     location: &str,
@@ -25,6 +25,7 @@ pub(crate) fn seekable(
         source,
     };
     let meta = file.metadata().map_err(read_error)?;
+    // Reading a folder fails with "Is a directory", which would not say which transport to use.
     if meta.is_dir() {
         return Err(TransportError::WrongKind {
             location: location.to_owned(),
@@ -54,8 +55,9 @@ pub(crate) fn seekable(
     }
 }
 
-/// What standard input holds.
+/// Standard input as a file that can be sought.
 pub(crate) fn standard_input(options: &OpenOptions) -> Result<File, TransportError> {
+    // A copy of the descriptor: Rust's `Stdin` buffers, and bytes in its buffer would be lost.
     let file = io::stdin().as_fd().try_clone_to_owned();
     let file = file.map_err(|source| TransportError::Read {
         location: "-".into(),
@@ -64,7 +66,8 @@ pub(crate) fn standard_input(options: &OpenOptions) -> Result<File, TransportErr
     seekable(File::from(file), "-", options)
 }
 
-/// Writes what a stream holds, decompressed, to an unnamed file. `compressed` is its length, where that is known.
+/// Writes the contents of a stream, decompressed, to an unnamed file. `compressed` is the length of the stream, or the
+/// greatest number if that is unknown.
 pub(crate) fn spool(
     mut stream: impl BufRead + Send,
     compressed: u64,
@@ -96,7 +99,7 @@ pub(crate) fn spool(
             Ok(0) => return Ok(file),
             Ok(n) => file.write_all(&chunk[..n]).map_err(scratch_error)?,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            // What the system says of the file has a number; the rest is said of its bytes.
+            // An error of the system has a number; all others are about the bytes.
             Err(e) if e.raw_os_error().is_some() => return Err(read_error(e)),
             Err(e) => return Err(compression_error(location, e)),
         }

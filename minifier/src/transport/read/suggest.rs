@@ -1,4 +1,4 @@
-//! [`suggest`]: how to say what stands under a name that was meant to be a file or a folder.
+//! [`suggest`]: the location for a file or folder that was given without a transport.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -13,12 +13,12 @@ use crate::transport::select::ImageDocuments;
 /// The location of the image in the file or folder `text`, which was given without a transport; `None` if
 /// there is none. Looks inside: blocks for as long as the headers of an archive take to read.
 pub fn suggest(text: &str) -> Option<String> {
-    // What follows a colon would be taken for a name in it.
+    // The part after a colon would be taken for the name of an image in it.
     if text.contains(':') {
         return None;
     }
     let path = Path::new(text);
-    // Nothing is opened that could block.
+    // Only files and folders are opened: a pipe would block.
     let meta = fs::metadata(path).ok()?;
     if meta.is_dir() {
         let dir = LayoutDir::open(path).ok()?;
@@ -41,7 +41,7 @@ fn archive(path: &Path) -> Option<&'static str> {
         .ok()?;
     match Compression::detect(&head).ok()? {
         Compression::None => {}
-        // What is in it shows when it is unpacked; either transport reads both forms.
+        // Its form shows only once it is decompressed; either transport reads both.
         Compression::Gzip | Compression::Zstd => return Some("docker-archive"),
     }
     let tar = TarFile::scan(file, &Control::none()).ok()?;

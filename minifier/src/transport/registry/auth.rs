@@ -138,7 +138,7 @@ impl Auth {
         };
         let url: Url = realm
             .parse()
-            .map_err(|_| error("the registry names a token server by something that is no URL"))?;
+            .map_err(|_| error("the registry names a token server whose URL is malformed"))?;
         // The client would send credentials in the URL in place of ours.
         if !url.username().is_empty() || url.password().is_some() || !url.has_host() {
             return Err(error("the URL of its token server is not a plain one"));

@@ -40,7 +40,7 @@ pub(crate) async fn get(name: &str, server: &str) -> Result<Option<Credentials>,
     // The name comes from a file: `../x` must not run another program than one on PATH.
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if !name.chars().all(plain) {
-        return Err("its name is no plain name".into());
+        return Err("its name is not a plain file name".into());
     }
     ask_within(
         PATIENCE,
@@ -101,7 +101,7 @@ fn read(success: bool, answer: &[u8]) -> Result<Option<Credentials>, String> {
         };
     }
     let answer: HelperAnswer =
-        serde_json::from_slice(answer).map_err(|_| "its answer is not what is agreed on")?;
+        serde_json::from_slice(answer).map_err(|_| "its answer is malformed")?;
     if answer.username.is_empty() && answer.secret.is_empty() {
         return Ok(None);
     }
@@ -174,6 +174,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_with_a_path_is_not_run() {
-        assert!(get("../x", "r").await.unwrap_err().contains("plain name"));
+        assert!(
+            get("../x", "r")
+                .await
+                .unwrap_err()
+                .contains("plain file name")
+        );
     }
 }

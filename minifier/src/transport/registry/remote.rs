@@ -28,7 +28,7 @@ impl Remote {
             what: what.to_owned(),
         };
         if reference.id().is_some() {
-            return Err(error("an image ID names nothing in a registry"));
+            return Err(error("an image ID does not name an image in a registry"));
         }
         let parts = Reference::try_from(reference.full()).map_err(|e| error(&e.to_string()))?;
         let digest = parts.digest().map(str::parse::<Digest>).transpose();

@@ -152,8 +152,8 @@ impl TokenRequest<'_> {
 
     fn read(&self, body: &[u8]) -> Result<BearerToken, RegistryError> {
         // serde's message could quote the token.
-        let answer: TokenAnswer = serde_json::from_slice(body)
-            .map_err(|_| self.nonsense("its answer is not what is agreed on"))?;
+        let answer: TokenAnswer =
+            serde_json::from_slice(body).map_err(|_| self.nonsense("its answer is malformed"))?;
         let filled = |token: Option<String>| token.filter(|token| !token.is_empty());
         // The spec has two names for it; Docker's server fills both, others one.
         let token = filled(answer.token)

@@ -1,11 +1,11 @@
-//! [`Select`]: what is wanted, and the one image that fits it.
+//! [`Select`]: a request for an image, and the choice of the one that fits.
 
 use super::documents::ImageDocuments;
 use super::error::LayoutError;
 use super::images::{Choice, Images, annotated};
 use crate::image::{Descriptor, Digest, ImageReference, Manifest, Platform};
 
-/// A name that is wanted.
+/// The name of a requested image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WantedImage {
     /// A tag or a full name.
@@ -14,24 +14,23 @@ pub enum WantedImage {
     Manifest(Digest),
 }
 
-/// Which image is wanted. Everything empty takes the only one, or the host's platform of several.
+/// A request for an image. If all fields are empty, it takes the only image, or the one for the host's platform.
 #[derive(Debug, Clone, Default)]
 pub struct Select {
-    /// The one with this config (the image ID of a Docker engine that uses its own store).
+    /// The digest of its config: the image ID of a Docker engine that uses its own store.
     pub config: Option<Digest>,
-    /// The one with this name.
+    /// Its name.
     pub name: Option<WantedImage>,
-    /// The one for this platform.
+    /// Its platform; an image for another one is an error.
     pub platform: Option<Platform>,
 }
 
-/// What a check found.
+/// The result of a check of documents.
 pub(crate) struct Checked {
-    /// The image.
     pub(crate) choice: Option<Choice>,
-    /// Its manifest, where the config cannot be read.
+    /// Its manifest, if the config cannot be read: the layers can be checked all the same.
     pub(crate) without_config: Option<Manifest>,
-    /// What is wrong with the documents.
+    /// The faults in the documents.
     pub(crate) problems: Vec<LayoutError>,
 }
 
@@ -39,7 +38,7 @@ impl WantedImage {
     fn is(&self, image: &Choice) -> bool {
         match self {
             Self::Name(wanted) => image.aliases.iter().any(|name| same_name(name, wanted)),
-            // By the index that leads to it: others were not looked at.
+            // The digest of an index that leads to it is handled by the caller: other images were not looked at then.
             Self::Manifest(digest) => {
                 let manifest = image.manifest.as_ref();
                 manifest.is_some_and(|manifest| manifest.digest() == *digest)
@@ -66,7 +65,7 @@ impl std::fmt::Display for WantedImage {
     }
 }
 
-/// True for the same text, and for two spellings of the same full name. A bare tag is no spelling of a name.
+/// Whether two texts are the same, or two spellings of the same full name. A tag alone is not a spelling of a name.
 fn same_name(name: &str, wanted: &str) -> bool {
     let full = |text: &str| {
         let reference: Result<ImageReference, _> = text.parse();
@@ -81,7 +80,7 @@ fn same_name(name: &str, wanted: &str) -> bool {
 }
 
 impl Select {
-    /// Finds the image, and says what was passed over on the way.
+    /// Finds the image; also returns a sentence for each object that was skipped.
     pub(crate) fn choose(
         &self,
         documents: &dyn ImageDocuments,
@@ -106,7 +105,7 @@ impl Select {
         let without_config = found.without_config.pop();
         let choice = match self.one_of(documents, found) {
             Ok((choice, _)) => Some(choice),
-            // What kept it from being read was said already.
+            // The reason why it cannot be read is among the problems.
             Err(LayoutError::Empty) if !problems.is_empty() => None,
             Err(error) => {
                 problems.push(error);
@@ -142,7 +141,7 @@ impl Select {
         };
         if let Some(config) = self.config {
             fitting.retain(|image| image.config_digest == config);
-            // Differently compressed perhaps, but the same image.
+            // The same config twice is the same image, perhaps compressed in two ways.
             fitting.truncate(1);
             if fitting.is_empty() {
                 return Err(none(&config));
@@ -168,6 +167,8 @@ impl Select {
                     found: describe(&all),
                 });
             }
+        // Only if there is a choice: the only image of a layout is taken whatever it is for, so that images for other
+        // machines can be copied and analysed.
         } else if fitting.len() > 1 && fitting.iter().any(native) {
             fitting.retain(native);
         }
@@ -189,7 +190,7 @@ impl Select {
     }
 }
 
-/// Whether the index names that digest itself, so that only what it leads to was looked at.
+/// Whether `index.json` names that digest itself, so that only the images below it were looked at.
 fn leads(documents: &dyn ImageDocuments, name: &WantedImage) -> Result<bool, LayoutError> {
     let index = documents.document(&"index.json".into())?;
     let index = index.and_then(|bytes| crate::image::ImageIndex::parse(&bytes).ok());

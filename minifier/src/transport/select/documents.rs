@@ -1,4 +1,4 @@
-//! [`ImageDocuments`]: the JSON documents of a layout or an archive by their path.
+//! [`ImageDocuments`]: the JSON documents of a layout or an archive, by path.
 
 use std::borrow::Cow;
 
@@ -8,24 +8,25 @@ use super::error::LayoutError;
 use crate::image::Digest;
 use crate::rootfs::{ImagePath, shown};
 
-/// Documents by path. A path comes out of other documents: it is a key, and no path of this host.
+/// Documents by path. A path comes from other documents: it is a key and never a path on this host.
 pub(crate) trait ImageDocuments {
-    /// The document at `path`, links followed; `None` if there is none. Not longer than
+    /// The document at `path`, following links; `None` if there is none. Its length is limited to
     /// [`MAX_DOCUMENT`](crate::image::MAX_DOCUMENT).
     fn document(&self, path: &ImagePath) -> Result<Option<Cow<'_, [u8]>>, LayoutError>;
 }
 
-/// Where the blob of a digest is.
+/// The path of a blob in a layout.
 pub(crate) fn blob_path(digest: Digest) -> ImagePath {
     ImagePath::new(format!("blobs/sha256/{}", digest.to_hex()))
 }
 
-/// How a document is named in messages.
+/// The name of a document in messages, without control characters.
 pub(crate) fn display(path: &ImagePath) -> String {
     shown(path.relative())
 }
 
-/// Checks a document that is named by its digest, with or without `.json`; gives the digest of any other.
+/// Checks a document whose name is its digest (`HEX` in a layout, `HEX.json` from `docker save`). Returns the digest of
+/// the bytes, whatever the name.
 pub(crate) fn check_digest(path: &ImagePath, bytes: &[u8]) -> Result<Digest, LayoutError> {
     let found = Digest::of(bytes);
     let name = path.file_name();

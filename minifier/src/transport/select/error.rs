@@ -1,35 +1,35 @@
-//! [`LayoutError`]: why no image can be chosen among stored documents.
+//! [`LayoutError`]: the reason why no image can be chosen among stored documents.
 
 use std::io;
 
 use crate::image::{ConfigError, Digest, ManifestError, Platform};
 
-/// Why no image can be chosen among stored documents. Documents are named by their path, escaped; what they are part
-/// of is for the caller to name.
+/// The reason why no image can be chosen among stored documents. Documents are named by their path, escaped; the caller
+/// adds the location.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
     /// A document cannot be read.
     #[error("read {member}: {source}")]
     Read {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A document that another one names is not there.
+    /// A document that another one names is missing.
     #[error("{wanted_by} names {member}, which is not in it")]
     Missing {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// Who names it.
+        /// Path of the document that names it.
         wanted_by: String,
     },
     /// A JSON document is malformed.
     #[error("parse {member}: {source}")]
     Json {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// What is wrong with it.
+        /// The place and the cause.
         source: serde_json::Error,
     },
     /// A member that another document names as a document holds something else.
@@ -38,150 +38,150 @@ pub enum LayoutError {
         /// Path of the member.
         member: String,
     },
-    /// A document is no manifest or no index.
+    /// A document is not a valid manifest or index.
     #[error("{member}: {source}")]
     Manifest {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// What is wrong with it.
+        /// The cause.
         source: ManifestError,
     },
-    /// A document is named by a digest that its bytes do not have.
+    /// The name of a document is a digest that its bytes do not have.
     #[error("{member}: its digest is {found}")]
     Digest {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// What the bytes give.
+        /// The digest of the bytes.
         found: Digest,
     },
     /// A document has another length than its descriptor says.
     #[error("{member}: it has {found} bytes, {wanted_by} says {expected}")]
     Size {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// Who names it.
+        /// Path of the document that names it.
         wanted_by: String,
-        /// What its descriptor says.
+        /// Length in its descriptor, in bytes.
         expected: u64,
-        /// What there is.
+        /// Actual length, in bytes.
         found: u64,
     },
     /// A document has another media type than its descriptor says.
     #[error("{member}: its media type is {found:?}, {wanted_by} says {expected:?}")]
     MediaType {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// Who names it.
+        /// Path of the document that names it.
         wanted_by: String,
-        /// What its descriptor says.
+        /// Media type in its descriptor.
         expected: String,
-        /// What it says itself.
+        /// Its own media type.
         found: String,
     },
-    /// A document is longer than any image's.
+    /// A document is longer than an image's can be.
     #[error("{member} has {size} bytes, more than a document of an image may have ({limit})")]
     TooLong {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// Its length.
+        /// Its length in bytes.
         size: u64,
-        /// The limit.
+        /// Maximum length of a document, in bytes.
         limit: u64,
     },
-    /// More JSON than an image has.
+    /// All documents together are longer than an image's can be.
     #[error("its JSON documents have more than {limit} bytes")]
     TooMuchJson {
-        /// The limit.
+        /// Maximum length, in bytes.
         limit: usize,
     },
-    /// More manifests than can be looked at.
+    /// The indexes name more manifests than are looked at.
     #[error("its indexes name more than {limit} manifests")]
     TooMany {
-        /// The limit.
+        /// Maximum number of manifests.
         limit: usize,
     },
     /// Links lead in a circle.
-    #[error("the link {member} leads nowhere")]
+    #[error("the link {member} does not lead to a file")]
     Link {
-        /// The first link.
+        /// Path of the first link.
         member: String,
     },
-    /// The config of the image.
+    /// The config of the image is invalid.
     #[error("{member}: {source}")]
     Config {
-        /// The document.
+        /// Path of the document.
         member: String,
-        /// What is wrong with it.
+        /// The cause.
         source: ConfigError,
     },
     /// The config and the manifest disagree about the layers.
     #[error("{config} has {diff_ids} diff IDs, the manifest {layers} layers")]
     LayerCount {
-        /// The config.
+        /// Path or digest of the config.
         config: String,
-        /// Layers of the manifest.
+        /// Number of layers in the manifest.
         layers: usize,
-        /// Diff IDs of the config.
+        /// Number of diff IDs in the config.
         diff_ids: usize,
     },
-    /// A layer whose bytes are elsewhere.
+    /// The bytes of a layer are stored elsewhere, at its `urls`.
     #[error(
         "layer {number} of {count} ({digest}) is foreign ({media_type}): its bytes are not distributed with the image"
     )]
     ForeignLayer {
-        /// Which one, from 1.
+        /// Number of the layer, from 1 for the lowest.
         number: usize,
-        /// How many there are.
+        /// Number of layers.
         count: usize,
-        /// Its blob.
+        /// Digest of its blob.
         digest: Digest,
-        /// What the manifest calls it.
+        /// Its media type.
         media_type: String,
     },
-    /// A layer that is encrypted.
+    /// A layer is encrypted.
     #[error("layer {number} of {count} ({digest}) is encrypted ({media_type})")]
     EncryptedLayer {
-        /// Which one, from 1.
+        /// Number of the layer, from 1 for the lowest.
         number: usize,
-        /// How many there are.
+        /// Number of layers.
         count: usize,
-        /// Its blob.
+        /// Digest of its blob.
         digest: Digest,
-        /// What the manifest calls it.
+        /// Its media type.
         media_type: String,
     },
-    /// No manifest at all.
+    /// There is neither `manifest.json` nor `index.json`.
     #[error("it has neither manifest.json nor index.json")]
     NoManifest,
-    /// An index that names no image.
+    /// The documents name no image.
     #[error("it holds no image")]
     Empty,
-    /// No image that was asked for.
+    /// No image has the requested name or config.
     #[error("it has no image {wanted}, it has: {found}")]
     NoImage {
-        /// What was asked for.
+        /// The requested name, digest or config.
         wanted: String,
-        /// What there is.
+        /// The images that there are, separated by commas.
         found: String,
     },
-    /// Only images for other platforms.
+    /// All images are for other platforms.
     #[error("it has no image for {wanted}, it has: {found}")]
     Platform {
-        /// What was asked for.
+        /// The requested platform.
         wanted: Platform,
-        /// What there is.
+        /// The images that there are, separated by commas.
         found: String,
     },
     /// More than one image fits.
     #[error("it has several images, name one of: {found}")]
     Ambiguous {
-        /// What there is.
+        /// The images that there are, separated by commas.
         found: String,
     },
 }
 
 impl LayoutError {
-    /// What the user can do about it, a sentence.
+    /// A sentence that says what the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoManifest => Some("It must be an OCI layout or what \"docker save\" writes."),

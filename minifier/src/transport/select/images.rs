@@ -1,4 +1,4 @@
-//! The images that stored documents describe, each with its manifest, its config and where its layers are.
+//! The images that stored documents describe, each with its manifest, its config and the paths of its layers.
 //!
 //! Source: OCI image spec, `image-layout.md`, `image-index.md`, `manifest.md`; Docker Image Specification v1.2.
 
@@ -15,10 +15,10 @@ use crate::image::{
 };
 use crate::rootfs::ImagePath;
 
-/// Descriptors that are looked at: a hostile index could name itself over and over.
+/// Maximum number of descriptors that are looked at: indexes that share their children multiply at each level.
 const MAX_VISITS: usize = 10_000;
 
-/// Bytes of documents that are looked at.
+/// Maximum length of all documents together, in bytes.
 const MAX_JSON: usize = 16 << 20;
 
 /// The names that containerd and the OCI spec put into annotations.
@@ -27,7 +27,7 @@ const NAMES: [&str; 2] = [
     "org.opencontainers.image.ref.name",
 ];
 
-/// An image among the documents: its config and where its layers are, lowest first.
+/// An image among the documents: its config and the paths of its layers, lowest first.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Choice {
     pub(crate) config_path: ImagePath,
@@ -36,16 +36,16 @@ pub(crate) struct Choice {
     pub(crate) layers: Vec<ImagePath>,
     /// The manifest, if it has one.
     pub(crate) manifest: Option<Manifest>,
-    /// Where `manifest.json` says that the layers are, if there is a manifest too.
+    /// The paths of the layers in `manifest.json`, if there is a manifest too.
     pub(crate) docker_layers: Vec<ImagePath>,
-    /// Its names, the best of each place first.
+    /// Its names, the best one of each document first.
     pub(crate) names: Vec<String>,
-    /// Everything it can be asked for by.
+    /// All names by which it can be requested.
     pub(crate) aliases: Vec<String>,
 }
 
 impl Choice {
-    /// How it is listed.
+    /// Its name and platform for lists.
     pub(crate) fn describe(&self) -> String {
         let platform = self.config.platform();
         match (self.names.first(), &self.manifest) {
@@ -56,15 +56,15 @@ impl Choice {
     }
 }
 
-/// Everything that was found.
+/// All images that were found.
 #[derive(Debug, Default)]
 pub(crate) struct Images {
     pub(crate) images: Vec<Choice>,
-    /// What was passed over: the digest of its manifest and why, a sentence.
+    /// A sentence for each object that was skipped, with its digest and the reason.
     pub(crate) passed_over: Vec<String>,
     visits: usize,
     bytes: usize,
-    /// In a check, what is wrong is collected here as long as reading can go on.
+    /// In a check, the faults so far, as long as reading can go on; `None` otherwise: the first fault is the error.
     pub(crate) problems: Option<Vec<LayoutError>>,
     /// In a check, manifests whose config cannot be read.
     pub(crate) without_config: Vec<Manifest>,
@@ -79,7 +79,7 @@ struct DockerManifest {
 }
 
 impl Images {
-    /// Every image. One that both formats describe has the layers and the manifest that OCI names, and all names.
+    /// All images. An image that both formats describe has OCI's manifest and layers, and the names of both.
     pub(crate) fn of(
         documents: &dyn ImageDocuments,
         wants: &dyn Fn(&Descriptor) -> bool,
@@ -101,8 +101,8 @@ impl Images {
                 member: display(&oci),
                 source,
             })?;
-            // Filtered here, so that one image of a layout of thousands is found at once. Where none fits, all are
-            // looked at, since they have to be listed.
+            // Filtered here, so that one image of a layout of thousands is found at once. If none fits, all are looked
+            // at, since the error lists them.
             let some = index.manifests.iter().any(wants);
             for descriptor in index.manifests.iter().filter(|d| !some || wants(d)) {
                 let result = found.walk(documents, &oci, descriptor, MAX_INDEXES);
@@ -168,12 +168,12 @@ impl Images {
                 && (known.manifest == image.manifest || image.manifest.is_none())
         };
         match self.images.iter_mut().find(same) {
-            // Docker's names are the ones that people know; containerd's are the same ones in full.
+            // Docker's short names are the ones that people type; containerd's are the same in full.
             Some(known) if image.manifest.is_none() => {
                 known.aliases.extend(image.aliases);
                 let diff_ids = known.config.diff_ids().len();
                 if image.layers.len() == diff_ids && known.layers.len() != diff_ids {
-                    // Only one of the two fits the config.
+                    // One of the two documents is wrong, and the config says which.
                     let (config, layers) = (display(&known.config_path), known.layers.len());
                     let wrong = LayoutError::LayerCount {
                         config,
@@ -204,7 +204,7 @@ impl Images {
         }
     }
 
-    /// The image that a descriptor names, or those of the index that it names.
+    /// Adds the image that a descriptor names, or the images of the index that it names.
     fn walk(
         &mut self,
         documents: &dyn ImageDocuments,
@@ -217,7 +217,8 @@ impl Images {
             return Err(LayoutError::TooMany { limit: MAX_VISITS });
         }
         let path = blob_path(descriptor.digest);
-        // A layout of one platform may still have the index of all of them.
+        // With containerd's store, `docker save` of one platform keeps the index of all. But what `index.json` itself
+        // names must be there.
         let Some(bytes) = self.read(documents, &path)? else {
             if depth == MAX_INDEXES {
                 return Err(missing(&path, wanted_by));
@@ -237,6 +238,7 @@ impl Images {
         let media_type = outline.media_type.as_deref();
         let kind = outline.kind(&[&descriptor.media_type]);
         let kind = kind.map_err(manifest_error)?;
+        // It has no config and no diff IDs.
         if kind == DocumentKind::Schema1 {
             return Err(manifest_error(ManifestError::Schema1));
         }
@@ -247,6 +249,7 @@ impl Images {
                 return Ok(());
             }
             for child in &index.manifests {
+                // The name is an annotation of the index's own descriptor; the images below it have none.
                 let mut child = child.clone();
                 child.annotations.extend(descriptor.annotations.clone());
                 let result = self.walk(documents, &path, &child, depth - 1);
@@ -262,7 +265,7 @@ impl Images {
             );
             return Ok(());
         }
-        // A layout's descriptor may have a type that says nothing.
+        // Layouts made by hand have descriptors of type `application/json` or without a type.
         let declared = match DocumentKind::of(&descriptor.media_type) {
             DocumentKind::Manifest => &*descriptor.media_type,
             _ => "",
@@ -289,7 +292,7 @@ impl Images {
         descriptor: &Descriptor,
         manifest: Manifest,
     ) -> Result<(), LayoutError> {
-        // Attestations, signatures and other artifacts have manifests too; their config is no image's.
+        // Attestations, signatures and other artifacts have manifests too, but their config is not that of an image.
         let config_path = blob_path(manifest.config().digest);
         if is_attestation(descriptor) {
             self.pass_over(descriptor, "it is an attestation");
@@ -334,7 +337,7 @@ impl Images {
         Ok(())
     }
 
-    /// A choice with its config only.
+    /// Reads and checks a config; the layers are for the caller to add.
     fn choice(
         &mut self,
         documents: &dyn ImageDocuments,
@@ -408,7 +411,7 @@ fn check_size(
     })
 }
 
-/// The best name of each descriptor, and everything it can be asked for by.
+/// The best name of a descriptor, and all names by which it can be requested.
 fn names(annotations: &BTreeMap<String, String>) -> (Vec<String>, Vec<String>) {
     let all: Vec<String> = NAMES
         .iter()

@@ -1,5 +1,5 @@
-//! Which image of an OCI layout or of a docker-archive is wanted: from `index.json` (OCI) and `manifest.json` (Docker),
-//! wherever their documents come from. Every reader of stored images chooses here.
+//! The choice of an image: among all documents of an OCI layout or docker-archive ([`Select`]), or below one document
+//! of a registry (`Nearest`). Every reader of stored images chooses here.
 
 mod choose;
 mod documents;

@@ -108,7 +108,7 @@ pub(crate) fn index(descriptors: &[Value]) -> Value {
 
 /// Puts descriptors into an index that exists: the same tag is replaced, everything else stays.
 pub(crate) fn merge(index: &mut Value, descriptors: Vec<Value>) -> Result<(), &'static str> {
-    let index = index.as_object_mut().ok_or("it is no JSON object")?;
+    let index = index.as_object_mut().ok_or("it is not a JSON object")?;
     let manifests = index.entry("manifests").or_insert_with(|| json!([]));
     // Go writes an empty list as `null`.
     if manifests.is_null() {
@@ -116,7 +116,7 @@ pub(crate) fn merge(index: &mut Value, descriptors: Vec<Value>) -> Result<(), &'
     }
     let manifests = manifests
         .as_array_mut()
-        .ok_or("its manifests are no list")?;
+        .ok_or("its manifests are not a list")?;
     let tag = |descriptor: &Value| {
         descriptor["annotations"][REF_NAME]
             .as_str()

@@ -1,4 +1,4 @@
-//! [`InPlaceError`]: why an image cannot be read in place.
+//! [`InPlaceError`]: the reason why an image cannot be read in place.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,45 +6,46 @@ use std::path::PathBuf;
 use crate::image::ConfigError;
 use crate::rootfs::tar::TarError;
 
-/// Why an image cannot be read where the daemon stores it.
+/// The reason why an image cannot be read where the daemon stores it.
 #[derive(Debug, thiserror::Error)]
 pub enum InPlaceError {
     /// The daemon is reached over the network.
     #[error("the daemon is not on this host but at {0}")]
     Remote(String),
-    /// Images are stored in another way.
+    /// The daemon uses another storage driver.
     #[error("the daemon stores images with {0}, not with overlay2")]
     Driver(String),
-    /// The folders of a layer may not hold all of it.
+    /// The folder of a layer may not hold all of it.
     #[error(
         "the daemon's overlay2 does not use native diffs, so folders may lack what a layer holds"
     )]
     NotNative,
-    /// Something in the daemon's data folder cannot be read: it is on another host, or this user may not.
+    /// A path in the daemon's data folder cannot be opened: the daemon runs on another host, or this user has no
+    /// permission.
     #[error("open {path}: {source}")]
     Open {
-        /// What.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Something in the daemon's data folder is not as expected.
+    /// A file or folder in the daemon's data folder is not as expected.
     #[error("{path}: {what}")]
     Unexpected {
-        /// What.
+        /// The file or folder.
         path: PathBuf,
-        /// How it is not.
+        /// The difference, a fragment.
         what: String,
     },
     /// The record of a layer's tar cannot be read.
     #[error("{path}: {source}")]
     Record {
-        /// The record.
+        /// Path of `tar-split.json.gz`.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault in it.
         source: TarError,
     },
-    /// The image's config.
+    /// The image's config is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }

@@ -1,5 +1,5 @@
-//! Where the daemon keeps the parts of an image: its config and, for each layer, the record of its tar and the folder
-//! with its files.
+//! [`StoreLayout`]: the paths of an image's parts in the daemon's data folder: its config and, for each layer, the
+//! record of its tar and the folder with its files.
 //!
 //! Source: `image/fs.go`, `layer/filestore.go` and `daemon/graphdriver/overlay2` of Moby. Below the daemon's data
 //! folder: `image/overlay2/imagedb/content/sha256/IMAGE`, `image/overlay2/layerdb/sha256/CHAIN/{diff,cache-id,
@@ -16,15 +16,14 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use super::error::InPlaceError;
 use crate::image::{ChainId, DiffId, Digest, ImageConfig, MAX_DOCUMENT};
 
-/// Longest of the small files with one identifier each.
+/// Maximum length of the small files that hold one identifier each.
 const MAX_ID: u64 = 256;
 
-/// What the daemon says about where an image is.
+/// The daemon's statements about the place of an image.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreLayout {
     /// The daemon's data folder.
     pub(crate) root: PathBuf,
-    /// The image's ID.
     pub(crate) image_id: Digest,
     /// `GraphDriver.Data` of the image.
     pub(crate) driver_data: HashMap<String, String>,
@@ -48,6 +47,8 @@ impl StoreLayout {
         let path = image
             .join("imagedb/content/sha256")
             .join(self.image_id.to_hex());
+        // The daemon's own files, but a broken disk or a restored backup is no reason to build a wrong image:
+        // everything that has a digest is checked.
         let bytes = read_small(&path, MAX_DOCUMENT)?;
         if Digest::of(&bytes) != self.image_id {
             return Err(InPlaceError::unexpected(path, "the digest is not its name"));
@@ -80,6 +81,7 @@ impl StoreLayout {
         let cache = entry.join("cache-id");
         let cache_id = String::from_utf8(read_small(&cache, MAX_ID)?)
             .ok()
+            // It becomes a part of a path.
             .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()))
             .ok_or_else(|| InPlaceError::unexpected(cache, "no identifier of a folder"))?;
         let folder = self.root.join("overlay2").join(cache_id).join("diff");
@@ -100,7 +102,8 @@ impl StoreLayout {
         })
     }
 
-    /// The folders must be those that the daemon mounts.
+    /// Compares the folders with those that the daemon mounts for the image: the layout of its data folder is not an
+    /// API, and could change without notice.
     fn check_folders(&self, layers: &[StoredLayer]) -> Result<(), InPlaceError> {
         let Some((top, lower)) = layers.split_last() else {
             return Ok(());

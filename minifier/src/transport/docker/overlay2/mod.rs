@@ -1,8 +1,8 @@
-//! Reading an image where the daemon keeps it on this host, in the folders of its storage driver overlay2.
+//! Reading an image where the daemon stores it on this host, in the folders of its storage driver overlay2.
 //!
-//! The daemon records every layer's tar without the files' contents (tar-split): all headers and padding, and a
-//! checksum per file. The tar reader runs over that record as it would over the layer itself, so both ways give the
-//! same index. Contents are opened in the layer's folder, those that are asked for, and checked when they are read.
+//! The daemon records every layer's tar without the contents of files (tar-split): all headers and padding, and a
+//! checksum for each file. The tar reader runs over that record as over the layer itself, so both ways give the same
+//! index. Only the contents that are requested are opened in the layer's folder, and checked as they are read.
 
 mod error;
 mod layerdb;

@@ -57,7 +57,7 @@ struct LayerRecord {
     bytes: u64,
 }
 
-/// Reads the records of all layers. The biggest come first, so that none is left for a single thread at the end.
+/// Reads the records of all layers, the largest first, so that no large one is left for a single thread at the end.
 fn read_records(
     stored: &[StoredLayer],
     cancelled: &AtomicBool,
@@ -68,6 +68,7 @@ fn read_records(
         .enumerate()
         .map(|(i, layer)| (layer.record.metadata().map_or(0, |meta| meta.len()), i))
         .collect();
+    // Taken from the end.
     queue.sort_unstable();
     let threads = thread::available_parallelism()
         .map_or(1, NonZero::get)
@@ -135,7 +136,7 @@ fn read_record(
     if !indexed.sparse.is_empty() {
         return Err(InPlaceError::unexpected(
             &stored.record,
-            "the layer has sparse files, whose record cannot be told apart",
+            "the layer has sparse files, which the record does not describe",
         ));
     }
     let bytes = input.offset();
@@ -148,7 +149,7 @@ fn read_record(
     })
 }
 
-/// What follows the end mark.
+/// Reads the bytes after the end mark: they count for the length and the diff ID.
 fn drain(input: &mut impl TarInput) -> std::io::Result<()> {
     let mut rest = [0; 4096];
     while input.fill(&mut rest)? > 0 {}
@@ -163,14 +164,16 @@ fn files(index: &LayerIndex, recorded: Vec<RecordedFile>) -> Result<Vec<FolderFi
         let EntryKind::File(content) = entry.kind else {
             continue;
         };
+        // The record has no checksum for an empty file.
         if content.size == 0 {
             continue;
         }
-        // Records of AUFS metadata, which the index leaves out, are passed over.
+        // The index leaves out AUFS metadata (`.wh..wh.plnk`), which the record has.
         while recorded.next_if(|file| file.at < content.at).is_some() {}
         let file = recorded
             .next_if(|file| file.at == content.at)
             .ok_or_else(|| format!("it has no contents of {}", entry.path))?;
+        // The record is untrusted input as well: its names come from the image.
         if ImagePath::new(&file.name) != entry.path {
             return Err(format!("it calls {} another name", entry.path));
         }

@@ -1,4 +1,4 @@
-//! [`FolderStore`]: contents of files out of the folders of an image's layers, checked while they are read.
+//! [`FolderStore`]: contents of files from the folders of an image's layers, checked as they are read.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -45,7 +45,7 @@ impl ContentStore for FolderStore {
         Ok(Box::new(self.reader(content)?))
     }
 
-    /// Seeks. What is read in part is not checked: the checksum is one of the whole file.
+    /// Seeks. Parts of a file are not checked, since the checksum is one of the whole file.
     fn read_range(&self, content: ContentRef, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
         let length = content.size.saturating_sub(offset).min(limit);
         let mut range = Vec::new();
@@ -76,7 +76,7 @@ impl FolderStore {
 impl LayerFolder {
     /// Opens a file without following any link and without leaving the folder, whatever the image put into it.
     fn open<'a>(&'a self, stored: &'a FolderFile, size: u64) -> io::Result<CheckedReader<'a>> {
-        // Not blocking, for what is a pipe by now.
+        // NONBLOCK, so that a pipe that has taken the file's place does not hang us.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
         let fd = rustix::fs::openat2(
@@ -89,6 +89,7 @@ impl LayerFolder {
         .map_err(|e| self.error(stored, io::Error::from(e)))?;
         let file = File::from(fd);
         let meta = file.metadata().map_err(|e| self.error(stored, e))?;
+        // Whoever can write to the daemon's folders may have changed the file since.
         if !meta.is_file() || meta.len() != size {
             let what = format!("expected a file of {size} bytes");
             return Err(self.error(stored, invalid(&what)));
@@ -134,7 +135,7 @@ impl Read for CheckedReader<'_> {
         if let Some(digest) = &mut self.digest {
             digest.update(&buf[..n]);
         }
-        // Checked before the last bytes are given, so that nobody can take the file for good.
+        // Checked before the last bytes are returned, so that no reader can take the file for complete.
         if self.left == 0
             && let Some(digest) = self.digest.take()
             && digest.finalize() != self.stored.crc

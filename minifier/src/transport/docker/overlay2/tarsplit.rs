@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::rootfs::tar::TarInput;
 
-/// Longest line; the bytes after a tar's end mark are one piece, whatever their number.
+/// Maximum length of a line. All bytes after a tar's end mark are one piece.
 const MAX_LINE: u64 = 64 << 20;
 
 const FILE: u8 = 1;
@@ -35,10 +35,10 @@ struct Line<'a> {
     position: u64,
 }
 
-/// What the record knows of a file with contents.
+/// The record's entry for a file with contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecordedFile {
-    /// Where the contents start in the tar.
+    /// Offset of the contents in the tar, in bytes.
     pub(crate) at: u64,
     /// Name as the tar has it.
     pub(crate) name: Vec<u8>,
@@ -53,7 +53,7 @@ pub(crate) struct TarSplit<R> {
     position: u64,
     segment: Vec<u8>,
     used: usize,
-    /// Contents that come next.
+    /// The contents that come next: name, size and checksum.
     file: Option<(Vec<u8>, u64, u64)>,
     offset: u64,
     files: Vec<RecordedFile>,
@@ -73,12 +73,12 @@ impl<R: BufRead> TarSplit<R> {
         }
     }
 
-    /// The files whose contents were passed over, in the order of the tar.
+    /// The files whose contents were skipped, in the order of the tar.
     pub(crate) fn into_files(self) -> Vec<RecordedFile> {
         self.files
     }
 
-    /// Takes the next piece with something in it; false at the end.
+    /// Takes the next piece that is not empty; returns false at the end.
     fn advance(&mut self) -> io::Result<bool> {
         loop {
             self.line.clear();
@@ -93,6 +93,7 @@ impl<R: BufRead> TarSplit<R> {
             }
             let line: Line<'_> = serde_json::from_slice(&self.line)
                 .map_err(|e| invalid(&format!("line {}: {e}", self.position)))?;
+            // tar-split numbers its pieces; a gap would shift all bytes after it without notice.
             if line.position != self.position {
                 return Err(invalid(&format!(
                     "piece {} follows piece {}",
@@ -118,6 +119,7 @@ impl<R: BufRead> TarSplit<R> {
                     if size == 0 {
                         continue;
                     }
+                    // JSON holds no arbitrary bytes, so a name that is not UTF-8 comes in base64 beside it.
                     let name = match (line.name, line.name_raw) {
                         (_, Some(raw)) => STANDARD
                             .decode(&*raw)
