@@ -7,7 +7,7 @@ use super::caches_known::CACHES;
 use super::claims::{Advice, Claim};
 use super::merged::VisibleFile;
 use super::model::{FileKind, Recommendation, WasteKind};
-use super::removal::{MAX_WORDS, is_word, quoted};
+use super::removal::{MAX_WORDS, Offer, is_word, quoted};
 use super::waste::WasteFile;
 use crate::rootfs::{ContentRef, ImagePath};
 use crate::units::size;
@@ -234,8 +234,11 @@ impl Grounds<'_> {
         let files: Vec<&WasteFile> = kinds.iter().flat_map(|&kind| self.of(kind)).collect();
         self.find(
             &files,
-            10 * WORTH_IT,
-            ("no-documentation", "Leave out manual pages, documentation and translations"),
+            &Offer {
+                id: "no-documentation",
+                title: "Leave out manual pages, documentation and translations",
+                least: 10 * WORTH_IT,
+            },
             |path| path.file_name() != b"copyright",
             |dirs| {
                 format!(
@@ -263,8 +266,11 @@ impl Grounds<'_> {
         let files: Vec<&WasteFile> = files.iter().collect();
         self.find(
             &files,
-            WORTH_IT,
-            ("no-byte-code", "Leave out Python's byte code, where a slower first start does not matter"),
+            &Offer {
+                id: "no-byte-code",
+                title: "Leave out Python's byte code, where a slower first start does not matter",
+                least: WORTH_IT,
+            },
             cached,
             |dirs| {
                 format!(
@@ -290,8 +296,11 @@ impl Grounds<'_> {
         let files: Vec<&WasteFile> = self.of(WasteKind::TemporaryFiles).iter().collect();
         self.find(
             &files,
-            WORTH_IT,
-            ("remove-temporary-files", "Remove temporary files"),
+            &Offer {
+                id: "remove-temporary-files",
+                title: "Remove temporary files",
+                least: WORTH_IT,
+            },
             |_| true,
             |dirs| format!("{IN_THE_STEP}\nRUN find {dirs} -type f -delete"),
         )
@@ -301,8 +310,11 @@ impl Grounds<'_> {
         let files: Vec<&WasteFile> = self.of(WasteKind::Logs).iter().collect();
         self.find(
             &files,
-            WORTH_IT,
-            ("remove-logs", "Remove the logs of the build"),
+            &Offer {
+                id: "remove-logs",
+                title: "Remove the logs of the build",
+                least: WORTH_IT,
+            },
             |_| true,
             |dirs| format!("{IN_THE_STEP}\nRUN find {dirs} -type f -delete"),
         )

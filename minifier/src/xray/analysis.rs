@@ -10,7 +10,7 @@ use super::contents::contents;
 use super::dockerfile::dockerfile;
 use super::entrypoint::started;
 use super::error::XrayError;
-use super::estimate::estimate;
+use super::estimate::{StaticEvidence, estimate};
 use super::hide::hide_secrets;
 use super::image::{distribution, image_info};
 use super::layers::{efficiency, layers};
@@ -72,11 +72,14 @@ pub fn xray(
     let config = &image.config;
     let reference = &image.reference;
     // Each stage may take seconds for a large image.
-    let go_on = || match control.is_cancelled() {
-        true => Err(XrayError::Cancelled {
-            image: reference.clone(),
-        }),
-        false => Ok(()),
+    let go_on = || {
+        if control.is_cancelled() {
+            Err(XrayError::Cancelled {
+                image: reference.clone(),
+            })
+        } else {
+            Ok(())
+        }
     };
     let mut scan = scan(image, &options.scan, options.now, control)?;
     let merged = Merged::new(&mut scan);
@@ -114,14 +117,25 @@ pub fn xray(
     });
     go_on()?;
     let started = started(config, &scan, &merged.rootfs);
-    let runtimes = match options.scan.contents {
-        true => runtimes(config, &scan, &merged, &read, &started),
-        false => Vec::new(),
+    let runtimes = if options.scan.contents {
+        runtimes(config, &scan, &merged, &read, &started)
+    } else {
+        Vec::new()
     };
     go_on()?;
-    let estimate = match options.scan.contents {
-        true => estimate(image, &scan, &merged, &read, &started, &runtimes),
-        false => Ok(None),
+    let estimate = if options.scan.contents {
+        estimate(
+            image,
+            &StaticEvidence {
+                scan: &scan,
+                merged: &merged,
+                read: &read,
+                started: &started,
+                runtimes: &runtimes,
+            },
+        )
+    } else {
+        Ok(None)
     };
     let mut problems = problems(image, &scan);
     problems.extend(merged.problems.iter().cloned());

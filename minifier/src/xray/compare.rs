@@ -121,9 +121,10 @@ fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Opt
     fn meta(meta: &Metadata) -> impl PartialEq + '_ {
         (meta.mode, meta.uid, meta.gid, &meta.xattrs)
     }
-    match same {
-        false => Some(ChangeKind::Content),
-        true => (meta(&old.meta) != meta(&new.meta)).then_some(ChangeKind::Metadata),
+    if same {
+        (meta(&old.meta) != meta(&new.meta)).then_some(ChangeKind::Metadata)
+    } else {
+        Some(ChangeKind::Content)
     }
 }
 

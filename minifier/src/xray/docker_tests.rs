@@ -289,9 +289,10 @@ fn docker_the_range_of_the_estimate_covers_what_builds_of_the_fixtures_reach() {
         let estimate = made.analysis.xray.estimate.as_ref().expect("an estimate");
         // The table has one digit after the point.
         let (low, high) = (estimate.low.saturating_sub(50_000), estimate.high + 50_000);
-        match (low..=high).contains(&built) && (low..=high).contains(&estimate.bytes) {
-            true => covered += 1,
-            false => wrong.push(format!("{name} reaches {built}: {estimate:?}")),
+        if (low..=high).contains(&built) && (low..=high).contains(&estimate.bytes) {
+            covered += 1
+        } else {
+            wrong.push(format!("{name} reaches {built}: {estimate:?}"))
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

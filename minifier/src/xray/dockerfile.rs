@@ -197,9 +197,10 @@ fn assignments(text: &str, known: &BTreeMap<&str, &str>) -> String {
         let value = tail[..length].trim_end();
         let blank =
             value.is_empty() || value.contains(char::is_whitespace) && !value.starts_with('"');
-        out.push(match blank {
-            true => format!("{key}={value:?}"),
-            false => format!("{key}={value}"),
+        out.push(if blank {
+            format!("{key}={value:?}")
+        } else {
+            format!("{key}={value}")
         });
         rest = tail[length..].trim_start();
     }

@@ -86,9 +86,10 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
                 .get(1)
                 .is_some_and(|flag| flag.starts_with('-') && flag.contains('c'));
             let Some(script) = script else { break };
-            words = match inline {
-                true => command_of(&script),
-                false => vec![script],
+            words = if inline {
+                command_of(&script)
+            } else {
+                vec![script]
             };
         } else if name_is(&WRAPPERS) {
             words.remove(0);

@@ -17,15 +17,27 @@ use crate::rootfs::{ImagePath, NodeId, RootFs};
 use crate::trace::Trace;
 use crate::transport::StoredImage;
 
+/// What an image shows without being run.
+pub(crate) struct StaticEvidence<'a> {
+    pub(crate) scan: &'a Scan,
+    pub(crate) merged: &'a Merged,
+    pub(crate) read: &'a ReadPackages,
+    pub(crate) started: &'a [StartedProgram],
+    pub(crate) runtimes: &'a [Runtime],
+}
+
 /// The estimate; `None` if the image starts nothing that is there. The error is a sentence.
 pub(crate) fn estimate(
     image: &StoredImage,
-    scan: &Scan,
-    merged: &Merged,
-    read: &ReadPackages,
-    started: &[StartedProgram],
-    runtimes: &[Runtime],
+    evidence: &StaticEvidence<'_>,
 ) -> Result<Option<Estimate>, String> {
+    let StaticEvidence {
+        scan,
+        merged,
+        read,
+        started,
+        runtimes,
+    } = *evidence;
     let Some(main) = started.last() else {
         return Ok(None);
     };
@@ -59,9 +71,10 @@ pub(crate) fn estimate(
     };
     let least = planned(&by_name)?;
     // Most often the same.
-    let planned = match rules == by_name {
-        true => None,
-        false => Some(planned(&rules)?),
+    let planned = if rules == by_name {
+        None
+    } else {
+        Some(planned(&rules)?)
     };
     let planned = planned.as_ref().unwrap_or(&least);
     let high = most(merged, read, planned);

@@ -5,7 +5,7 @@ use std::collections::btree_map;
 
 use super::marks::MarkedPath;
 use super::merged::Merged;
-use super::model::{FileTree, LayerFiles, LinkTarget, MarkedNode, OtherKind, TreeKind};
+use super::model::{FileTree, LayerFiles, LinkTarget, MarkedNode, OtherKind, TreeKind, TreeNode};
 use super::packages::Owners;
 use super::scan::Scan;
 use super::subtree::SubtreeTotals;
@@ -110,7 +110,13 @@ impl TreeBuilder<'_> {
             None => {
                 let layer = place.rows.last().map_or(0, |row| row.layer);
                 let gone = TreeKind::Other(OtherKind::Gone);
-                self.tree.push(&name, place.depth, gone, 0, layer)
+                self.tree.push(TreeNode {
+                    name: &name,
+                    depth: place.depth,
+                    kind: gone,
+                    size: 0,
+                    layer,
+                })
             }
         };
         for row in place.rows {
@@ -150,7 +156,13 @@ impl TreeBuilder<'_> {
             _ => 0,
         };
         let tree = &mut self.tree;
-        let node = tree.push(name, place.depth, kind, size, entry.layer as u32);
+        let node = tree.push(TreeNode {
+            name,
+            depth: place.depth,
+            kind,
+            size,
+            layer: entry.layer as u32,
+        });
         if let Some(target) = entry.link_target() {
             let target = escape_bytes(target);
             tree.links.push(LinkTarget { node, target });

@@ -145,9 +145,10 @@ impl Merged {
         for path in Roots::new(hidden.cloned()).as_slice() {
             let below = self.rootfs.walk_below(path).count() as u64;
             // An opaque directory stays.
-            changes.removed += match changes.whiteouts.contains(path) {
-                true => below,
-                false => below.saturating_sub(1),
+            changes.removed += if changes.whiteouts.contains(path) {
+                below
+            } else {
+                below.saturating_sub(1)
             };
         }
         let rows = rows.finish(index, &changes);

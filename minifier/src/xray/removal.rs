@@ -25,6 +25,14 @@ pub(crate) struct Removal {
     pub(crate) places: Vec<(String, u64)>,
 }
 
+/// Advice that is given if it is worth it.
+pub(crate) struct Offer {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    /// Fewest bytes that make it worth a change.
+    pub(crate) least: u64,
+}
+
 impl Grounds<'_> {
     /// The files of a kind of waste.
     pub(crate) fn of(&self, kind: WasteKind) -> &[WasteFile] {
@@ -84,9 +92,10 @@ impl Grounds<'_> {
             let dir = ImagePath::from_text(place);
             let range = self.range_below(&dir);
             let only_waste = place.starts_with('/') && missed[range.start] == missed[range.end];
-            let paths = match only_waste {
-                true => vec![dir],
-                false => files.iter().map(|file| file.path.clone()).collect(),
+            let paths = if only_waste {
+                vec![dir]
+            } else {
+                files.iter().map(|file| file.path.clone()).collect()
             };
             if words.len() + paths.len() > MAX_WORDS {
                 continue;
@@ -146,8 +155,7 @@ impl Grounds<'_> {
     pub(crate) fn find(
         &self,
         files: &[&WasteFile],
-        least: u64,
-        (id, title): (&str, &str),
+        offer: &Offer,
         wanted: impl Fn(&ImagePath) -> bool,
         change: impl Fn(&str) -> String,
     ) -> Option<Advice> {
@@ -167,9 +175,9 @@ impl Grounds<'_> {
             .map(|(place, bytes)| (place.to_owned(), bytes))
             .collect();
         places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        (claim.bytes() >= least).then(|| {
+        (claim.bytes() >= offer.least).then(|| {
             let change = change(&quoted(roots.as_slice()));
-            let about = recommendation(id, title, self.evidence(&places), &change);
+            let about = recommendation(offer.id, offer.title, self.evidence(&places), &change);
             let step = self.step_of_files(files);
             Advice::freeing(Recommendation { step, ..about }, claim)
         })

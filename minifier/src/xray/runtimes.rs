@@ -122,9 +122,10 @@ fn kind_of(scan: &Scan, merged: &Merged, path: &ImagePath) -> (RuntimeKind, Opti
         return (RuntimeKind::Rust, None);
     }
     let dynamic = facts.elf.interpreter.is_some() || !facts.elf.needed.is_empty();
-    match dynamic {
-        true => (RuntimeKind::DynamicNative, None),
-        false => (RuntimeKind::StaticNative, None),
+    if dynamic {
+        (RuntimeKind::DynamicNative, None)
+    } else {
+        (RuntimeKind::StaticNative, None)
     }
 }
 

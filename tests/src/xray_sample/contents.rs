@@ -2,7 +2,7 @@
 
 use minifier::xray::model::{
     Contents, Directory, DuplicateGroup, FileKind, FileTree, KindTotal, LargeFile, LayerFiles,
-    LinkTarget, Mark, MarkedNode, OtherKind, TreeKind,
+    LinkTarget, Mark, MarkedNode, OtherKind, TreeKind, TreeNode,
 };
 
 use super::HOSTILE;
@@ -59,7 +59,13 @@ fn flatten(root: Node, layers: usize) -> (FileTree, Vec<LayerFiles>) {
     let mut before = vec![0; layers];
     let mut waiting = vec![(root, 0)];
     while let Some((node, depth)) = waiting.pop() {
-        let number = tree.push(&node.name, depth, node.kind, node.size, node.layer);
+        let number = tree.push(TreeNode {
+            name: &node.name,
+            depth,
+            kind: node.kind,
+            size: node.size,
+            layer: node.layer,
+        });
         if let Some(package) = node.package {
             tree.package_names.push(package);
             tree.packages[number as usize] = tree.package_names.len() as u32;

@@ -78,9 +78,10 @@ fn severities(findings: &[&Finding]) -> String {
 /// What a build would reach: from the fewest bytes to the most.
 pub(crate) fn range(estimate: &Estimate) -> String {
     let (low, high) = (size(estimate.low), size(estimate.high));
-    match low == high {
-        true => format!("about {low}"),
-        false => format!("{low} to {high}"),
+    if low == high {
+        format!("about {low}")
+    } else {
+        format!("{low} to {high}")
     }
 }
 

@@ -178,9 +178,10 @@ fn go_modules(text: &str) -> Vec<Module> {
     for module in &mut modules {
         // A program built from a checkout: the version is that which its build gave to a variable.
         if module.version == "(devel)" {
-            module.version = match module.main {
-                true => linked.take().unwrap_or_default(),
-                false => String::new(),
+            module.version = if module.main {
+                linked.take().unwrap_or_default()
+            } else {
+                String::new()
             };
         }
     }

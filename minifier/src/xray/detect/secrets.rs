@@ -48,16 +48,18 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
             SecretHit::Credential(pattern, at, length) => {
                 let firebase = pattern.rule == "google-api-key" && is_firebase(text, at);
                 found.secrets.push(SecretMatch {
-                    rule: match firebase {
-                        true => "firebase-browser-key",
-                        false => pattern.rule,
+                    rule: if firebase {
+                        "firebase-browser-key"
+                    } else {
+                        pattern.rule
                     },
                     kind: SecretKind::Credential,
                     confidence: SecretConfidence::High,
                     line: Some(lines.at(at)),
-                    what: match firebase {
-                        true => "browser key of Firebase",
-                        false => pattern.what,
+                    what: if firebase {
+                        "browser key of Firebase"
+                    } else {
+                        pattern.what
                     },
                     masked: masked(&text[at..at + length], pattern.shown()),
                     mark: Some(mark(&text[at..at + length])),

@@ -24,34 +24,42 @@ pub fn evaluate(xray: &Xray, config: &GateConfig) -> GateReport {
     }
 }
 
-/// A rule with a limit: `holds` tells by the limit, `message` says what is wrong if it does not hold.
-fn limited<L: Copy>(
-    rule: &str,
+/// A rule with a limit.
+struct Limited<L> {
+    rule: &'static str,
+    /// `None` if the rule is switched off.
     limit: Option<L>,
+    /// The value of the image, as text.
     actual: String,
-    show: impl Fn(L) -> String,
-    holds: impl Fn(L) -> bool,
-    message: impl Fn(L) -> String,
-) -> RuleResult {
-    let (outcome, limit, message) = match limit {
-        None => (
-            RuleOutcome::Skip,
-            "disabled".to_owned(),
-            "switched off".to_owned(),
-        ),
-        Some(limit) if holds(limit) => (RuleOutcome::Pass, show(limit), "holds".to_owned()),
-        Some(limit) => (RuleOutcome::Fail, show(limit), message(limit)),
-    };
-    RuleResult {
-        rule: rule.to_owned(),
-        outcome,
-        limit,
-        actual,
-        message,
+    /// The limit as text.
+    show: fn(L) -> String,
+}
+
+impl<L: Copy> Limited<L> {
+    /// `holds` compares the image with the limit; `message` says what is wrong if it does not hold.
+    fn result(self, holds: impl Fn(L) -> bool, message: impl Fn(L) -> String) -> RuleResult {
+        let (outcome, limit, message) = match self.limit {
+            None => (
+                RuleOutcome::Skip,
+                "disabled".to_owned(),
+                "switched off".to_owned(),
+            ),
+            Some(limit) if holds(limit) => {
+                (RuleOutcome::Pass, (self.show)(limit), "holds".to_owned())
+            }
+            Some(limit) => (RuleOutcome::Fail, (self.show)(limit), message(limit)),
+        };
+        RuleResult {
+            rule: self.rule.to_owned(),
+            outcome,
+            limit,
+            actual: self.actual,
+            message,
+        }
     }
 }
 
-/// A rule without a number: it holds where `problem` is none.
+/// A rule without a number: it holds if `problem` is `None`.
 fn levelled(rule: &str, level: Level, actual: String, problem: Option<String>) -> RuleResult {
     let (outcome, limit, message) = match (level, problem) {
         (Level::Off, _) => (RuleOutcome::Skip, "off", "switched off".to_owned()),
@@ -69,18 +77,20 @@ fn levelled(rule: &str, level: Level, actual: String, problem: Option<String>) -
     }
 }
 
-/// A ratio with as many digits as tell it from a limit of any sense.
+/// A ratio with enough digits to tell it from any limit that somebody would set.
 fn ratio(ratio: f64) -> String {
     format!("{ratio:.4}")
 }
 
 fn lowest_efficiency(xray: &Xray, limit: Option<f64>) -> RuleResult {
     let score = xray.efficiency.score;
-    limited(
-        "lowestEfficiency",
+    Limited {
+        rule: "lowestEfficiency",
         limit,
-        ratio(score),
-        |limit| limit.to_string(),
+        actual: ratio(score),
+        show: |limit| limit.to_string(),
+    }
+    .result(
         |limit| score >= limit,
         |limit| format!("the efficiency of {} is below {limit}", ratio(score)),
     )
@@ -88,11 +98,13 @@ fn lowest_efficiency(xray: &Xray, limit: Option<f64>) -> RuleResult {
 
 fn highest_wasted_bytes(xray: &Xray, limit: Option<u64>) -> RuleResult {
     let wasted = xray.efficiency.wasted_bytes;
-    limited(
-        "highestWastedBytes",
+    Limited {
+        rule: "highestWastedBytes",
         limit,
-        size(wasted),
-        size,
+        actual: size(wasted),
+        show: size,
+    }
+    .result(
         |limit| wasted <= limit,
         |limit| {
             format!(
@@ -106,11 +118,13 @@ fn highest_wasted_bytes(xray: &Xray, limit: Option<u64>) -> RuleResult {
 
 fn highest_user_wasted_percent(xray: &Xray, limit: Option<f64>) -> RuleResult {
     let wasted = xray.efficiency.user_wasted_percent;
-    limited(
-        "highestUserWastedPercent",
+    Limited {
+        rule: "highestUserWastedPercent",
         limit,
-        ratio(wasted),
-        |limit| limit.to_string(),
+        actual: ratio(wasted),
+        show: |limit| limit.to_string(),
+    }
+    .result(
         |limit| wasted <= limit,
         |limit| {
             format!(
@@ -123,11 +137,13 @@ fn highest_user_wasted_percent(xray: &Xray, limit: Option<f64>) -> RuleResult {
 
 fn max_size(xray: &Xray, limit: Option<u64>) -> RuleResult {
     let actual = xray.image.size;
-    limited(
-        "maxSize",
+    Limited {
+        rule: "maxSize",
         limit,
-        size(actual),
-        size,
+        actual: size(actual),
+        show: size,
+    }
+    .result(
         |limit| actual <= limit,
         |limit| format!("the image is {} larger than allowed", size(actual - limit)),
     )
@@ -236,11 +252,13 @@ fn root_user(xray: &Xray, level: Level) -> RuleResult {
 
 fn fixable_waste(xray: &Xray, limit: Option<u64>) -> RuleResult {
     let saves = xray.fixable;
-    limited(
-        "fixableWaste",
+    Limited {
+        rule: "fixableWaste",
         limit,
-        size(saves),
-        |limit| format!("less than {}", size(limit)),
+        actual: size(saves),
+        show: |limit| format!("less than {}", size(limit)),
+    }
+    .result(
         |limit| saves < limit,
         |_| format!("the recommendations save {}", size(saves)),
     )

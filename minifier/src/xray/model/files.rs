@@ -38,6 +38,21 @@ pub struct FileTree {
     pub unlisted: u64,
 }
 
+/// A node of a [`FileTree`], with what its columns have of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeNode<'a> {
+    /// Last component of the path; empty for the root.
+    pub name: &'a str,
+    /// How many directories lie above it.
+    pub depth: u16,
+    /// File type or, for regular files, the kind of content.
+    pub kind: TreeKind,
+    /// Bytes, as in [`FileTree::sizes`].
+    pub size: u64,
+    /// The layer, as in [`FileTree::layers`].
+    pub layer: u32,
+}
+
 /// What a node of the tree is.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -183,17 +198,17 @@ impl FileTree {
         self.depths.len()
     }
 
-    /// Adds a node at the end; gives its number.
-    pub fn push(&mut self, name: &str, depth: u16, kind: TreeKind, size: u64, layer: u32) -> u32 {
-        let node = self.count() as u32;
-        self.names.push(name);
-        self.depths.push(depth);
-        let kind = self.kind_names.iter().position(|&known| known == kind);
+    /// Adds a node at the end and returns its number. It belongs to no package yet.
+    pub fn push(&mut self, node: TreeNode<'_>) -> u32 {
+        let number = self.count() as u32;
+        self.names.push(node.name);
+        self.depths.push(node.depth);
+        let kind = self.kind_names.iter().position(|&known| known == node.kind);
         self.kinds.push(kind.unwrap_or_default() as u8);
-        self.sizes.push(size);
-        self.layers.push(layer);
+        self.sizes.push(node.size);
+        self.layers.push(node.layer);
         self.packages.push(0);
-        node
+        number
     }
 
     /// What a node is; gone, where it names no kind.
@@ -319,7 +334,13 @@ mod tests {
             ("d", 2, text),
             ("e", 1, text),
         ] {
-            tree.push(name, depth, kind, 0, 0);
+            tree.push(TreeNode {
+                name,
+                depth,
+                kind,
+                size: 0,
+                layer: 0,
+            });
         }
         let mut paths = Vec::new();
         tree.each_path(|_, path| paths.push(path.to_owned()));

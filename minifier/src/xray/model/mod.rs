@@ -17,7 +17,9 @@ pub use advice::{Confidence, Estimate, Recommendation, Saving, Waste, WasteKind}
 pub use binaries::{Binaries, Binary, BrokenNeed, Hardening, Linkage, Relro, UnusedLibrary};
 pub use compare::{ChangeKind, Comparison, FileChange, PackageChange, SideSummary, ValueChange};
 pub use contents::{Contents, Directory, DuplicateGroup, FileKind, KindTotal, LargeFile};
-pub use files::{FileTree, LayerFiles, LinkTarget, Mark, MarkedNode, Names, OtherKind, TreeKind};
+pub use files::{
+    FileTree, LayerFiles, LinkTarget, Mark, MarkedNode, Names, OtherKind, TreeKind, TreeNode,
+};
 pub use gate::{GateReport, RuleOutcome, RuleResult};
 pub use image::{DistributionInfo, ImageInfo, Runtime, RuntimeKind};
 pub use layers::{DockerfileStep, Efficiency, LayerInfo, WastedPath};

@@ -165,43 +165,45 @@ impl Finding {
         location: FindingLocation,
         detail: &str,
     ) -> Self {
-        Self::marked(kind, severity, message, location, detail, None)
+        let mut finding = Self {
+            kind,
+            severity,
+            message: message.into(),
+            location,
+            detail: detail.to_owned(),
+            fingerprint: String::new(),
+        };
+        finding.fingerprint = finding.fingerprint_with(None);
+        finding
     }
 
-    /// The same of a secret with a mark that tells it from others at its place.
-    pub(crate) fn marked(
-        kind: FindingKind,
-        severity: Severity,
-        message: impl Into<String>,
-        location: FindingLocation,
-        detail: &str,
-        mark: Option<u64>,
-    ) -> Self {
-        let message = message.into();
-        // Without lines and layers, which move.
-        let place = match &location {
+    /// The finding of a secret that `mark` tells from others at its place. Without it, another token at the same place
+    /// would be accepted by an ignore list that names the fingerprint of the old one.
+    pub(crate) fn with_mark(self, mark: Option<u64>) -> Self {
+        Self {
+            fingerprint: self.fingerprint_with(mark),
+            ..self
+        }
+    }
+
+    fn fingerprint_with(&self, mark: Option<u64>) -> String {
+        // Without lines and layers: both move when something else in the image changes, and a fingerprint has to stay.
+        let place = match &self.location {
             FindingLocation::File { path, .. } => format!("file\0{path}"),
             FindingLocation::Config { field } => format!("config\0{field}"),
-            FindingLocation::History { .. } => format!("history\0{message}"),
+            FindingLocation::History { .. } => format!("history\0{}", self.message),
         };
         let mut hash = Sha256::new();
-        hash.update(kind.name());
+        hash.update(self.kind.name());
         hash.update([0]);
-        hash.update(detail);
+        hash.update(&self.detail);
         hash.update([0]);
         hash.update(place);
         if let Some(mark) = mark {
             hash.update([0]);
             hash.update(mark.to_be_bytes());
         }
-        Self {
-            kind,
-            severity,
-            message,
-            location,
-            detail: detail.to_owned(),
-            fingerprint: hex::encode(&hash.finalize()[..8]),
-        }
+        hex::encode(&hash.finalize()[..8])
     }
 }
 

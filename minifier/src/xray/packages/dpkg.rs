@@ -25,9 +25,10 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
     }
     let Ok(garbage) = dpkg_packages(rootfs, &documents, |found, lists| {
         let files = lists.files(&found, &mut reader.finder, &documents)?;
-        let layer = match *found.database == status {
-            true => first.get(&found.stanza.key()).copied(),
-            false => reader.lowest_layer(found.database),
+        let layer = if *found.database == status {
+            first.get(&found.stanza.key()).copied()
+        } else {
+            reader.lowest_layer(found.database)
         };
         let info = PackageInfo {
             layer: layer.unwrap_or_default(),

@@ -54,9 +54,10 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
         let (dir, metadata) = (&package.dir, &*package.metadata);
         let zip = package.place == NpmPlace::Zip;
         let known = locked.get(dir).filter(|_| !zip);
-        let mut relations = match zip || plugged.cover(dir) {
-            true => Relations::needing(metadata.requires.iter().cloned()),
-            false => Relations::default(),
+        let mut relations = if zip || plugged.cover(dir) {
+            Relations::needing(metadata.requires.iter().cloned())
+        } else {
+            Relations::default()
         };
         if !zip {
             relations.ids = loaded(reader, dir, &metadata.requires, &ids, &mut steps);
@@ -64,9 +65,10 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
         let found = PackageInfo {
             dev: known.is_some_and(|locked| locked.dev),
             download: known.and_then(|locked| public(locked.resolved.as_deref()?)),
-            checksums: match zip {
-                true => reader.checksum(package.node),
-                false => known.and_then(|locked| integrity(locked.integrity.as_deref()?)),
+            checksums: if zip {
+                reader.checksum(package.node)
+            } else {
+                known.and_then(|locked| integrity(locked.integrity.as_deref()?))
             }
             .into_iter()
             .collect(),

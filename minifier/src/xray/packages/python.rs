@@ -22,9 +22,10 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
             licence: metadata.licence.clone(),
             supplier: metadata.supplier.clone(),
             download: origin.download,
-            checksums: match egg {
-                true => reader.checksum(found.node).into_iter().collect(),
-                false => origin.checksums,
+            checksums: if egg {
+                reader.checksum(found.node).into_iter().collect()
+            } else {
+                origin.checksums
             },
             layer: reader.first_layer(path, found.node),
             location: path.to_string(),

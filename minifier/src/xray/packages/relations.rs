@@ -96,12 +96,11 @@ pub(crate) fn resolve(
             ids.remove(info.id.as_str());
             let ids = ids.into_iter().take(MAX_NEEDS);
             let ids: Vec<String> = ids.map(str::to_owned).collect();
-            match budget.keep_made((COPIES * ids.weight()) as u64) {
-                true => ids,
-                false => {
-                    all = false;
-                    Vec::new()
-                }
+            if budget.keep_made((COPIES * ids.weight()) as u64) {
+                ids
+            } else {
+                all = false;
+                Vec::new()
             }
         })
         .collect();

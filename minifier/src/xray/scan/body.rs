@@ -45,6 +45,41 @@ const REPORTED: usize = 3;
 /// Bundles with more certificates are a list of authorities.
 const BUNDLE: usize = 20;
 
+/// A file of a layer while its content passes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PassingFile<'a> {
+    pub(crate) path: &'a ImagePath,
+    /// Bytes of its content, as the tar says; holes of a sparse file included.
+    pub(crate) size: u64,
+    /// Whether its mode lets anybody execute it.
+    pub(crate) executable: bool,
+}
+
+/// What the first bytes and the name of a file say. It decides how much of the file is held.
+struct FirstLook {
+    kind: FileKind,
+    wanted: WantedContent,
+    elf: bool,
+    /// Whether it has the name of a Java archive.
+    java: bool,
+    text: bool,
+    /// Whether it is a database of SQLite.
+    database: bool,
+}
+
+impl FirstLook {
+    fn new(path: &ImagePath, head: &[u8], size: u64) -> Self {
+        Self {
+            kind: kind_of(path, head, size),
+            wanted: wanted(path),
+            elf: ElfFile::is_elf(head),
+            java: is_java_archive(path.file_name()),
+            text: is_text(head),
+            database: head.starts_with(SQLITE),
+        }
+    }
+}
+
 /// Looks at files; one for each thread.
 pub(crate) struct Examiner<'a> {
     /// What may be kept.
@@ -66,19 +101,17 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    /// Reads all of `body`, which is the content of `path` with `size` bytes. Problems are sentences.
+    /// Reads all of `body`, which is the content of `file`. Problems are sentences.
     pub(crate) fn examine(
         &mut self,
-        path: &ImagePath,
-        size: u64,
-        executable: bool,
+        file: PassingFile<'_>,
         body: &mut dyn BufRead,
         problems: &mut Vec<String>,
     ) -> io::Result<FileFacts> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
-        let facts = self.look(path, size, executable, body, &mut buffer, problems);
-        // One large file must not cost its size for ever.
+        let facts = self.look(file, body, &mut buffer, problems);
+        // The buffer is used again for the next file: one large file must not cost its size until the scan ends.
         buffer.shrink_to(4 << 20);
         self.buffer = buffer;
         facts
@@ -86,49 +119,34 @@ impl<'a> Examiner<'a> {
 
     fn look(
         &self,
-        path: &ImagePath,
-        size: u64,
-        executable: bool,
+        file: PassingFile<'_>,
         body: &mut dyn BufRead,
         buffer: &mut Vec<u8>,
         problems: &mut Vec<String>,
     ) -> io::Result<FileFacts> {
+        let PassingFile {
+            path,
+            size,
+            executable,
+        } = file;
         (&mut *body).take(FIRST).read_to_end(buffer)?;
-        let kind = kind_of(path, buffer, size);
-        let wanted = wanted(path);
-        let elf = ElfFile::is_elf(buffer);
-        let java = is_java_archive(path.file_name());
-        let text = is_text(buffer);
-        let database = buffer.starts_with(SQLITE);
-        let hold = match wanted {
-            // What there is no room for is not held either.
-            WantedContent::Document(limit) => limit.min(self.budget.room_for_contents()),
-            WantedContent::Database(limit) | WantedContent::Json(limit) => {
-                limit.min(self.budget.room_for_contents() / TABLES)
-            }
-            WantedContent::RpmDatabase => {
-                MAX_RPM_DATABASE.min(self.budget.room_for_contents() / TABLES)
-            }
-            WantedContent::Egg | WantedContent::YarnPackage => MAX_ZIPPED,
-            WantedContent::Nothing if elf => MAX_ELF,
-            WantedContent::Nothing if java => MAX_JAVA,
-            WantedContent::Nothing if text || database => MAX_TEXT,
-            WantedContent::Nothing => 0,
-            _ => MAX_METADATA,
-        };
+        let first = FirstLook::new(path, buffer, size);
+        let hold = self.hold(&first);
         let mut hash = Sha256::default();
         let mut windows = None;
         let mut spooled = None;
-        let large_java = java && wanted == WantedContent::Nothing && kind == FileKind::Archive;
+        let large_java =
+            first.java && first.wanted == WantedContent::Nothing && first.kind == FileKind::Archive;
         if size <= hold {
             body.read_to_end(buffer)?;
             hash.update(buffer);
         } else if large_java && size <= MAX_SPOOLED {
+            // Its directory is at its end, and says where in the file everything is: a stream is of no use.
             let mut all = buffer.as_slice().chain(&mut *body);
             spooled = Some(Spooled::new(&mut all, |bytes| hash.update(bytes))?);
         } else {
             hash.update(buffer);
-            if elf {
+            if first.elf {
                 let mut kept = Windows::new(buffer, size);
                 kept.feed(buffer);
                 windows = Some(kept);
@@ -141,9 +159,10 @@ impl<'a> Examiner<'a> {
                 Ok(())
             })?;
         }
+        // What is larger than may be held, but was read whole to see what it is, is looked at all the same.
         let whole = size <= hold || size <= FIRST;
         let mut extra = Extra::default();
-        match (&windows, elf) {
+        match (&windows, first.elf) {
             _ if spooled.is_some() => {
                 extra.archives = spooled
                     .iter()
@@ -153,28 +172,51 @@ impl<'a> Examiner<'a> {
             (Some(windows), _) => extra.elf = Some(elf_facts(path, windows)),
             (None, true) => extra.elf = Some(elf_facts(path, &buffer.as_slice())),
             (None, false) if whole => {
-                self.document(path, wanted, buffer, &mut extra, problems);
-                self.content(path, kind, text, java, buffer, &mut extra);
+                document(path, first.wanted, buffer, &mut extra, problems);
+                self.content(path, &first, buffer, &mut extra);
             }
-            (None, false) if wanted != WantedContent::Nothing || java => {
+            (None, false) if first.wanted != WantedContent::Nothing || first.java => {
                 problems.push(format!(
                     "read {path}: it has {size} bytes, which is more than is read of such a file"
                 ));
             }
             (None, false) => {}
         }
-        if elf || buffer.starts_with(b"#!") {
+        let script = buffer.starts_with(b"#!");
+        if first.elf || script {
             extra.head = buffer[..buffer.len().min(HEAD)].to_vec();
         }
+        // `plan` reads the script that the container starts with for what it executes; other scripts are not kept,
+        // since an image has thousands of them.
         let named = || self.entrypoints.iter().any(|name| name == path.file_name());
-        if executable && buffer.starts_with(b"#!") && whole && named() && extra.document.is_none() {
+        if executable && script && whole && named() && extra.document.is_none() {
             extra.document = Some(buffer.clone());
         }
         Ok(FileFacts {
             sha256: Some(hash.finish()),
-            kind,
-            extra: self.keep(path, extra, tables(wanted, buffer), problems),
+            kind: first.kind,
+            extra: self.keep(path, extra, tables(first.wanted, buffer), problems),
         })
+    }
+
+    /// Up to how many bytes a file is held whole.
+    fn hold(&self, first: &FirstLook) -> u64 {
+        match first.wanted {
+            // If there is no room to keep it, holding it would take memory for nothing.
+            WantedContent::Document(limit) => limit.min(self.budget.room_for_contents()),
+            WantedContent::Database(limit) | WantedContent::Json(limit) => {
+                limit.min(self.budget.room_for_contents() / TABLES)
+            }
+            WantedContent::RpmDatabase => {
+                MAX_RPM_DATABASE.min(self.budget.room_for_contents() / TABLES)
+            }
+            WantedContent::Egg | WantedContent::YarnPackage => MAX_ZIPPED,
+            WantedContent::Nothing if first.elf => MAX_ELF,
+            WantedContent::Nothing if first.java => MAX_JAVA,
+            WantedContent::Nothing if first.text || first.database => MAX_TEXT,
+            WantedContent::Nothing => 0,
+            _ => MAX_METADATA,
+        }
     }
 
     /// What there is room for; `tables` are the bytes of those that are made of it.
@@ -190,8 +232,9 @@ impl<'a> Examiner<'a> {
                 Some(Ok(facts)) => facts.elf.weight(),
                 _ => 0,
             };
-            let told = extra.secrets.weight() + extra.certificates.weight() + needs;
-            let own = size_of::<Extra>() + extra.weight() + (REPORTED - 1) * told;
+            // What appears in the report exists again there, and once more as text.
+            let reported = extra.secrets.weight() + extra.certificates.weight() + needs;
+            let own = size_of::<Extra>() + extra.weight() + (REPORTED - 1) * reported;
             let tables = extra.document.as_ref().map_or(0, |_| tables);
             self.budget.keep_contents(own as u64 + tables)
         };
@@ -206,77 +249,32 @@ impl<'a> Examiner<'a> {
         (!rest.is_empty() && fits(&rest)).then(|| Box::new(rest))
     }
 
-    /// Documents and metadata of packages.
-    fn document(
-        &self,
-        path: &ImagePath,
-        wanted: WantedContent,
-        bytes: &[u8],
-        extra: &mut Extra,
-        problems: &mut Vec<String>,
-    ) {
-        let parse: fn(&[u8]) -> Option<Metadata> = match wanted {
-            WantedContent::Nothing => return,
-            WantedContent::Document(_) | WantedContent::Database(_) | WantedContent::Json(_) => {
-                extra.document = Some(bytes.to_vec());
-                return;
-            }
-            WantedContent::PythonMetadata => python_metadata,
-            WantedContent::PackageJson => package_json,
-            WantedContent::Gemspec => gemspec,
-            WantedContent::Copyright => copyright,
-            WantedContent::RpmDatabase => {
-                extra.rpm = Some(rpm_database(bytes).map_err(|e| e.to_string()));
-                return;
-            }
-            // Other files may have such names.
-            WantedContent::Egg | WantedContent::YarnPackage if !bytes.starts_with(b"PK") => return,
-            WantedContent::Egg | WantedContent::YarnPackage => {
-                let read = match wanted {
-                    WantedContent::Egg => egg_metadata(&bytes),
-                    _ => yarn_metadata(&bytes),
-                };
-                extra.metadata = read.unwrap_or_else(|problem| {
-                    problems.push(format!("read {path}: {problem}"));
-                    None
-                });
-                return;
-            }
-        };
-        extra.metadata = parse(bytes);
-    }
-
     /// Secrets, certificates, archives.
-    fn content(
-        &self,
-        path: &ImagePath,
-        kind: FileKind,
-        is_text: bool,
-        java: bool,
-        bytes: &[u8],
-        extra: &mut Extra,
-    ) {
+    fn content(&self, path: &ImagePath, first: &FirstLook, bytes: &[u8], extra: &mut Extra) {
         let name = path.file_name();
+        // Manuals and package databases are full of examples of secrets, and of nothing else that looks like one.
         let unlikely = matches!(
-            kind,
+            first.kind,
             FileKind::Documentation | FileKind::Locale | FileKind::PackageManager
         );
-        if java && kind == FileKind::Archive {
+        if first.java && first.kind == FileKind::Archive {
             extra.archives = java_archives(&bytes);
-        } else if is_text && !unlikely && bytes.len() as u64 <= MAX_TEXT {
+        } else if first.text && !unlikely && bytes.len() as u64 <= MAX_TEXT {
             let found = secrets(path, bytes);
             extra.secrets = found.secrets;
             if found.certificates {
                 extra.certificates = pem_certificates(bytes);
+                // A bundle has the public authorities: only those of them that have expired say anything.
                 if extra.certificates.len() > BUNDLE {
                     let now = self.now.as_second();
                     extra.certificates.retain(|c| c.not_after < now);
                 }
             }
-        } else if bytes.starts_with(SQLITE) {
-            // Where tools keep logins: `gcloud`, browsers, wallets.
+        } else if first.database {
+            // `gcloud`, browsers and wallets keep logins in databases.
             extra.secrets = database_secrets(bytes);
-        } else if !is_text && bytes.len() < 64 << 10 && bytes.starts_with(&[0x30]) {
+        } else if !first.text && bytes.len() < 64 << 10 && bytes.starts_with(&[0x30]) {
+            // DER begins with the tag of a sequence, as much else does: the name has to agree.
             let suffix = |list: &[&[u8]]| list.iter().any(|suffix| name.ends_with(suffix));
             if suffix(&[b".crt", b".cer", b".der", b".cert"]) {
                 extra.certificates.extend(der_certificate(bytes));
@@ -286,6 +284,45 @@ impl<'a> Examiner<'a> {
             }
         }
     }
+}
+
+/// Documents and metadata of packages.
+fn document(
+    path: &ImagePath,
+    wanted: WantedContent,
+    bytes: &[u8],
+    extra: &mut Extra,
+    problems: &mut Vec<String>,
+) {
+    let parse: fn(&[u8]) -> Option<Metadata> = match wanted {
+        WantedContent::Nothing => return,
+        WantedContent::Document(_) | WantedContent::Database(_) | WantedContent::Json(_) => {
+            extra.document = Some(bytes.to_vec());
+            return;
+        }
+        WantedContent::PythonMetadata => python_metadata,
+        WantedContent::PackageJson => package_json,
+        WantedContent::Gemspec => gemspec,
+        WantedContent::Copyright => copyright,
+        WantedContent::RpmDatabase => {
+            extra.rpm = Some(rpm_database(bytes).map_err(|e| e.to_string()));
+            return;
+        }
+        // Many files end in `.egg` or `.zip`: without the mark of a zip, it is no problem that they are none.
+        WantedContent::Egg | WantedContent::YarnPackage if !bytes.starts_with(b"PK") => return,
+        WantedContent::Egg | WantedContent::YarnPackage => {
+            let read = match wanted {
+                WantedContent::Egg => egg_metadata(&bytes),
+                _ => yarn_metadata(&bytes),
+            };
+            extra.metadata = read.unwrap_or_else(|problem| {
+                problems.push(format!("read {path}: {problem}"));
+                None
+            });
+            return;
+        }
+    };
+    extra.metadata = parse(bytes);
 }
 
 /// Bytes of the tables that are made of a document.
@@ -306,7 +343,7 @@ fn elf_facts(path: &ImagePath, file: &impl ReadAt) -> Result<ElfFacts, String> {
     let ranges = recorder.into_ranges();
     let tables = ElfTables::read(file)?;
     let protection = protection(file, &tables, library)?;
-    // Libraries are not built by Go or Cargo, but for the few that are and do not say so.
+    // A core dump or an object has segments that look like those of a program; only a loadable file is built of modules.
     let built = match elf.kind {
         ElfKind::Loadable => build_info(file, &tables)?,
         ElfKind::Other => None,

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader};
 use std::sync::OnceLock;
 
 use super::ahead::read_ahead;
-use super::body::Examiner;
+use super::body::{Examiner, PassingFile};
 use super::facts::FileFacts;
 use super::limits::HoleBudget;
 use crate::rootfs::tar::{
@@ -123,9 +123,12 @@ fn read_stream(
                 None
             } else {
                 let mut body = reader.body();
-                let mut look = |body: &mut dyn BufRead| {
-                    examiner.examine(&entry.path, content.size, executable, body, &mut problems)
+                let file = PassingFile {
+                    path: &entry.path,
+                    size: content.size,
+                    executable,
                 };
+                let mut look = |body: &mut dyn BufRead| examiner.examine(file, body, &mut problems);
                 Some(match &sparse {
                     // Its holes are zeros that nothing is read for.
                     Some(map) => {

@@ -146,7 +146,7 @@ fn secret_finding(
         visible: body.visible,
     };
     let mark = secret.mark.filter(|_| !snake_oil);
-    Finding::marked(kind, severity, message, location, secret.rule, mark)
+    Finding::new(kind, severity, message, location, secret.rule).with_mark(mark)
 }
 
 fn config_findings(config: &ImageConfig, findings: &mut Findings<'_>) {

@@ -53,9 +53,10 @@ impl Masker {
 
     /// The value of a label, an annotation or the like.
     pub(crate) fn named(&self, name: &str, value: &str) -> String {
-        match is_secret(name, value) {
-            true => MASK.to_owned(),
-            false => self.text(value),
+        if is_secret(name, value) {
+            MASK.to_owned()
+        } else {
+            self.text(value)
         }
     }
 

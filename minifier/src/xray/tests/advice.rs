@@ -102,9 +102,10 @@ fn layers(folder: &Path) -> [Vec<u8>; 2] {
         for place in cache.places {
             let place = place.trim_start_matches('/').replace('*', "any");
             let home = if place.starts_with('.') { "root/" } else { "" };
-            let path = match place.starts_with("usr/") || place.starts_with("var/") {
-                true => format!("{place}/x"),
-                false => format!("{home}{place}/x"),
+            let path = if place.starts_with("usr/") || place.starts_with("var/") {
+                format!("{place}/x")
+            } else {
+                format!("{home}{place}/x")
             };
             tar = tar.file(&path, &content(&path));
         }

@@ -295,9 +295,10 @@ fn waste_counts_duplicates_that_are_not_listed() {
         let content = vec![b'a'; 400 - number as usize];
         let [first, second] = layers;
         let first = first.file(&format!("one/{number}"), &content);
-        layers = match number < 240 {
-            true => [first.file(&format!("two/{number}"), &content), second],
-            false => [first, second.file(&format!("two/{number}"), &content)],
+        layers = if number < 240 {
+            [first.file(&format!("two/{number}"), &content), second]
+        } else {
+            [first, second.file(&format!("two/{number}"), &content)]
         };
     }
     let layers = layers.map(|layer| layer.bytes());

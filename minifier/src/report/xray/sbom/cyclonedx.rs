@@ -106,9 +106,10 @@ fn image(xray: &Xray) -> Value {
 
 fn component(xray: &Xray, info: &PackageInfo, reference: &str) -> Value {
     let (group, name) = group(info);
-    let kind = match info.application {
-        true => "application",
-        false => "library",
+    let kind = if info.application {
+        "application"
+    } else {
+        "library"
     };
     let mut value = json!({ "bom-ref": reference, "type": kind });
     if let Some(supplier) = supplier::of_package(info) {
@@ -137,9 +138,10 @@ fn component(xray: &Xray, info: &PackageInfo, reference: &str) -> Value {
     }
     value["purl"] = plain(&info.id).into();
     if let Some(download) = &info.download {
-        let kind = match download.contains('+') {
-            true => "vcs",
-            false => "distribution",
+        let kind = if download.contains('+') {
+            "vcs"
+        } else {
+            "distribution"
         };
         value["externalReferences"] = json!([{ "type": kind, "url": plain(download) }]);
     }

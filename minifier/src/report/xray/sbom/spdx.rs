@@ -101,9 +101,10 @@ fn supplier_text(supplier: Option<Supplier>) -> String {
     let Some(supplier) = supplier else {
         return NOTHING.to_owned();
     };
-    let kind = match supplier.organization {
-        true => "Organization",
-        false => "Person",
+    let kind = if supplier.organization {
+        "Organization"
+    } else {
+        "Person"
     };
     match supplier.address {
         Some(address) => format!("{kind}: {} ({address})", supplier.name),
