@@ -1,6 +1,6 @@
-//! What to do about it: each with the bytes that it saves on this image, the evidence, and the change to make.
+//! Recommendations, each with the bytes that it saves on this image, the evidence, and the change to make.
 //!
-//! Bytes of the base image's layers are not the author's to free: they belong to the advice on the base.
+//! Nobody can free bytes of the base image's layers in a Dockerfile: only the advice on the base counts them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,7 +21,7 @@ use crate::units::size;
 pub(crate) const WORTH_IT: u64 = 100_000;
 const LARGE_LAYER: u64 = 5_000_000;
 
-/// What the analysis found that advice rests on.
+/// Results of the analysis that the advice is based on.
 pub(crate) struct Grounds<'a> {
     pub(crate) config: &'a ImageConfig,
     pub(crate) scan: &'a Scan,
@@ -55,6 +55,7 @@ pub(crate) struct Advised {
 pub(crate) fn names(merged: &Merged) -> BodyNames {
     let mut names = BodyNames::new();
     for file in merged.files.iter().filter(|file| !file.first) {
+        // Only bodies with several names need a list, and they are few: most images have no hard links.
         names.entry(file.content).or_default();
     }
     if !names.is_empty() {
@@ -88,6 +89,7 @@ pub(crate) fn advise(grounds: &Grounds<'_>) -> Advised {
     all.extend(plain.chain(grounds.secrets()).map(Advice::plain));
     all.sort_by(|a, b| {
         let (a, b) = (&a.recommendation, &b.recommendation);
+        // The order must not depend on anything but the image: reports are compared.
         b.saves.cmp(&a.saves).then_with(|| a.id.cmp(&b.id))
     });
     let together = together(&all);
@@ -138,6 +140,7 @@ impl Grounds<'_> {
             !step.base
                 && (text.contains("apt-get install") || text.contains("apt install"))
                 && !text.contains("--no-install-recommends")
+                // The option can also be set for all of apt, as `-o APT::Install-Recommends=0`.
                 && !text.contains("Install-Recommends=")
         })?;
         Some(Recommendation {
@@ -165,6 +168,7 @@ impl Grounds<'_> {
         let copies_all = |step: &DockerfileStep| {
             let words: Vec<&str> = step.instruction.split_whitespace().collect();
             matches!(words.as_slice(), ["COPY" | "ADD", "." | "./" | "/", _])
+                // The older builder writes `COPY dir:HASH in /app`, without the name of the directory.
                 || words.first() == Some(&"COPY")
                     && words.get(1).is_some_and(|word| word.starts_with("dir:"))
         };
@@ -184,6 +188,7 @@ impl Grounds<'_> {
             ];
             step.instruction.starts_with("RUN ")
                 && commands.iter().any(|c| step.instruction.contains(c))
+                // A small step costs little when it runs again.
                 && step.size > LARGE_LAYER
         };
         let (copy, _) = own.iter().find(|(_, step)| copies_all(step))?;

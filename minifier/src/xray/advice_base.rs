@@ -16,12 +16,16 @@ impl Grounds<'_> {
         let program = self.started.last()?.path.to_string();
         let choices = self.choices(runtime, &program);
         let claim = self.replaced(runtime.kind);
+        // A distribution's runtime may be in a layer of its own above a general base: another base image would replace
+        // both.
         let now = claim.bytes();
         let best = choices
             .iter()
             .filter(|base| base.size < now)
             .min_by_key(|base| base.size)?;
         let saves = now - best.size;
+        // Another base means testing everything again, so a small saving is not worth it. Sizes of bases are rough,
+        // too.
         if saves < 20 * WORTH_IT {
             return None;
         }
@@ -70,6 +74,8 @@ impl Grounds<'_> {
             .iter()
             .any(|binary| binary.path == program && binary.linkage == Linkage::Dynamic);
         let found = match runtime.kind {
+            // A static program brings everything that it needs, so the two smallest bases fit whatever the
+            // distribution.
             RuntimeKind::Go | RuntimeKind::Rust | RuntimeKind::StaticNative if !dynamic => {
                 return vec![scratch(), distroless_static()];
             }

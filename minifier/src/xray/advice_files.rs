@@ -18,7 +18,7 @@ const MIN_DUPLICATE: u64 = 16 << 10;
 const IN_THE_STEP: &str = "# in the step that makes them: a later one frees nothing";
 
 impl Grounds<'_> {
-    /// One for each tool that has left something.
+    /// One recommendation for each tool that has left something.
     pub(crate) fn caches(&self) -> Vec<Advice> {
         let mut by_tool: BTreeMap<&str, Vec<&WasteFile>> = BTreeMap::new();
         for file in self.files.values().flatten() {
@@ -35,7 +35,7 @@ impl Grounds<'_> {
             let advice = self.remove(files, cache.id, cache.title, |words| {
                 format!("{IN_THE_STEP}\nRUN rm -rf {words}{instead}")
             })?;
-            // Whether the program loads them, only a run can tell.
+            // Only a run can tell whether the program loads its models. So the advice is given, and no bytes are promised.
             Some(match cache.kind {
                 WasteKind::DownloadedData => Advice::plain(Recommendation {
                     saves: 0,
@@ -72,6 +72,7 @@ impl Grounds<'_> {
             evidence,
             "RUN npm ci --omit=dev",
         );
+        // npm's record is made by the step that installs, which may not be the one that copies the files.
         let step = self.step_with(&["npm install", "npm ci", "yarn", "node_modules"]);
         Some(Advice::freeing(
             Recommendation { step, ..about },
@@ -110,6 +111,7 @@ impl Grounds<'_> {
             .map(|(place, bytes)| (place.to_string(), bytes))
             .collect();
         places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        // A second stage is a larger change than a `rm`, so it has to save more.
         (claim.bytes() >= 10 * WORTH_IT).then(|| {
             let about = recommendation(
                 "multi-stage",
@@ -260,6 +262,7 @@ impl Grounds<'_> {
         // Elsewhere it stands for a source that is not there.
         let mut files: Vec<WasteFile> = files.filter(|file| cached(&file.path)).cloned().collect();
         for file in &mut files {
+            // One `find` for each tree such as `/usr/lib`, and not one for each `__pycache__`.
             let tree: Vec<&[u8]> = file.path.components().take(2).collect();
             file.place = ImagePath::new(tree.join(&b'/')).to_string().into();
         }
@@ -356,6 +359,7 @@ impl Grounds<'_> {
             let by_size = b.1.content.size.cmp(&a.1.content.size);
             by_size.then_with(|| a.1.path.cmp(&b.1.path))
         });
+        // Each link takes two words of the command.
         copies.truncate(MAX_WORDS / 2);
         let mut claim = Claim::default();
         for (_, copy) in &copies {

@@ -40,11 +40,14 @@ impl Grounds<'_> {
             ) || first.path.file_name().ends_with(b".sh")
         });
         let inits = ["tini", "dumb-init", "catatonit", "docker-init"];
+        // The shell below an init program is an ordinary process: signals and orphans are taken care of.
         let has_init = self.started.iter().any(|s| {
             inits
                 .iter()
                 .any(|init| s.path.file_name() == init.as_bytes())
         });
+        // `sh -c "program"` keeps the shell as process 1; a script with `exec` does not, and which one it is only its
+        // text says.
         let inline = self
             .config
             .entrypoint()
@@ -68,6 +71,7 @@ impl Grounds<'_> {
             .security
             .findings
             .iter()
+            // Warnings may be samples; asking to change those would make people ignore the advice.
             .filter(|finding| finding.kind.is_secret() && finding.severity == Severity::Error)
             .take(5)
             .map(|f| f.message.clone())

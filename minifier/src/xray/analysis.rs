@@ -1,4 +1,4 @@
-//! [`xray`]: the stages in their order.
+//! [`xray`]: the stages of an analysis, in their order.
 
 use jiff::Timestamp;
 
@@ -26,13 +26,13 @@ use crate::transport::{Control, StoredImage};
 /// How to analyse an image.
 #[derive(Debug, Clone)]
 pub struct XrayOptions {
-    /// How to read it.
+    /// How to read the layers, and within which limits.
     pub scan: ScanOptions,
     /// The time that certificates are compared with.
     pub now: Timestamp,
     /// Findings that are accepted.
     pub ignore: IgnoreList,
-    /// Show the secrets of the config and of the history as they are.
+    /// Whether the secrets of the config and of the history appear in the report. Those of files never do.
     pub show_secrets: bool,
 }
 
@@ -50,7 +50,7 @@ impl Default for XrayOptions {
 /// An image, analysed: the report, and what a comparison with another image needs beyond it.
 #[derive(Debug)]
 pub struct Analysis {
-    /// The report; `gate` is none.
+    /// The report. Its `gate` is `None`: rules are evaluated by [`gate::evaluate`](super::gate::evaluate).
     pub xray: Xray,
     pub(crate) scan: Scan,
     pub(crate) merged: Merged,
@@ -59,11 +59,45 @@ pub struct Analysis {
     pub(crate) advice: Vec<Advice>,
 }
 
-/// Analyses an image. Blocks; `control` counts the stored bytes that have been read, and stops it.
+/// Analyses an image without running it. Blocks until all layers are read, on several threads; `control` counts the
+/// stored bytes that have been read, and can cancel the analysis.
 ///
 /// # Errors
 ///
-/// [`XrayError`] if there is nothing to report; what cannot be read is in [`Xray::problems`].
+/// [`XrayError::Cancelled`] if `control` cancelled the analysis, and [`XrayError::TooManyEntries`] if the entries of the
+/// layers would take far more memory than is stored of them. A layer or a file that cannot be read is no error: it is a
+/// sentence in [`Xray::problems`], and the rest of the report covers everything else.
+///
+/// # Examples
+///
+/// ```
+/// # use std::collections::BTreeMap;
+/// # use minifier::image::{Bundle, ImageConfig};
+/// # use minifier::transport::{LayerCompression, bundle_to_stored};
+/// use minifier::transport::Control;
+/// use minifier::xray::{XrayOptions, xray};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = br#"{
+/// #     "os": "linux",
+/// #     "architecture": "amd64",
+/// #     "config": {"Env": ["API_TOKEN=t7Gh2kLp9"]},
+/// #     "rootfs": {"type": "layers", "diff_ids": []}
+/// # }"#;
+/// # let bundle = Bundle { config: ImageConfig::parse(config)?, layers: Vec::new() };
+/// # let scratch = std::env::temp_dir();
+/// # let image = bundle_to_stored(&bundle, BTreeMap::new(), LayerCompression::GZIP, &scratch, &Control::none())?;
+/// // `image` is what `transport::open_image` returns.
+/// let analysis = xray(&image, &XrayOptions::default(), &Control::none())?;
+/// let report = &analysis.xray;
+/// assert!(!report.is_partial(), "{:?}", report.problems);
+/// for finding in &report.security.findings {
+///     println!("{:?}: {}", finding.severity, finding.message);
+/// }
+/// # assert!(report.security.findings.iter().any(|finding| finding.detail == "named-variable"));
+/// # Ok(())
+/// # }
+/// ```
 pub fn xray(
     image: &StoredImage,
     options: &XrayOptions,
@@ -71,7 +105,7 @@ pub fn xray(
 ) -> Result<Analysis, XrayError> {
     let config = &image.config;
     let reference = &image.reference;
-    // Each stage may take seconds for a large image.
+    // Each stage may take seconds for a large image, and none of them watches `control` itself.
     let go_on = || {
         if control.is_cancelled() {
             Err(XrayError::Cancelled {
@@ -84,6 +118,7 @@ pub fn xray(
     let mut scan = scan(image, &options.scan, options.now, control)?;
     let merged = Merged::new(&mut scan);
     go_on()?;
+    // Before the packages: the purl of a Debian, Alpine or rpm package names the distribution.
     let distribution = distribution(&scan, &merged);
     let read = packages::read(&scan, &merged, distribution.as_ref());
     go_on()?;
@@ -91,6 +126,7 @@ pub fn xray(
     let layers = layers(image, &scan, &merged, &dockerfile);
     let efficiency = efficiency(&merged);
     let base: Vec<bool> = layers.iter().map(|layer| layer.base).collect();
+    // Whether a layer belongs to the base decides which paths may be left out of a tree with too many.
     let (contents, copies) = contents(&scan, &merged, &read.owners, &base);
     go_on()?;
     let (binaries, broken) = binaries(&scan, &merged, &read.owners);
@@ -117,6 +153,8 @@ pub fn xray(
     });
     go_on()?;
     let started = started(config, &scan, &merged.rootfs);
+    // Without contents, an ELF file cannot be told from any other, and every entrypoint would be an unknown native
+    // program.
     let runtimes = if options.scan.contents {
         runtimes(config, &scan, &merged, &read, &started)
     } else {
@@ -141,6 +179,7 @@ pub fn xray(
     problems.extend(merged.problems.iter().cloned());
     problems.extend(read.problems.iter().cloned());
     problems.extend(broken);
+    // An estimate is an extra: if it fails, the rest of the report is still right.
     let estimate = estimate.unwrap_or_else(|problem| {
         problems.push(problem);
         None
@@ -183,6 +222,8 @@ pub fn xray(
         problems,
         gate: None,
     };
+    // At the end and in one place: advice, steps and layers quote the config and the history, and each of them could be
+    // forgotten.
     if !options.show_secrets {
         hide_secrets(&mut xray, &Masker::new(config, []));
     }
@@ -195,10 +236,12 @@ pub fn xray(
     })
 }
 
-/// What layers could not give.
+/// One sentence for each layer, or part of one, that could not be read.
 fn problems(image: &StoredImage, scan: &Scan) -> Vec<String> {
     let mut problems = Vec::new();
     let (blobs, diff_ids) = (image.manifest.layers().len(), image.config.diff_ids().len());
+    // The diff IDs say which blob is which layer. Engines refuse such an image, but an analysis can still say what is
+    // stored.
     if blobs != diff_ids {
         problems.push(format!(
             "the manifest names {blobs} layers, the config {diff_ids}"

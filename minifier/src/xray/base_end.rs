@@ -20,7 +20,7 @@ const ENDINGS: [(&str, &str); 4] = [
 /// Where Red Hat's build system writes what it built; nobody else does.
 const RED_HAT: [&str; 2] = ["/root/buildinfo/", "/usr/share/buildinfo/"];
 
-/// What follows there: it cleans up after itself.
+/// Steps that follow there: the build system cleans up after itself.
 const RED_HAT_TAIL: [&str; 5] = [
     "\"vendor\"=\"Red Hat",
     "\"org.opencontainers.image.revision\"",
@@ -44,6 +44,7 @@ pub(crate) fn base_end(history: &[History], steps: &[DockerfileStep]) -> usize {
     .into_iter()
     .max()
     .unwrap_or(0);
+    // What follows are guesses, which must not overrule a mark.
     if end > 0 {
         return end;
     }
@@ -70,7 +71,7 @@ fn last_words(steps: &[DockerfileStep], last_layer: usize) -> usize {
     end
 }
 
-/// What made a step.
+/// The tool that made a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BuildTool {
     Apko,
@@ -89,6 +90,7 @@ fn builder(entry: &History) -> Option<BuildTool> {
     let field = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
     let (by, comment) = (field(&entry.created_by), field(&entry.comment));
     match field(&entry.author).as_str() {
+        // These put their name into the author field.
         "apko" => return Some(BuildTool::Apko),
         "kaniko" => return Some(BuildTool::Kaniko),
         "ko" => return Some(BuildTool::Ko),
@@ -99,6 +101,7 @@ fn builder(entry: &History) -> Option<BuildTool> {
         Some(BuildTool::Bazel)
     } else if by.starts_with("jib-") {
         Some(BuildTool::Jib)
+    // BuildKit marks its steps, and the older builder has `#(nop)` for everything but RUN.
     } else if by.ends_with("# buildkit") || comment.starts_with("buildkit.") {
         Some(BuildTool::BuildKit)
     } else if by.contains("#(nop)") || by.starts_with("/bin/sh -c ") {
@@ -110,7 +113,7 @@ fn builder(entry: &History) -> Option<BuildTool> {
     }
 }
 
-/// The first step of the builder that made the last layer, where another one had made layers before.
+/// The first step of the builder that made the last layer; 0 if no other builder made layers before.
 fn other_builder(history: &[History], steps: &[DockerfileStep], last_layer: usize) -> usize {
     let Some(last) = history.get(..=last_layer).and_then(|all| {
         let mut builders = all.iter().rev().filter_map(builder);
@@ -180,6 +183,7 @@ fn is_filesystem(step: &DockerfileStep, entry: Option<&History>) -> bool {
 /// The first step that is at least a day younger than the one before it.
 fn time_gap(history: &[History], last: usize) -> Option<usize> {
     let time = |entry: &History| entry.created.as_deref()?.parse::<jiff::Timestamp>().ok();
+    // A base is built on another day than what stands on it, and most builds take less than one.
     let pairs = history.windows(2).take(last);
     pairs.enumerate().find_map(|(index, pair)| {
         let (before, after) = (time(&pair[0])?, time(&pair[1])?);

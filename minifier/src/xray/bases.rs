@@ -1,4 +1,4 @@
-//! Base images and what they weigh, for advice: of the same version and for the same C library.
+//! Base images and their sizes, for advice: of the same version and for the same C library.
 //!
 //! Only sizes that somebody who publishes or measures these images has written down; the source stands at each. Where no
 //! such figure is known for a version, the largest of another version stands for it, and the advice says so. Only tags
@@ -12,11 +12,11 @@ pub(crate) struct Base {
     pub(crate) name: String,
     /// Bytes of all layers, uncompressed, on amd64, at the time of the source; they change with every release.
     pub(crate) size: u64,
-    /// What it has and what it lacks, and what the size rests on.
+    /// A description: contents, and how well the size is known.
     pub(crate) what: String,
 }
 
-/// What programs of an image are linked against.
+/// The C library that programs of an image are linked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum System {
     /// glibc of Debian, by the release's name.
@@ -45,7 +45,7 @@ impl System {
     }
 }
 
-/// What an image of a version weighs.
+/// Size of the image of a version.
 struct Figure {
     version: &'static str,
     size: u64,
@@ -123,6 +123,7 @@ pub(crate) fn of_runtime(kind: RuntimeKind, version: Option<&str>, system: Syste
     let minor = || Some(format!("{major}.{}", numbers.get(1)?));
     let debian = match system {
         System::Debian(release) => release,
+        // Programs that are not linked against Debian's glibc have to be built again in any case.
         _ => "bookworm",
     };
     let glibc = match system {
@@ -134,6 +135,7 @@ pub(crate) fn of_runtime(kind: RuntimeKind, version: Option<&str>, system: Syste
         known.is_some_and(|(_, versions)| versions.contains(&version))
     };
     match (kind, system) {
+        // Native libraries of a Java program are linked against the libc of its image.
         (RuntimeKind::Java, System::Musl) => {
             // `1.8.0` is Java 8.
             let major = java(&numbers)?;
@@ -216,6 +218,7 @@ pub(crate) fn of_system(system: System) -> Option<Base> {
 
 fn base(name: &str, figures: &[Figure], version: &str, what: &str) -> Base {
     let known = figures.iter().find(|figure| figure.version == version);
+    // The largest, so that the advice never promises more than it saves.
     let nearest = || figures.iter().max_by_key(|figure| figure.size);
     let size = known.or_else(nearest).map_or(0, |figure| figure.size);
     let measured = match known {

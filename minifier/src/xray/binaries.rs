@@ -1,4 +1,4 @@
-//! What programs and libraries need of each other: needs that nothing provides, libraries that nothing needs.
+//! Needs of programs and libraries: those that nothing provides, and libraries that nothing needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +81,7 @@ fn binary(object: &Object<'_>) -> Binary {
     }
 }
 
-/// Under which names libraries can be had, and which names are needed.
+/// Names under which libraries are provided, and names that are needed.
 struct LibraryNames<'a> {
     /// File names, names of links and sonames, by what they run on.
     provided: BTreeSet<(Abi, &'a [u8])>,
@@ -152,7 +152,7 @@ impl<'a> LibraryNames<'a> {
     }
 }
 
-/// Needs that no file of the image can be. A name that stands somewhere in the image counts as provided: programs
+/// Needs that no file of the image can meet. A name that stands anywhere in the image counts as provided, since programs
 /// start others with `LD_LIBRARY_PATH` set.
 fn broken(merged: &Merged, objects: &[Object<'_>], names: &LibraryNames<'_>) -> Vec<BrokenNeed> {
     let mut broken = Vec::new();
@@ -164,7 +164,7 @@ fn broken(merged: &Merged, objects: &[Object<'_>], names: &LibraryNames<'_>) -> 
         let path = || object.file.path.to_string();
         if let Some(interpreter) = &object.elf.interpreter {
             let resolution = merged.rootfs.resolve(&ImagePath::root(), interpreter, true);
-            // Libraries that can be executed name one too, for show.
+            // Some libraries name one too (`libc.so.6` prints its version); they are loaded without it.
             if resolution.found().is_none() && object.protection.linkage == Linkage::Dynamic {
                 let needs = crate::rootfs::escape_bytes(interpreter);
                 broken.push(BrokenNeed {
@@ -187,7 +187,7 @@ fn broken(merged: &Merged, objects: &[Object<'_>], names: &LibraryNames<'_>) -> 
     broken
 }
 
-/// What most programs run on: prebuilt files for other machines are data.
+/// The machine of most programs. Prebuilt files for other machines (npm packages have them) are data.
 fn main_machine(objects: &[Object<'_>]) -> Option<u16> {
     let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
     objects
@@ -212,7 +212,9 @@ fn unused(objects: &[Object<'_>], names: &LibraryNames<'_>, owners: &Owners) -> 
         else {
             continue;
         };
+        // glibc opens name services and `libgcc_s` by name at run time, which no header shows.
         let libc = OPENED_BY_LIBC.iter().any(|start| soname.starts_with(start));
+        // Plug-ins in directories of their own are opened by path, so no header names them either.
         if object.elf.interpreter.is_some() || libc || !in_library_directory(path) {
             continue;
         }

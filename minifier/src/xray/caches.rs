@@ -1,4 +1,4 @@
-//! Where package managers, build tools and downloaders leave what is not needed to run a program.
+//! Look-up of files that package managers, build tools and downloaders leave and that no program needs.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -37,7 +37,9 @@ fn patterns() -> &'static CachePatterns {
 /// The cache that a file lies in, and the directory or file that is its place.
 pub(crate) fn cache_of(path: &ImagePath) -> Option<(&'static KnownCache, ImagePath)> {
     let parts: Vec<&[u8]> = path.components().collect();
+    // From the root: of two places that lie in each other, the outer one is what a command removes.
     for (at, part) in parts.iter().enumerate() {
+        // All known names are ASCII.
         let Ok(name) = std::str::from_utf8(part) else {
             continue;
         };

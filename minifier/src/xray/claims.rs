@@ -16,6 +16,7 @@ impl Claim {
     /// Adds so many bytes of a body; of two numbers the larger one counts.
     pub(crate) fn add(&mut self, content: ContentRef, bytes: u64) {
         let known = self.0.entry((content.layer, content.at)).or_default();
+        // No advice can free more of a body than it has, whatever a header claims about its sections.
         *known = (*known).max(bytes.min(content.size));
     }
 
@@ -82,7 +83,9 @@ pub(crate) fn together(all: &[Advice]) -> u64 {
         union.bytes()
     };
     let instead = all.iter().map(|advice| advice.instead).sum();
+    // A smaller base brings bytes of its own, which come off what is freed.
     let everything = union(|_| true).saturating_sub(instead);
+    // If the new base is hardly smaller, keeping the old one and following the rest saves more.
     everything.max(union(|advice| advice.instead == 0))
 }
 

@@ -1,4 +1,4 @@
-//! [`compare`]: what changed from one analysed image to another.
+//! [`compare`]: differences between two analysed images.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +56,7 @@ fn side(analysis: &Analysis) -> SideSummary {
     }
 }
 
-/// Entries that are no directories, by path: what `find -type f` and links would list.
+/// Entries that are not directories, by path. Directories change with what is in them, and would be listed twice.
 fn entries(analysis: &Analysis) -> BTreeMap<ImagePath, NodeId> {
     let rootfs = &analysis.merged.rootfs;
     rootfs
@@ -109,7 +109,7 @@ fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Opt
     };
     let same = match (&old.kind, &new.kind) {
         (NodeKind::File { .. }, NodeKind::File { .. }) => {
-            // Where contents were not looked at, the time of the last change must do.
+            // If contents were not looked at, the time of the last change has to do.
             match (digest(from, before), digest(to, after)) {
                 (Some(a), Some(b)) => a == b,
                 _ => old.size() == new.size() && old.meta.mtime == new.meta.mtime,
@@ -117,7 +117,7 @@ fn changed(from: &Analysis, before: NodeId, to: &Analysis, after: NodeId) -> Opt
         }
         (a, b) => a == b,
     };
-    // Times say nothing about what a file is; rebuilding changes them all.
+    // Without times, which every rebuild changes.
     fn meta(meta: &Metadata) -> impl PartialEq + '_ {
         (meta.mode, meta.uid, meta.gid, &meta.xattrs)
     }
@@ -154,7 +154,7 @@ fn packages(from: &Analysis, to: &Analysis) -> Vec<PackageChange> {
             old.remove(&key).unwrap_or_default(),
             new.remove(&key).unwrap_or_default(),
         );
-        // What both have in the same version.
+        // Several versions of a name can be installed (npm, Debian's kernels): equal ones cancel each other out.
         before.retain(|package| {
             let same = after
                 .iter()

@@ -1,4 +1,4 @@
-//! What the merged tree holds: all paths, the largest files and directories, kinds, duplicates.
+//! Contents of the merged tree: all paths, the largest files and directories, kinds, duplicates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ const MAX_FILES: usize = 100;
 const MAX_DIRECTORIES: usize = 100;
 const MAX_GROUPS: usize = 200;
 const MAX_COPIES: usize = 100;
-/// A directory is only the way to another one, where that has this part of its bytes (in hundredths).
+/// A directory is only the way to a subdirectory if that has this share of its bytes (in hundredths).
 const ONLY_A_WAY: u128 = 90;
 
 /// The copies among files with the same content: all but one of each, also of those that are not listed.
@@ -24,7 +24,7 @@ pub(crate) struct Copies {
     pub(crate) layers: BTreeSet<usize>,
 }
 
-/// What the merged tree holds, and what the layers did; `base` says which of them belong to the base image. The copies
+/// Contents of the merged tree, and changes of the layers; `base` says which layers belong to the base image. The copies
 /// are those that are not documentation.
 pub(crate) fn contents(
     scan: &Scan,
@@ -66,6 +66,7 @@ fn largest_files(scan: &Scan, merged: &Merged, owners: &Owners) -> Vec<LargeFile
             .cmp(&a.content.size)
             .then_with(|| a.path.cmp(&b.path))
     });
+    // The report is read by people and sent around; everything else is in the tree.
     files.truncate(MAX_FILES);
     let large = |file: &VisibleFile| LargeFile {
         path: file.path.to_string(),
@@ -85,6 +86,7 @@ fn largest_directories(rootfs: &RootFs, totals: &SubtreeTotals) -> Vec<Directory
             continue;
         }
         let only_a_way = rootfs.children(id).values().any(|&child| {
+            // In 128 bits: sizes are claims of the image, and a hundredfold of them may not fit.
             let part = u128::from(totals.of(child).0) * 100;
             rootfs.node(child).is_dir() && part >= u128::from(size) * ONLY_A_WAY
         });
@@ -120,11 +122,11 @@ fn kinds(scan: &Scan, merged: &Merged) -> Vec<KindTotal> {
 
 /// Files with the same content.
 struct Duplicates {
-    /// Largest waste first; not those that are documentation.
+    /// Largest waste first, without documentation.
     groups: Vec<DuplicateGroup>,
     /// Bytes that all waste.
     bytes: u64,
-    /// Those of documentation.
+    /// Bytes that documentation wastes.
     documentation: u64,
     /// Of all groups that are not documentation.
     copies: Copies,
@@ -133,6 +135,7 @@ struct Duplicates {
 impl Duplicates {
     fn new(scan: &Scan, merged: &Merged) -> Self {
         let mut by_digest: BTreeMap<[u8; 32], Vec<&VisibleFile>> = BTreeMap::new();
+        // Empty files have the same content and waste nothing.
         for file in merged.first_files().filter(|file| file.content.size > 0) {
             if let Some(sha256) = scan.facts(file.content).and_then(|facts| facts.sha256) {
                 by_digest.entry(sha256).or_default().push(file);
@@ -144,7 +147,7 @@ impl Duplicates {
             let (size, count) = (files[0].content.size, files.len() as u64);
             let wasted = size.saturating_mul(count - 1);
             bytes = bytes.saturating_add(wasted);
-            // A licence has to be there as often as packages bring it, and would hide what can be changed.
+            // Every package has to bring its licence. Listed, hundreds of them would hide the copies that can be avoided.
             let documents = |file: &&VisibleFile| {
                 scan.kind(file.content, || file.path.clone()) == FileKind::Documentation
             };

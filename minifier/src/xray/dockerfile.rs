@@ -16,6 +16,7 @@ pub(crate) fn dockerfile(config: &ImageConfig, merged: &Merged) -> Vec<Dockerfil
     let mut shell = "/bin/sh -c".to_owned();
     let mut steps: Vec<DockerfileStep> = Vec::new();
     for entry in config.history() {
+        // A history can claim more layers than the image has.
         let of_layer = (!entry.empty_layer && layer < merged.layers.len()).then_some(layer);
         layer += usize::from(!entry.empty_layer);
         steps.push(DockerfileStep {
@@ -27,7 +28,7 @@ pub(crate) fn dockerfile(config: &ImageConfig, merged: &Merged) -> Vec<Dockerfil
             base: false,
         });
     }
-    // Layers of which the history says nothing.
+    // `docker import`, `commit` of other tools and squashing leave layers without an entry.
     for (layer, changes) in merged.layers.iter().enumerate().skip(layer) {
         steps.push(DockerfileStep {
             instruction: "# the history does not say how this layer was made".into(),
@@ -58,6 +59,7 @@ fn instruction(entry: &History, config: &ImageConfig, shell: &mut String) -> Str
     if let Some(at) = text.find("#(nop)") {
         return metadata(text[at + 6..].trim(), config, shell);
     }
+    // debuerreotype writes a comment: `# debian.sh --arch 'amd64' out/ 'bookworm'`.
     if text.starts_with('#') {
         return text.to_owned();
     }
@@ -134,6 +136,7 @@ fn metadata(text: &str, config: &ImageConfig, shell: &mut String) -> String {
         },
         "SHELL" => {
             let words = go_strings(rest).unwrap_or_else(|| go_list(rest));
+            // Later `RUN` steps have this shell in front, which is not a part of their command.
             *shell = words.join(" ");
             format!("SHELL {}", json_list(&words))
         }
@@ -142,6 +145,7 @@ fn metadata(text: &str, config: &ImageConfig, shell: &mut String) -> String {
             format!("VOLUME {}", json_list(&words))
         }
         "EXPOSE" => {
+            // BuildKit prints a map of Go: `map[443/tcp:{} 80/tcp:{}]`.
             let ports = rest.trim_start_matches("map").trim_matches(['[', ']']);
             let ports: Vec<&str> = ports
                 .split_whitespace()
@@ -195,6 +199,7 @@ fn assignments(text: &str, known: &BTreeMap<&str, &str>) -> String {
             None => next_assignment(tail),
         };
         let value = tail[..length].trim_end();
+        // Quotes that the value has already are its own.
         let blank =
             value.is_empty() || value.contains(char::is_whitespace) && !value.starts_with('"');
         out.push(if blank {
@@ -233,6 +238,7 @@ fn healthcheck(text: &str) -> Option<String> {
     let test = go_strings(&body[..=end])?;
     let fields: Vec<&str> = body[end + 1..].split_whitespace().collect();
     let names = match fields.len() {
+        // Docker 25 added a field in the middle (`start-interval`).
         0..=4 => &["interval", "timeout", "start-period"][..],
         _ => &["interval", "timeout", "start-period", "start-interval"],
     };
@@ -243,6 +249,7 @@ fn healthcheck(text: &str) -> Option<String> {
             out.push_str(&format!(" --{name}={value}"));
         }
     }
+    // Go prints the number with `%q`, which makes it a character literal.
     let retries = fields.last().and_then(|field| rune(field)).unwrap_or(0);
     if retries > 0 {
         out.push_str(&format!(" --retries={retries}"));

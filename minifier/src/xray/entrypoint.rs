@@ -44,6 +44,7 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
         resolution.found().map(|(path, _)| path.clone())
     };
     let mut found = Vec::new();
+    // `sh -c "sh -c …"`, and scripts that name themselves, could go on for ever.
     for _ in 0..MAX_STEPS {
         let Some(first) = words.first().cloned() else {
             break;
@@ -67,6 +68,8 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
                         path,
                     });
                 }
+                // What follows a Python or Perl script are its arguments. A shell script most often ends with `exec
+                // "$@"`.
                 if !SHELLS.contains(&base.as_str()) {
                     break;
                 }
@@ -82,6 +85,7 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
                 .skip(1)
                 .find(|word| !word.starts_with('-'))
                 .cloned();
+            // `-c`, also among others: `-ec`, `-lc`.
             let inline = words
                 .get(1)
                 .is_some_and(|flag| flag.starts_with('-') && flag.contains('c'));
@@ -93,6 +97,7 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
             };
         } else if name_is(&WRAPPERS) {
             words.remove(0);
+            // Options of the init program, and variables for `env`.
             let skip = words
                 .iter()
                 .take_while(|word| word.starts_with('-') || word.contains('='))
@@ -112,10 +117,12 @@ pub(crate) fn started(config: &ImageConfig, scan: &Scan, rootfs: &RootFs) -> Vec
 /// The last command of a line of shell, without `exec` and assignments.
 fn command_of(line: &str) -> Vec<String> {
     let last = line
+        // Preparations come first (`migrate && exec server`); the last command is the one that stays.
         .rsplit(['&', ';', '|'])
         .find(|part| !part.trim().is_empty())
         .unwrap_or(line);
     let words = shell_words::split(last.trim())
+        // A quote can be cut off where the line was split.
         .unwrap_or_else(|_| last.split_whitespace().map(str::to_owned).collect());
     words
         .into_iter()

@@ -1,4 +1,5 @@
-//! [`XrayError`]: why there is no analysis at all. What only part of it lacks is in `problems`.
+//! [`XrayError`]: why there is no analysis at all. If only a part of the image cannot be read, that is a problem in
+//! the report.
 
 use crate::rootfs::TooManyEntries;
 use crate::transport::TRUSTED;
@@ -6,12 +7,12 @@ use crate::transport::TRUSTED;
 /// Why an image cannot be analysed.
 #[derive(Debug, thiserror::Error)]
 pub enum XrayError {
-    /// A listing that is made to exhaust memory.
+    /// The entries of the layers would take far more memory than is stored of them: an image that is made to exhaust it.
     #[error("analyse {image}: {source}")]
     TooManyEntries {
         /// The reference as given.
         image: String,
-        /// What the entries may take.
+        /// How many bytes the entries may take.
         source: TooManyEntries,
     },
     /// Cancelled by the caller.
@@ -23,7 +24,7 @@ pub enum XrayError {
 }
 
 impl XrayError {
-    /// What to do about it.
+    /// A hint for the user; `None` if there is nothing to do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::TooManyEntries { .. } => Some(TRUSTED),

@@ -52,7 +52,7 @@ pub(crate) fn estimate(
     };
     let by_name = Rules::default();
     let rules = Rules {
-        // What an interpreter runs is most likely there.
+        // The working directory most likely has the sources that the interpreter runs.
         include_workdir: confidence == Confidence::Low
             && !matches!(image.config.working_dir(), "" | "/"),
         include_paths: runtime.map_or(Vec::new(), |kind| modules(kind, &main.path, &merged.rootfs)),
@@ -64,13 +64,14 @@ pub(crate) fn estimate(
     };
     let store = KeptStore(scan);
     let run = RunFacts::default();
+    // An empty trace: the plan then keeps what the image itself says is needed, by the rules of `build`.
     let planned = |rules: &Rules| {
         let trace = Trace::default();
         plan(&plain, &merged.rootfs, &store, &trace, rules, &run)
             .map_err(|e| format!("estimate what a build would keep: {e}"))
     };
     let least = planned(&by_name)?;
-    // Most often the same.
+    // Only interpreted programs have other rules, and planning takes a second for a large image.
     let planned = if rules == by_name {
         None
     } else {
@@ -115,6 +116,8 @@ fn most(merged: &Merged, read: &ReadPackages, planned: &Plan) -> u64 {
     let mut left_out = HashSet::new();
     for package in &read.packages {
         let system = package.info.kind.is_of_the_system();
+        // A package of which nothing is kept has no file that the program names, and is unlikely to be loaded at run
+        // time.
         if system && !package.files.iter().any(|node| kept.contains(node)) {
             left_out.extend(package.files.iter().copied());
         }
@@ -152,6 +155,7 @@ fn modules(kind: RuntimeKind, program: &ImagePath, rootfs: &RootFs) -> Vec<Strin
         }
         _ => {}
     }
+    // `plan` refuses to include a path that the image does not have.
     paths.retain(|path| rootfs.get(path).is_some_and(|node| node.is_dir()));
     paths.iter().map(ToString::to_string).collect()
 }

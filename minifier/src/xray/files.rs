@@ -14,7 +14,7 @@ use crate::rootfs::{ImagePath, NodeId, NodeKind, RootFs, compare_paths, escape_b
 /// Paths that are listed, but for those of the image's own layers, which all are.
 pub(crate) const MAX_PATHS: usize = 1_000_000;
 
-/// What the tree is made from.
+/// The stages that the tree is made from.
 pub(crate) struct TreeSources<'a> {
     pub(crate) scan: &'a Scan,
     pub(crate) merged: &'a Merged,
@@ -28,14 +28,16 @@ pub(crate) struct TreeSources<'a> {
 struct TreePlace<'a> {
     path: &'a [u8],
     depth: u16,
-    /// What the merged tree has there.
+    /// The node of the merged tree; `None` if the path is gone.
     node: Option<NodeId>,
-    /// What layers did to it, lowest first.
+    /// Changes that layers made to it, lowest first.
     rows: &'a [MarkedPath],
 }
 
 /// The tree and what each layer did; of more than `most` paths the smallest of the base image are left out.
 pub(crate) fn files(sources: &TreeSources<'_>, most: usize) -> (FileTree, Vec<LayerFiles>) {
+    // Two walks and no list of all places: the places of a tree of millions would take more memory than the tree
+    // itself.
     let threshold = sources.threshold(most);
     let merged = sources.merged;
     let mut builder = TreeBuilder {
@@ -58,6 +60,7 @@ pub(crate) fn files(sources: &TreeSources<'_>, most: usize) -> (FileTree, Vec<La
 impl TreeSources<'_> {
     /// Paths of the base image with so many bytes or fewer are left out; `None` if there are not too many.
     fn threshold(&self, most: usize) -> Option<u64> {
+        // An upper bound that costs nothing; nearly every image stays below it.
         let at_most = self.merged.marked.len() + self.merged.rootfs.count();
         if at_most <= most {
             return None;
@@ -69,12 +72,13 @@ impl TreeSources<'_> {
         });
         let room = most.saturating_sub(kept);
         (sizes.len() > room).then(|| {
+            // The value at that position is enough; sorting millions of sizes is not needed.
             let (_, nth, _) = sizes.select_nth_unstable_by(room, |a, b| b.cmp(a));
             *nth
         })
     }
 
-    /// The bytes of a path that may be left out: no directory, and of the base image alone.
+    /// The bytes of a path that may be left out, that is of a file of the base image alone; `None` if it has to stay.
     fn cut(&self, place: &TreePlace<'_>) -> Option<u64> {
         let node = place.node.map(|id| self.merged.rootfs.node(id));
         let own = |layer: usize| !self.base.get(layer).copied().unwrap_or(false);
@@ -170,9 +174,11 @@ impl TreeBuilder<'_> {
         if first == u32::MAX {
             self.first[id.index()] = node;
         } else {
+            // The bytes are with the first name, so that the sums of directories do not count a file twice.
             tree.hard_links.push((node, first));
         }
         if let Some(owner) = self.sources.owners.index(id) {
+            // A package gets its position when its first file is met, so packages without visible files take no room.
             if self.packages[owner] == 0 {
                 tree.package_names
                     .push(self.sources.owners.name(owner).to_owned());
@@ -198,6 +204,7 @@ fn each_place(merged: &Merged, mut with: impl FnMut(TreePlace<'_>)) {
             (None, _) => Ordering::Greater,
         };
         let taken = match order {
+            // Nothing to take: no layer has a mark for this path.
             Ordering::Less => 0,
             _ => rows
                 .iter()
@@ -247,7 +254,7 @@ fn gone_parents(path: &[u8], last: &[u8], with: &mut impl FnMut(TreePlace<'_>)) 
     }
 }
 
-/// Components of a path. Longer ones than fit are in no layer, see [`Limits::path`](super::scan::Limits::path).
+/// Components of a path. Entries whose paths have more than fit are refused when the layer is read.
 fn depth(path: &[u8]) -> u16 {
     let slashes = path.iter().filter(|&&b| b == b'/').count();
     match path {

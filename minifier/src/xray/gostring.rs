@@ -1,4 +1,4 @@
-//! Lists as Go prints them into the history: `["a" "b c"]` (`%q`) and `[a b]` (`%v`).
+//! Lists of strings as Go prints them into the history: `["a" "b c"]` (`%q`) and `[a b]` (`%v`).
 
 /// The strings of a list of quoted strings, with or without commas; `None` if the text is something else.
 pub(crate) fn go_strings(text: &str) -> Option<Vec<String>> {
@@ -9,6 +9,7 @@ pub(crate) fn go_strings(text: &str) -> Option<Vec<String>> {
         let quoted = rest.strip_prefix('"')?;
         let (word, after) = unquote(quoted)?;
         words.push(word);
+        // The exec form of a Dockerfile has commas, Go's form has none; both occur in histories.
         rest = after.trim_start_matches([' ', ',']);
     }
     Some(words)
@@ -25,6 +26,7 @@ fn unquote(text: &str) -> Option<(String, &str)> {
                 'n' => word.push('\n'),
                 't' => word.push('\t'),
                 'r' => word.push('\r'),
+                // Go escapes what is not printable, and writes bytes that are not UTF-8 as `\x`.
                 'x' => word.push(code(&mut chars, 2)?),
                 'u' => word.push(code(&mut chars, 4)?),
                 other => word.push(other),
@@ -46,7 +48,7 @@ pub(crate) fn go_list(text: &str) -> Vec<String> {
     inner.split_whitespace().map(str::to_owned).collect()
 }
 
-/// As a Dockerfile has it: `["a", "b c"]`.
+/// A list as a Dockerfile has it: `["a", "b c"]`.
 pub(crate) fn json_list(words: &[String]) -> String {
     let quoted: Vec<String> = words
         .iter()

@@ -1,4 +1,4 @@
-//! Secrets hidden in an analysis, before any renderer sees it.
+//! Masking of secrets in an analysis, before any renderer sees it.
 
 use super::model::Xray;
 use super::security::Masker;
@@ -9,6 +9,7 @@ pub(crate) fn hide_secrets(xray: &mut Xray, masker: &Masker) {
     for entry in &mut image.env {
         *entry = masker.env(entry);
     }
+    // BuildKit and CI systems copy build arguments into labels and annotations.
     for map in [&mut image.labels, &mut image.annotations] {
         for (name, value) in map {
             *value = masker.named(name, value);
@@ -16,6 +17,7 @@ pub(crate) fn hide_secrets(xray: &mut Xray, masker: &Masker) {
     }
     masker.words(&mut image.entrypoint);
     masker.words(&mut image.cmd);
+    // A health check often logs in to the service that it checks: `mysqladmin -p…`, `redis-cli -a …`.
     if let Some(words) = &mut image.healthcheck {
         masker.words(words);
     }
@@ -26,6 +28,7 @@ pub(crate) fn hide_secrets(xray: &mut Xray, masker: &Masker) {
     for layer in &mut xray.layers {
         layer.instruction = masker.text(&layer.instruction);
     }
+    // Evidence and changes quote steps of the history.
     for item in &mut xray.recommendations {
         item.change = masker.text(&item.change);
         for evidence in &mut item.evidence {

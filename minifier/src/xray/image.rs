@@ -6,10 +6,10 @@ use super::scan::Scan;
 use crate::rootfs::ImagePath;
 use crate::transport::StoredImage;
 
-/// Where os-release may be; the first is usually a link to the second.
+/// Paths of os-release (`os-release(5)`); the first is usually a link to the second.
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 
-/// What an image is.
+/// Names, digests, sizes and config of the image.
 pub(crate) fn image_info(
     image: &StoredImage,
     scan: &Scan,
@@ -30,6 +30,7 @@ pub(crate) fn image_info(
         tar_size: sum(&mut scan.layers.iter().map(|layer| layer.tar_size)),
         size: sum(&mut merged.layers.iter().map(|layer| layer.size)),
         visible_size: merged.visible_size(),
+        // A hard link is another name of the same file, and its bytes ship once.
         files: merged.first_files().count() as u64,
         distribution,
         runtimes,
@@ -47,9 +48,10 @@ pub(crate) fn image_info(
     }
 }
 
-/// What os-release says; `None` if the image has none.
+/// The distribution, by os-release; `None` if the image has none.
 pub(crate) fn distribution(scan: &Scan, merged: &Merged) -> Option<DistributionInfo> {
     let text = OS_RELEASE.iter().find_map(|path| {
+        // Through links, inside the image: Debian, Alpine and others link the first path to the second.
         let resolution = merged
             .rootfs
             .resolve(&ImagePath::root(), path.as_bytes(), true);
@@ -66,6 +68,7 @@ fn parse_os_release(text: &str) -> Option<DistributionInfo> {
             .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
         Some(value.trim().trim_matches(['"', '\'']).to_owned())
     };
+    // Without an ID no purl can name the distribution, and a name alone is of no use to a scanner.
     let id = value("ID").filter(|id| !id.is_empty())?;
     Some(DistributionInfo {
         name: value("PRETTY_NAME")

@@ -3,7 +3,7 @@
 //! Efficiency is meant as `dive` means it (the part of the shipped bytes that is of use), but each byte counts once:
 //! wasted is exactly what the layers hold and the merged tree does not show. `dive` adds up every path over all layers
 //! and takes the smallest version as the useful one, so that a file that is overwritten or removed counts more than
-//! once (its issue 684); where every hidden file is hidden by one of the same size both give the same.
+//! once (its issue 684); if every hidden file is hidden by one of the same size, both give the same.
 //!
 //! What the layers above the lowest waste is charged to the layer that ships a path again: a `chown` of a file of the
 //! base makes no byte of these layers invisible, but all that it adds was there before. A file of the base that is
@@ -45,6 +45,7 @@ pub(crate) fn layers(
                     .get(index)
                     .map(ToString::to_string)
                     .unwrap_or_default(),
+                // docker-archives have no media types.
                 media_type: if blob.media_type.is_empty() {
                     compression.unwrap_or_default()
                 } else {
@@ -67,7 +68,7 @@ pub(crate) fn layers(
         .collect()
 }
 
-/// How much of what ships is to be seen.
+/// Share of the shipped bytes that is visible in the final file system.
 pub(crate) fn efficiency(merged: &Merged) -> Efficiency {
     let (mut total, mut wasted, mut user_total, mut user_wasted) = (0u64, 0u64, 0u64, 0u64);
     let mut paths: Vec<(&ImagePath, u64)> = Vec::new();
@@ -85,6 +86,8 @@ pub(crate) fn efficiency(merged: &Merged) -> Efficiency {
                 replaced = if body.visible { 0 } else { size };
             } else {
                 user_total = user_total.saturating_add(size);
+                // A file of a higher layer that is visible still wastes what the lowest layer had at its path (`chown`,
+                // `touch`).
                 let charged = if body.visible {
                     size.min(replaced)
                 } else {
@@ -100,6 +103,7 @@ pub(crate) fn efficiency(merged: &Merged) -> Efficiency {
     }
     paths.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     paths.truncate(MAX_PATHS);
+    // An image without files wastes nothing, and a division by zero would make the JSON invalid.
     let part = |part: u64, whole: u64, empty: f64| match whole {
         0 => empty,
         _ => part as f64 / whole as f64,
@@ -130,6 +134,7 @@ fn wasted_path(merged: &Merged, path: &ImagePath, bytes: u64) -> WastedPath {
             merged
                 .rootfs
                 .get(path)
+                // If the path still shows a file, a higher layer replaced it: nothing removed it.
                 .is_none_or(|node| node.content().is_none())
         })
         .find(|(_, changes)| removes(changes, path));

@@ -66,12 +66,14 @@ impl<'a> LayerMarks<'a> {
         }
     }
 
-    /// Takes an entry that is no whiteout; `existing` stands at its path, or something that is no directory on the way.
+    /// Takes an entry that is not a whiteout. `existing` is the node at its path; `below_a_file` says whether something
+    /// on the way to it is not a directory.
     pub(crate) fn add(&mut self, entry: &LayerEntry, existing: Option<NodeId>, below_a_file: bool) {
         if below_a_file {
             self.replaced.extend(self.not_a_directory(&entry.path));
         }
         let was_directory = existing.is_some_and(|id| self.rootfs.node(id).is_dir());
+        // A file or link in place of a directory hides everything in it, without any whiteout.
         if was_directory && entry.kind != EntryKind::Directory {
             self.emptied.push(entry.path.clone());
         }
@@ -87,7 +89,7 @@ impl<'a> LayerMarks<'a> {
             let entries = index.entries.iter().filter(|entry| {
                 !matches!(entry.kind, EntryKind::Whiteout | EntryKind::OpaqueWhiteout)
             });
-            // What is removed and made anew is changed.
+            // Tools that replace a directory write a whiteout and the new files: these paths are changed, not removed.
             let own: HashSet<&ImagePath> = entries.map(|entry| &entry.path).collect();
             for path in std::mem::take(&mut self.replaced) {
                 if !own.contains(&path) {
@@ -112,7 +114,7 @@ impl<'a> LayerMarks<'a> {
         None
     }
 
-    /// Every path of the layers below that whiteouts hide, or that lies in a directory which is none any more.
+    /// Every path of the layers below that whiteouts hide, or that lies in a directory that is not one any more.
     fn removed(&mut self, changes: &LayerChanges, own: &HashSet<&ImagePath>) {
         let rootfs = self.rootfs;
         let emptied = std::mem::take(&mut self.emptied);
@@ -154,7 +156,7 @@ impl<'a> LayerMarks<'a> {
         });
     }
 
-    /// What an entry does to what the layers below have at its path; `None` if nothing.
+    /// The change that an entry makes to the layers below at its path; `None` if it makes none.
     fn mark(&self, entry: &LayerEntry, existing: Option<NodeId>) -> Option<Mark> {
         let Some(id) = existing else {
             return Some(Mark::Added);
@@ -163,9 +165,12 @@ impl<'a> LayerMarks<'a> {
         let same = match (&node.kind, &entry.kind) {
             (NodeKind::Directory { implied, .. }, EntryKind::Directory) => {
                 let known = *implied || owner(&node.meta) == owner(&entry.meta);
+                // Layers repeat the directories above their files. That is no change unless owner, mode or attributes
+                // differ.
                 return (!known).then_some(Mark::Metadata);
             }
             (NodeKind::File { content }, EntryKind::File(new)) => {
+                // Without contents there is no digest, and an equal size proves nothing: such a file counts as changed.
                 let digest = |content| self.scan.facts(content)?.sha256;
                 content.size == new.size
                     && digest(*content).is_some_and(|old| digest(*new) == Some(old))
@@ -184,7 +189,7 @@ fn content(entry: &LayerEntry) -> Option<ContentRef> {
     }
 }
 
-/// What a directory has but its times, which change whenever something is made in it.
+/// Metadata of a directory without its times, which change whenever something is created in it.
 fn owner(meta: &Metadata) -> impl PartialEq + '_ {
     (meta.mode, meta.uid, meta.gid, &meta.xattrs)
 }

@@ -8,10 +8,10 @@ use super::roots::Roots;
 use super::scan::Scan;
 use crate::rootfs::{ContentRef, EntryKind, ImagePath, LayerIndex, NodeId, RootFs};
 
-/// Problems of one layer's entries that are told one by one.
+/// Problems of one layer's entries that are listed.
 const MAX_PROBLEMS: usize = 20;
 
-/// The merged tree, the files of all layers and the files that are to be seen.
+/// The merged tree, the files of all layers and the files that the merged tree shows.
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
     pub(crate) rootfs: RootFs,
@@ -42,7 +42,7 @@ pub(crate) struct VisibleFile {
     pub(crate) path: ImagePath,
     pub(crate) node: NodeId,
     pub(crate) content: ContentRef,
-    /// True for the first of the names that a file has: sums go over these.
+    /// Whether this is the first name of the file. Sums go over first names, so that hard links count once.
     pub(crate) first: bool,
 }
 
@@ -61,6 +61,7 @@ impl Merged {
     }
 
     fn apply(&mut self, layer: usize, index: LayerIndex, alive: &mut Vec<bool>, scan: &Scan) {
+        // Marks compare a layer with the tree below it, so they are made before the layer is applied.
         let rows = LayerMarks::new(&self.rootfs, layer, scan, index.entries.len());
         let (mut changes, hides, mut rows) = self.changes(&index, rows);
         self.marked.append(&mut rows);
@@ -74,6 +75,7 @@ impl Merged {
             }
         }
         let mut problems = Vec::new();
+        // One bad entry (a name that is too long, a link to nothing) must not cost the rest of the layer.
         let applied = self.rootfs.apply(layer, index, |error| {
             if problems.len() < MAX_PROBLEMS {
                 problems.push(error.to_string());
@@ -82,6 +84,7 @@ impl Merged {
         });
         problems.extend(applied.err().map(|error| error.to_string()));
         self.problems.append(&mut problems);
+        // Finding what became unreachable walks the whole tree. Most layers only add files, and then nothing can have.
         if hides {
             let now = reachable(&self.rootfs);
             for (id, _) in now.iter().enumerate().filter(|(_, now)| !**now) {
@@ -108,7 +111,7 @@ impl Merged {
         let mut seen = HashSet::new();
         for entry in &index.entries {
             let (existing, below_a_file) = find(&self.rootfs, &entry.path);
-            // A file of a lower layer becomes a directory where something lies below it.
+            // A file of a lower layer becomes a directory if a higher layer has an entry below it.
             hides |= below_a_file;
             if !matches!(entry.kind, EntryKind::Whiteout | EntryKind::OpaqueWhiteout) {
                 rows.add(entry, existing, below_a_file);
@@ -130,6 +133,7 @@ impl Merged {
                     if let EntryKind::File(content) = kind {
                         changes.size = changes.size.saturating_add(content.size);
                     }
+                    // A tar can have a path twice. The last entry wins, and it hides the bytes of the first.
                     if seen.insert(&entry.path) {
                         match existing {
                             Some(_) => changes.changed += 1,
@@ -141,10 +145,11 @@ impl Merged {
                 }
             }
         }
+        // Roots, since whiteouts can lie in each other and a path below two of them is removed once.
         let hidden = changes.whiteouts.iter().chain(&changes.opaque);
         for path in Roots::new(hidden.cloned()).as_slice() {
             let below = self.rootfs.walk_below(path).count() as u64;
-            // An opaque directory stays.
+            // An opaque whiteout hides the contents of a directory, and the directory itself stays.
             changes.removed += if changes.whiteouts.contains(path) {
                 below
             } else {
@@ -161,6 +166,7 @@ impl Merged {
         for (path, node) in self.rootfs.walk() {
             if let Some(content) = self.rootfs.node(node).content() {
                 let first = !std::mem::replace(&mut seen[node.index()], true);
+                // By place and not by path: a hard link shows the bytes of a body under another name.
                 visible.insert((content.layer, content.at));
                 self.files.push(VisibleFile {
                     path,
@@ -187,7 +193,7 @@ impl Merged {
         for rows in self.marked.chunk_by_mut(|a, b| a.path == b.path) {
             let mut later = None;
             for row in rows.iter_mut().rev() {
-                // A directory that another layer has too is still to be seen, as is what only got another owner.
+                // A layer that repeats a directory, or only changes the owner, leaves what was there visible.
                 let kept = matches!(later, None | Some(Mark::Metadata));
                 row.hidden |= row.at.is_none() && row.mark != Mark::Removed && !kept;
                 later = Some(row.mark);
@@ -202,19 +208,19 @@ impl Merged {
         &self.bodies[start..start + length]
     }
 
-    /// Files that are to be seen, each once.
+    /// Files that the merged tree shows, each once.
     pub(crate) fn first_files(&self) -> impl Iterator<Item = &VisibleFile> {
         self.files.iter().filter(|file| file.first)
     }
 
-    /// Bytes of the files that are to be seen.
+    /// Bytes of the files that the merged tree shows.
     pub(crate) fn visible_size(&self) -> u64 {
         self.first_files()
             .fold(0, |sum: u64, file| sum.saturating_add(file.content.size))
     }
 }
 
-/// What stands at a path, and whether something on the way to it is no directory.
+/// The node at a path, and whether something on the way to it is not a directory.
 fn find(rootfs: &RootFs, path: &ImagePath) -> (Option<NodeId>, bool) {
     let mut at = rootfs.root();
     for name in path.components() {

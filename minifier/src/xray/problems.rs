@@ -1,28 +1,32 @@
-//! [`Problems`]: sentences about what could not be read, of which so many are told one by one.
+//! [`Problems`]: sentences about what could not be read. The first are listed, the others are only counted.
 
-/// Problems of one kind that are told one by one.
-const MAX_TOLD: usize = 50;
+/// Problems of one kind that are listed.
+const MAX_LISTED: usize = 50;
 
 /// Problems in the order in which they came up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Problems {
-    told: Vec<String>,
+    listed: Vec<String>,
     more: u64,
 }
 
 impl Problems {
     pub(crate) fn push(&mut self, problem: impl Into<String>) {
-        match self.told.len() {
-            0..MAX_TOLD => self.told.push(problem.into()),
+        match self.listed.len() {
+            0..MAX_LISTED => self.listed.push(problem.into()),
+            // A broken image can have a million of them, and the report is sent to people.
             _ => self.more += 1,
         }
     }
 
-    /// All, with a last one about those that are not told; `of` says what they are problems of.
+    /// All sentences; the last one says how many more there were. `of` names what they are problems of.
     pub(crate) fn into_sentences(self, of: &str) -> Vec<String> {
-        let mut sentences = self.told;
+        let mut sentences = self.listed;
         if self.more > 0 {
-            sentences.push(format!("{} more problems of {of} are not told", self.more));
+            sentences.push(format!(
+                "{} more problems of {of} are not listed",
+                self.more
+            ));
         }
         sentences
     }
@@ -33,16 +37,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_are_told_and_the_others_counted() {
+    fn the_first_are_listed_and_the_others_counted() {
         let mut problems = Problems::default();
-        (0..MAX_TOLD).for_each(|n| problems.push(n.to_string()));
-        assert_eq!(problems.clone().into_sentences("packages").len(), MAX_TOLD);
+        (0..MAX_LISTED).for_each(|n| problems.push(n.to_string()));
+        assert_eq!(
+            problems.clone().into_sentences("packages").len(),
+            MAX_LISTED
+        );
         problems.push("one more");
         let sentences = problems.into_sentences("packages");
         assert_eq!(
-            sentences[MAX_TOLD],
-            "1 more problems of packages are not told"
+            sentences[MAX_LISTED],
+            "1 more problems of packages are not listed"
         );
-        assert_eq!(sentences.len(), MAX_TOLD + 1);
+        assert_eq!(sentences.len(), MAX_LISTED + 1);
     }
 }

@@ -17,7 +17,7 @@ use crate::units::size;
 /// Paths that one command names.
 pub(crate) const MAX_WORDS: usize = 100;
 
-/// What a command removes.
+/// The removal of files by one command.
 pub(crate) struct Removal {
     pub(crate) words: String,
     pub(crate) claim: Claim,
@@ -91,12 +91,14 @@ impl Grounds<'_> {
         {
             let dir = ImagePath::from_text(place);
             let range = self.range_below(&dir);
+            // A directory can be removed as a whole only if nothing else would go with it.
             let only_waste = place.starts_with('/') && missed[range.start] == missed[range.end];
             let paths = if only_waste {
                 vec![dir]
             } else {
                 files.iter().map(|file| file.path.clone()).collect()
             };
+            // Smaller places may still fit: the largest come first, and one with many single files is skipped.
             if words.len() + paths.len() > MAX_WORDS {
                 continue;
             }
@@ -166,6 +168,7 @@ impl Grounds<'_> {
         // What is below another one is found from there.
         let dirs = places.keys().map(|dir| ImagePath::from_text(dir));
         let roots = Roots::new(dirs.filter(is_word));
+        // No part of them: `find` has to name all places, or it frees less than is claimed.
         if roots.as_slice().len() > MAX_WORDS {
             return None;
         }

@@ -1,4 +1,4 @@
-//! [`Roots`]: directories none of which lies in another, for whoever asks of many paths whether they lie in them.
+//! [`Roots`]: directories of which none lies in another, to test quickly whether paths lie in any of them.
 
 use crate::rootfs::ImagePath;
 
@@ -10,6 +10,7 @@ impl Roots {
     pub(crate) fn new(dirs: impl IntoIterator<Item = ImagePath>) -> Self {
         let mut dirs: Vec<ImagePath> = dirs.into_iter().collect();
         dirs.sort();
+        // Sorted, everything below a directory follows it, so one comparison with the last one that was kept is enough.
         dirs.dedup_by(|below, dir| below.starts_with(dir));
         Self(dirs)
     }

@@ -21,7 +21,7 @@ const INTERPRETERS: [(&str, RuntimeKind); 8] = [
     ("php", RuntimeKind::Php),
     ("dotnet", RuntimeKind::Dotnet),
 ];
-/// What the official images say about their version.
+/// Variables in which the official images have their versions.
 const VERSION_VARIABLES: [(RuntimeKind, &str); 6] = [
     (RuntimeKind::Python, "PYTHON_VERSION"),
     (RuntimeKind::Node, "NODE_VERSION"),
@@ -42,6 +42,7 @@ pub(crate) fn runtimes(
     let mut found: BTreeMap<RuntimeKind, Runtime> = BTreeMap::new();
     for file in merged.first_files() {
         let executable = merged.rootfs.node(file.node).meta.mode & 0o111 != 0;
+        // `node_modules/node` and `lib/python` are no interpreters.
         let in_bin = file
             .path
             .parent()
@@ -59,12 +60,13 @@ pub(crate) fn runtimes(
         });
         found.entry(kind).or_insert_with(|| Runtime {
             kind,
+            // The variable is set by whoever built the runtime; a package may only be a wrapper of it.
             version: variable.map(str::to_owned).or(package),
             evidence: file.path.to_string(),
             entrypoint: false,
         });
     }
-    // The innermost program that is no shell decides.
+    // `sh -c "node server.js"` runs on Node.js, so the innermost program that is not a shell decides.
     let main = started
         .iter()
         .rev()
@@ -98,12 +100,13 @@ fn interpreter(path: &ImagePath) -> Option<RuntimeKind> {
     let version = |rest: &str| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     INTERPRETERS.iter().find_map(|(prefix, kind)| {
         let rest = name.strip_prefix(prefix)?;
+        // PHP behind a web server is a program of its own.
         let rest = rest.strip_prefix("-fpm").unwrap_or(rest);
         version(rest).then_some(*kind)
     })
 }
 
-/// What a program that is started runs on, and the version where the program says it.
+/// The runtime of a program that is started, and its version if the program has it.
 fn kind_of(scan: &Scan, merged: &Merged, path: &ImagePath) -> (RuntimeKind, Option<String>) {
     if let Some(kind) = interpreter(path) {
         return (kind, None);
@@ -121,6 +124,7 @@ fn kind_of(scan: &Scan, merged: &Merged, path: &ImagePath) -> (RuntimeKind, Opti
     if facts.rust || built.is_some_and(|built| built.kind == PackageKind::Cargo) {
         return (RuntimeKind::Rust, None);
     }
+    // A library can be executed as well, and has needs without a dynamic linker of its own.
     let dynamic = facts.elf.interpreter.is_some() || !facts.elf.needed.is_empty();
     if dynamic {
         (RuntimeKind::DynamicNative, None)

@@ -24,6 +24,8 @@ impl ContentStore for KeptStore<'_> {
         let extra = self.0.extra(content).ok_or_else(Self::not_kept)?;
         match (&extra.document, &extra.elf) {
             (Some(document), _) => Ok(Box::new(document.as_slice())),
+            // Whoever looks for a name among the strings of a program needs no offsets, so the ranges can follow each
+            // other.
             (None, Some(Ok(elf))) => {
                 let ranges = elf.ranges.iter().map(|(_, bytes)| bytes.as_slice());
                 let ranges: Vec<&[u8]> = ranges.collect();
@@ -33,8 +35,8 @@ impl ContentStore for KeptStore<'_> {
         }
     }
 
-    /// Of files that are neither kept nor a program nor a script, nothing but their length is known, and that they
-    /// are neither: their head reads as empty.
+    /// A file that is not kept is neither a program nor a script, or its head would have been kept. So its head reads
+    /// as empty, which the callers take for the same.
     fn read_head(&self, content: ContentRef, limit: u64) -> io::Result<Vec<u8>> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let Some(extra) = self.0.extra(content) else {
@@ -49,6 +51,7 @@ impl ContentStore for KeptStore<'_> {
 
     fn read_range(&self, content: ContentRef, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
         let extra = self.0.extra(content).ok_or_else(Self::not_kept)?;
+        // As a read at the end of a file: shorter, and no error.
         let limit = limit.min(content.size.saturating_sub(offset));
         let within = |start: u64, bytes: &[u8]| {
             let from = usize::try_from(offset.checked_sub(start)?).ok()?;
@@ -62,6 +65,8 @@ impl ContentStore for KeptStore<'_> {
         let documents = extra.document.iter().map(|document| (0, document));
         documents
             .chain(ranges.iter().map(|(start, bytes)| (*start, bytes)))
+            // A range has to lie within one that was recorded: ELF reading is deterministic, so a second reader asks
+            // for the same.
             .find_map(|(start, bytes)| within(start, bytes))
             .ok_or_else(Self::not_kept)
     }
@@ -92,6 +97,8 @@ impl Documents for KeptDocuments<'_> {
     ) -> Result<Option<Cow<'_, [u8]>>, Infallible> {
         let extra = self.extra(node);
         let document = extra.and_then(|extra| extra.document.as_deref());
+        // The readers below share their limits with `wanted`. A smaller limit here means that `build` would not read it
+        // either.
         let document = document.filter(|document| document.len() as u64 <= limit);
         Ok(document.map(Cow::Borrowed))
     }

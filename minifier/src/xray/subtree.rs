@@ -15,6 +15,7 @@ impl SubtreeTotals {
         while let Some((id, parent)) = stack.pop() {
             if rootfs.node(id).is_dir() {
                 order.push((id, parent));
+                // Reversed, so that children come off the stack in order and a hard link counts at its first name.
                 stack.extend(
                     rootfs
                         .children(id)
@@ -31,6 +32,8 @@ impl SubtreeTotals {
                 add(&mut totals[parent.index()], own);
             }
         }
+        // Backwards, each directory is complete before it is added to the one above: no recursion, which a deep tree
+        // would turn into a stack overflow.
         for (id, parent) in order.into_iter().rev() {
             let own = totals[id.index()];
             if let Some(parent) = parent {

@@ -65,7 +65,7 @@ const VERSIONED: [&str; 9] = [
     "cmake-",
 ];
 
-/// What the finders of waste look at.
+/// Stages whose results are searched for waste.
 pub(crate) struct WasteSources<'a> {
     pub(crate) scan: &'a Scan,
     pub(crate) merged: &'a Merged,
@@ -87,11 +87,12 @@ pub(crate) struct WasteFile {
     pub(crate) cache: Option<&'static KnownCache>,
 }
 
-/// What should not ship: sums for the report, and the files themselves for the advice.
+/// Files that should not ship: sums for the report, and the files themselves for the advice.
 #[derive(Debug, Default)]
 pub(crate) struct Wasted {
     pub(crate) waste: Vec<Waste>,
-    /// The files of each kind, in the order of their paths; not those that are hidden, duplicates or but in part waste.
+    /// The files of each kind, in the order of their paths, without hidden files, duplicates and files that are waste only
+    /// in part.
     pub(crate) files: BTreeMap<WasteKind, Vec<WasteFile>>,
 }
 
@@ -204,7 +205,7 @@ pub(crate) fn waste(sources: &WasteSources<'_>) -> Wasted {
         hidden.places = places.collect();
     }
     let duplicates = &sources.contents.duplicates;
-    // Licences have to be there as often as they are, and other documentation is told above.
+    // Without documentation: licences have to be there, and the rest is waste of its own kind.
     let wasted = sources.contents.wasted_by_duplicates();
     if wasted > 0 {
         let sum = sums.entry(WasteKind::Duplicates).or_default();
@@ -214,6 +215,7 @@ pub(crate) fn waste(sources: &WasteSources<'_>) -> Wasted {
         for group in duplicates.iter().take(MAX_PLACES) {
             let place = group
                 .paths
+                // The first path is the copy that is needed, so the second one stands for the waste.
                 .get(1)
                 .or(group.paths.first())
                 .cloned()
@@ -253,7 +255,7 @@ fn package_files(
 fn is_build_tool(info: &super::model::PackageInfo) -> bool {
     let name = info.name.as_str();
     let jdk = name.starts_with("openjdk-") && name.contains("-jdk");
-    // What `binutils` and the compilers are split into; `gcc-12-base` is but a copyright file.
+    // Debian splits compilers into many packages; `gcc-12-base` has only a copyright file, and much depends on it.
     info.kind.is_of_the_system()
         && !name.ends_with("-base")
         && (BUILD_PACKAGES.contains(&name)
@@ -261,7 +263,7 @@ fn is_build_tool(info: &super::model::PackageInfo) -> bool {
             || jdk)
 }
 
-/// What the path of a file says, and the place that it is counted under.
+/// The kind of waste that a path stands for, and the place that the file is counted under.
 fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
     use WasteKind::*;
     let bytes = file.path.as_bytes();
@@ -287,6 +289,7 @@ fn by_path(scan: &Scan, file: &VisibleFile) -> Option<(WasteKind, String)> {
         ))
     };
     let is = scan.kind(file.content, || file.path.clone());
+    // In this order, each file counts once: a test in a repository is a part of the repository.
     ["/.git/", "/.hg/", "/.svn/"]
         .into_iter()
         .find_map(|needle| inside(VersionControl, needle))
@@ -359,6 +362,7 @@ fn tests(path: &ImagePath) -> Option<(WasteKind, String)> {
         .iter()
         .flat_map(|part| [b"/", *part].concat())
         .collect();
+    // Python's own tests are right below its library.
     let in_package = depth > 0 || parts[tree].starts_with(b"python3.");
     in_package.then(|| (WasteKind::Tests, crate::rootfs::escape_bytes(&place)))
 }

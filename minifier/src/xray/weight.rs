@@ -1,19 +1,19 @@
-//! [`Weight`]: how much memory takes what is kept of an image, so that it can be charged against what an image may take.
+//! [`Weight`]: memory that is taken by what is kept of an image, so that it can be charged against its limit.
 
 use super::detect::{ArchiveManifest, BuildInfo, Certificate, JavaArchive, Module, SecretMatch};
 use super::model::PackageInfo;
 use super::scan::{ElfFacts, Extra};
 use crate::analyze::{Dlopen, ElfFile, Metadata, RpmDatabase, RpmPackage};
 
-/// What an allocation takes beyond its bytes, about.
+/// Bytes that an allocation takes beyond its size, roughly.
 const ALLOCATION: usize = 16;
 
-/// What takes memory beyond its own size.
+/// A value that takes memory beyond its own size.
 pub(crate) trait Weight {
     /// Bytes on the heap.
     fn weight(&self) -> usize;
 
-    /// Those of what several hold.
+    /// Bytes on the heap of several values together.
     fn of_all(all: &[Self]) -> usize
     where
         Self: Sized,
@@ -30,6 +30,7 @@ macro_rules! weightless {
                 0
             }
 
+            // A buffer of megabytes is not walked through byte by byte.
             fn of_all(_: &[Self]) -> usize {
                 0
             }
@@ -78,6 +79,7 @@ fn allocated(bytes: usize) -> usize {
 
 impl Weight for String {
     fn weight(&self) -> usize {
+        // Capacity and not length: that is what was allocated.
         allocated(self.capacity())
     }
 }

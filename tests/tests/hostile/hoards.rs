@@ -170,7 +170,7 @@ fn hoards() -> Vec<(&'static str, Vec<u8>, &'static str)> {
                 |_| "var/lib/rpmmanifest/container-manifest-2".into(),
                 |_| "\n".repeat(1 << 20),
             ),
-            "more problems of packages are not told",
+            "more problems of packages are not listed",
         ),
         (
             "lists of Python copies",

@@ -1,4 +1,4 @@
-//! What compilers leave in a program about its sources: Go's build info, and the list of crates that `cargo auditable`
+//! Records of sources that compilers leave in a program: Go's build info, and the list of crates that `cargo auditable`
 //! adds.
 //!
 //! Source: Go's `debug/buildinfo` (the inlined format, Go 1.18 and newer) and `runtime/debug.ParseBuildInfo`;
@@ -23,7 +23,7 @@ const GO_INLINED: u8 = 2;
 const GO_FRAME: usize = 16;
 /// The modules of the largest programs take a tenth of it.
 const MAX_GO: u64 = 1 << 20;
-/// Where there are no sections, the build info is at the start of the data segment.
+/// If there are no section headers, the build info is at the start of the data segment.
 const GO_SEARCH: u64 = 512 << 10;
 /// A list of ten thousand crates.
 const MAX_AUDIT: u64 = 2 << 20;
@@ -40,12 +40,12 @@ const VERSION_VARIABLES: [&str; 7] = [
 ];
 const MAX_VERSION: usize = 100;
 
-/// What a compiler left in a program about its sources.
+/// The record that a compiler left in a program about its sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BuildInfo {
     /// Go or Cargo.
     pub(crate) kind: PackageKind,
-    /// The compiler's version; empty if it is not said.
+    /// The compiler's version; empty if it is not recorded.
     pub(crate) compiler: String,
     /// Modules or crates, the main one first.
     pub(crate) modules: Vec<Module>,
@@ -63,7 +63,7 @@ pub(crate) struct Module {
     pub(crate) needs: Vec<usize>,
 }
 
-/// Reads what was compiled into a program; `None` if nothing says so. The error says what is malformed.
+/// Reads the modules or crates of a program; `None` if it has no record of them. The error says what is malformed.
 pub(crate) fn build_info(
     file: &impl ReadAt,
     tables: &ElfTables,
@@ -77,6 +77,7 @@ pub(crate) fn build_info(
         None => tables
             .segments
             .iter()
+            // As `debug/buildinfo` does it: `strip` and packers take the sections away, but not the segments.
             .find(|s| s.p_type == PT_LOAD && s.p_flags & (PF_X | PF_W) == PF_W)
             .map(|s| (s.p_offset, s.p_filesz.min(GO_SEARCH))),
     };
@@ -84,10 +85,11 @@ pub(crate) fn build_info(
         return Ok(None);
     };
     let Ok(bytes) = file.read_at(offset, size) else {
-        // A data segment that was not kept: nothing points to Go there.
+        // The data segment of a large file was not kept; without a section of that name it is most likely not Go.
         return Ok(None);
     };
     let found = bytes
+        // The linker aligns the record, so its magic can only stand at these places.
         .chunks(GO_ALIGN)
         .position(|chunk| chunk.starts_with(GO_MAGIC));
     match found {
@@ -103,7 +105,7 @@ pub(crate) fn is_rust(file: &impl ReadAt, tables: &ElfTables) -> bool {
     comment.is_ok_and(|comment| memchr::memmem::find(&comment, b"rustc version").is_some())
 }
 
-/// Go's build info from its magic on; none for the format before Go 1.18, whose strings are elsewhere.
+/// Go's build info from its magic on; `None` for the format before Go 1.18, whose strings are elsewhere.
 fn go(bytes: &[u8]) -> Option<BuildInfo> {
     if bytes.get(15)? & GO_INLINED == 0 {
         return None;
@@ -128,6 +130,7 @@ fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     loop {
         let (&byte, tail) = rest.split_first()?;
         *rest = tail;
+        // More than ten bytes do not fit into the number: the record is damaged.
         length |= u64::from(byte & 0x7f).checked_shl(shift)?;
         shift += 7;
         if byte & 0x80 == 0 {
@@ -153,7 +156,7 @@ fn go_modules(text: &str) -> Vec<Module> {
         };
         match kind {
             "mod" | "dep" => modules.push(module()),
-            // What replaces the module before it is what was compiled.
+            // The replacement (`replace` in go.mod) is what was compiled, not the module before it.
             "=>" => {
                 let replaced = modules.pop();
                 modules.push(Module {
@@ -169,14 +172,14 @@ fn go_modules(text: &str) -> Vec<Module> {
         }
     }
     modules.retain(|module| !module.name.is_empty());
-    // A program is built from one.
+    // A program is built from one module; a damaged record could name more, which would each own the program.
     if let Some(main) = modules.iter().position(|module| module.main) {
         modules[main + 1..]
             .iter_mut()
             .for_each(|module| module.main = false);
     }
     for module in &mut modules {
-        // A program built from a checkout: the version is that which its build gave to a variable.
+        // A program that is built from a checkout has no version of its own. Releases set a variable by `-ldflags -X`.
         if module.version == "(devel)" {
             module.version = if module.main {
                 linked.take().unwrap_or_default()
@@ -185,7 +188,7 @@ fn go_modules(text: &str) -> Vec<Module> {
             };
         }
     }
-    // The list says what the program needs, not which module needs which.
+    // The record has no edges between modules, so all others count as needs of the main one.
     let others: Vec<usize> = (0..modules.len()).filter(|&i| !modules[i].main).collect();
     for module in modules.iter_mut().filter(|module| module.main) {
         module.needs = others.clone();
@@ -196,6 +199,7 @@ fn go_modules(text: &str) -> Vec<Module> {
 /// The version in the flags of the linker, which set variables: `"-s -w -X main.version=1.2.3"`. The flags are quoted
 /// as a string of Go if they need it.
 fn linked_version(flags: &str) -> Option<String> {
+    // The flags are quoted by Go if they have blanks; a list of one string is what the reader knows.
     let unquoted = go_strings(&format!("[{flags}]")).and_then(|mut words| words.pop());
     let words = shell_words::split(unquoted.as_deref().unwrap_or(flags)).ok()?;
     let mut found: Option<(bool, String)> = None;
@@ -217,7 +221,7 @@ fn linked_version(flags: &str) -> Option<String> {
             && value.contains('.')
             && value.len() <= MAX_VERSION
             && !value.contains(char::is_whitespace);
-        // The main package's is the program's own; others may be set for a library.
+        // A variable of the main package is the program's own; others may be the version of a library.
         let main = package == "main";
         if is_version && plausible && found.as_ref().is_none_or(|(own, _)| main && !own) {
             found = Some((main, value.to_owned()));
@@ -249,16 +253,18 @@ fn audit(file: &impl ReadAt, offset: u64, size: u64) -> Result<BuildInfo, String
         .map_err(|e| format!("its list of crates: {e}"))?;
     let mut json = Vec::new();
     flate2::read::ZlibDecoder::new(&packed[..])
+        // A section of kilobytes can inflate to gigabytes.
         .take(MAX_AUDIT)
         .read_to_end(&mut json)
         .map_err(|e| format!("its list of crates: {e}"))?;
     let audit: Audit =
         serde_json::from_slice(&json).map_err(|e| format!("its list of crates: {e}"))?;
-    // Crates that only ran while it was built are not in it.
+    // Build dependencies ran while it was compiled, and are not in the program.
     let mut kept: Vec<usize> = (0..audit.packages.len())
         .filter(|&index| audit.packages[index].kind != "build")
         .collect();
     kept.sort_by_key(|&index| !audit.packages[index].root);
+    // Dependencies are positions in the whole list; those of crates that are left out point nowhere.
     let mut place = vec![None; audit.packages.len()];
     for (to, &from) in kept.iter().enumerate() {
         place[from] = Some(to);

@@ -46,10 +46,10 @@ const NAMES: [&str; 41] = [
     "bpf",
     "checkpoint_restore",
 ];
-/// Those that are as good as root.
+/// Positions of those that are as good as root: with any of them, a process can become root or read and write everything.
 const LIKE_ROOT: [usize; 11] = [0, 1, 3, 6, 7, 8, 16, 17, 19, 21, 31];
 
-/// What `security.capability` grants.
+/// Capabilities that `security.capability` grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Capabilities {
     /// `cap_net_bind_service=ep`
@@ -65,13 +65,16 @@ pub(crate) fn capabilities(attribute: &[u8]) -> Option<Capabilities> {
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
     };
     let magic = word(0)?;
+    // The effective set of a file is one bit (`VFS_CAP_FLAGS_EFFECTIVE`): all of the permitted ones, or none.
     let effective = magic & 1 != 0;
+    // Revision 1 has 32 bits for each set. Revision 3 adds the user namespace's root, which changes no names.
     let pairs = match magic >> 24 {
         1 => 1,
         2 | 3 => 2,
         _ => return None,
     };
     let mut sets = (0u64, 0u64);
+    // Low words first, and permitted before inheritable in each pair.
     for i in 0..pairs {
         sets.0 |= u64::from(word(1 + 2 * i)?) << (32 * i);
         sets.1 |= u64::from(word(2 + 2 * i)?) << (32 * i);
@@ -90,6 +93,7 @@ pub(crate) fn capabilities(attribute: &[u8]) -> Option<Capabilities> {
             .filter(|bit| set >> bit & 1 != 0)
             .map(name)
             .collect();
+        // What is only inheritable is never effective by itself.
         let e = effective && p;
         let flags: String = [(e, 'e'), (i, 'i'), (p, 'p')]
             .into_iter()
@@ -111,6 +115,7 @@ pub(crate) fn capabilities(attribute: &[u8]) -> Option<Capabilities> {
 fn name(bit: usize) -> String {
     match NAMES.get(bit) {
         Some(name) => format!("cap_{name}"),
+        // A newer kernel may know more; `getcap` prints numbers for those that it does not know.
         None => format!("cap_{bit}"),
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Certificate {
     pub(crate) not_after: i64,
 }
 
-/// The certificates of a text. What is malformed between the marks is passed over.
+/// The certificates of a text. One that is malformed between its marks is skipped.
 pub(crate) fn pem_certificates(text: &[u8]) -> Vec<Certificate> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -29,12 +29,15 @@ pub(crate) fn pem_certificates(text: &[u8]) -> Vec<Certificate> {
         rest = &rest[start + 11..];
         let body = [
             "CERTIFICATE-----",
+            // OpenSSL's own format, with trust settings behind the certificate.
             "TRUSTED CERTIFICATE-----",
             "X509 CERTIFICATE-----",
         ]
         .iter()
         .find_map(|label| rest.strip_prefix(label.as_bytes()));
         let Some(body) = body else { continue };
+        // The end is looked for nearby only: in a text of a thousand beginnings, each would search to the end of the
+        // file.
         let window = &body[..body.len().min(MAX_CERTIFICATE)];
         let Some(end) = memchr::memmem::find(window, b"-----END ") else {
             continue;
@@ -49,6 +52,7 @@ pub(crate) fn pem_certificates(text: &[u8]) -> Vec<Certificate> {
             .ok()
             .and_then(|der| der_certificate(&der));
         found.extend(certificate);
+        // Behind this certificate: a label inside of it is not looked at again.
         rest = &body[end..];
         if found.len() == MAX_CERTIFICATES {
             break;
@@ -59,6 +63,7 @@ pub(crate) fn pem_certificates(text: &[u8]) -> Vec<Certificate> {
 
 /// The certificate that the bytes start with: trust settings may follow it.
 pub(crate) fn der_certificate(der: &[u8]) -> Option<Certificate> {
+    // A reader and not `from_der`, which refuses bytes behind the certificate.
     let mut reader = SliceReader::new(der).ok()?;
     let certificate = x509_cert::Certificate::decode(&mut reader).ok()?;
     let fields = certificate.tbs_certificate();

@@ -1,4 +1,4 @@
-//! Secrets that stand on a command line: logins of `curl` and its like, headers, and what is written into a `.netrc`.
+//! Secrets on a command line: logins of `curl` and its like, headers, and entries for a `.netrc`.
 //! A command line is one text, as a shell takes it, or a list of words, as `["curl", "-u", "me:password"]` in a
 //! Dockerfile.
 
@@ -11,7 +11,7 @@ use super::names::is_secret_option;
 use super::patterns::is_placeholder;
 use super::values::{is_default, is_reference};
 
-/// Bytes in which lists of words are looked for in vain, in one text.
+/// Bytes of a text in which lists of words may be looked for without finding one.
 const MAX_IN_VAIN: usize = 1 << 20;
 
 /// A secret of a command line.
@@ -20,7 +20,7 @@ pub(crate) struct CommandSecret {
     /// Where it stands in the text.
     pub(crate) range: Range<usize>,
     pub(crate) rule: &'static str,
-    /// What it is, for people.
+    /// Its description for people.
     pub(crate) what: &'static str,
 }
 
@@ -77,7 +77,7 @@ const WORDS_RULES: [CommandRule; 8] = [
     ),
 ];
 
-/// What stands within one word, or needs a shell.
+/// Rules for secrets that stand within one word, or that need a shell.
 const TEXT_RULES: [CommandRule; 4] = [
     login(
         "password of a user",
@@ -100,7 +100,7 @@ const TEXT_RULES: [CommandRule; 4] = [
     },
 ];
 
-/// What names a secret, and is none itself.
+/// Words that stand where a secret is expected and that are none.
 const WORDS: [&str; 6] = ["token", "password", "auth", "realm", "error", "scheme"];
 
 type CompiledRules = Vec<(&'static CommandRule, Regex)>;
@@ -127,6 +127,7 @@ fn text_rules() -> &'static CompiledRules {
 /// The secrets of a command line, or of a step that may have one as a list of words, in the order of their places; none
 /// overlaps another.
 pub(crate) fn command_secrets(text: &str) -> Vec<CommandSecret> {
+    // A text is looked at as a shell line first: `RUN` steps are the most, and a list may stand inside one.
     let mut found = matches(words_rules(), text, |range| &text[range]);
     found.extend(matches(text_rules(), text, |range| &text[range]));
     for list in lists(text) {
@@ -145,6 +146,7 @@ fn in_order(mut found: Vec<CommandSecret>) -> Vec<CommandSecret> {
     found.sort_by_key(|secret| (secret.range.start, secret.range.end));
     found.dedup_by(|next, kept| {
         let overlaps = next.range.start < kept.range.end;
+        // `--password=x -u me:x` fits two rules. One mask over both leaves no part of the secret visible.
         if overlaps {
             kept.range.end = kept.range.end.max(next.range.end);
         }
@@ -162,6 +164,7 @@ pub(crate) fn word_secrets(words: &[&str]) -> Vec<(usize, CommandSecret)> {
     for word in words {
         starts.push(line.len());
         line.extend(word.chars().map(|c| match c {
+            // In a list, `daemon off;` is one word. As a line it would be three, and end a command.
             ' ' | '\t' | '\r' | '\n' | '"' | '\'' | '\\' | '|' | ';' | '&' => '~',
             c => c,
         }));
@@ -183,7 +186,7 @@ pub(crate) fn word_secrets(words: &[&str]) -> Vec<(usize, CommandSecret)> {
     placed.collect()
 }
 
-/// What the rules find in `text`. `value` gives what stands at a place of it.
+/// Secrets that the rules find in `text`. `value` returns the text of a range.
 fn matches<'a>(
     rules: &CompiledRules,
     text: &str,
@@ -223,6 +226,7 @@ fn lists(text: &str) -> Vec<Vec<Range<usize>>> {
                 end
             }
             None => {
+                // `[[[[…` would be looked at again for each bracket.
                 in_vain += end - at;
                 at + 1
             }
@@ -234,7 +238,7 @@ fn lists(text: &str) -> Vec<Vec<Range<usize>>> {
     lists
 }
 
-/// The words of a list behind its `[`, and where the list ends or what is none begins.
+/// The words of a list behind its `[`, and the end of the list; `None`, and where it stops being one, if it is no list.
 fn list(text: &str, start: usize) -> (Option<Vec<Range<usize>>>, usize) {
     let bytes = text.as_bytes();
     let (mut words, mut at) = (Vec::new(), start);
@@ -246,6 +250,7 @@ fn list(text: &str, start: usize) -> (Option<Vec<Range<usize>>>, usize) {
                 let first = at + 1;
                 at = first;
                 while !matches!(bytes.get(at), None | Some(b'"')) {
+                    // `\"` does not end a word.
                     at += if bytes[at] == b'\\' { 2 } else { 1 };
                 }
                 if at >= bytes.len() {

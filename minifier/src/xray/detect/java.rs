@@ -8,7 +8,7 @@ use crate::analyze::{ReadAt, Zip};
 use crate::image::Sha256;
 use crate::rootfs::MAX_PATH;
 
-/// Archives inside of archives inside of the file.
+/// Levels of archives inside of the file.
 const MAX_DEPTH: usize = 3;
 const MAX_DOCUMENT: u64 = 1 << 20;
 /// Bytes of archives inside of others that are unpacked at the same time.
@@ -40,7 +40,7 @@ pub(crate) struct JavaArchive {
     pub(crate) problem: Option<String>,
 }
 
-/// What `META-INF/MANIFEST.MF` says.
+/// Names and versions in `META-INF/MANIFEST.MF`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ArchiveManifest {
     pub(crate) title: Option<String>,
@@ -49,7 +49,7 @@ pub(crate) struct ArchiveManifest {
     /// The name of the module that it is.
     pub(crate) module_name: Option<String>,
     pub(crate) version: Option<String>,
-    /// What often is the group.
+    /// Vendor ID, which often is the group.
     pub(crate) vendor_id: Option<String>,
     pub(crate) vendor: Option<String>,
     pub(crate) licence: Option<String>,
@@ -84,11 +84,11 @@ pub(crate) fn java_archives(file: &dyn ReadAt) -> Vec<JavaArchive> {
 
 struct ArchiveReader {
     found: Vec<JavaArchive>,
-    /// What may still be unpacked.
+    /// Bytes that may still be unpacked.
     left: u64,
-    /// What is unpacked now.
+    /// Bytes that are unpacked now.
     held: u64,
-    /// Artifacts that were named.
+    /// Number of artifacts so far.
     artifacts: usize,
 }
 
@@ -107,6 +107,7 @@ impl ArchiveReader {
             manifest: ArchiveManifest::default(),
             problem: None,
         });
+        // The artifacts that were read before a problem stay with the archive.
         if let Err(problem) = self.read_entries(file, index, depth) {
             self.found[index].problem = Some(problem);
         }
@@ -122,7 +123,7 @@ impl ArchiveReader {
         for entry in zip.entries() {
             let entry = entry?;
             let name = entry.name;
-            // Nothing can unpack it.
+            // No tool can unpack such a name, and each nested archive would carry it along.
             if name.len() > MAX_PATH {
                 continue;
             }
@@ -143,6 +144,7 @@ impl ArchiveReader {
                 }
             } else if is_java_archive(name) {
                 let text = crate::rootfs::escape_bytes(name);
+                // An archive in an archive costs memory for each level; a file of kilobytes can have a thousand levels.
                 if depth + 1 > MAX_DEPTH || self.found.len() >= MAX_ARCHIVES {
                     return Err(format!(
                         "{text} is an archive too deep inside or one too many"
@@ -152,8 +154,9 @@ impl ArchiveReader {
                     "" => text.clone(),
                     outer => format!("{outer}!{text}"),
                 };
-                // One that is not compressed is read in place.
+                // Spring Boot stores nested archives uncompressed, so that they are read in place; so do we.
                 if let Some(nested) = zip.stored(&entry) {
+                    // It needs no memory, but its entries count like those of any other archive.
                     if nested.size() > self.left {
                         return Err(format!("{text} is too large to be looked into"));
                     }
@@ -161,6 +164,7 @@ impl ArchiveReader {
                     self.read(&nested, inside, depth + 1);
                     continue;
                 }
+                // An outer archive stays in memory while an inner one is read.
                 let limit = self.left.min(MAX_HELD - self.held);
                 if entry.size > limit {
                     return Err(format!("{text} is too large to be looked into"));
@@ -208,9 +212,11 @@ fn pom_properties(text: &[u8]) -> Option<(String, String, String)> {
 
 /// The main section of a manifest; lines that start with a blank continue the one before.
 fn manifest(text: &[u8]) -> ArchiveManifest {
+    // Lines are at most 72 bytes long and go on behind a blank (JAR file specification).
     let text = String::from_utf8_lossy(text)
         .replace("\r\n", "\n")
         .replace("\n ", "");
+    // Behind the first empty line come sections about single entries.
     let main: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
     let value = |key: &str| {
         main.iter().find_map(|line| {
@@ -220,7 +226,7 @@ fn manifest(text: &[u8]) -> ArchiveManifest {
             (fits && name.eq_ignore_ascii_case(key)).then(|| value.to_owned())
         })
     };
-    // A placeholder that the build did not fill in says nothing.
+    // `${project.version}`: the build did not fill the placeholder in.
     let filled = |value: &String| !value.contains("${");
     ArchiveManifest {
         title: value("Implementation-Title").filter(filled),
@@ -229,6 +235,7 @@ fn manifest(text: &[u8]) -> ArchiveManifest {
         module_name: value("Automatic-Module-Name"),
         version: value("Implementation-Version")
             .filter(filled)
+            // The version of a specification is a last resort: `Servlet 4.0` is not the version of the archive.
             .or_else(|| value("Bundle-Version"))
             .or_else(|| value("Specification-Version"))
             .filter(filled),

@@ -17,8 +17,10 @@ const MAX_BEGIN: usize = 64;
 pub(crate) fn private_key(text: &[u8], at: usize, line: u64) -> Option<SecretMatch> {
     let first = at.saturating_sub(MAX_BEGIN);
     let start = memchr::memrchr(b'\n', &text[first..at]).map_or(first, |n| first + n + 1);
+    // The last one before the mark: a line of a script may mention others.
     let label_at = memchr::memmem::rfind(&text[start..at], b"-----BEGIN ")? + start + 11;
     let label = text[label_at..at].trim_ascii();
+    // Labels of keys are short (`RSA`, `ENCRYPTED`); anything longer is prose.
     if label.len() > 16 || !label.iter().all(|b| b.is_ascii_uppercase() || *b == b' ') {
         return None;
     }
@@ -26,9 +28,11 @@ pub(crate) fn private_key(text: &[u8], at: usize, line: u64) -> Option<SecretMat
     let body = &text[body_at..text.len().min(body_at + MAX_KEY)];
     // What begins another one before it ends is no key, and would be looked at once for each that begins in it.
     let body = &body[..memchr::memmem::find(body, b"-----")?];
+    // Source code that handles keys has the first mark and seldom the second.
     if !text[body_at + body.len()..].starts_with(b"-----END ") {
         return None;
     }
+    // OpenSSL's older format names the cipher in a header (RFC 1421) and not in the label.
     let legacy_encrypted = memchr::memmem::find(body, b"ENCRYPTED").is_some();
     let base64 = base64_of(body);
     if base64.len() < MIN_KEY {
@@ -68,6 +72,7 @@ fn base64_of(body: &[u8]) -> Vec<u8> {
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
         match byte {
+            // Keys in JSON and in environment files have their line ends escaped.
             b'\\' if matches!(tail.first(), Some(b'n' | b'r')) => rest = &tail[1..],
             b'\n' | b'\r' | b' ' | b'\t' => {}
             // `Proc-Type: 4,ENCRYPTED`: the field goes to the end of its line.
@@ -85,7 +90,7 @@ fn base64_of(body: &[u8]) -> Vec<u8> {
     base64
 }
 
-/// `None` if it is no OpenSSH key.
+/// Whether an OpenSSH key has no passphrase; `None` if it is not such a key.
 fn openssh_is_plain(base64: &[u8]) -> Option<bool> {
     // The cipher's name is within the first 32 bytes.
     let head = STANDARD.decode(base64.get(..44)?).ok()?;
@@ -97,6 +102,7 @@ fn openssh_is_plain(base64: &[u8]) -> Option<bool> {
 pub(crate) fn der_private_key(bytes: &[u8]) -> Option<SecretMatch> {
     let (sequence, _) = element(bytes, 0x30)?;
     let (version, rest) = element(sequence, 2)?;
+    // The structure is enough: there is no key without it, and hardly any other file with the name of a key has it.
     let pkcs8 = || {
         let (algorithm, key) = element(rest, 0x30)?;
         element(algorithm, 6)?;
@@ -104,6 +110,7 @@ pub(crate) fn der_private_key(bytes: &[u8]) -> Option<SecretMatch> {
     };
     let pkcs1 = || {
         let (modulus, rest) = element(rest, 2)?;
+        // 512 bits. Public structures that begin alike have small numbers here.
         (modulus.len() >= 64).then(|| element(rest, 2))?
     };
     if !matches!(version, [0 | 1]) || (pkcs8().is_none() && pkcs1().is_none()) {
@@ -126,6 +133,7 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
         0..=0x7f => (usize::from(first), rest),
+        // Longer lengths cannot fit into a file that is looked at.
         0x81..=0x84 => {
             let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
             let length = digits.iter().fold(0usize, |n, &b| n << 8 | usize::from(b));

@@ -1,4 +1,4 @@
-//! What a file holds, told by its first bytes and its name.
+//! Kinds of content, by the first bytes and the name of a file.
 
 use crate::rootfs::ImagePath;
 use crate::xray::model::FileKind;
@@ -98,7 +98,7 @@ const DOCUMENT_NAMES: &[&[u8]] = &[
     b"THANKS",
 ];
 
-/// Tells by the name and the size alone; what nothing tells is [`FileKind::Binary`].
+/// The kind by name and size alone; [`FileKind::Binary`] if the name says nothing.
 pub(crate) fn kind_by_name(path: &ImagePath, size: u64) -> FileKind {
     if size == 0 {
         return FileKind::Empty;
@@ -106,15 +106,17 @@ pub(crate) fn kind_by_name(path: &ImagePath, size: u64) -> FileKind {
     by_name(path).unwrap_or(FileKind::Binary)
 }
 
-/// Tells by the first bytes, then by the name. `size` is that of the file.
+/// The kind by the first bytes, then by the name. `size` is that of the file.
 pub(crate) fn kind_of(path: &ImagePath, head: &[u8], size: u64) -> FileKind {
     if size == 0 {
         return FileKind::Empty;
     }
+    // Bytes before names: `/usr/bin/x.py` may be an ELF file, and `app.jar` a script with an archive behind it.
     if let Some(kind) = by_magic(path, head) {
         return kind;
     }
     match by_name(path) {
+        // A Git LFS pointer or an error page has the name of the archive that should be there.
         Some(FileKind::Archive | FileKind::Media) if is_text(head) => FileKind::Text,
         Some(kind) => kind,
         None if is_text(head) => FileKind::Text,
@@ -125,6 +127,7 @@ pub(crate) fn kind_of(path: &ImagePath, head: &[u8], size: u64) -> FileKind {
 fn by_name(path: &ImagePath) -> Option<FileKind> {
     let bytes = path.as_bytes();
     let below = |dirs: &[&[u8]]| dirs.iter().any(|dir| bytes.starts_with(dir));
+    // Folders before extensions: `/var/lib/dpkg/info/*.list` and `*.sh` belong to the package manager.
     if below(PACKAGE_MANAGER_DIRS) {
         return Some(FileKind::PackageManager);
     }
@@ -136,6 +139,7 @@ fn by_name(path: &ImagePath) -> Option<FileKind> {
     }
     let name = path.file_name();
     let (stem, extension) = match name.iter().rposition(|&b| b == b'.') {
+        // `.bashrc` is a name and not an extension.
         Some(dot) if dot > 0 => (&name[..dot], name[dot + 1..].to_ascii_lowercase()),
         _ => (name, Vec::new()),
     };
@@ -151,6 +155,7 @@ fn by_name(path: &ImagePath) -> Option<FileKind> {
         Some(FileKind::Archive)
     } else if one_of(MEDIA) {
         Some(FileKind::Media)
+    // Most files in `/etc` have no extension.
     } else if one_of(DATA) || bytes.starts_with(b"/etc/") {
         Some(FileKind::Data)
     } else if matches!(&*extension, b"o" | b"ko" | b"a") {
@@ -196,6 +201,7 @@ fn documented(path: &ImagePath) -> bool {
 }
 
 fn elf_kind(path: &ImagePath, head: &[u8]) -> FileKind {
+    // `e_type`, in the byte order that `EI_DATA` names.
     let Some(&[a, b]) = head.get(16..18) else {
         return FileKind::Object;
     };
@@ -207,6 +213,7 @@ fn elf_kind(path: &ImagePath, head: &[u8]) -> FileKind {
     };
     match kind {
         2 => FileKind::Program,
+        // `ET_DYN` is the type of libraries and of position-independent programs alike.
         3 => {
             if is_library_name(path.file_name()) {
                 FileKind::Library
@@ -228,11 +235,13 @@ pub(crate) fn is_library_name(name: &[u8]) -> bool {
 /// a few bytes of an older encoding.
 pub(crate) fn is_text(head: &[u8]) -> bool {
     let head = &head[..head.len().min(4096)];
+    // Tab, line ends, form feed and escape occur in text; the last in scripts that print colours.
     let control = |b: &&u8| matches!(**b, 0..=6 | 14..=26 | 28..=31 | 127);
     if head.iter().any(|b| control(&b)) {
         return false;
     }
     let invalid: usize = head.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+    // Latin-1 text has a few bytes that are not UTF-8; a head that is cut has one such character at its end.
     invalid * 10 <= head.len()
 }
 

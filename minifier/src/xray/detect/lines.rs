@@ -1,6 +1,6 @@
 //! [`LineCounter`]: the line numbers of findings.
 
-/// Counts lines as offsets grow.
+/// Counts lines as offsets grow, so that the lines of all findings of a file cost one walk through it.
 pub(crate) struct LineCounter<'a> {
     text: &'a [u8],
     at: usize,
@@ -23,5 +23,17 @@ impl<'a> LineCounter<'a> {
             self.at = offset;
         }
         self.line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_those_of_growing_offsets() {
+        let mut lines = LineCounter::new(b"ab\n\ncd");
+        let found: Vec<u64> = [0, 2, 3, 3, 4, 5].map(|offset| lines.at(offset)).into();
+        assert_eq!(found, [1, 1, 2, 2, 3, 3]);
     }
 }

@@ -1,4 +1,4 @@
-//! Logins that command-line tools keep in files of their own form: what the file is, its text says.
+//! Logins that command-line tools keep in files of their own, which their names or their texts give away.
 
 use regex::bytes::Regex;
 
@@ -9,7 +9,7 @@ use super::patterns::{
 use super::values::is_reference;
 use crate::rootfs::ImagePath;
 
-/// What a file with a well-known name or content holds, in the first group.
+/// A secret of a file with a well-known name or content: the first group of the form.
 pub(crate) struct NamedRule {
     rule: &'static str,
     what: &'static str,
@@ -18,12 +18,14 @@ pub(crate) struct NamedRule {
 
 impl NamedRule {
     pub(crate) fn find(&self, text: &[u8]) -> impl Iterator<Item = SecretMatch> + use<> {
+        // Compiled when it is needed: few images have any of these files, and there are many rules.
         let form = Regex::new(&format!("(?-u){}", self.form))
             .unwrap_or_else(|e| unreachable!("the form of {} is a pattern: {e}", self.rule));
         let mut lines = LineCounter::new(text);
         let mut found = Vec::new();
         for groups in form.captures_iter(text).take(MAX_FINDINGS) {
             let Some(value) = groups.get(1) else { continue };
+            // `_authToken=${NPM_TOKEN}` is what the documentation recommends.
             let known = std::str::from_utf8(value.as_bytes()).is_ok_and(is_reference);
             if !known && !is_placeholder(value.as_bytes()) {
                 found.push(SecretMatch {
@@ -49,7 +51,7 @@ const fn rule(rule: &'static str, what: &'static str, form: &'static str) -> Nam
 struct Login {
     /// Words that are all in its text.
     words: &'static [&'static str],
-    /// What in it is secret.
+    /// The secret in it.
     rule: NamedRule,
 }
 
@@ -57,6 +59,7 @@ struct Login {
 /// token caches of MSAL and of the older `az`; the GitHub CLI's manual.
 const BY_TEXT: &[Login] = &[
     Login {
+        // Three words, since each alone is common: `kubectl` finds the file by a variable, so it has no fixed name.
         words: &["clusters", "users", "current-context"],
         rule: rule(
             "kubeconfig",
@@ -98,7 +101,7 @@ const BY_TEXT: &[Login] = &[
     },
 ];
 
-/// Files whose name says what they hold.
+/// The rule for a file with a well-known name.
 pub(crate) fn by_name(path: &ImagePath) -> Option<NamedRule> {
     let bytes = path.as_bytes();
     let found = match path.file_name() {
@@ -174,7 +177,7 @@ pub(crate) fn by_name(path: &ImagePath) -> Option<NamedRule> {
     Some(found)
 }
 
-/// Files that their text gives away, whatever they are called.
+/// The rules for files that their text gives away, whatever their names.
 pub(crate) fn by_text(text: &[u8]) -> impl Iterator<Item = &'static NamedRule> + '_ {
     BY_TEXT
         .iter()

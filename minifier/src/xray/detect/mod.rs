@@ -1,5 +1,5 @@
 //! Detectors: what the bytes of a file, a text or an attribute hold. They take bytes that nobody trusts and give facts;
-//! what a fact means for an image is judged in [`security`](super::security) and [`binaries`](super::binaries).
+//! the meaning of a fact for an image is judged in [`security`](super::security) and [`binaries`](super::binaries).
 
 mod buildinfo;
 mod capabilities;

@@ -6,7 +6,7 @@
 
 use super::values::{is_default, is_reference};
 
-/// What the names of secrets contain. A `_` stands for any separator, and for none.
+/// Words that names of secrets contain. A `_` stands for any separator, and for none.
 const WORDS: [&str; 24] = [
     "PASSWORD",
     "PASSWD",
@@ -105,6 +105,7 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
         upper.contains(word) || (word.contains('_') && upper.contains(&word.replace('_', "")))
     };
     (WORDS.iter().any(|word| contains(word)) || NAMES.contains(&&*upper) || is_password(&upper))
+        // `DB_PASSWORD_FILE` and `TOKEN_TTL` are about a secret, and are none.
         && !NO_SECRETS.iter().any(|end| upper.ends_with(end))
 }
 
@@ -124,6 +125,7 @@ pub(crate) fn is_secret_option(name: &str) -> bool {
 
 /// Whether the last word of a name is one of [`LAST_WORDS`], with a number behind it or without.
 fn is_password(upper: &str) -> bool {
+    // `DB_PASS_2`
     let numbered = upper.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
     let (before, last) = numbered.rsplit_once('_').unwrap_or(("", numbered));
     // `byPass`
@@ -132,7 +134,9 @@ fn is_password(upper: &str) -> bool {
 
 /// Whether a name says that its value is a secret, and the value is one.
 pub(crate) fn is_secret_variable(name: &str, value: &str) -> bool {
+    // `TOKEN_URI=https://…`: an address may have a password, for which there is a rule of its own.
     let elsewhere = is_reference(value) || value.contains("://");
+    // `ALLOW_EMPTY_PASSWORD=yes`, `PASSWORD_LENGTH=16`: a switch or a number, and no secret.
     let switch = matches!(
         value.to_ascii_lowercase().as_str(),
         "true" | "false" | "yes" | "no" | "none" | "null"
@@ -140,7 +144,7 @@ pub(crate) fn is_secret_variable(name: &str, value: &str) -> bool {
     is_secret_name(name) && value.len() >= SHORTEST && !elsewhere && !switch && !is_default(value)
 }
 
-/// What text has, in either case, wherever it names a secret: to look closely there only.
+/// Words that any text has that names a secret, in either case, so that only their surroundings need a closer look.
 pub(crate) fn traces() -> Vec<String> {
     let mut traces = Vec::new();
     for word in WORDS.iter().chain(&NAMES).chain(&["PASS", "PWD"]) {
@@ -156,6 +160,7 @@ pub(crate) fn traces() -> Vec<String> {
 pub(crate) fn variable(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     for c in name.trim_start_matches('-').chars() {
+        // Words are separated in camel case, so that `dbPass` ends with `PASS` and `compass` does not.
         if c.is_ascii_uppercase() && out.ends_with(|c: char| c.is_ascii_lowercase()) {
             out.push('_');
         }

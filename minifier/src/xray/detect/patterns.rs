@@ -1,4 +1,4 @@
-//! Credentials that their form gives away, and what is only a placeholder of one.
+//! Credentials that their form gives away, and placeholders of credentials.
 
 use std::sync::OnceLock;
 
@@ -18,30 +18,30 @@ pub(crate) struct SecretMatch {
     pub(crate) rule: &'static str,
     pub(crate) kind: SecretKind,
     pub(crate) confidence: SecretConfidence,
-    /// Line of the text, from 1; none in a binary file.
+    /// Line of the text, from 1; `None` in a binary file.
     pub(crate) line: Option<u64>,
-    /// What it is, for people.
+    /// Its description for people.
     pub(crate) what: &'static str,
-    /// Its first characters where these say nothing but what it is, and its length.
+    /// Its length, after its first characters if these only say what kind of token it is.
     pub(crate) masked: String,
-    /// A hash of it, by which another secret at the same place is told from it; `None` if it is short enough to be
-    /// guessed.
+    /// A hash of it, which tells another secret at the same place from it; `None` if it is short enough to be guessed
+    /// from the hash.
     pub(crate) mark: Option<u64>,
 }
 
-/// What a secret opens.
+/// Kind of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SecretKind {
-    /// A private key; `encrypted` where a passphrase protects it.
+    /// A private key; `encrypted` if a passphrase protects it.
     PrivateKey { encrypted: bool },
     /// Anything else.
     Credential,
 }
 
-/// How sure it is that a secret is one.
+/// Certainty that a match is a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SecretConfidence {
-    /// Could be an example, where a public package has it.
+    /// It could be an example if a public package has it.
     Medium,
     /// Nothing else looks like it.
     High,
@@ -51,7 +51,7 @@ pub(crate) enum SecretConfidence {
 pub(crate) struct CredentialPattern {
     pub(crate) rule: &'static str,
     pub(crate) what: &'static str,
-    /// What it starts with.
+    /// The text that it starts with.
     literal: &'static str,
     /// All of it, anchored at the literal.
     form: &'static str,
@@ -283,6 +283,7 @@ fn compiled() -> &'static CompiledPatterns {
     static COMPILED: OnceLock<CompiledPatterns> = OnceLock::new();
     COMPILED.get_or_init(|| {
         let marks = [PRIVATE_KEY, CERTIFICATE, URL];
+        // One pass for all literals; the forms, which are slow, only run where one of them stands.
         let literals = PATTERNS.iter().map(|p| p.literal).chain(marks);
         let forms = PATTERNS.iter().map(|p| {
             Regex::new(&format!("(?-u){}", p.form))
@@ -321,9 +322,11 @@ pub(crate) fn hits(text: &[u8]) -> impl Iterator<Item = SecretHit> + '_ {
             Some(_) => Some(SecretHit::Url(at)),
             None => {
                 let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+                // A token that begins inside a longer word is no token, and one inside another was looked at with it.
                 if at < passed[index] || at > 0 && word(text[at - 1]) {
                     return None;
                 }
+                // Bounded, since forms of open length would search to the end of the file for every literal.
                 let tail = &text[at..text.len().min(at + MAX_FORM)];
                 let Some(form) = compiled.forms[index].find(tail) else {
                     // A run of characters that is followed by nothing more is so from any later place in it as well.
@@ -344,7 +347,7 @@ pub(crate) fn hits(text: &[u8]) -> impl Iterator<Item = SecretHit> + '_ {
     })
 }
 
-/// Words that stand where a secret goes.
+/// Words that stand in place of a secret.
 const PLACEHOLDERS: &[&[u8]] = &[
     b"example",
     b"placeholder",
@@ -367,11 +370,12 @@ const PLACEHOLDERS: &[&[u8]] = &[
     b"eyjzdwiioiixmjm0nty3odkw",
 ];
 
-/// True for what stands in documentation and tests in place of a secret.
+/// Whether a value stands for a secret in documentation and tests.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let variable =
         value.first() == Some(&b'$') || memchr::memchr3(b'{', b'<', b'%', value).is_some();
+    // `aaaaaaaa` and `abababab` are examples; a random secret has many different characters.
     let mut distinct = [false; 256];
     lower.iter().for_each(|&b| distinct[usize::from(b)] = true);
     let distinct = distinct.iter().filter(|&&seen| seen).count();
@@ -384,7 +388,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         || distinct < value.len().min(32) / 4 + 1
 }
 
-/// What tells a secret from others: of its hash so much that it cannot be got back.
+/// A mark that tells a secret from others: 64 bits of its hash, from which it cannot be recovered.
 pub(crate) fn mark(value: &[u8]) -> u64 {
     let mut hash = Sha256::default();
     hash.update(value);
@@ -394,6 +398,7 @@ pub(crate) fn mark(value: &[u8]) -> u64 {
 
 /// The start of a token that only says what it is, and its length.
 pub(crate) fn masked(value: &[u8], shown: usize) -> String {
+    // At most a quarter: of a short value, even the first characters would help to guess the rest.
     let head = String::from_utf8_lossy(&value[..shown.min(value.len() / 4)]).into_owned();
     format!("{head}… ({} characters)", value.len())
 }

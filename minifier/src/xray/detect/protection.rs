@@ -1,4 +1,4 @@
-//! [`Protection`]: what protects a program or library, and what `strip` would take from it.
+//! [`Protection`]: the hardening of a program or library, and the bytes that `strip` would remove.
 //!
 //! Source: `elf(5)`; the checks are those of `checksec.sh`.
 
@@ -17,7 +17,7 @@ use crate::xray::model::{Hardening, Linkage, Relro};
 const MAX_NAMES: u64 = 1 << 20;
 const MAX_STRINGS: u64 = 64 << 20;
 
-/// What the headers of an ELF file say beyond what it needs.
+/// Hardening and size of the parts of an ELF file, by its headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Protection {
     pub(crate) machine: String,
@@ -25,7 +25,7 @@ pub(crate) struct Protection {
     pub(crate) hardening: Hardening,
     /// Bytes of sections with debug information.
     pub(crate) debug_bytes: u64,
-    /// Bytes of sections that `strip` takes.
+    /// Bytes of sections that `strip` removes.
     pub(crate) strip_bytes: u64,
     /// Whether it has a table of symbols.
     pub(crate) symbols: bool,
@@ -59,6 +59,7 @@ pub(crate) struct Sections {
 impl Sections {
     fn read(file: &impl ReadAt, headers: &Headers) -> Result<Self, String> {
         let sections = headers.sections(file).map_err(|e| e.to_string())?;
+        // Sections are known by name only; a file whose names are missing has sections that nobody finds.
         let names = match sections.get(usize::from(headers.header.e_shstrndx)) {
             Some(names) => file
                 .read_at(names.sh_offset, names.sh_size.min(MAX_NAMES))
@@ -80,6 +81,7 @@ impl Sections {
     /// Offset and size of the section of that name.
     pub(crate) fn find(&self, name: &[u8]) -> Option<(u64, u64)> {
         let section = self.headers.iter().find(|s| self.name(s) == name)?;
+        // `.bss`, and most sections of a separate debug file, have a size and no bytes.
         (section.sh_type != SHT_NOBITS).then_some((section.sh_offset, section.sh_size))
     }
 
@@ -113,7 +115,7 @@ impl Sections {
     }
 }
 
-/// Reads what protects a file. `library` says whether its name is that of a library.
+/// Reads the protection of a file. `library` says whether its name is that of a library.
 pub(crate) fn protection(
     file: &impl ReadAt,
     tables: &ElfTables,
@@ -132,6 +134,7 @@ pub(crate) fn protection(
     };
     let value = |tag: u64| dynamic.iter().find(|e| e.d_tag == tag).map(|e| e.d_val);
     let flags_1 = value(DT_FLAGS_1).unwrap_or(0);
+    // Three ways to say the same; linkers have used each of them.
     let now = value(DT_BIND_NOW).is_some()
         || value(DT_FLAGS).unwrap_or(0) & DF_BIND_NOW != 0
         || flags_1 & DF_1_NOW != 0;
@@ -139,6 +142,7 @@ pub(crate) fn protection(
     let is_dyn = header.e_type == ET_DYN;
     let linkage = if interpreter && !library {
         Linkage::Dynamic
+    // A static-pie program looks like a library, but for this flag.
     } else if is_dyn && !library && flags_1 & DF_1_PIE != 0 {
         Linkage::StaticPie
     } else if is_dyn {
@@ -161,13 +165,15 @@ pub(crate) fn protection(
             pie: is_dyn,
             relro: match find(PT_GNU_RELRO) {
                 None => Relro::None,
+                // The table of functions is only read-only if nothing has to be bound later.
                 Some(_) if now => Relro::Full,
                 Some(_) => Relro::Partial,
             },
-            // Without the header the kernel makes the stack executable on x86 only.
+            // Without the header, the kernel makes the stack executable on x86, for programs older than the header.
             nx: stack.map_or(!matches!(header.e_machine, EM_386 | EM_X86_64), |s| {
                 s.p_flags & PF_X == 0
             }),
+            // Compilers call `__stack_chk_fail`, or `__stack_chk_guard` reads the canary: either name is enough.
             stack_protector: has(b"__stack_chk_"),
             fortify: names.as_deref().map(calls_checked_functions),
         },
@@ -177,7 +183,7 @@ pub(crate) fn protection(
     })
 }
 
-/// Whether the file has a table of symbols that `strip` takes, and the names of its symbols, where any are left.
+/// Whether the file has a table of symbols that `strip` removes, and the names of its symbols if any are left.
 fn strings(
     file: &impl ReadAt,
     sections: &Sections,
@@ -185,6 +191,7 @@ fn strings(
 ) -> Result<(bool, Option<Vec<u8>>), String> {
     let symbols = sections.headers.iter().any(|s| s.sh_type == SHT_SYMTAB);
     let dynamic = matches!(linkage, Linkage::Dynamic | Linkage::Library);
+    // Only `.dynstr` survives `strip`; of a static program, nothing does.
     let wanted: &[u8] = if dynamic { b".dynstr" } else { b".strtab" };
     let table = sections
         .headers
@@ -208,6 +215,7 @@ fn calls_checked_functions(names: &[u8]) -> bool {
             .iter()
             .rposition(|&b| b == 0)
             .map_or(0, |nul| nul + 1);
+        // Not `_chk` alone: a program may have a function of that name.
         names[start..].starts_with(b"__") && at > start + 2
     })
 }

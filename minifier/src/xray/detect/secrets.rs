@@ -1,4 +1,4 @@
-//! Secrets in a text: tokens by their form, private keys, and what files with well-known names or contents hold.
+//! Secrets in a text: tokens by their form, private keys, and logins in files with well-known names or contents.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -21,7 +21,7 @@ use crate::rootfs::ImagePath;
 /// Bytes of a script that are looked at.
 const MAX_SCRIPT: usize = 256 << 10;
 
-/// What a text holds.
+/// Secrets of a text, and whether it has certificates.
 #[derive(Debug, Default)]
 pub(crate) struct TextFindings {
     pub(crate) secrets: Vec<SecretMatch>,
@@ -41,6 +41,7 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
         match hit {
             SecretHit::Certificate => found.certificates = true,
             SecretHit::PrivateKey(at) => found.secrets.extend(private_key(text, at, lines.at(at))),
+            // Source code and documentation are full of example URLs; in configuration, one is used.
             SecretHit::Url(at) if configuration => {
                 found.secrets.extend(url_password(text, at, lines.at(at)));
             }
@@ -74,6 +75,7 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
     if configuration {
         more.extend(logins::by_text(text).flat_map(|rule| rule.find(text)));
     }
+    // Frameworks load `.env` without anybody naming it, so a value in it is in use.
     if is_env(path.file_name()) {
         more.extend(env_file(text));
     }
@@ -81,10 +83,10 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
     if is_shell_script(text) {
         more.extend(script(text));
     }
-    // What is a token by its form or a login by its file is told once.
-    let told: BTreeSet<Option<u64>> = found.secrets.iter().map(|secret| secret.line).collect();
+    // A password on a line with a token is most likely the token, which is reported with more certainty.
+    let reported: BTreeSet<Option<u64>> = found.secrets.iter().map(|secret| secret.line).collect();
     more.retain(|secret| {
-        secret.confidence == SecretConfidence::High || !told.contains(&secret.line)
+        secret.confidence == SecretConfidence::High || !reported.contains(&secret.line)
     });
     found.secrets.extend(more);
     found.secrets.sort();
@@ -93,7 +95,7 @@ pub(crate) fn secrets(path: &ImagePath, text: &[u8]) -> TextFindings {
     found
 }
 
-/// The credentials in a binary file that is a database: what its pages hold is text.
+/// The credentials in a database file: its pages hold text.
 pub(crate) fn database_secrets(bytes: &[u8]) -> Vec<SecretMatch> {
     let credential = |hit| match hit {
         SecretHit::Credential(pattern, at, length) => {
@@ -131,6 +133,7 @@ fn is_firebase(text: &[u8], at: usize) -> bool {
         b"GOOGLE_APP_ID",
         b"measurementId",
     ];
+    // Firebase's settings stand together, in source that is generated or minified.
     let window = &text[at.saturating_sub(AROUND)..text.len().min(at + AROUND)];
     NAMES
         .iter()
@@ -146,6 +149,7 @@ fn is_shell_script(text: &[u8]) -> bool {
 /// The secrets on the command lines of a script.
 fn script(text: &[u8]) -> Vec<SecretMatch> {
     let text = &text[..text.len().min(MAX_SCRIPT)];
+    // Offsets have to stay those of the file, so the text ends at the first byte that is not UTF-8.
     let script = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let mut lines = LineCounter::new(text);
     let secrets = command_secrets(script);
@@ -200,12 +204,14 @@ pub(crate) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMa
         Regex::new(r#"(?-u)^://([^\s:@/'"<>(){}\\]{0,64}):([^\s@/'"<>(){}\\]{4,128})@([A-Za-z0-9.\[][A-Za-z0-9.:_\]-]*)"#)
             .unwrap_or_else(|e| unreachable!("the form of an URL is a pattern: {e}"))
     });
+    // The scheme stands before the mark, which is what the one pass over the text looks for.
     let scheme = text[..at]
         .iter()
         .rev()
         .take(20)
         .take_while(|b| b.is_ascii_alphanumeric() || **b == b'+')
         .count();
+    // Longer logins are not used, and each `://` would otherwise search the rest of the line.
     let window = &text[at..text.len().min(at + 512)];
     let groups = form.captures(window)?;
     let (user, password) = (groups.get(1)?.as_bytes(), groups.get(2)?.as_bytes());
@@ -213,7 +219,7 @@ pub(crate) fn url_password(text: &[u8], at: usize, line: u64) -> Option<SecretMa
     let example = memchr::memmem::find(host, b"example").is_some();
     let known = std::str::from_utf8(password)
         .is_ok_and(|password| is_default(password) || is_reference(password));
-    // `postgres:postgres@`: whoever knows the user knows the password.
+    // `postgres:postgres@` is a default that opens nothing which was meant to be closed.
     if scheme < 3
         || example
         || is_placeholder(password)

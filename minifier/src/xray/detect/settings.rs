@@ -27,10 +27,10 @@ enum Syntax {
     Literals,
 }
 
-/// What a file is for.
+/// Purpose of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// A framework or a service reads it, so that a password in it is one that is used.
+    /// A framework or a service reads it, so a password in it is in use.
     Settings,
     /// Configuration of any kind, among it translations and descriptions of forms.
     Other,
@@ -48,6 +48,7 @@ pub(crate) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Ve
         Syntax::Literals => &forms.literals,
     };
     let mut found: Vec<Range<usize>> = Vec::new();
+    // The forms are slow, and configuration of megabytes exists (translations, OpenAPI).
     for window in windows(text) {
         let part = &text[window.clone()];
         let assigned = form.captures_iter(part).filter_map(|groups| {
@@ -57,12 +58,14 @@ pub(crate) fn settings(path: &ImagePath, text: &[u8], configuration: bool) -> Ve
             Some((groups.name("name")?.as_bytes(), value))
         });
         let connections = forms.connection.captures_iter(part);
+        // .NET keeps the password inside a connection string, whose own name says nothing.
         let connections = connections.filter_map(|groups| Some((&b"password"[..], groups.get(1)?)));
         let secrets = assigned
             .chain(connections)
             .filter(|(name, value)| is_secret(name, value.as_bytes(), purpose));
         found.extend(secrets.map(|(_, v)| window.start + v.start()..window.start + v.end()));
     }
+    // Documentation of settings has examples of every one of them.
     found.retain(|value| !is_comment(text, value.start));
     found.sort_unstable_by_key(|value| (value.start, value.end));
     found.dedup();
@@ -101,6 +104,7 @@ fn windows(text: &[u8]) -> Vec<Range<usize>> {
     let mut windows: Vec<Range<usize>> = Vec::new();
     let mut looked = 0;
     for word in finder.find_iter(text) {
+        // A list of a million tokens would be looked at for minutes, and one finding says it all.
         if looked > MAX_LOOKED {
             break;
         }
@@ -150,7 +154,7 @@ fn forms() -> &'static Forms {
     })
 }
 
-/// What a file is for, by its name and the directory that holds it; `None` if it is nothing of that kind.
+/// Syntax and purpose of a file, by its name and the directory that holds it; `None` if it is not configuration.
 fn purpose(path: &ImagePath, configuration: bool) -> Option<(Syntax, Purpose)> {
     let name = std::str::from_utf8(path.file_name())
         .ok()?
@@ -216,7 +220,7 @@ fn purpose(path: &ImagePath, configuration: bool) -> Option<(Syntax, Purpose)> {
 
 /// Whether the line up to a place begins as a comment does.
 fn is_comment(text: &[u8], at: usize) -> bool {
-    // A line that is longer is no comment, and each of its values would be looked at with all that stand before it.
+    // A longer line is no comment. Without the bound, each value of a minified file would search back to its start.
     let first = at.saturating_sub(MAX_COMMENT);
     let start = match memchr::memrchr(b'\n', &text[first..at]) {
         Some(end) => first + end + 1,
@@ -237,7 +241,9 @@ fn is_secret(name: &[u8], value: &[u8], purpose: Purpose) -> bool {
     let last = name.rsplit(['.', '[']).next().unwrap_or(name);
     let value = value.trim();
     let digits = value.bytes().all(|b| b.is_ascii_digit());
+    // `DB_PASSWORD: DB_PASSWORD` names a variable.
     let constant = value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    // `org.example.PasswordEncoder`: the name of a class that handles secrets.
     let class = value.split('.').count() > 2
         && value
             .bytes()
@@ -251,6 +257,7 @@ fn is_secret(name: &[u8], value: &[u8], purpose: Purpose) -> bool {
         && !digits
         && !constant
         && !class
+        // In other files, a word of letters alone is a label or a translation.
         && (purpose == Purpose::Settings || mixed)
 }
 

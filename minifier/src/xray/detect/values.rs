@@ -1,4 +1,4 @@
-//! Values that stand where a secret goes and are none: references to one, defaults that everybody knows.
+//! Values in place of a secret: references to one, and defaults that everybody knows.
 
 /// Values that products come with, or that documentation has in place of one.
 const DEFAULTS: [&str; 34] = [
@@ -37,9 +37,9 @@ const DEFAULTS: [&str; 34] = [
     "user",
     "username",
 ];
-/// What a value contains that is to be replaced before anybody uses it.
+/// Words of values that are to be replaced before anybody uses them.
 pub(crate) const TO_CHANGE: [&str; 3] = ["changeme", "change_me", "change-me"];
-/// How a value begins that says where the secret is.
+/// Beginnings of values that say where the secret is.
 const REFERENCES: [&str; 19] = [
     "arn:",
     "vault:",
@@ -76,7 +76,9 @@ pub(crate) fn is_reference(value: &str) -> bool {
         "process.env",
         "{cipher}",
     ];
+    // Windows has its variables between percent signs, in files that are shared with Linux.
     let variable = value.len() > 2 && value.starts_with('%') && value.ends_with('%');
+    // A path, a variable, a placeholder, an expression, a command: the value is made or found later.
     value.starts_with(['/', '$', '<', '{', '`'])
         || variable
         || REFERENCES.iter().any(|start| lower.starts_with(start))
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_told_from_secrets() {
+    fn references_are_distinguished_from_secrets() {
         for value in [
             "arn:aws:secretsmanager:eu-west-1:1:secret:db",
             "vault:secret/data/db#password",

@@ -1,4 +1,4 @@
-//! Budgets by language: what practitioners aim at, and what they accept at most.
+//! Budgets by language: a size to aim at, and a maximum.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,10 +15,10 @@ pub struct SizeLimits {
     pub max: u64,
 }
 
-/// Whose budget it is.
+/// The language that a budget is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
-    /// That of the entrypoint.
+    /// The language of the entrypoint.
     Auto,
     /// Go: 10 MB, at most 20 MB.
     Go,
@@ -35,9 +35,9 @@ pub enum Language {
 /// The value of `--budget`: a language, with limits of its own or those of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SizeBudget {
-    /// Whose.
+    /// The language whose limits count.
     pub language: Language,
-    /// In place of the language's own.
+    /// Limits that replace those of the language; `None` for the language's own.
     pub limits: Option<SizeLimits>,
 }
 
@@ -102,6 +102,7 @@ impl SizeBudget {
             language => Some(language),
         };
         match (language, self.limits) {
+            // Limits that were given count for any image, also if its language is not known.
             (language, Some(limits)) => Some((language.unwrap_or(Language::Auto), limits)),
             (Some(language), None) => Some((language, language.limits()?)),
             (None, None) => None,
@@ -134,6 +135,7 @@ fn parse_limits(text: &str) -> Result<SizeLimits, String> {
         .ok_or_else(|| format!("`{text}` is not TARGET/MAX, such as `40MB/60MB`"))?;
     let size = |text: &str| text.parse::<Size>().map_err(|e| format!("cannot {e}"));
     let (target, max) = (size(target)?.0, size(max)?.0);
+    // Swapped by mistake; such a budget could never warn.
     if target > max {
         return Err(format!("the target `{text}` is above its maximum"));
     }

@@ -4,12 +4,12 @@ use std::str::FromStr;
 
 use super::SizeBudget;
 
-/// What a rule without a number does if it does not hold.
+/// Effect of a rule without a number if it does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// It is not asked.
+    /// The rule is not evaluated.
     Off,
-    /// It warns.
+    /// The rule warns and the gate passes.
     Warn,
     /// The gate fails.
     Fail,
@@ -28,7 +28,7 @@ impl FromStr for Level {
     }
 }
 
-/// True for what dive takes for a rule that is switched off.
+/// Whether dive takes the text for a rule that is switched off.
 pub(crate) fn is_disabled(text: &str) -> bool {
     matches!(
         text.trim().to_ascii_lowercase().as_str(),
@@ -36,7 +36,7 @@ pub(crate) fn is_disabled(text: &str) -> bool {
     )
 }
 
-/// The rules. None is a rule that is switched off. The default is dive's, with a failure for secrets and a warning for
+/// The rules. `None` switches a rule off. The default is dive's, with a failure for secrets and a warning for
 /// root and for what could not be analysed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateConfig {

@@ -1,11 +1,11 @@
-//! Evaluating the rules.
+//! Evaluation of the rules over an analysis.
 
 use crate::units::size;
 use crate::xray::model::{GateReport, RuleOutcome, RuleResult, RuntimeKind, Severity, Xray};
 
 use super::{GateConfig, Level, SizeBudget};
 
-/// Every rule with what came of it, dive's first.
+/// Evaluates every rule; dive's come first, in its order.
 pub fn evaluate(xray: &Xray, config: &GateConfig) -> GateReport {
     let rules = vec![
         lowest_efficiency(xray, config.lowest_efficiency),
@@ -166,7 +166,7 @@ fn budget(xray: &Xray, budget: Option<SizeBudget>) -> RuleResult {
         );
     };
     let Some((language, limits)) = budget.resolve(&xray.image.runtimes) else {
-        // It was asked for, so that it must not pass by unnoticed.
+        // Somebody asked for a budget: an image that none applies to must not pass silently.
         return result(
             RuleOutcome::Warn,
             "auto".to_owned(),
@@ -224,6 +224,7 @@ fn secrets(xray: &Xray, level: Level) -> RuleResult {
         .security
         .findings
         .iter()
+        // Warnings are most often samples; they would make the gate fail for what a package ships.
         .filter(|finding| finding.severity == Severity::Error && finding.kind.is_secret());
     let mut found = found.map(|finding| finding.message.as_str());
     let first = found.next();
@@ -259,6 +260,7 @@ fn fixable_waste(xray: &Xray, limit: Option<u64>) -> RuleResult {
         show: |limit| format!("less than {}", size(limit)),
     }
     .result(
+        // Documented as "this many bytes or more", so the limit itself fails.
         |limit| saves < limit,
         |_| format!("the recommendations save {}", size(saves)),
     )

@@ -14,7 +14,7 @@ use crate::units::Size;
 /// Why a file of rules cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GateFileError {
-    /// No YAML, or not a mapping of names to single values.
+    /// It is not YAML, or not a mapping of names to single values.
     #[error("parse the rules: {0}")]
     Yaml(String),
     /// Names that no rule has.
@@ -28,7 +28,7 @@ pub enum GateFileError {
     Value {
         /// The rule.
         rule: &'static str,
-        /// What is wrong.
+        /// Why the value is not accepted, as a fragment of a sentence.
         reason: String,
     },
 }
@@ -76,6 +76,7 @@ fn size(text: &str) -> Result<u64, String> {
 
 fn ratio(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
+        // `95` is meant as percent, and would pass every image or none. NaN is in no range.
         Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
         _ => Err(format!("`{text}` is not a ratio between 0 and 1")),
     }
@@ -86,7 +87,7 @@ impl GateConfig {
     ///
     /// # Errors
     ///
-    /// Where it is no YAML of rules, names a rule that is unknown or twice, or sets one to what it cannot be.
+    /// If it is not YAML of rules, names an unknown rule, sets a rule twice, or sets one to a value that it cannot have.
     pub fn from_dive_ci(text: &str) -> Result<Self, GateFileError> {
         let file: Option<BTreeMap<String, RuleNode>> =
             serde_saphyr::from_str(text).map_err(|e| GateFileError::Yaml(e.to_string()))?;
@@ -121,9 +122,11 @@ fn apply(
     node: RuleNode,
 ) -> Result<(), GateFileError> {
     let Some(&(rule, set)) = NAMES.iter().find(|(rule, _)| same_rule(rule, &name)) else {
+        // All unknown names are reported together, so that a file is fixed in one go.
         unknown.push(name);
         return Ok(());
     };
+    // In both spellings it is two keys to YAML, and which of them counts would be a guess.
     if seen.contains(&rule) {
         return Err(GateFileError::Twice(rule));
     }

@@ -1,4 +1,4 @@
-//! The gate for CI: rules over an [`Xray`](super::Xray), every one evaluated and shown. dive's rules keep their names,
+//! The gate for CI: rules over an [`Xray`](super::Xray), each of which is evaluated and shown. dive's rules keep their names,
 //! their defaults and their file (`.dive-ci`); an image passes if no rule fails.
 
 mod budget;

@@ -9,51 +9,51 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum WasteKind {
-    /// `/var/lib/apt/lists`
+    /// Lists of packages of apt (`/var/lib/apt/lists`).
     AptLists,
-    /// `/var/cache/apt`
+    /// Downloaded packages of apt (`/var/cache/apt`).
     AptArchives,
-    /// apk's cache.
+    /// Package lists and packages that apk keeps.
     ApkCache,
-    /// pip's cache.
+    /// Downloads and wheels that pip keeps.
     PipCache,
-    /// npm's cache.
+    /// Downloads that npm keeps.
     NpmCache,
-    /// Yarn's cache.
+    /// Downloads that Yarn keeps.
     YarnCache,
-    /// Cargo's registry.
+    /// Crates and indexes that Cargo keeps.
     CargoCache,
-    /// Go's module and build cache.
+    /// Modules and objects that Go keeps.
     GoCache,
-    /// `__pycache__` and `.pyc`.
+    /// Byte code of Python: `__pycache__` and `.pyc`.
     PythonBytecode,
-    /// `.git` and its like.
+    /// Repositories of version control: `.git`, `.hg`, `.svn`.
     VersionControl,
     /// Tests of packages.
     Tests,
-    /// Documentation, manual pages.
+    /// Documentation and manual pages.
     Documentation,
-    /// Translations.
+    /// Translations and definitions of locales.
     Locales,
     /// Compilers and build tools.
     BuildTools,
-    /// Headers.
+    /// Headers of C and C++.
     Headers,
-    /// Static libraries.
+    /// Static libraries (`.a`).
     StaticLibraries,
     /// npm packages that are for development only.
     DevDependencies,
     /// Debug information in programs and libraries.
     DebugInformation,
-    /// Core dumps.
+    /// Memory dumps of programs that crashed.
     CoreDumps,
-    /// `/tmp` and `/var/tmp`.
+    /// Files in `/tmp` and `/var/tmp`.
     TemporaryFiles,
-    /// `/var/log`.
+    /// Files in `/var/log`.
     Logs,
     /// Caches of other package managers and tools.
     ToolCache,
-    /// What builds leave beside their results.
+    /// Intermediate files of builds.
     BuildOutput,
     /// Models, data sets and browsers that tools have downloaded.
     DownloadedData,
@@ -63,76 +63,76 @@ pub enum WasteKind {
     Duplicates,
 }
 
-/// Something that should not ship.
+/// Files of one kind that should not ship.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waste {
-    /// What kind.
+    /// Kind of waste.
     pub kind: WasteKind,
     /// Bytes in the merged tree, or in the layers for hidden files.
     pub bytes: u64,
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Layers that it comes from.
+    /// Numbers of the layers that the files come from, lowest first.
     pub layers: Vec<usize>,
-    /// The largest places, largest first: directories, or files where these count singly.
+    /// The largest places, largest first: directories, or single files.
     pub paths: Vec<Saving>,
 }
 
 /// A path and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Saving {
-    /// The path.
+    /// Path inside the image.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
-/// What to do.
+/// A change that makes the image smaller or safer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recommendation {
     /// Identifier in kebab case: `remove-apt-lists`.
     pub id: String,
-    /// What to do, a short imperative sentence.
+    /// The change as a short imperative sentence.
     pub title: String,
-    /// Bytes that it saves on this image, of layers that the image's author makes; 0 for what is not about size. Two
-    /// recommendations can save the same bytes: [`Xray::fixable`](super::Xray::fixable) counts these once.
+    /// Bytes that it saves on this image, in the layers above the base image; 0 if it is not about size. Two
+    /// recommendations can save the same bytes: `fixable` counts these once.
     pub saves: u64,
-    /// What in this image shows that it applies, a sentence each.
+    /// Facts of this image that show that it applies, one sentence each.
     pub evidence: Vec<String>,
     /// The change to make, as lines of a Dockerfile or `.dockerignore`.
     pub change: String,
-    /// The step of the history to change, if there is one.
+    /// Number of the step of the history to change, from 0; `None` if no step is to blame.
     pub step: Option<usize>,
 }
 
-/// How sure an estimate is.
+/// Certainty of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Confidence {
-    /// A static program: its closure is itself.
+    /// High: a static program needs no other file to start.
     High,
-    /// A dynamic program: what it opens by itself is not known.
+    /// Medium: of a dynamic program, the files that it opens by itself are not known.
     Medium,
-    /// An interpreter: what it loads is not known.
+    /// Low: of an interpreter, the modules that it loads are not known.
     Low,
 }
 
-/// What `minify build` would reach, from static evidence alone: a range, since only a run shows what is loaded. An
-/// estimate, never a promise.
+/// Estimated result of `minify build`, made without running the image. It is a range, since only a run shows which
+/// files are opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
-    /// Bytes that would stay by what is known of the entrypoint.
+    /// Bytes that would stay, as far as the needs of the entrypoint are known.
     pub bytes: u64,
-    /// Files that would stay by that.
+    /// Number of files that would stay, as far as the needs of the entrypoint are known.
     pub files: u64,
-    /// Fewest bytes: what the entrypoint needs by name and nothing that it opens by itself.
+    /// Fewest bytes: files that the entrypoint needs by name, and nothing that it opens by itself.
     #[serde(default)]
     pub low: u64,
-    /// Most bytes: all that can be of use to it, whether a run would show that or not.
+    /// Most bytes: everything that the entrypoint could use.
     #[serde(default)]
     pub high: u64,
-    /// How sure that is.
+    /// Certainty of the estimate.
     pub confidence: Confidence,
-    /// What it rests on, and what it cannot know, a sentence.
+    /// One sentence that says what the estimate is based on and what it cannot know.
     pub basis: String,
 }

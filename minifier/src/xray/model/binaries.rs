@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Binaries {
     /// Programs and libraries, by path.
     pub files: Vec<Binary>,
-    /// Needs that nothing in the image provides: these programs are broken already.
+    /// Needs that nothing in the image provides: these programs do not start.
     pub broken: Vec<BrokenNeed>,
     /// Libraries that no program or library needs by name; plug-ins that are loaded at run time may be among them.
     pub unused: Vec<UnusedLibrary>,
@@ -16,7 +16,7 @@ pub struct Binaries {
     pub debug_bytes: u64,
 }
 
-/// How a file is linked.
+/// Linkage of an ELF file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Linkage {
@@ -26,83 +26,84 @@ pub enum Linkage {
     StaticPie,
     /// A program with an interpreter.
     Dynamic,
-    /// A library.
+    /// A shared library.
     Library,
 }
 
-/// An ELF file.
+/// An ELF program or library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Binary {
-    /// Its path.
+    /// Path inside the image.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The layer that it comes from.
+    /// Number of the layer that it comes from.
     pub layer: usize,
-    /// Machine: `x86_64`, `aarch64`, or the number.
+    /// Machine: `x86_64`, `aarch64`, …, or the number (`e_machine`) of others.
     pub machine: String,
-    /// How it is linked.
+    /// Linkage: static, dynamic or a library.
     pub linkage: Linkage,
-    /// `PT_INTERP`
+    /// Dynamic linker that it names (`PT_INTERP`); `None` for static programs and most libraries.
     pub interpreter: Option<String>,
-    /// `DT_NEEDED`
+    /// Libraries that it needs by name (`DT_NEEDED`), in its order.
     pub needed: Vec<String>,
-    /// `DT_SONAME`
+    /// Name that others need it by (`DT_SONAME`); `None` if it has none.
     pub soname: Option<String>,
     /// Bytes of sections with debug information.
     pub debug_bytes: u64,
-    /// Bytes of sections that `strip` would remove: debug information, and symbols that nothing needs to load it.
+    /// Bytes of sections that `strip` would remove: debug information, and symbols that loading it does not need.
     #[serde(default)]
     pub strip_bytes: u64,
     /// Whether it has a table of symbols that `strip` would remove.
     pub symbols: bool,
-    /// What protects it.
+    /// How it is hardened.
     pub hardening: Hardening,
 }
 
-/// How relocations are protected.
+/// Protection of relocations (RELRO).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Relro {
-    /// Not at all.
+    /// No protection: they stay writable.
     None,
-    /// All but the table of functions.
+    /// All but the table of functions is read-only.
     Partial,
-    /// All.
+    /// All are read-only, since all functions are bound at the start.
     Full,
 }
 
-/// What protects a program or library. `None` if it cannot be told.
+/// How a program or library is hardened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hardening {
-    /// Position-independent.
+    /// Whether it is position-independent.
     pub pie: bool,
-    /// Protection of relocations.
+    /// Protection of its relocations.
     pub relro: Relro,
-    /// The stack is not executable.
+    /// Whether its stack is not executable.
     pub nx: bool,
-    /// Checks the stack for overwritten return addresses; `None` if no symbol can tell (a static, stripped program).
+    /// Whether it checks the stack for overwritten return addresses; `None` if it has no symbols (a static, stripped
+    /// program).
     pub stack_protector: Option<bool>,
-    /// Calls checked variants of the C library's functions; none as above.
+    /// Whether it calls checked variants of the C library's functions; `None` if it has no symbols.
     pub fortify: Option<bool>,
 }
 
 /// A need that nothing provides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BrokenNeed {
-    /// The file that needs it.
+    /// Path of the file that needs it.
     pub path: String,
-    /// Library or interpreter as the file names it.
+    /// Library or dynamic linker, as the file names it.
     pub needs: String,
 }
 
 /// A library that nothing needs by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnusedLibrary {
-    /// Its path.
+    /// Path inside the image.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The package that it belongs to.
+    /// Package URL of the package that it belongs to; `None` if it belongs to none.
     pub package: Option<String>,
 }

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::PackageInfo;
 
-/// What changed from one image to another.
+/// Differences between two images.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
-    /// [`SCHEMA_VERSION`](super::SCHEMA_VERSION).
+    /// Version of the layout of this document; a change that is not an addition raises it.
     pub schema_version: u32,
-    /// Version of the program.
+    /// Version of the program that wrote this document.
     pub minifier: String,
     /// The first image.
     pub from: SideSummary,
@@ -18,7 +18,7 @@ pub struct Comparison {
     pub to: SideSummary,
     /// Files added, removed and changed, largest difference first.
     pub files: Vec<FileChange>,
-    /// How many files stayed as they are.
+    /// Number of files that are the same in both.
     pub unchanged_files: u64,
     /// Packages added, removed and changed.
     pub packages: Vec<PackageChange>,
@@ -26,7 +26,7 @@ pub struct Comparison {
     pub config: Vec<ValueChange>,
     /// Diff IDs of layers that both have.
     pub common_layers: Vec<String>,
-    /// Problems of either image, as in [`Xray`](super::Xray).
+    /// One sentence for each object of either image that could not be analysed.
     pub problems: Vec<String>,
 }
 
@@ -35,23 +35,23 @@ pub struct Comparison {
 pub struct SideSummary {
     /// The reference as given.
     pub reference: String,
-    /// Digest of its config.
+    /// Digest of its config (Docker's image ID).
     pub id: String,
     /// Bytes of the files in its layers.
     pub size: u64,
     /// Bytes of its layers as stored.
     pub stored_size: u64,
-    /// Files that are to be seen.
+    /// Number of files that the merged tree shows.
     pub files: u64,
-    /// Layers.
+    /// Number of layers.
     pub layers: usize,
-    /// Packages.
+    /// Number of packages.
     pub packages: usize,
-    /// Efficiency, 0 to 1.
+    /// Share of the shipped bytes that is visible, 0 to 1.
     pub efficiency: f64,
 }
 
-/// A direction of change.
+/// Kind of difference between two images.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -68,35 +68,35 @@ pub enum ChangeKind {
     Metadata,
 }
 
-/// A file that differs.
+/// A file that differs between the images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileChange {
-    /// Its path.
+    /// Path inside the images.
     pub path: String,
-    /// How.
+    /// Kind of difference.
     pub change: ChangeKind,
-    /// Bytes in the first.
+    /// Bytes in the first image; 0 if it does not have the file.
     pub from_size: u64,
-    /// Bytes in the second.
+    /// Bytes in the second image; 0 if it does not have the file.
     pub to_size: u64,
 }
 
-/// A package that differs.
+/// A package that differs between the images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PackageChange {
-    /// In the first image.
+    /// The package of the first image; `None` if it was added.
     pub from: Option<PackageInfo>,
-    /// In the second image.
+    /// The package of the second image; `None` if it was removed.
     pub to: Option<PackageInfo>,
 }
 
-/// A value that differs.
+/// A field of the config that differs between the images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ValueChange {
-    /// The field.
+    /// Name of the field: `Cmd`, `Env.PATH`, `Labels.vendor`.
     pub field: String,
-    /// In the first image, as text.
+    /// Value in the first image, as text; empty if it is not set.
     pub from: String,
-    /// In the second image, as text.
+    /// Value in the second image, as text; empty if it is not set.
     pub to: String,
 }

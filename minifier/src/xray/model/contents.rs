@@ -5,37 +5,38 @@ use serde::{Deserialize, Serialize};
 
 use super::{FileTree, LayerFiles};
 
-/// What the merged tree holds.
+/// Files and directories: the tree of all paths, and the largest, by kind and by content.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Contents {
     /// Every path, of the merged tree and of all layers.
     pub tree: FileTree,
-    /// What each layer did to which paths, lowest first.
+    /// Changes that each layer made, lowest layer first.
     pub by_layer: Vec<LayerFiles>,
-    /// Largest files, largest first.
+    /// The largest files, largest first; at most 100.
     pub largest_files: Vec<LargeFile>,
-    /// Largest directories with all that is below them, largest first; those that are but the way to one are left out.
+    /// The largest directories with everything below them, largest first; at most 100. A directory is left out if
+    /// nearly all of its bytes are in one of its subdirectories.
     pub largest_directories: Vec<Directory>,
     /// Files by kind, largest kind first.
     pub kinds: Vec<KindTotal>,
-    /// Files with the same content, largest waste first; hard links are one file. Not those that are documentation:
+    /// Files with the same content, largest waste first; hard links are one file. Documentation is left out, since
     /// every package brings its licence.
     pub duplicates: Vec<DuplicateGroup>,
-    /// Bytes that all duplicates waste, those not listed too.
+    /// Bytes that all duplicates waste, including those that are not listed.
     pub duplicate_bytes: u64,
-    /// Those of them that are documentation: change logs, licences.
+    /// The part of `duplicate_bytes` that is documentation: change logs, licences.
     pub duplicate_documentation_bytes: u64,
 }
 
 impl Contents {
-    /// Bytes that duplicates waste which are no documentation.
+    /// Bytes that duplicates waste, without documentation.
     pub fn wasted_by_duplicates(&self) -> u64 {
         self.duplicate_bytes
             .saturating_sub(self.duplicate_documentation_bytes)
     }
 }
 
-/// What a file holds, told by its first bytes and its name.
+/// Kind of content of a file, by its first bytes and its name.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -45,15 +46,15 @@ pub enum FileKind {
     Program,
     /// An ELF library.
     Library,
-    /// An ELF object, kernel module or core dump.
+    /// An ELF object, kernel module or core dump, or an archive of objects.
     Object,
-    /// Starts with `#!`.
+    /// A script that starts with `#!`.
     Script,
     /// Source or byte code of an interpreted language.
     Code,
-    /// zip, jar, tar, gzip and the like.
+    /// Archive or compressed file: zip, jar, tar, gzip and others.
     Archive,
-    /// Image, sound, font.
+    /// Image, sound, video or font.
     Media,
     /// Manual pages, documentation, licences.
     Documentation,
@@ -63,16 +64,16 @@ pub enum FileKind {
     Data,
     /// Package database or cache.
     PackageManager,
-    /// Other text.
+    /// Text of no other kind.
     Text,
-    /// Other bytes.
+    /// Bytes of no other kind.
     Binary,
-    /// No bytes at all.
+    /// A file without content.
     Empty,
 }
 
 impl FileKind {
-    /// All of them.
+    /// All kinds, in the order of their declaration.
     pub const ALL: [Self; 14] = [
         Self::Program,
         Self::Library,
@@ -91,40 +92,40 @@ impl FileKind {
     ];
 }
 
-/// A large file.
+/// One of the largest files of the merged tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LargeFile {
-    /// Its path.
+    /// Path inside the image.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The layer that it comes from.
+    /// Number of the layer that it comes from.
     pub layer: usize,
-    /// What it holds.
+    /// Kind of its content.
     pub kind: FileKind,
-    /// The package that it belongs to.
+    /// Package URL of the package that it belongs to; `None` if it belongs to none.
     pub package: Option<String>,
 }
 
-/// A directory with all that is below it.
+/// A directory with everything below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Directory {
-    /// Its path.
+    /// Path inside the image.
     pub path: String,
     /// Bytes of the files below it.
     pub size: u64,
-    /// Files below it.
+    /// Number of files below it.
     pub files: u64,
 }
 
-/// Files of one kind.
+/// Number and bytes of the files of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KindTotal {
-    /// The kind.
+    /// Kind of content.
     pub kind: FileKind,
-    /// How many.
+    /// Number of files of that kind.
     pub files: u64,
-    /// Their bytes.
+    /// Bytes of these files.
     pub size: u64,
 }
 
@@ -137,8 +138,8 @@ pub struct DuplicateGroup {
     pub size: u64,
     /// Bytes that all but one waste.
     pub wasted: u64,
-    /// How many there are.
+    /// Number of files with this content.
     pub count: u64,
-    /// Paths, sorted; the first hundred.
+    /// Paths of the files, sorted; at most 100.
     pub paths: Vec<String>,
 }

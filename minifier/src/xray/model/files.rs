@@ -9,32 +9,34 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::FileKind;
 
-/// Every path that the merged tree shows or that a layer has, once: a directory comes right before what it holds,
-/// names are in the order of their bytes. Node 0 is the root.
+/// Every path that the merged tree shows or that a layer has, each once. A directory comes right before its contents,
+/// and names are sorted by their bytes. Node 0 is the root. Each list has one entry for each node, unless its
+/// description says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileTree {
-    /// The kinds that [`Self::kinds`] counts, from 0.
+    /// The kinds of nodes; `kinds` has positions in this list, counted from 0.
     pub kind_names: Vec<TreeKind>,
-    /// The packages that [`Self::packages`] counts, from 1, as in [`PackageInfo::id`](super::PackageInfo::id).
+    /// Package URLs of the packages that own nodes; `packages` has positions in this list, counted from 1.
     pub package_names: Vec<String>,
     /// Last component of each path; empty for the root.
     #[schemars(with = "Vec<String>")]
     pub names: Names,
-    /// How many directories lie above each; 0 for the root.
+    /// Number of directories above each path; 0 for the root.
     pub depths: Vec<u16>,
-    /// What each is, as its place in [`Self::kind_names`].
+    /// Kind of each node, as a position in `kind_names`.
     pub kinds: Vec<u8>,
-    /// Bytes of each file; of a directory, with all that is below it. A file with several names has them at the first.
+    /// Bytes of each file, and of each directory with everything below it. A file with several names counts at the
+    /// first of them.
     pub sizes: Vec<u64>,
-    /// The layer of which each is to be seen; the last one that had it, for what is gone.
+    /// Number of the layer whose entry is visible; for a path that is gone, the last layer that had it.
     pub layers: Vec<u32>,
-    /// The package that each belongs to, as its place in [`Self::package_names`]; 0 for none.
+    /// Package that each node belongs to, as a position in `package_names` counted from 1; 0 for none.
     pub packages: Vec<u32>,
-    /// Symbolic links that are to be seen.
+    /// Symbolic links that the merged tree shows, one entry for each.
     pub links: Vec<LinkTarget>,
-    /// Further names of files: the node, and the node of the first name.
+    /// Further names of files, one entry for each: its node, and the node of the first name.
     pub hard_links: Vec<(u32, u32)>,
-    /// Paths that are not listed, since there are more than a million: the smallest of the base image.
+    /// Number of paths that are left out because there are more than a million: the smallest files of the base image.
     pub unlisted: u64,
 }
 
@@ -53,25 +55,25 @@ pub struct TreeNode<'a> {
     pub layer: u32,
 }
 
-/// What a node of the tree is.
+/// Type of a node of the tree.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(untagged)]
 pub enum TreeKind {
-    /// No file.
+    /// Something other than a regular file.
     Other(OtherKind),
-    /// A file, by what it holds.
+    /// A regular file, by its kind of content.
     File(FileKind),
 }
 
-/// What a node is that is no file.
+/// Type of a node that is not a regular file.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum OtherKind {
-    /// Only a layer has it: a later one hides it.
+    /// A path that only a layer has: a later layer hides it.
     Gone,
     /// A directory.
     Directory,
@@ -86,24 +88,26 @@ pub enum OtherKind {
 /// A symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkTarget {
-    /// Its node.
+    /// Number of its node.
     pub node: u32,
-    /// Its target as stored.
+    /// Its target, as the layer has it.
     pub target: String,
 }
 
-/// What a layer did to the paths that it names or removes.
+/// Changes that a layer made to the paths that it names or removes. Each list has one entry for each of these paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerFiles {
-    /// Their nodes in [`FileTree`], ascending, each as its distance from the one before it; the first from 0.
+    /// Their nodes in `FileTree`, ascending. Each is the distance from the one before it; the first is the distance
+    /// from 0.
     pub nodes: Vec<u32>,
-    /// A letter for each, see [`Mark`]; in lower case if a later entry hides it.
+    /// One letter for each path: `A` added, `C` changed, `M` only the metadata changed, `R` removed; in lower case if a
+    /// later entry hides it.
     pub marks: String,
-    /// Bytes of each file as this layer has it; of what is removed, as the lower layer had it.
+    /// Bytes of each file as this layer has it; for a path that is removed, as the lower layer had it.
     pub sizes: Vec<u64>,
 }
 
-/// What a layer did to a path.
+/// Change that a layer made to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
     /// `A`: no lower layer had it.
@@ -116,21 +120,21 @@ pub enum Mark {
     Removed,
 }
 
-/// An entry of [`LayerFiles`].
+/// An entry of [`LayerFiles`], with its node as a number from the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MarkedNode {
-    /// Its node in [`FileTree`].
+    /// Number of its node in [`FileTree`].
     pub node: u32,
-    /// What the layer did.
+    /// Change that the layer made.
     pub mark: Mark,
-    /// Whether a later entry hides it.
+    /// Whether a later entry hides it, in another layer or in the same one.
     pub hidden: bool,
     /// Bytes.
     pub size: u64,
 }
 
 impl TreeKind {
-    /// All of them, in the order of [`FileTree::kind_names`].
+    /// All kinds, in the order of [`FileTree::kind_names`].
     pub fn all() -> impl Iterator<Item = Self> {
         let others = [
             OtherKind::Gone,
@@ -147,7 +151,7 @@ impl TreeKind {
 }
 
 impl Mark {
-    /// Its letter.
+    /// Its letter in [`LayerFiles::marks`]; in lower case if it is hidden.
     pub fn letter(self, hidden: bool) -> char {
         let letter = match self {
             Self::Added => 'A',
@@ -162,7 +166,7 @@ impl Mark {
         }
     }
 
-    /// What a letter of either case stands for.
+    /// The change that a letter of either case stands for.
     fn of(letter: u8) -> Option<Self> {
         match letter.to_ascii_uppercase() {
             b'A' => Some(Self::Added),
@@ -193,7 +197,7 @@ impl Default for FileTree {
 }
 
 impl FileTree {
-    /// How many nodes there are.
+    /// Number of nodes.
     pub fn count(&self) -> usize {
         self.depths.len()
     }
@@ -211,7 +215,7 @@ impl FileTree {
         number
     }
 
-    /// What a node is; gone, where it names no kind.
+    /// Kind of a node; [`OtherKind::Gone`] if its number is not in [`Self::kind_names`], as in a damaged document.
     pub fn kind(&self, node: u32) -> TreeKind {
         let kind = self.kinds.get(node as usize).copied().unwrap_or_default();
         let gone = TreeKind::Other(OtherKind::Gone);
@@ -244,7 +248,7 @@ impl LayerFiles {
         self.sizes.push(entry.size);
     }
 
-    /// The entries. Letters that are none of a mark end them.
+    /// The entries. A letter that stands for no change ends them.
     pub fn entries(&self) -> impl Iterator<Item = MarkedNode> + '_ {
         let rows = self.nodes.iter().zip(self.marks.bytes()).zip(&self.sizes);
         rows.scan(0u32, |node, ((&distance, letter), &size)| {
@@ -259,7 +263,7 @@ impl LayerFiles {
     }
 }
 
-/// Texts in one piece of memory: a million of them need no million of allocations.
+/// Strings in one piece of memory: a million names do not need a million allocations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
     text: String,
@@ -267,20 +271,20 @@ pub struct Names {
 }
 
 impl Names {
-    /// Adds one at the end.
+    /// Adds a name at the end.
     pub fn push(&mut self, name: &str) {
         self.text.push_str(name);
         self.ends.push(self.text.len());
     }
 
-    /// One of them.
+    /// The name at a position; `None` if there are fewer.
     pub fn get(&self, index: usize) -> Option<&str> {
         let end = *self.ends.get(index)?;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         Some(&self.text[start..end])
     }
 
-    /// All of them.
+    /// All names, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.ends.len()).filter_map(|index| self.get(index))
     }

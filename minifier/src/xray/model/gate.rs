@@ -3,46 +3,46 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What came of a rule.
+/// Result of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuleOutcome {
-    /// It holds.
+    /// The rule holds.
     Pass,
-    /// It holds, but a target that is not binding is missed.
+    /// The rule holds, but a target that is not binding is missed.
     Warn,
-    /// It does not hold.
+    /// The rule does not hold, so the gate fails.
     Fail,
-    /// It was switched off.
+    /// The rule is switched off.
     Skip,
 }
 
-/// A rule and what came of it.
+/// A rule and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleResult {
-    /// Its name: `lowestEfficiency`.
+    /// Name of the rule: `lowestEfficiency`.
     pub rule: String,
-    /// What came of it.
+    /// Result of the rule.
     pub outcome: RuleOutcome,
     /// The limit as configured.
     pub limit: String,
     /// The value of this image.
     pub actual: String,
-    /// One sentence.
+    /// One sentence that explains the result.
     pub message: String,
 }
 
-/// All rules.
+/// Results of all rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GateReport {
-    /// In the order of evaluation.
+    /// The rules, in the order of their evaluation.
     pub rules: Vec<RuleResult>,
-    /// Whether none failed.
+    /// Whether no rule failed.
     pub passed: bool,
 }
 
 impl GateReport {
-    /// How many rules do not hold.
+    /// Number of rules that failed.
     pub fn failed(&self) -> usize {
         let failed = |rule: &&RuleResult| rule.outcome == RuleOutcome::Fail;
         self.rules.iter().filter(failed).count()

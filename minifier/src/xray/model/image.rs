@@ -5,35 +5,35 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What an image is.
+/// Names, digests, sizes and config of an image.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ImageInfo {
     /// The reference as given.
     pub reference: String,
-    /// Names that it has where it was read.
+    /// Names that the image has at the place it was read from.
     pub names: Vec<String>,
     /// Digest of its manifest; `None` if it is stored without one.
     pub manifest: Option<String>,
     /// Digest of its config (Docker's image ID).
     pub id: String,
-    /// `linux/amd64`
+    /// Platform that the image is for: `linux/amd64`.
     pub platform: String,
-    /// RFC 3339 time of its creation.
+    /// Time of its creation (RFC 3339), as the config says; `None` if it does not.
     pub created: Option<String>,
     /// Bytes of its layers' tars as stored, compressed or not.
     pub stored_size: u64,
     /// Bytes of its layers' tars, uncompressed.
     pub tar_size: u64,
-    /// Bytes of the files in its layers, hidden ones included: what Docker shows as the size,
-    /// but for the lengths of symbolic links, which it counts.
+    /// Bytes of the files in its layers, hidden ones included. This is the size that Docker shows, except that Docker
+    /// also counts the lengths of symbolic links.
     pub size: u64,
-    /// Bytes of the files that are to be seen in the merged tree.
+    /// Bytes of the files that the merged tree shows.
     pub visible_size: u64,
-    /// Files (not directories) that are to be seen.
+    /// Number of files (not directories) that the merged tree shows.
     pub files: u64,
-    /// The distribution, where os-release names one.
+    /// The distribution; `None` if the image has no os-release that names one.
     pub distribution: Option<DistributionInfo>,
-    /// Languages and runtimes found, the one of the entrypoint first.
+    /// Languages and runtimes that were found, that of the entrypoint first.
     pub runtimes: Vec<Runtime>,
     /// `Entrypoint` of the config.
     pub entrypoint: Vec<String>,
@@ -47,7 +47,7 @@ pub struct ImageInfo {
     pub ports: Vec<String>,
     /// `Volumes` of the config.
     pub volumes: Vec<String>,
-    /// `Env` of the config, secrets masked.
+    /// `Env` of the config; secrets are masked unless they were asked for.
     pub env: Vec<String>,
     /// `Labels` of the config.
     pub labels: BTreeMap<String, String>,
@@ -59,14 +59,14 @@ pub struct ImageInfo {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// What os-release says.
+/// A distribution, as os-release names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DistributionInfo {
-    /// `ID`: `debian`
+    /// `ID` of os-release: `debian`.
     pub id: String,
-    /// `VERSION_ID`: `12`; empty if there is none.
+    /// `VERSION_ID` of os-release: `12`; empty if there is none.
     pub version: String,
-    /// `PRETTY_NAME`
+    /// `PRETTY_NAME` of os-release, or `NAME` if there is none.
     pub name: String,
 }
 
@@ -76,21 +76,21 @@ pub struct DistributionInfo {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum RuntimeKind {
-    /// Go.
+    /// Go: the program has Go's build info.
     Go,
-    /// Rust.
+    /// Rust: the program has the compiler's mark or a list of crates.
     Rust,
-    /// Python.
+    /// Python: an interpreter called `python` or `pypy`.
     Python,
-    /// Node.js.
+    /// Node.js: a program called `node` or `nodejs`.
     Node,
-    /// Java and other languages of its virtual machine.
+    /// Java, or another language of its virtual machine: a program called `java`.
     Java,
-    /// Ruby.
+    /// Ruby: an interpreter called `ruby`.
     Ruby,
-    /// PHP.
+    /// PHP: an interpreter called `php` or `php-fpm`.
     Php,
-    /// .NET.
+    /// .NET: a program called `dotnet`.
     Dotnet,
     /// A static program of a language that left no mark.
     StaticNative,
@@ -101,12 +101,12 @@ pub enum RuntimeKind {
 /// A language or runtime that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Runtime {
-    /// Which.
+    /// The language.
     pub kind: RuntimeKind,
-    /// Its version, where something says it.
+    /// Its version; `None` if nothing in the image says it.
     pub version: Option<String>,
     /// The file or package that shows it.
     pub evidence: String,
-    /// Whether the entrypoint or command runs on it.
+    /// Whether the entrypoint or the command runs on it.
     pub entrypoint: bool,
 }

@@ -3,24 +3,24 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One layer.
+/// A layer: what it brings, and what it hides of the layers below.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LayerInfo {
-    /// 0 is the lowest.
+    /// Number of the layer; 0 is the lowest.
     pub index: usize,
     /// Digest of the blob as stored; `None` if it is stored without one.
     pub digest: Option<String>,
-    /// Digest of the uncompressed tar.
+    /// Digest of the uncompressed tar; empty if the config has none for this layer.
     pub diff_id: String,
-    /// Media type, or how it is compressed if there is none.
+    /// Media type, or the compression if the manifest has no media type.
     pub media_type: String,
-    /// Bytes as stored.
+    /// Bytes of the blob as stored, compressed or not.
     pub stored_size: u64,
     /// Bytes of the uncompressed tar.
     pub tar_size: u64,
     /// Bytes of its files.
     pub size: u64,
-    /// The instruction that made it, as in [`DockerfileStep::instruction`]; empty if the history does not say.
+    /// The instruction that made it, as a line of a Dockerfile; empty if the history does not have it.
     pub instruction: String,
     /// Files that no lower layer had.
     pub added: u64,
@@ -36,7 +36,8 @@ pub struct LayerInfo {
     pub base: bool,
 }
 
-/// How much of what ships is to be seen. Each byte that ships but is not visible counts once, whoever hid it.
+/// Share of the shipped bytes that is visible in the final file system. A byte that ships but is not visible counts
+/// once, whichever layer hides it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Efficiency {
     /// Visible bytes divided by bytes of all layers, 0 to 1; 1 for an empty image.
@@ -48,33 +49,34 @@ pub struct Efficiency {
     pub user_wasted_bytes: u64,
     /// `user_wasted_bytes` divided by the bytes of these layers, 0 to 1.
     pub user_wasted_percent: f64,
-    /// Paths that waste most, largest first.
+    /// The paths that waste most, largest first; at most 100.
     pub wasted_paths: Vec<WastedPath>,
 }
 
-/// A path of which bytes ship without being visible.
+/// A path whose bytes ship without being visible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WastedPath {
-    /// The path.
+    /// Path inside the image.
     pub path: String,
     /// Its hidden bytes over all layers.
     pub bytes: u64,
-    /// Layers that have it, lowest first.
+    /// Numbers of the layers that have it or remove it, lowest first.
     pub layers: Vec<usize>,
-    /// Whether the last of them removes it.
+    /// Whether the last of these layers removes it.
     pub removed: bool,
 }
 
 /// A step of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DockerfileStep {
-    /// As a Dockerfile would have it: `RUN apt-get update`, `COPY /app /app`; `# …` if it cannot be told.
+    /// The step as a line of a Dockerfile: `RUN apt-get update`, `COPY /app /app`; a comment, `# …`, if the history
+    /// does not say enough.
     pub instruction: String,
-    /// The history's own text.
+    /// `created_by` of the history, unchanged except that secrets are masked.
     pub created_by: String,
-    /// RFC 3339 time.
+    /// Time of the step (RFC 3339), as the history says; `None` if it does not.
     pub created: Option<String>,
-    /// The layer that it made; none for metadata.
+    /// Number of the layer that it made; `None` if it changed only metadata.
     pub layer: Option<usize>,
     /// Bytes of the files of that layer.
     pub size: u64,

@@ -32,44 +32,45 @@ pub use security::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Version of the layout of [`Xray`] and [`Comparison`].
+/// Version of the layout of [`Xray`] and [`Comparison`]; a change that is not an addition raises it.
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// One image, analysed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Xray {
-    /// [`SCHEMA_VERSION`].
+    /// Version of the layout of this document; a change that is not an addition raises it.
     pub schema_version: u32,
-    /// Version of the program.
+    /// Version of the program that wrote this document.
     pub minifier: String,
-    /// The image itself.
+    /// Names, digests, sizes and config of the image.
     pub image: ImageInfo,
     /// Its layers, lowest first.
     pub layers: Vec<LayerInfo>,
-    /// How much of what ships is to be seen.
+    /// Share of the shipped bytes that is visible in the final file system.
     pub efficiency: Efficiency,
-    /// The steps that made it, oldest first, as a Dockerfile would say them.
+    /// The steps that made the image, oldest first, as lines of a Dockerfile.
     pub dockerfile: Vec<DockerfileStep>,
     /// Files and directories of the merged tree.
     pub contents: Contents,
-    /// Packages of every kind.
+    /// Packages of the distribution and of languages.
     pub packages: Packages,
-    /// Programs and libraries.
+    /// Programs and libraries, and what they need of each other.
     pub binaries: Binaries,
-    /// What should not ship, largest first.
+    /// Files that should not ship, by kind, most bytes first.
     pub waste: Vec<Waste>,
-    /// What matters to security.
+    /// Findings and other facts that matter to security.
     pub security: Security,
-    /// What to do, largest saving first.
+    /// Recommendations, largest saving first.
     pub recommendations: Vec<Recommendation>,
-    /// Bytes that all recommendations save together; what two of them save counts once.
+    /// Bytes that all recommendations save together; bytes that two of them save count once.
     #[serde(default)]
     pub fixable: u64,
-    /// What `minify build` would reach, from static evidence alone.
+    /// Estimated result of `minify build`, made without running the image; `None` if the entrypoint is not a file of
+    /// the image, or if contents were not read.
     pub estimate: Option<Estimate>,
-    /// What could not be analysed, a sentence each that names the object. Where there is any, the rest is partial.
+    /// One sentence for each object that could not be analysed. If there are any, the rest of the document is partial.
     pub problems: Vec<String>,
-    /// The rules of the gate, where there was one.
+    /// Results of the rules of the gate; `None` if no gate was evaluated.
     pub gate: Option<GateReport>,
 }
 

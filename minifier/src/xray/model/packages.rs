@@ -3,30 +3,30 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Packages of every kind.
+/// Packages of the distribution and of languages.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Packages {
-    /// By kind, then name, then version.
+    /// The packages, sorted by kind, then name, then version.
     pub packages: Vec<PackageInfo>,
-    /// Databases that are there and were not read, a reason each.
+    /// Package databases that the image has but that were not read.
     pub unread: Vec<UnreadDatabase>,
-    /// Files that belong to no package.
+    /// Number of files that belong to no package.
     pub unowned_files: u64,
-    /// Bytes of these.
+    /// Bytes of the files that belong to no package.
     pub unowned_size: u64,
 }
 
-/// Where a package comes from.
+/// Package manager or ecosystem of a package.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum PackageKind {
-    /// dpkg.
+    /// A package of dpkg (Debian, Ubuntu).
     Deb,
-    /// Alpine's apk.
+    /// A package of Alpine's apk.
     Apk,
-    /// rpm, of Red Hat, SUSE and their derivatives.
+    /// A package of rpm (Red Hat, SUSE and their derivatives).
     Rpm,
     /// A Python distribution.
     Python,
@@ -49,24 +49,24 @@ impl PackageKind {
     }
 }
 
-/// A package.
+/// A package, with its place, its origin and what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PackageInfo {
     /// Package URL (purl) with version and qualifiers; unique within an image together with `location`.
     pub id: String,
-    /// Where it comes from.
+    /// Package manager or ecosystem.
     pub kind: PackageKind,
     /// Name as its ecosystem writes it (`@scope/name`, `group:artifact`).
     pub name: String,
-    /// Version; empty if none is known.
+    /// Version; empty if none is recorded.
     pub version: String,
-    /// Architecture, where the database has one.
+    /// Architecture; `None` if nothing records one.
     pub architecture: Option<String>,
     /// Licence as declared: an SPDX expression or free text.
     pub licence: Option<String>,
-    /// Source package, if it has another name.
+    /// Name of the source package; `None` if it is the same.
     pub source: Option<String>,
-    /// Who supplies it, as declared: `NAME <ADDRESS>`, or either.
+    /// Supplier as declared: `NAME <ADDRESS>`, or only one of the two.
     #[serde(default)]
     pub supplier: Option<String>,
     /// Where it was downloaded from, if the installer recorded it: a URL without credentials.
@@ -80,11 +80,11 @@ pub struct PackageInfo {
     /// Package URLs of the packages in this image that it needs, in order.
     #[serde(default)]
     pub depends_on: Vec<String>,
-    /// Bytes of its files that are visible: the program for its main module, 0 for what else is compiled into it.
+    /// Bytes of its visible files. The main module of a program has the bytes of the program, other modules have 0.
     pub size: u64,
-    /// Its files that are visible.
+    /// Number of its visible files.
     pub files: u64,
-    /// The layer that installed it: that of its database entry or metadata file; the lowest that has it.
+    /// Number of the layer that installed it: the lowest one with its database entry or metadata file.
     pub layer: usize,
     /// The database, metadata file, program or archive that names it; `outer.jar!inner.jar` for nested ones.
     pub location: String,
@@ -98,11 +98,11 @@ pub struct PackageInfo {
     pub application: bool,
 }
 
-/// A database that is there and was not read.
+/// A package database that the image has but that was not read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnreadDatabase {
-    /// Its path.
+    /// Path inside the image.
     pub path: String,
-    /// Why.
+    /// Why it was not read.
     pub reason: String,
 }

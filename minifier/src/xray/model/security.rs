@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// What matters to security.
+/// Findings, and facts about privileges, certificates, shells and package managers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Security {
-    /// Findings, most severe first, then by kind and place.
+    /// Findings, most severe first, then by kind and place; at most 200 of each kind.
     pub findings: Vec<Finding>,
     /// Findings that the ignore list accepts, in the same order.
     #[serde(default)]
@@ -17,31 +17,31 @@ pub struct Security {
     pub ignores: Vec<IgnoreEntry>,
     /// Files with setuid, setgid or capabilities, by path.
     pub privileged: Vec<PrivilegedFile>,
-    /// Certificates that are not a distribution's authorities, and any that have expired, by path.
+    /// Certificates that are not authorities of the distribution, and all that have expired, by path.
     pub certificates: Vec<CertificateInfo>,
-    /// Shells that the image has.
+    /// Paths of the shells.
     pub shells: Vec<String>,
-    /// Package managers that the image has.
+    /// Paths of the package managers.
     pub package_managers: Vec<String>,
-    /// Whether the config names no user, or root.
+    /// Whether the container runs as root: the config names no user, or names root.
     pub runs_as_root: bool,
 }
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// To know.
+    /// Worth knowing; nothing has to change.
     Note,
-    /// Should be mended.
+    /// Should be fixed.
     Warning,
-    /// Must be mended.
+    /// Must be fixed.
     Error,
 }
 
-/// Kinds of findings; the identifier of a rule is its name in kebab case.
+/// Kind of a finding; its name in kebab case is the identifier of the rule.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -53,15 +53,15 @@ pub enum FindingKind {
     Credential,
     /// A secret in the environment of the config.
     SecretInEnvironment,
-    /// A secret in the history.
+    /// A secret in a step of the history.
     SecretInHistory,
     /// A file with the setuid bit.
     Setuid,
     /// A file with the setgid bit.
     Setgid,
-    /// A file with capabilities.
+    /// A file with capabilities (`security.capability`).
     FileCapabilities,
-    /// A file or directory (without the sticky bit) that everybody may write.
+    /// A file, or a directory without the sticky bit, that everybody can write to.
     WorldWritable,
     /// A certificate that has expired.
     ExpiredCertificate,
@@ -69,11 +69,11 @@ pub enum FindingKind {
     ExpiringCertificate,
     /// The container runs as root.
     RunsAsRoot,
-    /// No HEALTHCHECK although ports are exposed.
+    /// The image exposes ports and has no HEALTHCHECK.
     NoHealthcheck,
-    /// A package manager is left in.
+    /// The image has a package manager of a distribution.
     PackageManager,
-    /// A program needs a library that is not there.
+    /// A program needs a library that the image does not have.
     BrokenBinary,
     /// A program without position independence, NX or RELRO.
     WeakBinary,
@@ -88,7 +88,7 @@ impl FindingKind {
         }
     }
 
-    /// True for what lets whoever has the image in elsewhere.
+    /// Whether whoever has the image can use the finding to get in somewhere else.
     pub fn is_secret(self) -> bool {
         matches!(
             self,
@@ -97,25 +97,25 @@ impl FindingKind {
     }
 }
 
-/// Where a finding is.
+/// Place of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "in")]
 #[schemars(rename = "Location")]
 pub enum FindingLocation {
     /// A file of a layer.
     File {
-        /// Its path.
+        /// Path inside the image.
         path: String,
-        /// The layer, 0 is the lowest.
+        /// Number of the layer; 0 is the lowest.
         layer: usize,
-        /// Line of the text, from 1.
+        /// Line of the text, from 1; `None` if the finding is about the whole file or the file is binary.
         line: Option<u64>,
-        /// False if a later layer hides it; it ships nevertheless.
+        /// Whether the merged tree shows the file. A hidden file ships nevertheless.
         visible: bool,
     },
-    /// The config.
+    /// A field of the config.
     Config {
-        /// The field: `Env`, `User`, `Healthcheck`.
+        /// Name of the field: `Env`, `User`, `Healthcheck`.
         field: String,
     },
     /// A step of the history.
@@ -125,21 +125,21 @@ pub enum FindingLocation {
     },
 }
 
-/// Something to know or to mend.
+/// A fact about the image that matters to security.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// What kind.
+    /// Kind of the finding.
     pub kind: FindingKind,
-    /// How bad.
+    /// Severity.
     pub severity: Severity,
-    /// One sentence that names the object; never a secret itself.
+    /// One sentence that names the object. It never contains the secret.
     pub message: String,
-    /// Where.
+    /// Place of the finding.
     pub location: FindingLocation,
     /// The rule that matched, for credentials: `aws-access-key`; empty for others.
     pub detail: String,
-    /// What stays the same when the image is built again, 16 hexadecimal digits: kind, rule, place and, for keys and
-    /// tokens, which one it is.
+    /// Identifier that stays the same when the image is built again, 16 hexadecimal digits. It depends on the kind, the
+    /// rule, the place and, for keys and tokens, on the secret.
     #[serde(default)]
     pub fingerprint: String,
 }
@@ -157,7 +157,7 @@ impl AsRef<Finding> for IgnoredFinding {
 }
 
 impl Finding {
-    /// A finding with its fingerprint.
+    /// Creates a finding and its fingerprint.
     pub fn new(
         kind: FindingKind,
         severity: Severity,
@@ -210,77 +210,77 @@ impl Finding {
 /// A finding that the ignore list accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IgnoredFinding {
-    /// The finding.
+    /// The finding, as it would be reported without the ignore list.
     pub finding: Finding,
     /// Why it is accepted.
     pub reason: String,
-    /// The last day on which it is, `YYYY-MM-DD`.
+    /// Last day on which it is accepted, `YYYY-MM-DD`; `None` if it does not expire.
     pub expires: Option<String>,
 }
 
-/// What came of an entry of the ignore list.
+/// Effect of an entry of the ignore list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IgnoreState {
-    /// It accepts findings.
+    /// It accepts at least one finding.
     Used,
-    /// Nothing fits it.
+    /// No finding fits it.
     Unused,
-    /// Its last day has passed: it accepts nothing.
+    /// It has expired and accepts nothing.
     Expired,
 }
 
 /// An entry of the ignore list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IgnoreEntry {
-    /// Pattern of paths.
+    /// Pattern of the paths that it accepts; `None` for any path.
     pub path: Option<String>,
-    /// Rule, or kind of findings.
+    /// Rule or kind of the findings that it accepts; `None` for any.
     pub rule: Option<String>,
-    /// Fingerprint of a finding.
+    /// Fingerprint of the finding that it accepts; `None` for any.
     pub fingerprint: Option<String>,
-    /// Why what fits is accepted.
+    /// Why these findings are accepted.
     pub reason: String,
-    /// The last day on which it holds, `YYYY-MM-DD`.
+    /// Last day on which it applies, `YYYY-MM-DD`; `None` if it does not expire.
     pub expires: Option<String>,
-    /// What came of it.
+    /// Effect of the entry.
     pub state: IgnoreState,
-    /// How many findings fit.
+    /// Number of findings that fit.
     pub findings: u64,
 }
 
-/// A file that gives privileges.
+/// A file that gives privileges to whoever executes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrivilegedFile {
-    /// Its path.
+    /// Path inside the image.
     pub path: String,
     /// Permission bits, octal: `4755`.
     pub mode: String,
-    /// Owner.
+    /// User ID of the owner.
     pub uid: u32,
-    /// Group.
+    /// Group ID of the owner.
     pub gid: u32,
-    /// Capabilities in the words of `getcap`: `cap_net_bind_service=ep`.
+    /// Capabilities as `getcap` prints them: `cap_net_bind_service=ep`; `None` if it has none.
     pub capabilities: Option<String>,
-    /// The package that it belongs to.
+    /// Package URL of the package that it belongs to; `None` if it belongs to none.
     pub package: Option<String>,
 }
 
-/// A certificate.
+/// A certificate in a file of the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateInfo {
-    /// The file.
+    /// Path of the file.
     pub path: String,
-    /// The layer that it comes from.
+    /// Number of the layer that it comes from.
     pub layer: usize,
-    /// Subject.
+    /// Distinguished name of the subject (RFC 4514).
     pub subject: String,
-    /// Issuer.
+    /// Distinguished name of the issuer (RFC 4514).
     pub issuer: String,
-    /// RFC 3339 time from which it is valid.
+    /// Time from which it is valid (RFC 3339).
     pub not_before: String,
-    /// RFC 3339 time to which it is valid.
+    /// Time until which it is valid (RFC 3339).
     pub not_after: String,
-    /// Whether that has passed.
+    /// Whether it has expired.
     pub expired: bool,
 }

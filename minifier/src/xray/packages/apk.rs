@@ -27,6 +27,7 @@ fn read_database(reader: &mut PackageReader<'_>, path: &ImagePath, database: &[u
     let mut first: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (layer, database) in reader.documents_of_layers(path) {
         for stanza in apk_stanzas(database) {
+            // Each layer that installs something has the whole database: the lowest one with a package brought it.
             first.entry(stanza.key()).or_insert(layer);
         }
     }
@@ -40,6 +41,7 @@ fn read_database(reader: &mut PackageReader<'_>, path: &ImagePath, database: &[u
         let field = |letter| stanza.field(letter);
         let architecture = field(b'A');
         let files = stanza.files(&mut reader.finder);
+        // Wolfi, Chainguard and postmarketOS use apk, and scanners look in their databases by this name.
         let vendor = reader.distribution.map_or("alpine", |d| d.id.as_str());
         let id = purl("apk", vendor, &name, &version, &[("arch", &architecture)]);
         let some = |text: String| (!text.is_empty()).then_some(text);
@@ -70,6 +72,7 @@ fn relations(stanza: &ApkStanza<'_>) -> Relations {
     let names = |letter| {
         let text = stanza.field(letter);
         let words = text.split_ascii_whitespace().take(MAX_NEEDS);
+        // A conflict is listed among the dependencies, with a `!` in front.
         let names = words.filter(|word| !word.starts_with('!')).map(|word| {
             let end = word.find(['=', '<', '>', '~']).unwrap_or(word.len());
             word[..end].to_owned()

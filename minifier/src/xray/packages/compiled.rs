@@ -10,6 +10,7 @@ use crate::xray::detect::Module;
 use crate::xray::model::{PackageInfo, PackageKind};
 
 pub(crate) fn read(reader: &mut PackageReader<'_>) {
+    // A program with several names (BusyBox, Git) was built once.
     for file in reader.files().iter().filter(|file| file.first) {
         let built = match reader.extra(file.node).map(|extra| &extra.elf) {
             Some(Some(Ok(elf))) => elf.built.as_ref(),
@@ -66,6 +67,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
 fn id(kind: PackageKind, module: &Module) -> String {
     match kind {
         PackageKind::Go => {
+            // The purl type `golang` is in lower case, whatever the case of the module path.
             let lower = module.name.to_lowercase();
             let (namespace, last) = lower.rsplit_once('/').unwrap_or(("", &lower));
             purl("golang", namespace, last, &module.version, &[])

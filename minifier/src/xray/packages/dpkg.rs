@@ -25,6 +25,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
     }
     let Ok(garbage) = dpkg_packages(rootfs, &documents, |found, lists| {
         let files = lists.files(&found, &mut reader.finder, &documents)?;
+        // Distroless images have a file for each package (`status.d`), so its layer is that of the file.
         let layer = if *found.database == status {
             first.get(&found.stanza.key()).copied()
         } else {
@@ -66,6 +67,7 @@ fn control(reader: &PackageReader<'_>, stanza: &DpkgStanza) -> PackageInfo {
     let source = stanza
         .get("Source")
         .map(|source| source.split(' ').next().unwrap_or_default());
+    // The database has no licences; the copyright file has them if it is machine-readable (DEP-5).
     let copyright = format!("/usr/share/doc/{name}/copyright");
     let resolution = reader
         .merged
@@ -95,6 +97,7 @@ fn relations(stanza: &DpkgStanza) -> Relations {
         let end = clause.trim().split([' ', '(', ':']).next();
         end.unwrap_or_default().to_owned()
     };
+    // `Recommends` is not needed: slim images leave such packages out.
     let needs = ["Pre-Depends", "Depends"].into_iter().flat_map(clauses);
     Relations {
         provides: clauses("Provides").map(name).collect(),

@@ -10,22 +10,22 @@ use crate::xray::model::{PackageInfo, PackageKind};
 use crate::xray::problems::Problems;
 use crate::xray::weight::Weight;
 
-/// Relations of all packages that are looked at.
+/// Most relations of all packages together.
 const MAX_RELATIONS: usize = 500_000;
-/// What a file of a package takes in its set and in that of all owners.
+/// Bytes that a file of a package takes in its set and in the table of owners.
 const FILE: usize = 24;
 
 /// Packages as they are found.
 #[derive(Debug)]
 pub(crate) struct FoundPackages {
-    /// What they may take.
+    /// Memory that they may take.
     budget: IndexBudget,
     packages: Vec<(PackageFiles, Relations)>,
     /// Relations of all packages.
     relations: usize,
     /// Whether some were left out.
     left_out: bool,
-    /// Packages that were.
+    /// Packages that were left out.
     problems: Problems,
 }
 
@@ -40,7 +40,7 @@ impl FoundPackages {
         }
     }
 
-    /// Adds a package if there is room for it; what is left out is a problem.
+    /// Adds a package if there is room for it; otherwise a problem names it.
     pub(crate) fn add(
         &mut self,
         info: PackageInfo,
@@ -48,6 +48,7 @@ impl FoundPackages {
         mut relations: Relations,
     ) {
         self.relations = self.relations.saturating_add(relations.count());
+        // The package stays and loses its dependencies: an SBOM without a package is worse than one without an edge.
         if self.relations > MAX_RELATIONS {
             self.left_out |= relations.count() > 0;
             relations = Relations::default();
@@ -73,6 +74,7 @@ impl FoundPackages {
         finder: &mut Finder<'_>,
     ) -> (Vec<PackageFiles>, Vec<String>) {
         for (package, _) in &mut self.packages {
+            // At the end: an owner of a file is known, but hard links are one node, so nothing counts twice.
             let sizes = package.files.iter().map(|&id| rootfs.node(id).size());
             package.info.size = sizes.fold(0, u64::saturating_add);
             package.info.files = package.files.len() as u64;
@@ -93,7 +95,7 @@ impl FoundPackages {
     }
 }
 
-/// What packages are ordered by, and told from each other.
+/// The order of packages, and what makes two of them the same.
 fn order(info: &PackageInfo) -> (PackageKind, [&str; 4]) {
     let order = [&info.name, &info.version, &info.id, &info.location];
     (info.kind, order.map(String::as_str))

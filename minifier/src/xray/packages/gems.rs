@@ -22,6 +22,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
         // `NAME-VERSION-PLATFORM`; gems that run anywhere have no platform.
         let stem_text = String::from_utf8_lossy(stem);
         let full = format!("{}-{}", metadata.name, metadata.version);
+        // Two platforms of a gem can be installed side by side, and scanners tell them apart by the qualifier.
         let platform = stem_text
             .strip_prefix(&full)
             .and_then(|rest| rest.strip_prefix('-'));

@@ -37,6 +37,7 @@ fn read_archives(reader: &mut PackageReader<'_>, file: &VisibleFile, archives: &
     for named in &named {
         let inside = named.archive.inside.as_str();
         if !inside.is_empty() {
+            // `a.jar!b.jar` was brought by `a.jar`, and `a.jar` by the file itself, whose key is empty.
             let outer = inside.rsplit_once('!').map_or("", |(outer, _)| outer);
             brought.entry(outer).or_default().push(id(&named.name));
         }
@@ -153,6 +154,7 @@ fn read_archive(
             let found = PackageInfo {
                 layer,
                 location: location.clone(),
+                // Shaded: the classes were merged into this archive, and no file of that artifact exists.
                 vendored: true,
                 ..info(&of(artifact))
             };

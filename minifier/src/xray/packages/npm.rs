@@ -53,6 +53,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
     for (id, package) in &identified {
         let (dir, metadata) = (&package.dir, &*package.metadata);
         let zip = package.place == NpmPlace::Zip;
+        // npm's record is about `node_modules`; Yarn's cache is not in it.
         let known = locked.get(dir).filter(|_| !zip);
         let mut relations = if zip || plugged.cover(dir) {
             Relations::needing(metadata.requires.iter().cloned())
@@ -132,6 +133,7 @@ fn loaded(
     let mut loaded = Vec::new();
     for name in names {
         for (modules, depth) in folders.iter().rev() {
+            // A tree of a thousand levels with a thousand names in each would be resolved for hours.
             *steps = steps.saturating_sub(*depth);
             if *steps == 0 {
                 return loaded;
@@ -148,7 +150,7 @@ fn loaded(
     loaded
 }
 
-/// What npm recorded of packages, by their directories.
+/// Records of npm about packages, by their directories.
 fn locked(reader: &mut PackageReader<'_>) -> BTreeMap<ImagePath, Locked> {
     let mut directories = BTreeMap::new();
     for file in reader.files() {

@@ -40,7 +40,8 @@ pub(crate) fn package(kind: PackageKind, id: String, name: &str, version: &str) 
     }
 }
 
-/// Which package a file belongs to. Where a distribution's package brought a language's, it is the distribution's.
+/// The package that each file belongs to. If a package of the distribution brought one of a language
+/// (`python3-yaml`), its files are the distribution's.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Owners {
     by_node: HashMap<NodeId, usize>,
@@ -56,6 +57,7 @@ impl Owners {
             let compiled = matches!(package.info.kind, PackageKind::Go | PackageKind::Cargo);
             let files = (!compiled && !package.info.application).then_some(&package.files);
             for &node in files.into_iter().flatten() {
+                // The first one wins: packages are sorted by kind, and distributions come before languages.
                 owners.by_node.entry(node).or_insert(index);
             }
             owners.ids.push(package.info.id.clone());
@@ -63,12 +65,12 @@ impl Owners {
         owners
     }
 
-    /// The identifier of the package.
+    /// The package URL of the package that a file belongs to.
     pub(crate) fn id(&self, node: NodeId) -> Option<String> {
         self.index(node).map(|index| self.name(index).to_owned())
     }
 
-    /// How many packages there are.
+    /// Number of packages.
     pub(crate) fn count(&self) -> usize {
         self.ids.len()
     }
@@ -83,7 +85,7 @@ impl Owners {
         &self.ids[index]
     }
 
-    /// Whether it belongs to any.
+    /// Whether it belongs to any package.
     pub(crate) fn owns(&self, node: NodeId) -> bool {
         self.by_node.contains_key(&node)
     }

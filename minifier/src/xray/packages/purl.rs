@@ -34,6 +34,7 @@ pub(crate) fn purl(
 fn encode(out: &mut String, text: &str) {
     use std::fmt::Write as _;
     for byte in text.bytes() {
+        // A colon stays as it is, as in versions with an epoch; the specification asks for it.
         if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~' | b':') {
             out.push(char::from(byte));
         } else {

@@ -22,6 +22,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
             licence: metadata.licence.clone(),
             supplier: metadata.supplier.clone(),
             download: origin.download,
+            // An egg is one file, so its digest is that of the distribution. pip records the digest of a wheel.
             checksums: if egg {
                 reader.checksum(found.node).into_iter().collect()
             } else {
@@ -32,6 +33,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
             vendored: found.vendored,
             ..package(PackageKind::Python, id, &metadata.name, &metadata.version)
         };
+        // Names are compared in their normal form (PEP 503): `Foo.Bar` and `foo-bar` are the same.
         let needs = metadata.requires.iter();
         let relations = Relations {
             provides: vec![found.normal],

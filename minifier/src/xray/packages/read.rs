@@ -10,7 +10,7 @@ use crate::xray::model::{DistributionInfo, Packages, UnreadDatabase};
 use crate::xray::problems::Problems;
 use crate::xray::scan::Scan;
 
-/// Where the databases of package managers are that are not read.
+/// Databases of package managers that are not read. Their packages are missing, which the report has to say.
 const UNREAD: &[(&str, &str)] = &[
     ("/var/lib/pacman/local", "pacman databases are not read yet"),
     ("/var/lib/opkg/status", "opkg databases are not read yet"),
@@ -18,7 +18,7 @@ const UNREAD: &[(&str, &str)] = &[
     ("/var/db/pkg", "Portage databases are not read yet"),
 ];
 
-/// What was read.
+/// Packages and owners of files, and the databases that could not be read.
 pub(crate) struct ReadPackages {
     pub(crate) packages: Vec<PackageFiles>,
     pub(crate) owners: Owners,
@@ -49,6 +49,7 @@ pub(crate) fn read(
     gems::read(&mut reader);
     java::read(&mut reader);
     compiled::read(&mut reader);
+    // Directories that contain each other through links could be walked through for ever.
     if reader.finder.is_exhausted() {
         let problem = "read the files of packages: their directories lie in each other more often than is looked at";
         reader.problems.push(problem);

@@ -9,7 +9,7 @@ use crate::xray::problems::Problems;
 use crate::xray::scan::{Extra, Scan};
 use crate::xray::store::KeptDocuments;
 
-/// What the readers of databases see, and what they find.
+/// The image as the readers see it, and the packages that they have found.
 pub(crate) struct PackageReader<'a> {
     pub(crate) scan: &'a Scan,
     pub(crate) merged: &'a Merged,
@@ -21,7 +21,7 @@ pub(crate) struct PackageReader<'a> {
 }
 
 impl<'a> PackageReader<'a> {
-    /// What was kept of a file, by its node.
+    /// Contents and findings that were kept of a file.
     pub(crate) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
         self.documents().extra(node)
     }
@@ -32,7 +32,7 @@ impl<'a> PackageReader<'a> {
         content.is_some_and(|content| self.scan.facts(content).is_some())
     }
 
-    /// What the package at a file's place says of itself.
+    /// The metadata of a package, if the file is one that has them.
     pub(crate) fn metadata(&self, node: NodeId) -> Option<&'a Metadata> {
         self.extra(node)?.metadata.as_ref()
     }
@@ -63,10 +63,11 @@ impl<'a> PackageReader<'a> {
         Some(body.content.layer as usize)
     }
 
-    /// The layer in which a file that is to be seen first appeared.
+    /// The lowest layer that has a visible file.
     pub(crate) fn first_layer(&self, path: &ImagePath, node: NodeId) -> usize {
         let content = self.merged.rootfs.node(node).content();
         let own = content.map(|content| content.layer as usize);
+        // A path can be new although its content is old: another name of a file of a lower layer.
         self.lowest_layer(path).or(own).unwrap_or_default()
     }
 
@@ -77,7 +78,7 @@ impl<'a> PackageReader<'a> {
         Some(format!("sha256:{}", hex::encode(sha256)))
     }
 
-    /// What was kept, for the readers that `plan` has too.
+    /// Contents that were kept, for the readers that `plan` uses too.
     pub(crate) fn documents(&self) -> KeptDocuments<'a> {
         KeptDocuments {
             scan: self.scan,
@@ -85,12 +86,12 @@ impl<'a> PackageReader<'a> {
         }
     }
 
-    /// The paths of files that are to be seen, in order.
+    /// The paths of visible files, in order.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&'a ImagePath, NodeId)> + Clone + use<'a> {
         self.files().iter().map(|file| (&file.path, file.node))
     }
 
-    /// Files that are to be seen.
+    /// Files that the merged tree shows.
     pub(crate) fn files(&self) -> &'a [VisibleFile] {
         &self.merged.files
     }

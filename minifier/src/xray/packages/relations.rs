@@ -1,5 +1,5 @@
-//! [`Relations`]: what packages give and need in the words of their ecosystem; [`resolve`] makes of it which package of
-//! the image needs which.
+//! [`Relations`]: needs and provisions of packages in the words of their ecosystem; [`resolve`] finds the packages of
+//! the image that meet the needs.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,7 +14,7 @@ pub(crate) const MAX_NEEDS: usize = 5000;
 /// Packages of one name that are looked at for the same architecture.
 const MAX_SAME: usize = 16;
 
-/// What a package gives and needs, until all packages are known.
+/// Needs and provisions of a package in the words of its ecosystem, until all packages are known.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Relations {
     /// Names that others may need beyond its own.
@@ -35,7 +35,7 @@ impl Relations {
         }
     }
 
-    /// How much there is of it.
+    /// Number of names in it.
     pub(crate) fn count(&self) -> usize {
         let needs: usize = self.needs.iter().map(Vec::len).sum();
         self.provides.len() + needs + self.ids.len()
@@ -48,8 +48,8 @@ impl Weight for Relations {
     }
 }
 
-/// Fills in which packages each one needs. What nothing in the image meets is left out: it is no part of the image.
-/// False if there was no room for all.
+/// Fills in which packages each one needs. A need that nothing in the image meets is left out. Returns `false` if there
+/// was no room for all.
 pub(crate) fn resolve(
     packages: &mut [(PackageFiles, Relations)],
     finder: &mut Finder<'_>,
@@ -82,7 +82,7 @@ pub(crate) fn resolve(
             for need in &relations.needs {
                 let met = need.iter().find_map(|name| {
                     let by_name = names.get(&(info.kind, name.clone())).map(|found| {
-                        // Debian can have a package for several architectures.
+                        // With Debian's multiarch, a package is installed once for each architecture, under one name.
                         let same = found
                             .iter()
                             .take(MAX_SAME)
@@ -93,6 +93,7 @@ pub(crate) fn resolve(
                 });
                 ids.extend(met.map(|index| packages[index].0.info.id.as_str()));
             }
+            // Packages provide what they need themselves (`bash` needs `/bin/sh`).
             ids.remove(info.id.as_str());
             let ids = ids.into_iter().take(MAX_NEEDS);
             let ids: Vec<String> = ids.map(str::to_owned).collect();
@@ -119,6 +120,7 @@ fn owners_of_needed_files<'a>(
     let mut nodes: HashMap<&str, Option<NodeId>> = HashMap::new();
     for (package, relations) in packages {
         for name in relations.needs.iter().flatten() {
+            // rpm and apk packages may need a file, whichever package has it.
             if name.starts_with('/') {
                 let node = nodes
                     .entry(name)

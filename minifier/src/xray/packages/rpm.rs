@@ -20,7 +20,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
                 reader.problems.push(format!("read {path}: {problem}"));
                 unread(reader, &path, &problem);
             }
-            // Where contents are not looked at, nothing is said about any package.
+            // If contents are not looked at, no package is reported, and no database as unread.
             None if reader.is_scanned(node) => {
                 unread(reader, &path, "it is no file, or larger than is read");
             }
@@ -67,6 +67,7 @@ fn read_database(reader: &mut PackageReader<'_>, path: &ImagePath, database: &Rp
                 .header_sha256
                 .iter()
                 .filter(|sha256| {
+                    // A header can claim anything, and schemas of bills of materials refuse other lengths.
                     sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit())
                 })
                 .map(|sha256| format!("sha256:{sha256}"))
@@ -85,7 +86,7 @@ fn read_database(reader: &mut PackageReader<'_>, path: &ImagePath, database: &Rp
             database.broken
         ));
     }
-    // What was written last may be in a file beside it, as long as nobody has opened the database since.
+    // SQLite leaves the last changes in a log beside the database until it is opened again.
     let log = ImagePath::new([path.as_bytes(), b"-wal"].concat());
     let rootfs = &reader.merged.rootfs;
     if rootfs
@@ -106,6 +107,7 @@ fn info(reader: &PackageReader<'_>, rpm: &RpmPackage) -> PackageInfo {
         .filter(|d| !d.version.is_empty())
         .map(|d| format!("{}-{}", d.id, d.version))
         .unwrap_or_default();
+    // The purl specification has the epoch as a qualifier; 0 is the same as none.
     let epoch = rpm.epoch.filter(|&epoch| epoch > 0);
     let epoch = epoch.map(|epoch| epoch.to_string()).unwrap_or_default();
     let source = rpm.source.as_deref().unwrap_or_default();

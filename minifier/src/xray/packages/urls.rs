@@ -9,7 +9,7 @@ const MAX_URL: usize = 2000;
 /// Where a package came from.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct DownloadOrigin {
-    /// A URL that tells it to others, `git+https://…@COMMIT` for a repository.
+    /// A public URL; `git+https://…@COMMIT` for a repository.
     pub(crate) download: Option<String>,
     /// Checksums of what was downloaded.
     pub(crate) checksums: Vec<String>,
@@ -45,9 +45,10 @@ pub(crate) fn direct_url(text: &[u8]) -> Result<DownloadOrigin, serde_json::Erro
         Some(info) => {
             let plain =
                 |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
-            let told = plain(&info.vcs) && plain(&info.commit_id);
+            // Both become a part of a URL; anything else than letters and digits could change its meaning.
+            let safe = plain(&info.vcs) && plain(&info.commit_id);
             public
-                .filter(|_| told)
+                .filter(|_| safe)
                 .map(|url| format!("{}+{url}@{}", info.vcs, info.commit_id))
         }
         None => public,
@@ -64,13 +65,14 @@ pub(crate) fn direct_url(text: &[u8]) -> Result<DownloadOrigin, serde_json::Erro
     })
 }
 
-/// A URL without what is nobody's business: `None` for a local path, and user names, passwords and queries, in which
-/// tokens are handed over, are left out.
+/// A URL that may be published: without user name, password and query, which can have tokens; `None` for a local path.
 pub(crate) fn public(text: &str) -> Option<String> {
     let mut url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL)?;
+    // `file:` and unknown schemes name places of the build machine.
     if !matches!(url.scheme(), "http" | "https" | "ssh" | "git") || !url.has_host() {
         return None;
     }
+    // Installers record the URL with the token that they were given.
     url.set_username("").ok()?;
     url.set_password(None).ok()?;
     url.set_query(None);
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_told_without_credentials() {
+    fn origins_have_no_credentials() {
         let git = br#"{"url":"https://me:token@example.org/a.git","vcs_info":{"vcs":"git","commit_id":"0a1b","requested_revision":"main"}}"#;
         let origin = direct_url(git).unwrap();
         assert_eq!(
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn integrity_is_told_in_hexadecimal() {
+    fn integrity_is_given_in_hexadecimal() {
         let sha1 = integrity("sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk= sha512-x").unwrap();
         assert_eq!(sha1, "sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709");
         assert_eq!(integrity("sha512-AAAA"), None);

@@ -24,22 +24,24 @@ pub(crate) fn read_ahead<'scope>(
     }
 }
 
-/// Sends chunks until the stream ends or fails, or nobody wants more.
+/// Sends chunks until the stream ends or fails, or the receiver is dropped.
 fn pump(mut stream: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
+        // A new buffer for each chunk: the reader still has the last ones.
         let mut chunk = Vec::with_capacity(CHUNK);
         let read = (&mut stream).take(CHUNK as u64).read_to_end(&mut chunk);
         let last = match read {
             Ok(n) => n == 0,
             Err(_) => true,
         };
-        // What was read before an error is still good.
+        // The bytes before an error are good, and files in them can be reported.
         let sent = if chunk.is_empty() {
             Ok(())
         } else {
             sender.send(Ok(chunk))
         };
         if let Err(e) = read {
+            // If nobody receives, the reader has gone and wants no error either.
             let _ = sender.send(Err(e));
         }
         if last || sent.is_err() {
@@ -48,7 +50,7 @@ fn pump(mut stream: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-/// See [`read_ahead`].
+/// The reading end of [`read_ahead`].
 pub(crate) struct Ahead {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
@@ -58,6 +60,7 @@ pub(crate) struct Ahead {
 
 impl BufRead for Ahead {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        // After an error nothing more may be read, or the error would read as the end of the file.
         if self.at == self.chunk.len() && !self.ended {
             self.at = 0;
             self.chunk.clear();
@@ -67,6 +70,7 @@ impl BufRead for Ahead {
                     self.ended = true;
                     return Err(e);
                 }
+                // The sender is gone, which is how the end of the stream is reported.
                 Err(_) => self.ended = true,
             }
         }

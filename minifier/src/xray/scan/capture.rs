@@ -1,5 +1,5 @@
-//! [`Windows`]: the parts of a large ELF file that are worth keeping while it passes by; [`Recorder`]: what reading a
-//! file took.
+//! [`Windows`]: the parts of a large ELF file that are worth keeping while it passes by; [`Recorder`]: the ranges that
+//! a reader asked for.
 
 use std::cell::RefCell;
 use std::io;
@@ -31,13 +31,16 @@ impl Windows {
         let mut wanted = vec![(0, HEAD.min(size))];
         let mut want = |start: u64, length: u64| {
             let length = length.min(size.saturating_sub(start));
+            // A header can claim thousands of segments; each window costs a comparison for every chunk.
             if length > 0 && wanted.len() < MAX_WINDOWS {
                 wanted.push((start, length));
             }
         };
+        // Linkers write section headers last; `strip` and `objcopy` keep it so.
         want(size.saturating_sub(TAIL), TAIL);
         if let Ok(headers) = Headers::read(&head) {
             let sections = headers.header.e_shoff;
+            // The headers may stand elsewhere, with small sections such as `.comment` right before them.
             want(sections.saturating_sub(SEGMENT), SEGMENT + TAIL);
             for (start, length) in wanted_segments(head, &headers) {
                 want(start, length);
@@ -46,6 +49,7 @@ impl Windows {
         wanted.sort_unstable();
         let mut ranges: Vec<(u64, u64, Vec<u8>)> = Vec::new();
         for (start, length) in wanted {
+            // Windows that touch become one, so that a read across their border succeeds.
             match ranges.last_mut() {
                 Some((last, so_far, _)) if start <= *last + *so_far => {
                     *so_far = (*so_far).max(start + length - *last);
@@ -94,6 +98,7 @@ impl ReadAt for Windows {
         });
         match kept {
             Some(bytes) => Ok(bytes.to_vec()),
+            // An error and not a short read: parsers would take a short one for the end of the file.
             None => Err(io::Error::other(format!(
                 "the file is too large to be kept, and bytes {offset} to {} are in an unusual place",
                 offset + limit

@@ -1,47 +1,47 @@
-//! [`FileFacts`]: what is kept of a file's content.
+//! [`FileFacts`]: what is kept of a file once its content has passed by.
 
 use crate::analyze::{ElfFile, Metadata, RpmDatabase};
 use crate::xray::detect::{BuildInfo, Certificate, JavaArchive, Protection, SecretMatch};
 use crate::xray::model::FileKind;
 
-/// What a file's content says.
+/// Facts about the content of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct FileFacts {
     /// SHA-256; `None` if the content was not read.
     pub(crate) sha256: Option<[u8; 32]>,
-    /// What it holds.
+    /// Kind of its content.
     pub(crate) kind: FileKind,
-    /// What few files have.
+    /// Contents and findings; few files have any, so they are boxed.
     pub(crate) extra: Option<Box<Extra>>,
 }
 
-/// What few files have.
+/// Contents that were kept of a file, and what detectors found in it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Extra {
-    /// The content, where it is wanted whole.
+    /// The content, if it is wanted whole.
     pub(crate) document: Option<Vec<u8>>,
     /// First bytes of a script or program, as many as the kernel reads to execute it.
     pub(crate) head: Vec<u8>,
-    /// What an ELF file needs and how it is protected; how it is broken.
+    /// Needs and protection of an ELF file, or how it is broken.
     pub(crate) elf: Option<Result<ElfFacts, String>>,
-    /// Secrets found.
+    /// Secrets that were found; never the secrets themselves.
     pub(crate) secrets: Vec<SecretMatch>,
-    /// Certificates found.
+    /// Certificates that were found; of a bundle, only those that have expired.
     pub(crate) certificates: Vec<Certificate>,
-    /// What a package's metadata file says.
+    /// Name, version and needs of a package, by its metadata file.
     pub(crate) metadata: Option<Metadata>,
     /// Java archives: this one and those inside of it.
     pub(crate) archives: Vec<JavaArchive>,
-    /// What a database of rpm holds; why it cannot be read.
+    /// Packages of a database of rpm, or why it cannot be read.
     pub(crate) rpm: Option<Result<RpmDatabase, String>>,
 }
 
-/// Why something is not kept.
+/// Why the contents of a file are not kept.
 pub(crate) const NO_ROOM: &str = "there is no room for what it holds: such files take far more memory than is stored of the image";
 
 impl Extra {
-    /// What must not be lost, without what takes the most room: secrets and certificates, and of a program what it
-    /// needs.
+    /// The part that must not be lost, without what takes the most room: secrets and certificates, and the needs of a
+    /// program.
     pub(crate) fn shed(self) -> Self {
         let elf = self.elf.map(|elf| {
             elf.map(|facts| ElfFacts {
@@ -55,6 +55,7 @@ impl Extra {
             elf,
             secrets: self.secrets,
             certificates: self.certificates,
+            // With its reason: the report has to say that packages are missing because of the limit, not of the database.
             rpm: self.rpm.map(|_| Err(NO_ROOM.to_owned())),
             ..Self::default()
         }
@@ -81,8 +82,8 @@ pub(crate) struct ElfFacts {
     pub(crate) protection: Protection,
     /// What is compiled into it.
     pub(crate) built: Option<BuildInfo>,
-    /// Made by the Rust compiler, as its comment section says.
+    /// Whether the Rust compiler made it, as its comment section says.
     pub(crate) rust: bool,
-    /// The ranges that reading it took, for whoever reads it again; none if there was no room for them.
+    /// The ranges that reading it took, for whoever reads it again; empty if there was no room for them.
     pub(crate) ranges: Vec<(u64, Vec<u8>)>,
 }

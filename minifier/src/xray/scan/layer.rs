@@ -14,7 +14,7 @@ use crate::rootfs::tar::{
 use crate::rootfs::{EntryKind, ImagePath, LayerEntry, LayerIndex, TooManyEntries};
 use crate::transport::{Control, LayerBudget, LayerReader, Stoppable};
 
-/// Problems of one layer that are told one by one.
+/// Problems of one layer that are listed.
 const MAX_PROBLEMS: usize = 50;
 const BUFFER: usize = 256 << 10;
 
@@ -23,18 +23,18 @@ const BUFFER: usize = 256 << 10;
 pub(crate) struct ScannedLayer {
     /// Its entries.
     pub(crate) index: LayerIndex,
-    /// What its files hold, by the `at` of their content, ascending.
+    /// Facts about its files, by the `at` of their content, ascending.
     pub(crate) facts: Vec<(u64, FileFacts)>,
     /// Bytes of the uncompressed tar, as far as it was read.
     pub(crate) tar_size: u64,
     /// How it is compressed, as its first bytes say.
     pub(crate) compression: Option<Compression>,
-    /// What could not be read.
+    /// Sentences about what could not be read.
     pub(crate) problems: Vec<String>,
 }
 
 impl ScannedLayer {
-    /// What the file holds whose content is at `at`.
+    /// Facts about the file whose content is at `at`; `None` if it was not read.
     pub(crate) fn facts(&self, at: u64) -> Option<&FileFacts> {
         let index = self.facts.binary_search_by_key(&at, |(at, _)| *at).ok()?;
         Some(&self.facts[index].1)
@@ -45,17 +45,17 @@ impl ScannedLayer {
             0..MAX_PROBLEMS => self.problems.push(problem),
             MAX_PROBLEMS => self
                 .problems
-                .push("more problems of the same layer are not told".into()),
+                .push("more problems of the same layer are not listed".into()),
             _ => {}
         }
     }
 }
 
-/// What all threads share.
+/// Limits and cancellation, which all threads of a scan share.
 pub(crate) struct ScanContext<'a> {
     /// Stops them, and counts stored bytes.
     pub(crate) control: &'a Control,
-    /// What the layers and their entries may come to.
+    /// Bytes that the layers and their entries may take.
     pub(crate) layers: LayerBudget,
     pub(crate) holes: HoleBudget,
     /// Set once the entries take too much: every thread stops.
@@ -113,6 +113,7 @@ fn read_stream(
         };
         if let (Some(examiner), EntryKind::File(content)) = (&mut examiner, &entry.kind) {
             let mut problems = Vec::new();
+            // A tar of a kilobyte can claim terabytes of holes, and hashing them is work for which nothing was stored.
             let holes = sparse.as_ref().map_or(0, |map| map.size() - map.stored());
             let executable = entry.meta.mode & 0o111 != 0;
             let examined = if !shared.holes.take(holes) {
@@ -130,7 +131,7 @@ fn read_stream(
                 };
                 let mut look = |body: &mut dyn BufRead| examiner.examine(file, body, &mut problems);
                 Some(match &sparse {
-                    // Its holes are zeros that nothing is read for.
+                    // Holes are made here and not read, so cancelling has to be checked here too.
                     Some(map) => {
                         let file = SparseReader::new(map, &mut body);
                         look(&mut BufReader::new(Stoppable::new(file, shared.control)))
@@ -149,7 +150,7 @@ fn read_stream(
         }
         scanned.index.entries.push(entry);
     }
-    // What stands behind the end mark belongs to the blob, whose digest is checked at its end.
+    // A layer whose digest is not checked to the end could be another one than the manifest names.
     let end = reader.offset();
     let rest = io::copy(&mut reader.into_input().into_inner(), &mut io::sink());
     match rest {
@@ -195,6 +196,7 @@ fn read_headers<I: TarInput>(
         }
         let passed = member.body_at.saturating_sub(seen);
         seen += passed;
+        // The budget for entries grows with the bytes that are stored, also if bodies are skipped.
         shared.layers.index().feed(passed, Compression::None);
         // Fails only if the work is to stop, which the next member sees.
         let _ = shared.control.advance(passed);

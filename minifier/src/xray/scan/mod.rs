@@ -1,4 +1,4 @@
-//! One streaming pass over the layers: what every file is, and the few contents that the analysis wants to see.
+//! One streaming pass over the layers: facts about every file, and the few contents that the analysis needs.
 //!
 //! Takes a [`StoredImage`](crate::transport::StoredImage); gives a [`Scan`]: for each layer its entries and, for each
 //! file body, [`FileFacts`](facts::FileFacts). Nothing is unpacked; what is held in memory grows with the number of files, not with their

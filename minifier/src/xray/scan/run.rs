@@ -24,17 +24,17 @@ use crate::xray::model::FileKind;
 pub(crate) struct Scan {
     /// The layers, lowest first.
     pub(crate) layers: Vec<ScannedLayer>,
-    /// What more may be kept of the image.
+    /// Room that is left for what later stages keep of the image.
     pub(crate) budget: IndexBudget,
 }
 
 impl Scan {
-    /// What a file holds; `None` if contents were not looked at, or could not be read.
+    /// Facts about a file; `None` if contents were not looked at, or could not be read.
     pub(crate) fn facts(&self, content: ContentRef) -> Option<&FileFacts> {
         self.layers.get(content.layer as usize)?.facts(content.at)
     }
 
-    /// What was kept of a file.
+    /// Contents that were kept of a file, and what detectors found in it; `None` for most files.
     pub(crate) fn extra(&self, content: ContentRef) -> Option<&Extra> {
         self.facts(content)?.extra.as_deref()
     }
@@ -77,8 +77,10 @@ pub(crate) fn scan(
         let layer = scan_layer(image, index, &shared, examiner);
         Ok::<_, Infallible>((index, layer))
     });
+    // Threads finish in any order; the report must not depend on it.
     scanned.sort_by_key(|(index, _)| *index);
     let reference = || image.reference.clone();
+    // Cancelled first: threads that stopped early have left layers that only look broken.
     if control.is_cancelled() {
         return Err(XrayError::Cancelled { image: reference() });
     }
@@ -103,6 +105,8 @@ fn scan_layer(
     let blob = &image.manifest.layers()[index];
     let layer = index as u32;
     let mut scanned = match (&examiner, uncompressed(image, blob)) {
+        // Without contents, an uncompressed layer in a file needs no reading at all: its headers say where the next one
+        // is.
         (None, Some(range)) => {
             let input = SeekInput::new(&range.file, range.at, range.len);
             scan_headers(layer, input, range.len, shared)
@@ -121,10 +125,11 @@ fn scan_layer(
     scanned
 }
 
-/// The range of a file that holds a layer as an uncompressed tar, where it does.
+/// The range of a file that has the layer as an uncompressed tar; `None` if there is none.
 fn uncompressed(image: &StoredImage, blob: &Descriptor) -> Option<FileRange<File>> {
     let range = image.blobs.range(blob)?;
     let mut head = [0; Compression::HEAD];
+    // A file that is shorter than the blob is damaged, which reading it as a stream reports.
     let fits = range.len >= head.len() as u64 && range.len == blob.size;
     (fits
         && range.file.read_exact_at(&mut head, range.at).is_ok()
@@ -140,6 +145,7 @@ fn entrypoints(image: &StoredImage) -> Vec<Vec<u8>> {
     let check = check.map(|(CheckCommand::Exec(words) | CheckCommand::Shell(words))| words);
     words
         .chain(check.unwrap_or_default())
+        // `sh -c "exec /start.sh"` is one word of the config.
         .flat_map(|word| word.split_ascii_whitespace())
         .filter_map(|word| word.rsplit('/').next())
         .filter(|name| !name.is_empty())

@@ -1,14 +1,14 @@
-//! Which files are wanted, and for what.
+//! Files that are wanted whole, by their names, and what for.
 
 use crate::analyze::{
     MAX_DATABASE as DATABASE, MAX_DOCUMENT as SMALL, MAX_LIST, RPM_DATABASES, RPM_FOLDERS,
 };
 use crate::rootfs::ImagePath;
 
-/// What the analysis wants of a file beyond its digest and kind.
+/// Use that the analysis has for a file beyond its digest and kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WantedContent {
-    /// Nothing that its name says.
+    /// None, as far as its name says.
     Nothing,
     /// The content as it is, up to so many bytes.
     Document(u64),
@@ -54,10 +54,11 @@ const DOCUMENTS: &[(&str, WantedContent)] = &[
     ),
 ];
 
-/// What the name of a file says about how it is wanted.
+/// The use of a file, by its path.
 pub(crate) fn wanted(path: &ImagePath) -> WantedContent {
     let bytes = path.as_bytes();
     let name = path.file_name();
+    // A quick test first: this runs for every file, and few lie there.
     if bytes.starts_with(b"/etc/")
         || bytes.starts_with(b"/var/lib/")
         || bytes.starts_with(b"/usr/lib/")
@@ -76,6 +77,7 @@ pub(crate) fn wanted(path: &ImagePath) -> WantedContent {
         if dpkg_list {
             return WantedContent::Document(MAX_LIST);
         }
+        // Distroless images have one file for each package, and no `status`.
         if bytes.starts_with(b"/var/lib/dpkg/status.d/") {
             return WantedContent::Database(MAX_LIST);
         }
@@ -98,11 +100,13 @@ pub(crate) fn wanted(path: &ImagePath) -> WantedContent {
             WantedContent::Document(SMALL)
         }
         b"direct_url.json" if parent(b".dist-info") => WantedContent::Document(SMALL),
+        // pip and setuptools list the copies that they bring in it.
         b"vendor.txt" if parent(b"/_vendor") => WantedContent::Document(SMALL),
         b"package.json" => WantedContent::PackageJson,
         b".package-lock.json" if parent(b"/node_modules") => WantedContent::Json(DATABASE),
         b"copyright" if bytes.starts_with(b"/usr/share/doc/") => WantedContent::Copyright,
         _ if name.ends_with(b".gemspec") && is_specification(bytes) => WantedContent::Gemspec,
+        // distutils wrote a file and not a directory of that name.
         _ if name.ends_with(b".egg-info") => WantedContent::PythonMetadata,
         _ if name.ends_with(b".egg") => WantedContent::Egg,
         _ if name.ends_with(b".zip") && (parent(b"/.yarn/cache") || parent(b"/berry/cache")) => {

@@ -9,8 +9,8 @@ use crate::xray::model::{Finding, FindingKind, IgnoreEntry, IgnoredFinding};
 
 const MAX_FINDINGS_OF_A_KIND: usize = 200;
 
-/// Findings as they are found, told apart before they are bounded: what is accepted must not stand in the way of what
-/// is not.
+/// Findings as they are found. The ignore list judges them before they are bounded, so that accepted findings do not
+/// push out open ones.
 pub(crate) struct Findings<'a> {
     judge: Judge<'a>,
     open: FirstOfEachKind<Finding>,
@@ -62,6 +62,7 @@ impl<T: AsRef<Finding> + PartialEq> FirstOfEachKind<T> {
     fn cut(kept: &mut Vec<T>) {
         sort(kept);
         kept.dedup();
+        // Sorted first: which findings are kept must not depend on the order in which layers were read.
         kept.truncate(MAX_FINDINGS_OF_A_KIND);
     }
 

@@ -1,10 +1,10 @@
-//! Secrets in the config's environment and in the history.
+//! Secrets in the environment of the config and in the history.
 
 use crate::xray::detect::{
     SecretHit, command_secrets, hits, is_secret_variable, masked_command, url_password,
 };
 
-/// What stands in place of a secret.
+/// The text in place of a secret. Its length says nothing about that of the secret.
 pub(crate) const MASK: &str = "********";
 
 /// The kind of secret that an entry `NAME=value` holds; `None` if it holds none.
@@ -15,6 +15,7 @@ pub(crate) fn env_secret(entry: &str) -> Option<&'static str> {
             return Some(pattern.rule);
         }
     }
+    // The form of a token is surer than a name, so it gives the rule.
     if is_secret_variable(name, value) {
         return Some("named-variable");
     }
@@ -49,6 +50,7 @@ pub(crate) fn step_secrets(text: &str) -> Vec<(&'static str, String)> {
     }
     for word in words(text) {
         if let Some((name, value)) = word.split_once('=') {
+            // `--password=x` and `PASSWORD=x` are the same to the list of names.
             let name = name.trim_start_matches("--");
             let plain = !name.is_empty()
                 && name
@@ -62,6 +64,7 @@ pub(crate) fn step_secrets(text: &str) -> Vec<(&'static str, String)> {
             found.push(("url-password", "password in an URL".to_owned()));
         }
     }
+    // A word can fit several rules, and a step can have the same secret twice.
     found.sort();
     found.dedup();
     found

@@ -1,4 +1,4 @@
-//! [`security`]: everything that matters to security, in one list.
+//! [`security`]: findings and facts that matter to security.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::xray::model::{
 use crate::xray::packages::Owners;
 use crate::xray::scan::Scan;
 
-/// A certificate that expires within this time is told.
+/// A certificate that expires within this many seconds is reported.
 const SOON: i64 = 30 * 86_400;
 
 /// Where distributions and runtimes keep the authorities that they trust.
@@ -35,7 +35,7 @@ const AUTHORITIES: [&[u8]; 8] = [
     b"/usr/lib/ssl/",
     b"/etc/ssl/cert.pem",
 ];
-/// What the analysis has found so far.
+/// Results of earlier stages.
 pub(crate) struct Evidence<'a> {
     pub(crate) config: &'a ImageConfig,
     pub(crate) scan: &'a Scan,
@@ -106,7 +106,7 @@ fn secret_finding(
     place: Provenance,
     severity: Severity,
 ) -> Finding {
-    // It differs in each image, but not in each container.
+    // Debian's `ssl-cert` makes it when it is installed: it differs in each image, and is the same in all its containers.
     let snake_oil = body.path.as_bytes().ends_with(b"/ssl-cert-snakeoil.key");
     let (kind, severity) = match secret.kind {
         SecretKind::PrivateKey { .. } if snake_oil => {
@@ -136,6 +136,7 @@ fn secret_finding(
         Provenance::Sample => "; its place is one of tests, examples or copied sources",
         Provenance::Published => "; it comes with a package or a tool that others publish",
     });
+    // People remove a key in a later step and think that it is gone.
     if !body.visible {
         message.push_str("; a later layer hides the file, but it ships in its layer");
     }
@@ -145,6 +146,7 @@ fn secret_finding(
         line: secret.line,
         visible: body.visible,
     };
+    // Without the mark: a rebuild makes another key, which an accepted fingerprint should cover.
     let mark = secret.mark.filter(|_| !snake_oil);
     Finding::new(kind, severity, message, location, secret.rule).with_mark(mark)
 }
@@ -157,6 +159,7 @@ fn config_findings(config: &ImageConfig, findings: &mut Findings<'_>) {
         field: name.to_owned(),
     };
     for entry in config.env() {
+        // The name only: the value would go to everybody who gets the report.
         if let (Some(rule), Some((name, _))) = (env_secret(entry), entry.split_once('=')) {
             finding(
                 FindingKind::SecretInEnvironment,
@@ -191,6 +194,7 @@ fn config_findings(config: &ImageConfig, findings: &mut Findings<'_>) {
     }
     let checked = config.healthcheck().is_some();
     let ports: Vec<&str> = config.exposed_ports().collect();
+    // A job has nothing to check; what exposes a port is a service.
     if !checked && !ports.is_empty() {
         let message = format!(
             "the image exposes {} and has no HEALTHCHECK",
@@ -217,7 +221,7 @@ fn binary_findings(evidence: &Evidence<'_>, places: &Provenances<'_>, findings: 
         let Some(binary) = binary(evidence.binaries, &need.path) else {
             continue;
         };
-        // Distributions ship plug-ins for what need not be installed.
+        // Distributions ship plug-ins for libraries that need not be installed: such a plug-in is just never loaded.
         if binary.linkage == Linkage::Library
             && places.of(&ImagePath::from_text(&binary.path)) == Provenance::Published
         {
@@ -240,7 +244,7 @@ fn binary_findings(evidence: &Evidence<'_>, places: &Provenances<'_>, findings: 
         if !hardening.nx {
             lacks.push("a stack that cannot be executed");
         }
-        // Static programs of Go and others are linked at a fixed address by default.
+        // Go and others link static programs at a fixed address by default, so that this is no weakness of one program.
         if binary.linkage == Linkage::Dynamic && !hardening.pie {
             lacks.push("position independence");
         }
@@ -298,6 +302,7 @@ fn certificates(
             continue;
         }
         let place = places.of(&body.path);
+        // Authorities are public and by the hundred, so only expired ones are of interest.
         let public = place == Provenance::Published
             || AUTHORITIES
                 .iter()
@@ -305,6 +310,7 @@ fn certificates(
                 && !body.path.as_bytes().starts_with(b"/etc/pki/tls/private");
         for certificate in certificates {
             let expired = certificate.not_after < now;
+            // It lies among the authorities, and belongs to this image.
             let own = !public || is_snake_oil(&body.path);
             if !(own || expired)
                 || !seen.insert((
@@ -362,7 +368,7 @@ fn is_snake_oil(path: &ImagePath) -> bool {
     path.as_bytes().ends_with(b"/ssl-cert-snakeoil.pem")
 }
 
-/// RFC 3339, or the number where the calendar ends before.
+/// The time (RFC 3339), or the number of seconds if it is beyond the calendar.
 fn time(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }

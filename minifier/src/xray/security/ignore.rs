@@ -40,7 +40,7 @@ struct File {
     ignore: Vec<WrittenEntry>,
 }
 
-/// An entry as it is written.
+/// An entry as it stands in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenEntry {
@@ -93,18 +93,19 @@ impl IgnoreList {
         Judge {
             entries: &self.entries,
             counts: vec![0; self.entries.len()],
+            // In UTC, so that the gate gives the same answer on every runner.
             today: now.to_zoned(TimeZone::UTC).date(),
         }
     }
 }
 
-/// Whether a finding is accepted.
+/// A finding, and whether it is accepted.
 pub(crate) enum IgnoreVerdict {
     Open(Finding),
     Accepted(IgnoredFinding),
 }
 
-/// Tells what is accepted from what is not, and counts what each entry of a list fits.
+/// Judges findings by an ignore list, and counts how many fit each entry.
 pub(crate) struct Judge<'a> {
     entries: &'a [AcceptedEntry],
     counts: Vec<u64>,
@@ -112,10 +113,11 @@ pub(crate) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Says of a finding that it was accepted until a day, if it was.
+    /// Accepts a finding or not. One that was accepted until a day says so.
     pub(crate) fn judge(&mut self, mut finding: Finding) -> IgnoreVerdict {
         let fitting = self.entries.iter().enumerate();
         let mut fitting = fitting.filter(|(_, entry)| entry.fits(&finding)).peekable();
+        // Remembered, since the search below consumes the entries: an expired one is named in the finding.
         let first = fitting.peek().copied();
         if let Some((number, entry)) = fitting.find(|(_, entry)| !entry.is_expired(self.today)) {
             self.counts[number] += 1;
@@ -136,7 +138,7 @@ impl Judge<'_> {
         IgnoreVerdict::Open(finding)
     }
 
-    /// What came of each entry.
+    /// The entries with their effects.
     pub(crate) fn entries(self) -> Vec<IgnoreEntry> {
         let entries = self.entries.iter().zip(self.counts);
         let entries = entries.map(|(entry, findings)| IgnoreEntry {
@@ -146,6 +148,7 @@ impl Judge<'_> {
             reason: entry.reason.clone(),
             expires: entry.expires.map(|date| date.to_string()),
             state: match findings {
+                // Expired before unused: it has to be renewed or removed in either case.
                 _ if entry.is_expired(self.today) => IgnoreState::Expired,
                 0 => IgnoreState::Unused,
                 _ => IgnoreState::Used,
@@ -168,12 +171,15 @@ impl AcceptedEntry {
         if path.is_none() && rule.is_none() && fingerprint.is_none() {
             return Err("it has none of `path`, `rule`, `fingerprint`".into());
         }
+        // An accepted key without a reason is one that nobody can review later.
         if reason.trim().is_empty() {
             return Err("it has no `reason`".into());
         }
         let glob = |text: String| {
             let glob = GlobBuilder::new(&text)
+                // As for `--exclude`: `*` stays within a directory.
                 .literal_separator(true)
+                // Globset's default differs by platform; an ignore file has to mean the same everywhere.
                 .backslash_escape(true)
                 .build()
                 .map_err(|e| format!("`{text}` is not a valid pattern: {}", e.kind()))?;
@@ -204,6 +210,7 @@ impl AcceptedEntry {
             let path = ImagePath::from_text(path);
             let is_match =
                 |path: &ImagePath| glob.is_match(Path::new(OsStr::from_bytes(path.as_bytes())));
+            // A directory stands for everything in it.
             is_match(&path) || path.ancestors().any(|dir| is_match(&dir))
         });
         let rule = self

@@ -1,4 +1,4 @@
-//! [`Masker`]: what the detectors of secrets find in an image's config and history, hidden in reports about it.
+//! [`Masker`]: hides secrets of an image's config and history in reports about it, by what the detectors find.
 //!
 //! The image itself is never changed by this: it is the reports that go to more people than the image does.
 
@@ -36,8 +36,10 @@ impl Masker {
             .chain(environment)
             .filter(|entry| env_secret(entry).is_some())
             .filter_map(|entry| Some(entry.split_once('=')?.1.to_owned()))
+            // A short value (`abc`) would also be masked inside of harmless words.
             .filter(|value| value.len() >= SHORTEST)
             .collect();
+        // If a shorter value were replaced first, the rest of a longer one that contains it would stay visible.
         known.sort_by_key(|value| (std::cmp::Reverse(value.len()), value.clone()));
         known.dedup();
         Self { known }
@@ -60,7 +62,7 @@ impl Masker {
         }
     }
 
-    /// The words of a command. What one says, another before it may tell.
+    /// The words of a command. Whether a word is a secret may follow from the word before it.
     pub(crate) fn words(&self, words: &mut [String]) {
         let mut secrets: BTreeMap<usize, Vec<CommandSecret>> = BTreeMap::new();
         let plain: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -81,6 +83,7 @@ impl Masker {
                 text = text.replace(value.as_str(), MASK);
             }
         }
+        // One after the other, each on the masked text: spans of the next one cannot reach into a mask.
         for spans in [assignments, addresses, tokens] {
             text = hidden(&text, spans(&text));
         }
@@ -97,6 +100,7 @@ impl Masker {
     fn value(&self, key: &str, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),
+            // Entries of `Env` are assignments; words of a command follow other rules.
             Value::Array(list) if key == "Env" => {
                 for entry in list {
                     if let Value::String(entry) = entry {
@@ -197,6 +201,7 @@ fn value_length(text: &str, before: Option<char>, metadata: bool) -> (usize, usi
     if let Some(quote @ ('"' | '\'')) = before {
         return (0, end_of_quote(text, quote.encode_utf8(&mut [0; 4])));
     }
+    // `ENV A=b c D=e` of the older builder: values have blanks and no quotes.
     if metadata {
         return (0, before_the_next_name(text));
     }
@@ -208,6 +213,7 @@ fn value_length(text: &str, before: Option<char>, metadata: bool) -> (usize, usi
 fn end_of_quote(text: &str, quote: &str) -> usize {
     let mut from = 0;
     while let Some(at) = text[from..].find(quote).map(|at| from + at) {
+        // Only double quotes know escapes, in a shell and in JSON.
         let escaped = quote == "\"" && text[..at].ends_with('\\');
         if !escaped {
             return at;

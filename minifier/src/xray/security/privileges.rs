@@ -1,4 +1,4 @@
-//! Files that give privileges, files that everybody may write, shells and package managers.
+//! Files that give privileges, files that everybody can write to, shells and package managers.
 
 use super::collected::Findings;
 use crate::rootfs::{ImagePath, NodeKind, RootFs};
@@ -17,11 +17,11 @@ const MOUNTED: [&[u8]; 4] = [b"/dev", b"/proc", b"/sys", b"/run/lock"];
 const SHELLS: [&str; 9] = [
     "sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "csh", "tcsh",
 ];
-/// What installs a distribution's packages.
+/// Programs that install packages of a distribution.
 const DISTRIBUTION: [&str; 10] = [
     "apt", "apt-get", "dpkg", "apk", "yum", "dnf", "microdnf", "rpm", "zypper", "pacman",
 ];
-/// What installs packages of a language.
+/// Programs that install packages of a language.
 const LANGUAGES: [&str; 5] = ["pip", "pip3", "npm", "yarn", "gem"];
 const PROGRAM_DIRS: [&str; 6] = [
     "/usr/local/sbin",
@@ -32,7 +32,7 @@ const PROGRAM_DIRS: [&str; 6] = [
     "/bin",
 ];
 
-/// Files with setuid, setgid or capabilities, and what is to be said about permissions.
+/// Files with setuid, setgid or capabilities; findings about them and about permissions go to `findings`.
 pub(crate) fn privileges(
     merged: &Merged,
     owners: &Owners,
@@ -43,6 +43,7 @@ pub(crate) fn privileges(
     let mut seen = vec![false; rootfs.count()];
     for (path, id) in rootfs.walk() {
         let node = rootfs.node(id);
+        // Hard links are one file; the mode of a symbolic link means nothing on Linux.
         if std::mem::replace(&mut seen[id.index()], true) || node.link_target().is_some() {
             continue;
         }
@@ -63,6 +64,8 @@ pub(crate) fn privileges(
             .get(&b"security.capability"[..])
             .and_then(|a| capabilities(a));
         if is_file && (meta.mode & (SETUID | SETGID) != 0 || granted.is_some()) {
+            // Distributions have a handful of such programs, which are reviewed; one without a package is somebody's
+            // own.
             if meta.mode & SETUID != 0 && executable && !owned {
                 finding(
                     FindingKind::Setuid,
@@ -73,6 +76,7 @@ pub(crate) fn privileges(
                     ),
                 );
             }
+            // Without the group's right to execute, the bit meant mandatory locking, which current kernels ignore.
             if meta.mode & SETGID != 0 && meta.mode & 0o010 != 0 && !owned {
                 finding(
                     FindingKind::Setgid,
@@ -104,6 +108,7 @@ pub(crate) fn privileges(
                 package: owners.id(id),
             });
         }
+        // A directory that no layer has an entry for has no mode of its own.
         let implied = matches!(node.kind, NodeKind::Directory { implied: true, .. });
         let open = meta.mode & OTHERS_WRITE != 0
             && !implied
@@ -111,6 +116,7 @@ pub(crate) fn privileges(
                 .iter()
                 .any(|mount| path.starts_with(&ImagePath::new(mount)));
         match &node.kind {
+            // With the sticky bit, as on `/tmp`, users cannot remove or rename files of others.
             NodeKind::Directory { .. } if open && meta.mode & STICKY == 0 => {
                 finding(
                     FindingKind::WorldWritable,
@@ -131,7 +137,7 @@ pub(crate) fn privileges(
     files
 }
 
-/// Paths of the programs of these names that the image has; links count where they lead to a file.
+/// Paths of the programs of these names; a link counts if it leads to a file.
 fn programs(rootfs: &RootFs, names: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for dir in PROGRAM_DIRS {
@@ -158,12 +164,12 @@ fn programs(rootfs: &RootFs, names: &[&str]) -> Vec<String> {
     found
 }
 
-/// Shells.
+/// Paths of the shells.
 pub(crate) fn shells(rootfs: &RootFs) -> Vec<String> {
     programs(rootfs, &SHELLS)
 }
 
-/// Package managers, and the finding where one of the distribution is there.
+/// Paths of the package managers, and a finding if there is one of a distribution.
 pub(crate) fn package_managers(rootfs: &RootFs) -> (Vec<String>, Option<Finding>) {
     let of_distribution = programs(rootfs, &DISTRIBUTION);
     let finding = of_distribution.first().map(|path| {

@@ -27,7 +27,7 @@ const SAMPLE_WORDS: [&str; 14] = [
 /// Words of file names that stand for a test of a program.
 const TEST_WORDS: [&str; 4] = ["test", "tests", "spec", "specs"];
 
-/// Tells whose files are.
+/// Judges whose files are.
 pub(crate) struct Provenances<'a> {
     merged: &'a Merged,
     owners: &'a Owners,
@@ -46,6 +46,7 @@ impl<'a> Provenances<'a> {
         owners: &'a Owners,
         unread: bool,
     ) -> Self {
+        // `WORKDIR /srv/examples/web`: an author may work in a directory that has the name of samples.
         let words = config.entrypoint().iter().chain(config.cmd());
         let words = words.map(String::as_str).chain([config.working_dir()]);
         Self {
@@ -78,14 +79,16 @@ impl<'a> Provenances<'a> {
         let owned = node.is_some_and(|node| self.owners.owns(node));
         // Configuration that a package brings is the author's to change.
         owned && !below(&[b"/etc/", b"/root/", b"/home/"])
-            // What the distribution owns is not known.
+            // Owners are unknown, so files where distributions put theirs get the benefit of the doubt.
             || self.unread && below(&[b"/usr/"]) && !below(&[b"/usr/local/"])
+            // Installers of languages leave no database, but the layout of their trees gives them away.
             || self.trees.publish(path)
     }
 
     fn is_sample(&self, path: &ImagePath) -> bool {
         let of_dir = |dir: ImagePath| {
             let name = String::from_utf8_lossy(dir.file_name()).to_ascii_lowercase();
+            // `tls-tests`, `api_examples`; but not `latest`.
             let last = name.rsplit(['-', '_']).next().unwrap_or_default();
             let named = holds_samples(name.as_bytes())
                 || name.len() > last.len()

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::json;
 use super::super::text::plain;
+use super::identity::References;
 use super::licence::{Licence, licence};
-use super::relations::References;
 use super::supplier::Supplier;
 use super::{identity, supplier, time};
 use crate::xray::model::{PackageInfo, PackageKind, Xray};

@@ -1,4 +1,6 @@
-//! Identifiers of documents and of what is in them.
+//! Identifiers of documents and of packages in them, and which package needs which by these.
+
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
@@ -51,4 +53,26 @@ pub(crate) fn hash(parts: &[&str]) -> String {
         hash.update(part);
     }
     hex::encode(hash.finalize())
+}
+
+/// Identifiers of packages by their package URLs. Of packages that have the same one, in several places, the first
+/// stands for all.
+pub(crate) struct References<'a>(BTreeMap<&'a str, &'a str>);
+
+impl<'a> References<'a> {
+    /// `ids` are the identifiers of all packages, in their order.
+    pub(crate) fn new(xray: &'a Xray, ids: &'a [String]) -> Self {
+        let mut references = BTreeMap::new();
+        for (info, id) in xray.packages.packages.iter().zip(ids) {
+            references.entry(info.id.as_str()).or_insert(id.as_str());
+        }
+        Self(references)
+    }
+
+    /// What a package needs.
+    pub(crate) fn of(&self, info: &'a PackageInfo) -> impl Iterator<Item = &'a str> {
+        info.depends_on
+            .iter()
+            .filter_map(|id| self.0.get(id.as_str()).copied())
+    }
 }

@@ -4,7 +4,6 @@
 mod cyclonedx;
 mod identity;
 mod licence;
-mod relations;
 mod spdx;
 mod supplier;
 mod time;
