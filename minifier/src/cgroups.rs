@@ -7,25 +7,25 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// A hierarchy, or a part of one.
+/// A mounted hierarchy, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hierarchy {
-    /// Where it is mounted.
+    /// Mount point.
     pub(crate) point: PathBuf,
-    /// Whether it is mounted from its root.
+    /// Whether its root is what is mounted: in a container, often only the container's own group is.
     pub(crate) whole: bool,
-    /// The options of its file system, with version 1 the controllers among them; `None` for version 2.
+    /// With version 1, the mount options, which include the controllers; `None` for version 2.
     controllers: Option<Vec<Vec<u8>>>,
 }
 
 impl Hierarchy {
-    /// Whether it is of version 2.
+    /// Whether it is the unified hierarchy of version 2.
     #[cfg(any(feature = "trace", test))]
     pub(crate) fn is_unified(&self) -> bool {
         self.controllers.is_none()
     }
 
-    /// Whether it is of version 1 and has all these controllers, which are separated by commas.
+    /// Whether it is one of version 1 with all these controllers, which are separated by commas.
     #[cfg(any(feature = "trace", test))]
     pub(crate) fn controls(&self, controllers: &str) -> bool {
         let has = |options: &Vec<Vec<u8>>| {
@@ -41,12 +41,12 @@ impl Hierarchy {
     }
 }
 
-/// All that are mounted here.
+/// All hierarchies that are mounted in this process's mount namespace.
 pub(crate) fn hierarchies() -> io::Result<Vec<Hierarchy>> {
     fs::read("/proc/self/mountinfo").map(|text| parse(&text))
 }
 
-/// Those in the text of a `mountinfo`; what is not understood is passed over.
+/// The hierarchies in the text of a `mountinfo`; lines that are not understood are skipped.
 pub(crate) fn parse(mountinfo: &[u8]) -> Vec<Hierarchy> {
     mountinfo
         .split(|byte| *byte == b'\n')
@@ -57,7 +57,7 @@ pub(crate) fn parse(mountinfo: &[u8]) -> Vec<Hierarchy> {
 fn hierarchy(line: &[u8]) -> Option<Hierarchy> {
     let mut fields = line.split(|byte| *byte == b' ').skip(3);
     let (root, point) = (fields.next()?, fields.next()?);
-    // Any number of fields, up to a hyphen.
+    // A variable number of optional fields, which a hyphen ends.
     fields.find(|field| *field == b"-")?;
     let (kind, options) = (fields.next()?, fields.nth(1)?);
     let options = options.split(|byte| *byte == b',').map(<[u8]>::to_vec);
@@ -72,7 +72,7 @@ fn hierarchy(line: &[u8]) -> Option<Hierarchy> {
     })
 }
 
-/// Blanks, newlines and backslashes are written as a backslash and three octal digits.
+/// The kernel writes blanks, newlines and backslashes as a backslash and three octal digits.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;

@@ -1,4 +1,4 @@
-//! Waiting for tasks and threads. A panic of theirs is the panic of who waits.
+//! Waiting for tasks and threads. Their panics continue in whoever waits: a thread that died quietly would be a wrong result.
 
 use std::panic::resume_unwind;
 #[cfg(any(feature = "engines", feature = "trace"))]
@@ -6,7 +6,7 @@ use std::thread;
 
 use tokio::task::JoinError;
 
-/// The result of a task that nobody cancels.
+/// The result of a task that is never cancelled.
 pub(crate) async fn joined<T>(task: impl Future<Output = Result<T, JoinError>>) -> T {
     match task.await {
         Ok(value) => value,

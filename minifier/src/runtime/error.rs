@@ -7,16 +7,16 @@ use crate::runtime::destination::DestinationError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
-    /// The daemon refused or did not answer.
+    /// The daemon refused a request or did not answer.
     #[cfg(feature = "engines")]
     #[error("{action}: {source}")]
     Daemon {
-        /// What was asked of it.
+        /// The request, as a verb with its object.
         action: String,
-        /// What it said.
+        /// The daemon's answer, or why there is none.
         source: Box<bollard::errors::Error>,
     },
-    /// The image is not there.
+    /// The daemon does not have the image.
     #[error("find image {0:?} in the Docker daemon")]
     NoImage(String),
     /// The image's command is not in the image.
@@ -27,7 +27,7 @@ pub enum RuntimeError {
         /// What the runtime said.
         message: String,
     },
-    /// The image's command is there and cannot be executed.
+    /// The image's command exists, but cannot be executed.
     #[error("start the container: command {command:?} cannot be executed ({message})")]
     CommandNotExecutable {
         /// The command.
@@ -41,7 +41,7 @@ pub enum RuntimeError {
     /// Any other failure to start.
     #[error("start the container: {0}")]
     Start(String),
-    /// Started before.
+    /// A container is started only once.
     #[error("start container {0}: it was started before")]
     StartedBefore(String),
     /// The daemon runs its containers elsewhere.
@@ -49,10 +49,10 @@ pub enum RuntimeError {
     NotLocal {
         /// The container.
         id: String,
-        /// Its first process, as the daemon says.
+        /// Its first process, in the daemon's pid namespace.
         pid: i64,
     },
-    /// Nothing can be run inside: it has ended.
+    /// A command cannot be run inside, because the container has ended.
     #[error("run a command in container {0}: it is not running")]
     NotRunning(String),
     /// The daemon went away while the container ran.
@@ -60,74 +60,74 @@ pub enum RuntimeError {
     Lost {
         /// The container.
         id: String,
-        /// What happened.
+        /// Why its end is not known.
         reason: String,
     },
-    /// It does not end, not even killed.
+    /// The container does not end, even after SIGKILL.
     #[error("stop container {0}: it is still running ten seconds after it was killed")]
     NotKilled(String),
-    /// No OCI runtime is there.
+    /// No OCI runtime is installed.
     #[error("find an OCI runtime: {0}")]
     NoRuntime(String),
-    /// An OCI runtime is there, and does not even say which it is.
+    /// An OCI runtime is installed, but does not report its version.
     #[error("use an OCI runtime: {0}")]
     BrokenRuntime(String),
-    /// An OCI runtime did not do what was asked of it.
+    /// An OCI runtime failed.
     #[error("{action}: {program} says: {message}")]
     Program {
-        /// What was asked of it.
+        /// The request, as a verb with its object.
         action: String,
-        /// The runtime.
+        /// Name of the runtime.
         program: String,
-        /// What it said.
+        /// The last error in its log.
         message: String,
     },
-    /// This process may not do what running a container takes.
+    /// This process lacks a capability that running a container takes.
     #[error("run a container: this process lacks {0}")]
     Privilege(&'static str),
-    /// An option that only a daemon can follow, or that does not fit the others.
+    /// An option that only a daemon supports, or that conflicts with others.
     #[error("run a container without a daemon: {option}: {reason}")]
     Option {
         /// The option and its value.
         option: String,
-        /// Why not.
+        /// Why it cannot be used.
         reason: String,
     },
-    /// The image is for machines of another kind.
+    /// The image is for another architecture.
     #[error("run a container: the image is for {found}, and this machine runs {own}")]
     Architecture {
         /// The image's architecture.
         found: String,
-        /// This machine's.
+        /// This machine's architecture.
         own: &'static str,
     },
-    /// A place in the image that nothing may be mounted at, or no process may work in.
+    /// A path in the image that nothing may be mounted at, or that is no working directory.
     #[error("{what}: {source}")]
     Destination {
-        /// What was to be done.
+        /// The failed action, as a verb with its object.
         what: String,
-        /// The image is wrong, and not an option.
+        /// Whether the image is at fault, and not an option.
         by_image: bool,
-        /// Why not.
+        /// What is wrong with the path.
         source: DestinationError,
     },
-    /// A file of the image that is not what it should be.
+    /// A file of the image that cannot be read safely.
     #[error("read {path} of the image: {source}")]
     ImageFile {
         /// The file.
         path: ImagePath,
-        /// The reason for not reading it.
+        /// What is wrong with it.
         source: std::io::Error,
     },
-    /// Neither the image nor the options say what to run.
+    /// Neither the image nor the options have a command.
     #[error("run a container: the image has no command, and none was given")]
     NoCommand,
-    /// The host refused something.
+    /// A system call failed.
     #[error("{action}: {source}")]
     Host {
-        /// What was to be done.
+        /// The failed action, as a verb with its object.
         action: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The folder for the cache is not safe.
@@ -135,7 +135,7 @@ pub enum RuntimeError {
     CacheFolder {
         /// The folder.
         path: std::path::PathBuf,
-        /// Why not.
+        /// What is wrong with it.
         reason: String,
     },
     /// The layers do not fit together.
@@ -156,20 +156,20 @@ pub enum RuntimeError {
         layer: usize,
         /// The entry.
         path: ImagePath,
-        /// What the system or the source of the image said.
+        /// The error of the system or of the image's source.
         source: std::io::Error,
     },
-    /// More than an image may hold.
+    /// The image unpacks to more than the limit.
     #[error("unpack layer {layer}: the image holds more than {limit} {what}")]
     TooLarge {
-        /// The layer that is one too many, 0 is the lowest.
+        /// The layer that exceeds the limit, 0 is the lowest.
         layer: usize,
         /// The limit.
         limit: u64,
         /// `bytes` or `entries`.
         what: &'static str,
     },
-    /// A volume starts with more than there is room for.
+    /// The copies of the image's files in volumes exceed the limit.
     #[error("fill the volume at {target}: the image and its volumes hold more than {limit} {what}")]
     VolumeTooLarge {
         /// Where it is mounted.
@@ -179,7 +179,7 @@ pub enum RuntimeError {
         /// `bytes` or `entries`.
         what: &'static str,
     },
-    /// Given up because the caller did.
+    /// Cancelled by the caller.
     #[error("unpack the image: interrupted")]
     Interrupted,
     /// Containers that could not be removed.
@@ -187,7 +187,7 @@ pub enum RuntimeError {
     LeftBehind {
         /// Their ids.
         ids: Vec<String>,
-        /// Why the last of them could not.
+        /// Why the last of them could not be removed.
         reason: String,
     },
 }
@@ -201,7 +201,7 @@ impl RuntimeError {
         }
     }
 
-    /// What the user may do about it.
+    /// What the user can do about it; `None` if the message says it all.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoImage(_) => "list images with `docker images`, or fetch one with `docker pull`",
@@ -231,7 +231,7 @@ impl RuntimeError {
             }
             Self::Option { .. } => "remove the option, or use --runtime docker",
             Self::Architecture { .. } => {
-                "choose an image for this machine with --platform, or run minifier on a machine of that kind"
+                "choose an image for this machine with --platform, or run minify on a machine of that architecture"
             }
             Self::Destination {
                 source: DestinationError::Covered(_),
@@ -240,13 +240,13 @@ impl RuntimeError {
             Self::Destination {
                 source: DestinationError::Source { .. },
                 ..
-            } => "check the path; only Docker's --volume makes a directory if there is none",
+            } => "check the path; only --volume with --runtime docker creates a missing directory",
             Self::Destination { by_image: true, .. } => {
                 "check the image's VOLUME and WORKDIR, and the links on the way to them; \
                  an image that reaches for the system's files may be meant to harm the host"
             }
             Self::Destination { .. } => "choose another path in the container",
-            Self::ImageFile { .. } => "check what the image has at this path",
+            Self::ImageFile { .. } => "check the file at this path in the image",
             Self::NoCommand => "give a command with --entrypoint or --cmd",
             Self::CacheFolder { .. } => {
                 "choose a folder that nobody else can write to with --cache-dir; it must not be on overlayfs or NFS"
@@ -268,7 +268,7 @@ impl RuntimeError {
     }
 }
 
-/// Whether there is no room for what is to be written, which says nothing about an image.
+/// Whether the disk is full or read-only. Such an error is the host's and says nothing about the image.
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     matches!(

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use minifier::runtime::{LayerCache, OciRuntime, RunLimits, RunOptions};
+use minifier::runtime::{LayerCache, OciRuntime, RunOptions};
 use minifier::transport::{Daemon, ReadMode, ReadRequest};
 use tokio_util::sync::CancellationToken;
 
@@ -30,10 +30,8 @@ async fn main() -> Result<()> {
     let cancel = CancellationToken::new();
     let image = cache.unpack(config, &source.layers, &*source.content, &cancel)?;
     let runtime = OciRuntime::find(Some("runc"))?;
-    let (options, limits) = (RunOptions::default(), RunLimits::default());
-    let container = runtime
-        .create(&image, config, &options, &limits, &cancel)
-        .await?;
+    let options = RunOptions::default();
+    let container = runtime.create(&image, config, &options, &cancel).await?;
     if state == "running" {
         container.start().await?;
     }

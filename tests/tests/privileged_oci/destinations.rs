@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use minifier::image::{DiffId, ImageConfig};
 use minifier::rootfs::{EntryKind, LayerEntry, LayerIndex};
 use minifier::runtime::{
-    ExecRequest, LayerCache, RunLimits, RunOptions, RuntimeError, UnpackLimits, Unpacked, Workload,
+    ExecRequest, LayerCache, RunOptions, RuntimeError, UnpackLimits, Unpacked, Workload,
     parse_mount, parse_tmpfs, parse_volume,
 };
 use minifier_tests::elf;
@@ -115,9 +115,9 @@ impl Made {
 
     /// What the container prints.
     pub(crate) async fn run(&self, options: &RunOptions) -> Result<Vec<String>, RuntimeError> {
-        let (limits, cancel) = (RunLimits::default(), CancellationToken::new());
+        let cancel = CancellationToken::new();
         let container = runc()
-            .create(&self.image, &self.config, options, &limits, &cancel)
+            .create(&self.image, &self.config, options, &cancel)
             .await?;
         container.start().await?;
         let exited = tokio::time::timeout(Duration::from_secs(30), container.exited()).await;
@@ -403,9 +403,9 @@ async fn privileged_a_command_in_a_container_is_not_held_up_by_its_files() -> Re
         cmd: words(&["/wait"]),
         ..RunOptions::default()
     };
-    let (limits, cancel) = (RunLimits::default(), CancellationToken::new());
+    let cancel = CancellationToken::new();
     let container = runc()
-        .create(&image.image, &image.config, &options, &limits, &cancel)
+        .create(&image.image, &image.config, &options, &cancel)
         .await?;
     container.start().await?;
     let pid = container.pid().context("it runs")?;

@@ -121,10 +121,10 @@ async fn privileged_a_creation_that_is_given_up_leaves_nothing() -> Result<()> {
     let own = cache.unpack(&config, &source.layers, &*source.content, &cancel)?;
     drop(image);
     let runs = cache.folder().join("runs");
-    let (options, limits) = (script("sleep 100"), RunLimits::default());
+    let options = script("sleep 100");
     for wait in [0, 1, 5, 20, 40, 60, 100] {
         let runtime = runc();
-        let creating = runtime.create(&own, &config, &options, &limits, &cancel);
+        let creating = runtime.create(&own, &config, &options, &cancel);
         let made = tokio::time::timeout(Duration::from_millis(wait), creating).await;
         drop(made);
     }
@@ -183,9 +183,8 @@ async fn privileged_what_cannot_be_run_is_named_and_leaves_nothing() -> Result<(
         (with(|o| o.cap_add = vec!["NOPE".into()]), "--cap-add NOPE"),
         (with(|o| o.workdir = Some("x".into())), "--workdir x"),
     ] {
-        let limits = RunLimits::default();
         let error = runc()
-            .create(&image, &config, &options, &limits, &cancel)
+            .create(&image, &config, &options, &cancel)
             .await
             .unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
@@ -202,11 +201,8 @@ async fn privileged_the_reason_of_another_runtime_is_told() -> Result<()> {
         panic!("crun is not installed");
     };
     let hybrid = Path::new("/sys/fs/cgroup/unified").exists();
-    let (options, limits) = (script("exit 7"), RunLimits::default());
-    match crun
-        .create(&image, &config, &options, &limits, &cancel)
-        .await
-    {
+    let options = script("exit 7");
+    match crun.create(&image, &config, &options, &cancel).await {
         Ok(container) => {
             container.start().await?;
             assert_eq!(container.exited().await?.code, 7);
@@ -235,10 +231,9 @@ async fn privileged_memory_and_processes_are_limited() -> Result<()> {
         pids: Some(20),
         log: None,
     };
+    let runtime = runc().with_limits(limits);
     let eater = script("head -c 200000000 /dev/zero | tail -c 190000000 >/dev/null");
-    let container = runc()
-        .create(&image, &config, &eater, &limits, &cancel)
-        .await?;
+    let container = runtime.create(&image, &config, &eater, &cancel).await?;
     container.start().await?;
     let exit = container.exited().await?;
     assert_eq!(
@@ -249,9 +244,7 @@ async fn privileged_memory_and_processes_are_limited() -> Result<()> {
     );
     container.remove().await?;
     let forks = script("i=0; while [ $i -lt 50 ]; do sleep 5 & i=$((i+1)); done; echo all");
-    let container = runc()
-        .create(&image, &config, &forks, &limits, &cancel)
-        .await?;
+    let container = runtime.create(&image, &config, &forks, &cancel).await?;
     container.start().await?;
     let exit = container.exited().await?;
     assert!(exit.code != 0 && !exit.oom_killed, "{exit:?}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use minifier::image::{ImageConfig, ImageReference};
-use minifier::runtime::{LayerCache, OciContainer, OciRuntime, RunLimits, RunOptions, Unpacked};
+use minifier::runtime::{LayerCache, OciContainer, OciRuntime, RunOptions, Unpacked};
 use minifier::transport::{Daemon, ReadMode, ReadRequest, Source};
 use tokio_util::sync::CancellationToken;
 
@@ -59,10 +59,8 @@ pub(crate) async fn create(
     options: &RunOptions,
 ) -> Result<(ImageConfig, OciContainer)> {
     let (config, image) = unpacked(fixture).await?;
-    let (limits, cancel) = (RunLimits::default(), CancellationToken::new());
-    let container = runc()
-        .create(&image, &config, options, &limits, &cancel)
-        .await?;
+    let cancel = CancellationToken::new();
+    let container = runc().create(&image, &config, options, &cancel).await?;
     Ok((config, container))
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use minifier::rootfs::EntryKind;
-use minifier::runtime::{RunLimits, RunOptions, RuntimeError, UnpackLimits};
+use minifier::runtime::{RunOptions, RuntimeError, UnpackLimits};
 use minifier_tests::layers::{MemoryStore, entry};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -72,10 +72,10 @@ fn greedy(limits: UnpackLimits) -> Result<Made> {
 #[tokio::test]
 async fn privileged_no_file_of_an_image_is_copied_twice_into_its_volumes() -> Result<()> {
     let image = greedy(UnpackLimits::default())?;
-    let (options, limits) = (RunOptions::default(), RunLimits::default());
+    let options = RunOptions::default();
     let cancel = CancellationToken::new();
     let container = runc()
-        .create(&image.image, &image.config, &options, &limits, &cancel)
+        .create(&image.image, &image.config, &options, &cancel)
         .await?;
     let runs = image.image.cache().folder().join("runs");
     let bytes = used(&runs);
@@ -125,10 +125,10 @@ async fn privileged_a_hole_in_a_file_is_one_in_the_copy() -> Result<()> {
     ];
     let config = json!({"Volumes": {"/srv": {}}});
     let image = Made::with(entries, config, store, UnpackLimits::default())?;
-    let (options, limits) = (RunOptions::default(), RunLimits::default());
+    let options = RunOptions::default();
     let cancel = CancellationToken::new();
     let container = runc()
-        .create(&image.image, &image.config, &options, &limits, &cancel)
+        .create(&image.image, &image.config, &options, &cancel)
         .await?;
     let runs = image.image.cache().folder().join("runs");
     let copy = runs.join(container.id()).join("volume0/sparse");
@@ -151,7 +151,7 @@ async fn privileged_filling_a_volume_ends_when_it_is_told_to_and_leaves_nothing(
     let config = json!({"Volumes": {"/srv": {}}});
     let image = Made::with(entries, config, store, UnpackLimits::default())?;
     let runs = image.image.cache().folder().join("runs");
-    let (options, limits) = (RunOptions::default(), RunLimits::default());
+    let options = RunOptions::default();
     let cancel = CancellationToken::new();
     let asked = Instant::now();
     let canceller = tokio::spawn({
@@ -170,7 +170,7 @@ async fn privileged_filling_a_volume_ends_when_it_is_told_to_and_leaves_nothing(
         }
     });
     let made = runc()
-        .create(&image.image, &image.config, &options, &limits, &cancel)
+        .create(&image.image, &image.config, &options, &cancel)
         .await;
     let ended = Instant::now();
     assert!(matches!(made, Err(RuntimeError::Interrupted)), "{made:?}");

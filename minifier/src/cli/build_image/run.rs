@@ -217,17 +217,12 @@ pub(crate) async fn with_runtime(
         build.took(Stage::Unpack, started);
         stage.at("creating the container");
         let started = Instant::now();
-        let (runtime, options, limits) = (
-            runtime.clone(),
-            build.options.run.clone(),
-            build.options.run_limits,
-        );
+        let runtime = runtime.clone().with_limits(build.options.run_limits);
+        let options = build.options.run.clone();
         let (config, cancel) = (source.image.config.clone(), stop.clone());
-        let container = joined(tasks.spawn(async move {
-            runtime
-                .create(&unpacked, &config, &options, &limits, &cancel)
-                .await
-        }))
+        let container = joined(
+            tasks.spawn(async move { runtime.create(&unpacked, &config, &options, &cancel).await }),
+        )
         .await;
         build.took(Stage::Create, started);
         container.map_err(CliError::from)

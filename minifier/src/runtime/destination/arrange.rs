@@ -10,26 +10,29 @@ use super::wishes::{MountContent, Wish, WishOrigin, of_system};
 use crate::rootfs::ImagePath;
 use crate::runtime::error::RuntimeError;
 
-/// Where a wish lands.
+/// The place of a wish in the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Landed {
     /// Its number in the list of wishes.
     pub wish: usize,
-    /// The place, free of links also when all that comes before it is mounted.
+    /// The path, free of links even after everything before it is mounted.
     pub path: ImagePath,
 }
 
-/// What lands where.
+/// All wishes with their places.
 pub struct Arranged<'a> {
-    /// In the order of mounting: what lies above comes before what lies below.
+    /// In the order of mounting: a parent comes before the places below it.
     pub landed: Vec<Landed>,
-    /// The tree with all of it mounted.
+    /// The tree with everything mounted.
     pub tree: Covered<'a>,
 }
 
-/// Resolves every wish. Of an image's own volumes that land at one place, or where an option lands, the first is kept;
-/// options that do so are refused.
+/// Resolves every wish.
+///
+/// If several of the image's own volumes land at one place, or one lands at the place of an option, the first is kept. Two
+/// options at one place are an error.
 pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, RuntimeError> {
+    // A link at one of these would move the container's devices or /proc into the image (CVE-2025-31133 and its like).
     for root in SYSTEM {
         let path = ImagePath::from(root);
         let wrong = match tree.entry(&path) {
@@ -39,6 +42,7 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
         };
         return Err(of_system(root, wrong));
     }
+    // Each is resolved in the tree without mounts first: only that gives the order in which to mount.
     let mut places: BTreeMap<ImagePath, usize> = BTreeMap::new();
     for (number, wish) in wishes.iter().enumerate() {
         let landing = destination(tree, &wish.target).map_err(|error| wish.error(error))?;
@@ -58,7 +62,7 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
     for Landed { wish, path } in &landed {
         let wish = &wishes[*wish];
         let check = |covered: &Covered<'_>| {
-            // What is mounted by now must not lead it elsewhere.
+            // A folder of the host, mounted above, can contain a link at this place; the runtime would follow it.
             let landing = destination(covered, path)?;
             if landing.path != *path {
                 return Err(DestinationError::Covered(path.clone()));
@@ -69,6 +73,7 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
         let cover = match &wish.content {
             MountContent::Empty => Cover::Empty,
             MountContent::Image(None) => Cover::Copy(path.clone()),
+            // A named volume that is mounted twice is filled once, by its first place, and shows the same at both.
             MountContent::Image(Some(name)) => {
                 Cover::Copy(named.entry(name).or_insert_with(|| path.clone()).clone())
             }
@@ -84,6 +89,7 @@ pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, 
             _ => true,
         };
         match there {
+            // The kernel mounts directories on directories and files on files only. A missing place is made as needed.
             TreeEntry::File | TreeEntry::Other if is_directory => {
                 return Err(wish.error(DestinationError::NotADirectory(path.clone())));
             }

@@ -1,4 +1,4 @@
-//! [`Covered`]: a tree as it is once things are mounted over parts of it.
+//! [`Covered`]: a tree with mounts over parts of it, as a process in the container sees it.
 
 use std::io;
 
@@ -6,12 +6,12 @@ use super::opened::OpenedTree;
 use super::resolve::{SHM, Tree, TreeEntry};
 use crate::rootfs::ImagePath;
 
-/// What is seen at and below the place of a mount.
+/// The content of a mount.
 #[derive(Debug)]
 pub(crate) enum Cover {
     /// An empty directory.
     Empty,
-    /// What the tree has at that path: a volume that starts with it.
+    /// A copy of the tree at that path: a volume that is filled from the image.
     Copy(ImagePath),
     /// A file or folder of this host.
     Host(OpenedTree),
@@ -44,11 +44,11 @@ impl Tree for Covered<'_> {
             .rev()
             .filter(|(at, _)| path.starts_with(at));
         let Some((at, cover)) = over.max_by_key(|(at, _)| at.as_bytes().len()) else {
-            // A new file system is mounted there before all others.
-            return match path.starts_with(&SHM.into()) {
-                true => Ok(TreeEntry::Missing),
-                false => self.below.entry(path),
-            };
+            // Every runtime mounts an empty tmpfs there before all others, so the image's own files are not seen.
+            if path.starts_with(&SHM.into()) {
+                return Ok(TreeEntry::Missing);
+            }
+            return self.below.entry(path);
         };
         let rest = path
             .as_bytes()

@@ -1,4 +1,4 @@
-//! What an engine mounts, and what it reads of the image, as far as it cannot be left to follow links by itself.
+//! The mounts of an engine, and the files that it reads from the image: both checked before the engine follows links.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::runtime::options::{Mount, MountKind, RunOptions, Volume};
 /// Files that engines mount over the image's.
 pub(crate) const SYSTEM_FILES: [&str; 3] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
 
-/// Where a file of the engine's lands that is mounted over the image's `path`, one of [`SYSTEM_FILES`].
+/// The place of an engine's file that is mounted over the image's `path`, one of [`SYSTEM_FILES`].
 pub(crate) fn system_file(tree: &dyn Tree, path: &str) -> Result<ImagePath, DestinationError> {
     let landing = destination(tree, &path.into())?;
     match landing.entry {
@@ -25,8 +25,8 @@ pub(crate) fn system_file(tree: &dyn Tree, path: &str) -> Result<ImagePath, Dest
     }
 }
 
-/// Checks what runtimes read inside the container, where the kernel's files are mounted: some of those never end, and
-/// opening a pipe waits for a writer.
+/// Checks the files that runtimes read inside the container, where the kernel's files are mounted. A link to `/dev/zero`
+/// would be read for ever, and a pipe would block the runtime until somebody writes to it.
 pub(crate) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
     for path in ["/etc/passwd", "/etc/group"] {
         let path = ImagePath::from(path);
@@ -35,7 +35,7 @@ pub(crate) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
             Ok(landing) if matches!(landing.entry, TreeEntry::Directory | TreeEntry::Other) => {
                 "it is not a regular file".to_owned()
             }
-            // A runtime does without one that is not there.
+            // Runtimes work without one: numeric users need none.
             _ => continue,
         };
         let source = io::Error::new(io::ErrorKind::InvalidData, wrong);
@@ -44,7 +44,7 @@ pub(crate) fn check_databases(tree: &dyn Tree) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-/// Where a process works whose directory the image, or else an option, names.
+/// The working directory that the image or an option names, resolved.
 pub(crate) fn work_at(
     tree: &dyn Tree,
     origin: WishOrigin,
@@ -60,8 +60,8 @@ pub(crate) fn work_at(
     })
 }
 
-/// Checks an image before the Docker daemon runs it, which follows its links by itself, with what [`wishes`] gives; what
-/// lands where.
+/// Checks an image before the Docker daemon, which follows its links by itself, runs it. `wishes` are those of [`wishes`];
+/// returns their places.
 pub(crate) fn check(
     rootfs: &RootFs,
     config: &ImageConfig,
@@ -81,8 +81,8 @@ pub(crate) fn check(
     Ok(landed)
 }
 
-/// What the Docker daemon will mount. `volume` gives the content of a named volume; if nothing may be copied into that, one
-/// that would begin with what the image has is empty.
+/// The mounts of the Docker daemon. `volume` gives the content of a named volume; with `nocopy`, one that would be filled
+/// from the image is empty.
 pub(crate) fn wishes(
     config: &ImageConfig,
     options: &RunOptions,
@@ -110,11 +110,13 @@ pub(crate) fn wishes(
         Volume::Anonymous(target) => option(target, MountContent::Image(None)),
         Volume::Bind(text) => {
             let (source, target, options) = Volume::fields(text);
-            let content = match source.starts_with('/') {
-                // The daemon makes a directory there.
-                true if is_missing(Path::new(source)) => MountContent::Empty,
-                true => MountContent::Host(source.into()),
-                false => named(source, options.split(',').any(|option| option == "nocopy")),
+            let content = if !source.starts_with('/') {
+                named(source, options.split(',').any(|option| option == "nocopy"))
+            } else if is_missing(Path::new(source)) {
+                // With `--volume`, unlike `--mount`, the daemon creates a missing source as a directory.
+                MountContent::Empty
+            } else {
+                MountContent::Host(source.into())
             };
             option(target, content)
         }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use crate::rootfs::ImagePath;
 
-/// Why a path of an image is no place to mount something at, or to work in.
+/// Why nothing can be mounted at a path of an image, or why it is no working directory.
 #[derive(Debug, thiserror::Error)]
 pub enum DestinationError {
-    /// The system's own files are there.
+    /// The system's own files are mounted there.
     #[error(
         "it leads to {0}, and /dev, /proc and /sys are the system's (only /dev/shm may be used)"
     )]
@@ -16,25 +16,25 @@ pub enum DestinationError {
     /// A mount would hide the whole image.
     #[error("it leads to the root of the image")]
     Root,
-    /// Links that lead to one another.
+    /// More than 40 links, as in a circle of links.
     #[error("it leads through too many links")]
     Loop,
-    /// Longer than a path or a name can be, or with a byte that no path has.
+    /// Longer than a path or a name can be, or with a NUL.
     #[error("it is, or leads to, a path that no file system takes")]
     Path,
-    /// Something else than a directory is there, or on the way.
+    /// It, or a parent of it, is not a directory.
     #[error("{0} is not a directory")]
     NotADirectory(ImagePath),
-    /// A directory where a file is to be mounted.
+    /// A file cannot be mounted on a directory.
     #[error("{0} is a directory, and what is to be mounted there is not")]
     Directory(ImagePath),
-    /// A link inside something that is mounted above it.
+    /// There is a link in a folder that is mounted above it.
     #[error("{0} is, or lies below, a link in what is mounted above it")]
     Covered(ImagePath),
     /// Two of the user's options land at one place.
     #[error("something else is to be mounted at {0} too")]
     Taken(ImagePath),
-    /// What is to be mounted could not be looked at.
+    /// The source of the mount could not be looked at.
     #[error("look at {} of this host: {source}", path.display())]
     Source {
         /// The file or folder of this host.

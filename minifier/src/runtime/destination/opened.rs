@@ -1,4 +1,4 @@
-//! [`OpenedTree`]: a tree on disk, looked at through a descriptor of its root.
+//! [`OpenedTree`]: a tree on disk, read through a descriptor of its root.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -35,12 +35,14 @@ impl Tree for OpenedTree {
         let found = if path.is_root() {
             self.root.try_clone()?
         } else {
-            // Nothing is opened in earnest, and nothing is followed: what the tree holds cannot act.
+            // `O_PATH` opens nothing: a device of the image would act when it is opened, a pipe would block. BENEATH keeps
+            // the kernel below the root even while the tree changes.
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
             let name = std::ffi::OsStr::from_bytes(path.relative());
             match openat2(self.root.as_fd(), name, flags, Mode::empty(), resolve) {
                 Ok(found) => found,
+                // Not ELOOP: the caller has resolved all links on the way, so one that turns up now is an attack.
                 Err(Errno::NOENT | Errno::NOTDIR) => return Ok(TreeEntry::Missing),
                 Err(error) => return Err(error.into()),
             }

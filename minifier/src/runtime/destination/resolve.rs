@@ -1,7 +1,7 @@
-//! Following a path through the links of a tree, to a place that something may be mounted at.
+//! Following a path through the links of a tree, to a place for a mount.
 //!
-//! Source: path_resolution(7), and filepath-securejoin, which runc resolves destinations with: a name that does not exist
-//! is taken as it is, so that `..` behind it goes back.
+//! Source: path_resolution(7), and filepath-securejoin, with which runc resolves destinations: a name that does not exist
+//! is kept, so that `..` after it goes back.
 
 use std::io;
 
@@ -14,12 +14,12 @@ const MAX_LINKS: usize = 40;
 const MAX_PATH: usize = 4095;
 const MAX_NAME: usize = 255;
 
-/// Where a runtime puts the system's own files, before anything else.
+/// Where a runtime mounts the system's own files, before anything else.
 pub(crate) const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];
-/// The one place below them that is an image's and a user's to use.
+/// The one place below them that images and users may use.
 pub(crate) const SHM: &str = "/dev/shm";
 
-/// What stands at a path.
+/// The file type at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeEntry {
     /// Nothing.
@@ -36,7 +36,7 @@ pub enum TreeEntry {
 
 /// A tree whose links are to be followed.
 pub trait Tree {
-    /// What stands at `path`. No component of `path` but the last is a link, and the last is not followed.
+    /// The entry at `path`. No component of `path` but the last is a link, and the last is not followed.
     fn entry(&self, path: &ImagePath) -> io::Result<TreeEntry>;
 }
 
@@ -58,21 +58,21 @@ impl Tree for RootFs {
 pub struct Landing {
     /// The path, free of links.
     pub path: ImagePath,
-    /// What stands there; never a link.
+    /// The entry there; never a link.
     pub entry: TreeEntry,
 }
 
 /// Resolves the destination of a mount.
 pub fn destination(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationError> {
     let landing = resolve(tree, target)?;
-    match landing.path.is_root() {
-        true => Err(DestinationError::Root),
-        false => Ok(landing),
+    if landing.path.is_root() {
+        return Err(DestinationError::Root);
     }
+    Ok(landing)
 }
 
-/// Resolves a working directory, which may not exist yet. Below `/proc` there are directories of the host's
-/// (CVE-2024-21626).
+/// Resolves a working directory, which need not exist yet. One below `/proc` is refused: `/proc/self/fd/7` can lead to a
+/// directory of the host that the runtime has open (CVE-2024-21626).
 pub fn working_directory(tree: &dyn Tree, path: &ImagePath) -> Result<ImagePath, DestinationError> {
     let landing = resolve(tree, path)?;
     match landing.entry {
@@ -94,6 +94,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
             continue;
         }
         if name == b".." {
+            // At the root, `..` is the root again, as the kernel has it after chroot.
             let path = at.path.parent().unwrap_or_else(ImagePath::root);
             let entry = look(tree, &path)?;
             at = Landing { path, entry };
@@ -106,6 +107,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
         if name.len() > MAX_NAME || next.as_bytes().len() > MAX_PATH {
             return Err(DestinationError::Path);
         }
+        // Checked at each step, not only at the end: a link in `/proc` can lead out again, to the host.
         if is_system(&next) && !SYSTEM.iter().any(|root| next == ImagePath::from(*root)) {
             return Err(DestinationError::System(next));
         }
@@ -116,6 +118,7 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
                     return Err(DestinationError::Loop);
                 }
                 push(&mut todo, &to)?;
+                // An absolute link starts at the image's root, not at the host's.
                 if to.starts_with(b"/") {
                     at.path = ImagePath::root();
                     at.entry = TreeEntry::Directory;
@@ -124,11 +127,11 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
             entry => at = Landing { path: next, entry },
         }
     }
-    // The roots of the system's trees are places to pass only: `/dev/shm` is below one.
-    match is_system(&at.path) {
-        true => Err(DestinationError::System(at.path)),
-        false => Ok(at),
+    // The roots of the system's trees may only be passed through, on the way to `/dev/shm`.
+    if is_system(&at.path) {
+        return Err(DestinationError::System(at.path));
     }
+    Ok(at)
 }
 
 /// Whether a path is at or below one of the system's trees, and not in the part of it that may be used.
@@ -136,7 +139,7 @@ pub(crate) fn is_system(path: &ImagePath) -> bool {
     SYSTEM.iter().any(|root| path.starts_with(&(*root).into())) && !path.starts_with(&SHM.into())
 }
 
-/// What stands at a path once the system's trees are mounted: they are no part of the image then.
+/// The entry at a path once the system's trees are mounted over the image's.
 fn look(tree: &dyn Tree, path: &ImagePath) -> Result<TreeEntry, DestinationError> {
     if path.is_root() || is_system(path) || *path == ImagePath::from(SHM) {
         return Ok(TreeEntry::Directory);
@@ -147,7 +150,7 @@ fn look(tree: &dyn Tree, path: &ImagePath) -> Result<TreeEntry, DestinationError
     })
 }
 
-/// Adds the components of a path, the first of them to be taken next.
+/// Adds the components of a path so that the first is taken next.
 fn push(todo: &mut Vec<Vec<u8>>, path: &[u8]) -> Result<(), DestinationError> {
     if path.len() > MAX_PATH || path.contains(&0) {
         return Err(DestinationError::Path);

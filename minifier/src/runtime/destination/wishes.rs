@@ -1,4 +1,4 @@
-//! [`Wish`]: something that is to be mounted, from the image's config or from an option.
+//! [`Wish`]: a requested mount, from the image's config or from an option.
 
 use std::path::PathBuf;
 
@@ -6,20 +6,20 @@ use super::error::DestinationError;
 use crate::rootfs::ImagePath;
 use crate::runtime::error::RuntimeError;
 
-/// The longest path that a message quotes.
+/// The longest path that a message quotes: an image can name one of megabytes.
 const QUOTED: usize = 200;
 
-/// Who asked for something.
+/// The origin of a wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WishOrigin {
-    /// The image.
+    /// The image's config.
     Image,
-    /// The user.
+    /// An option of the user.
     Option,
 }
 
 impl WishOrigin {
-    /// The error of what was asked for at `target`.
+    /// The error of a wish at `target`, which blames the image or the option.
     pub(crate) fn error(
         self,
         what: String,
@@ -27,7 +27,7 @@ impl WishOrigin {
         source: DestinationError,
     ) -> RuntimeError {
         let related = |end: &ImagePath| end.starts_with(target) || target.starts_with(end);
-        // An option that would be right with another image is not the user's mistake.
+        // `--volume x:/data` is right with most images. If this image has a link from /data to /proc, that is its fault.
         let by_image = match &source {
             DestinationError::System(end) | DestinationError::NotADirectory(end) => {
                 self == Self::Image || !related(end)
@@ -45,30 +45,30 @@ impl WishOrigin {
     }
 }
 
-/// What a mount shows.
+/// The content of a requested mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MountContent {
-    /// Nothing at first.
+    /// An empty directory.
     Empty,
-    /// What the image has at that place; mounts of one name show what the first of them does.
+    /// The image's files at that place. Volumes of one name have those of the first place.
     Image(Option<String>),
     /// A file or folder of this host.
     Host(PathBuf),
 }
 
-/// Something that is to be mounted.
+/// A requested mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
-    /// Who asked for it.
+    /// The image or an option.
     pub origin: WishOrigin,
-    /// Where, as they wrote it.
+    /// The path as written, before links are followed.
     pub target: ImagePath,
-    /// What is seen there.
+    /// Its content when the container starts.
     pub content: MountContent,
 }
 
 impl Wish {
-    /// Something at a path as text.
+    /// A mount at `target`.
     pub fn new(origin: WishOrigin, target: &str, content: MountContent) -> Self {
         Self {
             origin,
@@ -86,7 +86,7 @@ impl Wish {
     }
 }
 
-/// The error of a path that every container has.
+/// The error of a path that the engine itself mounts at.
 pub(crate) fn of_system(path: &str, source: DestinationError) -> RuntimeError {
     let what = format!("mount the system's {path} over the image's");
     WishOrigin::Image.error(what, &path.into(), source)

@@ -1,4 +1,4 @@
-//! What runs that are over have left in a Docker daemon: containers, and images that were loaded to be run.
+//! Removing the containers and images that runs which are over have left in a Docker daemon.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,15 +15,15 @@ use crate::runtime::error::RuntimeError;
 use crate::runtime::shared::{RunId, Sweep};
 
 impl DockerRuntime {
-    /// Removes what runs that are over have left; how many containers and images there were. What cannot be removed does
-    /// not keep the rest from being removed.
+    /// Removes what runs that are over have left; returns how many containers and images there were. One that cannot be
+    /// removed does not keep the others.
     pub async fn sweep_abandoned(&self) -> Result<usize, RuntimeError> {
         let mut sweep = Sweep::default();
         for id in abandoned_containers(self.docker()).await? {
             let result = self.remove(&id).await;
             sweep.note(id, result);
         }
-        // Only now: an image is not removed while a container uses it.
+        // After the containers: the daemon does not remove an image that a container uses.
         for name in abandoned_images(self.docker()).await? {
             let result = self.remove_image(&name).await;
             sweep.note(name, result);
@@ -32,8 +32,8 @@ impl DockerRuntime {
     }
 }
 
-/// Those of `found`, each with the text that may name its run and the time when it was made, that a run has left which is
-/// over. One of which that cannot be said stays, and does not keep the others.
+/// Those of `found` that belong to a run which is over. Each comes with the text that may name its run, and the time when
+/// it was made. One whose run cannot be checked stays.
 fn left_behind<T>(
     found: impl Iterator<Item = (T, String, SystemTime)>,
     has_left: impl Fn(&RunId, SystemTime) -> io::Result<bool>,
@@ -71,7 +71,8 @@ async fn abandoned_containers(docker: &Docker) -> Result<Vec<String>, RuntimeErr
     Ok(left_behind(found, RunId::has_left))
 }
 
-/// When a container was made. One that runs, or says nothing of it, is as new as can be.
+/// When a container was made. One that is running, or has no such time, counts as made now: with a run of another boot,
+/// only old ones are removed, since that run may be one of another machine that uses the same daemon.
 fn made(container: &ContainerSummary) -> SystemTime {
     let runs = container.state == Some(ContainerSummaryStateEnum::RUNNING);
     let seconds = container.created.filter(|_| !runs);

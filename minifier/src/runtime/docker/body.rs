@@ -44,6 +44,7 @@ pub(crate) fn create_body(
         cap_drop: some(options.cap_drop.clone()),
         cgroup_parent: options.cgroup_parent.clone(),
         privileged: Some(false),
+        // A daemon can be configured to start every container with an init; the image's own process must be pid 1.
         init: Some(false),
         ..HostConfig::default()
     };

@@ -29,7 +29,7 @@ use crate::runtime::shared::{
 /// How long the daemon may take to notice that a process has ended.
 const NOTICE: Duration = Duration::from_secs(5);
 
-/// A container. [`Self::remove`] it; one that is dropped is removed in the background.
+/// A container of the Docker daemon. [`Self::remove`] it; one that is dropped is removed in the background.
 #[derive(Debug)]
 pub struct Container {
     docker: Docker,
@@ -76,17 +76,19 @@ impl Container {
         &self.id
     }
 
-    /// What the container writes, to be read while it runs.
+    /// The container's output, which can be read while it runs.
     pub fn output(&self) -> Arc<Logs> {
         self.logs.clone()
     }
 
-    /// Starts the container. When this returns it runs, or has run: an image that ends at once is not an error here.
+    /// Starts the container. When this returns, it is running or has ended: an image that ends at once is not an error.
     pub async fn start(&self) -> Result<(), RuntimeError> {
+        // The daemon would restart a container that has ended, and the trace would contain two runs.
         if self.started.swap(true, Ordering::Relaxed) {
             return Err(RuntimeError::StartedBefore(self.id.clone()));
         }
-        // Attached before the start, so that the first line is not missed; works with every log driver.
+        // Attached before the start, so that the first line is not missed. `docker logs` would not do: it depends on the
+        // log driver, and the size of that log is limited.
         let options = AttachContainerOptionsBuilder::new()
             .stream(true)
             .stdout(true)
@@ -103,6 +105,7 @@ impl Container {
             .await
             .map_err(|error| start_error(&self.id, error))?;
         self.find_process().await?;
+        // Not before the start: a container that was created and not started is "not running" too.
         self.spawn(watch_exit(
             self.docker.clone(),
             self.id.clone(),
@@ -120,6 +123,7 @@ impl Container {
     async fn find_process(&self) -> Result<(), RuntimeError> {
         let begin = Instant::now();
         loop {
+            // The daemon reports pid 0 once the process has ended.
             let Some(pid) = self.inspected_pid().await? else {
                 return Ok(());
             };
@@ -128,7 +132,8 @@ impl Container {
                 self.life.running(local);
                 return Ok(());
             }
-            // It has ended, and the daemon is about to notice, or it was never on this host.
+            // Either it has just ended and the daemon is about to notice, or the daemon runs on another host or in another
+            // pid namespace (Docker Desktop), where this number means nothing here.
             if begin.elapsed() > NOTICE {
                 return Err(RuntimeError::NotLocal {
                     id: self.id.clone(),
@@ -151,7 +156,7 @@ impl Container {
             .map_err(daemon(format!("inspect container {}", self.id)))
     }
 
-    /// Kills and removes the container with its anonymous volumes; does nothing the second time.
+    /// Kills and removes the container with its anonymous volumes. A second call does nothing.
     pub async fn remove(&self) -> Result<(), RuntimeError> {
         if self.created.contains(&self.id) {
             self.created.remove(&self.id).await
@@ -222,8 +227,9 @@ impl Signalled for Container {
             Err(error) => error,
         };
         match status(&error) {
-            // Ended meanwhile: that is what the signal was for.
+            // 409: it has ended meanwhile, which is what the signal was for.
             Some((409, _)) => Ok(true),
+            // Docker checks the name itself; the status of the answer does not say that it is the name.
             Some((_, message)) if message.to_lowercase().contains("invalid signal") => Ok(false),
             _ => Err(daemon(format!("send {signal} to container {}", self.id))(
                 error,
@@ -237,7 +243,7 @@ impl Drop for Container {
         if !self.created.contains(&self.id) {
             return;
         }
-        // Without a runtime, or if it ends before this is done, the sweep finds it.
+        // Without an async runtime, or if that ends before the removal does, the sweep removes it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (created, id) = (self.created.clone(), self.id.clone());
             runtime.spawn(async move {
@@ -249,7 +255,7 @@ impl Drop for Container {
     }
 }
 
-/// Hands the container's output to `logs` until it ends.
+/// Copies the container's output to `logs` until it ends.
 async fn pump(
     mut output: impl Stream<Item = Result<LogOutput, ApiError>> + Unpin,
     logs: Arc<Logs>,
@@ -275,7 +281,7 @@ async fn watch_exit(docker: Docker, id: String, life: Arc<Life>) {
     let answer = docker.wait_container(&id, Some(options)).next().await;
     let code = match answer {
         Some(Ok(response)) => response.status_code,
-        // The client makes an error of every exit code but 0.
+        // bollard returns an error for every exit code but 0.
         Some(Err(ApiError::DockerContainerWaitError { code, .. })) => code,
         Some(Err(error)) => {
             life.lost(error.to_string());
@@ -286,6 +292,7 @@ async fn watch_exit(docker: Docker, id: String, life: Arc<Life>) {
             return;
         }
     };
+    // The answer to `wait` has no field for it.
     let inspected = docker
         .inspect_container(&id, None::<InspectContainerOptions>)
         .await;

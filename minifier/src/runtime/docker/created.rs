@@ -42,7 +42,7 @@ impl Created {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Held while a container is being created, so that a sweep does not miss it.
+    /// Keep this while a container is being created, so that a sweep waits for it.
     pub(crate) async fn creating(&self) -> OwnedRwLockReadGuard<()> {
         self.creating.clone().read_owned().await
     }
@@ -59,7 +59,7 @@ impl Created {
         self.ids().iter().cloned().collect()
     }
 
-    /// Kills and removes a container with its anonymous volumes; one that is gone is removed.
+    /// Kills and removes a container with its anonymous volumes. One that is already gone is not an error.
     pub(crate) async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         let mut tries = 0;
         loop {
@@ -85,10 +85,11 @@ impl Created {
         Ok(())
     }
 
-    /// Removes every container of this run that the daemon knows; how many there were.
+    /// Removes every container of this run that the daemon knows; returns how many there were.
     pub(crate) async fn sweep(&self) -> Result<usize, RuntimeError> {
         // A daemon that hangs must not keep the sweep from what it can remove.
         let _none_is_created = timeout(CREATING, self.creating.write()).await.ok();
+        // By label, not by `ids`: the answer to a creation can be lost, and the container is there all the same.
         let filter = HashMap::from([("label", vec![format!("{RUN_LABEL}={}", self.run)])]);
         let options = ListContainersOptionsBuilder::new()
             .all(true)

@@ -64,7 +64,7 @@ pub(crate) async fn exec(
         }
         other => other.map_err(daemon(action("start")))?,
     };
-    // The input half is kept: dropping it would close the connection on some transports.
+    // The input half is kept: dropping it would close the whole connection if the transport is not a socket.
     let StartExecResults::Attached {
         mut output,
         input: _input,
@@ -82,6 +82,8 @@ pub(crate) async fn exec(
                 ended = true;
                 break;
             }
+            // A child in the background keeps the output open after the command has ended; Docker's own client would
+            // wait for it for ever.
             Err(_) if inspect(container, &exec).await?.running == Some(false) => {
                 ended = true;
                 break;
@@ -94,6 +96,7 @@ pub(crate) async fn exec(
     } else {
         None
     };
+    // The API has no call that ends a command: its process is killed on this host.
     if exit_code.is_none() {
         let running = inspect(container, &exec).await?;
         process::kill(running.pid.unwrap_or(0), container.id);
@@ -105,6 +108,7 @@ pub(crate) async fn exec(
     })
 }
 
+/// Waits until the daemon has noted the exit code; it does so a moment after the output ends.
 async fn exit_code(container: &DockerExec<'_>, exec: &str) -> Result<Option<i64>, RuntimeError> {
     let wait = async {
         loop {

@@ -1,5 +1,7 @@
-//! What the Docker daemon copies from an image into volumes when it creates a container: without a limit of its own, once
-//! for each volume, also of what another one has got already. So it is counted before.
+//! How much the Docker daemon will copy from an image into volumes when it creates a container.
+//!
+//! The daemon has no limit, and copies the same files once for each volume. A small image with a thousand volumes at `/`
+//! would fill the host's disk, so the bytes are counted before.
 
 use std::collections::BTreeSet;
 
@@ -50,10 +52,8 @@ fn take(rootfs: &RootFs, top: &ImagePath, room: &mut Room) -> Result<(), &'stati
     let mut stack: Vec<NodeId> = rootfs.lookup(top).into_iter().collect();
     while let Some(id) = stack.pop() {
         let node = rootfs.node(id);
-        match node.is_dir() || !files.insert(id) {
-            true => room.take(0)?,
-            false => room.take(node.size())?,
-        }
+        let is_new_file = !node.is_dir() && files.insert(id);
+        room.take(if is_new_file { node.size() } else { 0 })?;
         stack.extend(rootfs.children(id).values());
     }
     Ok(())

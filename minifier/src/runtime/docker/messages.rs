@@ -14,7 +14,7 @@ pub(crate) fn daemon(action: impl Into<String>) -> impl FnOnce(ApiError) -> Runt
     }
 }
 
-/// Status and message where the daemon answered with an error.
+/// Status and message, if the daemon answered with an error.
 pub(crate) fn status(error: &ApiError) -> Option<(u16, &str)> {
     match error {
         ApiError::DockerResponseServerError {

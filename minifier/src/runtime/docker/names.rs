@@ -13,7 +13,8 @@ pub(crate) fn container_name(run: &str, number: u32) -> String {
     format!("minifier-{run}-{number}")
 }
 
-/// Whether a container has the name that a run gives. An image can set the label of its containers, and not their names.
+/// Whether a container has a name of this run. The label alone is not enough: `LABEL` in an image puts it on every container
+/// of the image, but an image cannot name its containers.
 pub(crate) fn is_named_after(container: &ContainerSummary, run: &str) -> bool {
     let names = container.names.iter().flatten();
     names

@@ -39,7 +39,8 @@ pub struct DockerRuntime {
 }
 
 impl DockerRuntime {
-    /// A runtime that uses `docker`, a client with a negotiated API version. What it creates bears the name `run`.
+    /// A runtime that uses `docker`, a client with a negotiated API version. Its containers and images are named after
+    /// `run`.
     pub fn new(docker: Docker, run: &RunId) -> Self {
         let run = run.to_string();
         let created = Arc::new(Created::new(docker.clone(), run.clone()));
@@ -52,7 +53,7 @@ impl DockerRuntime {
         }
     }
 
-    /// The same, for containers that may use no more than that.
+    /// The same runtime, with `limits` on what each container may use.
     #[must_use]
     pub fn with_limits(mut self, limits: RunLimits) -> Self {
         self.limits = limits;
@@ -75,6 +76,7 @@ impl DockerRuntime {
         let Err(error) = self.docker.remove_image(name, options, None).await else {
             return Ok(());
         };
+        // 404: the name is gone already, by an earlier sweep or by hand.
         match status(&error) {
             Some((404, _)) => Ok(()),
             _ => Err(daemon(format!("remove image {name}"))(error)),
@@ -133,10 +135,10 @@ impl DockerRuntime {
         Container::new(self.docker.clone(), self.created.clone(), response.id).await
     }
 
-    /// Checks where the daemon's mounts will land in an image, which it follows the links of, and what it will copy into
-    /// volumes; to be called before a container is started, and before one is created if [`Self::fills_volumes`].
+    /// Checks where the daemon's mounts will land in an image (the daemon follows its links), and how much it will copy
+    /// into volumes. Call it before a container is started, and before one is created if [`Self::fills_volumes`].
     ///
-    /// Gives what could not be looked at, a sentence each.
+    /// Returns one sentence for each thing that could not be checked.
     pub async fn check(
         &self,
         rootfs: &RootFs,
@@ -147,6 +149,8 @@ impl DockerRuntime {
         let (mut contents, mut unseen) = (BTreeMap::new(), Vec::new());
         for name in options.volume_names() {
             let content = match self.docker.inspect_volume(name).await {
+                // The folder cannot be read if the daemon runs elsewhere or the driver is not `local`: the volume then
+                // counts as one that is filled from the image, which is the stricter check of its size.
                 Ok(volume) => seen(&volume).unwrap_or_else(|error| {
                     unseen.push(format!(
                         "the links in volume {name} are not checked: look at {:?} of this host: {error}",
@@ -154,6 +158,7 @@ impl DockerRuntime {
                     ));
                     of_image(name)
                 }),
+                // The daemon creates a named volume that does not exist, and fills it from the image.
                 Err(error) if status(&error).is_some_and(|(status, _)| status == 404) => {
                     of_image(name)
                 }
@@ -180,12 +185,12 @@ impl DockerRuntime {
             .any(|wish| matches!(wish.content, MountContent::Image(_)))
     }
 
-    /// Ids of the containers that were created and not removed.
+    /// Ids of the containers that were created and not yet removed.
     pub fn leftovers(&self) -> Vec<String> {
         self.created.list()
     }
 
-    /// Kills and removes all containers of this run; how many there were.
+    /// Kills and removes all containers of this run; returns how many there were.
     pub async fn sweep(&self) -> Result<usize, RuntimeError> {
         self.created.sweep().await
     }
@@ -200,7 +205,9 @@ fn of_image(name: &str) -> MountContent {
 fn seen(volume: &Volume) -> io::Result<MountContent> {
     let folder = Path::new(&volume.mountpoint);
     match fs::read_dir(folder)?.next() {
+        // Docker fills a volume only while it is empty.
         Some(_) => Ok(MountContent::Host(folder.to_owned())),
+        // `--opt device=…`: the daemon mounts it at the start of a container, so the folder is empty until then.
         None if volume.options.contains_key("device") => Err(io::Error::other(
             "its device is mounted only while a container uses it",
         )),
@@ -208,7 +215,10 @@ fn seen(volume: &Volume) -> io::Result<MountContent> {
     }
 }
 
-/// The driver whose files are the daemon's own to read back and to cut: nobody else gets what the container writes.
+/// Logs of at most `bytes` in one file.
+///
+/// `json-file`, whatever the daemon's default is: a remote driver (syslog, fluentd) would send the output of an untrusted
+/// image elsewhere, and not every driver has a limit.
 fn log_config(bytes: i64) -> HostConfigLogConfig {
     let options = [
         ("max-size", bytes.to_string()),

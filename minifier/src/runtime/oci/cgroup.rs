@@ -1,4 +1,4 @@
-//! The control groups of a container: who is in them, and their removal.
+//! The control groups of a container: their processes, and their removal.
 //!
 //! Source: cgroups(7); the kernel's admin-guide/cgroup-v2 (`cgroup.kill`, `memory.events`) and cgroup-v1/memory
 //! (`memory.oom_control`).
@@ -31,8 +31,9 @@ fn folders(cgroup: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A folder and all below it, a folder before those that it holds.
+/// A folder and all folders below it, parents first.
 fn with_below(folder: &Path) -> Vec<PathBuf> {
+    // A container may make groups of its own, as deep as it likes: no recursion.
     let mut all = vec![folder.to_owned()];
     let mut next = 0;
     while let Some(folder) = all.get(next) {
@@ -73,7 +74,7 @@ pub(crate) fn kill_all(cgroup: &Path, id: &str) -> io::Result<()> {
             return Err(io::Error::other(format!("processes {pids:?} do not end")));
         }
         for folder in &folders {
-            // Version 2 only, from Linux 5.14 on.
+            // Version 2 only, since Linux 5.14. It catches processes that fork faster than they can be listed.
             let kill = folder.join("cgroup.kill");
             if kill.exists() {
                 let _ = fs::write(kill, "1");
@@ -86,13 +87,14 @@ pub(crate) fn kill_all(cgroup: &Path, id: &str) -> io::Result<()> {
     }
 }
 
-/// Kills a process that belongs to container `id`; another that got its number meanwhile is left alone.
+/// Kills a process of container `id`. The handle is taken before the check, so that a process which gets the number later
+/// is not killed.
 fn kill(pid: i32, id: &str) {
     let handle = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     if let Some(handle) = handle
         && process::belongs_to(pid.unsigned_abs(), id)
     {
-        // Gone meanwhile is what was wanted.
+        // It may have ended in between, which is what was wanted.
         let _ = pidfd_send_signal(handle, Signal::KILL);
     }
 }
@@ -107,7 +109,7 @@ pub(crate) fn remove(cgroup: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A group whose last process has just ended is busy for a moment.
+/// Removes one folder. The kernel reports EBUSY for a moment after the last process of a group has ended.
 fn remove_one(folder: &Path) -> io::Result<()> {
     let begin = Instant::now();
     loop {
@@ -134,6 +136,7 @@ pub(crate) fn oom_killed(cgroup: &Path) -> bool {
         .unwrap_or_default()
         .into_iter()
         .flat_map(|folder| {
+            // The names of version 2 and version 1; both have a line `oom_kill N`.
             ["memory.events", "memory.oom_control"]
                 .map(|name| fs::read_to_string(folder.join(name)))
         });

@@ -24,14 +24,14 @@ use super::{cgroup, create};
 use crate::image::ImageConfig;
 use crate::runtime::error::{RuntimeError, host};
 use crate::runtime::oci::cache::Unpacked;
-use crate::runtime::options::{RunLimits, RunOptions};
+use crate::runtime::options::RunOptions;
 use crate::runtime::shared::{
     ExecOutcome, ExecRequest, ExitStatus, Health, Life, LogStream, Logs, Signalled, Stopped,
     Workload, start_failure, stop,
 };
 use crate::tasks::joined;
 
-/// A container. [`Self::remove`] it; one that is dropped is removed before `drop` returns.
+/// A container of an OCI runtime. [`Self::remove`] it; one that is dropped is removed before `drop` returns.
 #[derive(Debug)]
 pub struct OciContainer {
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
@@ -45,24 +45,23 @@ pub struct OciContainer {
     run: Arc<Run>,
     /// The root of its file system without what is mounted in it.
     root: OwnedFd,
-    /// Its layers stay as long as it does.
+    /// Locks the layers while the container exists.
     _image: Unpacked,
 }
 
 impl OciRuntime {
-    /// Creates a container of an unpacked image. Its first process is there, held before its first instruction.
+    /// Creates a container of an unpacked image. Its first process exists, held before its first instruction.
     ///
-    /// Options that only a daemon can follow are refused before anything is made. It gives up where `cancel` fires, and
-    /// what it made is gone when it returns. Dropping the future is safe: it gives up then too, in the background.
+    /// Options that only a daemon supports are refused before anything is created. When `cancel` fires, it gives up and
+    /// removes everything before it returns. Dropping the future is safe: it then gives up in the background.
     pub async fn create(
         &self,
         image: &Unpacked,
         config: &ImageConfig,
         options: &RunOptions,
-        limits: &RunLimits,
         cancel: &CancellationToken,
     ) -> Result<OciContainer, RuntimeError> {
-        let plan = RunPlan::new(config, options, limits)?;
+        let plan = RunPlan::new(config, options, &self.limits)?;
         let cancel = cancel.child_token();
         let _dropped = cancel.clone().drop_guard();
         let held = spawn_blocking({
@@ -103,17 +102,17 @@ impl OciContainer {
         self.run.id()
     }
 
-    /// Pid of the first process, which waits for the start at first and may have ended later.
+    /// Pid of the first process in this host's pid namespace: held until the start, and still its number after its end.
     pub fn first_process(&self) -> u32 {
         self.pid
     }
 
-    /// What the container writes, to be read while it runs.
+    /// The container's output, which can be read while it runs.
     pub fn output(&self) -> Arc<Logs> {
         self.logs.clone()
     }
 
-    /// Lets the first process go. When this returns it runs, or has run.
+    /// Lets the first process run. When this returns, it is running or has ended.
     pub async fn start(&self) -> Result<(), RuntimeError> {
         if self.started.swap(true, Ordering::Relaxed) {
             return Err(RuntimeError::StartedBefore(self.id().to_owned()));
@@ -123,7 +122,7 @@ impl OciContainer {
             .arg("--root")
             .arg(self.run.path().join("state"))
             .args(["start", self.id()]);
-        // Before it starts, since it may be gone right after.
+        // Noted before the start: a process that ends at once must not be noted as running afterwards.
         if self.life.exit().is_none() {
             self.life.running(self.pid);
         }
@@ -137,7 +136,7 @@ impl OciContainer {
         Ok(())
     }
 
-    /// Kills and removes the container with its volumes; does nothing the second time.
+    /// Kills and removes the container with its volumes. A second call does nothing.
     pub async fn remove(&self) -> Result<(), RuntimeError> {
         if self.run.is_clean() {
             return Ok(());
@@ -193,7 +192,7 @@ impl OciContainer {
 }
 
 async fn exit_code(handle: &AsyncFd<OwnedFd>) -> std::io::Result<i64> {
-    // A process is readable once it has ended.
+    // A pidfd is readable once the process has ended (pidfd_open(2)).
     let _ended = handle.readable().await?;
     let status = waitid(
         WaitId::PidFd(handle.get_ref().as_fd()),
@@ -201,6 +200,7 @@ async fn exit_code(handle: &AsyncFd<OwnedFd>) -> std::io::Result<i64> {
     )?;
     let status = status.ok_or_else(|| std::io::Error::other("it has not ended"))?;
     let code = status.exit_status();
+    // As a shell and Docker report the end by a signal.
     let code = code.or_else(|| Some(128 + status.terminating_signal()?));
     code.map(i64::from)
         .ok_or_else(|| std::io::Error::other("it ended in an unknown way"))
@@ -241,7 +241,7 @@ impl Workload for OciContainer {
         self.life.exited(self.id()).await
     }
 
-    /// None: without a daemon nobody runs the image's check but the probes.
+    /// Always `None`: without a daemon, only the probes run the image's check.
     async fn health(&self) -> Result<Option<Health>, RuntimeError> {
         Ok(None)
     }
@@ -268,7 +268,7 @@ impl Signalled for OciContainer {
         &self.plan.stop_signal
     }
 
-    /// OCI images have no field for it.
+    /// Always `None`: OCI images have no field for it.
     fn stop_timeout(&self) -> Option<Duration> {
         None
     }
@@ -285,7 +285,7 @@ impl Signalled for OciContainer {
         // process that gets it, not this one.
         let signal = unsafe { Signal::from_raw_unchecked(number) };
         match pidfd_send_signal(init, signal) {
-            // Ended meanwhile: that is what the signal was for.
+            // It has ended meanwhile, which is what the signal was for.
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(true),
             Err(error) => Err(host(format!(
                 "send signal {number} to container {}",

@@ -1,4 +1,4 @@
-//! Making a container: its file systems, its bundle, and its first process, held before its first instruction.
+//! Creating a container: its file systems, its bundle, and its first process, held before its first instruction.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,7 +35,7 @@ use crate::runtime::oci::tree::{Copy, CopyError, Dir, is_missing};
 use crate::runtime::options::Room;
 use crate::runtime::shared::start_failure;
 
-/// How often to look whether a runtime is still waited for.
+/// How often to check whether the caller has given up.
 const LOOK: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 50_000_000,
@@ -53,7 +53,7 @@ pub(crate) struct HeldContainer {
     pub(crate) stderr: PipeReader,
 }
 
-/// Makes a container. Blocks. Where it fails, nothing is left.
+/// Creates a container. Blocks. If it fails, nothing is left.
 pub(crate) fn create(
     runtime: &OciRuntime,
     image: &Unpacked,
@@ -61,7 +61,8 @@ pub(crate) fn create(
     plan: &RunPlan,
     cancel: &CancellationToken,
 ) -> Result<HeldContainer, RuntimeError> {
-    // The first process becomes a child of this one when the runtime's `create` ends; so its end can be waited for.
+    // `runc create` exits, and its child, the container's first process, gets the nearest subreaper as its parent. Only a
+    // parent can wait for the exit code.
     set_child_subreaper(Pid::from_raw(1)).map_err(host("become the parent of containers"))?;
     let cgroup_parent = plan.options.cgroup_parent.as_deref();
     let run = Run::new(image.cache().folders(), runtime, cgroup_parent)?;
@@ -102,7 +103,7 @@ struct Staging<'a> {
 }
 
 impl Staging<'_> {
-    /// Writes `config.json` and what it refers to; the image's root.
+    /// Writes `config.json` and the files that it refers to; returns the image's root.
     fn bundle(
         &self,
         command: &mut ContainerCommand,
@@ -124,7 +125,7 @@ impl Staging<'_> {
         };
         let cwd = work_at(&tree, origin, &command.cwd)?;
         make_directory(&root, &cwd)?;
-        // As it is now, so that a link that turns up later leads nowhere else.
+        // The resolved path, so that a link which the runtime would follow cannot lead out of it.
         command.cwd = String::from_utf8(cwd.as_bytes().to_vec()).map_err(|_| {
             let error = io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
             host(format!("use the working directory {cwd}"))(error)
@@ -168,7 +169,7 @@ impl Staging<'_> {
         Ok(root)
     }
 
-    /// Makes the folders of volumes, filled with what the image has at their places.
+    /// Creates the folders of volumes, filled with the image's files at their places.
     fn volumes(&self, root: impl AsFd, places: &[StoragePlace]) -> Result<Volumes, RuntimeError> {
         let mut volumes = Volumes::new();
         let mut named = std::collections::BTreeMap::new();
@@ -178,6 +179,7 @@ impl Staging<'_> {
             let Storage::Volume { name, copy } = &place.storage else {
                 continue;
             };
+            // One name is one volume, wherever it is mounted; it has the files of its first place, as with Docker.
             let known = name.as_ref().and_then(|name| named.get(name));
             if let Some(folder) = known {
                 volumes.insert(number, PathBuf::clone(folder));
@@ -215,7 +217,7 @@ impl Staging<'_> {
         Ok(volumes)
     }
 
-    /// Has the runtime create the container.
+    /// Runs the runtime's `create`; returns the pid of the first process.
     fn hold(&self, out: PipeWriter, err: PipeWriter) -> Result<u32, RuntimeError> {
         if self.cancel.is_cancelled() {
             return Err(RuntimeError::Interrupted);
@@ -237,11 +239,11 @@ impl Staging<'_> {
             .stderr(err);
         // SAFETY: one system call, nothing is allocated.
         unsafe {
-            // Where this process is killed meanwhile, nobody would clean up after what the runtime goes on to make.
+            // If this process were killed meanwhile, the runtime would go on, and nothing would clean up after it.
             create.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
         }
         let child = create.spawn();
-        // Its copies of the pipes' ends go: the container's are the only ones.
+        // `Command` keeps its copies of the pipes' write ends. With them open, reading the output would never end.
         drop(create);
         let doing = || format!("run {}", self.runtime.program.display());
         let child = child.map_err(host(doing()))?;
@@ -250,6 +252,7 @@ impl Staging<'_> {
             return Err(RuntimeError::Interrupted);
         };
         if !ended.success() {
+            // Not its standard error: that is the container's, since the first process inherits it.
             let message = said(&log).unwrap_or_else(|| format!("it ended with {ended}"));
             return Err(match start_failure(&message) {
                 RuntimeError::Start(message) => RuntimeError::Program {
@@ -263,7 +266,7 @@ impl Staging<'_> {
         self.adopt(&pid_file)
     }
 
-    /// Waits for the runtime; `None` if it was killed because nobody waits for it any more.
+    /// Waits for the runtime; `None` if it was killed because the caller has given up.
     fn wait(&self, mut child: process::Child) -> io::Result<Option<process::ExitStatus>> {
         let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let id = id.ok_or_else(|| io::Error::other("it has no pid"))?;
@@ -283,7 +286,7 @@ impl Staging<'_> {
         }
     }
 
-    /// Takes over the first process as a child.
+    /// Takes a handle of the first process, which is a child of this one by now.
     fn adopt(&self, pid_file: &Path) -> Result<u32, RuntimeError> {
         let doing = || format!("find the first process of container {}", self.run.id());
         let text = fs::read_to_string(pid_file).map_err(host(doing()))?;
@@ -292,6 +295,7 @@ impl Staging<'_> {
         let pid = Pid::from_raw(number).ok_or_else(missing)?;
         let handle = pidfd_open(pid, PidfdFlags::empty()).map_err(host(doing()))?;
         let handle: &OwnedFd = self.run.set_init(handle);
+        // Takes nothing away: it fails with ECHILD if the process is not our child, and its end could not be waited for.
         let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         waitid(WaitId::PidFd(handle.as_fd()), how).map_err(host(format!(
             "wait for the first process of container {}",
@@ -301,7 +305,7 @@ impl Staging<'_> {
     }
 }
 
-/// Makes the working directory, which is free of links, and those above it, as Docker does: root's, inside the image.
+/// Creates the working directory, whose path is free of links, and its parents, as Docker does: owned by root.
 fn make_directory(root: impl AsFd, path: &ImagePath) -> Result<(), RuntimeError> {
     let doing = || format!("make the working directory {path}");
     let mut dir = Dir::new(root.as_fd().try_clone_to_owned().map_err(host(doing()))?);
@@ -317,7 +321,8 @@ fn make_directory(root: impl AsFd, path: &ImagePath) -> Result<(), RuntimeError>
     Ok(())
 }
 
-/// Directories of a volume that nobody sees, since another mount lies over them. So nothing of an image is copied twice.
+/// Directories of a volume that are hidden by other mounts. Without this, nested volumes would copy the same files again
+/// and again.
 fn hidden(places: &[StoragePlace], volume: &StoragePlace) -> BTreeSet<ImagePath> {
     let name = |place: &StoragePlace| match &place.storage {
         Storage::Volume { name, .. } => name.clone(),
@@ -326,14 +331,14 @@ fn hidden(places: &[StoragePlace], volume: &StoragePlace) -> BTreeSet<ImagePath>
     let own = name(volume);
     let shared = places.iter().filter(|place| name(place) == own).count() > 1;
     if own.is_some() && shared {
-        // What is hidden in one place can be seen in the other.
+        // A directory that is hidden at one place of a shared volume can be seen at another.
         return BTreeSet::new();
     }
     let targets = places.iter().map(|place| place.target.clone());
     targets.filter(|target| *target != volume.target).collect()
 }
 
-/// Copies what the image has at the place of a volume, which is free of links; nothing if it has no directory there.
+/// Copies the image's files at the place of a volume, whose path is free of links. No directory there: nothing to copy.
 fn fill_volume(
     root: impl AsFd,
     fill: &Copy<'_>,

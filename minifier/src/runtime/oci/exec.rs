@@ -18,7 +18,7 @@ use crate::runtime::error::{RuntimeError, host};
 use crate::runtime::oci::spec::{ContainerCommand, environment};
 use crate::runtime::shared::{Capture, ExecOutcome, ExecRequest, Life, process, start_failure};
 
-/// How long the output may stay open after the command ended: a child of it may hold it.
+/// How long the output may stay open after the command has ended: a child of it may keep it open.
 const REST: Duration = Duration::from_millis(250);
 /// How long the runtime may take to end after its command was killed.
 const ENDING: Duration = Duration::from_secs(5);
@@ -48,6 +48,7 @@ pub(crate) async fn exec(
 ) -> Result<ExecOutcome, RuntimeError> {
     let not_running = || RuntimeError::NotRunning(container.id().to_owned());
     container.life.pid().ok_or_else(not_running)?;
+    // Writing the session's files fails if the container is being removed; the caller wants to know that it has ended.
     let session = ExecSession::new(container, request).map_err(|error| {
         if container.life.exit().is_some() {
             not_running()
@@ -83,11 +84,12 @@ pub(crate) async fn exec(
     };
     let Ok(ended) = ended else {
         session.kill(container.id());
-        // The command is gone, so is the runtime that waits for it; else it is gone with its handle.
+        // The runtime ends with the command that it waits for. If it does not, dropping `child` kills it.
         let _ = timeout(ENDING, child.wait()).await;
         return Ok(outcome(None, stdout, stderr));
     };
     let ended = ended.map_err(host(doing()))?;
+    // Without a pid file, the command was never started, and the exit code is the runtime's own.
     if !session.begun()
         && let Some(message) = said(&session.log)
     {
@@ -97,6 +99,7 @@ pub(crate) async fn exec(
         {
             return Err(not_running());
         }
+        // The codes of a shell, as Docker reports them.
         let code = match start_failure(&message) {
             RuntimeError::CommandNotFound { .. } => 127,
             RuntimeError::CommandNotExecutable { .. } => 126,
@@ -108,9 +111,9 @@ pub(crate) async fn exec(
                 });
             }
         };
-        let mut told = Capture::default();
-        told.push(message.as_bytes());
-        return Ok(outcome(Some(code), told, Capture::default()));
+        let mut stdout = Capture::default();
+        stdout.push(message.as_bytes());
+        return Ok(outcome(Some(code), stdout, Capture::default()));
     }
     Ok(outcome(ended.code().map(i64::from), stdout, stderr))
 }
@@ -131,7 +134,7 @@ async fn collect(from: Option<impl AsyncRead + Unpin>, into: &mut Capture) {
     }
 }
 
-/// The files of one command. Dropped, they are gone, and so is the command.
+/// The files of one command. Dropping it removes them and kills the command.
 struct ExecSession {
     process: std::path::PathBuf,
     pid: std::path::PathBuf,
@@ -196,10 +199,12 @@ impl ExecSession {
         fs::read_to_string(&self.pid).ok()?.trim().parse().ok()
     }
 
-    /// Kills the command with all that it started and that still has it as a parent, however far up.
+    /// Kills the command and its descendants. The command itself is in the container's pid namespace, so nothing else kills
+    /// them: not even the end of the runtime's `exec`.
     fn kill(&self, id: &str) {
         let Some(pid) = self.running() else { return };
-        // Again, for those that were started meanwhile; the parents go last, so that none is left without one.
+        // Several times, for children that are started meanwhile. Parents last: an orphan gets another parent, and would
+        // not be found any more.
         for _ in 0..3 {
             for pid in below(pid).into_iter().rev() {
                 process::kill(pid, id);
@@ -213,13 +218,13 @@ impl Drop for ExecSession {
     fn drop(&mut self) {
         self.kill(&self.id);
         for file in [&self.process, &self.pid, &self.log] {
-            // Not there where the command was not started.
+            // They do not exist if the command was not started.
             let _ = fs::remove_file(file);
         }
     }
 }
 
-/// A process and its descendants, parents before their children.
+/// A process and its descendants, parents before their children, by `/proc/PID/task/TID/children`.
 fn below(pid: i64) -> Vec<i64> {
     let mut all = vec![pid];
     let mut seen = BTreeSet::from([pid]);

@@ -1,4 +1,4 @@
-//! The files that a container gets instead of the image's: `/etc/hosts`, `/etc/resolv.conf`, `/etc/hostname`.
+//! The files that a container gets in place of the image's: `/etc/hosts`, `/etc/resolv.conf`, `/etc/hostname`.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use crate::runtime::oci::spec::Network;
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n\
     ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
 
-/// Writes the files into a folder of `run`; each with the place where it lands in the tree.
+/// Writes the files into a folder of `run`; returns each with its place in the tree.
 pub(crate) fn write(
     run: &Path,
     hostname: &str,
@@ -38,7 +38,8 @@ pub(crate) fn write(
         };
         let target = match system_file(tree, path) {
             Ok(target) => target,
-            // Harmless as long as nothing is mounted there; over a device it would take the container's output.
+            // Harmless as long as nothing is mounted there: a mount over `/dev/stdout` would take the container's output
+            // away.
             Err(DestinationError::System(end)) => {
                 tracing::warn!("the image's {path} leads to {end}: it is left as it is");
                 continue;
@@ -52,11 +53,12 @@ pub(crate) fn write(
     Ok(files)
 }
 
-/// The container's own name is that of its loopback device, since it may have no other.
+/// The container's own name leads to the loopback address: a private network has no other device.
 fn hosts(hostname: &str, add_host: &[String]) -> String {
     let mut text = HOSTS.to_owned();
     for pair in add_host {
         if let Some((name, address)) = pair.split_once(':') {
+            // In the host's network, which alone allows it here, the gateway to the host is the host itself.
             let address = if address == "host-gateway" {
                 "127.0.0.1"
             } else {
@@ -69,7 +71,8 @@ fn hosts(hostname: &str, add_host: &[String]) -> String {
     text
 }
 
-/// The host's, without name servers that are behind its own loopback device, which a container does not reach.
+/// The host's file, without name servers on the host's loopback device (systemd-resolved), which a container cannot
+/// reach.
 fn resolv_conf(of_host: &str, network: &Network) -> String {
     if *network == Network::Host {
         return of_host.to_owned();
@@ -80,6 +83,7 @@ fn resolv_conf(of_host: &str, network: &Network) -> String {
             .next()
             .filter(|word| *word == "nameserver")
             .and(words.next());
+        // `fe80::1%eth0`: a zone is no part of the address.
         let address = address.and_then(|address| address.split('%').next()?.parse::<IpAddr>().ok());
         address.is_some_and(|address| address.is_loopback())
     };

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 /// A version: numbers, and the number of a release candidate.
 type Version = ([u32; 3], Option<u32>);
 
-/// What a range of versions has.
+/// A vulnerability, and the versions that have it.
 struct Hole {
     program: &'static str,
     names: &'static str,
@@ -41,7 +41,7 @@ const HOLES: [Hole; 10] = [
     hole("runc", DEV, [0, 0, 0], ([1, 3, 6], None)),
     hole("runc", DEV, [1, 4, 0], ([1, 4, 3], None)),
     hole("runc", DEV, [1, 5, 0], ([1, 5, 0], Some(3))),
-    // Only if nothing is mounted over `/dev`, which minifier and the usual engines do.
+    // Only if nothing is mounted over `/dev`; minifier and the usual engines mount a tmpfs there.
     hole(
         "crun",
         "CVE-2026-88264, CVE-2026-88265",
@@ -57,7 +57,7 @@ const HOLES: [Hole; 10] = [
     ),
 ];
 
-/// The names of the holes that a runtime has, by what it says of itself, such as `runc version 1.1.5+ds1`.
+/// The names of the vulnerabilities of a runtime, by the version that it reports, such as `runc version 1.1.5+ds1`.
 pub fn known(says: &str) -> Vec<&'static str> {
     let mut words = says.split(|c: char| c.is_whitespace() || c == ':');
     let program = words.next().unwrap_or_default().to_ascii_lowercase();
@@ -72,7 +72,8 @@ pub fn known(says: &str) -> Vec<&'static str> {
     HOLES.iter().filter(has).map(|hole| hole.names).collect()
 }
 
-/// Reads `1.2.3`, with `-rc.4` or `-rc4`, and anything of a distribution after it.
+/// Reads `1.2.3`, with `-rc.4` or `-rc4`, and any suffix of a distribution. A distribution's backported fixes are not
+/// recognised: it is better to warn once too often.
 fn version(text: &str) -> Option<Version> {
     let text = text.strip_prefix('v').unwrap_or(text);
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');

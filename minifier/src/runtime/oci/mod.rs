@@ -1,7 +1,7 @@
-//! Running images without a daemon: layers unpacked into a cache, put together by overlayfs, run by an OCI runtime.
+//! Running images without a daemon: layers unpacked into a cache, merged by overlayfs, run by an OCI runtime.
 //!
-//! [`LayerCache`] gives an [`Unpacked`] image; [`OciRuntime`] makes an [`OciContainer`] of it. The container's mounts are
-//! in a namespace of their own, its files in a folder of the cache that is locked while it is there.
+//! [`LayerCache`] gives an [`Unpacked`] image; [`OciRuntime`] creates an [`OciContainer`] of it. The container's mounts are
+//! in a namespace of their own, its files in a folder of the cache that is locked while it exists.
 
 mod cache;
 mod cgroup;

@@ -1,4 +1,4 @@
-//! The image as a container sees it: its layers under a throw-away one, in a mount namespace of its own.
+//! Mounting an image: its layers below a temporary writable one, in a mount namespace of its own.
 
 use std::ffi::CString;
 use std::fs;
@@ -14,8 +14,8 @@ use crate::runtime::error::{RuntimeError, host};
 use crate::runtime::oci::cache::Unpacked;
 use crate::tasks::returned;
 
-/// Runs `work` in a thread whose mount namespace is its own: what is mounted there is seen by nobody else, and is gone
-/// with the thread and the processes that it starts, however they end.
+/// Runs `work` in a thread with a mount namespace of its own. No other process sees its mounts, and they disappear with the
+/// thread and the processes that it starts, however they end.
 pub(crate) fn in_own_namespace<T: Send>(
     work: impl FnOnce() -> Result<T, RuntimeError> + Send,
 ) -> Result<T, RuntimeError> {
@@ -24,7 +24,8 @@ pub(crate) fn in_own_namespace<T: Send>(
         // working directory and its mounts alone.
         unsafe { rustix::thread::unshare_unsafe(UnshareFlags::FS | UnshareFlags::NEWNS) }
             .map_err(host("make a mount namespace"))?;
-        // What the host mounts comes in, nothing gets out.
+        // Mounts of the host still appear here, as in a container with `rslave`; mounts from here stay here. On most hosts
+        // `/` is shared (systemd), and the image's mounts would be seen everywhere.
         let inwards = MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM;
         mount_change("/", inwards).map_err(host("close the mount namespace"))?;
         work()
@@ -32,8 +33,8 @@ pub(crate) fn in_own_namespace<T: Send>(
     std::thread::scope(|scope| returned(scope.spawn(thread).join()))
 }
 
-/// Mounts the layers of `image` at `run/rootfs`, with what is written going to `run/upper`. The calling thread's
-/// working directory changes; it must be in a mount namespace of its own.
+/// Mounts the layers of `image` at `run/rootfs`; writes go to `run/upper`. The calling thread must have a mount namespace
+/// of its own; its working directory changes.
 pub(crate) fn mount_image(image: &Unpacked, run: &Path) -> Result<(), RuntimeError> {
     let doing = || format!("prepare {}", run.display());
     let make = |name: &str| {
@@ -46,22 +47,25 @@ pub(crate) fn mount_image(image: &Unpacked, run: &Path) -> Result<(), RuntimeErr
     for name in ["l", "upper", "work", "rootfs"] {
         make(name)?;
     }
-    // The mount's options must fit in a page, so layers get short names.
+    // mount(2) takes a page of options, which is about 40 paths of layers. With links named `0`, `1`, … 500 fit, which is
+    // the most that overlayfs stacks.
     let mut names = Vec::new();
     for (number, layer) in image.layers().enumerate() {
         symlink(layer, run.join("l").join(number.to_string())).map_err(host(doing()))?;
         names.push(number.to_string());
     }
+    // An image without layers is valid, but overlayfs needs a lower directory.
     if names.is_empty() {
         make("l/0")?;
         set_time(&run.join("l/0"), 0, 0).map_err(host(doing()))?;
         names.push("0".to_owned());
     }
     names.reverse();
-    // The root that is seen is that of the topmost folder.
+    // overlayfs shows the metadata of `upper` for the root directory; it must be that of the topmost layer.
     like(&run.join("l").join(&names[0]), &run.join("upper")).map_err(host(doing()))?;
     rustix::process::chdir(run.join("l")).map_err(host(doing()))?;
-    // Volatile: nothing of it is to survive, so nothing needs to reach the disk.
+    // volatile (Linux 5.10): no fsync, since nothing has to survive. index and metacopy off, so that the mount does
+    // not depend on how the kernel was built.
     let options = format!(
         "lowerdir={},upperdir=../upper,workdir=../work,index=off,metacopy=off,volatile",
         names.join(":")
@@ -76,6 +80,8 @@ pub(crate) fn mount_image(image: &Unpacked, run: &Path) -> Result<(), RuntimeErr
         Some(options.as_c_str()),
     )
     .map_err(|error| {
+        // The kernel reports EINVAL for too many layers, and for an upper directory on overlayfs or NFS; only its log
+        // distinguishes them.
         if error == rustix::io::Errno::INVAL {
             return RuntimeError::CacheFolder {
                 path: image.cache().folder().to_owned(),
@@ -89,7 +95,7 @@ pub(crate) fn mount_image(image: &Unpacked, run: &Path) -> Result<(), RuntimeErr
     })
 }
 
-/// Gives `to` the owner, mode, attributes and time of `from`.
+/// Copies owner, mode, extended attributes and modification time.
 fn like(from: &Path, to: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let meta = fs::metadata(from)?;

@@ -1,4 +1,4 @@
-//! What is to be run, decided from the image's config and the options before anything is made.
+//! [`RunPlan`]: how a container is run, decided by the image's config and the options before anything is created.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ impl RunPlan {
         program::check_privileges()?;
         let network = Network::of(options)?;
         check(config, options, limits, &network)?;
-        // For its errors; the names of a container come into it later.
+        // Only for its errors: the command itself is made once the container has its id.
         ContainerCommand::new(config, options, "")?;
         Ok(Self {
             network,
@@ -45,7 +45,8 @@ impl RunPlan {
         })
     }
 
-    /// The host's name in the host's network, else the option, else the start of the id, as with Docker.
+    /// The host name: that of the option; in the host's network, the host's; otherwise the start of the id, as with
+    /// Docker.
     pub(crate) fn hostname(&self, id: &str) -> String {
         match (&self.options.hostname, &self.network) {
             (Some(name), _) => name.clone(),
@@ -77,6 +78,7 @@ fn check(
             own: std::env::consts::ARCH,
         });
     }
+    // Without a network namespace of its own, `net.*` settings are the host's; runc refuses them too, but only later.
     if *network == Network::Host {
         if let Some(key) = options.sysctls.keys().find(|key| key.starts_with("net.")) {
             return refuse(
@@ -112,13 +114,13 @@ fn check(
     Ok(())
 }
 
-/// True for the names that the OCI image spec has for what this machine's processor runs by itself.
+/// Whether this machine's processor runs images of that architecture by itself. Names as in the OCI image spec.
 fn runs_here(architecture: &str) -> bool {
     let own: &[&str] = match std::env::consts::ARCH {
         "x86_64" => &["amd64", "386"],
         "aarch64" => &["arm64", "arm"],
         other => &[other],
     };
-    // Old images do not say.
+    // Old images do not name one.
     architecture.is_empty() || own.contains(&architecture)
 }

@@ -1,4 +1,4 @@
-//! [`OciRuntime`]: the program that runs containers, found and asked who it is.
+//! [`OciRuntime`]: the program that runs containers, its version, and the errors in its log.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,9 @@ use std::process::Command;
 use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::runtime::error::RuntimeError;
+use crate::runtime::options::RunLimits;
 
-/// In the order in which they are looked for.
+/// The order in which they are looked for.
 const KNOWN: [&str; 3] = ["runc", "crun", "youki"];
 
 /// An OCI runtime of this host: runc, crun, youki, or another with the same command line.
@@ -16,6 +17,7 @@ const KNOWN: [&str; 3] = ["runc", "crun", "youki"];
 pub struct OciRuntime {
     pub(crate) program: PathBuf,
     version: String,
+    pub(crate) limits: RunLimits,
 }
 
 impl OciRuntime {
@@ -35,27 +37,38 @@ impl OciRuntime {
 
     fn at(program: PathBuf) -> Result<Self, RuntimeError> {
         let version = version(&program)?;
-        Ok(Self { program, version })
+        Ok(Self {
+            program,
+            version,
+            limits: RunLimits::default(),
+        })
     }
 
-    /// The program.
+    /// The same runtime, with `limits` on what each container may use.
+    #[must_use]
+    pub fn with_limits(mut self, limits: RunLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Absolute path of the program.
     pub fn program(&self) -> &Path {
         &self.program
     }
 
-    /// Its name and version as it tells them, such as `runc version 1.1.5`.
+    /// Its name and version as it reports them, such as `runc version 1.1.5`.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Its name.
+    /// The program's file name.
     pub(crate) fn name(&self) -> String {
         let name = self.program.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     }
 }
 
-/// The first program that works; one that is there and does not is no reason to do without.
+/// The first program that works. One that is installed but broken is reported and skipped.
 fn first_of(programs: impl Iterator<Item = PathBuf>) -> Result<OciRuntime, RuntimeError> {
     let mut broken = Vec::new();
     for program in programs {
@@ -96,19 +109,20 @@ fn version(program: &Path) -> Result<String, RuntimeError> {
     match text.lines().next().map(str::trim) {
         Some(line) if output.status.success() && !line.is_empty() => Ok(line.to_owned()),
         _ => Err(failed(format!(
-            "it ended with {} and told no version",
+            "it ended with {} and reported no version",
             output.status
         ))),
     }
 }
 
-/// What a runtime's log ends with.
+/// The last error in a runtime's log, which has one JSON object on each line.
 pub(crate) fn said(log: &Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
     let messages = text.lines().rev().filter_map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         let is_error = line["level"]
             .as_str()
+            // The runtimes differ: the level may be missing, or in capitals.
             .is_none_or(|level| level.eq_ignore_ascii_case("error"));
         let message = line["msg"].as_str().filter(|_| is_error)?;
         Some(message.to_owned())
@@ -116,7 +130,7 @@ pub(crate) fn said(log: &Path) -> Option<String> {
     messages.into_iter().next()
 }
 
-/// What unpacking and running an image takes.
+/// Checks the capabilities that unpacking and running an image takes. Otherwise it would fail half-way, with a bare EPERM.
 pub(crate) fn check_privileges() -> Result<(), RuntimeError> {
     let needed = [
         (
@@ -179,7 +193,7 @@ mod tests {
             ),
             (
                 "/bin/false",
-                "use an OCI runtime: /bin/false --version: it ended with exit status: 1 and told no version",
+                "use an OCI runtime: /bin/false --version: it ended with exit status: 1 and reported no version",
             ),
         ] {
             let error = OciRuntime::find(Some(name)).unwrap_err();

@@ -1,9 +1,9 @@
-//! [`Run`]: the folder of one container, and getting rid of everything that belongs to it, also after this process was
+//! [`Run`]: the folder of one container, and the removal of everything that belongs to it, even after this process was
 //! killed.
 //!
-//! The folder `runs/<id>` of the cache is locked while its process lives. A start that finds one that is not locked
-//! cleans up: processes, the runtime's state, control groups, files. Mounts need nothing: they are in a namespace that
-//! goes with the last process.
+//! The folder `runs/<id>` of the cache is locked while its process lives. A later start cleans up after folders that are
+//! not locked: processes, the runtime's state, control groups, files. Mounts need no cleaning: their namespace disappears
+//! with its last process.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -26,18 +26,18 @@ use crate::runtime::shared::Sweep;
 
 const RECORD: &str = "run.json";
 
-/// What it takes to clean up after someone else.
+/// What a later process needs to know to clean up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RunRecord {
-    /// The OCI runtime.
+    /// Path of the OCI runtime.
     program: PathBuf,
     /// The container's control group; its last part is the container's id.
     cgroup: PathBuf,
-    /// The group above was made for it.
+    /// Whether the parent of that group was created for it.
     made_parent: bool,
 }
 
-/// The folder of a container. Dropped, everything that belongs to it is gone.
+/// The folder of a container. Dropping it removes everything that belongs to the container.
 #[derive(Debug)]
 pub(crate) struct Run {
     id: String,
@@ -45,12 +45,12 @@ pub(crate) struct Run {
     record: RunRecord,
     /// Handle of the first process, once there is one.
     init: OnceLock<OwnedFd>,
-    /// None once all is gone.
+    /// `None` once everything is removed.
     lock: Mutex<Option<OwnedFd>>,
 }
 
 impl Run {
-    /// Makes a folder for a new container with a random id.
+    /// Creates a folder for a new container with a random id.
     pub(crate) fn new(
         folders: &Arc<Folders>,
         runtime: &OciRuntime,
@@ -63,7 +63,7 @@ impl Run {
         loop {
             let id = random_id().map_err(host("read /dev/urandom"))?;
             mkdirat(runs, id.as_str(), Mode::RWXU).map_err(host(doing()))?;
-            // A sweep can have come before the lock; then this one is gone.
+            // The sweep of another process may have taken the folder for an abandoned one before it was locked.
             let lock = try_lock(runs, &id, Hold::Alone).map_err(host(doing()))?;
             let Some(lock) = lock else { continue };
             let record = RunRecord {
@@ -80,6 +80,7 @@ impl Run {
             };
             let text = serde_json::to_vec(&run.record)
                 .map_err(|error| host(doing())(io::Error::from(error)))?;
+            // Before anything else is created, so that there is never something to remove without a record of it.
             fs::write(run.path().join(RECORD), text).map_err(host(doing()))?;
             return Ok(run);
         }
@@ -97,7 +98,7 @@ impl Run {
         &self.record.cgroup
     }
 
-    /// Takes the handle of the first process, which is a child of this one.
+    /// Keeps the handle of the first process, which is a child of this one.
     pub(crate) fn set_init(&self, init: OwnedFd) -> &OwnedFd {
         self.init.get_or_init(|| init)
     }
@@ -106,18 +107,18 @@ impl Run {
         self.init.get()
     }
 
-    /// Kills the container and removes everything of it; does nothing the second time. Blocks.
+    /// Kills the container and removes everything that belongs to it. A second call does nothing. Blocks.
     pub(crate) fn clean(&self) -> Result<(), RuntimeError> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_some() {
             clean(&self.folders, &self.id, &self.record)?;
-            // Free only now that the folder is gone.
+            // Released only after the folder is removed: otherwise another process would start to clean it.
             *lock = None;
         }
         Ok(())
     }
 
-    /// True once nothing is left.
+    /// Whether everything is removed.
     pub(crate) fn is_clean(&self) -> bool {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         lock.is_none()
@@ -129,7 +130,7 @@ impl Drop for Run {
         if let Err(error) = self.clean() {
             tracing::warn!("failed to {error}");
         }
-        // Nobody waits for it any more, and a child that nobody waits for stays as a zombie.
+        // The task that waited for it is gone. A child that is not waited for stays as a zombie.
         if let Some(init) = self.init.get() {
             use std::os::fd::AsFd;
             let second = rustix::time::Timespec {
@@ -139,13 +140,13 @@ impl Drop for Run {
             let mut ended = [PollFd::new(init, PollFlags::IN)];
             let _ = poll(&mut ended, Some(&second));
             let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-            // Not a child any more where it was waited for before.
+            // ECHILD if it was waited for before.
             let _ = waitid(WaitId::PidFd(init.as_fd()), how);
         }
     }
 }
 
-/// Cleans up after containers whose processes are gone; how many there were.
+/// Cleans up after containers whose minifier process is gone; returns how many there were.
 pub(crate) fn sweep(folders: &Folders) -> Result<usize, RuntimeError> {
     let (runs, path) = folders.runs();
     let doing = || format!("sweep folder {}", path.display());
@@ -165,7 +166,7 @@ pub(crate) fn sweep(folders: &Folders) -> Result<usize, RuntimeError> {
         let Some(_lock) = lock else { continue };
         let cleaned = match read_record(&path.join(&id), &id) {
             Some(record) => clean(folders, &id, &record),
-            // Killed before it was written: nothing but the folder is there.
+            // Killed before the record was written: only the folder exists.
             None => remove_tree(runs, &id).map_err(host(doing())),
         };
         sweep.note(id, cleaned);
@@ -175,7 +176,7 @@ pub(crate) fn sweep(folders: &Folders) -> Result<usize, RuntimeError> {
 
 fn read_record(folder: &Path, id: &str) -> Option<RunRecord> {
     let record: RunRecord = serde_json::from_slice(&fs::read(folder.join(RECORD)).ok()?).ok()?;
-    // Whatever it says, only what bears the id is touched.
+    // The folder may be damaged. Only a control group that has the container's id as its name is ever removed.
     (record.cgroup.file_name()? == id && record.cgroup.is_absolute()).then_some(record)
 }
 
@@ -185,7 +186,7 @@ fn clean(folders: &Folders, id: &str, record: &RunRecord) -> Result<(), RuntimeE
     cgroup::kill_all(&record.cgroup, id).map_err(host(doing("kill the processes")))?;
     let state = path.join(id).join("state");
     if state.join(id).exists() {
-        // Its control groups and its files are removed below anyway, so it may fail.
+        // It may fail, for example if the program was uninstalled: its control groups and files are removed below anyway.
         let deleted = Command::new(&record.program)
             .arg("--root")
             .arg(&state)
@@ -201,12 +202,13 @@ fn clean(folders: &Folders, id: &str, record: &RunRecord) -> Result<(), RuntimeE
             Err(error) => tracing::debug!("{}: {error}", record.program.display()),
         }
     }
+    // Once more: `delete` of a container that was only half created can leave its first process.
     cgroup::kill_all(&record.cgroup, id).map_err(host(doing("kill the processes")))?;
     cgroup::remove(&record.cgroup).map_err(host(doing("remove the control groups")))?;
     if record.made_parent
         && let Some(parent) = record.cgroup.parent()
     {
-        // Others may have come into it meanwhile.
+        // It is not empty if another container uses it by now.
         let _ = cgroup::remove(parent);
     }
     remove_tree(runs, id).map_err(host(doing("remove the files")))

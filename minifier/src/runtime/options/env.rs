@@ -46,8 +46,8 @@ pub enum EnvError {
     },
 }
 
-/// The environment that options ask for: files first, then single variables, each in the order given. Names alone take
-/// their values from this process.
+/// The variables of `--env-file` and `--env`: files first, then single variables, each in the order given. A name without
+/// a value takes it from this process.
 pub fn load_env(files: &[PathBuf], variables: &[String]) -> Result<Vec<String>, EnvError> {
     let host = |name: &str| std::env::var(name).ok();
     let mut env = Vec::new();
@@ -78,13 +78,14 @@ pub fn parse_env(text: &str, host: impl Fn(&str) -> Option<String>) -> Result<St
 
 /// Reads the bytes of one `--env-file`; `path` is for the messages only.
 ///
-/// Lines are `NAME=value` (the value is taken as it is, quotes and blanks included), `NAME` alone (taken from `host`,
-/// left out where it is not set there), empty, or comments that start with `#`.
+/// A line is `NAME=value` (quotes and blanks belong to the value), `NAME` (its value comes from `host`; left out if it is
+/// not set there), empty, or a comment that starts with `#`.
 pub fn parse_env_file(
     path: &std::path::Path,
     bytes: &[u8],
     host: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<String>, EnvError> {
+    // Editors on Windows put a byte order mark at the start; Docker skips it too.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut variables = Vec::new();
     for (index, raw) in bytes.split(|b| *b == b'\n').enumerate() {

@@ -2,42 +2,44 @@
 
 use std::fs;
 
-/// Processes and threads: more than programs use that are well, and few enough for the host to go on.
+/// Processes and threads: more than a healthy program uses, and few enough for the host to keep working.
 const PIDS: i64 = 4096;
 /// Bytes of a log on disk.
 const LOG: i64 = 16 << 20;
 
-/// What a container may use of the host.
+/// How much of the host a container may use. `None`: no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunLimits {
-    /// Bytes of memory.
+    /// Memory in bytes.
     pub memory: Option<i64>,
-    /// Processes and threads.
+    /// Number of processes and threads.
     pub pids: Option<i64>,
-    /// Bytes of output that a daemon keeps on disk. Without a daemon nothing of it is there.
+    /// Bytes of output that a daemon keeps on disk. Without a daemon, no output is written to disk.
     pub log: Option<i64>,
 }
 
 impl RunLimits {
-    /// What a container of an unknown image gets: three quarters of the memory of this host, 4096 processes and
-    /// threads, 16 MiB of log. What this host cannot limit is not limited.
+    /// The limits for an unknown image: three quarters of this host's memory, 4096 processes and threads, 16 MiB of log.
+    /// A resource whose controller is missing is not limited: a runtime would refuse to start the container.
     pub fn of_host() -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let unified = read("/sys/fs/cgroup/cgroup.controllers");
         Self::of(&read("/proc/meminfo"), &read("/proc/cgroups"), &unified)
     }
 
-    /// From the kernel's files: the last two list the controllers of control groups of version 1 and 2.
+    /// From the texts of the kernel's files; the last two list the controllers of control groups of version 1 and 2.
     fn of(meminfo: &str, cgroups: &str, unified: &str) -> Self {
         let can = |controller: &str| {
             let enabled = |line: &str| {
                 let mut fields = line.split_whitespace();
                 fields.next() == Some(controller) && fields.next_back() == Some("1")
             };
-            // The first file is about the whole host; with version 2 alone, what is delegated to here decides.
-            match unified.trim().is_empty() {
-                true => cgroups.lines().any(enabled),
-                false => unified.split_whitespace().any(|one| one == controller),
+            // `/proc/cgroups` is about the whole host. With version 2, only the controllers that are delegated to this
+            // group count.
+            if unified.trim().is_empty() {
+                cgroups.lines().any(enabled)
+            } else {
+                unified.split_whitespace().any(|one| one == controller)
             }
         };
         let total = meminfo.lines().find_map(|line| {
@@ -82,7 +84,8 @@ impl Default for UnpackLimits {
     }
 }
 
-/// What may still be copied; holes count as what they pretend to be.
+/// What may still be copied into volumes. Holes count in full: a copy may fill them, and a file of 1 TiB costs nothing to
+/// put into an image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     pub(crate) bytes: u64,
@@ -90,11 +93,11 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Takes one entry of that many bytes.
+    /// Takes one entry of `bytes` bytes.
     ///
     /// # Errors
     ///
-    /// `bytes` or `entries`, whichever there is no room for.
+    /// `bytes` or `entries`, whichever has run out.
     pub(crate) fn take(&mut self, bytes: u64) -> Result<(), &'static str> {
         self.entries = self.entries.checked_sub(1).ok_or("entries")?;
         self.bytes = self.bytes.checked_sub(bytes).ok_or("bytes")?;

@@ -59,13 +59,13 @@ pub enum MountError {
 pub struct Mount {
     /// Absolute path in the container.
     pub target: String,
-    /// No writing.
+    /// Whether writing is forbidden.
     pub read_only: bool,
-    /// What is mounted.
+    /// Bind, volume or tmpfs, with its own options.
     pub kind: MountKind,
 }
 
-/// What a [`Mount`] mounts.
+/// The source of a [`Mount`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MountKind {
     /// A path of the host.
@@ -90,7 +90,7 @@ pub enum MountKind {
         /// Options for the driver.
         options: BTreeMap<String, String>,
     },
-    /// Memory.
+    /// A file system in memory.
     Tmpfs {
         /// Bytes.
         size: Option<i64>,
@@ -113,6 +113,7 @@ pub fn parse_mount(text: &str) -> Result<Mount, MountError> {
             });
         match (key.as_str(), value) {
             ("readonly" | "ro", value) => read_only = flag(text, &key, value.as_deref())?,
+            // Docker lets these flags stand without a value; all other keys need one.
             ("volume-nocopy" | "bind-nonrecursive", value) => rest.push((key, value)),
             (_, None) => {
                 return Err(MountError::NotAPair {
@@ -123,7 +124,7 @@ pub fn parse_mount(text: &str) -> Result<Mount, MountError> {
             ("type", Some(value)) => typ = value.to_lowercase(),
             ("target" | "dst" | "destination", Some(value)) => target = Some(value),
             ("source" | "src", Some(value)) => source = Some(value),
-            // Means nothing on Linux.
+            // For Docker Desktop on macOS; it has no effect on Linux.
             ("consistency", Some(_)) => {}
             (_, value) => rest.push((key, value)),
         }

@@ -1,4 +1,4 @@
-//! [`RunOptions`]: what a user may change about how their image is run. Everything else is the image's own config.
+//! [`RunOptions`]: the options of `docker run` that change how an image is run. The rest comes from its config.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,20 +23,20 @@ pub enum OptionError {
     Sysctl(String),
 }
 
-/// How to run an image; the default runs it just as its config says.
+/// How to run an image; the default runs it as its config says.
 ///
 /// There is no way to ask for a privileged container: the image under test gets what it would get in production.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunOptions {
     /// `NAME=value`, or `NAME` alone to remove a variable of the image; later ones win. Those of files come first.
     pub env: Vec<String>,
-    /// Instead of the image's `USER`.
+    /// In place of the image's `USER`.
     pub user: Option<String>,
-    /// Instead of the image's `ENTRYPOINT`, which then loses its `CMD` too; empty means no entrypoint.
+    /// In place of the image's `ENTRYPOINT`; the image's `CMD` is then ignored too, as with Docker. Empty: no entrypoint.
     pub entrypoint: Option<Vec<String>>,
-    /// Instead of the image's `CMD`.
+    /// In place of the image's `CMD`.
     pub cmd: Option<Vec<String>>,
-    /// Instead of the image's `WORKDIR`.
+    /// In place of the image's `WORKDIR`.
     pub workdir: Option<String>,
     /// Host name; the daemon chooses one by default.
     pub hostname: Option<String>,
@@ -60,14 +60,14 @@ pub struct RunOptions {
     pub cap_add: Vec<String>,
     /// Capabilities to drop.
     pub cap_drop: Vec<String>,
-    /// `os/architecture[/variant]` where the daemon has several.
+    /// `os/architecture[/variant]`, if the daemon has the image for several platforms.
     pub platform: Option<String>,
     /// Parent cgroup; the container becomes a child of it. For the tracer.
     pub cgroup_parent: Option<String>,
 }
 
 impl RunOptions {
-    /// Names of the volumes that are to be mounted.
+    /// Names of the volumes that these options mount.
     pub(crate) fn volume_names(&self) -> impl Iterator<Item = &str> {
         let mounts = self.mounts.iter().filter_map(|mount| match &mount.kind {
             MountKind::Volume { source, .. } => source.as_deref(),
@@ -97,7 +97,7 @@ pub fn parse_command(text: &str) -> Result<Vec<String>, OptionError> {
 /// Reads one `--add-host`: `NAME:IP` or `NAME=IP`, an IPv6 address with or without brackets, or `host-gateway`.
 pub fn parse_add_host(text: &str) -> Result<String, OptionError> {
     let error = || OptionError::Host(text.to_owned());
-    // Whichever separator comes first: an IPv6 address holds colons.
+    // At the first separator of either kind: an IPv6 address contains colons.
     let (name, address) = text.split_once([':', '=']).ok_or_else(error)?;
     let bare = address
         .strip_prefix('[')

@@ -66,6 +66,7 @@ pub fn parse_volume(text: &str, directory: &Path) -> Result<Volume, MountError> 
             });
         }
     }
+    // Only the client knows the working directory: the API takes absolute paths and names.
     let source = if source.starts_with('.') {
         lexical(&directory.join(source)).ok_or_else(|| MountError::Source(text.to_owned()))?
     } else {

@@ -10,17 +10,17 @@ const KEPT: usize = 64 << 10;
 /// Output: its length and digest, and its last 64 KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Captured {
-    /// Bytes in all.
+    /// Total number of bytes.
     pub bytes: u64,
     /// Digest of all bytes.
     pub sha256: Digest,
-    /// The end of it.
+    /// The last 64 KiB.
     #[serde(skip)]
     pub tail: Vec<u8>,
 }
 
 impl Captured {
-    /// The last `count` lines as text; what is not UTF-8 is replaced.
+    /// The last `count` lines as text; bytes that are not UTF-8 become U+FFFD.
     pub fn last_lines(&self, count: usize) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.tail);
         let lines: Vec<&str> = text.lines().collect();
@@ -45,7 +45,7 @@ impl Capture {
         self.hash.update(data);
         self.tail
             .extend_from_slice(&data[data.len().saturating_sub(KEPT)..]);
-        // Cut in large steps: moving the tail for every few bytes would cost more than it saves.
+        // Cut in large steps: otherwise each small piece would move 64 KiB.
         if self.tail.len() > 2 * KEPT {
             self.tail.drain(..self.tail.len() - KEPT);
         }

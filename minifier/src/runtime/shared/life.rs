@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use super::workload::ExitStatus;
 use crate::runtime::error::RuntimeError;
 
-/// Created, running, ended; or out of sight.
+/// The state of a container's first process.
 #[derive(Debug)]
 pub(crate) struct Life(watch::Sender<LifeState>);
 
@@ -24,17 +24,17 @@ impl Default for Life {
 }
 
 impl Life {
-    /// It runs, and this is its pid on the host.
+    /// Notes that it runs, with its pid on the host.
     pub(crate) fn running(&self, pid: u32) {
         self.0.send_replace(LifeState::Running(pid));
     }
 
-    /// It ended.
+    /// Notes how it ended.
     pub(crate) fn ended(&self, exit: ExitStatus) {
         self.0.send_replace(LifeState::Exited(exit));
     }
 
-    /// Nobody will know how it ended.
+    /// Notes that its end will not be known.
     pub(crate) fn lost(&self, reason: String) {
         self.0.send_replace(LifeState::Lost(reason));
     }
@@ -47,7 +47,7 @@ impl Life {
         }
     }
 
-    /// How it ended; none before.
+    /// How it ended; `None` before.
     pub(crate) fn exit(&self) -> Option<ExitStatus> {
         match &*self.0.borrow() {
             LifeState::Exited(exit) => Some(exit.clone()),

@@ -10,7 +10,7 @@ const KEPT: usize = 4 << 20;
 /// A longer line is cut into several.
 const LINE: usize = 16 << 10;
 
-/// Where a line was written to.
+/// The stream that a line was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogStream {
     /// Standard output.
@@ -22,22 +22,22 @@ pub enum LogStream {
 /// One line of output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// Where it was written to.
+    /// The stream that it was written to.
     pub stream: LogStream,
-    /// The line without its end; what is not UTF-8 is replaced.
+    /// The line without its end; bytes that are not UTF-8 become U+FFFD.
     pub text: String,
 }
 
-/// What a reader gets: lines, and where to read on.
+/// Lines for one reader, and where it goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogChunk {
-    /// Lines that were dropped before this reader came.
+    /// Number of lines that were dropped before they could be read.
     pub missed: u64,
     /// Lines in the order they came.
     pub lines: Vec<LogLine>,
     /// Pass this to the next [`Logs::read`].
     pub next: u64,
-    /// Whether nothing more will come.
+    /// Whether the output has ended.
     pub closed: bool,
 }
 
@@ -69,7 +69,7 @@ impl Default for Logs {
 
 impl Logs {
     fn state(&self) -> MutexGuard<'_, LogState> {
-        // Every change leaves the state whole, so a panic elsewhere does not spoil it.
+        // Each change is complete before anything can panic, so a poisoned lock still protects a valid state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -83,7 +83,7 @@ impl Logs {
         self.changed.send_replace(());
     }
 
-    /// Nothing more will come; lines without an end become lines.
+    /// Notes the end of the output. Text without a line end becomes a line.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         for stream in [LogStream::Stdout, LogStream::Stderr] {
@@ -106,7 +106,7 @@ impl Logs {
         }
     }
 
-    /// Like [`Self::read`], but waits until there is something or all is over.
+    /// Like [`Self::read`], but waits until there is a line or the output has ended.
     pub async fn next(&self, from: u64) -> LogChunk {
         let mut changed = self.changed.subscribe();
         loop {
@@ -114,12 +114,12 @@ impl Logs {
             if !chunk.lines.is_empty() || chunk.missed > 0 || chunk.closed {
                 return chunk;
             }
-            // The sender lives as long as `self`.
+            // It fails only if the sender is gone, which is a part of `self`.
             let _ = changed.changed().await;
         }
     }
 
-    /// Waits until nothing more will come.
+    /// Waits for the end of the output.
     pub async fn closed(&self) {
         let mut changed = self.changed.subscribe();
         while !self.state().closed {
@@ -144,6 +144,7 @@ impl LogState {
     fn push(&mut self, stream: LogStream, mut piece: &[u8]) {
         loop {
             let partial = &mut self.partial[stream as usize];
+            // A program that never ends its line must not take more than a line's memory.
             let (now, rest) = piece.split_at(piece.len().min(LINE - partial.len()));
             partial.extend_from_slice(now);
             if partial.ends_with(b"\n") || partial.len() == LINE {
@@ -183,7 +184,7 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What a line costs in memory, so that empty ones count too.
+/// Memory that a line takes. A container that writes empty lines must not get past the limit.
 fn weight(line: &LogLine) -> usize {
     line.text.len() + size_of::<LogLine>()
 }

@@ -1,20 +1,20 @@
-//! What /proc says of a container's processes.
+//! A container's processes, by this host's `/proc`.
 
 use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Whether process `pid` of this host runs in the cgroup of container `id`; false also if it has ended.
+/// Whether process `pid` of this host is in the control group of container `id`; false if it has ended.
 pub(crate) fn belongs_to(pid: u32, id: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(id))
 }
 
-/// Kills a process of container `id`; it may have ended already.
+/// Kills a process of container `id`, if it is still one: its number may belong to another process by now.
 pub(crate) fn kill(pid: i64, id: &str) {
     let process = u32::try_from(pid).ok().filter(|pid| belongs_to(*pid, id));
     let process = process.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
     if let Some(process) = process {
-        // Gone between the look and the signal is what was wanted.
+        // It may have ended in between, which is what was wanted.
         let _ = kill_process(process, Signal::KILL);
     }
 }
@@ -27,6 +27,7 @@ pub(crate) fn discards(pid: u32, signal: u32) -> bool {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;
     };
+    // A signal to the process may be taken by any of its threads.
     let mut any = false;
     for task in tasks {
         let Ok(task) = task else { return false };
@@ -36,6 +37,7 @@ pub(crate) fn discards(pid: u32, signal: u32) -> bool {
         else {
             return false;
         };
+        // Before and after: a thread in a loop of `sigtimedwait` is out of the call for a moment only.
         if waits_for_signals(&before)
             || waits_for_signals(&after)
             || !task_discards(&status, signal)
@@ -47,7 +49,8 @@ pub(crate) fn discards(pid: u32, signal: u32) -> bool {
     any
 }
 
-/// Whether a thread is in `rt_sigtimedwait`: what it waits for is blocked, and its status does not show it.
+/// Whether a thread is in `rt_sigtimedwait`. The kernel takes the signals that it waits for out of `SigBlk` meanwhile, so
+/// that its status does not show them.
 fn waits_for_signals(syscall: &str) -> bool {
     #[cfg(target_arch = "x86_64")]
     const SIGTIMEDWAIT: &str = "128";
@@ -56,7 +59,7 @@ fn waits_for_signals(syscall: &str) -> bool {
     syscall.split(' ').next() == Some(SIGTIMEDWAIT)
 }
 
-/// The same of the text of one `status` file.
+/// The same for one thread, by the text of its `status` file.
 fn task_discards(status: &str, signal: u32) -> bool {
     let field = |name: &str| {
         status
@@ -67,7 +70,8 @@ fn task_discards(status: &str, signal: u32) -> bool {
         let mask = field(name).and_then(|text| u64::from_str_radix(text, 16).ok());
         Some(mask? >> signal.checked_sub(1)? & 1 == 1)
     };
-    // Its number in each pid namespace, the host's first.
+    // `NStgid` has its number in each pid namespace, the host's first. Only the first process of a namespace is protected
+    // from signals without a handler.
     let numbers: Vec<&str> = field("NStgid")
         .unwrap_or_default()
         .split_whitespace()

@@ -1,8 +1,7 @@
-//! [`RunId`]: a name for what one run makes outside its own process, by which every later run can tell whether the one
-//! that made it still goes on.
+//! [`RunId`]: names what a run makes outside its own process, so that a later run can see whether that run is over.
 //!
-//! Containers, images and folders bear it as a part of their own names, so that nothing else has to be kept in step with
-//! them, whatever ends the process.
+//! It is a part of the names of containers, images and folders. So there is no list that a killed process could leave out
+//! of step.
 
 use std::fmt;
 use std::fs;
@@ -17,7 +16,7 @@ use procfs::process::Process;
 /// Digits of the boot's id that are kept; two boots of one machine do not share them.
 const BOOT: usize = 12;
 
-/// After this time, what runs of another boot have made is taken for left behind.
+/// After this time, the things of a run of another boot count as left behind.
 const ELSEWHERE: Duration = Duration::from_secs(24 * 3600);
 
 /// `BOOT-NAMESPACE-PID-START-RANDOM`: letters, digits and `-` only, as the names of containers and tags allow them.
@@ -64,7 +63,7 @@ impl RunId {
             start: parts.next()?.parse().ok()?,
             random: u32::from_str_radix(parts.next()?, 16).ok()?,
         };
-        // Also refuses what reads the same and is spelled differently.
+        // Refuses other spellings of the same numbers, such as `+1` or `01`: a name must have one reading.
         (run.boot.len() == BOOT && run.to_string() == text).then_some(run)
     }
 
@@ -73,8 +72,8 @@ impl RunId {
         self.pid
     }
 
-    /// Whether what the run made at that time is left behind: the run is over, and if it is one of another boot, that was
-    /// long ago. Such a run may be one of another machine that uses the same daemon or folder.
+    /// Whether a thing that the run made at that time is left behind: the run is over, and if it belongs to another boot,
+    /// the thing is old. A run of another boot may be one of another machine that uses the same daemon or folder.
     ///
     /// # Errors
     ///
@@ -84,8 +83,8 @@ impl RunId {
         Ok(self.is_over()? && (self.boot == this_boot()? || is_old()))
     }
 
-    /// Whether the process of the run is gone. One that cannot be seen from here, because its pid is of another
-    /// namespace, counts as being there.
+    /// Whether the process of the run has ended. One that cannot be seen from here, because its pid belongs to another
+    /// namespace, counts as running.
     ///
     /// # Errors
     ///
@@ -98,7 +97,7 @@ impl RunId {
             return Ok(false);
         }
         match Process::new(self.pid).and_then(|process| process.stat()) {
-            // One that has ended and waits for its parent does nothing any more.
+            // The same pid with another start time is another process. A zombie has ended and only waits for its parent.
             Ok(stat) => Ok(stat.starttime != self.start || matches!(stat.state, 'Z' | 'X')),
             Err(ProcError::NotFound(_)) => Ok(true),
             Err(error) => Err(io::Error::other(error)),
@@ -126,7 +125,7 @@ fn this_boot() -> io::Result<String> {
 }
 
 fn this_namespace() -> io::Result<u64> {
-    // The link's own metadata is that of `/proc`; what it leads to is the namespace.
+    // Not `symlink_metadata`: the inode of the link belongs to `/proc`, that of its target is the namespace's.
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
 

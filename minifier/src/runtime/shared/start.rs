@@ -2,10 +2,10 @@
 
 use crate::runtime::error::RuntimeError;
 
-/// Sorts out what a runtime (runc, crun) says about a container that does not start.
+/// The error for the message of a runtime (runc, crun) about a container that does not start.
 pub(crate) fn start_failure(message: &str) -> RuntimeError {
     let message = message.trim().trim_end_matches(": unknown");
-    // The runtimes wrap their message several times; the last part tells.
+    // Docker, containerd and runc each put a prefix before the message; the cause comes last.
     let wrapped = [
         "unable to start container process: ",
         "OCI runtime create failed: ",

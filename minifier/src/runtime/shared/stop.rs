@@ -1,4 +1,4 @@
-//! Stopping a container as `docker stop` does, and telling how it went.
+//! Stopping a container as `docker stop` does, and reporting how it ended.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::runtime::error::RuntimeError;
 
 /// Docker's default.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long to wait for a container that was seen to discard the signal: it could have been about to handle it.
+/// How long to wait for a container that discards the signal: it may be about to install a handler.
 const DOUBT: Duration = Duration::from_millis(500);
 /// How long a killed container may take to be gone.
 const KILL: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ pub(crate) trait Signalled: Workload {
     fn signal(&self, signal: &str) -> impl Future<Output = Result<bool, RuntimeError>> + Send;
 }
 
-/// Asks a container to stop, waits, kills it.
+/// Sends the stop signal, waits for the grace period, then kills the container.
 pub(crate) async fn stop<S: Signalled>(
     container: &S,
     grace: Option<Duration>,
@@ -44,12 +44,14 @@ pub(crate) async fn stop<S: Signalled>(
     if let Some(exit) = container.exit() {
         return Ok(stopped(signal, StopOutcome::AlreadyExited, exit));
     }
+    // Many images run a program as pid 1 that has no handler for SIGTERM. The kernel then drops the signal, and Docker
+    // waits ten seconds for nothing.
     let discarded = match (container.pid(), number(&signal)) {
         (Some(pid), Some(number)) => process::discards(pid, number),
         _ => false,
     };
     if !container.signal(&signal).await? {
-        // Docker does the same with a signal that it does not know.
+        // As Docker does if it does not know the signal.
         "SIGTERM".clone_into(&mut signal);
         container.signal(&signal).await?;
     }

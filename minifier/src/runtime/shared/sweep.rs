@@ -2,7 +2,7 @@
 
 use crate::runtime::error::RuntimeError;
 
-/// What a sweep has removed, and what it could not.
+/// The result of a sweep so far.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
     removed: usize,
@@ -28,13 +28,13 @@ impl Sweep {
     ///
     /// [`RuntimeError::LeftBehind`] if something could not be.
     pub(crate) fn finish(self) -> Result<usize, RuntimeError> {
-        match self.left.is_empty() {
-            true => Ok(self.removed),
-            false => Err(RuntimeError::LeftBehind {
-                ids: self.left,
-                reason: self.reason,
-            }),
+        if self.left.is_empty() {
+            return Ok(self.removed);
         }
+        Err(RuntimeError::LeftBehind {
+            ids: self.left,
+            reason: self.reason,
+        })
     }
 }
 

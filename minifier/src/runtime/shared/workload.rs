@@ -18,7 +18,7 @@ pub struct ExitStatus {
     pub oom_killed: bool,
 }
 
-/// What the runtime's own health check says.
+/// The state of the daemon's own health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
@@ -30,36 +30,36 @@ pub enum Health {
     Unhealthy,
 }
 
-/// A command to run inside a container, as the container's user unless told otherwise.
+/// A command to run inside a container, as the container's user by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecRequest {
     /// Program and arguments; no shell is involved.
     pub argv: Vec<String>,
-    /// Instead of the container's user.
+    /// User in place of the container's.
     pub user: Option<String>,
     /// Added to the container's environment, `NAME=value`.
     pub env: Vec<String>,
-    /// How long it may take; then it is killed.
+    /// Time limit, after which it is killed.
     pub limit: Duration,
 }
 
-/// What a command inside a container gave.
+/// The result of a command inside a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecOutcome {
-    /// Exit code; `None` if it was killed at its time limit. 126 and 127 where it could not be started.
+    /// Exit code; `None` if it was killed at its time limit. 126 or 127 if it could not be started.
     pub exit_code: Option<i64>,
-    /// Its output; the runtime's message where it could not be started.
+    /// Its standard output; the runtime's message if it could not be started.
     pub stdout: Captured,
-    /// Its error output.
+    /// Its standard error.
     pub stderr: Captured,
 }
 
 /// How a container was stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stopped {
-    /// The signal that asked it to stop, as the image names it.
+    /// Stop signal, as the image names it.
     pub signal: String,
-    /// What came of it.
+    /// Whether the signal had an effect.
     pub outcome: StopOutcome,
     /// How the first process ended.
     pub exit: ExitStatus,
@@ -68,7 +68,7 @@ pub struct Stopped {
     pub duration: Duration,
 }
 
-/// What came of asking a container to stop.
+/// The effect of a container's stop signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopOutcome {
@@ -76,8 +76,8 @@ pub enum StopOutcome {
     Exited,
     /// It had ended before.
     AlreadyExited,
-    /// It has no handler for the signal, and the kernel discards such signals for the first process of a container:
-    /// killed after half a second instead of the grace period, in which nothing would have happened.
+    /// It has no handler for the signal, and the kernel discards such a signal to the first process of a container. It was
+    /// killed after half a second: nothing would have happened in the rest of the grace period.
     Ignored,
     /// It was killed when the grace period was over.
     Killed,
@@ -88,13 +88,13 @@ pub trait Workload: Send + Sync {
     /// The runtime's name of the container, unique on this host.
     fn id(&self) -> &str;
 
-    /// Pid of the first process in this host's pid namespace; none before the start and after the end.
+    /// Pid of the first process in this host's pid namespace; `None` before the start and after the end.
     fn pid(&self) -> Option<u32>;
 
-    /// What the container writes.
+    /// The container's output.
     fn logs(&self) -> &Logs;
 
-    /// How the first process ended; none while it runs.
+    /// How the first process ended; `None` while it runs.
     fn exit(&self) -> Option<ExitStatus>;
 
     /// Waits for the first process to end.

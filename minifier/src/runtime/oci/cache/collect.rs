@@ -1,4 +1,4 @@
-//! Removing layers: half-unpacked ones of killed processes, and those that were not used for long.
+//! Removing layers: half-unpacked ones of killed processes, and those that have not been used for a long time.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,12 +12,12 @@ use super::lock::{Hold, try_lock};
 use crate::runtime::error::{RuntimeError, host};
 use crate::runtime::oci::tree::remove_tree;
 
-/// What stays in the cache.
+/// Limits on what stays in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Bytes of all layers together.
+    /// Total bytes of all layers.
     pub bytes: u64,
-    /// Time since the last use.
+    /// Time since a layer was last used.
     pub age: Duration,
 }
 
@@ -31,22 +31,22 @@ impl Default for CacheLimits {
     }
 }
 
-/// What was removed.
+/// Result of a pruning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Layers.
+    /// Number of layers that were removed.
     pub layers: usize,
     /// Their bytes.
     pub bytes: u64,
 }
 
-/// Removes half-unpacked layers that nobody works on.
+/// Removes half-unpacked layers that no process is working on.
 pub(crate) fn sweep(cache: &Folders) -> Result<usize, RuntimeError> {
     let folder = &cache.new;
     let doing = || format!("sweep cache folder {}", cache.path.display());
     let mut swept = 0;
     for name in names(folder).map_err(host(doing()))? {
-        // The lock is held until it is gone, so that nobody starts anew in it.
+        // Held until the folder is gone, so that no other process starts to unpack into it.
         if let Some(_lock) = try_lock(folder, &name, Hold::Alone).map_err(host(doing()))? {
             remove_tree(folder, &name).map_err(host(doing()))?;
             swept += 1;
@@ -78,7 +78,7 @@ pub(crate) fn prune(cache: &Folders, limits: &CacheLimits) -> Result<Pruned, Run
         }
         let lock = try_lock(folder, &layer.name, Hold::Alone).map_err(host(doing()))?;
         let Some(_lock) = lock else { continue };
-        // Gone under its name first: a layer that is there is whole.
+        // Renamed first: a process that is killed while it removes must not leave half a layer under the layer's name.
         let away = format!("{}.old", layer.name);
         let new = &cache.new;
         remove_tree(new, &away).map_err(host(doing()))?;
@@ -105,7 +105,7 @@ struct Layer {
     bytes: u64,
 }
 
-/// `None` if it is gone meanwhile.
+/// A layer with its size and last use; `None` if another process has removed it.
 fn look(folder: &OwnedFd, name: String) -> Option<Layer> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let layer = openat(folder, name.as_str(), flags, Mode::empty()).ok()?;
@@ -126,13 +126,14 @@ pub(crate) fn size(layer: &OwnedFd) -> Option<u64> {
     let size = openat(layer, "size", flags, Mode::empty()).ok()?;
     let mut text = String::new();
     File::from(size).take(32).read_to_string(&mut text).ok()?;
+    // A file that was cut by a full disk says nothing; the layer itself is whole.
     Some(text.parse().unwrap_or(0))
 }
 
 fn names(folder: &OwnedFd) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in Entries::read_from(folder)? {
-        // Names that are not ours are left alone.
+        // Unpacked layers and runs have names of hexadecimal digits; `.`, `..` and files of others do not belong to us.
         if let Ok(name) = entry?.file_name().to_str()
             && !name.starts_with('.')
         {

@@ -51,7 +51,8 @@ pub(crate) fn default_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Path
     base.unwrap_or_else(|| "/var/cache".into()).join("minifier")
 }
 
-/// Makes the folder and those above it; one that others may write to is refused.
+/// Creates the folder and its parents. A folder that others can write to is refused: they could exchange a layer, which
+/// is then run as root.
 fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
     let refused = |reason: &str| RuntimeError::CacheFolder {
         path: path.to_owned(),
@@ -65,6 +66,7 @@ fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
         .map_err(host(doing()))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = openat(CWD, path, flags, Mode::empty()).map_err(host(doing()))?;
+    // Checked through the descriptor: the name could lead to another folder by then.
     let found = fs::File::from(fd);
     let meta = found.metadata().map_err(host(doing()))?;
     if meta.uid() != rustix::process::geteuid().as_raw() {
@@ -76,8 +78,8 @@ fn make(path: &Path) -> Result<OwnedFd, RuntimeError> {
     Ok(found.into())
 }
 
-/// Makes a folder in the cache that nobody else can enter: what an image holds (set-user-ID programs, devices) is
-/// there.
+/// Creates a folder in the cache that no other user can enter: it contains the image's set-user-ID programs and devices,
+/// which work for everybody who can reach them.
 fn make_private(path: &Path) -> Result<OwnedFd, RuntimeError> {
     let fd = make(path)?;
     rustix::fs::fchmod(&fd, Mode::RWXU).map_err(host(format!("close {}", path.display())))?;

@@ -36,7 +36,7 @@ pub struct LayerCache {
     limits: UnpackLimits,
 }
 
-/// An image whose layers are unpacked; they stay while this, or a clone of it, is there.
+/// An image whose layers are unpacked. They are locked, and so stay, until this and its clones are dropped.
 #[derive(Debug, Clone)]
 pub struct Unpacked {
     cache: LayerCache,
@@ -46,7 +46,7 @@ pub struct Unpacked {
 #[derive(Debug)]
 struct HeldLayer {
     path: PathBuf,
-    /// Of its files.
+    /// Total size of its files.
     bytes: u64,
     _lock: OwnedFd,
 }
@@ -57,7 +57,7 @@ impl Unpacked {
         self.layers.iter().map(|layer| layer.path.as_path())
     }
 
-    /// What volumes may hold: the image's bytes count, however long ago it was unpacked.
+    /// The room for copies in volumes. The image's own bytes count, even if it was unpacked long ago.
     pub(crate) fn room(&self) -> Room {
         let used = self.layers.iter().map(|layer| layer.bytes);
         let used = used.fold(0, u64::saturating_add);
@@ -79,7 +79,7 @@ impl LayerCache {
         folder::default_folder(|name| std::env::var_os(name).map(PathBuf::from))
     }
 
-    /// The cache in a folder, which is made where it is missing. It must belong to this user alone.
+    /// Opens the cache in a folder, which is created if it is missing. Only this user may be able to write to it.
     pub fn open(path: &Path) -> Result<Self, RuntimeError> {
         Ok(Self {
             folders: Arc::new(Folders::open(path)?),
@@ -107,7 +107,7 @@ impl LayerCache {
         &self.folders
     }
 
-    /// Finds the layers of an image, and unpacks those that are missing. Blocks; it gives up where `cancel` fires.
+    /// Finds the layers of an image, and unpacks those that are missing. Blocks; gives up when `cancel` fires.
     ///
     /// `layers` are the image's, lowest first, as many as `config` has diff IDs, and were checked against them.
     pub fn unpack(
@@ -124,7 +124,7 @@ impl LayerCache {
                 given: layers.len(),
             });
         }
-        // Found from the top down would be enough for most, but each folder is needed.
+        // The topmost layer alone would show that all are there, but each has to be locked.
         let mut held: Vec<Option<HeldLayer>> = Vec::with_capacity(chain.len());
         for id in &chain {
             held.push(self.find(*id)?);
@@ -132,6 +132,8 @@ impl LayerCache {
         let last_missing = held.iter().rposition(Option::is_none);
         let mut rootfs = RootFs::default();
         let mut left = self.limits;
+        // Layers above the last missing one need no merging. Those below do, although they are there: a hard link of a
+        // missing layer may name a file of any of them.
         for (number, index) in layers.iter().enumerate() {
             if last_missing.is_none_or(|last| number > last) {
                 break;
@@ -160,7 +162,7 @@ impl LayerCache {
         })
     }
 
-    /// Locks a layer that is there and notes its use.
+    /// Locks a layer if it is there, and notes its use.
     fn find(&self, id: ChainId) -> Result<Option<HeldLayer>, RuntimeError> {
         let name = id.to_hex();
         let doing = || format!("open cached layer {name}");
@@ -171,6 +173,7 @@ impl LayerCache {
             last_access: time(UTIME_OMIT),
             last_modification: time(UTIME_NOW),
         };
+        // The folder's own time: overlayfs mounts its layers with `noatime`, so access times say nothing.
         futimens(&lock, &now).map_err(host(doing()))?;
         Ok(Some(HeldLayer {
             bytes: collect::size(&lock).unwrap_or(0),
@@ -179,7 +182,7 @@ impl LayerCache {
         }))
     }
 
-    /// Unpacks a layer, or waits for another process that does.
+    /// Unpacks a layer, or waits until another process has unpacked it.
     fn make(&self, id: ChainId, job: &LayerJob<'_>, bytes: u64) -> Result<HeldLayer, RuntimeError> {
         let name = id.to_hex();
         let doing = || {
@@ -205,7 +208,7 @@ impl LayerCache {
                 Some(lock) => {
                     let made = self.fill(&lock, &name, job, bytes);
                     if made.is_err() {
-                        // What cannot be removed now, the next start sweeps.
+                        // If it cannot be removed now, the next start removes it.
                         if let Err(error) = remove_tree(&self.folders.new, &name) {
                             tracing::warn!("failed to remove a half-unpacked layer: {error}");
                         }
@@ -243,7 +246,7 @@ impl LayerCache {
         {
             return remove_tree(&self.folders.new, name).map_err(host(doing()));
         }
-        // What a killed process left of it.
+        // A killed process may have left a part of it.
         remove_tree(folder, "diff").map_err(host(doing()))?;
         mkdirat(folder, "diff", Mode::RWXU).map_err(host(doing()))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -258,14 +261,14 @@ impl LayerCache {
         renameat_with(new, name, layers, name, RenameFlags::NOREPLACE).map_err(host(doing()))
     }
 
-    /// Removes what killed processes left: containers with all that belongs to them, and half-unpacked layers; how many
-    /// containers. To be called at every start. Blocks.
+    /// Removes what killed processes have left: containers with everything that belongs to them, and half-unpacked layers.
+    /// Returns the number of containers. Call it at every start. Blocks.
     pub fn sweep(&self) -> Result<usize, RuntimeError> {
         collect::sweep(&self.folders)?;
         run::sweep(&self.folders)
     }
 
-    /// Removes the layers that were not used for the longest time, as far as they are above `limits` and not in use.
+    /// Removes layers until `limits` are kept, the least recently used first. Layers in use stay.
     pub fn prune(&self, limits: &CacheLimits) -> Result<Pruned, RuntimeError> {
         collect::prune(&self.folders, limits)
     }

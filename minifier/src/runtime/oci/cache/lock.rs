@@ -1,4 +1,4 @@
-//! Locks on folders: held while one is used, and free again when the process that held it is gone.
+//! Locks on folders. The kernel releases them when the process ends, however it ends.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,16 +9,15 @@ use rustix::io::Errno;
 /// How a folder is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hold {
-    /// With others.
+    /// Together with other readers.
     Shared,
-    /// Alone.
+    /// Exclusively.
     Alone,
 }
 
-/// Opens and locks the entry `name` of `parent` (a folder, or a file that is there); `None` if it is not there, or
-/// where others hold it.
+/// Opens and locks the entry `name` of `parent`; `None` if it does not exist, or if others hold it.
 ///
-/// Whoever removes an entry locks it alone before, so what is locked and still has its name stays.
+/// An entry is removed only under an exclusive lock. So one that is locked and still has its name stays.
 pub(crate) fn try_lock(parent: impl AsFd, name: &str, hold: Hold) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = match openat(parent.as_fd(), name, flags, Mode::empty()) {
@@ -33,6 +32,7 @@ pub(crate) fn try_lock(parent: impl AsFd, name: &str, hold: Hold) -> io::Result<
         Err(Errno::WOULDBLOCK) => return Ok(None),
         other => other?,
     }
+    // Between the opening and the lock, it may have been removed, and another may have been created under its name.
     let same = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(now) => {
             let held = fstat(&fd)?;

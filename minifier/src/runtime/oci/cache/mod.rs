@@ -1,11 +1,11 @@
 //! [`LayerCache`]: the layers of images, unpacked once, in folders that overlayfs puts on top of each other.
 //!
-//! Takes what a transport gives of an image; gives [`Unpacked`], which holds its layers until it is dropped.
+//! Takes an image's layers and contents from a transport; returns [`Unpacked`], which locks the layers until it is dropped.
 //!
 //! | in the folder | |
 //! |---|---|
-//! | `layers/<chain ID>/diff` | a layer as overlayfs wants it |
-//! | `layers/<chain ID>/size` | its bytes, for the collection of garbage |
+//! | `layers/<chain ID>/diff` | a layer in the form of overlayfs |
+//! | `layers/<chain ID>/size` | its size in bytes, for pruning |
 //! | `new/` | layers that are being unpacked |
 //! | `runs/` | what each running container needs |
 //!

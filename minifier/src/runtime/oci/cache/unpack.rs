@@ -9,7 +9,7 @@ use crate::runtime::error::RuntimeError;
 use crate::runtime::oci::tree::{Inode, TreeWriter};
 use crate::runtime::options::UnpackLimits;
 
-/// What a layer needs.
+/// The space that a layer needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) bytes: u64,
@@ -38,12 +38,13 @@ impl Cost {
     }
 }
 
-/// What the changes of a layer need.
+/// The space that the changes of a layer need.
 pub(crate) fn cost(rootfs: &RootFs, changes: &Changes) -> Cost {
     let mut cost = Cost {
         bytes: 0,
         entries: changes.len() as u64,
     };
+    // A hard link is an entry, but takes no bytes of its own.
     let mut counted = std::collections::BTreeSet::new();
     for change in changes.values() {
         if let Change::Node(id) = change
@@ -55,7 +56,7 @@ pub(crate) fn cost(rootfs: &RootFs, changes: &Changes) -> Cost {
     cost
 }
 
-/// One layer to be written.
+/// A layer, and what it takes to write it.
 pub(crate) struct LayerJob<'a> {
     pub(crate) layer: usize,
     pub(crate) rootfs: &'a RootFs,
@@ -74,6 +75,7 @@ impl LayerJob<'_> {
             source,
         };
         for (path, change) in self.changes {
+            // Once for each entry: Ctrl-C must not wait for a layer of gigabytes.
             if self.cancel.is_cancelled() {
                 return Err(RuntimeError::Interrupted);
             }

@@ -21,7 +21,7 @@ use crate::rootfs::ImagePath;
 use crate::runtime::error::RuntimeError;
 use crate::runtime::options::{RunLimits, RunOptions};
 
-/// What [`build`] puts together.
+/// The input of [`build`].
 #[derive(Debug)]
 pub(crate) struct SpecRequest<'a> {
     pub(crate) command: &'a ContainerCommand,
@@ -33,18 +33,20 @@ pub(crate) struct SpecRequest<'a> {
     pub(crate) network: &'a Network,
     pub(crate) places: &'a [StoragePlace],
     pub(crate) volumes: &'a Volumes,
-    /// Files that are mounted over the image's, and where.
+    /// Files that are mounted over the image's, with their places.
     pub(crate) files: &'a [(PathBuf, ImagePath)],
-    /// Where the image is mounted.
+    /// The mount point of the image.
     pub(crate) root: &'a Path,
     /// The container's control group, from the root of each hierarchy.
     pub(crate) cgroup: &'a Path,
 }
 
-/// Of a process and all it starts: files that it may have open, with Docker's limit.
+/// Docker's limit of open files for a process. Not the host's: some programs close every descriptor up to the limit, which
+/// takes minutes with a limit of 2^30.
 const OPEN_FILES: u64 = 1 << 20;
 const SHM: i64 = 64 << 20;
 
+/// Files of the kernel that show or control the host (Docker's list).
 const MASKED: [&str; 11] = [
     "/proc/acpi",
     "/proc/asound",
@@ -105,6 +107,7 @@ fn process(
         .build()
         .map_err(failed)?;
     let mut env = command.env.clone();
+    // Docker sets HOME itself. Set here, it does not depend on what a runtime does with a process that has none.
     if !env.iter().any(|variable| variable.starts_with("HOME=")) {
         env.push(format!("HOME={}", ids.home));
     }
@@ -121,7 +124,7 @@ fn process(
         .map_err(failed)
 }
 
-/// As many as this process may give, up to Docker's limit.
+/// Docker's limit, or the hard limit of this process if that is lower: raising it takes CAP_SYS_RESOURCE.
 fn open_files() -> Result<PosixRlimit, RuntimeError> {
     let own = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let limit = own.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
@@ -136,6 +139,7 @@ fn open_files() -> Result<PosixRlimit, RuntimeError> {
 fn linux(request: &SpecRequest<'_>) -> Result<Linux, RuntimeError> {
     let mut sysctls: BTreeMap<String, String> = BTreeMap::new();
     if *request.network != Network::Host {
+        // Docker's defaults since 20.10: port 80 and ping without root.
         sysctls.insert("net.ipv4.ip_unprivileged_port_start".into(), "0".into());
         sysctls.insert("net.ipv4.ping_group_range".into(), "0 2147483647".into());
     }
@@ -186,7 +190,8 @@ fn namespaces(network: &Network) -> Result<Vec<LinuxNamespace>, RuntimeError> {
 }
 
 fn resources(limits: &RunLimits) -> Result<LinuxResources, RuntimeError> {
-    // null, zero, full, random, urandom, tty, console; the runtime adds the terminals.
+    // Everything is denied but null, zero, full, random, urandom, tty and console; the runtime adds the terminals. The
+    // image's own device nodes exist, but cannot be opened.
     let devices = [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1)];
     let mut rules = vec![device(false, None)?];
     for numbers in devices {
@@ -265,7 +270,7 @@ fn mounts(request: &SpecRequest<'_>) -> Result<Vec<Mount>, RuntimeError> {
     let taken = |target: &ImagePath| request.places.iter().any(|place| place.target == *target);
     let mut mounts = Vec::new();
     for (target, kind, source, options) in system {
-        // Only /dev/shm can be: nothing else of them is a place for a mount.
+        // A place of the user's can only be `/dev/shm`: the others are refused as destinations.
         if !taken(&target.into()) {
             let options = options.iter().map(|option| (*option).to_owned()).collect();
             mounts.push(mount(Path::new(target), kind, Path::new(source), options)?);
@@ -275,6 +280,7 @@ fn mounts(request: &SpecRequest<'_>) -> Result<Vec<Mount>, RuntimeError> {
         mounts.push(of_place(place, request.volumes.get(&number))?);
     }
     for (source, target) in request.files {
+        // The user's own `--mount …,target=/etc/hosts` wins, as with Docker.
         if !taken(target) {
             let options = vec!["rbind".to_owned(), "rprivate".to_owned()];
             mounts.push(mount(host_path(target), "bind", source, options)?);

@@ -9,7 +9,7 @@ use oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, LinuxCapabi
 use super::failed;
 use crate::runtime::error::RuntimeError;
 
-/// What Docker gives a container.
+/// The capabilities of a container by default (Docker's list).
 const DEFAULT: [&str; 14] = [
     "CHOWN",
     "DAC_OVERRIDE",
@@ -27,7 +27,7 @@ const DEFAULT: [&str; 14] = [
     "AUDIT_WRITE",
 ];
 
-/// All of them, by number.
+/// All capabilities, by number.
 const ALL: [&str; 41] = [
     "CHOWN",
     "DAC_OVERRIDE",
@@ -79,6 +79,7 @@ pub(crate) fn names(
 ) -> Result<BTreeSet<&'static str>, RuntimeError> {
     let (add, add_all) = read("--cap-add", add)?;
     let (drop, drop_all) = read("--cap-drop", drop)?;
+    // As Docker has it: `--cap-drop ALL --cap-add X` leaves X alone, and `--cap-add ALL --cap-drop X` all but X.
     let base: BTreeSet<&str> = match (add_all, drop_all) {
         (true, _) => ALL.into(),
         (false, true) => return Ok(add),
@@ -108,7 +109,8 @@ fn read(option: &str, names: &[String]) -> Result<(BTreeSet<&'static str>, bool)
     Ok((known, all))
 }
 
-/// The sets of a process. One that is not root has them in its bounding set only, as with Docker.
+/// The sets of a process. A process that is not root has them only in its bounding set, as with Docker: it can gain them
+/// by executing a file that has them.
 pub(crate) fn sets(names: &BTreeSet<&str>, root: bool) -> Result<LinuxCapabilities, RuntimeError> {
     let known = |name: &&str| {
         name.parse::<Capability>().map_err(|error| {
@@ -130,6 +132,7 @@ pub(crate) fn sets(names: &BTreeSet<&str>, root: bool) -> Result<LinuxCapabiliti
         .bounding(set)
         .effective(own.clone())
         .permitted(own)
+        // Empty since CVE-2022-24769: with inheritable capabilities, programs with file capabilities gained too much.
         .inheritable(Capabilities::new())
         .ambient(Capabilities::new())
         .build()

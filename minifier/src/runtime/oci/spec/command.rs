@@ -1,11 +1,11 @@
-//! What a container runs: its command, working directory and environment.
+//! [`ContainerCommand`]: a container's command, working directory, user and environment.
 
 use crate::image::ImageConfig;
 use crate::rootfs::DEFAULT_PATH;
 use crate::runtime::error::RuntimeError;
 use crate::runtime::options::RunOptions;
 
-/// What is run, before users are resolved.
+/// A command with its context, before the user is resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ContainerCommand {
     pub(crate) args: Vec<String>,
@@ -53,7 +53,8 @@ impl ContainerCommand {
     }
 }
 
-/// An entrypoint of the options takes the image's command away too.
+/// Entrypoint and command. An entrypoint of the options replaces the image's command too: its words would be arguments of
+/// another program.
 fn arguments(config: &ImageConfig, options: &RunOptions) -> Vec<String> {
     let (entrypoint, of_image) = match &options.entrypoint {
         Some(words) => (words.as_slice(), &[][..]),
@@ -63,8 +64,8 @@ fn arguments(config: &ImageConfig, options: &RunOptions) -> Vec<String> {
     [entrypoint, cmd].concat()
 }
 
-/// The variables of `base`, replaced and followed by those of `lists`, of which earlier lists win. A name alone takes
-/// the variable away.
+/// The variables of `base`, replaced and followed by those of `lists`; earlier lists win. A name without a value removes the
+/// variable.
 pub(crate) fn environment(mut base: Vec<String>, lists: &[&[String]]) -> Vec<String> {
     let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
     let mut wanted: Vec<String> = Vec::new();

@@ -1,4 +1,5 @@
-//! The bundle's `config.json`: what an image's config and the options mean to an OCI runtime, as Docker would have it.
+//! The bundle's `config.json`: an image's config and the options in the form of the OCI runtime spec, with the settings of
+//! Docker.
 //!
 //! Source: OCI runtime spec 1.0.2, `config.md` and `config-linux.md`; Docker's `daemon/oci_linux.go`.
 

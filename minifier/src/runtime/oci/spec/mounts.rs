@@ -1,4 +1,4 @@
-//! Where a container's file systems come from: the image's volumes, and `--mount`, `--volume` and `--tmpfs`.
+//! A container's mounts and network: the image's volumes, `--mount`, `--volume`, `--tmpfs` and `--network`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,11 +12,11 @@ use crate::runtime::options::{Mount, MountKind, RunOptions, Volume, is_propagati
 /// The network that a container sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// One of its own with a loopback device only.
+    /// A private one, with a loopback device only.
     Private,
-    /// The host's.
+    /// The host's network.
     Host,
-    /// That of a namespace, by path.
+    /// The network namespace at a path.
     Path(String),
 }
 
@@ -36,7 +36,7 @@ impl Network {
     }
 }
 
-/// What is mounted at a place.
+/// The source of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Storage {
     /// A path of the host.
@@ -47,11 +47,11 @@ pub(crate) enum Storage {
     },
     /// A folder that lives as long as the container; those with the same name are the same.
     Volume { name: Option<String>, copy: bool },
-    /// Memory.
+    /// A file system in memory.
     Tmpfs { options: Vec<String> },
 }
 
-/// A mount of the container.
+/// A mount of the container, with its target as written or, later, as resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoragePlace {
     pub(crate) origin: WishOrigin,
@@ -61,7 +61,7 @@ pub(crate) struct StoragePlace {
 }
 
 impl StoragePlace {
-    /// What the place shows, to find out where it lands.
+    /// The same for the resolution of its target.
     pub(crate) fn wish(&self) -> Wish {
         Wish {
             origin: self.origin,
@@ -78,7 +78,7 @@ impl StoragePlace {
 /// Folders of volumes by their number in the list of places.
 pub(crate) type Volumes = BTreeMap<usize, std::path::PathBuf>;
 
-/// All mounts that options and image ask for, in this order. Where they land depends on the image's links.
+/// All mounts of the options and of the image, in this order. Their targets are not yet resolved.
 pub(crate) fn plan_storage(
     config: &ImageConfig,
     options: &RunOptions,
@@ -106,6 +106,7 @@ pub(crate) fn plan_storage(
     }
     for target in config.volumes() {
         let target = ImagePath::new(target);
+        // An option at the place of one of the image's volumes replaces it.
         if taken.insert(target.clone()) {
             let storage = Storage::Volume {
                 name: None,
@@ -211,6 +212,7 @@ fn bind(source: &str, propagation: Option<&str>, recursive: bool) -> Result<Stor
             "there is no such file or folder on this host",
         ));
     }
+    // `shared` would make mounts of the container appear on the host, and stay there.
     let propagation = propagation.unwrap_or("rprivate");
     if propagation.ends_with("shared") {
         let reason = format!("propagation {propagation:?} would let mounts of the container out");
@@ -223,7 +225,7 @@ fn bind(source: &str, propagation: Option<&str>, recursive: bool) -> Result<Stor
     })
 }
 
-/// Docker's defaults, unless the options say the opposite.
+/// A tmpfs with Docker's defaults, unless the options have the opposite.
 fn memory(options: &str) -> Storage {
     let given: Vec<&str> = options
         .split(',')

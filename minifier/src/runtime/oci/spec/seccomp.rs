@@ -1,7 +1,7 @@
-//! The system calls that a container may use: what Docker allows by default.
+//! The system calls that a container may use: Docker's default profile.
 //!
 //! Source: moby's default profile (`profiles/seccomp`), as a list of names in `seccomp.txt` and the exceptions below.
-//! Names that the host's libseccomp does not know are passed over by the runtimes.
+//! Runtimes ignore names that the host's libseccomp does not know.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ const NAMESPACES: u64 = 0x7e02_0000;
 const VSOCK: u64 = 40;
 const ENOSYS: u32 = 38;
 
-/// What capabilities allow on top.
+/// Further calls for each capability.
 const BY_CAPABILITY: [(&str, &str); 14] = [
     ("BPF", "bpf"),
     ("DAC_READ_SEARCH", "open_by_handle_at"),
@@ -50,7 +50,8 @@ const BY_CAPABILITY: [(&str, &str); 14] = [
     ("SYSLOG", "syslog"),
 ];
 
-/// Personalities that a program may ask for: Linux, Linux with 32-bit addresses, both with `UNAME26`, and which it has.
+/// Personalities that a program may set: Linux, Linux with 32-bit addresses, both with `UNAME26`; the last one only asks.
+/// Others turn address randomisation off.
 const PERSONALITIES: [u64; 5] = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 /// The filter for a container with these capabilities, for the machine that this runs on.
@@ -63,6 +64,7 @@ pub(crate) fn profile(capabilities: &BTreeSet<&str>) -> Result<LinuxSeccomp, Run
             allowed.extend(calls.split_whitespace());
         }
     }
+    // CAP_SYS_ADMIN allows `clone` with all flags.
     let unrestricted = allowed.contains("clone");
     let names = allowed.into_iter().map(str::to_owned).collect();
     let mut calls = vec![allow(names, None)?];
@@ -81,7 +83,8 @@ pub(crate) fn profile(capabilities: &BTreeSet<&str>) -> Result<LinuxSeccomp, Run
             vec!["clone".into()],
             Some((NAMESPACES, Some(0), masked)),
         )?);
-        // Its flags are in memory, out of the filter's reach: the C library then takes `clone`.
+        // A filter cannot read the flags of `clone3`, which are in memory. With ENOSYS, glibc falls back to `clone`; with
+        // EPERM, since glibc 2.34, no thread could be started.
         let clone3 = LinuxSyscallBuilder::default()
             .names(vec!["clone3".to_owned()])
             .action(LinuxSeccompAction::ScmpActErrno)
@@ -97,7 +100,7 @@ pub(crate) fn profile(capabilities: &BTreeSet<&str>) -> Result<LinuxSeccomp, Run
         .map_err(failed)
 }
 
-/// Architectures whose system calls this kernel takes, and the calls that only they have.
+/// The architectures whose system calls this kernel accepts, and the calls that only they have.
 fn machine() -> (Vec<Arch>, &'static str) {
     if cfg!(target_arch = "x86_64") {
         let archs = vec![Arch::ScmpArchX86_64, Arch::ScmpArchX86, Arch::ScmpArchX32];

@@ -1,4 +1,4 @@
-//! Users and groups as the image's own `/etc/passwd` and `/etc/group` have them.
+//! Users and groups, by the image's own `/etc/passwd` and `/etc/group`.
 
 use std::os::fd::AsFd;
 
@@ -6,7 +6,7 @@ use crate::rootfs::{ImagePath, accounts};
 use crate::runtime::error::RuntimeError;
 use crate::runtime::oci::tree::{is_missing, read_file};
 
-/// Ids that a process gets.
+/// The ids and the home of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ids {
     pub(crate) uid: u32,
@@ -24,7 +24,7 @@ pub(crate) fn resolve(root: impl AsFd, user: &str) -> Result<Ids, RuntimeError> 
     ids(user, &passwd, &group)
 }
 
-/// A database of the image; empty if it is not there.
+/// A database of the image; empty if the file does not exist.
 fn read(root: impl AsFd, path: &str) -> Result<Vec<u8>, RuntimeError> {
     match read_file(root, path.as_bytes(), accounts::MAX_DATABASE) {
         Err(error) if is_missing(&error) => Ok(Vec::new()),
@@ -38,6 +38,8 @@ fn read(root: impl AsFd, path: &str) -> Result<Vec<u8>, RuntimeError> {
 fn ids(user: &str, passwd: &[u8], group: &[u8]) -> Result<Ids, RuntimeError> {
     let user = accounts::exec_user(user, passwd, group)
         .map_err(|error| RuntimeError::NoUser(format!("unable to find {error}")))?;
+    // The primary group is a supplementary one too, as in Docker since CVE-2022-36109: a process that changes its group
+    // must not lose access rules that deny this one.
     let mut groups = vec![user.gid];
     for other in user.others {
         if !groups.contains(&other) {

@@ -1,4 +1,4 @@
-//! Copying the content of a file: shared with the original where the file system can, its holes kept everywhere.
+//! Copying a file's content. The copy shares its blocks with the original if the file system can, and has its holes.
 
 use std::fs::File;
 use std::io;
@@ -7,18 +7,27 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{SeekFrom, copy_file_range, ioctl_ficlone, seek};
 use rustix::io::Errno;
 
-/// Bytes between two looks whether to go on.
+/// Bytes between two checks whether to go on.
 const PIECE: u64 = 8 << 20;
 
-/// Copies the `size` bytes of `from` into the empty file `to`. `step` is asked before every piece.
-pub(crate) fn copy(
-    from: &File,
-    to: &File,
-    size: u64,
-    buffer: &mut [u8],
-    step: &dyn Fn() -> io::Result<()>,
-) -> io::Result<()> {
+/// A file to be copied.
+pub(crate) struct Original<'a> {
+    pub(crate) file: &'a File,
+    /// Bytes of the file.
+    pub(crate) size: u64,
+    /// Called before every piece; an error ends the copying.
+    pub(crate) step: &'a dyn Fn() -> io::Result<()>,
+}
+
+/// Copies a file into the empty file `to`.
+pub(crate) fn copy(original: &Original<'_>, to: &File, buffer: &mut [u8]) -> io::Result<()> {
+    let Original {
+        file: from,
+        size,
+        step,
+    } = *original;
     step()?;
+    // btrfs and XFS share the blocks; ext4 answers EOPNOTSUPP, another file system EXDEV.
     if ioctl_ficlone(to, from).is_ok() {
         return Ok(());
     }
@@ -30,6 +39,7 @@ pub(crate) fn copy(
             Ok(data) => data,
             // Nothing but a hole is left.
             Err(Errno::NXIO) => break,
+            // A file system without SEEK_DATA: everything is data.
             Err(Errno::INVAL) => at,
             Err(error) => return Err(error.into()),
         };
@@ -38,12 +48,14 @@ pub(crate) fn copy(
         while at < hole {
             step()?;
             let want = (hole - at).min(PIECE);
-            let copied = match by_kernel {
-                true => range_by_kernel(from, to, at, want)?,
-                false => Some(range(from, to, at, want, buffer)?),
+            let copied = if by_kernel {
+                range_by_kernel(from, to, at, want)?
+            } else {
+                Some(range(from, to, at, want, buffer)?)
             };
             match copied {
                 None => by_kernel = false,
+                // Another process has cut the file: without this, the loop would not end.
                 Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Some(copied) => at += copied,
             }
@@ -87,7 +99,12 @@ mod tests {
         from.write_all_at(b"middle", (32 << 20) + 5).unwrap();
         let mut buffer = vec![0; 4096];
         let to = tempfile::tempfile().unwrap();
-        copy(&from, &to, size, &mut buffer, &|| Ok(())).unwrap();
+        let original = Original {
+            file: &from,
+            size,
+            step: &|| Ok(()),
+        };
+        copy(&original, &to, &mut buffer).unwrap();
         let mut read = [0; 6];
         to.read_exact_at(&mut read, (32 << 20) + 5).unwrap();
         assert_eq!(&read, b"middle");
@@ -111,7 +128,12 @@ mod tests {
                 _ => Ok(()),
             }
         };
-        let error = copy(&from, &to, 20 << 20, &mut [0; 4096], &step);
+        let original = Original {
+            file: &from,
+            size: 20 << 20,
+            step: &step,
+        };
+        let error = copy(&original, &to, &mut [0; 4096]);
         // One that shares its blocks is done at once.
         assert!(error.is_err() || asked.get() == 1);
     }

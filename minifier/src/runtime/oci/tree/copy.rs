@@ -1,4 +1,4 @@
-//! Copying a tree, for volumes that start with what the image has at their place.
+//! Copying a tree, for volumes that are filled with the image's files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use tokio_util::sync::CancellationToken;
 
+use super::content::Original;
 use super::dir::Dir;
 use super::walk::{WalkKind, WalkNext, walk};
 use super::write::TreeWriter;
 use crate::rootfs::ImagePath;
 use crate::runtime::options::Room;
 
-/// Files below this size are not worth looking for where their blocks are.
+/// For smaller files, a look-up in the layers takes longer than the copying.
 const SHARED: u64 = 64 << 10;
 
 /// Why a tree is not copied.
@@ -32,11 +33,11 @@ pub(crate) enum CopyError {
 pub(crate) struct Copy<'a> {
     /// The tree in the image, from the image's root.
     pub(crate) at: &'a ImagePath,
-    /// Directories whose content is not wanted: something is mounted there.
+    /// Directories whose content is not copied: something else is mounted there.
     pub(crate) hidden: &'a BTreeSet<ImagePath>,
-    /// Folders of the image's layers, lowest first: files are shared with them where the file system can.
+    /// Folders of the image's layers, lowest first: a copy shares its blocks with the file of a layer if the file system can.
     pub(crate) layers: &'a [PathBuf],
-    /// Stops the work.
+    /// Ends the copying.
     pub(crate) cancel: &'a CancellationToken,
 }
 
@@ -54,6 +55,7 @@ impl Copy<'_> {
                 return Err(CopyError::Cancelled);
             }
             let path = &found.path;
+            // Two names of one file stay two names of one file.
             if let Some(inode) = found.inode {
                 if let Some(first) = names.get(&inode) {
                     room.take(0).map_err(CopyError::TooLarge)?;
@@ -73,14 +75,21 @@ impl Copy<'_> {
                 }
                 WalkKind::File(file, size) => {
                     room.take(size).map_err(CopyError::TooLarge)?;
-                    let own = match size < SHARED {
-                        true => None,
-                        false => layers
+                    // Blocks cannot be shared with a file of overlayfs, but with the file behind it.
+                    let own = if size < SHARED {
+                        None
+                    } else {
+                        layers
                             .iter()
-                            .find_map(|layer| of_layer(layer, &place, size)),
+                            .find_map(|layer| of_layer(layer, &place, size))
                     };
                     let from = own.unwrap_or_else(|| File::from(file));
-                    writer.copy_of(path, &found.meta, &from, size, &|| self.go_on())?;
+                    let original = Original {
+                        file: &from,
+                        size,
+                        step: &|| self.go_on(),
+                    };
+                    writer.copy_of(path, &found.meta, &original)?;
                 }
                 WalkKind::Symlink(target) => {
                     room.take(0).map_err(CopyError::TooLarge)?;
@@ -90,28 +99,32 @@ impl Copy<'_> {
                     room.take(0).map_err(CopyError::TooLarge)?;
                     writer.inode(path, &found.meta, inode)?;
                 }
-                // A layer cannot hold one.
+                // Layers are tar archives, which have no sockets.
                 WalkKind::Socket => {}
             }
             Ok(WalkNext::Into)
         })
-        .map_err(|error| match self.cancel.is_cancelled() {
-            true => CopyError::Cancelled,
-            false => error,
+        // An error of `go_on` comes back through the writer as one of input and output.
+        .map_err(|error| {
+            if self.cancel.is_cancelled() {
+                CopyError::Cancelled
+            } else {
+                error
+            }
         })?;
         Ok(writer.finish()?)
     }
 
     fn go_on(&self) -> io::Result<()> {
-        match self.cancel.is_cancelled() {
-            true => Err(io::Error::other("interrupted")),
-            false => Ok(()),
+        if self.cancel.is_cancelled() {
+            return Err(io::Error::other("interrupted"));
         }
+        Ok(())
     }
 }
 
-/// The file that overlayfs shows at `path`, if it is of this layer. The topmost layer that has the path has the file:
-/// what a higher one hides is not seen, and so is not copied.
+/// The file of this layer that overlayfs shows at `path`. Layers are asked from the top: the first one that has the path has
+/// the file. The size is compared because the container's writable layer, which is not asked, could hide it.
 fn of_layer(layer: &Dir, path: &ImagePath, size: u64) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;

@@ -1,4 +1,4 @@
-//! [`Dir`]: the root of a tree, from which directories are opened step by step.
+//! [`Dir`]: the root of a tree, from which its directories are opened.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use crate::rootfs::ImagePath;
 
-/// Bytes of a path that are opened at once; the kernel takes 4,095.
+/// Bytes of a path that are opened at once; the kernel takes 4,095, and a tree can be deeper.
 const PIECE: usize = 3 << 10;
 
 const FLAGS: OFlags = OFlags::RDONLY
@@ -19,7 +19,8 @@ const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// A directory of the host that is the root of a tree, with the directory of the tree that was used last kept open.
+/// A directory of the host that is the root of a tree. The directory that was used last stays open: trees are written in
+/// order, so that most look-ups find it.
 #[derive(Debug)]
 pub(crate) struct Dir {
     root: OwnedFd,
@@ -42,7 +43,7 @@ impl Dir {
         self.root.as_fd()
     }
 
-    /// A directory of the tree; an error if a link is on the way.
+    /// Opens a directory of the tree; an error if a link is on the way.
     pub(crate) fn at(&mut self, path: &ImagePath) -> io::Result<BorrowedFd<'_>> {
         if path.is_root() {
             return Ok(self.root.as_fd());
@@ -75,7 +76,7 @@ impl Dir {
             let cut = if rest.len() <= PIECE {
                 rest.len()
             } else {
-                // A single name is shorter than a piece, or the kernel refuses it.
+                // A name without a slash in a whole piece is longer than NAME_MAX: the kernel refuses it.
                 rest[..PIECE]
                     .iter()
                     .rposition(|b| *b == b'/')
@@ -94,7 +95,7 @@ impl Dir {
     }
 }
 
-/// Whether an image simply has nothing at a path: also not if its links lead nowhere, or through a file.
+/// Whether an image has nothing at a path: no entry, or a link that leads nowhere or through a file.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -102,10 +103,10 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
     ) || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
-/// Reads a regular file of the tree at `root` as a process inside would find it: links are followed, and `root` is where
-/// absolute ones and `..` end. Nothing else is opened, and nothing that is mounted in the tree.
+/// Reads a regular file of the tree at `root` as a process inside would: links are followed, and absolute links and `..` end
+/// at `root`. Other types of files, and mounts in the tree, are not opened.
 pub(crate) fn read_file(root: impl AsFd, path: &[u8], largest: u64) -> io::Result<Vec<u8>> {
-    // Looked at before it is opened: opening a device or a pipe can do something.
+    // Opened with O_PATH first: really opening a device can have an effect, and opening a pipe waits for a writer.
     let file = open_in_root(root, path)?;
     if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
         return Err(io::Error::new(
@@ -113,6 +114,7 @@ pub(crate) fn read_file(root: impl AsFd, path: &[u8], largest: u64) -> io::Resul
             "it is not a regular file",
         ));
     }
+    // By the descriptor, so that it is the file that was checked.
     let open = format!("/proc/self/fd/{}", file.as_raw_fd());
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(openat(CWD, open, flags, Mode::empty())?);
@@ -131,7 +133,7 @@ fn open_in_root(root: impl AsFd, path: &[u8]) -> io::Result<OwnedFd> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
     let path = std::ffi::OsStr::from_bytes(path);
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    // The kernel asks to try again where something was renamed meanwhile.
+    // openat2(2): EAGAIN if a rename elsewhere keeps the kernel from proving that `..` stays inside.
     for _ in 0..100 {
         match openat2(root.as_fd(), path, flags, Mode::empty(), resolve) {
             Err(rustix::io::Errno::AGAIN) => {}

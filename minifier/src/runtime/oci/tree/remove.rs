@@ -8,14 +8,15 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-/// Removes the tree `name` in the directory `parent`; one that is not there is removed.
+/// Removes the tree `name` in the directory `parent`; does nothing if there is none.
 ///
-/// Directories that are not empty are moved up, right below the top, before they are emptied: so the work needs two
-/// descriptors and no stack, however deep the tree is.
+/// Directories that are not empty are moved up, to the top of the tree, before they are emptied. So this takes two
+/// descriptors and no stack, however deep a hostile image has made the tree.
 pub(crate) fn remove_tree(parent: impl AsFd, name: &str) -> io::Result<()> {
     let top = match open(parent.as_fd(), name.as_bytes()) {
         Ok(top) => top,
         Err(Errno::NOENT) => return Ok(()),
+        // A file, or a link (O_NOFOLLOW gives ELOOP, or ENOTDIR with O_DIRECTORY): removed itself.
         Err(Errno::NOTDIR | Errno::LOOP) => {
             return Ok(unlinkat(parent, name, AtFlags::empty())?);
         }
@@ -46,15 +47,17 @@ pub(crate) fn remove_tree(parent: impl AsFd, name: &str) -> io::Result<()> {
     }
 }
 
-/// Removes an entry; false where it is a directory that is not empty.
+/// Removes an entry; returns false if it is a directory that is not empty.
 fn remove_one(dir: &OwnedFd, name: &[u8]) -> io::Result<bool> {
     match unlinkat(dir, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(true),
+        // Linux reports EISDIR for a directory, POSIX asks for EPERM.
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(error) => return Err(error.into()),
     }
     match unlinkat(dir, name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(true),
+        // POSIX allows both.
         Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -63,6 +66,7 @@ fn remove_one(dir: &OwnedFd, name: &[u8]) -> io::Result<bool> {
 fn move_up(from: &OwnedFd, name: &[u8], top: &OwnedFd, moved: &mut u64) -> io::Result<()> {
     loop {
         *moved += 1;
+        // The image may have used such a name itself: NOREPLACE, and the next number.
         let free = format!(".{moved}");
         match renameat_with(from, name, top, free.as_str(), RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(()),

@@ -1,4 +1,4 @@
-//! [`walk`]: what a tree on disk holds.
+//! [`walk`]: the entries of a tree on disk.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,31 +26,32 @@ pub(crate) struct WalkEntry {
     pub(crate) inode: Option<(u64, u64)>,
 }
 
-/// What it is.
+/// The file type of an entry.
 #[derive(Debug)]
 pub(crate) enum WalkKind {
     Directory,
-    /// With its bytes, where it could be opened.
+    /// An open file and its size.
     File(OwnedFd, u64),
     Symlink(Vec<u8>),
     Other(Inode),
     Socket,
 }
 
-/// Where a walk goes on.
+/// How a walk goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WalkNext {
-    /// With what a directory holds.
+    /// With the entries of the directory.
     Into,
-    /// With what comes after it.
+    /// With the entry after it.
     Over,
 }
 
-/// Calls `visit` with every entry of a tree, a directory before what it holds, the root first.
+/// Calls `visit` with every entry of a tree: the root first, a directory before its entries, those in order.
 pub(crate) fn walk<E: From<io::Error>>(
     dir: &mut Dir,
     mut visit: impl FnMut(WalkEntry) -> Result<WalkNext, E>,
 ) -> Result<(), E> {
+    // A list in place of recursion: an image can nest directories deeper than a thread's stack.
     let mut todo = vec![ImagePath::root()];
     while let Some(path) = todo.pop() {
         let found = if path.is_root() {
@@ -69,6 +70,7 @@ pub(crate) fn walk<E: From<io::Error>>(
                     names.push(path.join(name));
                 }
             }
+            // The order of a directory on disk is random; the copies must not be.
             names.sort();
             todo.extend(names.into_iter().rev());
         }
@@ -93,6 +95,7 @@ fn look(parent: BorrowedFd<'_>, name: &[u8], path: ImagePath) -> io::Result<Walk
         FileType::Socket => WalkKind::Socket,
         FileType::Unknown => return Err(io::Error::other("a file of unknown kind")),
     };
+    // Directories count their subdirectories as links.
     let linked = stat.st_nlink > 1 && !matches!(kind, WalkKind::Directory);
     Ok(WalkEntry {
         meta: metadata(parent, name, &stat)?,
@@ -103,6 +106,8 @@ fn look(parent: BorrowedFd<'_>, name: &[u8], path: ImagePath) -> io::Result<Walk
 }
 
 fn metadata(parent: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> io::Result<Metadata> {
+    // There is no `lgetxattrat` before Linux 6.13, and a link or a device cannot be opened: this path leads there without
+    // following links of the image.
     let mut at = format!("/proc/self/fd/{}/", parent.as_raw_fd()).into_bytes();
     at.extend_from_slice(name);
     let mut xattrs = BTreeMap::new();

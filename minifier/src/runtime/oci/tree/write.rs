@@ -11,16 +11,17 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::content;
+use super::content::{self, Original};
 use super::dir::Dir;
 use crate::rootfs::{ImagePath, Metadata, Mtime};
 
 /// Bytes copied at once; blocks of this size that are all zero become holes.
 const BLOCK: usize = 256 << 10;
-/// Attributes of overlayfs's own: an image must not steer how its layers are put together, and nobody sees them there.
+/// Attributes of overlayfs itself. An image must not decide how its layers are merged (`redirect` could show other files);
+/// overlayfs hides them anyway.
 const OVERLAY: &[u8] = b"trusted.overlay.";
 
-/// What is neither a directory, a regular file nor a symbolic link.
+/// A file that is no directory, regular file or symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inode {
     /// A character device, major and minor number.
@@ -35,7 +36,7 @@ pub(crate) enum Inode {
 #[derive(Debug)]
 pub(crate) struct TreeWriter {
     dir: Dir,
-    /// What is inside changes their times, so they are set at the end.
+    /// Writing an entry changes the time of its directory, so these are set at the end.
     times: Vec<(ImagePath, Mtime)>,
     buffer: Vec<u8>,
 }
@@ -50,7 +51,7 @@ impl TreeWriter {
         }
     }
 
-    /// Makes a directory, or gives the root its metadata.
+    /// Creates a directory, or gives the root its metadata.
     pub(crate) fn directory(&mut self, path: &ImagePath, meta: &Metadata) -> io::Result<()> {
         if !path.is_root() {
             let parent = self.dir.parent(path)?;
@@ -61,7 +62,7 @@ impl TreeWriter {
         Ok(())
     }
 
-    /// Makes a directory hide the one below it.
+    /// Makes a directory hide the one of the lower layers.
     pub(crate) fn opaque(&mut self, path: &ImagePath) -> io::Result<()> {
         let dir = self.dir.at(path)?;
         Ok(fsetxattr(
@@ -72,7 +73,7 @@ impl TreeWriter {
         )?)
     }
 
-    /// Makes a regular file of exactly `size` bytes.
+    /// Creates a regular file of exactly `size` bytes.
     pub(crate) fn file(
         &mut self,
         path: &ImagePath,
@@ -86,22 +87,21 @@ impl TreeWriter {
         Ok(futimens(&file, &times(meta.mtime))?)
     }
 
-    /// Makes a regular file with the `size` bytes of another; `step` is asked whether to go on.
+    /// Creates a regular file with the content of another.
     pub(crate) fn copy_of(
         &mut self,
         path: &ImagePath,
         meta: &Metadata,
-        from: &File,
-        size: u64,
-        step: &dyn Fn() -> io::Result<()>,
+        original: &Original<'_>,
     ) -> io::Result<()> {
         let file = self.create(path)?;
-        content::copy(from, &file, size, &mut self.buffer, step)?;
+        content::copy(original, &file, &mut self.buffer)?;
         set_all(file.as_fd(), meta)?;
         Ok(futimens(&file, &times(meta.mtime))?)
     }
 
     fn create(&mut self, path: &ImagePath) -> io::Result<File> {
+        // EXCL and NOFOLLOW: an image that has a link and a file at one path must not write through the link.
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let parent = self.dir.parent(path)?;
@@ -122,7 +122,7 @@ impl TreeWriter {
         )?)
     }
 
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     pub(crate) fn symlink(
         &mut self,
         path: &ImagePath,
@@ -133,7 +133,7 @@ impl TreeWriter {
         self.set_named(path, meta)
     }
 
-    /// Makes a device or a named pipe.
+    /// Creates a device or a named pipe.
     pub(crate) fn inode(
         &mut self,
         path: &ImagePath,
@@ -148,13 +148,14 @@ impl TreeWriter {
         let parent = self.dir.parent(path)?;
         mknodat(parent, path.file_name(), kind, Mode::RUSR, device)?;
         self.set_named(path, meta)?;
-        // Just made here, if nobody else writes: no link can be in its place.
+        // fchmodat(2) follows links, and opening a device has effects. The name was created just now, and only this process
+        // writes here, so it is no link.
         let parent = self.dir.parent(path)?;
         rustix::fs::chmodat(parent, path.file_name(), mode(meta), AtFlags::empty())?;
         self.set_time(path, meta.mtime)
     }
 
-    /// Makes a whiteout of overlayfs.
+    /// Creates a whiteout of overlayfs: a character device 0:0.
     pub(crate) fn whiteout(&mut self, path: &ImagePath) -> io::Result<()> {
         let parent = self.dir.parent(path)?;
         let name = path.file_name();
@@ -167,7 +168,7 @@ impl TreeWriter {
         )?)
     }
 
-    /// Sets the times of the directories.
+    /// Sets the times of the directories; nothing may be written after it.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         for (path, mtime) in std::mem::take(&mut self.times).into_iter().rev() {
             futimens(self.dir.at(&path)?, &times(mtime))?;
@@ -175,7 +176,7 @@ impl TreeWriter {
         Ok(())
     }
 
-    /// Sets what cannot be set through a descriptor, because the thing cannot be opened: all but the mode.
+    /// Sets the metadata, but not the mode, of a file that cannot be opened: a link, a device or a pipe.
     fn set_named(&mut self, path: &ImagePath, meta: &Metadata) -> io::Result<()> {
         let (uid, gid) = owner(meta)?;
         let parent = self.dir.parent(path)?;
@@ -204,7 +205,7 @@ impl TreeWriter {
     }
 }
 
-/// Owner first: a change of owner takes set-user-ID bits and capabilities away.
+/// Owner first: chown(2) clears set-user-ID bits and removes `security.capability`.
 fn set_all(fd: BorrowedFd<'_>, meta: &Metadata) -> io::Result<()> {
     let (uid, gid) = owner(meta)?;
     fchown(fd, Some(uid), Some(gid))?;
@@ -219,7 +220,7 @@ fn mode(meta: &Metadata) -> Mode {
 }
 
 fn owner(meta: &Metadata) -> io::Result<(Uid, Gid)> {
-    // Means "leave it" to the kernel, and no process can have it.
+    // chown(2) takes -1 as "do not change": the file would stay root's, possibly with a set-user-ID bit.
     if meta.uid == u32::MAX || meta.gid == u32::MAX {
         let message = format!("owner {}:{} cannot exist", meta.uid, meta.gid);
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
@@ -237,7 +238,7 @@ fn set_xattrs(
         }
         match set(name, value) {
             Ok(()) => {}
-            // What this file system or this kind of file cannot carry; container engines pass over it too.
+            // This file system, or this type of file, cannot have it (`user.*` on links). Container engines ignore that too.
             Err(Errno::OPNOTSUPP | Errno::PERM) => tracing::debug!(
                 name = %String::from_utf8_lossy(name),
                 "an extended attribute cannot be kept here"
@@ -276,6 +277,7 @@ fn copy(from: &mut dyn Read, to: &mut File, size: u64, buffer: &mut [u8]) -> io:
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         left -= want as u64;
+        // Databases and disk images are mostly zeros; as holes they take no space in the cache.
         hole = want == BLOCK && buffer.iter().all(|b| *b == 0);
         if hole {
             to.seek(SeekFrom::Current(BLOCK as i64))?;
@@ -287,6 +289,7 @@ fn copy(from: &mut dyn Read, to: &mut File, size: u64, buffer: &mut [u8]) -> io:
         let message = format!("it holds more than the {size} bytes that it should");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
+    // A seek alone does not make the file longer.
     if hole {
         to.set_len(size)?;
     }
