@@ -1,10 +1,10 @@
-//! [`Gap`]: why a trace may lack something, and what can be done about it.
+//! [`Gap`]: why a trace may be incomplete, and what can be done about it.
 
 use minifier_common::record::TASKS_MAX;
 
 use crate::units::Memory;
 
-/// A reason. As text, a sentence for a person.
+/// A reason why a trace may be incomplete. Its text is a sentence for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Gap {
     /// The ring buffer had no room for records.
@@ -12,7 +12,7 @@ pub enum Gap {
     BufferFull {
         /// Tracepoint.
         hook: String,
-        /// How many.
+        /// Number of records.
         lost: u64,
     },
     /// The kernel did not run a program for events.
@@ -20,17 +20,17 @@ pub enum Gap {
     Busy {
         /// Tracepoint.
         hook: String,
-        /// How many at most.
+        /// Number of events at most.
         skipped: u64,
     },
-    /// The budget for the trace is used up.
+    /// The memory for the trace is used up.
     #[error(
         "{} for the trace were not enough: {left_out} records of what the container did were left out", Memory(*bytes)
     )]
     Memory {
-        /// The budget.
+        /// The limit, in bytes.
         bytes: u64,
-        /// How many records did not fit.
+        /// Number of records that did not fit.
         left_out: u64,
     },
     /// There were too many tasks to follow.
@@ -51,16 +51,16 @@ pub enum Gap {
     /// The kernel does not show requests of io_uring.
     #[error("the container uses io_uring, whose requests cannot be traced on this kernel")]
     UringUnseen,
-    /// Records of the kernel side made no sense.
+    /// Records of the kernel side could not be decoded.
     #[error("{0} records could not be understood")]
     Undecodable(u64),
     /// Nothing was recorded at all.
     #[error("the container was never seen to execute anything")]
     NeverSeen,
-    /// A process that was not the container's was recorded in its place.
+    /// Another control group of the container's name was recorded in its place.
     #[error("a control group that has the container's name and is not its own was taken for it")]
     OtherGroup,
-    /// Processes may have been the container's or not.
+    /// It is not known whether these processes were the container's.
     #[error(
         "{0} processes were left out that run in another control group of the container's name, and the container ended \
          before it could be asked which is its own"
@@ -69,7 +69,7 @@ pub enum Gap {
 }
 
 impl Gap {
-    /// What to do about it.
+    /// What the user can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::BufferFull { .. } => "use a larger --trace-buffer",

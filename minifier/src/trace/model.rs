@@ -1,4 +1,4 @@
-//! [`Trace`]: plain data, in the order things happened, so that later stages need no kernel.
+//! [`Trace`]: the recording as plain data, so that later stages need no kernel.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,9 +17,9 @@ pub struct Trace {
     pub processes: BTreeMap<u32, Process>,
     /// Numbers of all system calls seen, of the machine's native table.
     pub syscalls: BTreeSet<u32>,
-    /// What was attached, with counts; in a fixed order.
+    /// The attached hooks with their counts, in a fixed order.
     pub hooks: Vec<HookStatus>,
-    /// What another look at the container's opens said.
+    /// The opens inside the kernel, compared with those of system calls.
     pub second_source: SecondSource,
     /// Why something may be missing; empty for a complete trace.
     pub gaps: Vec<Gap>,
@@ -47,21 +47,21 @@ pub struct Access {
     pub time: Duration,
     /// Process (thread group id in the host's pid namespace); its [`Process`] is in the trace.
     pub pid: u32,
-    /// System call number in the machine's native table; [`UNKNOWN_CALL`] where the kernel opened a file and did not tell
-    /// for which call.
+    /// System call number in the machine's native table; [`UNKNOWN_CALL`] if the kernel opened a file and the call is not
+    /// known.
     pub syscall: u32,
-    /// What was done with the path.
+    /// What the call did with the path.
     pub operation: Operation,
     /// The path as the program passed it: any bytes, relative or absolute, empty if a descriptor alone was named.
     pub requested: Vec<u8>,
     /// Where a relative `requested` starts (working directory or `dirfd`), or the process's root for an absolute one;
     /// already free of links. `None` if it could not be read.
     pub base: Option<ImagePath>,
-    /// The path of the file that was really reached, where the call gave one (opens, executions, listings), seen from
-    /// the root of the container's mount namespace and free of links. None elsewhere.
+    /// The path of the file that was really reached, from the root of the container's mount namespace and free of links;
+    /// `None` unless the call opened, executed or listed it.
     pub resolved: Option<ImagePath>,
-    /// What the call returned: 0 or more for success, a negated errno otherwise; `None` if it is not known
-    /// (io_uring submissions).
+    /// The result of the call: 0 or more for success, otherwise a negated errno; `None` if it is not known (io_uring
+    /// submissions).
     pub result: Option<i64>,
 }
 
@@ -105,28 +105,28 @@ pub enum Operation {
 /// A process of the container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Process {
-    /// Parent (thread group id).
+    /// Thread group id of its parent.
     pub parent: u32,
     /// Executables in the order they were executed; the path is seen from the root of the mount namespace.
     pub executables: Vec<ImagePath>,
 }
 
-/// In place of a system call number.
+/// In place of a system call number that is not known.
 pub const UNKNOWN_CALL: u32 = minifier_common::record::kind::UNKNOWN_CALL as u32;
 
-/// The second source of opens, inside the kernel: it sees those that no path of a system call made (io_uring, file
-/// handles, what the kernel loads). A trace is complete without it.
+/// The second source of opens, inside the kernel. It sees those without a path in a system call: io_uring, file handles,
+/// files that the kernel itself loads. A trace is complete without it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SecondSource {
-    /// What it was attached to (`fentry security_file_open`, `lsm file_open`); `None` if the kernel grants none.
+    /// The hook that it was attached to (`fentry security_file_open`, `lsm file_open`); `None` if the kernel grants none.
     pub hook: Option<String>,
-    /// Why there is none.
+    /// Why there is none; `None` if there is one.
     pub reason: Option<String>,
-    /// How many files both saw opened.
+    /// Number of files that both saw opened.
     pub both: usize,
-    /// Files that it alone saw opened; they are among the accesses.
+    /// Files that only this source saw opened; they are among the accesses.
     pub alone: BTreeSet<ImagePath>,
-    /// Files that a system call opened and it did not see.
+    /// Files that a system call opened, but this source did not see.
     pub missed: BTreeSet<ImagePath>,
 }
 
@@ -137,6 +137,6 @@ pub struct HookStatus {
     pub name: String,
     /// Events of the container that it saw, repeated ones included.
     pub seen: u64,
-    /// Records that it could not hand over.
+    /// Records that were lost at this hook.
     pub lost: u64,
 }

@@ -1,7 +1,7 @@
-//! From records, in the order of the ring buffer, to [`Access`]es and [`Process`]es.
+//! [`Assembler`]: from records, in the order of the ring buffer, to [`Access`]es and [`Process`]es.
 //!
-//! The kernel puts a fork into the ring buffer before the child runs, so that the buffer's order is one in which
-//! causes come first. What must be followed over time (working directories, executables) is done on the way in.
+//! The kernel side writes the record of a fork before the child runs. So in the buffer's order, a cause comes before its
+//! effects, and working directories and executables are followed as the records come in.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -20,39 +20,46 @@ use crate::trace::model::{Access, Operation, Process, SecondSource};
 /// `MS_BIND`
 const BIND: u32 = 0x1000;
 
-/// Bytes of an element in a table that is half full.
+/// Bytes of an element in a hash table. Tables double when they are full, so they are half empty at worst.
 const fn slot<T>() -> usize {
     2 * size_of::<T>()
 }
 
-/// Collects records, as far as the budget goes.
+/// Where a path starts and where it leads to, as far as the kernel side could read it.
+struct Places {
+    base: Option<ImagePath>,
+    resolved: Option<ImagePath>,
+}
+
+/// Collects records until the budget is used up.
 pub(crate) struct Assembler {
     start: u64,
     /// In the order of arrival.
     pub(crate) accesses: Vec<Access>,
     /// By thread group id.
     pub(crate) processes: BTreeMap<u32, Process>,
-    /// Numbers seen.
+    /// Numbers of the system calls seen.
     pub(crate) syscalls: BTreeSet<u32>,
-    /// Records that could not be understood.
+    /// Number of records that could not be decoded.
     pub(crate) undecodable: u64,
-    /// The container's first process was seen.
+    /// Whether the container's first process was seen.
     pub(crate) seeded: bool,
-    /// What is left of the memory that all this may take.
+    /// The memory that is left.
     pub(crate) budget: TraceBudget,
     /// Files that the second source saw opened, in the order of arrival.
     opened: Vec<KernelOpen>,
     working_directories: HashMap<u32, ImagePath>,
-    /// Indices of accesses by their hash, for repetitions; one whose hash is taken has the next free one.
+    /// Indices of accesses by their hash, to find repetitions. If a hash is taken by another access, the next free one is
+    /// used: keys in place of hashes would take as much memory as the accesses.
     known: HashMap<u64, u32>,
     hashes: RandomState,
-    /// Few directories are the base of many accesses.
+    /// One copy of each path: a few directories are the base of most accesses.
     paths: HashSet<ImagePath>,
 }
 
 impl Assembler {
-    /// `start` is the time that accesses are counted from, in nanoseconds of the kernel's monotonic clock; `memory` how
-    /// many bytes all that is kept may take.
+    /// `start`: time zero of the accesses, in nanoseconds of the kernel's monotonic clock. `memory`: bytes that everything
+    /// kept here may take.
     pub(crate) fn new(start: u64, memory: u64) -> Self {
         Self {
             start,
@@ -79,7 +86,7 @@ impl Assembler {
         let header = record.header;
         self.seeded |= header.kind == kind::SEED;
         match header.kind {
-            // Few: they cost nothing.
+            // At most a few hundred, whatever the container does: they need no budget.
             kind::SYSCALL => {
                 self.syscalls.insert(header.syscall.into());
             }
@@ -133,6 +140,7 @@ impl Assembler {
     }
 
     fn fork(&mut self, record: &Record<'_>) {
+        // The child runs its parent's program, in its parent's directory, until it changes that.
         let forked = record.header.extra;
         let executable = self
             .processes
@@ -153,7 +161,8 @@ impl Assembler {
                 .or_else(|| base.as_ref().map(|base| base.join(record.path)));
             self.executes(record, executable);
         }
-        self.add(record, Operation::Execute, base, resolved, Some(0));
+        let places = Places { base, resolved };
+        self.add(record, Operation::Execute, places, Some(0));
     }
 
     fn access(&mut self, record: &Record<'_>) {
@@ -162,13 +171,15 @@ impl Assembler {
             self.undecodable += 1;
             return;
         };
+        // `mount("proc", …)`: without MS_BIND the source is a name or a device, no path of the container.
         if call.is_mount_source(header.argument) && header.detail & BIND == 0 {
             return;
         }
         let resolved = self.resolved(record);
         let mut base = self.base(record);
         if header.result >= 0 && call.moves_base() {
-            // The kernel side saw the process where the call has put it: only chdir leaves something to go by.
+            // The kernel side runs at the return of the call, when the process is already in its new directory. For chdir,
+            // the old one is known here; after pivot_root nothing says what the path meant.
             if call.name == "pivot_root" {
                 base = None;
             }
@@ -182,13 +193,8 @@ impl Assembler {
             self.works_in(header.tgid, directory.clone());
         }
         let operation = call.operation(header.argument, header.detail);
-        self.add(
-            record,
-            operation,
-            base,
-            resolved,
-            Some(header.result.into()),
-        );
+        let places = Places { base, resolved };
+        self.add(record, operation, places, Some(header.result.into()));
     }
 
     fn uring(&mut self, record: &Record<'_>) {
@@ -199,20 +205,25 @@ impl Assembler {
         let base = self.base(record);
         let mut record = *record;
         record.header.syscall = syscall;
-        self.add(&record, operation, base, None, None);
+        // The request is only submitted: neither its result nor the file that it reaches is known.
+        let places = Places {
+            base,
+            resolved: None,
+        };
+        self.add(&record, operation, places, None);
     }
 
     fn add(
         &mut self,
         record: &Record<'_>,
         operation: Operation,
-        base: Option<ImagePath>,
-        resolved: Option<ImagePath>,
+        places: Places,
         result: Option<i64>,
     ) {
         self.process(record);
+        let Places { base, resolved } = places;
+        // A pipe, a socket or a removed directory has no path at all.
         if record.path.is_empty() && base.is_none() && resolved.is_none() {
-            // Something without a path: a pipe, a socket, a removed directory.
             return;
         }
         let header = record.header;
@@ -291,7 +302,7 @@ impl Assembler {
         if let Some(shared) = self.paths.get(&path) {
             return Some(shared.clone());
         }
-        // The path itself has two counters in front of it.
+        // The bytes of an `Arc` have two counters in front of them.
         let block = path.as_bytes().len() + 2 * size_of::<usize>();
         if !self.budget.take(slot::<ImagePath>(), block) {
             return None;
@@ -301,7 +312,8 @@ impl Assembler {
     }
 }
 
-/// What makes an access another one: all but the time, the process and the exact result of a success.
+/// The parts that make two accesses different: everything but the time, the process, and the result of a success (a
+/// descriptor, a length).
 fn key(access: &Access) -> impl Eq + Hash + '_ {
     let outcome = access.result.map(|result| result.min(0));
     (

@@ -1,12 +1,12 @@
-//! [`Backlog`]: records taken out of the ring buffer and not yet looked at: taking them is quick, looking at them is not.
+//! [`Backlog`]: records that were taken out of the ring buffer and wait to be assembled. Taking them out is quick, so that a
+//! burst of the workload does not fill the buffer; assembling them is slower.
 
 use std::collections::VecDeque;
 
 /// Bytes of a block of records.
 const BLOCK: usize = 1 << 20;
 
-/// Most bytes that wait here. What comes on top of them waits in the ring buffer, and is counted by the kernel side where
-/// that is full.
+/// Most bytes that wait here. Further records wait in the ring buffer; if that is full, the kernel side counts them as lost.
 const MOST: usize = 16 << 20;
 
 /// See the module.
@@ -14,15 +14,15 @@ const MOST: usize = 16 << 20;
 pub(crate) struct Backlog {
     /// Each record behind its length.
     blocks: VecDeque<Vec<u8>>,
-    /// Blocks that are empty again. Were they given back each time, the allocator would soon take blocks from among what the
-    /// trace keeps, and leave holes there.
+    /// Empty blocks for further use. If they were freed each time, the allocator would place new ones among the data of the
+    /// trace, and leave holes there.
     spare: Vec<Vec<u8>>,
     /// Where in the first block the next record starts.
     next: usize,
 }
 
 impl Backlog {
-    /// True if nothing more may be added before something is taken.
+    /// Whether a record has to be taken before another may be added.
     pub(crate) fn is_full(&self) -> bool {
         self.blocks.len() > MOST / BLOCK
     }
@@ -43,7 +43,7 @@ impl Backlog {
         block.extend_from_slice(record);
     }
 
-    /// Hands the oldest record over; false if there is none.
+    /// Passes the oldest record to `to`; returns false if there is none.
     pub(crate) fn take(&mut self, to: impl FnOnce(&[u8])) -> bool {
         let Some(block) = self.blocks.front() else {
             return false;

@@ -1,7 +1,8 @@
 //! [`Btf`]: the kernel's type information as it is stored, read in one pass that keeps where each type starts.
 //!
-//! A kernel describes some 100,000 types and tracing asks for about thirty: the rest is stepped over. Any bytes may come in:
-//! the answer is an error or `None`, never a panic.
+//! A kernel describes some 100,000 types, and tracing needs about forty: the rest is skipped. A library that builds the
+//! whole graph of types took most of the time of attaching. The bytes may come from a file that the user names, so they are
+//! not trusted: bad ones give an error or `None`, never a panic.
 //!
 //! Source: the kernel's Documentation/bpf/btf.rst and include/uapi/linux/btf.h.
 
@@ -33,7 +34,8 @@ pub(crate) mod kind {
     pub(crate) const TYPE_TAG: u8 = 18;
 }
 
-/// Bytes behind the `struct btf_type` of a kind: for each of its `vlen` parts, and once; `None` for an unknown kind.
+/// Bytes after the `struct btf_type` of a kind: for each of its `vlen` parts, and once. `None` for an unknown kind, after
+/// which no further type can be found.
 fn behind(kind: u8) -> Option<(usize, usize)> {
     Some(match kind {
         // An integer's encoding, a variable's linkage, a tag's component.
@@ -55,7 +57,7 @@ pub(crate) struct Btf {
     starts: Vec<u32>,
     /// Where each type's name starts in the strings: a word each.
     names: Vec<u8>,
-    /// What was looked up already, since structures are asked for member by member.
+    /// Earlier look-ups: structures are asked for member by member.
     asked: RefCell<HashMap<String, Vec<u32>>>,
 }
 
@@ -84,11 +86,11 @@ pub(crate) struct BtfMember {
 }
 
 impl Btf {
-    /// Steps over the types in `bytes`; otherwise what is wrong with them.
+    /// Finds the start of each type in `bytes`; the error says what is wrong with them.
     pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, String> {
         let header = bytes.first_chunk::<HEADER>().ok_or("it is too short")?;
         if half(header, 0) != Some(MAGIC) {
-            return Err("it does not start as BTF of this machine does".into());
+            return Err("it is not BTF, or that of a machine with another byte order".into());
         }
         let section = |at: usize| {
             let [header, offset, length] =
@@ -126,7 +128,7 @@ impl Btf {
         let between = [b"\0", name.as_bytes(), b"\0"].concat();
         let mut ids = self.ids_of(&between, 1);
         if ids.is_empty() {
-            // The format lets a name be the end of another one.
+            // The format lets a name be the end of a longer one, without a NUL before it.
             ids = self.ids_of(&between[1..], 0);
         }
         let mut asked = self.asked.borrow_mut();
@@ -146,8 +148,10 @@ impl Btf {
 
     /// Ids of the types whose name starts there.
     fn ids_at(&self, offset: u32) -> Vec<u32> {
-        // Nearly all of the time is spent here: by vectors of bytes it goes several times as fast as by words.
+        // Nearly all of the time is spent here. memmem searches with vectors of bytes, which is several times as fast as
+        // comparing words.
         let places = places(&self.names, &offset.to_ne_bytes()).into_iter();
+        // A match that is not aligned is made of parts of two words.
         let words = places.filter(|place| place % 4 == 0);
         words.map(|place| (place / 4) as u32).collect()
     }
@@ -181,8 +185,8 @@ impl Btf {
         Some(&string[..memchr::memchr(0, string)?])
     }
 
-    /// Type information in which nothing but these types has a name, each by its kind and at the same id: for readers
-    /// that look up ids by names and would take everything apart to that end.
+    /// Type information in which only the `wanted` types have names, with their kinds and at the same ids. aya looks up ids
+    /// by names, and would parse the kernel's whole type information for that.
     pub(crate) fn names_only(&self, wanted: &[(u8, String)]) -> Vec<u8> {
         let mut strings = vec![0];
         let mut found = Vec::new();
@@ -197,6 +201,7 @@ impl Btf {
             strings.push(0);
         }
         let count = found.iter().map(|(id, ..)| *id).max().unwrap_or(0) as usize;
+        // A forward declaration is the smallest type: it stands for all those that nobody asks for.
         let mut types = [0, u32::from(kind::FWD) << 24, 0].repeat(count);
         for (id, kind, name) in found {
             let at = 3 * (id as usize - 1);
@@ -256,7 +261,7 @@ impl Type<'_> {
     }
 }
 
-/// Where `wanted` is in `bytes`, also inside of one another.
+/// All offsets of `wanted` in `bytes`, overlapping ones included.
 fn places(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
     let finder = memchr::memmem::Finder::new(wanted);
     let mut places = Vec::new();
@@ -268,7 +273,7 @@ fn places(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
     places
 }
 
-/// Bytes of the type at the start; `None` if they are not all there or nobody knows how many they are.
+/// Length of the type at the start; `None` if it is cut off or of an unknown kind.
 fn length(bytes: &[u8]) -> Option<usize> {
     let info = word(bytes, 4)?;
     let (each, once) = behind(kind_of(info))?;

@@ -1,11 +1,11 @@
-//! [`TraceBudget`]: how much memory a trace may take. A container decides how much there is to record, and must not decide how
-//! much memory that takes.
+//! [`TraceBudget`]: a limit on the memory of a trace. The container decides how much there is to record; a hostile one must
+//! not fill the host's memory.
 
-/// What an allocation takes beyond its size.
+/// Bytes that the allocator adds to each allocation.
 const ALLOCATION: usize = 16;
 
-/// Memory that is left. Once something did not fit, nothing does: what is left out is the end of a trace and no choice
-/// of it.
+/// The memory that is left. After one record did not fit, no other does: a trace that ends early can be explained, one with
+/// random holes cannot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TraceBudget {
     total: u64,
@@ -14,7 +14,7 @@ pub(crate) struct TraceBudget {
 }
 
 impl TraceBudget {
-    /// That many bytes.
+    /// A budget of `bytes` bytes.
     pub(crate) fn new(bytes: u64) -> Self {
         Self {
             total: bytes,
@@ -23,8 +23,7 @@ impl TraceBudget {
         }
     }
 
-    /// Takes what is about to be stored: `fixed` bytes, and a block of `block` bytes of its own if that is not 0. False if
-    /// it does not fit.
+    /// Takes `fixed` bytes, and an allocation of `block` bytes if that is not 0. Returns false if they do not fit.
     pub(crate) fn take(&mut self, fixed: usize, block: usize) -> bool {
         let block = if block == 0 { 0 } else { block + ALLOCATION };
         match self.left.checked_sub((fixed + block) as u64) {
@@ -39,22 +38,22 @@ impl TraceBudget {
         }
     }
 
-    /// True once something did not fit.
+    /// Whether something did not fit.
     pub(crate) fn is_spent(&self) -> bool {
         self.refused > 0
     }
 
-    /// Counts something that is left out because others were before.
+    /// Counts a record that is left out because an earlier one did not fit.
     pub(crate) fn refuse(&mut self) {
         self.refused += 1;
     }
 
-    /// How many things did not fit.
+    /// Number of records that were left out.
     pub(crate) fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// All of it, in bytes.
+    /// The whole budget in bytes.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }

@@ -9,23 +9,23 @@ pub(crate) const NO_FOLLOW: u32 = 0x100;
 /// `AT_SYMLINK_FOLLOW`
 pub(crate) const FOLLOW: u32 = 0x400;
 
-/// What a call does with a path.
+/// How the operation of a call follows from its flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathRule {
-    /// Always the same.
+    /// The same for all flags.
     Plain(Operation),
-    /// Looks, without following a last link where the flags have that bit.
+    /// Looks; a last link is followed unless the flags have that bit.
     Look { no_follow: u32 },
-    /// Looks, following a last link only if the flags have that bit.
+    /// Looks; a last link is followed only if the flags have that bit.
     LookOnRequest { follow: u32 },
-    /// As the flags of `open` say.
+    /// Opens, by the flags of `open`.
     Open,
 }
 
 /// One system call.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemCall {
-    /// Its name.
+    /// Name as in the kernel's table.
     pub name: &'static str,
     pub(crate) x86_64: Option<u16>,
     pub(crate) aarch64: Option<u16>,
@@ -35,7 +35,7 @@ pub struct SystemCall {
 }
 
 impl SystemCall {
-    /// Its number on this machine, if it has one.
+    /// Its number on this machine; `None` if the machine does not have the call.
     pub const fn number(&self) -> Option<u16> {
         if cfg!(target_arch = "x86_64") {
             self.x86_64
@@ -46,7 +46,7 @@ impl SystemCall {
         }
     }
 
-    /// What it does with its path number `argument`, given its flags.
+    /// The operation on path number `argument` (0 or 1), by the call's flags.
     pub fn operation(&self, argument: u8, detail: u32) -> Operation {
         let rule = if argument == 0 {
             self.first
@@ -62,21 +62,22 @@ impl SystemCall {
         }
     }
 
-    /// Whether a success has moved the directory that the path started from.
+    /// Whether a successful call has moved the directory that its path started from.
     pub fn moves_base(&self) -> bool {
         matches!(self.name, "chdir" | "chroot" | "pivot_root")
     }
 
-    /// Whether the path is a mount source: a path for bind mounts only.
+    /// Whether the path is the source of a mount, which is a path only for bind mounts.
     pub fn is_mount_source(&self, argument: u8) -> bool {
         self.name == "mount" && argument == 0
     }
 }
 
-/// What an `open` with these flags does.
+/// The operation of an `open` with these flags.
 pub fn open_operation(flags: u32) -> Operation {
     use rustix::fs::OFlags;
     let flags = OFlags::from_bits_retain(flags);
+    // O_PATH ignores the access mode: it finds the file, and neither reads nor writes it.
     if flags.contains(OFlags::PATH) {
         if flags.contains(OFlags::NOFOLLOW) {
             Operation::LookNoFollow
@@ -90,9 +91,9 @@ pub fn open_operation(flags: u32) -> Operation {
     }
 }
 
-/// What the kernel opened a file for, by the flags that it noted (`f_flags`).
+/// The operation of an open inside the kernel, by the flags of the file (`f_flags`).
 pub(crate) fn kernel_open_operation(flags: u32) -> Operation {
-    /// `FMODE_EXEC`
+    /// `FMODE_EXEC`: set by `execve`, and by the kernel for a program's interpreter.
     const EXECUTE: u32 = 0x20;
     if flags & EXECUTE != 0 {
         return Operation::Execute;

@@ -32,7 +32,7 @@ const fn two(
     }
 }
 
-/// Numbers on x86-64 and arm64; [`NONE`] where the machine does not have the call.
+/// A call with one path. Numbers on x86-64 and arm64; [`NONE`] if the machine does not have the call.
 const fn one(
     name: &'static str,
     [x86_64, aarch64]: [u16; 2],
@@ -70,6 +70,7 @@ pub(crate) const CALLS: &[SystemCall] = &[
         PathRule::Open,
     ),
     one("creat", [85, NONE], open(0), Plain(OpenWrite)),
+    // The path went into name_to_handle_at, perhaps of another process: only the file that was reached is known.
     one(
         "open_by_handle_at",
         [304, 265],
@@ -83,7 +84,7 @@ pub(crate) const CALLS: &[SystemCall] = &[
         open(1).at(0).flags(2),
         LOOK_AT,
     ),
-    // Executing.
+    // Executing. After a success, the registers are those of the new program: sched_process_exec has the path.
     one("execve", [59, 221], path(0).failures_only(), Plain(Execute)),
     one(
         "execveat",
@@ -116,7 +117,7 @@ pub(crate) const CALLS: &[SystemCall] = &[
         path(1).at(0).flags(4),
         PathRule::LookOnRequest { follow: FOLLOW },
     ),
-    // IN_DONT_FOLLOW
+    // IN_DONT_FOLLOW has a value of its own.
     one(
         "inotify_add_watch",
         [254, 27],
@@ -125,7 +126,7 @@ pub(crate) const CALLS: &[SystemCall] = &[
             no_follow: 0x0200_0000,
         },
     ),
-    // FAN_MARK_DONT_FOLLOW
+    // So has FAN_MARK_DONT_FOLLOW.
     one(
         "fanotify_mark",
         [301, 263],
@@ -133,7 +134,7 @@ pub(crate) const CALLS: &[SystemCall] = &[
         PathRule::Look { no_follow: 4 },
     ),
     one("quotactl", [179, 60], path(1), LOOK),
-    // Working directory and root.
+    // Working directory and root. Every chdir is recorded, not only the first to a path: the assembler follows them.
     one(
         "chdir",
         [80, 49],
@@ -290,7 +291,7 @@ pub(crate) const CALLS: &[SystemCall] = &[
     ),
 ];
 
-/// Calls without a path that have a part in tracing.
+/// Calls without a path whose numbers are needed.
 pub(crate) const OTHERS: &[SystemCall] = &[
     one("exit", [60, 93], Class(0), LOOK),
     one("exit_group", [231, 94], Class(0), LOOK),

@@ -1,4 +1,4 @@
-//! The system calls that take a path or look at one: their numbers, where their paths are, what they do with them.
+//! The system calls that take a path or concern one, by number and by name.
 //!
 //! One table serves both sides: the kernel side gets a [`Class`] per number ([`classes`]), the user side turns a number
 //! and its flags into an [`Operation`] ([`SystemCall::operation`]).
@@ -24,7 +24,7 @@ pub fn number(name: &str) -> Option<u16> {
         .and_then(SystemCall::number)
 }
 
-/// What an io_uring request does (system call number, operation): it works as a system call does.
+/// The system call number and the operation of an io_uring request. It does what the system call of the same name does.
 pub fn uring_operation(record: &Record<'_>) -> Option<(u16, Operation)> {
     let name = *URING.get(record.header.extra as usize)?;
     let call = CALLS.iter().find(|call| call.name == name)?;
@@ -34,7 +34,7 @@ pub fn uring_operation(record: &Record<'_>) -> Option<(u16, Operation)> {
     ))
 }
 
-/// The kernel side's table, all calls unseen.
+/// The kernel side's table; every call is marked as not seen yet.
 pub fn classes() -> [u32; TABLE] {
     let mut table = [Class::UNSEEN; TABLE];
     for call in CALLS {

@@ -6,7 +6,7 @@ use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
 
-/// Messages are read after "failed to".
+/// Why nothing can be recorded. Messages are fragments that follow "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// The process may not load eBPF programs.
@@ -15,7 +15,7 @@ pub enum TraceError {
         /// The capabilities that are missing.
         missing: Vec<&'static str>,
     },
-    /// The kernel has been locked down.
+    /// Kernel lockdown forbids reading the kernel's memory, which every program does.
     #[error("load eBPF programs: the kernel is locked down (confidentiality)")]
     LockedDown,
     /// The kernel has no type information, or it cannot be read.
@@ -23,10 +23,10 @@ pub enum TraceError {
     Btf {
         /// Where it was looked for.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// What is there is no type information.
+    /// The file is no valid type information.
     #[error("parse the kernel's type information (BTF) at {}: {reason}", path.display())]
     BtfInvalid {
         /// Where it was looked for.
@@ -37,7 +37,7 @@ pub enum TraceError {
     /// The kernel's structures are not as the eBPF programs need them.
     #[error("trace on this kernel: its type information has no {0}")]
     Layout(String),
-    /// The architecture has no table of arguments.
+    /// It is not known where this architecture keeps the arguments of system calls.
     #[error("trace on this architecture ({})", std::env::consts::ARCH)]
     Architecture,
     /// The eBPF object was refused.
@@ -48,7 +48,7 @@ pub enum TraceError {
     Load {
         /// Tracepoint.
         hook: &'static str,
-        /// The verifier's last words.
+        /// The last lines of the verifier's log; empty if there is none.
         log: String,
         /// Why not.
         source: Box<ProgramError>,
@@ -72,13 +72,13 @@ pub enum TraceError {
     /// The container's id is too long to be compared.
     #[error("follow the container {0:?}: its id is empty or too long")]
     ContainerId(String),
-    /// The thread that collects is gone.
+    /// The thread that collects has ended early.
     #[error("collect the trace: the collecting thread ended early")]
     Collector,
 }
 
 impl TraceError {
-    /// What to do about it.
+    /// What the user can do about it; `None` if there is nothing.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotPermitted { .. } => {
@@ -92,7 +92,7 @@ impl TraceError {
                 "name the running kernel's BTF file, normally /sys/kernel/btf/vmlinux"
             }
             Self::Layout(_) | Self::Load { .. } | Self::Attach { .. } | Self::Object(_) => {
-                "`minify doctor` tells what this kernel lacks; kernels from 5.10 on work"
+                "run `minify doctor` to see what this kernel lacks; kernels from 5.10 on work"
             }
             Self::Architecture => "use an x86-64 or arm64 host",
             Self::Map { .. } | Self::ContainerId(_) | Self::Collector => return None,

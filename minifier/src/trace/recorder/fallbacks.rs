@@ -1,19 +1,18 @@
-//! Features that newer kernels have and older ones lack, or the other way round: one row each, with what is done instead.
-//! Nothing here is decided by version: each feature is looked for in the running kernel. docs/kernels.md shows the same
-//! table (a test compares them).
+//! Features that only some kernels have, each with its fallback. Nothing here is decided by version: distributions backport
+//! features, so each is looked for in the running kernel. docs/kernels.md shows the same table (a test compares them).
 
 use super::layout::KernelLayout;
 
-/// One row.
+/// A kernel feature and its fallback.
 #[derive(Debug, Clone, Copy)]
 pub struct Fallback {
     /// The kernel feature, in a few words.
     pub what: &'static str,
     /// The first version that has it.
     pub since: &'static str,
-    /// The purpose that it serves.
+    /// Its purpose in tracing.
     pub why: &'static str,
-    /// What is done on a kernel without it, or with it if the text says so.
+    /// The fallback on a kernel without it, or with it if the text says so.
     pub instead: &'static str,
     /// Whether the fallback is used on the running kernel; `None` if that is known only when it happens.
     is_taken: Option<fn(&KernelLayout) -> bool>,

@@ -1,4 +1,4 @@
-//! What a host has and lacks for tracing: the checks of `minify doctor`. Nothing is printed here.
+//! The checks of `minify doctor` for tracing. Nothing is printed here.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,16 +13,16 @@ use super::types::Types;
 use super::{fallbacks, privileges};
 use crate::cgroups::hierarchies;
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What, in a word or two.
+    /// Subject, in a word or two.
     pub name: String,
-    /// Whether it is as it should be.
+    /// Whether tracing works with it.
     pub status: Status,
-    /// What was found.
+    /// Finding, for a person.
     pub detail: String,
-    /// What to do about it.
+    /// Advice; `None` if nothing is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -31,7 +31,7 @@ pub struct Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// As it should be.
+    /// Nothing is wrong.
     Ok,
     /// Tracing works, with a restriction.
     Warn,
@@ -39,8 +39,8 @@ pub enum Status {
     Fail,
 }
 
-/// Looks at everything that tracing needs; `btf` is the running kernel's type information. Attaches the eBPF programs
-/// for a moment if nothing speaks against it: blocks for some tenths of a second.
+/// Checks everything that tracing needs; `btf` is the file of the running kernel's type information. If no other check
+/// fails, attaches the eBPF programs for a moment. Blocks for some tenths of a second.
 pub fn host_checks(btf: &Path) -> Vec<Check> {
     let mut checks = vec![kernel(), capabilities(), lockdown()];
     let types = Types::read(btf);
@@ -49,6 +49,7 @@ pub fn host_checks(btf: &Path) -> Vec<Check> {
         checks.extend(structures(types));
         checks.extend(HOOKS.map(|name| hook(types, name)));
     }
+    // A program that cannot load would only repeat, in the verifier's words, what a check has found.
     let may_load = checks.iter().all(|check| check.status != Status::Fail);
     if may_load {
         checks.push(ring_buffer());
@@ -106,7 +107,7 @@ fn lockdown() -> Check {
     match privileges::lockdown().as_deref() {
         Some("confidentiality") => failed("lockdown", &TraceError::LockedDown),
         Some(level) => ok("lockdown", level),
-        None => ok("lockdown", "none, or not told (securityfs is not mounted)"),
+        None => ok("lockdown", "none, or not known (securityfs is not mounted)"),
     }
 }
 
@@ -136,9 +137,13 @@ fn structures(types: &Types) -> Vec<Check> {
     let taken: Vec<String> = fallbacks::taken(&layout)
         .map(|row| format!("{} ({})", row.what, row.instead))
         .collect();
-    let fallbacks = match taken.is_empty() {
-        true => ok("fallbacks", "none: this kernel has all that is made use of"),
-        false => ok("fallbacks", taken.join("; ")),
+    let fallbacks = if taken.is_empty() {
+        ok(
+            "fallbacks",
+            "none: this kernel has every feature that is used",
+        )
+    } else {
+        ok("fallbacks", taken.join("; "))
     };
     vec![ok("structures", "all offsets found"), uring, fallbacks]
 }
@@ -196,7 +201,7 @@ fn programs(btf: &Path) -> Vec<Check> {
     }
 }
 
-/// Never a reason to refuse: the system calls tell what a container opens, this tells it once more.
+/// Never a failure: system calls show what a container opens, and this source only confirms them.
 fn second_source(kernel: &Kernel) -> Check {
     match &kernel.opens {
         Ok(opens) => ok(
@@ -210,7 +215,7 @@ fn second_source(kernel: &Kernel) -> Check {
     }
 }
 
-/// Tells only: a container is recognised in every layout.
+/// Only information: a container is recognised in every layout of control groups.
 fn control_groups() -> Check {
     let mounted = hierarchies().unwrap_or_default();
     let has = |unified| mounted.iter().any(|one| one.is_unified() == unified);
@@ -232,7 +237,7 @@ fn control_groups() -> Check {
     }
 }
 
-/// BTF tracepoints are attached by their type's id. People look for tracefs because classic tracepoints need it.
+/// Only information: classic tracepoints need tracefs, BTF tracepoints are attached by the id of their type.
 fn tracefs() -> Check {
     let mounted = [
         "/sys/kernel/tracing/events",
@@ -242,9 +247,10 @@ fn tracefs() -> Check {
     .any(|path| Path::new(path).exists());
     ok(
         "tracefs",
-        match mounted {
-            true => "mounted (not needed)",
-            false => "not mounted, and not needed: BTF tracepoints are used",
+        if mounted {
+            "mounted (not needed)"
+        } else {
+            "not mounted, and not needed: BTF tracepoints are used"
         },
     )
 }

@@ -1,4 +1,5 @@
-//! [`KernelLayout`]: the kernel's structures and abilities as its type information (BTF) describes them. Nothing is guessed by version.
+//! [`KernelLayout`]: the kernel's structures and features, by its type information (BTF). Nothing is guessed by version:
+//! distributions change structures within one.
 
 use minifier_common::offsets as at;
 use minifier_common::offsets::{
@@ -24,13 +25,13 @@ pub(crate) struct KernelLayout {
     pub(crate) typed_task: bool,
     /// `bpf_task_pt_regs` exists.
     pub(crate) task_registers: bool,
-    /// Programs at `sys_exit` can be preempted, so that the kernel skips them for other tasks on the same CPU.
+    /// Whether programs at `sys_exit` can be preempted: the kernel then skips them for other tasks on the same CPU.
     pub(crate) preemptible: bool,
-    /// Tracepoint at which io_uring requests can be seen.
+    /// Tracepoint that shows io_uring requests; `None` if the kernel has none.
     pub(crate) uring_hook: Option<&'static str>,
 }
 
-/// Where a machine keeps a system call's number and arguments at its return.
+/// Where an architecture keeps a system call's number and arguments when the call returns.
 struct Registers {
     /// Members of `pt_regs`: number, then six arguments; an index where the member is an array.
     members: [(&'static str, u32); 7],
@@ -38,7 +39,7 @@ struct Registers {
     compat: (&'static str, u32),
 }
 
-/// `ax` holds the result already; `orig_ax` the number. TS_COMPAT.
+/// At the return, `ax` is the result; `orig_ax` is still the number. The bit is TS_COMPAT.
 const X86_64: Registers = Registers {
     members: [
         ("orig_ax", 0),
@@ -52,7 +53,7 @@ const X86_64: Registers = Registers {
     compat: ("thread_info.status", 2),
 };
 
-/// `regs[0]` holds the result already; `orig_x0` the first argument. TIF_32BIT.
+/// At the return, `regs[0]` is the result; `orig_x0` is still the first argument. The bit is TIF_32BIT.
 const AARCH64: Registers = Registers {
     members: [
         ("syscallno", 0),
@@ -168,7 +169,7 @@ pub(crate) const HOOKS: [&str; 4] = [
 ];
 
 impl KernelLayout {
-    /// What the types say.
+    /// Reads the layout from the kernel's types.
     pub(crate) fn of(types: &Types) -> Result<Self, TraceError> {
         let registers = match std::env::consts::ARCH {
             "x86_64" => X86_64,
@@ -216,16 +217,19 @@ impl KernelLayout {
             controllers,
             typed_task: helpers.contains_key("BPF_FUNC_get_current_task_btf"),
             task_registers: helpers.contains_key("BPF_FUNC_task_pt_regs"),
+            // The kernels that let programs at system call tracepoints be preempted got this function with that change.
             preemptible: types.has_function("trace_call_bpf_faultable"),
             uring_hook: URING_HOOKS
                 .into_iter()
+                // Before 5.18 the tracepoint has the name too, but not the request as its first argument.
                 .find(|hook| readable && types.first_argument(hook).as_deref() == Some("io_kiocb")),
             offsets,
         })
     }
 }
 
-/// Members that the kernel side reads at once.
+/// Checks the order of members that the kernel side reads in one call: each `bpf_probe_read_kernel` costs as much as the rest
+/// of a step.
 fn neighbours(types: &Types, offsets: &[u32; COUNT]) -> Result<(), TraceError> {
     let expected = [
         ("path.mnt first", types.offset("path", "mnt"), 0),

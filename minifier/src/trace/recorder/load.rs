@@ -1,4 +1,4 @@
-//! Loading the eBPF object with this kernel's offsets and attaching it.
+//! [`Kernel`]: the eBPF object, loaded with this kernel's offsets and attached.
 
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd};
@@ -27,11 +27,11 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../ebpf/minifier.bpf.o
 /// How to trace.
 #[derive(Debug, Clone)]
 pub struct TraceOptions {
-    /// Size of the ring buffer in bytes; rounded up to a power of two, at least a page.
+    /// Size of the ring buffer in bytes; rounded up to a power of two, at least a page, as the kernel asks for.
     pub buffer_bytes: u32,
-    /// Most memory that what was recorded may take, in bytes. What does not fit is left out and makes a gap.
+    /// Memory that the trace may take, in bytes. Records that do not fit are left out, which is a gap.
     pub memory_bytes: u64,
-    /// The running kernel's type information.
+    /// File with the running kernel's type information.
     pub btf: PathBuf,
 }
 
@@ -51,23 +51,23 @@ pub fn default_btf() -> PathBuf {
     std::env::var_os("MINIFIER_BTF").map_or_else(|| "/sys/kernel/btf/vmlinux".into(), PathBuf::from)
 }
 
-/// A hook in place.
+/// An attached hook.
 pub(crate) struct Hook {
     /// Name of the tracepoint.
     pub(crate) name: &'static str,
     /// Index of its counters.
     pub(crate) counter: u32,
-    /// The program, and copies of it where it may be preempted.
+    /// The program, and copies of it if it may be preempted.
     programs: Vec<Attached>,
 }
 
-/// A program in place.
+/// An attached program.
 struct Attached {
     name: &'static str,
     link: Option<BtfTracePointLinkId>,
 }
 
-/// The kernel side at work; dropped, it is gone from the kernel.
+/// The attached kernel side. Dropping it removes it from the kernel.
 pub(crate) struct Kernel {
     ebpf: Ebpf,
     pub(crate) hooks: Vec<Hook>,
@@ -75,17 +75,18 @@ pub(crate) struct Kernel {
     pub(crate) opens: Result<Opens, String>,
     pub(crate) events: RingBuf<MapData>,
     pub(crate) counters: PerCpuArray<MapData, u64>,
-    /// Taken by whoever says which container to follow.
+    /// For the one who decides which container to follow; `None` once taken.
     pub(crate) scope: Option<Scope>,
     /// `CLOCK_MONOTONIC` when it was attached, in nanoseconds: the clock of the records.
     pub(crate) start: u64,
 }
 
 impl Kernel {
-    /// Loads and attaches everything. Blocks for up to some tenths of a second, most of which the verifier takes.
+    /// Loads and attaches everything. Blocks for up to some tenths of a second, most of which is the verifier's.
     pub(crate) fn attach(options: &TraceOptions) -> Result<Self, TraceError> {
         privileges::check()?;
-        // Only kernels before 5.11 count maps as locked memory, and not every host may raise the limit.
+        // Before 5.11, maps count as locked memory, and the usual limit is 64 KiB. Raising it takes CAP_SYS_RESOURCE, which
+        // containers often lack; on newer kernels nothing depends on it.
         let unlimited = rustix::process::Rlimit {
             current: None,
             maximum: None,
@@ -95,6 +96,7 @@ impl Kernel {
         {
             tracing::debug!(%error, "the limit on locked memory stays");
         }
+        // Side by side: each takes several milliseconds, for which the user waits.
         let (loader, types) = std::thread::scope(|scope| {
             let loader = scope.spawn(loader);
             let types = Types::read(&options.btf);
@@ -115,7 +117,7 @@ impl Kernel {
             let names = &group.names[..copies(group.counter)];
             match attach(&mut ebpf, &group, names, &mut loaded) {
                 Ok(hook) => hooks.push(hook),
-                // Not fatal: the trace tells if the container used io_uring.
+                // Not fatal: if the container uses io_uring, the trace has a gap that says so.
                 Err(error) if group.counter == hook::URING => {
                     tracing::debug!(?error, "io_uring requests are not traced");
                 }
@@ -135,7 +137,7 @@ impl Kernel {
         })
     }
 
-    /// Takes the hooks away; what they recorded stays readable.
+    /// Removes the hooks. What they have recorded can still be read.
     pub(crate) fn detach(&mut self) {
         for hook in &mut self.hooks {
             for attached in &mut hook.programs {
@@ -152,15 +154,15 @@ impl Kernel {
         }
     }
 
-    /// Every hook's name and the index of its counters; that of the second source comes last.
+    /// Name of every hook and the index of its counters, the second source last.
     pub(crate) fn all_hooks(&self) -> Vec<(&'static str, u32)> {
         let hooks = self.hooks.iter().map(|hook| (hook.name, hook.counter));
         let opens = self.opens.iter().map(|opens| (opens.hook, hook::OPENED));
         hooks.chain(opens).collect()
     }
 
-    /// For how many events at most the kernel skipped the program of a hook because it ran already on that CPU, and every
-    /// copy of it. `crowded`: how often all copies may have been under way.
+    /// The most events for which the kernel may have skipped the program of a hook and all its copies, because they were
+    /// running on that CPU. `crowded`: how often all copies may have been running.
     pub(crate) fn skipped(&self, counter: u32, crowded: u64) -> u64 {
         let hook = self.hooks.iter().find(|hook| hook.counter == counter);
         let opens = self.opens.iter().filter(|_| counter == hook::OPENED);
@@ -172,17 +174,18 @@ impl Kernel {
     }
 }
 
-/// For how many events at most the kernel skipped all of these programs, which are copies of one another.
+/// The most events for which the kernel may have skipped all of these programs, which are copies of one another.
 fn skipped(ebpf: &Ebpf, programs: &[&str], crowded: u64) -> u64 {
     if programs.len() > 1 && crowded == 0 {
         return 0;
     }
     let programs = programs.iter();
+    // An event is lost only if every copy skipped it, so the smallest count is an upper bound.
     let skipped = programs.map(|name| recursion_misses(ebpf, name).unwrap_or(0));
     skipped.min().unwrap_or(0)
 }
 
-/// How often the kernel skipped a program (kernels from 5.12 on tell).
+/// How often the kernel skipped a program; `None` before 5.12, where programs are not preempted and none is skipped.
 fn recursion_misses(ebpf: &Ebpf, name: &str) -> Option<u64> {
     let fd = ebpf.program(name)?.fd().ok()?;
     let fd = fd.as_fd().as_raw_fd();
@@ -191,17 +194,17 @@ fn recursion_misses(ebpf: &Ebpf, name: &str) -> Option<u64> {
     lines.find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
 }
 
-/// A loader without the kernel's types: the object has no relocations that would need them. aya reads them all the same
-/// as it makes a loader, which takes as long as everything else here but the verifier: so it is not waited for.
+/// A loader without the kernel's types, since the object has no relocations that need them. aya parses them even so, which
+/// takes as long as everything else here but the verifier; so it is done in a thread of its own.
 fn loader() -> EbpfLoader<'static> {
     let mut loader = EbpfLoader::new();
     loader.btf(None);
-    // Found out once and remembered.
+    // aya probes the kernel's features on first use, and keeps them.
     let _ = aya::features();
     loader
 }
 
-/// The types that programs are attached to, for aya, which looks ids up by name: all types would take it long to read.
+/// The types that programs are attached to, for aya, which looks up their ids by name. Parsing all types would take it long.
 fn attachable(types: &Types, layout: &KernelLayout, path: &Path) -> Result<Btf, TraceError> {
     let tracepoints: Vec<&str> = HOOKS.into_iter().chain(layout.uring_hook).collect();
     let security = format!("bpf_lsm_{}", SECURITY.place.name());
@@ -224,6 +227,7 @@ fn load(
     let namespaces = [namespace("1"), namespace("self")];
     let numbers = ["exit", "exit_group", "execve", "rt_sigreturn"]
         .map(|name| calls::number(name).map_or(u32::MAX, u32::from));
+    // Random, so that a container cannot prepare accesses whose hashes collide: the second one would not be recorded.
     let seed = RandomState::new().hash_one(layout.offsets);
     let classes: [u32; TABLE] = calls::classes();
     let uring = layout.uring.as_flattened();
@@ -233,10 +237,10 @@ fn load(
         .max(page)
         .checked_next_power_of_two()
         .unwrap_or(1 << 31);
-    // For as long as what it borrows here.
+    // The borrowed globals shorten the loader's lifetime.
     let mut loader: EbpfLoader<'_> = loader;
     loader
-        // Costs nothing where the programs load: it is asked for once they did not.
+        // Costs nothing if the programs load: aya asks for the log only after a refusal.
         .verifier_log_level(VerifierLogLevel::VERBOSE | VerifierLogLevel::STATS)
         .map_max_entries("EVENTS", buffer)
         .override_global("OFFSETS", &layout.offsets[..], true)
@@ -258,15 +262,16 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Option<&'a mut BtfTracePoint> 
     ebpf.program_mut(name)?.try_into().ok()
 }
 
-/// How often the program of a hook is attached.
+/// Number of copies of a hook's program that are attached.
 fn copies(hook: u32, layout: &KernelLayout) -> usize {
-    match layout.preemptible {
-        true => copies::of(hook) as usize,
-        false => 1,
+    if layout.preemptible {
+        copies::of(hook) as usize
+    } else {
+        1
     }
 }
 
-/// Attaches a program, and copies of it where it may be preempted.
+/// Attaches a program, and copies of it if it may be preempted.
 fn attach(
     ebpf: &mut Ebpf,
     group: &ProgramGroup,
@@ -296,7 +301,7 @@ fn attach(
     })
 }
 
-/// The end of the verifier's log says why; its start is the whole program.
+/// The error for a refused program, with the end of the verifier's log: that is the reason, the rest is the whole program.
 fn refused(hook: &'static str, error: ProgramError) -> TraceError {
     const LINES: usize = 12;
     let ProgramError::LoadError {
@@ -311,7 +316,7 @@ fn refused(hook: &'static str, error: ProgramError) -> TraceError {
         };
     };
     let log = verifier_log.to_string();
-    tracing::debug!(hook, log, "the verifier's words");
+    tracing::debug!(hook, log, "the verifier's log");
     let lines: Vec<&str> = log.lines().collect();
     let log = lines[lines.len().saturating_sub(LINES)..].join("\n");
     TraceError::Load {

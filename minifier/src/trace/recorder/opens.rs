@@ -1,5 +1,5 @@
-//! The second source: a program where the kernel opens files, beside the one where system calls return. Not every kernel
-//! grants it, and one that grants it may never run it: it is taken only if it is seen to fire.
+//! [`Opens`]: the second source, a program at the place where the kernel opens files. Not every kernel grants it, and an LSM
+//! program can be attached and never run (if `bpf` is not among the active modules). So it is used only after it has fired.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use minifier_common::record::probe;
 
 use super::programs::{self, FUNCTION, LoadedPrograms, SECURITY, map};
 
-/// The second source at work.
+/// The attached second source.
 #[derive(Debug)]
 pub(crate) struct Opens {
-    /// What it is attached to, for people.
+    /// Name of the hook, for people.
     pub(crate) hook: &'static str,
     programs: Vec<&'static str>,
     links: Vec<(&'static str, Link)>,
@@ -28,8 +28,8 @@ enum Link {
 }
 
 impl Opens {
-    /// Attaches whichever program the kernel grants and runs, and `copies` of it; otherwise why it runs none. `loaded`: what
-    /// became of the programs at the function.
+    /// Attaches `copies` of the program that the kernel grants and runs; otherwise returns the reasons. `loaded`: the results
+    /// of loading the programs at the function.
     pub(crate) fn attach(
         ebpf: &mut Ebpf,
         btf: &Btf,
@@ -39,6 +39,7 @@ impl Opens {
         let mut own: Array<MapData, u32> =
             map(ebpf, "OPENED_PROBE").map_err(|error| error.to_string())?;
         let mut reasons = Vec::new();
+        // fentry first: it needs no boot option, but Linux 6.1 on arm64 refuses to attach it (ENOTSUPP).
         match function(ebpf, copies, loaded).and_then(|opens| opens.if_fires(&mut own, ebpf)) {
             Ok(opens) => return Ok(opens),
             Err(reason) => reasons.push(reason),
@@ -50,13 +51,13 @@ impl Opens {
         Err(reasons.join("; "))
     }
 
-    /// Takes it away again if the kernel never runs it.
+    /// Removes it if the kernel does not run it.
     fn if_fires(mut self, own: &mut Array<MapData, u32>, ebpf: &mut Ebpf) -> Result<Self, String> {
         if fires(own) {
             return Ok(self);
         }
         self.detach(ebpf);
-        Err(format!("{}: it is attached and never runs", self.hook))
+        Err(format!("{}: it is attached, but does not run", self.hook))
     }
 
     /// Names of the programs, which are copies of one another.
@@ -64,7 +65,7 @@ impl Opens {
         &self.programs
     }
 
-    /// Takes it away.
+    /// Removes it from the kernel.
     pub(crate) fn detach(&mut self, ebpf: &mut Ebpf) {
         for (name, link) in self.links.drain(..) {
             let program = ebpf.program_mut(name);
@@ -105,7 +106,7 @@ fn security(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Opens, String> 
     })
 }
 
-/// Attaches all copies, or none.
+/// Attaches all copies, or none: with some of them, events would be lost without a count.
 fn all(
     ebpf: &mut Ebpf,
     hook: &'static str,
@@ -143,7 +144,7 @@ fn is_security_module() -> bool {
         .is_ok_and(|modules| modules.trim().split(',').any(|module| module == "bpf"))
 }
 
-/// Opens a file in this thread and looks whether the program has seen it.
+/// Opens a file in this thread, and checks whether the program has seen it.
 fn fires(own: &mut Array<MapData, u32>) -> bool {
     let thread = rustix::thread::gettid().as_raw_nonzero().get();
     let mut probe = || -> Result<bool, aya::maps::MapError> {
@@ -167,6 +168,6 @@ fn words(error: impl std::error::Error) -> String {
         innermost = source;
     }
     let text = innermost.to_string();
-    // The verifier's log is for those who ask for it.
+    // Only the first line: the verifier's log follows.
     text.lines().next().unwrap_or_default().to_owned()
 }

@@ -4,13 +4,13 @@ use rustix::thread::CapabilitySet;
 
 use super::error::TraceError;
 
-/// What tracing needs. CAP_SYS_ADMIN stands for the others (and is what kernels before 5.8 asked for).
+/// The capabilities that tracing needs. CAP_SYS_ADMIN includes them: before Linux 5.8, which split them off, it was the only one.
 pub(crate) const NEEDED: [(CapabilitySet, &str); 2] = [
     (CapabilitySet::BPF, "CAP_BPF"),
     (CapabilitySet::PERFMON, "CAP_PERFMON"),
 ];
 
-/// An error if something is missing.
+/// Fails if a capability is missing or lockdown forbids tracing: the kernel would only report EPERM for both.
 pub(crate) fn check() -> Result<(), TraceError> {
     let missing = missing_capabilities();
     if !missing.is_empty() {
@@ -36,7 +36,7 @@ pub(crate) fn missing_capabilities() -> Vec<&'static str> {
         .collect()
 }
 
-/// The kernel's lockdown level; `None` if it has none or does not tell.
+/// The kernel's lockdown level; `None` if it has none, or if securityfs is not mounted.
 pub(crate) fn lockdown() -> Option<String> {
     // `none [integrity] confidentiality`
     let levels = std::fs::read_to_string("/sys/kernel/security/lockdown").ok()?;

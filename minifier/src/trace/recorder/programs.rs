@@ -14,7 +14,7 @@ use crate::tasks::returned;
 /// A program and its copies, in the order in which they are attached.
 #[derive(Debug, Clone)]
 pub(crate) struct ProgramGroup {
-    /// What they are attached to.
+    /// The hook that they are attached to.
     pub(crate) place: AttachPoint,
     /// Index of their counters.
     pub(crate) counter: u32,
@@ -25,7 +25,7 @@ pub(crate) struct ProgramGroup {
 /// Where a program is attached.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AttachPoint {
-    /// A tracepoint, by its type.
+    /// A BTF tracepoint.
     Tracepoint(&'static str),
     /// The entry of a function.
     Function(&'static str),
@@ -57,7 +57,7 @@ pub(crate) const REQUIRED: [ProgramGroup; 4] = [
     },
 ];
 
-/// The programs at whichever of io_uring's tracepoints there is.
+/// The programs at the io_uring tracepoint that the kernel has.
 pub(crate) const fn uring(tracepoint: &'static str) -> ProgramGroup {
     ProgramGroup {
         place: AttachPoint::Tracepoint(tracepoint),
@@ -66,7 +66,7 @@ pub(crate) const fn uring(tracepoint: &'static str) -> ProgramGroup {
     }
 }
 
-/// The second source, where programs can be attached to functions.
+/// The second source, if programs can be attached to functions.
 pub(crate) const FUNCTION: ProgramGroup = ProgramGroup {
     place: AttachPoint::Function("security_file_open"),
     counter: hook::OPENED,
@@ -78,24 +78,24 @@ pub(crate) const FUNCTION: ProgramGroup = ProgramGroup {
     ],
 };
 
-/// The same as a security module.
+/// The second source as a security module.
 pub(crate) const SECURITY: ProgramGroup = ProgramGroup {
     place: AttachPoint::Security("file_open"),
     counter: hook::OPENED,
     names: &["file_open", "file_open_2", "file_open_3", "file_open_4"],
 };
 
-/// Names of all programs that a trace may have in the kernel, which cuts names at 15 bytes.
+/// Names of all programs that a trace may load. The kernel shows only the first 15 bytes.
 pub fn program_names() -> impl Iterator<Item = &'static str> {
     let groups = REQUIRED.into_iter().chain([uring(""), FUNCTION, SECURITY]);
     groups.flat_map(|group| group.names.iter().copied())
 }
 
-/// What became of each program that was to be loaded.
+/// The result of loading each program.
 pub(crate) type LoadedPrograms = BTreeMap<&'static str, Result<(), ProgramError>>;
 
-/// Loads the first `copies` programs of each group. They are independent of one another, and the verifier takes most of
-/// the time of attaching: each has a thread.
+/// Loads the first `copies` programs of each group, each in a thread: the verifier takes most of the time of attaching, and
+/// verifies programs in parallel.
 pub(crate) fn load(
     ebpf: &mut Ebpf,
     groups: &[ProgramGroup],

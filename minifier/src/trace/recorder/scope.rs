@@ -1,5 +1,5 @@
-//! Which tasks are the container's, as the kernel side asks it: by its control groups once they are known, by their name
-//! before that.
+//! [`Scope`]: decides for the kernel side which tasks are the container's: by its control groups once they are known, by
+//! their names before that.
 //!
 //! Source: cgroups(7), proc_pid_cgroup(5).
 
@@ -16,8 +16,8 @@ use super::error::TraceError;
 use super::programs::map;
 use crate::cgroups::{self, Hierarchy};
 
-/// How runtimes name the control group of a container, around its id: cgroupfs (Docker, runc), then systemd's scopes
-/// of Docker, Podman, CRI-O and containerd, then Podman's and CRI-O's with cgroupfs.
+/// Names of a container's control group, before and after its id: cgroupfs (Docker, runc), then systemd's scopes of Docker,
+/// Podman, CRI-O and containerd, then Podman and CRI-O with cgroupfs.
 const LEAVES: [(&str, &str); 7] = [
     ("", ""),
     ("docker-", ".scope"),
@@ -34,23 +34,23 @@ pub(crate) struct Scope {
     leaves: HashMap<MapData, [u8; LEAF_MAX], u32>,
     /// [`Group`]s in their order of members.
     groups: HashMap<MapData, [u64; 2], u32>,
-    /// What the container's control group may be called.
+    /// Possible names of the container's control group.
     names: Vec<String>,
 }
 
-/// Whether the kernel side took the right control group for the container's.
+/// Whether the kernel side has taken the right control group for the container's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guess {
-    /// It did, or was told before it took any.
+    /// It has, or the group was known before.
     Right,
-    /// It took another one, which has the same name.
+    /// It has taken another group of the same name.
     Wrong,
-    /// Nobody knows: the container's process was never seen from here.
+    /// Not known: the container's process had ended before it could be asked.
     Unknown,
 }
 
 impl Scope {
-    /// Takes its maps out of the object.
+    /// Takes the maps out of the object.
     pub(crate) fn new(ebpf: &mut Ebpf) -> Result<Self, TraceError> {
         Ok(Self {
             leaves: map(ebpf, "LEAVES")?,
@@ -59,12 +59,12 @@ impl Scope {
         })
     }
 
-    /// The container with that id is the one.
+    /// Follows the container with that id, by the possible names of its control group.
     pub(crate) fn name(&mut self, container: &str) -> Result<(), TraceError> {
         for (before, after) in LEAVES {
             let name = [before, container, after].concat();
             let mut key = [0; LEAF_MAX];
-            // The last byte stays: the kernel compares names with their NUL.
+            // The last byte stays 0: the kernel side reads names with their NUL, and a name that was cut would match others.
             match key[..LEAF_MAX - 1].get_mut(..name.len()) {
                 Some(start) if !container.is_empty() => start.copy_from_slice(name.as_bytes()),
                 _ => return Err(TraceError::ContainerId(container.to_owned())),
@@ -75,13 +75,14 @@ impl Scope {
         Ok(())
     }
 
-    /// `process` is in the container's control groups: from now on these alone count, and no names.
+    /// Follows only the control groups of `process`, a process of the container. Names do not count any more: anybody can
+    /// give a group the container's name.
     pub(crate) fn know(&mut self, process: u32) -> Result<Guess, TraceError> {
         let groups = groups_of(process, &self.names);
         if groups.is_empty() {
             return Ok(Guess::Unknown);
         }
-        // First those, then that they are known: in between, names count as well.
+        // In this order: as long as they are not known, names count as well, so that no task is missed in between.
         for group in &groups {
             self.insert(*group)?;
         }
@@ -116,8 +117,8 @@ fn failed(map: &'static str) -> impl Fn(MapError) -> TraceError {
     }
 }
 
-/// The control groups that a process is in, or below, and that have one of these names: not every hierarchy has one for
-/// each container. None if they cannot be found from here, as inside a control group namespace.
+/// The control groups with one of these names that a process is in or below. There may be none in some hierarchies. Empty
+/// if they cannot be found from here, as inside a control group namespace.
 fn groups_of(process: u32, names: &[String]) -> Vec<Group> {
     let mounts = cgroups::hierarchies().unwrap_or_default();
     let lines = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
@@ -139,12 +140,13 @@ fn group(
     let hierarchy = fields.next()?.parse().ok()?;
     let controllers = fields.next()?;
     let below = fields.next()?.strip_prefix('/')?;
+    // systemd in the container, and some runtimes, put its processes into groups below its own.
     let mut above = Path::new(below).ancestors();
     let below = above.find(|path| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| names.iter().any(|one| one == name))
     })?;
-    // Outside of our own namespace of control groups.
+    // `/../…`: outside of this process's namespace of control groups, where there is no folder to look at.
     if below.starts_with("..") {
         return None;
     }

@@ -1,4 +1,4 @@
-//! The two sources of opens: system calls, and the kernel's own `security_file_open`.
+//! Comparing the two sources of opens: system calls, and the kernel's own `security_file_open`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -55,6 +55,7 @@ pub(crate) fn join(
     budget: &mut TraceBudget,
 ) -> SecondSource {
     let by_call: BTreeSet<&ImagePath> = accesses.iter().filter_map(opened_by_call).collect();
+    // An execution opens its file in the kernel too, and is already among the accesses.
     let executed = accesses.iter();
     let executed = executed.filter(|access| access.operation == Operation::Execute);
     let executed: BTreeSet<&ImagePath> = executed.filter_map(|one| one.resolved.as_ref()).collect();
@@ -85,12 +86,12 @@ pub(crate) fn join(
     }
 }
 
-/// Files that calls asked for and did not get, with the processes and their calls: the second source runs before a
-/// device or a pipe itself refuses, as /dev/tty does without a terminal.
+/// Files that calls failed to open, with their processes and calls. The second source sees these too: it runs before a
+/// device or a pipe itself refuses, as /dev/tty does without a terminal. They were not opened.
 struct Refused(BTreeMap<(u32, ImagePath), BTreeSet<u32>>);
 
 impl Refused {
-    /// Those of the files in `opened`: of others there may be any number.
+    /// Only files in `opened` are kept: a container can fail to open any number of others.
     fn new(accesses: &[Access], opened: &BTreeSet<&ImagePath>) -> Self {
         let mut refused: BTreeMap<_, BTreeSet<u32>> = BTreeMap::new();
         for access in accesses {
@@ -113,7 +114,7 @@ impl Refused {
     }
 }
 
-/// Where the path that was asked for leads to if no link is on the way.
+/// The path of a failed open, if no link is on the way: the kernel resolved nothing for it.
 fn place(access: &Access) -> Option<ImagePath> {
     let start = access.requested.iter().position(|byte| *byte != b'/');
     let below = access.requested.get(start?..)?;
@@ -124,7 +125,7 @@ fn is_open(access: &Access) -> bool {
     matches!(access.operation, Operation::Open | Operation::OpenWrite)
 }
 
-/// The file that a system call opened. Only its place was asked for with `O_PATH`, which opens nothing.
+/// The file that a system call opened. Not with `O_PATH`, which only finds a file: the second source does not see that.
 fn opened_by_call(access: &Access) -> Option<&ImagePath> {
     access
         .resolved

@@ -1,4 +1,4 @@
-//! [`Tracer`]: a trace in the making.
+//! [`Tracer`]: an attached tracer, from the loading of the programs to the finished trace.
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use super::load::{Kernel, TraceOptions};
 use super::scope::{Guess, Scope};
 use crate::trace::model::Trace;
 
-/// The kernel side attached, and a thread that collects what it records. Dropped, both are gone.
+/// The attached kernel side, and a thread that collects its records. Dropping it ends both.
 ///
 /// Attach, [`follow`](Self::follow) the container before it starts, let it run, [`finish`](Self::finish).
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// Loads the kernel side and attaches it; nothing is recorded before [`follow`](Self::follow). The work is done
-    /// in the thread that collects later: the caller's is not blocked.
+    /// Loads the kernel side and attaches it; nothing is recorded before [`follow`](Self::follow). This happens in the
+    /// thread that collects later, and does not block the caller's.
     pub async fn attach(options: TraceOptions) -> Result<Self, TraceError> {
         let (stop, stopped) = mpsc::channel();
         let (ready, attached) = oneshot::channel();
@@ -59,24 +59,24 @@ impl Tracer {
         })
     }
 
-    /// Records what the container with that id does, from the first instruction of its entrypoint. To be called before
-    /// the container starts; what runs already is not noticed.
+    /// Records the container with that id, from the first instruction of its entrypoint. Call it before the container
+    /// starts: processes that already run are not seen.
     pub fn follow(&mut self, container: &str) -> Result<(), TraceError> {
         self.scope.name(container)
     }
 
-    /// Says that `process` is in the container's control groups, normally its first one, as soon as it is known: before the
-    /// start if the runtime tells then, and right after it otherwise. Anybody can give a control group the container's name:
-    /// from now on these groups alone count, and if another one was taken for them the trace has a gap.
+    /// Confirms the container's control groups by `process`, normally its first one. Call it as soon as that is known: before
+    /// the start if the runtime reports it then, otherwise right after the start. Anybody can give a control group the
+    /// container's name: from now on only these groups count, and if another one was taken for them, the trace has a gap.
     pub fn confirm(&mut self, process: u32) -> Result<(), TraceError> {
-        // The process may be gone where this is asked again.
+        // After a first answer, a second call must not replace it: the process may have ended by then.
         if self.guess == Guess::Unknown {
             self.guess = self.scope.know(process)?;
         }
         Ok(())
     }
 
-    /// Takes the hooks away and gives what was recorded up to here.
+    /// Removes the hooks and returns what was recorded.
     pub async fn finish(mut self) -> Result<Trace, TraceError> {
         if let Some(stop) = self.stop.take() {
             stop.send(self.guess).map_err(|_| TraceError::Collector)?;

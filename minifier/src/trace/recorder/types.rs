@@ -1,4 +1,4 @@
-//! [`Types`]: finding structures, members and tracepoints in the kernel's type information (BTF).
+//! [`Types`]: looks up structures, members and tracepoints in the kernel's type information (BTF).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::error::TraceError;
 /// The kernel's types.
 pub(crate) struct Types(Btf);
 
-/// Structures without a name inside one another that are looked into.
+/// Unnamed structures inside one another that are searched. A bound for damaged type information, which can be circular.
 const DEPTH: u32 = 8;
 
 impl Types {
@@ -26,8 +26,7 @@ impl Types {
         Ok(Self(btf))
     }
 
-    /// Type information with nothing but the types that programs are attached to: at these tracepoints, and at functions
-    /// of these names.
+    /// Type information that contains only the types which programs are attached to: these tracepoints and functions.
     pub(crate) fn attachable(&self, tracepoints: &[&str], functions: &[&str]) -> Vec<u8> {
         let tracepoints = tracepoints
             .iter()
@@ -37,12 +36,12 @@ impl Types {
             .names_only(&tracepoints.chain(functions).collect::<Vec<_>>())
     }
 
-    /// True if programs can be attached to the tracepoint by type.
+    /// Whether programs can be attached to the tracepoint by type.
     pub(crate) fn has_tracepoint(&self, name: &str) -> bool {
         self.find(&typedef(name), &[kind::TYPEDEF]).is_some()
     }
 
-    /// True if the kernel has a function of that name.
+    /// Whether the kernel has a function of that name.
     pub(crate) fn has_function(&self, name: &str) -> bool {
         self.find(name, &[kind::FUNC]).is_some()
     }
@@ -59,7 +58,7 @@ impl Types {
         let of_kind = |id: u32, kind: u8| self.0.get(id).filter(|found| found.kind == kind);
         let typedef = self.find(&typedef(tracepoint), &[kind::TYPEDEF])?;
         let pointer = of_kind(typedef.word, kind::PTR)?;
-        // The first parameter is the tracepoint's private data.
+        // Parameter 0 is the tracepoint's private data (`void *`), which programs do not get.
         let argument = of_kind(pointer.word, kind::FUNC_PROTO)?.parameter(1)?;
         let argument = self.plain(argument)?;
         let (name, _) = self
@@ -75,12 +74,14 @@ impl Types {
         Some((self.0.name(id)?, found))
     }
 
-    /// Offset of a member, given with its parents from the outside in, also inside unnamed members.
+    /// Offset of a member, which is given with its parents (`a.b.c`). Unnamed structures and unions are searched too: kernels
+    /// wrap members in them (`f_path`, `d_name`) without a change in the source of their users.
     pub(crate) fn offset(&self, structure: &str, members: &str) -> Option<u32> {
         self.member(structure, members).map(|(offset, _)| offset)
     }
 
-    /// Offset of a member that is a pointer, or a structure that holds nothing but one (`struct delayed_filename`).
+    /// Offset of a member that is a pointer, or a structure with a pointer as its only member (`struct delayed_filename`, after
+    /// 6.18).
     pub(crate) fn pointer_offset(&self, structure: &str, member: &str) -> Option<u32> {
         let (offset, found) = self.member(structure, member)?;
         if found.kind == kind::PTR {
@@ -136,6 +137,7 @@ impl Types {
 
     fn plain_id(&self, id: u32) -> Option<u32> {
         let mut id = id;
+        // Damaged type information can have a typedef of itself.
         for _ in 0..16 {
             let found = self.0.get(id)?;
             match found.kind {
@@ -166,7 +168,7 @@ impl Types {
     }
 }
 
-/// How the type of a tracepoint's programs is called.
+/// Name of the type of a tracepoint's programs.
 fn typedef(tracepoint: &str) -> String {
     format!("btf_trace_{tracepoint}")
 }
