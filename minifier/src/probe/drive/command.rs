@@ -17,7 +17,7 @@ use crate::runtime::{Capture, ExecOutcome, ExecRequest, RuntimeError, Workload};
 
 /// Lines of output that a result shows.
 const LINES: usize = 20;
-/// How long output may stay open after a command ended: a child may hold it.
+/// How long the output may stay open after a command has ended: a child may keep it open.
 const DRAIN: Duration = Duration::from_millis(500);
 
 /// Runs a command inside.
@@ -37,7 +37,7 @@ pub(crate) async fn exec<W: Workload>(
     let asked = shell_words::join(argv);
     match workload.exec(&request).await {
         Ok(outcome) => Ok(result(kind, asked, outcome, limit, begin.elapsed())),
-        // The workload's fault, not the tool's.
+        // A failure of the workload, not of the tool.
         Err(RuntimeError::NotRunning(_)) => Ok(unanswered(
             kind,
             asked,
@@ -70,9 +70,10 @@ pub(crate) async fn host_exec<W: Workload>(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A group of its own, so that all of it can be killed; also keeps Ctrl-C away from it.
+        // A group of its own, so that its children can be killed too. Ctrl-C then does not reach it, but this program, which
+        // ends it.
         .process_group(0);
-    // Processes inherit the namespace of the thread that starts them.
+    // A process inherits the namespaces of the thread that starts it.
     match netns.run(run(command, limit)).await {
         Ok(outcome) => result(StepKind::HostExec, asked, outcome, limit, begin.elapsed()),
         Err(error) => {
@@ -82,13 +83,13 @@ pub(crate) async fn host_exec<W: Workload>(
     }
 }
 
-/// Kills a process group when dropped; only while its leader is not waited for, whose number could be used again.
+/// Kills a process group when dropped. `None` once its leader was waited for: its number could belong to others by then.
 struct ProcessGroup(Option<Pid>);
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // Empty by now is what is wanted.
+            // The group may be empty by now, which is what was wanted.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }

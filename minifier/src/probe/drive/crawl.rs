@@ -11,15 +11,15 @@ use super::customary;
 use super::customary::{Ask, customary};
 use super::error::ProbeError;
 use super::report::{CrawlCut, StepKind};
-use super::session::{ProbeSession, http_result};
+use super::session::{Exchange, ProbeSession};
 use crate::probe::http::{Fetched, Target, WebClient};
 use crate::probe::pages::{links, openapi_routes};
 use crate::probe::plan::CrawlLimits;
 use crate::runtime::Workload;
 use crate::tasks::joined;
 
-/// Asks one port for `/`, which must be answered with less than 500 where `required`, then for what every site is
-/// asked, and follows links; nothing is expected of these. Says which limit left links unfollowed.
+/// Asks one port for `/`, which must be answered with a status below 500 if `required`. Then asks what every site is asked,
+/// and follows links; nothing is expected of these. Returns the limit that left links unfollowed, if there was one.
 pub(crate) async fn crawl<W: Workload>(
     session: &mut ProbeSession<'_, W>,
     web: &WebClient<'_>,
@@ -45,11 +45,17 @@ pub(crate) async fn crawl<W: Workload>(
         let (outcome, duration) = web
             .ask(&request, || first && required && workload.exit().is_none())
             .await;
-        let asked = ask.asked.clone();
-        let result = http_result(ask.kind, asked, &outcome, None, required && first, duration);
-        session.finished(result).await?;
-        match outcome {
-            // gRPC: whoever answers so has no pages.
+        let exchange = Exchange {
+            kind: ask.kind,
+            asked: ask.asked.clone(),
+            outcome,
+            duration,
+        };
+        session
+            .finished(exchange.judged(None, required && first))
+            .await?;
+        match exchange.outcome {
+            // A gRPC server answers plain requests with an error page of this type, and has no pages.
             Ok(fetched) if first && is_grpc(&fetched) => {}
             Ok(fetched) if first => {
                 session.reached.insert(target.port());
@@ -64,13 +70,13 @@ pub(crate) async fn crawl<W: Workload>(
     Ok(crawl.cut)
 }
 
-/// What is still to be asked of one port.
+/// The requests that are still to be sent to one port.
 struct CrawlQueue {
     limits: CrawlLimits,
     begin: Instant,
-    /// Pages that were asked or are to be.
+    /// Pages that were or will be asked.
     seen: BTreeSet<Url>,
-    /// Comes before the links.
+    /// Requests that come before the links.
     first: VecDeque<Ask>,
     links: VecDeque<(Url, usize)>,
     asked: usize,
@@ -96,7 +102,7 @@ impl CrawlQueue {
         self.limits.time.saturating_sub(self.begin.elapsed())
     }
 
-    /// Notes an answer, and what is to be asked because of it.
+    /// Counts an answer, and adds the links in it.
     async fn answered(&mut self, ask: &Ask, fetched: Fetched, target: &Target) {
         self.asked += 1;
         self.bytes += fetched.bytes;
@@ -122,7 +128,7 @@ impl CrawlQueue {
                 self.cut = Some(CrawlCut::Depth);
                 break;
             }
-            // More than will ever be asked would only take memory.
+            // A page can name any number of links. More than the limit will never be asked, and would only take memory.
             if self.asked + self.first.len() + self.links.len() >= self.limits.pages {
                 self.cut = Some(CrawlCut::Pages);
                 break;
@@ -134,13 +140,13 @@ impl CrawlQueue {
 
     fn unanswered(&mut self, ask: &Ask) {
         self.asked += 1;
-        // Each of the others would wait as long.
+        // Each of the others would wait as long for nothing.
         if ask.kind == StepKind::HttpCustomary {
             self.first.clear();
         }
     }
 
-    /// What comes next within the limits.
+    /// The next request within the limits.
     fn next(&mut self, target: &Target) -> Option<Ask> {
         let next = match self.first.pop_front() {
             Some(ask) => ask,
@@ -165,14 +171,15 @@ fn is_grpc(fetched: &Fetched) -> bool {
     kind.starts_with("application/grpc")
 }
 
-/// Links of an answer, and the routes of one that may describe an interface; off the async threads. Both end soon,
-/// whatever the body is: it has been cut to a MiB.
+/// The links in an answer, and the routes if it may describe an interface. In a thread of its own: parsing a body of 1 MiB
+/// would hold up the connections.
 async fn read(fetched: Fetched, describes: bool) -> (Vec<Url>, Vec<Url>) {
     let reading = spawn_blocking(move || {
         let (url, body) = (&fetched.url, &fetched.body);
-        let routes = match describes {
-            true => openapi_routes(url, body),
-            false => Vec::new(),
+        let routes = if describes {
+            openapi_routes(url, body)
+        } else {
+            Vec::new()
         };
         (links(url, fetched.content_type.as_deref(), body), routes)
     });

@@ -1,5 +1,5 @@
-//! What every site is asked besides `/`: what browsers, crawlers and proxies ask of it sooner or later. Each can need
-//! files that `/` does not: the page for errors, the handler of static files, the library that compresses.
+//! The requests that every site gets sooner or later, from browsers, crawlers and proxies. Each can need files that `/` does
+//! not: the page for errors, the handler of static files, the library that compresses.
 //!
 //! Nothing is expected of the answers; most sites have some of these paths only.
 
@@ -11,10 +11,10 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use super::report::StepKind;
 use crate::probe::http::{HttpRequest, Target};
 
-/// How long one of these may take. Whoever needs longer for a page that is not there is not asked for the next one.
+/// Time limit of one of these. After one that takes longer, the others are not sent.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
-/// A path that no site has: shows how it says so.
+/// A path that no site has, to see its page for errors.
 const MISSING: &str = "/minifier-asks-for-a-page-that-does-not-exist";
 
 /// Where frameworks put the description of their interface: FastAPI and most others, Swagger 2, Spring's springdoc
@@ -28,7 +28,7 @@ const DESCRIPTIONS: [&str; 6] = [
     "/api-json",
 ];
 
-/// Something to ask, with what to call it.
+/// A request with its name in the report.
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(crate) kind: StepKind,
@@ -50,7 +50,7 @@ impl Ask {
         }
     }
 
-    /// Whether the answer's body is what the server's files say: it is there, and not compressed.
+    /// Whether the answer has a body that can be searched for links: neither omitted (HEAD) nor compressed.
     pub(crate) fn is_readable(&self) -> bool {
         self.request.method == Method::GET && !self.request.headers.contains_key(ACCEPT_ENCODING)
     }

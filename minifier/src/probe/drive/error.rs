@@ -12,88 +12,88 @@ pub enum ProbeError {
     /// A probe failed: the workload's answer is not the expected one.
     #[error("probe the container: {}{}", failure(.step), LogTail(.logs))]
     Failed {
-        /// What was asked, what came back and why that is wrong.
+        /// The request, the answer, and what is wrong with it.
         step: Box<StepResult>,
         /// The container's last lines.
         logs: Vec<String>,
         /// Everything until then.
         report: Box<ProbeReport>,
     },
-    /// The container ended when it should not have, or with an unexpected exit code.
+    /// The container ended too early, or with an unexpected exit code.
     #[error("probe the container: it exited with code {}{} {when}{}", .exit.code, oom(.exit), LogTail(.logs))]
     Exited {
         /// How it ended.
         exit: ExitStatus,
-        /// During what.
+        /// The time of its end, as words: `while it was probed`.
         when: &'static str,
         /// The container's last lines.
         logs: Vec<String>,
         /// Everything until then.
         report: Box<ProbeReport>,
     },
-    /// It did not get ready in time.
+    /// The container did not get ready in time.
     #[error("probe the container: it was not ready after {} s ({observed}){}", .waited.as_secs_f64(), LogTail(.logs))]
     NotReady {
-        /// How long was waited.
+        /// The time limit.
         waited: Duration,
-        /// What was seen meanwhile.
+        /// What the container did meanwhile.
         observed: String,
         /// The container's last lines.
         logs: Vec<String>,
         /// Everything until then.
         report: Box<ProbeReport>,
     },
-    /// It listens on nothing and does nothing, and nothing says that this will change.
+    /// The container listens on nothing and does nothing, and nothing in the plan or the image says that this will change.
     #[error(
         "probe the container: it listens on nothing and has done nothing for {} s: a worker that waits{}",
         .idle.as_secs_f64(), LogTail(.logs)
     )]
     Idle {
-        /// How long was waited altogether.
+        /// Time since probing began.
         waited: Duration,
-        /// How long it had done nothing.
+        /// Time for which it had done nothing.
         idle: Duration,
         /// The container's last lines.
         logs: Vec<String>,
         /// Everything until then.
         report: Box<ProbeReport>,
     },
-    /// `--continue-after exit`, and it does not end.
+    /// With `--continue-after exit`, the container does not end.
     #[error("wait for the container to end: it still runs after {} s{}", .waited.as_secs_f64(), LogTail(.logs))]
     StillRunning {
-        /// How long was waited.
+        /// The time limit.
         waited: Duration,
         /// The container's last lines.
         logs: Vec<String>,
         /// Everything until then.
         report: Box<ProbeReport>,
     },
-    /// The caller gave up.
+    /// Cancelled by the caller.
     #[error("probe the container: interrupted")]
     Cancelled,
-    /// The container cannot be reached.
+    /// The container's network namespace cannot be entered.
     #[error("enter the network namespace of process {pid}: {source}")]
     Namespace {
         /// The container's first process.
         pid: u32,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The container's sockets cannot be seen.
+    /// The container's sockets cannot be read.
     #[error("read the sockets of process {pid}: {source}")]
     Sockets {
         /// The container's first process.
         pid: u32,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// No HTTP client.
+    /// The HTTP client cannot be set up.
     #[error("set up the HTTP client: {0}")]
     Client(String),
-    /// `--continue-after enter` without anybody who could enter something.
+    /// With `--continue-after enter`, standard input is closed.
     #[error("wait for a line on standard input: it is closed")]
     NoInput,
-    /// `--continue-after signal`, and the signal cannot be handled.
+    /// With `--continue-after signal`, SIGUSR1 cannot be handled.
     #[error("wait for SIGUSR1: {0}")]
     Signal(std::io::Error),
     /// The runtime failed.
@@ -102,12 +102,12 @@ pub enum ProbeError {
 }
 
 impl ProbeError {
-    /// Whether the tool worked and the workload did not do what was expected.
+    /// Whether the workload failed, and not the tool.
     pub fn is_workload_failure(&self) -> bool {
         self.report().is_some()
     }
 
-    /// What had been found when the workload failed.
+    /// The report until the failure of the workload; `None` if the tool failed.
     pub fn report(&self) -> Option<&ProbeReport> {
         match self {
             Self::Failed { report, .. }
@@ -119,30 +119,30 @@ impl ProbeError {
         }
     }
 
-    /// What the user may do about it.
+    /// What the user can do about it; `None` if the message says it all.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotReady { .. } => {
-                "a workload that does not listen gets ready by --wait-for-log REGEX, or is given \
-                 --continue-after DURATION|exit|enter|signal; --ready-timeout gives it more time"
+                "if it needs more time, use --ready-timeout; if it does not listen on a port, use --wait-for-log REGEX to say \
+                 when it is ready, or --continue-after DURATION|exit|enter|signal to say how long it runs"
             }
             Self::Idle { .. } => {
-                "--continue-after 30s lets it run that long and builds from what it did (also exit, enter, signal), \
-                 --exec COMMAND gives it something to do, --wait-for-log REGEX says when it is ready; with \
-                 --ready-timeout DURATION it is waited for that long whatever it does"
+                "use --exec COMMAND to give it something to do, --wait-for-log REGEX to say when it is ready, or \
+                 --continue-after 30s (or exit, enter, signal) to let it run and build from what it does; with \
+                 --ready-timeout DURATION, minify waits that long even if it does nothing"
             }
             Self::Exited { .. } => {
-                "run the image with `docker run` and the same options; it must work by itself"
+                "run the image with `docker run` and the same options: it has to work there first"
             }
             Self::Failed { .. } => {
-                "the original image gave this answer, before anything was removed; --ignore-probe-failures goes on"
+                "the original image gave this answer, before anything was removed; use --ignore-probe-failures to go on"
             }
-            Self::StillRunning { .. } => "give it more time, or another --continue-after",
+            Self::StillRunning { .. } => "give it more time, or use another --continue-after",
             Self::NoInput => {
-                "standard input must be a terminal; use --continue-after signal or a duration"
+                "run minify at a terminal, or use --continue-after signal or a duration"
             }
             Self::Namespace { .. } | Self::Sockets { .. } => {
-                "this needs root on the host that runs the container"
+                "run minify as root on the host that runs the container"
             }
             Self::Runtime(error) => return error.hint(),
             _ => return None,

@@ -1,4 +1,4 @@
-//! [`drive`]: the whole of it, in order.
+//! [`drive`]: all steps in order, from waiting to stopping.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use super::finish::{Trigger, linger};
 use super::observer::{Event, Observer};
 use super::ready::ReadyOutcome;
 use super::report::{CrawlCut, PortReport, ProbeReport, ReadyBy, StepKind, StepResult};
-use super::session::{ProbeSession, http_result};
+use super::session::{Exchange, ProbeSession};
 use super::unexercised::unexercised;
 use super::{command, health, ready};
 use crate::probe::http::{Port, Speaks, WebClient};
@@ -29,7 +29,7 @@ const ROUNDS: usize = 5;
 /// Drives a started container: waits until it is ready, runs its health check, sends HTTP requests, runs the plan's
 /// steps in order, waits as long as the plan says, and stops it. The container is not removed.
 ///
-/// Nothing is left running outside the container, also when `cancel` fires or the future is dropped.
+/// Nothing keeps running outside the container, even if `cancel` fires or the future is dropped.
 pub async fn drive<W: Workload>(
     workload: &W,
     plan: &ProbePlan,
@@ -100,7 +100,7 @@ async fn run<W: Workload>(mut session: ProbeSession<'_, W>) -> Result<ProbeRepor
     finish(session).await
 }
 
-/// Reaches into the container; `None` if it has ended already.
+/// Opens the container's namespaces and sockets; `None` if it has ended already.
 async fn enter<W: Workload>(
     workload: &W,
 ) -> Result<Option<(ContainerProcesses, Netns, Listeners)>, ProbeError> {
@@ -121,13 +121,14 @@ async fn enter<W: Workload>(
     match entered {
         Ok((inside, netns)) => {
             let diag = netns.run(async { SockDiag::open() }).await;
+            // Kernels without CONFIG_INET_DIAG, and some seccomp profiles.
             if let Err(error) = &diag {
                 tracing::debug!(%error, "the kernel does not answer sock_diag; /proc does");
             }
             let listeners = Listeners::new(inside.clone(), diag.ok());
             Ok(Some((inside, netns, listeners)))
         }
-        // Ended meanwhile, or out of reach.
+        // Its first process may have ended meanwhile, which is no error of the tool.
         Err(error) => match timeout(ENDING, workload.exited()).await {
             Ok(exit) => exit.map(|_| None).map_err(ProbeError::from),
             Err(_) => Err(error),
@@ -174,8 +175,8 @@ async fn finish<W: Workload>(mut session: ProbeSession<'_, W>) -> Result<ProbeRe
     Ok(session.take_report().await)
 }
 
-/// Sends the requests that nobody asked for: `GET /` and the links behind it, to every port that speaks HTTP, or to
-/// those that the plan names.
+/// Sends the default requests: `GET /` and the links from there, to every port that speaks HTTP, or to those that the plan
+/// names.
 async fn default_http<W: Workload>(
     session: &mut ProbeSession<'_, W>,
     web: &mut WebClient<'_>,
@@ -187,8 +188,9 @@ async fn default_http<W: Workload>(
         return Ok(done);
     }
     let mut seen = BTreeSet::new();
+    // A server may open further ports when it is asked, or a little later than its first.
     for _ in 0..ROUNDS {
-        // Gone with the container; the requests will tell.
+        // If the container has ended, the requests fail with that reason.
         let now = listeners.read().unwrap_or_default();
         if now == seen {
             break;
@@ -224,7 +226,8 @@ fn crawl_ports(plan: &ProbePlan, web: &WebClient<'_>) -> Vec<(u16, bool)> {
         .into_iter()
         .filter(|port| port.speaks.is_http())
         .map(|port| {
-            // gRPC answers no plain GET, and an undeclared port may be for machines only.
+            // A gRPC server does not answer a plain GET. A port that the image does not declare may be one for metrics or
+            // debugging, with rules of its own.
             let required = port.speaks != Speaks::H2c && (port.exposed || !any_exposed);
             (port.address.port(), required)
         })
@@ -253,7 +256,7 @@ async fn run_step<W: Workload>(
     }
 }
 
-/// Sends one explicit request, to every port that it means.
+/// Sends one explicit request to each of its ports.
 async fn send<W: Workload>(
     session: &mut ProbeSession<'_, W>,
     web: &WebClient<'_>,
@@ -284,8 +287,13 @@ async fn send<W: Workload>(
             session.reached.insert(target.port());
         }
         let expect = probe.expect.as_ref();
-        let result = http_result(StepKind::Http, asked, &outcome, expect, true, duration);
-        session.finished(result).await?;
+        let exchange = Exchange {
+            kind: StepKind::Http,
+            asked,
+            outcome,
+            duration,
+        };
+        session.finished(exchange.judged(expect, true)).await?;
     }
     Ok(())
 }

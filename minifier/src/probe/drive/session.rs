@@ -1,4 +1,4 @@
-//! [`ProbeSession`]: one container being driven: who is told, what has been found so far, when to give up.
+//! [`ProbeSession`]: one container being driven: the report so far, the observer of its progress, and the errors that end it.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const REPORT_LINES: usize = 100;
 const ERROR_LINES: usize = 20;
 /// How long the end of a container may take to be known after a probe failed because of it.
 const ENDING: Duration = Duration::from_secs(3);
-/// How long nothing must come from a running container until its last lines count as read.
+/// Time without output after which the last lines of a running container count as read.
 const LINES_STILL: Duration = Duration::from_millis(100);
 /// How long the last lines may take to arrive.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -78,15 +78,16 @@ impl<'a, W: Workload> ProbeSession<'a, W> {
         self.observer.event(event);
     }
 
-    /// Something is about to be asked.
+    /// Reports that something is about to be asked.
     pub(crate) fn started(&self, kind: StepKind, asked: &str) {
         self.tell(Event::StepStarted { kind, asked });
     }
 
-    /// Notes a result; an error if it failed and failures are not ignored.
+    /// Adds a result to the report; an error if it failed and failures are not ignored.
     pub(crate) async fn finished(&mut self, mut result: StepResult) -> Result<(), ProbeError> {
         if !result.ok && may_be_killed(&result) {
-            // A container that ends takes its probes with it, a moment before its end is known.
+            // The end of a container kills its commands and connections a moment before the end itself is known. The error
+            // should name the cause.
             let _ = timeout(ENDING, self.workload.exited()).await;
         }
         if let (Some(error), Some(exit)) = (&mut result.error, self.workload.exit()) {
@@ -115,7 +116,7 @@ impl<'a, W: Workload> ProbeSession<'a, W> {
         })
     }
 
-    /// An exit code that is not the expected one is a failure.
+    /// Adds a failure if the container has ended with another exit code than the expected one.
     pub(crate) async fn check_exit(&mut self, when: &'static str) -> Result<(), ProbeError> {
         let Some(exit) = self.workload.exit() else {
             return Ok(());
@@ -162,7 +163,7 @@ impl<'a, W: Workload> ProbeSession<'a, W> {
         }
     }
 
-    /// The error for a container of which nothing can be expected.
+    /// The error for a container that does nothing.
     pub(crate) async fn idle(&mut self, idle: Duration) -> ProbeError {
         let logs = self.last_lines(ERROR_LINES).await;
         let report = Box::new(self.take_report().await);
@@ -202,7 +203,8 @@ impl<'a, W: Workload> ProbeSession<'a, W> {
         let logs = self.workload.logs();
         let settle = async {
             let mut next = logs.read(0).next;
-            // A closed stream gives nothing more at once; an open one, when it has been still for a moment.
+            // The output of a daemon's container arrives late: the last lines, which say why it failed, come after the failed
+            // probe.
             while let Ok(chunk) = timeout(LINES_STILL, logs.next(next)).await {
                 if chunk.closed {
                     return;
@@ -213,13 +215,13 @@ impl<'a, W: Workload> ProbeSession<'a, W> {
                 logs.closed().await;
             }
         };
-        // Where they do not come, what is there is shown.
+        // If they do not arrive, those that are there are shown.
         let _ = timeout(LAST_LINES, settle).await;
         logs.tail(count)
     }
 }
 
-/// Whether the result looks as if the container had ended meanwhile.
+/// Whether the result could be the effect of the container's end.
 fn may_be_killed(result: &StepResult) -> bool {
     /// Exit code of a command that was killed.
     const KILLED: i64 = 128 + 9;
@@ -230,40 +232,45 @@ fn may_be_killed(result: &StepResult) -> bool {
     }
 }
 
-/// Judges the outcome of one HTTP exchange.
-pub(crate) fn http_result(
-    kind: StepKind,
-    asked: String,
-    outcome: &Result<Fetched, FetchError>,
-    expect: Option<&ExpectedStatus>,
-    required: bool,
-    duration: Duration,
-) -> StepResult {
-    let error = match (outcome, expect) {
-        (Err(error), _) => Some(format!("no answer: {error}")),
-        (Ok(fetched), Some(expect)) if !expect.contains(fetched.status) => {
-            Some(format!("expected status {expect}, got {}", fetched.status))
+/// One HTTP exchange.
+pub(crate) struct Exchange {
+    pub(crate) kind: StepKind,
+    /// The request line with the URL.
+    pub(crate) asked: String,
+    pub(crate) outcome: Result<Fetched, FetchError>,
+    pub(crate) duration: Duration,
+}
+
+impl Exchange {
+    /// Compares the answer with the expected one; without any, every status below 500 is good. If it is not `required`, the
+    /// result is good in any case.
+    pub(crate) fn judged(&self, expect: Option<&ExpectedStatus>, required: bool) -> StepResult {
+        let error = match (&self.outcome, expect) {
+            (Err(error), _) => Some(format!("no answer: {error}")),
+            (Ok(fetched), Some(expect)) if !expect.contains(fetched.status) => {
+                Some(format!("expected status {expect}, got {}", fetched.status))
+            }
+            (Ok(fetched), None) if fetched.status >= 500 => {
+                Some(format!("answered with status {}", fetched.status))
+            }
+            (Ok(_), _) => None,
+        };
+        let answered = self.outcome.as_ref().ok().map(|fetched| Answer::Http {
+            status: fetched.status,
+            content_type: fetched.content_type.clone(),
+            location: fetched.location.clone(),
+            redirects: fetched.redirects.clone(),
+            bytes: fetched.bytes,
+            truncated: fetched.truncated,
+            sha256: fetched.sha256,
+        });
+        StepResult {
+            kind: self.kind,
+            asked: self.asked.clone(),
+            answered,
+            duration: self.duration,
+            ok: error.is_none() || !required,
+            error,
         }
-        (Ok(fetched), None) if fetched.status >= 500 => {
-            Some(format!("answered with status {}", fetched.status))
-        }
-        (Ok(_), _) => None,
-    };
-    let answered = outcome.as_ref().ok().map(|fetched| Answer::Http {
-        status: fetched.status,
-        content_type: fetched.content_type.clone(),
-        location: fetched.location.clone(),
-        redirects: fetched.redirects.clone(),
-        bytes: fetched.bytes,
-        truncated: fetched.truncated,
-        sha256: fetched.sha256,
-    });
-    StepResult {
-        kind,
-        asked,
-        answered,
-        duration,
-        ok: error.is_none() || !required,
-        error,
     }
 }
