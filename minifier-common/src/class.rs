@@ -6,7 +6,7 @@
 /// Length of the table; numbers from here on are of no interest (x86-64 and arm64 end below 480).
 pub const TABLE: usize = 512;
 
-/// Where the arguments of a call lie and what they mean.
+/// The kind of a call's arguments, and of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Shape {

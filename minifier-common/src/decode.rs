@@ -1,11 +1,11 @@
-//! Reading a record back. Any bytes may come in: the answer is a [`Record`] or none, never a panic.
+//! Reading a record back. Any bytes are accepted: the result is a [`Record`] or `None`, never a panic.
 
 use crate::record::{HEADER, Header};
 
 /// A record in the ring buffer's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Start.
+    /// Start of the record.
     pub header: Header,
     /// Requested path, without a NUL.
     pub path: &'a [u8],
@@ -20,22 +20,21 @@ pub struct Record<'a> {
 pub struct Components<'a>(&'a [u8]);
 
 impl<'a> Components<'a> {
-    /// Leaf first; none for the root.
+    /// The components, leaf first; none for the root.
     pub fn leaf_first(self) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.0
             .split_inclusive(|&byte| byte == 0)
             .map(|name| name.strip_suffix(b"\0").unwrap_or(name))
     }
 
-    /// Root first.
+    /// The components, root first.
     pub fn root_first(self) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.leaf_first().rev()
     }
 }
 
 impl<'a> Record<'a> {
-    /// Reads a record; `None` if the bytes are too few for the header or for what it announces, or where components
-    /// do not end with a NUL.
+    /// Reads a record; `None` if there are fewer bytes than the header announces, or if components do not end with a NUL.
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (header, rest) = bytes.split_at_checked(HEADER)?;
         let header = decode_header(header)?;
@@ -55,7 +54,7 @@ fn components(bytes: &[u8]) -> Option<Components<'_>> {
     matches!(bytes.last(), None | Some(0)).then_some(Components(bytes))
 }
 
-/// Field by field, in the order of the structure: no alignment is asked for.
+/// Reads the fields one by one, in the order of the structure: the bytes may not be aligned.
 fn decode_header(bytes: &[u8]) -> Option<Header> {
     let mut reader = Reader(bytes);
     Some(Header {

@@ -1,12 +1,12 @@
-//! Which offsets of kernel structures the kernel side needs. The user side reads them from the running kernel's BTF
-//! and hands them over as one read-only array, indexed by the constants here.
+//! The offsets of kernel structures that the kernel side needs. The user side reads them from the running kernel's BTF and
+//! passes them as one read-only array, indexed by the constants here.
 
 macro_rules! offsets {
     ($($(#[$doc:meta])* $name:ident = $type:literal $path:literal $need:ident;)*) => {
         offsets!(@constants 0usize; $($(#[$doc])* $name)*);
 
-        /// For each index: structure, members from the outside in, whether tracing is impossible without it. Where
-        /// the structure is empty, the offset depends on the architecture.
+        /// For each index: structure, members from the outside in, whether tracing is impossible without it. If the
+        /// structure is empty, the offset depends on the architecture.
         #[cfg(feature = "user")]
         pub const LIST: [(&str, &str, bool); COUNT] = [$(($type, $path, offsets!(@need $need)),)*];
     };
@@ -65,7 +65,7 @@ offsets! {
     DENTRY_HASH = "dentry" "d_name.hash_len" required;
     /// Name.
     DENTRY_NAME = "dentry" "d_name.name" required;
-    /// Null where the dentry is not hashed (removed).
+    /// Null if the dentry is not hashed (removed).
     DENTRY_PPREV = "dentry" "d_hash.pprev" required;
     /// Mount above; mount point, then root of the mount follow.
     MOUNT_PARENT = "mount" "mnt_parent" required;
@@ -85,7 +85,7 @@ offsets! {
     MM_EXE = "mm_struct" "exe_file" required;
     /// Path given to `execve`.
     BPRM_FILENAME = "linux_binprm" "filename" required;
-    /// Path of what is really loaded.
+    /// Path that is really loaded: the interpreter of a script, otherwise the same.
     BPRM_INTERP = "linux_binprm" "interp" required;
     /// Control group of the unified hierarchy.
     CSS_SET_DEFAULT = "css_set" "dfl_cgrp" required;

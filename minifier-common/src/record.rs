@@ -24,7 +24,7 @@ pub const HEADER: usize = size_of::<Header>();
 pub struct Header {
     /// `bpf_ktime_get_ns` when the call returned.
     pub time: u64,
-    /// What the call returned.
+    /// Result of the call.
     pub result: i32,
     /// The call's flags (of `open`, `AT_*`), 0 if it has none.
     pub detail: u32,
@@ -61,15 +61,15 @@ pub mod kind {
     pub const INTERPRETER: u8 = 3;
     /// A new process.
     pub const FORK: u8 = 4;
-    /// A task came into scope by itself: the container's first process, or one that joined it. The base is its
+    /// A task that came into scope by itself: the container's first process, or one that joined it. The base is its
     /// working directory.
     pub const SEED: u8 = 5;
     /// A system call number seen for the first time.
     pub const SYSCALL: u8 = 6;
     /// A path given to an io_uring request.
     pub const URING: u8 = 7;
-    /// A file that was opened, whoever asked: seen inside the kernel. The path is its place alone; the system call is
-    /// [`UNKNOWN_CALL`] where the kernel does not tell.
+    /// A file that was opened, seen inside the kernel. It has a resolved path only; the system call is [`UNKNOWN_CALL`] if
+    /// it is not known.
     pub const OPENED: u8 = 8;
 
     /// In place of a system call number.
@@ -119,7 +119,7 @@ pub mod copies {
     /// Most of one hook.
     pub const MOST: u32 = 4;
 
-    /// Copies of the program of one hook: more of those that tasks are at all the time.
+    /// Number of copies of one hook's program: more for the hooks at which tasks are most of the time.
     pub const fn of(hook: u32) -> u32 {
         match hook {
             hook::SYS_EXIT | hook::OPENED => MOST,
@@ -128,7 +128,7 @@ pub mod copies {
     }
 }
 
-/// Programs, each with room of its own to build a record in: on some kernels one may be preempted by another.
+/// Slots of the programs. Each program builds its records in a slot of its own, since on some kernels another may preempt it.
 pub mod slot {
     use super::{copies, hook};
 
@@ -170,7 +170,7 @@ pub mod counter {
     pub const COUNT: u32 = CROWDED + hook::COUNT;
 }
 
-/// Elements of the map `OPENED_PROBE`, by which the user side finds out whether the second source fires.
+/// Elements of the map `OPENED_PROBE`, with which the user side tests whether the second source fires.
 pub mod probe {
     /// Thread id whose opens are only counted.
     pub const THREAD: u32 = 0;
@@ -197,12 +197,12 @@ impl Group {
         hierarchy: 0,
     };
 
-    /// No group either: as a key, that the container's groups are known and names count no more.
+    /// No group either. As a key, it means that the container's groups are known and names do not count any more.
     pub const KNOWN: Self = Self {
         inode: 0,
         hierarchy: u64::MAX,
     };
 }
 
-/// How many bytes a control group's name may have to be compared (the key of the map `LEAVES`, padded with zeros).
+/// Longest name of a control group that can be compared, in bytes (the key of the map `LEAVES`, padded with zeros).
 pub const LEAF_MAX: usize = 128;

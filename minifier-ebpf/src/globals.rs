@@ -1,5 +1,6 @@
-//! What the user side tells before loading. The verifier knows the values (the section is read-only and frozen), so
-//! that `pointer + offset` is typed and branches for other kernels are cut off.
+//! Constants that the user side sets before loading. The section is read-only and frozen, so the verifier knows the values:
+//! `pointer + offset` keeps its type, and branches for other kernels are dead code that it does not check. Rust has no CO-RE
+//! relocations, which do the same for C.
 
 use core::ptr::{addr_of, read_volatile};
 
@@ -14,11 +15,11 @@ static OFFSETS: [u32; offsets::COUNT] = [0; offsets::COUNT];
 static URING_OPERATIONS: [[u32; offsets::URING_WORDS]; offsets::URING_TABLE] =
     [[offsets::MISSING; offsets::URING_WORDS]; offsets::URING_TABLE];
 
-/// 1 where `bpf_get_current_task_btf` exists, so that fields of the task can be loaded directly.
+/// 1 if `bpf_get_current_task_btf` exists (5.11), so that fields of the task can be loaded directly.
 #[unsafe(no_mangle)]
 static TYPED_TASK: u32 = 0;
 
-/// 1 where `bpf_task_pt_regs` exists.
+/// 1 if `bpf_task_pt_regs` exists (5.15).
 #[unsafe(no_mangle)]
 static TASK_REGISTERS: u32 = 0;
 
@@ -26,7 +27,7 @@ static TASK_REGISTERS: u32 = 0;
 #[unsafe(no_mangle)]
 static COMPAT_MASK: u32 = 0;
 
-/// 1 where programs may be preempted, and copies of them are attached (see [`crate::turns`]).
+/// 1 if programs may be preempted, so that copies of them are attached (see [`crate::turns`]).
 #[unsafe(no_mangle)]
 static PREEMPTIBLE: u32 = 0;
 
@@ -46,8 +47,8 @@ static NUMBERS: [u32; 4] = [0; 4];
 #[unsafe(no_mangle)]
 static HASH_SEED: u64 = 0;
 
-/// Classes of the system calls, with [`minifier_common::class::Class::UNSEEN`] cleared as they are seen. In a
-/// writable section of its own kind: one load decides about most calls.
+/// Classes of the system calls; [`minifier_common::class::Class::UNSEEN`] is cleared when a call is seen. A global in `.data`,
+/// not a map with a helper call: one load decides about most calls.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data")]
 static mut CLASSES: [u32; TABLE] = [0; TABLE];

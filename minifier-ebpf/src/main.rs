@@ -2,8 +2,8 @@
 //!
 //! `sys_exit` sees every system call return ([`calls`]); `sched_process_*` follow the container's tasks ([`process`],
 //! [`scope`]); `io_uring_submit_req` sees the requests that are no system calls ([`uring`]).
-//! `security_file_open` sees every file opened, whoever asked ([`opens`]), where the kernel grants such a program.
-//! Where the kernel may preempt them, copies of each program take [`turns`].
+//! `security_file_open` sees every file that is opened ([`opens`]), if the kernel grants such a program.
+//! If the kernel may preempt programs, copies of each take [`turns`].
 //! What they find is de-duplicated ([`dedup`]), written out with its directories ([`walk`]) and put into a ring buffer
 //! ([`record`]). No offset of a kernel structure is compiled in ([`globals`]).
 #![no_std]
@@ -75,7 +75,7 @@ programs! {
         OPENED, |slot, ctx: FEntryContext| opens::opened(slot, ctx.arg(0))
     } => security_file_open = 0, security_file_open_2 = 1, security_file_open_3 = 2, security_file_open_4 = 3;
     {
-        /// The same where programs of the security module are granted and those at functions are not.
+        /// The same, if the kernel grants LSM programs and refuses those at functions.
         #[lsm(hook = "file_open")]
         OPENED, |slot, ctx: LsmContext| opens::opened(slot, ctx.arg(0))
     } => file_open = 0, file_open_2 = 1, file_open_3 = 2, file_open_4 = 3;
@@ -83,11 +83,12 @@ programs! {
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // The verifier proves that nothing gets here: a path that does would not end.
+    // Unreachable: the verifier refuses programs with an endless loop.
     loop {}
 }
 
-/// `bpf_probe_read_*` and `bpf_ringbuf_output` are for programs under a licence that the kernel knows as GPL compatible.
+/// Helpers such as `bpf_probe_read_kernel` are only for programs with a GPL compatible licence; this is one of the strings that
+/// the kernel knows (include/linux/license.h).
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

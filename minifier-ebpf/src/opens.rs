@@ -1,9 +1,9 @@
-//! `security_file_open`: files as the kernel opens them, a second source beside the system calls.
+//! `security_file_open`: the files that the kernel opens, a second source beside the system calls.
 //!
-//! It sees what no path of a call leads to: opens by io_uring and by file handle, what the kernel itself loads. An open
-//! on an overlay comes here twice, for the overlay's file and for the one behind it. The second lies on a mount of
-//! the overlay's own, in no mount namespace (or, before Linux 6.5, has the path of the first): the walk finds it detached,
-//! and the user side leaves it out.
+//! It sees opens without a path in a system call: by io_uring and by file handle, and of files that the kernel itself loads.
+//! An open on an overlay comes here twice, for the overlay's file and for the one behind it. The second file is on a private
+//! mount in no mount namespace, so the walk finds it detached and the user side leaves it out. (Before Linux 6.5, it has the
+//! path of the first.)
 
 use core::ptr::addr_of_mut;
 
@@ -32,7 +32,7 @@ pub fn opened(slot: u32, file: Address) {
     if probed(tid) {
         return;
     }
-    // Requests of io_uring are worked on by threads that the kernel makes, without a fork event.
+    // io_uring's worker threads are created by the kernel without a fork event, so only their process is in scope.
     if !scope::contains(tid) && !scope::contains(tgid) {
         return;
     }
@@ -55,7 +55,7 @@ pub fn opened(slot: u32, file: Address) {
     }
 }
 
-/// True for the user side's own open, by which it finds out whether this program runs at all.
+/// Whether it is the user side's own open, with which it tests that this program runs.
 #[inline(always)]
 fn probed(tid: u32) -> bool {
     if OPENED_PROBE.get(own::THREAD).copied() != Some(tid) {
@@ -68,7 +68,7 @@ fn probed(tid: u32) -> bool {
     true
 }
 
-/// Number of the system call that is under way.
+/// Number of the current system call.
 #[inline(always)]
 fn call(task: Address) -> u32 {
     if task_registers() == 0 {

@@ -21,7 +21,7 @@ use crate::record::{
 use crate::scope;
 use crate::task::{Address, current, load, place_of_file, probe, working_directory};
 
-/// `parent` made a thread or a process; `slot` is the program's.
+/// `parent` has created a thread or a process; `slot` is the program's.
 #[inline(always)]
 pub fn fork(slot: u32, parent: Address, child: Address) {
     // SAFETY: a helper without conditions.
@@ -33,6 +33,7 @@ pub fn fork(slot: u32, parent: Address, child: Address) {
     scope::insert(load(child, at::TASK_PID));
     let tgid: u32 = load(child, at::TASK_TGID);
     let forked: u32 = load(parent, at::TASK_TGID);
+    // A thread of the same process: nothing to report.
     if tgid == forked {
         return;
     }
@@ -55,7 +56,8 @@ pub fn exec(slot: u32, task: Address, old_tid: u32, bprm: Address) {
     };
     if scope::contains(old_tid) {
         if tid != old_tid {
-            // A thread that was not the first takes the first one's id.
+            // When another thread than the first executes a program, the kernel ends the others, and it takes over the
+            // first one's id.
             scope::remove(old_tid);
             scope::insert(tid);
         }
@@ -75,18 +77,18 @@ pub fn exec(slot: u32, task: Address, old_tid: u32, bprm: Address) {
     }
     count(counter::SEEN + hook::EXEC);
 
-    // Not loaded directly: what a typed pointer leads to is none of the numbers that a global function takes.
+    // With a helper, not loaded directly: a load gives the verifier a typed pointer, and global functions take only numbers.
     let path = |field: usize| probe::<u64>(bprm as u64 + offset(field) as u64).unwrap_or(0);
     let filename = path(at::BPRM_FILENAME);
     let interpreter = path(at::BPRM_INTERP);
     record_loaded(slot, filename, kind::EXECUTE.into());
-    // A script names an interpreter, a program itself.
+    // For a script, `interp` is its interpreter; for a program, the same as `filename`.
     if interpreter != 0 && interpreter != filename {
         record_loaded(slot, interpreter, kind::INTERPRETER.into());
     }
 }
 
-/// Records a path that the kernel loaded to execute something. A global function, as
+/// Records a path that the kernel has loaded for an execution. A global function, as
 /// [`record_path`](crate::calls::record_path).
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -123,7 +125,7 @@ pub extern "C" fn record_loaded(slot: u32, path: u64, kind: u32) -> u32 {
 pub fn exit(slot: u32, task: Address) {
     let tid: u32 = load(task, at::TASK_PID);
     let tgid: u32 = load(task, at::TASK_TGID);
-    // Threads that the kernel makes (io_uring) are in scope by their process alone, and one of them may be the last.
+    // Threads that the kernel creates (io_uring) are only in scope by their process, and one of them may be the last.
     let listed = scope::contains(tid);
     if !listed && !scope::contains(tgid) {
         return;
@@ -137,7 +139,8 @@ pub fn exit(slot: u32, task: Address) {
     if !listed {
         return;
     }
-    // The first thread's id is the process's, and is not used again before the last thread is gone.
+    // The first thread's id is that of the process, and stays in scope until the last thread has ended. The kernel does not
+    // use it again before.
     if tid != tgid {
         scope::remove(tid);
     }
@@ -145,7 +148,7 @@ pub fn exit(slot: u32, task: Address) {
     if task_registers() == 0 {
         return;
     }
-    // These two calls do not return, so that sys_exit never sees them.
+    // `exit` and `exit_group` do not return, so `sys_exit` never sees them.
     // SAFETY: the task is a typed pointer, and so is the result.
     let number = unsafe {
         let registers = bpf_task_pt_regs(task as *mut _) as Address;
@@ -171,6 +174,7 @@ pub fn kernel_path(scratch: *mut Scratch, address: u64, limit: u32) -> u32 {
     unsafe {
         let data = addr_of_mut!((*scratch).data).cast::<u8>();
         let length = bpf_probe_read_kernel_str(data.cast(), limit, address as *const c_void);
+        // The upper bound is for the verifier.
         if length <= 0 || length > PATH_MAX as i64 {
             return LOST;
         }

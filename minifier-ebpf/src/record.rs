@@ -1,7 +1,7 @@
-//! Building a record in a per-CPU scratch and handing it over, and the counters.
+//! Building a record in a per-CPU scratch, writing it to the ring buffer, and the counters.
 //!
-//! Each program has a scratch of its own: where programs can be preempted, another may run on the same CPU meanwhile,
-//! but never the same one.
+//! The stack of a program is 512 bytes, and a path alone has 4,096. Each program has a scratch of its own: if programs can be
+//! preempted, another one may run on the same CPU meanwhile, but never the same one.
 
 use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
 
@@ -23,15 +23,15 @@ const SLACK: usize = 264;
 /// Bytes behind the header.
 pub const DATA: usize = PATH_MAX + COMPONENTS_MAX + SLACK;
 
-/// A record under construction, and what else is too large for the stack or would cost the verifier too many states
-/// in registers.
+/// A record under construction, and other values that are too large for the stack, or that would multiply the verifier's
+/// states if they were in registers.
 #[repr(C)]
 pub struct Scratch {
     /// Whether the task that asked last is in scope.
     pub answer: Answer,
-    /// Where the requested path starts, where [`flag::BASE`] is set.
+    /// The directory that the requested path starts from, if [`flag::BASE`] is set.
     pub base: Place,
-    /// What it led to, where [`flag::RESOLVED`] is set.
+    /// The file that was reached, if [`flag::RESOLVED`] is set.
     pub resolved: Place,
     /// The walk to the root that is under way.
     pub walk: Walk,
@@ -43,10 +43,10 @@ pub struct Scratch {
     pub length: u32,
     /// Which scratch this is (see [`slot`]).
     pub slot: u32,
-    /// Start of the record. The system call, its result, its flags and the process are kept here from the start.
+    /// Start of the record. System call, result, flags and process are written here at once.
     pub header: Header,
-    /// The rest of it: the requested path first. Last but for what is rarely used, so that a short record and all
-    /// that is needed for it lie in few cache lines.
+    /// The rest of the record, the requested path first. Only rarely used fields follow, so that a short record and
+    /// everything that it needs are in few cache lines.
     pub data: [u8; DATA],
     /// Name of a control group.
     pub leaf: [u8; LEAF_MAX],
@@ -78,7 +78,7 @@ pub fn own_scratch(slot: u32) -> Option<*mut Scratch> {
     Some(scratch)
 }
 
-/// Adds one to a counter.
+/// Adds one to a counter. Per CPU, so that no atomic instruction is needed.
 #[inline(always)]
 pub fn count(which: u32) {
     if let Some(counter) = COUNTERS.get_ptr_mut(which) {
@@ -87,7 +87,7 @@ pub fn count(which: u32) {
     }
 }
 
-/// Starts a record without places and without a path. Time and parent are for those that are handed over.
+/// Starts a record without places and without a path. Time and parent are filled in only if it is written.
 #[inline(always)]
 pub fn begin(scratch: *mut Scratch, tgid: u32, kind: u8, number: u32) {
     // SAFETY: a map value of this CPU.
@@ -111,8 +111,8 @@ pub fn begin(scratch: *mut Scratch, tgid: u32, kind: u8, number: u32) {
     }
 }
 
-/// Writes the places behind the path and puts the record, about the process `task`, into the ring buffer. Whether
-/// it is there; otherwise it counts as lost for the hook.
+/// Appends the places to the path and writes the record, about the process `task`, to the ring buffer. If that is full,
+/// returns false and counts the record as lost for the hook.
 #[inline(never)]
 pub fn hand_over(scratch: *mut Scratch, task: Address, hook: u32) -> bool {
     // SAFETY: a map value of this CPU; every index is checked where it is used.
@@ -140,8 +140,8 @@ pub fn hand_over_bare(scratch: *mut Scratch, task: Address, hook: u32) -> bool {
     output(scratch, hook)
 }
 
-/// Appends the components of the base (0) or of the resolved path (1); their length. What cannot be walked to the root
-/// is left out: a part of a path would be another path.
+/// Appends the components of the base (0) or of the resolved path (1); returns their length. If the walk does not reach the
+/// root, nothing is appended: a part of a path would be another path.
 #[inline(never)]
 fn write_place(scratch: *mut Scratch, which: u32) -> u16 {
     // SAFETY: a map value of this CPU.
@@ -167,7 +167,9 @@ fn write_place(scratch: *mut Scratch, which: u32) -> u16 {
     }
 }
 
-/// Puts the header and `cursor` bytes of data into the ring buffer.
+/// Writes the header and `cursor` bytes of data to the ring buffer.
+///
+/// `bpf_ringbuf_reserve` takes only constant sizes, and would waste 16 KiB on each record of about a hundred bytes.
 #[inline(always)]
 fn output(scratch: *mut Scratch, hook: u32) -> bool {
     // SAFETY: as above.
@@ -180,6 +182,7 @@ fn output(scratch: *mut Scratch, hook: u32) -> bool {
             addr_of!(EVENTS).cast_mut().cast(),
             addr_of_mut!((*scratch).header).cast(),
             (HEADER + length) as u64,
+            // The user side polls: waking it for each record would cost the workload more than the record.
             u64::from(BPF_RB_NO_WAKEUP),
         )
     };
@@ -189,7 +192,7 @@ fn output(scratch: *mut Scratch, hook: u32) -> bool {
     result == 0
 }
 
-/// Hands over a system call number that was not seen before. Whether the record is in the ring buffer.
+/// Writes a record for a system call number that was not seen before; returns whether it is in the ring buffer.
 #[inline(never)]
 pub fn number_seen(
     scratch: *mut Scratch,

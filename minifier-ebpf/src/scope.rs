@@ -2,12 +2,12 @@
 //!
 //! A task comes into scope when it executes a program outside the host's mount namespace and its control group is the
 //! container's (its first process, `docker exec`, health checks), or when it does so in the mount namespace of the
-//! container (`nsenter`). Its children inherit. No look-up depends on the version of control groups, and what the runtime
-//! does before it executes the container's program is not in scope.
+//! container (`nsenter`). Its children inherit the scope. This works with both versions of control groups, and leaves out the
+//! runtime's own set-up, which comes before the container's program is executed.
 //!
-//! Which group is the container's, the user side tells before the container starts where it can. Elsewhere the group is
-//! made by the start, and what is known before is its name, which anybody may give to a group: the first group of that
-//! name is taken, and from then on that one alone. The user side finds out whether it was the right one.
+//! With an OCI runtime, the user side knows the container's group before the start. With Docker, the start creates the group,
+//! and only its name is known before; but anybody can give a group that name. The first group of the name is taken, and from
+//! then on only that one. The user side checks later whether it was the right one.
 
 use core::arch::asm;
 use core::ffi::c_void;
@@ -40,7 +40,7 @@ static GROUPS: HashMap<Group, u32> = HashMap::with_max_entries(64, 0);
 #[map]
 static STATE: Array<State> = Array::with_max_entries(1, 0);
 
-/// The container, once it was seen.
+/// The container, after its first process was seen.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct State {
@@ -48,29 +48,30 @@ struct State {
     namespace: u32,
     /// Thread group id of its first process.
     first: u32,
-    /// 1 when that process is gone: the kernel may give the inode number to another namespace.
+    /// 1 when that process has ended: the kernel may then give the inode number to another namespace.
     gone: u32,
 }
 
-/// Control groups above a task's own that are looked at (runtimes put tasks into sub-groups).
+/// Levels of control groups that are looked at, from a task's own upwards: some runtimes put tasks into sub-groups.
 const LEVELS: u32 = 3;
 
 /// Most controllers (the kernel has 14).
 const CONTROLLERS_MAX: u32 = 16;
 
-/// How often the scope has changed, from 1 on: answers from before are not to be trusted.
+/// Number of changes of the scope, plus 1. It makes earlier answers invalid.
 static mut CHANGES: u64 = 1;
 
-/// The last answer on a CPU: most calls in a row are of the same task.
+/// The last answer on a CPU. Most successive calls are of the same task, and comparing two words is cheaper than a look-up
+/// in the hash map.
 #[repr(C)]
 pub struct Answer {
     /// Its `struct task_struct *`.
     task: u64,
-    /// Twice the value of [`CHANGES`], and 1 where the task is in scope.
+    /// Twice the value of [`CHANGES`], plus 1 if the task is in scope.
     changes: u64,
 }
 
-/// Makes all answers void. The target has the instruction, but the library no method for it.
+/// Makes all answers invalid. In assembly: the target has the atomic instruction, but the library has no method for it.
 #[inline(always)]
 fn changed() {
     // SAFETY: adds to a static.
@@ -85,7 +86,7 @@ pub fn contains(tid: u32) -> bool {
     SCOPE.get_ptr(&tid).is_some()
 }
 
-/// Whether the current task is in scope: as [`contains`], but cheap where it was asked just now.
+/// Whether the current task is in scope: as [`contains`], but cheap if it was asked before.
 #[inline(always)]
 pub fn contains_current(scratch: *mut Scratch, task: Address) -> bool {
     // SAFETY: a static that is read whole, and a map value of this CPU.
@@ -104,7 +105,7 @@ pub fn contains_current(scratch: *mut Scratch, task: Address) -> bool {
     }
 }
 
-/// Adds a task, or counts that there is no room for it.
+/// Adds a task. If the map is full, it is counted: the trace is then incomplete.
 #[inline(always)]
 pub fn insert(tid: u32) {
     if SCOPE.insert(&tid, &1, 0).is_err() {
@@ -120,8 +121,8 @@ pub fn remove(tid: u32) {
     changed();
 }
 
-/// Whether a task outside the scope that executes a program belongs to the container: then the inode number of its mount
-/// namespace.
+/// The inode number of the mount namespace of a task that executes a program, if the task belongs to the container and is not
+/// yet in scope; otherwise `None`.
 #[inline(always)]
 pub fn seed(scratch: *mut Scratch, task: Address, tgid: u32) -> Option<u32> {
     let namespace = mount_namespace(task as u64);
@@ -131,7 +132,8 @@ pub fn seed(scratch: *mut Scratch, task: Address, tgid: u32) -> Option<u32> {
     // SAFETY: a map value; only this hook writes it, and of two first processes one alone has the group.
     let state = unsafe { &mut *STATE.get_ptr_mut(0)? };
     if is_in_group(scratch, task) {
-        // The runtime's own helpers share the namespace of who started them; the container's program has another.
+        // Helpers of the runtime run in the container's group too, but in the namespace of their parent. The container's
+        // program has another one than the runtime that started it.
         let parent = probe::<u64>(task as u64 + offset(at::TASK_REAL_PARENT) as u64)?;
         if mount_namespace(parent) == namespace {
             return None;
@@ -153,7 +155,7 @@ pub fn seed(scratch: *mut Scratch, task: Address, tgid: u32) -> Option<u32> {
     Some(namespace)
 }
 
-/// The last thread of a process is gone.
+/// Notes that the last thread of a process has ended.
 #[inline(always)]
 pub fn process_gone(tgid: u32) {
     if let Some(state) = STATE.get_ptr_mut(0) {
@@ -166,7 +168,7 @@ pub fn process_gone(tgid: u32) {
     }
 }
 
-/// Inode number of a task's mount namespace, 0 if it has none any more.
+/// Inode number of a task's mount namespace; 0 if it has none any more.
 #[inline(always)]
 fn mount_namespace(task: u64) -> u32 {
     let number = || {
@@ -177,8 +179,8 @@ fn mount_namespace(task: u64) -> u32 {
     number().unwrap_or(0)
 }
 
-/// Whether one of the task's control groups, or one right above, is the container's or is named as it. A group that
-/// only has the name is left in the scratch.
+/// Whether one of the task's control groups, or one of the next above, is the container's or has its name. A group that only
+/// has the name is noted in the scratch.
 #[inline(always)]
 fn is_in_group(scratch: *mut Scratch, task: Address) -> bool {
     // SAFETY: a map value of this CPU.
@@ -189,7 +191,8 @@ fn is_in_group(scratch: *mut Scratch, task: Address) -> bool {
     let Some(set) = probe::<u64>(task as u64 + offset(at::TASK_CGROUPS) as u64) else {
         return false;
     };
-    // Turn 0 looks at the unified hierarchy.
+    // Turn 0 is the unified hierarchy; the others are the controllers of version 1, each possibly in a hierarchy of its own.
+    // `bpf_get_current_cgroup_id` would know only version 2.
     for turn in 0..=CONTROLLERS_MAX {
         if turn > controllers() {
             break;
@@ -208,7 +211,8 @@ fn is_in_group(scratch: *mut Scratch, task: Address) -> bool {
     unsafe { read_volatile(addr_of!((*scratch).named.inode)) != 0 }
 }
 
-/// Makes the group that only has the name the container's, unless that is known already; false where it is another.
+/// Makes the group that only has the name the container's, unless the container's is already known; returns false if it is
+/// another one.
 #[inline(always)]
 fn is_group_taken(scratch: *mut Scratch) -> bool {
     // SAFETY: a map value of this CPU.
@@ -216,7 +220,7 @@ fn is_group_taken(scratch: *mut Scratch) -> bool {
     if named.inode == 0 {
         return true;
     }
-    // Of two that come here at once, one alone makes the entry.
+    // Of two tasks on two CPUs, only one can create the entry.
     if GROUPS
         .insert(&Group::KNOWN, &1, u64::from(BPF_NOEXIST))
         .is_err()
@@ -236,8 +240,8 @@ fn group_of_state(state: u64) -> Option<u64> {
     }
 }
 
-/// Looks at a control group and those right above: 1 where one is the container's. Otherwise the first that has its name
-/// is left in the scratch. A global function, as [`record_path`](crate::calls::record_path).
+/// Looks at a control group and the next ones above; returns 1 if one is the container's. Otherwise the first that has its
+/// name is noted in the scratch. A global function, as [`record_path`](crate::calls::record_path).
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn look_above(slot: u32, group: u64) -> u32 {
@@ -289,6 +293,8 @@ fn is_named(scratch: *mut Scratch, group: u64) -> bool {
     };
     // SAFETY: a map value of this CPU.
     unsafe {
+        // The map compares the whole key, so the bytes behind the name must be zeros. As words: `[0; N]` of bytes becomes a
+        // loop that the verifier follows step by step.
         addr_of_mut!((*scratch).leaf)
             .cast::<[u64; LEAF_MAX / 8]>()
             .write([0; LEAF_MAX / 8]);

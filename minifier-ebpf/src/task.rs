@@ -1,4 +1,4 @@
-//! Reading kernel memory and the fields of the current task.
+//! Reading kernel memory, and the fields of the current task.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -11,8 +11,8 @@ use minifier_common::offsets as at;
 
 use crate::globals::{compat_mask, offset, typed_task};
 
-/// Address of something in the kernel. Where it came along a chain of typed pointers, the verifier still knows its
-/// type and loads directly ([`load`]); elsewhere memory is read through a helper ([`probe`]).
+/// Address in the kernel. If it was reached by typed pointers only, the verifier knows its type, and fields are loaded directly
+/// ([`load`]); otherwise memory is read by a helper ([`probe`]), which costs a call each time.
 pub type Address = *const u8;
 
 /// A directory entry in a mount: `struct path`.
@@ -33,7 +33,7 @@ impl Place {
     };
 }
 
-/// Reads any kernel memory; `None` if it cannot be read.
+/// Reads kernel memory at any address; `None` if it cannot be read.
 #[inline(always)]
 pub fn probe<T: Copy>(address: u64) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();
@@ -53,7 +53,7 @@ pub fn probe<T: Copy>(address: u64) -> Option<T> {
     }
 }
 
-/// Loads a field of a typed structure: directly where the kernel hands out typed tasks.
+/// Loads a field of a typed structure: directly if the kernel gives out typed tasks (5.11).
 #[inline(always)]
 pub fn load<T: Copy + Default>(base: Address, field: usize) -> T {
     if typed_task() != 0 {
@@ -88,7 +88,7 @@ pub fn current() -> Address {
     }
 }
 
-/// True in a call of the 32-bit table.
+/// Whether the task is in a call of the 32-bit table.
 #[inline(always)]
 pub fn in_compat_call(task: Address) -> bool {
     offset(at::TASK_COMPAT) as u32 != at::MISSING
@@ -106,14 +106,14 @@ pub fn parent_of(task: Address) -> u32 {
     }
 }
 
-/// Working directory. A function of its own, as is [`root`]: merged by the compiler, the two would load from an offset
-/// that the verifier does not know.
+/// Writes the task's working directory to `to`. Not inlined, as [`root`]: LLVM would merge the two into one load at a variable
+/// offset, which the verifier refuses for typed pointers.
 #[inline(never)]
 pub fn working_directory(task: Address, to: *mut Place) {
     place_in_fs(task, at::FS_PWD, to);
 }
 
-/// Root directory.
+/// Writes the task's root directory to `to`.
 #[inline(never)]
 pub fn root(task: Address, to: *mut Place) {
     place_in_fs(task, at::FS_ROOT, to);
@@ -139,7 +139,7 @@ fn place_in_fs(task: Address, field: usize, to: *mut Place) {
     unsafe { write_volatile(to, place) };
 }
 
-/// A `struct path` anywhere.
+/// The `struct path` at an address.
 #[inline(always)]
 fn place_at(address: u64) -> Place {
     match probe::<[u64; 2]>(address) {
@@ -148,7 +148,7 @@ fn place_at(address: u64) -> Place {
     }
 }
 
-/// Where an open file is.
+/// The place of an open file.
 #[inline(always)]
 pub fn place_of_file(file: u64) -> Place {
     if file == 0 {
@@ -158,7 +158,7 @@ pub fn place_of_file(file: u64) -> Place {
     }
 }
 
-/// Where the file with that descriptor is.
+/// Writes the place of the file with that descriptor to `to`.
 #[inline(never)]
 pub fn place_of_descriptor(task: Address, descriptor: u32, to: *mut Place) {
     let mut place = Place::NOWHERE;
@@ -166,6 +166,7 @@ pub fn place_of_descriptor(task: Address, descriptor: u32, to: *mut Place) {
     if !files.is_null() {
         let table = follow(files, at::FILES_FDT);
         if !table.is_null() && descriptor < load::<u32>(table, at::FDT_MAX_FDS) {
+            // The entries are an array of pointers, behind which the verifier follows no types.
             let entries = load::<u64>(table, at::FDT_FD);
             let entry = entries.wrapping_add(u64::from(descriptor) * 8);
             place = place_of_file(probe::<u64>(entry).unwrap_or(0));

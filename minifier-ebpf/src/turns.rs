@@ -1,10 +1,10 @@
-//! Several copies of one program take turns, where the kernel may preempt a program.
+//! Copies of one program take turns if the kernel may preempt programs.
 //!
-//! From Linux 7.2 on programs at tracepoints run preemptibly, as those at functions do, and the kernel skips a program that
-//! is under way already on the same CPU, in another task: that task's event would be lost. So the user side
-//! attaches copies there, one behind the other. A copy that finds that the one before it has just seen the same task does
-//! nothing; an event is lost only if every copy is under way on that CPU. That is noticed by whichever copy ends first
-//! afterwards: it finds all others busy ([`counter::CROWDED`]).
+//! From Linux 7.2 on, programs at tracepoints can be preempted, as programs at functions always can. The kernel skips a program
+//! that is already running on the same CPU for another task, and that task's event would be lost. So the user side attaches
+//! several copies, one after the other. A copy does nothing if the one before it has just handled the same task. An event is
+//! lost only if all copies are running on that CPU. The first of them that ends then notices it: all others are busy
+//! ([`counter::CROWDED`]).
 
 use core::ptr::{addr_of_mut, read_volatile, write_volatile};
 
@@ -16,14 +16,14 @@ use crate::globals::preemptible;
 use crate::record::count;
 use crate::task::current;
 
-/// What the copies of one hook's program know of each other on one CPU. A copy writes to its own elements, whole: no
-/// update is lost however they are preempted. Only the element of the copy before is cleared, which can repeat work and
-/// never lose it.
+/// State that the copies of one hook's program share on one CPU. A copy writes only its own elements, each in one store, so no
+/// update is lost by preemption. The one exception clears the element of the copy before, which can repeat work, but never
+/// lose it.
 #[repr(C)]
 struct Turns {
-    /// 1 while the copy is under way.
+    /// 1 while the copy is running.
     busy: [u32; copies::MOST as usize],
-    /// The task that the copy saw last, or a copy before it; 0 from its start to its end.
+    /// The task that this copy, or one before it, handled last; 0 while the copy is running.
     done: [u64; copies::MOST as usize],
 }
 

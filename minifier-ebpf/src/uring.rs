@@ -1,7 +1,7 @@
 //! `io_uring_submit_req`: paths in requests of io_uring, which are no system calls.
 //!
-//! The kernel has copied the path when it submits the request; what the request leads to is known only later,
-//! possibly in another thread, and is not recorded.
+//! When a request is submitted, the kernel has already copied its path. The file that it reaches is known only later, possibly
+//! in another thread, and is not recorded here ([`opens`](crate::opens) may see it).
 
 use core::ptr::{addr_of, addr_of_mut};
 
@@ -25,7 +25,8 @@ pub fn submit(slot: u32, request: Address) {
     // SAFETY: a helper without conditions.
     let ids = unsafe { bpf_get_current_pid_tgid() };
     let tgid = (ids >> 32) as u32;
-    // The thread that polls a queue is made by the kernel, without a fork event: its process decides.
+    // The thread that polls a queue (IORING_SETUP_SQPOLL) is created by the kernel without a fork event: its process
+    // decides.
     if !scope::contains(ids as u32) && !scope::contains(tgid) {
         return;
     }
@@ -62,14 +63,14 @@ pub fn submit(slot: u32, request: Address) {
         (*scratch).header.detail = detail;
     }
     if socket != MISSING {
-        // Address and length: neighbours (checked by the user side).
+        // Address and length are neighbours, which the user side has checked.
         let length = match probe::<[u64; 2]>(arguments + u64::from(socket)) {
             Some([address, length]) => socket_path(slot, address, length & 0xffff_ffff),
             None => LOST,
         };
         return record(scratch, task, length, AT_FDCWD as u32);
     }
-    // Through memory: a typed pointer is none of the numbers that a global function takes.
+    // Passed through memory: global functions take only numbers, and this is a typed pointer.
     // SAFETY: a map value of this CPU.
     unsafe { addr_of_mut!((*scratch).arguments[0]).write_volatile(arguments) };
     record_name(slot, opcode, 0);

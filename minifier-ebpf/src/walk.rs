@@ -15,13 +15,13 @@ use crate::task::{Place, probe};
 pub const WHOLE: u32 = 0;
 /// Something could not be read, or the path is too long.
 pub const LOST: u32 = 1;
-/// The entry is removed, or its mount is no part of a mount namespace.
+/// The entry is removed, or its mount belongs to no mount namespace.
 pub const DETACHED: u32 = 2;
 
 /// `NAME_MAX` and a NUL.
 const NAME: u32 = 256;
 
-/// Inode number of mount namespaces that nobody is in (`open_tree` clones), if they have one.
+/// Inode number of anonymous mount namespaces (clones by `open_tree`) on kernels that give them one.
 const ANONYMOUS_NAMESPACE: u32 = 0xefff_fff7;
 
 /// The middle of `struct mount`: parent, mount point, root of the mounted tree.
@@ -33,7 +33,7 @@ const GOING_ON: u32 = 3;
 /// Steps of one call of [`advance`].
 const STRIDE: usize = 8;
 
-/// Where a walk is. In the map, not in registers: each of its values would be another state for the verifier.
+/// Position of a walk. In the map, not in registers: there, each of its values would be another state for the verifier.
 #[repr(C)]
 pub struct Walk {
     /// `struct mount *`
@@ -45,8 +45,8 @@ pub struct Walk {
 
 /// Appends the components of the base (0) or resolved place (1) in the scratch of that slot to the record, leaf first.
 ///
-/// A global function with numbers as its arguments: the verifier reads it once per program and not at every call. The
-/// steps are in a second one, so that it reads [`STRIDE`] of them and not all.
+/// A global function with numbers as its arguments: the verifier checks it once for each program, and not at every call. The
+/// steps are in a second one, so that it checks [`STRIDE`] of them and not all: 128 in one loop are 100,000 instructions.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
@@ -64,6 +64,7 @@ pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
     if dentry == 0 || mount == 0 {
         return LOST;
     }
+    // `struct vfsmount` is inside `struct mount`, which has the parent.
     let mount = mount - offset(at::MOUNT_VFS) as u64;
     let Some(around) = around(mount) else {
         return LOST;
@@ -71,6 +72,8 @@ pub extern "C" fn walk(slot: u32, which: u32) -> u32 {
     if dentry != around[2] {
         match probe::<u64>(dentry + offset(at::DENTRY_PPREV) as u64) {
             None => return LOST,
+            // Not in the hash table of dentries: the file is deleted. (The root of a file system is not in it either, so the
+            // root of a mount is not asked.)
             Some(0) => return DETACHED,
             Some(_) => {}
         }
@@ -106,6 +109,7 @@ pub extern "C" fn advance(slot: u32) -> u32 {
     } = unsafe { read_volatile(addr_of!((*scratch).walk)) };
     for _ in 0..STRIDE {
         if dentry == around[2] {
+            // The topmost mount is its own parent. Not `task->fs->root`: after a chroot, that would give another path.
             if around[0] == mount {
                 return end(mount);
             }
@@ -122,6 +126,7 @@ pub extern "C" fn advance(slot: u32) -> u32 {
         else {
             return LOST;
         };
+        // The root of a file system, but not of this mount: the directory was moved out of a bind mount.
         if parent == dentry {
             return DETACHED;
         }
@@ -146,8 +151,8 @@ fn around(mount: u64) -> Option<Mount> {
     probe::<Mount>(mount + offset(at::MOUNT_PARENT) as u64)
 }
 
-/// Arrived at a mount without a parent: is it the root of a namespace, or a mount of its own (pipes, sockets,
-/// lazily unmounted ones)?
+/// The outcome at a mount without a parent: the root of a namespace, or a private mount (of pipes, sockets, or one that was
+/// lazily unmounted).
 #[inline(always)]
 fn end(mount: u64) -> u32 {
     let Some(namespace) = probe::<u64>(mount + offset(at::MOUNT_NS) as u64) else {
