@@ -1,4 +1,4 @@
-//! `--continue-after`: when the probes are done, what the container is kept running for.
+//! `--continue-after`: how long the container keeps running after the probes.
 
 use std::io::BufRead;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use super::session::ProbeSession;
 use crate::probe::plan::ContinueAfter;
 use crate::runtime::Workload;
 
-/// Waits for the user. Made before anything else: an early `SIGUSR1` must neither be lost nor kill the program.
+/// Waits for the user. Created before anything else: by default, an early `SIGUSR1` would end the program.
 #[derive(Debug)]
 pub(crate) struct Trigger {
     state: watch::Receiver<TriggerState>,
-    /// Keeps the channel open if nobody will ever send.
+    /// Keeps the channel open if nothing will ever be sent: a closed one counts as closed input.
     _never: Option<watch::Sender<TriggerState>>,
 }
 
@@ -57,7 +57,8 @@ impl Trigger {
         }
     }
 
-    /// A line on `input`. A plain thread: one that waits for a terminal cannot be ended, and must not keep the program.
+    /// Waits for a line on `input`. In a plain thread: reading from a terminal cannot be cancelled, and tokio waits for its
+    /// blocking threads when the program ends.
     fn enter(mut input: impl BufRead + Send + 'static) -> Self {
         let (sender, state) = watch::channel(TriggerState::Waiting);
         std::thread::spawn(move || {
@@ -74,7 +75,7 @@ impl Trigger {
         }
     }
 
-    /// Waits until the user says to go on; for ever where that is not asked for.
+    /// Waits until the user says to go on; for ever in the other modes.
     pub(crate) async fn fired(&self) -> Result<(), ProbeError> {
         let mut state = self.state.clone();
         let ended = state
@@ -117,6 +118,7 @@ pub(crate) async fn linger<W: Workload>(
             ContinueAfter::Enter | ContinueAfter::Signal => trigger.fired().await.map(|()| None),
         }
     };
+    // The container may end by itself at any time, in every mode.
     let too_long = tokio::select! {
         exit = workload.exited() => exit.map(|_| None)?,
         over = user => over?,

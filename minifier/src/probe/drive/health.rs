@@ -1,4 +1,5 @@
-//! The image's own health check, run by us: the daemon's first run may be half a minute away.
+//! Running the image's own health check. The daemon runs it too, but the first time only after its interval, half a minute
+//! by default.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::runtime::{RuntimeError, Workload};
 
 /// Pause before the check is run again, doubled each time up to its own interval.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long a container may be not ready before its health check is asked.
+/// Time before the first check. Usually a port opens first, and the check runs once, after that.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the check until it passes.
@@ -34,8 +35,8 @@ pub(crate) async fn until_healthy<W: Workload>(
     }
 }
 
-/// Runs the check, again while it fails and its image allows it: within the start period, then for `retries`
-/// intervals, at most for the time that the container has to get ready.
+/// Runs the check until it passes or the image's patience ends: within the start period, then for `retries` intervals, at
+/// most for the time that the container has to get ready.
 pub(crate) async fn check<W: Workload>(
     session: &mut ProbeSession<'_, W>,
     check: &HealthCheck,

@@ -1,8 +1,8 @@
-//! When nothing will listen any more: a worker (cron, a consumer of a queue) has started and waits for something to do.
+//! Recognising a worker (cron, a consumer of a queue) that has started and waits for something to do: it will never listen.
 //!
-//! A process that starts, be it ever so slowly, uses its processor, or waits for one or for a disk. So a container is
-//! idle when for some time no thread of it was ready to run or waited for a disk whenever it was looked at, and all of
-//! them together used a fiftieth of one processor at most, which leaves room for those that ask a queue now and then.
+//! A process that is still starting, however slowly, uses the processor, or waits for it or for a disk. So a container is idle
+//! if, for some time, no look at it found a thread that was ready to run or waited for a disk, and all threads together used
+//! at most a fiftieth of one processor. That leaves room for programs that poll a queue.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const POLL: Duration = Duration::from_millis(250);
 /// The part of one processor that an idle container may use.
 const SHARE: u32 = 50;
 
-/// Returns once the container has been idle for so long.
+/// Returns once the container has been idle for the time `idle`.
 pub(crate) async fn until_idle(inside: &ContainerProcesses, idle: Duration) -> io::Result<()> {
     let mut meter = Meter::new(idle);
     loop {
@@ -26,21 +26,22 @@ pub(crate) async fn until_idle(inside: &ContainerProcesses, idle: Duration) -> i
         if meter.is_idle(begin, looked) {
             return Ok(());
         }
-        // On a host with many processes one look takes longer, and they come less often.
+        // On a host with many processes a look takes longer. Then there are fewer, so that looking takes a fifth of one
+        // processor at most.
         sleep(POLL.max(4 * begin.elapsed())).await;
     }
 }
 
-/// What the processes of a container do at one moment.
+/// The activity of a container's processes at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Look {
-    /// Processor time that they and the children that they waited for have used, in clock ticks.
+    /// Processor time of the processes, and of the ended children that they waited for, in clock ticks.
     ticks: u64,
-    /// A thread runs, could run, or waits for a disk.
+    /// Whether a thread runs, could run, or waits for a disk.
     busy: bool,
 }
 
-/// Processes that end meanwhile are not counted.
+/// Looks at all processes of the container; those that end meanwhile are not counted.
 fn look(inside: &ContainerProcesses) -> io::Result<Look> {
     let mut looked = Look {
         ticks: 0,
@@ -67,7 +68,7 @@ fn look(inside: &ContainerProcesses) -> io::Result<Look> {
 #[derive(Debug)]
 struct Meter {
     idle: Duration,
-    /// Ticks that may be used in that time.
+    /// Clock ticks that may be used in that time.
     allowed: u64,
     /// When the container was last busy, and the ticks that it had used then.
     since: Option<(Instant, u64)>,
@@ -86,7 +87,8 @@ impl Meter {
 
     fn is_idle(&mut self, now: Instant, look: Look) -> bool {
         let (since, ticks) = *self.since.get_or_insert((now, look.ticks));
-        // Less than before: a process has ended whose time nobody inherits.
+        // A difference in either direction: the sum falls if a process ends whose parent does not wait for it, and that is
+        // activity too.
         if look.busy || look.ticks.abs_diff(ticks) > self.allowed {
             self.since = Some((now, look.ticks));
             return false;

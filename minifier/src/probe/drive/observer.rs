@@ -1,4 +1,4 @@
-//! What happens while a container is driven, for whoever shows progress. Nothing is printed here.
+//! Events of a container being driven, for a display of progress. Nothing is printed here.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use super::report::{Readiness, StepKind, StepResult};
 use crate::probe::plan::ContinueAfter;
 use crate::runtime::{ExitStatus, Stopped};
 
-/// Something that happened.
+/// An event while a container is driven.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// Waiting until the container is ready, at most so long.
+    /// Waiting until the container is ready, at most for this time.
     WaitingReady(Duration),
-    /// It is ready.
+    /// The container is ready.
     Ready(&'a Readiness),
-    /// Something is asked.
+    /// A step begins.
     StepStarted {
-        /// What kind of thing.
+        /// Kind of the step.
         kind: StepKind,
         /// The request line with the URL, or the command.
         asked: &'a str,
     },
-    /// It was answered, or not.
+    /// A step has ended, with or without an answer.
     StepFinished(&'a StepResult),
-    /// The probes are done; waiting for what the user chose.
+    /// The probes are done; the container keeps running as `--continue-after` says.
     Waiting(ContinueAfter),
     /// The container ended by itself.
     Exited(&'a ExitStatus),
     /// The container is asked to stop.
     Stopping,
-    /// It has stopped.
+    /// The container has stopped.
     Stopped(&'a Stopped),
 }
 
-/// Whoever wants to know what happens; any closure over [`Event`] is one.
+/// A receiver of events; any closure over [`Event`] is one.
 pub trait Observer: Send + Sync {
-    /// Something happened. Called in order; must not block for long.
+    /// Called for each event, in order. It must not block for long: probing waits for it.
     fn event(&self, event: Event<'_>);
 }
 

@@ -1,22 +1,22 @@
-//! When a container is ready: it listens, its health check passes, a line of its output matches, or it has ended.
+//! Waiting until a container is ready: it listens, its health check passes, a line of its output matches, or it has ended.
 //!
-//! Nothing sleeps for a fixed time; sockets are looked at every few milliseconds. A first listening socket can be one
-//! of several, so the set must hold still for a moment. That moment is longer where the evidence is weaker:
+//! There is no fixed pause: sockets are looked at every few milliseconds. The first listening socket may be one of several,
+//! so the set has to stay the same for a moment. That moment is longer if the evidence is weaker:
 //!
-//! | listening | of the image's `ExposedPorts` | held still for |
+//! | listening | of the image's `ExposedPorts` | unchanged for |
 //! |---|---|---|
-//! | ports that probes were told to use | | 0.2 s |
+//! | all ports that probes name | | 0.2 s |
 //! | TCP | none declared | 0.2 s |
 //! | all | declared | 0.2 s |
 //! | some | declared | 1 s |
-//! | other TCP ports | declared | 10 s, or 0.2 s where one of them speaks HTTP |
+//! | other TCP ports | declared | 10 s, or 0.2 s if one of them speaks HTTP |
 //! | UDP or Unix sockets only | none declared | 3 s |
 //! | UDP or Unix sockets only | declared | not ready: start scripts of databases do that |
 //!
-//! A container of which nothing says that it will listen, and that does nothing, is a worker: see [`super::idle`].
+//! A container that does nothing, and of which nothing says that it will listen, is a worker: see [`super::idle`].
 //!
-//! Where nothing but HTTP probes is asked, which are repeated while a server starts, all that are declared or that the
-//! probes were told to use need not hold still: they are only looked at once more.
+//! If the plan has only HTTP probes, which are repeated while a server starts, the ports that are declared or that probes
+//! name need not stay unchanged: one more look is enough.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -44,18 +44,19 @@ const STILL_ONCE: Duration = Duration::from_millis(1);
 const STILL_SOME: Duration = Duration::from_secs(1);
 const STILL_SOCKETS: Duration = Duration::from_secs(3);
 const STILL_OTHERS: Duration = Duration::from_secs(10);
-/// Ports from here on are handed out by the kernel: a UDP socket there belongs to a client, of DNS for example.
+/// From this port on, the kernel assigns ports itself (`ip_local_port_range`): a UDP socket there belongs to a client, of
+/// DNS for example.
 pub(crate) const EPHEMERAL: u16 = 32768;
 /// How long the end of a container may take to be known after its process is gone.
 const ENDING: Duration = Duration::from_secs(10);
 
-/// What waiting came to.
+/// The result of waiting.
 pub(crate) enum ReadyOutcome {
-    /// Ready; with the result of the health check where that showed it.
+    /// Ready; with the result of the health check if that showed it.
     Ready(ReadyBy, Option<Box<StepResult>>),
-    /// Not in time; what was seen.
+    /// Not ready in time; a description of what was seen.
     NotReady(String),
-    /// It listens on nothing, and has done nothing for so long.
+    /// It listens on nothing, and has done nothing for this time.
     Idle(Duration),
 }
 
@@ -95,7 +96,7 @@ pub(crate) async fn wait<W: Workload>(
         let Some(idle) = plan.idle_limit() else {
             return std::future::pending().await;
         };
-        // A first process that is gone is noticed elsewhere.
+        // An error means that the first process has ended, which `workload.exited()` reports.
         while until_idle(inside, idle).await.is_ok() {
             if !promising.load(Ordering::Relaxed) {
                 return idle;
@@ -110,13 +111,13 @@ pub(crate) async fn wait<W: Workload>(
         }
     };
     let outcome = tokio::select! {
-        // In this order, so that what has ended is not taken for ready.
+        // In this order: a container that has ended may still have shown a matching line or a socket.
         biased;
         exit = workload.exited() => exit.map(|_| ReadyOutcome::Ready(ReadyBy::Exit, None))?,
         line = by_log => ReadyOutcome::Ready(ReadyBy::Log { line }, None),
         result = by_socket => match result {
             Ok(()) => ReadyOutcome::Ready(ReadyBy::Listening, None),
-            // Its process is gone, or cannot be looked at.
+            // Its process may have ended, which is known a moment later, or it cannot be read.
             Err(source) => match timeout(ENDING, workload.exited()).await {
                 Ok(exit) => exit.map(|_| ReadyOutcome::Ready(ReadyBy::Exit, None))?,
                 Err(_) => {
@@ -158,7 +159,7 @@ async fn matching(logs: &Logs, pattern: &Regex) -> String {
             return line.text;
         }
         if chunk.closed {
-            // Its end is noticed elsewhere.
+            // `workload.exited()` reports the end.
             std::future::pending::<()>().await;
         }
         next = chunk.next;
@@ -178,7 +179,7 @@ async fn listening(
     loop {
         let begin = Instant::now();
         let now = listeners.read()?;
-        // On a host with many processes or sockets one look takes longer, and they come less often.
+        // On a host with many processes or sockets a look takes longer; then there are fewer.
         let poll = POLL.max(4 * begin.elapsed());
         if now != seen {
             seen = now;
@@ -195,6 +196,7 @@ async fn listening(
                 && plan.needs_detection()
                 && asked.as_ref() != Some(&seen)
             {
+                // Many images declare a port and listen on another one by configuration. Asking them saves ten seconds.
                 web.detect(&seen).await;
                 asked = Some(seen.clone());
                 if web.ports().iter().any(|port| port.speaks.is_http()) {
@@ -213,9 +215,10 @@ fn still_for(
     seen: &BTreeSet<Listener>,
 ) -> Option<Duration> {
     let exposed = &plan.exposed;
-    let all = match plan.is_repeated() {
-        true => STILL_ONCE,
-        false => STILL,
+    let all = if plan.is_repeated() {
+        STILL_ONCE
+    } else {
+        STILL
     };
     let open: BTreeSet<Exposed> = seen
         .iter()
@@ -241,19 +244,21 @@ fn still_for(
     }
     if exposed.is_empty() {
         let other = !open.is_empty() || seen.iter().any(|l| matches!(l, Listener::Unix(_)));
-        return match tcp.is_empty() {
-            false => Some(STILL),
-            true => other.then_some(STILL_SOCKETS),
-        };
+        if !tcp.is_empty() {
+            return Some(STILL);
+        }
+        return other.then_some(STILL_SOCKETS);
     }
     match exposed.intersection(&open).count() {
+        // UDP and Unix sockets alone prove nothing: the start scripts of PostgreSQL and MySQL run a temporary server on a
+        // Unix socket to fill the database.
         0 => (!tcp.is_empty()).then_some(STILL_OTHERS),
         open if open == exposed.len() => Some(all),
         _ => Some(STILL_SOME),
     }
 }
 
-/// What was seen of a container that did not get ready, for its error.
+/// A description of a container that did not get ready, for its error.
 async fn observed<W: Workload>(
     workload: &W,
     plan: &ProbePlan,

@@ -1,4 +1,4 @@
-//! [`ProbeReport`]: what was asked and what came back, as data.
+//! [`ProbeReport`]: the requests to a container and its answers, as data.
 
 use std::time::Duration;
 
@@ -16,23 +16,23 @@ pub struct ProbeReport {
     pub readiness: Readiness,
     /// TCP ports that were asked what they speak, in order.
     pub ports: Vec<PortReport>,
-    /// What listens though nobody exercised it: what it needs beyond starting may be unknown. In order; empty if
-    /// commands were run, or the user said when to go on, since these may have reached everything.
+    /// Listeners that no probe has exercised, in order: the files that they need beyond starting may be unknown. Empty if
+    /// commands were run, or if the user decided when to go on, since these may have reached everything.
     pub unexercised: Vec<Listener>,
-    /// What was asked, in order.
+    /// All steps, in order.
     pub steps: Vec<StepResult>,
     /// How it ended, if it did so by itself.
     pub exit: Option<ExitStatus>,
     /// How it was stopped, if it did not end by itself.
     pub stopped: Option<Stopped>,
-    /// Problems that did not stop the run: failed probes that were to be ignored, an unexpected exit code.
+    /// Problems that did not end the run: ignored failures of probes, an unexpected exit code.
     pub failures: Vec<String>,
     /// The last lines of its output.
     pub logs_tail: Vec<String>,
 }
 
 impl ProbeReport {
-    /// What is known of the TCP port of a listener, of which there can be one for each family of addresses.
+    /// The report on a listener's TCP port. Listeners of IPv4 and IPv6 share one.
     pub fn port_of(&self, listener: &Listener) -> Option<&PortReport> {
         let number = listener.tcp()?.port();
         let has = |port: &&PortReport| port.listener.tcp().is_some_and(|a| a.port() == number);
@@ -49,7 +49,7 @@ pub struct Readiness {
     /// Time since the start of probing.
     #[serde(rename = "after_ms", serialize_with = "millis")]
     pub after: Duration,
-    /// What it listened to then, in order.
+    /// Its listeners at that time, in order.
     pub listeners: Vec<Listener>,
 }
 
@@ -70,20 +70,20 @@ pub enum ReadyBy {
     Idle,
     /// It has ended: a one-shot image.
     Exit,
-    /// The user said when to go on; it showed nothing of itself.
+    /// The user decided when to go on; the container itself showed nothing.
     User,
 }
 
 /// What a TCP port speaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PortReport {
-    /// Where it listens.
+    /// One of its listeners, to name it by.
     pub listener: Listener,
     /// What it speaks.
     pub speaks: Speaks,
     /// Name of what it speaks, if that is not HTTP and is known.
     pub protocol: Option<&'static str>,
-    /// Which limit ended the crawl; `None` if all links were followed, or none were to be.
+    /// The limit that ended the crawl; `None` if all links were followed, or no links were to be followed.
     pub crawl_cut: Option<CrawlCut>,
 }
 
@@ -91,35 +91,35 @@ pub struct PortReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CrawlCut {
-    /// Links lay deeper.
+    /// There were links at a greater depth.
     Depth,
-    /// There were more links.
+    /// There were more pages.
     Pages,
-    /// Bodies were longer.
+    /// The bodies had more bytes.
     Bytes,
-    /// It took longer.
+    /// It took more time.
     Time,
 }
 
-/// One thing that was asked.
+/// One request or command, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepResult {
-    /// What kind of thing.
+    /// Kind of the step.
     pub kind: StepKind,
     /// The request line with the URL, or the command.
     pub asked: String,
-    /// What came back; `None` if nothing did.
+    /// The answer; `None` if there was none.
     pub answered: Option<Answer>,
-    /// From the question to the end of the answer, without retries.
+    /// Time from the request to the end of the answer, without earlier attempts.
     #[serde(rename = "duration_ms", serialize_with = "millis")]
     pub duration: Duration,
     /// Whether the answer is as expected, or if nothing is expected of it.
     pub ok: bool,
-    /// What is wrong with the answer; also set if nothing is expected of it.
+    /// What is wrong with the answer. Also set if nothing is expected of it.
     pub error: Option<String>,
 }
 
-/// What kind of thing was asked.
+/// Kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
@@ -127,11 +127,11 @@ pub enum StepKind {
     Healthcheck,
     /// `GET /`, sent because the port speaks HTTP.
     HttpDefault,
-    /// What every site is asked, sent because `/` was answered: a path that does not exist, `HEAD /`, and so on.
+    /// A request that every site gets, sent because `/` was answered: a path that does not exist, `HEAD /`, and so on.
     HttpCustomary,
     /// A route that an OpenAPI document of the site declares.
     HttpOpenapi,
-    /// A link that was found.
+    /// A link in an earlier answer.
     HttpCrawl,
     /// A request that the user gave.
     Http,
@@ -141,34 +141,34 @@ pub enum StepKind {
     HostExec,
 }
 
-/// What came back.
+/// The answer to a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Answer {
-    /// An HTTP response, the last one where redirections were followed.
+    /// An HTTP response, the last one if redirections were followed.
     Http {
         /// Status code.
         status: u16,
         /// `Content-Type`.
         content_type: Option<String>,
-        /// `Location`, where it was not followed.
+        /// `Location` of a redirection that was not followed.
         location: Option<String>,
         /// URLs of the redirections that were followed.
         redirects: Vec<String>,
         /// Bytes of the body that were read.
         bytes: u64,
-        /// Whether the body goes on.
+        /// Whether the body was longer, or did not end in time.
         truncated: bool,
-        /// Digest of these bytes.
+        /// Digest of the bytes that were read.
         sha256: Digest,
     },
     /// The end of a command.
     Command {
         /// Exit code; `None` if it was killed at its time limit.
         exit_code: Option<i64>,
-        /// Its output.
+        /// Its standard output.
         stdout: Captured,
-        /// Its error output.
+        /// Its standard error.
         stderr: Captured,
         /// The last lines of both.
         output_tail: Vec<String>,

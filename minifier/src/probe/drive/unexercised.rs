@@ -1,4 +1,4 @@
-//! What listens in a container though nobody has exercised it.
+//! Listeners of a container that no probe has exercised.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,16 @@ use crate::probe::http::{Port, Speaks};
 use crate::probe::plan::{ContinueAfter, Exposed, ProbePlan};
 use crate::probe::sockets::{Listener, Protocol};
 
-/// Of what listens now: each TCP port that did not answer a request as a web server does, and each UDP port; Unix
-/// sockets if there is nothing else. What only the container itself can reach counts if nothing else was reached:
-/// it may be the back end of what was. `ports` are those of which it is known what they speak, `reached` those that
-/// answered requests.
+/// Of the current listeners: each TCP port that did not answer a request as a web server does, and each UDP port; Unix
+/// sockets if there is nothing else. Listeners on loopback addresses count only if nothing was reached: otherwise they may be
+/// the back end of a server that was. `ports`: ports whose protocol is known. `reached`: ports that answered requests.
 pub(crate) fn unexercised(
     plan: &ProbePlan,
     listeners: &BTreeSet<Listener>,
     ports: &[&Port],
     reached: &BTreeSet<u16>,
 ) -> Vec<Listener> {
-    // These may have reached everything, and nobody can say what.
+    // Commands and users may have reached every port, and nothing here can see which.
     if plan.has_commands() || plan.continue_after != ContinueAfter::Probe {
         return Vec::new();
     }

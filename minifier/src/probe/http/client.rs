@@ -14,7 +14,7 @@ use super::tls;
 use crate::image::{Digest, Sha256};
 use crate::probe::pages::same_origin;
 
-/// What servers write into their logs.
+/// Shown in the logs of servers.
 pub(crate) const USER_AGENT: &str = concat!("minifier/", env!("CARGO_PKG_VERSION"));
 /// Redirections that are followed.
 const REDIRECTS: usize = 10;
@@ -23,10 +23,10 @@ pub(crate) const BODY: u64 = 16 << 20;
 /// Bytes of a body that are kept to look for links.
 const KEPT: usize = 1 << 20;
 
-/// Clients that differ in what is agreed on beforehand.
+/// HTTP clients: HTTP/2 without TLS needs one of its own, since nothing negotiates the version.
 #[derive(Debug, Clone)]
 pub(crate) struct Clients {
-    /// HTTP/1.1, and HTTP/2 where TLS agrees on it.
+    /// HTTP/1.1, and HTTP/2 if TLS negotiates it.
     usual: Client,
     /// HTTP/2 without TLS.
     h2c: Client,
@@ -38,10 +38,11 @@ impl Clients {
         let builder = || {
             Client::builder()
                 .user_agent(USER_AGENT)
+                // The proxy of this host is not reachable from the container's network namespace.
                 .no_proxy()
                 .referer(false)
                 .redirect(redirect::Policy::none())
-                // An idle connection would keep some servers from stopping.
+                // Servers that stop gracefully wait for idle connections, and the container would be killed.
                 .pool_max_idle_per_host(0)
                 .tls_backend_preconfigured(tls.clone())
         };
@@ -53,14 +54,14 @@ impl Clients {
     }
 }
 
-/// What is asked.
+/// A request with its limits.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpRequest {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
-    /// Go where redirections lead, if that is the same origin.
+    /// Follow redirections to the same origin.
     pub(crate) follow: bool,
     /// Use HTTP/2 without TLS.
     pub(crate) h2c: bool,
@@ -97,13 +98,13 @@ impl HttpRequest {
     }
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Fetched {
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
     pub(crate) location: Option<String>,
-    /// Where it came from, after redirections.
+    /// URL of the answer, after redirections.
     pub(crate) url: Url,
     pub(crate) redirects: Vec<String>,
     pub(crate) bytes: u64,
@@ -113,7 +114,7 @@ pub(crate) struct Fetched {
     pub(crate) body: Vec<u8>,
 }
 
-/// Why nothing came back.
+/// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("no answer within {} s", .0.as_secs_f64())]
@@ -162,7 +163,7 @@ pub(crate) async fn fetch(clients: &Clients, request: &HttpRequest) -> Result<Fe
     }
 }
 
-/// Where a redirection leads, if that is the same origin.
+/// Target of a redirection to the same origin.
 fn next(response: &Response, url: &Url) -> Option<Url> {
     let followed = [
         StatusCode::MOVED_PERMANENTLY,
@@ -177,7 +178,7 @@ fn next(response: &Response, url: &Url) -> Option<Url> {
     same_origin(url, header(response, &LOCATION)?.as_str())
 }
 
-/// Reads the body. One that does not end in time is cut, not an error: a stream of events never ends.
+/// Reads the body. If it does not end in time, it is cut, which is no error: a stream of events never ends.
 async fn read(
     mut response: Response,
     url: Url,
@@ -224,7 +225,7 @@ fn header(response: &Response, name: &HeaderName) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// The innermost cause: the outer ones say "error sending request" and repeat the URL.
+/// The innermost cause: the outer errors of reqwest only say "error sending request" and repeat the URL.
 fn reason(error: &reqwest::Error) -> String {
     let mut source = error.source();
     let mut text = error.to_string();

@@ -1,7 +1,8 @@
-//! What a TCP port speaks, found out with as little as possible: one line of HTTP/1.0, and only if that gives
-//! nothing, one TLS handshake or one HTTP/2 preface.
+//! Detecting the protocol of a TCP port with as few bytes as possible: one line of HTTP/1.0, and only if there is no answer,
+//! one TLS handshake or one HTTP/2 preface.
 //!
-//! A server that speaks first (MySQL, SSH, SMTP) is sent nothing; others answer that line with an error.
+//! A server that speaks first (MySQL, SSH, SMTP) is sent nothing: MySQL blocks a host after too many bad handshakes. Others
+//! answer the line with an error.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,40 +15,40 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::greeting;
 use super::greeting::{POSTGRES_QUESTION, protocol};
 
-/// How long a server that speaks first gets to do so.
+/// Time for a server that speaks first.
 const GREETING: Duration = Duration::from_millis(30);
-/// How long after its first bytes the next may come.
+/// Time for further bytes after the first ones.
 const NEXT: Duration = Duration::from_millis(500);
-/// How long a handshake may take.
+/// Time limit of a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Bytes that tell: `HTTP/1.1 400`.
+/// Bytes that are enough to decide: `HTTP/1.1 400`.
 const ENOUGH: usize = 12;
 /// Start of an HTTP/2 connection, with an empty SETTINGS frame (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
 
-/// What a port answered.
+/// The first answer of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum First {
     /// HTTP/1 without TLS.
     Http,
-    /// TLS; what is inside is not known.
+    /// TLS; the protocol inside is not known.
     Tls,
     /// HTTP/2 without TLS.
     H2c,
     /// Something else, with its name if it is known.
     Other(Option<&'static str>),
-    /// Nothing within the limit.
+    /// No answer within the limit.
     Silent,
-    /// No connection.
+    /// The connection was refused or timed out.
     Unreachable,
 }
 
-/// What HTTP servers are asked.
+/// The request line of the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question {
-    /// `GET /`, where that is sent anyway.
+    /// `GET /`, if that will be sent anyway.
     Get,
-    /// `OPTIONS *`, which asks for no page (RFC 9110, section 9.3.7), where only the user's own requests are sent.
+    /// `OPTIONS *`, which asks for no page (RFC 9110, section 9.3.7), if only the user's own requests will be sent.
     Options,
 }
 
@@ -57,7 +58,7 @@ pub(crate) fn reachable(listening: SocketAddr) -> Vec<SocketAddr> {
     let local6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
     let addresses = match listening.ip().to_canonical() {
         IpAddr::V4(ip) if ip.is_unspecified() => vec![local4],
-        // Usually both families; the other one where it is IPv6 only, or IPv4 is not there.
+        // Usually such a socket takes both families. IPv6 for those with IPV6_V6ONLY, and for a container without IPv4.
         IpAddr::V6(ip) if ip.is_unspecified() => vec![local4, local6],
         ip => vec![ip],
     };
@@ -67,7 +68,7 @@ pub(crate) fn reachable(listening: SocketAddr) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// Asks what `address` speaks; waits for an answer at most `limit`.
+/// Detects the protocol at `address`; waits at most `limit` for an answer.
 pub(crate) async fn detect(
     address: SocketAddr,
     question: Question,
@@ -78,7 +79,7 @@ pub(crate) async fn detect(
         Question::Get => "GET /",
         Question::Options => "OPTIONS *",
     };
-    // One line of HTTP/1.0, without a Host field: Redis takes that one for an attack.
+    // HTTP/1.0, which needs no Host field: Redis logs a `Host:` line as a possible attack, and closes the connection.
     let request = format!("{line} HTTP/1.0\r\n\r\n");
     let answer = match ask(address, request.as_bytes(), limit, true).await {
         Err(_) => return First::Unreachable,
@@ -86,7 +87,7 @@ pub(crate) async fn detect(
         Ok(Some(answer)) => answer,
     };
     match classify(&answer) {
-        // Servers of TLS say so in plain HTTP (nginx, Go), with an alert, or by hanging up.
+        // A TLS server answers plain HTTP with 400 (nginx, Go), with an alert, or by closing the connection.
         Plain::BadRequest if tls(address, hello).await => First::Tls,
         Plain::BadRequest | Plain::Http => First::Http,
         Plain::TlsAlert => First::Tls,
@@ -138,7 +139,7 @@ async fn postgres(address: SocketAddr) -> bool {
     matches!(answer, Ok(Some(answer)) if greeting::is_postgres(&answer))
 }
 
-/// Sends `question` and reads the first bytes of the answer; empty if the server hung up, `None` if it said
+/// Sends `question` and reads the first bytes of the answer; empty if the server closed the connection, `None` if it sent
 /// nothing within `limit`.
 async fn ask(
     address: SocketAddr,
@@ -154,10 +155,10 @@ async fn ask(
             .await
             .is_ok()
     {
-        // A server that hung up before it was asked may have wanted something else.
+        // An empty answer: it closed the connection without being asked, and may want another protocol.
         return Ok(Some(answer));
     }
-    // The answer may come, and the connection go, before all of the question is sent.
+    // An error is no reason to stop: a server may answer and close the connection before it has read the whole question.
     let sent = timeout_at(deadline, stream.write_all(question)).await;
     let mut next = deadline;
     while answer.len() < ENOUGH {

@@ -1,10 +1,10 @@
-//! Protocols other than HTTP, by the first bytes that their servers say: to whoever connects, or to a line of HTTP.
+//! Recognising protocols other than HTTP by a server's first bytes: its greeting, or its answer to a line of HTTP.
 
-/// Answers to a request of PostgreSQL for TLS, which servers of other protocols do not give (PostgreSQL, Message
-/// Formats, SSLRequest).
+/// PostgreSQL's request for TLS (PostgreSQL, Message Formats, SSLRequest). It sends no greeting and does not answer a line of
+/// HTTP, but answers this with one byte.
 pub(crate) const POSTGRES_QUESTION: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// What PostgreSQL answers to that: yes or no.
+/// Whether it is PostgreSQL's answer to that: yes or no.
 pub(crate) fn is_postgres(answer: &[u8]) -> bool {
     matches!(answer, b"S" | b"N")
 }

@@ -1,4 +1,4 @@
-//! What each TCP port of a container speaks, by all addresses that lead to it.
+//! The protocol of each TCP port of a container, tried at all addresses that lead to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::client::{Clients, HttpRequest, fetch};
 use super::detect::{First, Question, detect, reachable};
 use crate::probe::sockets::Listener;
 
-/// What a TCP port speaks, as far as HTTP goes.
+/// The protocol of a TCP port, as far as HTTP is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Speaks {
@@ -23,16 +23,16 @@ pub enum Speaks {
     Https,
     /// HTTP/2 without TLS, as gRPC does.
     H2c,
-    /// Something else.
+    /// Another protocol.
     Other,
-    /// It takes a request and answers nothing.
+    /// It accepts a request, but does not answer.
     Silent,
-    /// It does not take the connection.
+    /// It does not accept the connection.
     Unreachable,
 }
 
 impl Speaks {
-    /// Whether requests can be sent.
+    /// Whether HTTP requests can be sent.
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https | Self::H2c)
     }
@@ -62,7 +62,7 @@ pub(crate) fn by_port(
     ports
 }
 
-/// What was found out about a port.
+/// The result for a port.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answers {
     /// The address that answers.
@@ -72,19 +72,19 @@ pub(crate) struct Answers {
     pub(crate) protocol: Option<&'static str>,
 }
 
-/// Finds out what a port speaks; runs in the container's network namespace.
+/// The detection of a port's protocol. It runs in the container's network namespace.
 #[derive(Debug)]
 pub(crate) struct Detection {
     pub(crate) clients: Clients,
     /// The first message of a TLS handshake.
     pub(crate) hello: Arc<Vec<u8>>,
     pub(crate) question: Question,
-    /// How long an answer may take.
+    /// Time limit of an answer.
     pub(crate) limit: Duration,
 }
 
 impl Detection {
-    /// Tries the addresses of a port until one takes the connection; there is at least one.
+    /// Tries the addresses of a port until one accepts the connection; there is at least one.
     pub(crate) async fn port(self, addresses: Vec<SocketAddr>) -> Answers {
         let first = addresses[0];
         for address in addresses {

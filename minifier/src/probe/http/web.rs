@@ -18,9 +18,9 @@ use super::tls;
 use crate::probe::plan::{Exposed, HttpProbe, ProbePlan, Scheme};
 use crate::probe::sockets::{Listener, Netns, Protocol};
 
-/// How long ports that the image does not declare may take to answer, where it declares some.
+/// Time limit of ports that the image does not declare, if it declares others.
 const UNDECLARED: Duration = Duration::from_secs(5);
-/// How long the others may take once one port is known to speak HTTP.
+/// Time for the other ports once one is known to speak HTTP.
 const OTHERS: Duration = Duration::from_secs(2);
 /// Pause before asking again, doubled each time.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -67,10 +67,11 @@ impl<'a> WebClient<'a> {
         ports
     }
 
-    /// Finds out what the TCP ports of `listeners` speak, as far as that is not known.
+    /// Detects the protocols of the TCP ports of `listeners` that are not known yet.
     pub(crate) async fn detect(&mut self, listeners: &BTreeSet<Listener>) {
         let mut pending = FuturesUnordered::new();
         for (number, (listener, addresses)) in by_port(listeners) {
+            // Silent and unreachable ports are asked again: their servers may have been starting.
             let known = self
                 .ports
                 .get(&number)
@@ -134,7 +135,7 @@ impl<'a> WebClient<'a> {
         }
     }
 
-    /// Where an explicit probe goes; an error if no port is known that it could mean.
+    /// The targets of an explicit probe; an error if there is no port for it.
     pub(crate) fn targets(&self, probe: &HttpProbe) -> Result<Vec<Target>, String> {
         let numbers: Vec<u16> = match probe.port {
             Some(port) => vec![port],
@@ -165,7 +166,7 @@ impl<'a> WebClient<'a> {
             .collect())
     }
 
-    /// How to reach a port; without a scheme, by what it was found to speak.
+    /// The address and scheme of a port; by default, the scheme that it was found to speak.
     pub(crate) fn target(&self, number: u16, scheme: Option<Scheme>) -> Target {
         let port = self.ports.get(&number);
         let local = SocketAddr::from(([127, 0, 0, 1], number));
@@ -192,6 +193,7 @@ impl<'a> WebClient<'a> {
         let url = target.url(&probe.path)?;
         let mut request = HttpRequest::get(url, target.h2c, self.plan.http_timeout);
         request.method = method;
+        // Who expects a 302 wants to see it.
         request.follow = !probe
             .expect
             .as_ref()
@@ -202,14 +204,15 @@ impl<'a> WebClient<'a> {
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("accept"))
         {
+            // Only the default `Accept` is set so far, and the user's own replaces it.
             request.headers.clear();
         }
         request.set_headers(&probe.headers);
         Ok(request)
     }
 
-    /// Sends a request, and again while the answer says that the server is not up yet and `may_retry`.
-    /// Gives the time of the last exchange, too.
+    /// Sends a request, and repeats it while the answer shows that the server is still starting and `may_retry` allows it.
+    /// Returns the duration of the last exchange, too.
     pub(crate) async fn ask(
         &self,
         request: &HttpRequest,
@@ -224,6 +227,7 @@ impl<'a> WebClient<'a> {
                 .netns
                 .run(async move { fetch(&clients, &request).await })
                 .await;
+            // 502 to 504: a proxy whose back end is not up. A timeout has used up the user's patience already.
             let not_up = match &outcome {
                 Ok(fetched) => matches!(fetched.status, 502..=504),
                 Err(FetchError::Failed(_)) => true,
@@ -242,7 +246,7 @@ impl<'a> WebClient<'a> {
     }
 }
 
-/// How to reach one port.
+/// The address and scheme of one port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     address: SocketAddr,

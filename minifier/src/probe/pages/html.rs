@@ -8,31 +8,31 @@ use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 use regex::Regex;
 
-/// Links of one body that are looked at; more than a crawl follows.
+/// Most links of one body; more than a crawl follows.
 pub(crate) const LINKS: usize = 1000;
-/// References of one body that are looked at, whether or not they are links of the same origin.
+/// Most references of one body, links of other origins included.
 pub(crate) const REFERENCES: usize = 4 * LINKS;
 
-/// What was found in a page.
+/// The references of a page.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PageReferences {
     /// `href` of the first `<base>` that has one.
     pub(crate) base: Option<String>,
-    /// References in their order, as they are written.
+    /// References in their order, as written.
     pub(crate) references: Vec<String>,
 }
 
-/// Reads a page; what is not well-formed is read as browsers read it.
+/// Reads a page, as forgiving of errors as a browser.
 pub(crate) fn read(text: &str) -> PageReferences {
     let mut page = PageReferences::default();
     let mut reader = TagReader::default();
     let callback = |event: CallbackEvent<'_>, _: Span<()>| {
         reader.event(&event, &mut page);
-        // A token ends the loop below.
+        // The first token ends the tokenizer below: enough was found.
         (page.references.len() >= REFERENCES).then_some(())
     };
     let mut emitter = CallbackEmitter::new(callback);
-    // What is between `<script>` and `</script>` is no markup.
+    // The text between `<script>` and `</script>` is no markup.
     emitter.naively_switch_states(true);
     let ended = Tokenizer::new_with_emitter(text, emitter).next();
     debug_assert!(!matches!(ended, Some(Err(_))), "a string can be read");
@@ -86,7 +86,7 @@ impl TagReader {
                     Some(Attribute::Relation) => &mut self.relation,
                     None => return,
                 };
-                // Of two attributes of one name the first counts.
+                // HTML: of two attributes with the same name, the first counts.
                 place.get_or_insert_with(|| String::from_utf8_lossy(value).into_owned());
             }
             CallbackEvent::CloseStartTag { .. } => self.close(page),
@@ -113,7 +113,7 @@ impl TagReader {
             page.base.get_or_insert(reference);
             return;
         }
-        // Hints to connect somewhere name no resource.
+        // Hints to connect to a host: no browser loads the URL itself.
         let relation = tag.relation.unwrap_or_default();
         let hint = ["preconnect", "dns-prefetch"];
         if !hint.iter().any(|hint| relation.eq_ignore_ascii_case(hint)) {

@@ -1,4 +1,4 @@
-//! Links of the same origin in HTML and CSS, in the order they stand there.
+//! Links of the same origin in HTML and CSS, in their order.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,8 @@ use url::Url;
 use super::html::{self, LINKS, REFERENCES, css};
 use super::origin::same_origin;
 
-/// Bytes of a URL that servers take (nginx and Apache take about as much): what is longer is no link. Without a limit
-/// a page of 1 MiB could make gigabytes of URLs out of one long base.
+/// Longest URL in bytes; nginx and Apache accept about as much. Without a limit, a page of 1 MiB could give gigabytes of URLs
+/// from one long base.
 const LONGEST: usize = 8192;
 
 /// Links of the same origin in a body of this `Content-Type`, each once. `url` is where the body came from; without a
@@ -39,7 +39,7 @@ pub fn links(url: &Url, content_type: Option<&str>, body: &[u8]) -> Vec<Url> {
     }
 }
 
-/// What references mean at `base`, as far as that is the same origin.
+/// References as absolute URLs, if they are of the same origin.
 fn absolute(base: &Url, references: impl IntoIterator<Item = String>) -> Vec<Url> {
     let mut links = Vec::new();
     let mut seen = HashSet::new();

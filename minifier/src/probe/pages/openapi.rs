@@ -1,5 +1,4 @@
-//! The routes that an OpenAPI document declares: those that can be asked without knowing anything, `GET` without a
-//! required parameter.
+//! The routes in an OpenAPI document that can be asked without further knowledge: `GET` without a required parameter.
 //!
 //! Specifications: OpenAPI 3.0 and 3.1 (`servers`, `paths`), Swagger 2.0 (`basePath`, `paths`).
 
@@ -8,10 +7,10 @@ use url::Url;
 
 use super::origin::same_origin;
 
-/// Routes of one document that are asked.
+/// Most routes of one document.
 const ROUTES: usize = 50;
 
-/// URLs of the routes of a document that came from `url`, in the document's order; none if it is no such document.
+/// URLs of the routes of a document from `url`, in its order; empty if it is no OpenAPI document.
 pub fn routes(url: &Url, body: &[u8]) -> Vec<Url> {
     let Ok(document) = serde_json::from_slice::<Value>(body) else {
         return Vec::new();
@@ -29,19 +28,19 @@ pub fn routes(url: &Url, body: &[u8]) -> Vec<Url> {
         .collect()
 }
 
-/// What stands in front of each path, without a slash at its end.
+/// The prefix of each path, without a slash at its end.
 fn base(url: &Url, document: &Value) -> String {
     let written = match &document["basePath"] {
         Value::String(base) => base.as_str(),
         _ => document["servers"][0]["url"].as_str().unwrap_or_default(),
     };
-    // One on another host, or with variables, is not where the document came from.
+    // A server on another host, or a template with variables, does not lead to the container.
     let base = same_origin(url, written).filter(|_| !written.is_empty() && !written.contains('{'));
     let path = base.map(|base| base.path().to_owned()).unwrap_or_default();
     path.trim_end_matches('/').to_owned()
 }
 
-/// Whether this path can be asked by `GET` without knowing anything.
+/// Whether this path can be asked by `GET` without further knowledge.
 fn is_free(document: &Value, path: &str, item: &Value) -> bool {
     let of = |value: &Value| value["parameters"].as_array().cloned().unwrap_or_default();
     let parameters = [of(item), of(&item["get"])].concat();
@@ -58,7 +57,7 @@ fn is_required(document: &Value, parameter: &Value) -> bool {
             .unwrap_or(parameter),
         None => parameter,
     };
-    // What a reference leads to is not known where it leads nowhere.
+    // A reference that leads nowhere may stand for a required parameter.
     parameter["required"].as_bool().unwrap_or(false) || parameter.get("$ref").is_some()
 }
 

@@ -1,8 +1,9 @@
-//! Addresses that stay at one origin.
+//! Keeping requests at the container: URLs of other origins are never asked.
 
 use url::Url;
 
-/// `reference` seen from `base`, where it stays at the same origin. The container is known as any local name.
+/// `reference`, relative to `base`; `None` if it leads to another origin. Servers name themselves by different local names in
+/// their links, and all of these are the container.
 pub(crate) fn same_origin(base: &Url, reference: &str) -> Option<Url> {
     let mut target = base.join(reference).ok()?;
     target.set_fragment(None);
@@ -14,7 +15,7 @@ pub(crate) fn same_origin(base: &Url, reference: &str) -> Option<Url> {
     {
         return None;
     }
-    // The address that is known to answer.
+    // By the address that has answered: the server may listen on one family of addresses only.
     target.set_host(base.host_str()).ok()?;
     target.set_username("").ok()?;
     target.set_password(None).ok()?;

@@ -1,4 +1,4 @@
-//! Durations as options write them: `30s`, `500ms`, `1h30m`, or seconds alone.
+//! Durations in options: `30s`, `500ms`, `1h30m`, or a number of seconds.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Why a plan cannot be made of what the user wrote.
+//! The errors of reading a plan from options and files.
 
 use crate::runtime::OptionError;
 
@@ -11,7 +11,7 @@ pub enum ProbePlanError {
     /// Not `Name: value`.
     #[error("read HTTP header {0:?}: expected NAME: VALUE")]
     Header(String),
-    /// Not one of the ways to go on.
+    /// Not a value of `--continue-after`.
     #[error("read {0:?}: expected probe, exit, enter, signal or a duration such as 30s")]
     ContinueAfter(String),
     /// A command that cannot be split into words.
@@ -35,8 +35,8 @@ pub enum ProbeFileError {
     /// Not JSON, an unknown field, or one of the wrong type.
     #[error("parse the probe file: {0}")]
     Json(#[from] serde_json::Error),
-    /// Method or path are not ones.
-    #[error("read probe {0} of the probe file: method or path are not valid")]
+    /// The method or the path is not valid.
+    #[error("read probe {0} of the probe file: the method or the path is not valid")]
     Request(usize),
     /// A header field that HTTP cannot carry.
     #[error("read probe {number} of the probe file: header {name:?} is not valid")]

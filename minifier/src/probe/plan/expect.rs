@@ -1,4 +1,4 @@
-//! [`ExpectedStatus`]: which status codes of HTTP a probe takes for a good answer.
+//! [`ExpectedStatus`]: the HTTP status codes that a probe accepts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ impl ExpectedStatus {
             .any(|(low, high)| (*low..=*high).contains(&status))
     }
 
-    /// Whether a redirection is in the set, and so must be seen and not followed.
+    /// Whether a redirection is in the set: it must then not be followed.
     pub(crate) fn has_redirection(&self) -> bool {
         self.0.iter().any(|(low, high)| *low < 400 && *high >= 300)
     }

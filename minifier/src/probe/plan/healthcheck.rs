@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::image::{CheckCommand, ImageConfig};
 
-/// The image's `HEALTHCHECK`, ready to be run.
+/// The image's `HEALTHCHECK` as a command with its times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheck {
     /// Program and arguments; the image's shell for the shell form.
@@ -15,7 +15,7 @@ pub struct HealthCheck {
     pub timeout: Duration,
     /// Time after the start in which failures do not count.
     pub start_period: Duration,
-    /// Failures in a row that count.
+    /// Failures in a row after which the container is unhealthy.
     pub retries: u32,
 }
 
@@ -27,6 +27,7 @@ impl HealthCheck {
             CheckCommand::Exec(words) => words.to_vec(),
             CheckCommand::Shell(words) => [&config.shell(), words].concat(),
         };
+        // 0 means the default in Docker's API; a negative value is not valid, and counts as 0.
         let nanos = |value: i64, default: u64| match u64::try_from(value) {
             Ok(nanos) if nanos > 0 => Duration::from_nanos(nanos),
             _ => Duration::from_secs(default),

@@ -1,4 +1,4 @@
-//! [`ProbePlan`]: everything that is to be asked of a container, in order, with its limits.
+//! [`ProbePlan`]: the steps and limits of driving a container.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -14,49 +14,49 @@ use crate::image::ImageConfig;
 use crate::probe::sockets::Protocol;
 use crate::runtime::parse_command;
 
-/// What is asked of a container. [`Self::for_image`] is what happens without any option.
+/// How a container is driven. [`Self::for_image`] is the plan without any option.
 #[derive(Debug, Clone)]
 pub struct ProbePlan {
-    /// Ports that the image declares; they are tried first, and awaited.
+    /// Ports that the image declares. They are waited for, and tried first.
     pub exposed: BTreeSet<Exposed>,
     /// How long the container may take until it is ready. Default 60 s.
     pub ready_timeout: Duration,
-    /// How long a container may do nothing, if nothing says that it will listen (no port that it declares or that
-    /// probes use, no health check, no line to wait for). Then it counts as a worker that is up: ready for commands,
-    /// and an error without any. Default 8 s; `None` to wait for the whole of `ready_timeout`.
+    /// How long a container may do nothing if nothing says that it will listen (no declared port, no port of a probe, no
+    /// health check, no line to wait for). After that it counts as a worker that has started: it is ready for commands, and
+    /// without any it is an error. Default 8 s; `None` waits for the whole `ready_timeout`.
     pub idle_timeout: Option<Duration>,
     /// The container is ready when a line of its output matches, and only then.
     pub wait_for_log: Option<Regex>,
     /// The image's `HEALTHCHECK`: run once, after the container is ready.
     pub healthcheck: Option<HealthCheck>,
-    /// Find the links of pages that speak HTTP. Default [`Crawl::Auto`].
+    /// Whether the links of websites are followed. Default [`Crawl::Auto`].
     pub crawl: Crawl,
     /// Limits of crawling.
     pub crawl_limits: CrawlLimits,
-    /// Ports to send HTTP probes to, instead of those found; they are awaited.
+    /// Ports for HTTP probes, in place of those that are found; they are waited for.
     pub http_ports: BTreeSet<u16>,
-    /// How long one HTTP exchange may take. Default 30 s.
+    /// Time limit of one HTTP exchange. Default 30 s.
     pub http_timeout: Duration,
-    /// How long to ask again where a port answers 502, 503, 504 or not at all: it may be starting. Default 10 s.
+    /// How long a request is repeated if a port answers 502, 503, 504 or not at all: it may be starting. Default 10 s.
     pub http_retry: Duration,
     /// Explicit probes and commands, in the order given.
     pub steps: Vec<Step>,
-    /// How long one command may take. Default 120 s.
+    /// Time limit of one command. Default 120 s.
     pub step_timeout: Duration,
     /// When to stop the container. Default [`ContinueAfter::Probe`].
     pub continue_after: ContinueAfter,
-    /// How long to wait with [`ContinueAfter::Exit`]; for ever by default.
+    /// Time limit with [`ContinueAfter::Exit`]; `None`, the default, waits for ever.
     pub exit_timeout: Option<Duration>,
     /// Exit code of a container that ends by itself. Default 0.
     pub expected_exit: i64,
-    /// How long the container may take to stop; by default its own, else 10 s.
+    /// Grace period of the stop; by default the container's own, otherwise 10 s.
     pub grace: Option<Duration>,
-    /// Go on after a failed probe, and report it.
+    /// Whether probing goes on after a failed probe, which is then only reported.
     pub ignore_failures: bool,
 }
 
 impl ProbePlan {
-    /// The plan that the image's config asks for: its ports, its health check, HTTP where it is spoken.
+    /// The default plan for an image: its ports, its health check, and HTTP on every port that speaks it.
     pub fn for_image(config: &ImageConfig) -> Self {
         Self {
             exposed: config.exposed_ports().flat_map(Exposed::parse).collect(),
@@ -82,7 +82,7 @@ impl ProbePlan {
         }
     }
 
-    /// Whether it matters what the ports speak.
+    /// Whether the protocols of ports have to be detected.
     pub(crate) fn needs_detection(&self) -> bool {
         self.crawls()
             || self
@@ -90,7 +90,7 @@ impl ProbePlan {
                 .any(|p| p.port.is_none() || p.scheme.is_none())
     }
 
-    /// Whether nothing but explicit HTTP probes is asked: these are sent again while a server starts.
+    /// Whether the plan has only explicit HTTP probes, which are repeated while a server starts.
     pub(crate) fn is_repeated(&self) -> bool {
         let only_http = self.steps.iter().all(|step| matches!(step, Step::Http(_)));
         only_http && !self.steps.is_empty() && !self.crawls()
@@ -102,8 +102,8 @@ impl ProbePlan {
         self.steps.iter().any(is_command)
     }
 
-    /// How long the container may do nothing until it is clear that it will not listen; `None` where something says
-    /// that it will, or that it is ready in another way.
+    /// How long the container may do nothing until it counts as a worker; `None` if something says that it will listen, or
+    /// that it gets ready in another way.
     pub(crate) fn idle_limit(&self) -> Option<Duration> {
         let says_more = !self.exposed.is_empty()
             || self.healthcheck.is_some()
@@ -114,7 +114,7 @@ impl ProbePlan {
         self.idle_timeout.filter(|_| !says_more)
     }
 
-    /// TCP ports that must listen before the container counts as ready.
+    /// TCP ports that have to listen before the container counts as ready.
     pub(crate) fn required_ports(&self) -> BTreeSet<u16> {
         self.http_probes()
             .filter_map(|probe| probe.port)
@@ -157,7 +157,7 @@ pub struct Exposed {
 }
 
 impl Exposed {
-    /// Reads a key such as `80`, `80/tcp`, `53/udp` or `8000-8003/tcp`; others name no port that could be probed.
+    /// Reads a key such as `80`, `80/tcp`, `53/udp` or `8000-8003/tcp`; others, such as SCTP, cannot be probed.
     fn parse(text: &str) -> Vec<Self> {
         let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         let protocol = match protocol.to_ascii_lowercase().as_str() {
@@ -187,13 +187,13 @@ pub enum Crawl {
 /// Bounds of one crawl, that is of one port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrawlLimits {
-    /// Links between `/` and a page. Default 3.
+    /// Number of links from `/` to a page. Default 3.
     pub depth: usize,
-    /// Requests. Default 100.
+    /// Number of requests. Default 100.
     pub pages: usize,
-    /// Bytes of all bodies. Default 64 MiB.
+    /// Total bytes of all bodies. Default 64 MiB.
     pub bytes: u64,
-    /// Time. Default 30 s.
+    /// Total time. Default 30 s.
     pub time: Duration,
 }
 
@@ -208,7 +208,7 @@ impl Default for CrawlLimits {
     }
 }
 
-/// One thing to do, in the order that the user gave.
+/// One explicit probe or command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Send a request.
@@ -238,7 +238,7 @@ pub enum ContinueAfter {
     Probe,
     /// When it has ended by itself.
     Exit,
-    /// So long after the probes.
+    /// This long after the probes.
     For(Duration),
     /// When a line is entered on standard input.
     Enter,

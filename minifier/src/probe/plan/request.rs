@@ -11,9 +11,9 @@ use super::expect::ExpectedStatus;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// Without.
+    /// Plain HTTP.
     Http,
-    /// With; any certificate is accepted.
+    /// HTTP over TLS; any certificate is accepted.
     Https,
 }
 
@@ -35,13 +35,13 @@ pub struct HttpProbe {
     pub path: String,
     /// Header fields, in order.
     pub headers: Vec<(String, String)>,
-    /// Body.
+    /// Request body; `None` for none.
     pub body: Option<Vec<u8>>,
-    /// Good answers; without, everything below 500 is good.
+    /// Expected status codes; by default, every status below 500.
     pub expect: Option<ExpectedStatus>,
-    /// Port; without, [`super::probe_plan::ProbePlan::http_ports`], else the first that speaks HTTP (exposed ones first).
+    /// Port; by default, [`super::probe_plan::ProbePlan::http_ports`], else the first that speaks HTTP (exposed ones first).
     pub port: Option<u16>,
-    /// Scheme; without, whichever the port speaks.
+    /// Scheme; by default, the one that the port speaks.
     pub scheme: Option<Scheme>,
 }
 
@@ -57,7 +57,7 @@ pub fn parse_http_probe(text: &str) -> Result<HttpProbe, ProbePlanError> {
 }
 
 impl HttpProbe {
-    /// A request without header fields and body; `None` if method or path are not ones.
+    /// A request without header fields and body; `None` if the method or the path is not valid.
     pub fn new(method: &str, path: &str) -> Option<Self> {
         let token = !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphabetic());
         let clean = path.starts_with('/') && !path.contains(char::is_control);
@@ -81,7 +81,7 @@ pub fn parse_header(text: &str) -> Result<(String, String), ProbePlanError> {
     valid_header(name.trim(), value.trim()).ok_or_else(|| ProbePlanError::Header(text.to_owned()))
 }
 
-/// The pair where HTTP can carry it.
+/// The header field, if HTTP can carry it.
 pub(crate) fn valid_header(name: &str, value: &str) -> Option<(String, String)> {
     reqwest::header::HeaderName::from_bytes(name.as_bytes()).ok()?;
     reqwest::header::HeaderValue::from_str(value).ok()?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Tells a container's processes from all others.
+/// Recognises a container's processes among all others of the host, by their namespaces.
 #[derive(Debug, Clone)]
 pub(crate) struct ContainerProcesses {
     process: PathBuf,
@@ -13,7 +13,7 @@ pub(crate) struct ContainerProcesses {
 }
 
 impl ContainerProcesses {
-    /// `pid` is the container's first process.
+    /// The processes of the container whose first one is `pid`.
     pub(crate) fn new(pid: u32) -> io::Result<Self> {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let namespaces = namespaces(&process)?;
@@ -28,7 +28,7 @@ impl ContainerProcesses {
         &self.process
     }
 
-    /// The pids of the container's processes. Processes come and go; one that cannot be read is none.
+    /// The pids of the container's processes. One that ends meanwhile is left out.
     pub(crate) fn pids(&self) -> io::Result<Vec<u32>> {
         let mut pids = Vec::new();
         for entry in fs::read_dir("/proc")? {
@@ -39,7 +39,8 @@ impl ContainerProcesses {
         Ok(pids)
     }
 
-    /// A process of the container shares its mount or pid namespace, unless it unshared both.
+    /// Whether a process shares the mount or the pid namespace of the first one. A sandbox in the container may unshare one
+    /// of them.
     fn is_inside(&self, pid: u32) -> bool {
         namespaces(Path::new(&format!("/proc/{pid}")))
             .is_ok_and(|other| other.iter().zip(&self.namespaces).any(|(a, b)| a == b))

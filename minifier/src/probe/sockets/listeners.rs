@@ -1,7 +1,7 @@
-//! Which sockets a container's processes listen on, by sock_diag(7) and from /proc.
+//! [`Listeners`]: the sockets that a container's processes listen on, by sock_diag(7) and `/proc`.
 //!
-//! The tables list the sockets of the whole network namespace. Where others share it (`--network host`, another
-//! container's, Docker's name server), only sockets that a process of the container holds count.
+//! Both list the sockets of the whole network namespace, which others may share (`--network host`, another container's
+//! network, Docker's name server). So only sockets that a process of the container holds count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,24 +12,24 @@ use super::inside::ContainerProcesses;
 use super::sock_diag::SockDiag;
 use super::tables::{self, Listener, Protocol, SocketRow};
 
-/// A table longer than this is cut.
+/// Longest table that is read: a container can open any number of sockets.
 const TABLE: u64 = 16 << 20;
-/// How long it is believed that a socket is held by nobody in the container: a parent may hand it on to a child
-/// while the processes are looked through.
+/// How long a socket that no process of the container holds is not looked up again. It is looked up later, since it may be
+/// on its way from a parent to a child while the processes are read.
 const DOUBT: Duration = Duration::from_millis(500);
 
-/// Looks at the sockets of one container.
+/// Reads the listening sockets of one container.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     inside: ContainerProcesses,
     /// The quick way to see TCP sockets; `None` if the kernel does not grant it.
     diag: Option<SockDiag>,
-    /// By inode: held by a process of the container, and when that was looked up.
+    /// By inode: whether a process of the container holds it, and when that was looked up.
     held: BTreeMap<u64, (bool, Instant)>,
 }
 
 impl Listeners {
-    /// `diag` was made in the container's network namespace; without one, `/proc` has the same in more time.
+    /// `diag` was opened in the container's network namespace; without it, `/proc` is read, which takes longer.
     pub(crate) fn new(inside: ContainerProcesses, diag: Option<SockDiag>) -> Self {
         Self {
             inside,
@@ -38,7 +38,7 @@ impl Listeners {
         }
     }
 
-    /// What the container listens on now, in order.
+    /// The current listeners of the container, in order.
     pub(crate) fn read(&mut self) -> io::Result<BTreeSet<Listener>> {
         let mut rows = self.tcp()?;
         for name in ["udp", "udp6"] {
@@ -84,7 +84,8 @@ impl Listeners {
         Ok(bytes)
     }
 
-    /// Finds out who holds the sockets that are not known yet.
+    /// Looks up which sockets belong to the container. This reads `/proc/PID/fd` of every process, so it is done only for
+    /// sockets that are new.
     fn look_up(&mut self, rows: &[SocketRow]) -> io::Result<()> {
         let inodes: BTreeSet<u64> = rows.iter().map(|(_, inode)| *inode).collect();
         self.held.retain(|inode, _| inodes.contains(inode));
@@ -99,7 +100,7 @@ impl Listeners {
         }
         let mut found = BTreeSet::new();
         for pid in self.inside.pids()? {
-            // Processes come and go; one that cannot be read holds nothing that counts.
+            // A process that has ended meanwhile holds nothing any more.
             found.extend(held_sockets(pid).unwrap_or_default());
         }
         for inode in inodes {

@@ -1,4 +1,4 @@
-//! [`Netns`]: a thread that lives in the container's network namespace and runs what is handed to it.
+//! [`Netns`]: a thread in the container's network namespace that runs the tasks it is given.
 
 use std::fs::File;
 use std::future::Future;
@@ -11,7 +11,9 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
-/// A thread in a network namespace. Dropping it ends the thread and whatever still runs there.
+/// A thread in a network namespace. Dropping it ends the thread and its tasks.
+///
+/// A namespace belongs to a thread, and tokio moves tasks between its threads: hence a runtime of one thread.
 #[derive(Debug)]
 pub(crate) struct Netns {
     runtime: Handle,
@@ -19,7 +21,7 @@ pub(crate) struct Netns {
 }
 
 impl Netns {
-    /// Opens the network namespace of process `pid`; it then stays reachable when the process ends.
+    /// Opens the network namespace of process `pid`, which stays reachable after the process has ended.
     pub(crate) fn open(pid: u32) -> io::Result<OwnedFd> {
         Ok(File::open(format!("/proc/{pid}/ns/net"))?.into())
     }
@@ -35,7 +37,7 @@ impl Netns {
                     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
                 let runtime = entered
                     .map_err(io::Error::from)
-                    // The runtime is made after the move: threads and processes that it starts inherit the namespace.
+                    // The runtime is created after the move: its threads and child processes inherit the namespace.
                     .and_then(|()| Builder::new_current_thread().enable_all().build());
                 match runtime {
                     Ok(runtime) => {
@@ -61,7 +63,7 @@ impl Netns {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        // The runtime ends with the value that this borrows.
+        // Not cancelled while it is awaited: the runtime lives as long as `self`.
         joined(AbortOnDropHandle::new(self.runtime.spawn(work))).await
     }
 }

@@ -1,5 +1,5 @@
-//! Listening TCP sockets of a network namespace, asked of the kernel by sock_diag(7). It goes through those that listen
-//! only; `/proc/net/tcp` goes through the whole table of connections, which takes milliseconds.
+//! [`SockDiag`]: the listening TCP sockets of a network namespace, by sock_diag(7). The kernel visits only the listening
+//! ones; for `/proc/net/tcp` it goes through the whole hash table of connections, which takes milliseconds.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,22 +21,22 @@ use rustix::net::{
 
 use super::tables::{Listener, Protocol, SocketRow};
 
-/// Bytes of one answer; the kernel sends no more at once (`NLMSG_GOODSIZE` and what it grows to).
+/// Bytes of one answer; the kernel sends at most 32 KiB at once.
 const ANSWER: usize = 64 << 10;
-/// Sockets that are read of one family.
+/// Most sockets that are read for one address family.
 const ROWS: usize = 100_000;
-/// The kernel answers at once.
+/// Time limit of an answer; the kernel answers at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A socket to ask by. It sees the namespace that it was made in, whatever thread asks.
+/// A netlink socket. It belongs to the network namespace in which it was opened, whichever thread uses it.
 #[derive(Debug)]
 pub(crate) struct SockDiag {
     socket: OwnedFd,
 }
 
 impl SockDiag {
-    /// Makes one in the network namespace of this thread, and asks once: an error if this kernel does not answer (no
-    /// `CONFIG_INET_DIAG`, or a module that cannot be loaded), or does not let us ask.
+    /// Opens a socket in the network namespace of this thread, and asks once. Fails if the kernel does not answer (no
+    /// `CONFIG_INET_DIAG`, or a module that cannot be loaded) or forbids the question.
     pub(crate) fn open() -> io::Result<Self> {
         let socket = socket_with(
             AddressFamily::NETLINK,
@@ -50,7 +50,7 @@ impl SockDiag {
         Ok(diag)
     }
 
-    /// The sockets that listen now. After an error this is not to be asked again: an answer may be left over.
+    /// The current listening sockets. Do not call it again after an error: the rest of an answer may still be in the socket.
     pub(crate) fn listening(&self) -> io::Result<Vec<SocketRow>> {
         let mut rows = self.family(AF_INET, SocketId::new_v4())?;
         match self.family(AF_INET6, SocketId::new_v6()) {
@@ -109,7 +109,7 @@ fn read(mut answer: &[u8], rows: &mut Vec<SocketRow>) -> io::Result<bool> {
             NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
             _ => {}
         }
-        // Messages are padded to four bytes, the last one of an answer perhaps not.
+        // Messages are padded to four bytes; the last one of an answer may not be.
         let length = message.header.length.next_multiple_of(4) as usize;
         answer = answer.get(length..).unwrap_or_default();
     }

@@ -1,9 +1,9 @@
-//! Sockets that listen, from the tables in `/proc/<pid>/net`.
+//! Listening sockets, by the tables in `/proc/<pid>/net`.
 //!
 //! Source: the kernel's `tcp4_seq_show`, `tcp6_seq_show`, `udp4_seq_show` and `unix_seq_show`; proc_pid_net(5).
 //!
-//! Read here and not by the crate `procfs`, which refuses a table for one line that it does not understand: the name of a
-//! socket may be any bytes that a container chooses.
+//! Not read by the crate `procfs`, which rejects a whole table for one line that it does not understand: a container can give
+//! a socket any bytes as its name.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -54,11 +54,11 @@ impl Serialize for Listener {
     }
 }
 
-/// A row of a table: what listens, and the inode of the socket.
+/// A listener, and the inode of its socket.
 pub(crate) type SocketRow = (Listener, u64);
 
-/// Rows of `tcp`, `tcp6`, `udp` or `udp6` that listen: state LISTEN, or a UDP socket that is bound and not connected.
-/// Lines that are not understood are skipped.
+/// Listening rows of `tcp`, `tcp6`, `udp` or `udp6`: state LISTEN, or a UDP socket that is bound but not connected. Lines
+/// that are not understood are skipped.
 pub(crate) fn inet(protocol: Protocol, table: &[u8]) -> Vec<SocketRow> {
     let state = match protocol {
         Protocol::Tcp => "0A",
@@ -75,7 +75,7 @@ pub(crate) fn inet(protocol: Protocol, table: &[u8]) -> Vec<SocketRow> {
     lines(table).filter_map(|line| row(&line)).collect()
 }
 
-/// Rows of `unix` that listen and have a name.
+/// Listening rows of `unix` that have a name.
 pub(crate) fn unix(table: &[u8]) -> Vec<SocketRow> {
     /// `SO_ACCEPTCON`: listen() was called.
     const LISTENS: u32 = 1 << 16;
