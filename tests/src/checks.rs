@@ -78,7 +78,7 @@ fn job(image: &str, recipe: &Recipe, options: &[String]) -> Result<Answers> {
 }
 
 fn service(image: &str, recipe: &Recipe, options: &[String], port: u16) -> Result<Answers> {
-    let container = Container::start(image, options, port)?;
+    let container = Container::serve(image, options, port)?;
     let mut answers = Answers::default();
     for (index, check) in recipe.checks.iter().enumerate() {
         let waits = index == 0 || matches!(check, Check::Healthy(_));

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use xtask::command;
-use xtask::docker::docker;
+use xtask::docker::{TemporaryImage, docker};
 use xtask::fixtures::{self, Recipe};
 
 /// The recipe of the fixture `name`, whose image the daemon has and which is current.
@@ -28,7 +28,7 @@ pub fn image_exists(tag: &str) -> bool {
 /// A tag for the image that a test has minifier write; untagged when dropped.
 #[derive(Debug)]
 pub struct SlimImage {
-    tag: String,
+    image: TemporaryImage,
 }
 
 impl SlimImage {
@@ -39,23 +39,19 @@ impl SlimImage {
             recipe.name,
             std::process::id()
         );
-        Self { tag }
+        Self {
+            image: TemporaryImage::new(tag),
+        }
     }
 
     /// Name and tag.
     pub fn tag(&self) -> &str {
-        &self.tag
+        self.image.name()
     }
 
     /// Size in bytes as the daemon counts it.
     pub fn size(&self) -> Result<u64> {
-        xtask::docker::image_size(&self.tag).with_context(|| format!("find {}", self.tag))
-    }
-}
-
-impl Drop for SlimImage {
-    fn drop(&mut self) {
-        // It is not there when the test failed before it was written.
-        command::succeeds(docker().args(["image", "rm", "--force", &self.tag]));
+        let tag = self.tag();
+        xtask::docker::image_size(tag).with_context(|| format!("find {tag}"))
     }
 }

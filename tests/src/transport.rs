@@ -8,8 +8,9 @@ use std::process::Stdio;
 use minifier::image::{DiffId, Digest, ImageConfig};
 use minifier::rootfs::{ContentStore, EntryKind, LayerIndex};
 use serde_json::{Value, json};
-use xtask::command;
-use xtask::docker;
+use xtask::docker::{TemporaryImage, docker_output};
+
+use crate::command;
 
 /// Content of every regular file, in the order of the layers; hashed, so that images of any size fit.
 pub fn contents(layers: &[LayerIndex], store: &dyn ContentStore) -> Vec<(String, Digest)> {
@@ -101,16 +102,14 @@ pub fn archive_of(
 
 const BUSYBOX: &str = "/bin/busybox";
 
-/// Runs Docker's command line, with the daemon's own builder; gives what it prints.
+/// Runs Docker's command line; gives what it prints.
 pub fn docker(args: &[&str]) -> String {
-    let mut client = docker::docker();
-    let printed = command::capture(client.args(args).env("DOCKER_BUILDKIT", "0"));
-    printed.expect("docker succeeds").trim().to_owned()
+    docker_output(args).expect("docker succeeds")
 }
 
 /// Image names of one test, removed at its end.
 #[derive(Default)]
-pub struct Names(Vec<String>);
+pub struct Names(Vec<TemporaryImage>);
 
 impl Names {
     /// None yet.
@@ -121,17 +120,9 @@ impl Names {
     /// A name for an image of the test `test`, which may come to exist.
     pub fn add(&mut self, test: &str) -> String {
         let name = format!("mflayers-{test}:{}", std::process::id());
-        self.0.push(name.clone());
+        // An image goes before the one that it was made from.
+        self.0.insert(0, TemporaryImage::new(&name));
         name
-    }
-}
-
-impl Drop for Names {
-    fn drop(&mut self) {
-        for name in self.0.iter().rev() {
-            // Not there where the test failed early.
-            command::succeeds(docker::docker().args(["rmi", "-f", name]));
-        }
     }
 }
 
@@ -266,7 +257,7 @@ pub fn base_layer() -> Vec<u8> {
 
 /// Makes an image of one layer.
 pub fn import(layer: &[u8], name: &str) {
-    let mut child = docker::docker()
+    let mut child = xtask::docker::docker()
         .args(["import", "-", name])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -295,15 +286,10 @@ pub fn trap_image(names: &mut Names, test: &str) -> String {
     );
     fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
     fs::write(context.path().join("copied"), "copied").unwrap();
-    docker(&[
-        "build",
-        "-q",
-        "--no-cache",
-        "--network",
-        "none",
-        "-t",
-        &name,
-        context.path().to_str().unwrap(),
-    ]);
+    let mut build = xtask::docker::docker();
+    build.args(["build", "-q", "--no-cache", "--network", "none", "-t"]);
+    // With the daemon's own builder: its layers are those that the tests know.
+    build.env("DOCKER_BUILDKIT", "0").arg(&name);
+    command::run(build.arg(context.path()));
     name
 }

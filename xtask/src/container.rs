@@ -1,4 +1,4 @@
-//! A container started plainly with `docker run`, reached on a port published on 127.0.0.1.
+//! [`Container`]: a container that is created with Docker's command line, and removed when it is dropped.
 
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
@@ -6,37 +6,54 @@ use std::process::{Output, Stdio};
 use anyhow::{Context, Result};
 
 use crate::command;
-use crate::docker::docker;
+use crate::docker::{docker, docker_output};
 
 /// The label of every container that is started here.
 pub const LABEL: &str = "org.minifier.test";
 /// How long a container gets to stop before it is killed, in seconds.
 const GRACE: &str = "30";
 
-/// A running container; removed with its anonymous volumes when dropped.
+/// A container; removed with its anonymous volumes when dropped.
 #[derive(Debug)]
 pub struct Container {
     id: String,
 }
 
 impl Container {
-    /// Starts `image` in the background with `options` of `docker run`; `port` is published.
-    pub fn start(image: &str, options: &[String], port: u16) -> Result<Self> {
-        let mut create = docker();
-        create.args([
-            "create",
-            "--label",
-            LABEL,
-            "--publish",
-            &format!("127.0.0.1::{port}"),
-        ]);
-        let id = command::capture(create.args(options).arg(image))?;
-        // From here on it is removed, whether it starts or not.
-        let container = Self {
-            id: id.trim().to_owned(),
-        };
-        command::capture(docker().args(["start", &container.id]))?;
+    /// `docker create` with these arguments.
+    pub fn create(args: &[&str]) -> Result<Self> {
+        let id = docker_output(&[&["create"], args].concat())?;
+        Ok(Self { id })
+    }
+
+    /// Starts `image` in the background with `options` of `docker run`; `port` is published on 127.0.0.1.
+    pub fn serve(image: &str, options: &[String], port: u16) -> Result<Self> {
+        let publish = format!("127.0.0.1::{port}");
+        let mut args = vec!["--label", LABEL, "--publish", &publish];
+        args.extend(options.iter().map(String::as_str));
+        args.push(image);
+        let container = Self::create(&args)?;
+        container.start()?;
         Ok(container)
+    }
+
+    /// Its ID.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Starts it.
+    pub fn start(&self) -> Result<()> {
+        docker_output(&["start", &self.id]).map(drop)
+    }
+
+    /// Starts it and waits for its end: exit code, standard output and error.
+    pub fn run(&self) -> Result<Output> {
+        docker()
+            .args(["start", "--attach", &self.id])
+            .stdin(Stdio::null())
+            .output()
+            .context("docker start")
     }
 
     /// The address on this host behind which the container's `port` is.
@@ -87,8 +104,7 @@ impl Container {
     }
 
     fn inspect(&self, format: &str) -> Result<String> {
-        let output = command::capture(docker().args(["inspect", "--format", format, &self.id]))?;
-        Ok(output.trim().to_owned())
+        docker_output(&["inspect", "--format", format, &self.id])
     }
 }
 

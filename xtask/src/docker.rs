@@ -22,6 +22,34 @@ pub fn docker() -> Command {
     command
 }
 
+/// Runs the client and gives its standard output without the line end.
+pub fn docker_output(args: &[&str]) -> Result<String> {
+    Ok(command::capture(docker().args(args))?.trim_end().to_owned())
+}
+
+/// The name of an image that need not exist yet; the image is removed when this is dropped.
+#[derive(Debug)]
+pub struct TemporaryImage(String);
+
+impl TemporaryImage {
+    /// Takes over the image of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// Name and tag.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryImage {
+    fn drop(&mut self) {
+        // It does not exist if making it failed, and the failure is reported already.
+        command::succeeds(docker().args(["image", "rm", "--force", &self.0]));
+    }
+}
+
 /// Whether a daemon answers.
 pub fn daemon_answers() -> bool {
     command::succeeds(docker().args(["version", "--format", "{{.Server.Version}}"]))
@@ -40,13 +68,10 @@ pub fn image_size(reference: &str) -> Result<u64> {
 }
 
 fn inspect_image(reference: &str, format: &str) -> Result<String> {
-    let output =
-        command::capture(docker().args(["image", "inspect", "--format", format, reference]))?;
-    Ok(output.trim().to_owned())
+    docker_output(&["image", "inspect", "--format", format, reference])
 }
 
 /// The server's version, such as `20.10.24`.
 pub fn server_version() -> Result<String> {
-    let output = command::capture(docker().args(["version", "--format", "{{.Server.Version}}"]))?;
-    Ok(output.trim().to_owned())
+    docker_output(&["version", "--format", "{{.Server.Version}}"])
 }

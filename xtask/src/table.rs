@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::cargo::{Profile, program};
-use crate::docker::docker;
+use crate::docker::TemporaryImage;
 use crate::fixtures::{self, Recipe};
 use crate::{cache, command, setup};
 
@@ -71,7 +71,7 @@ pub fn run(recipes: &[Recipe], given: Option<PathBuf>, write: bool) -> Result<()
 }
 
 fn build(program: &Path, recipe: &Recipe, report: &Path) -> Result<()> {
-    let tag = format!("minifier-fixture/{}:slim-table", recipe.name);
+    let slim = TemporaryImage::new(format!("minifier-fixture/{}:slim-table", recipe.name));
     let mut build = Command::new(program);
     build.args([
         "build",
@@ -79,16 +79,14 @@ fn build(program: &Path, recipe: &Recipe, report: &Path) -> Result<()> {
         "--target",
         &recipe.image(),
         "--tag",
-        &tag,
+        slim.name(),
     ]);
     build
         .args(&recipe.run)
         .args(&recipe.build)
         .arg("--report")
         .arg(report);
-    let built = command::capture(build.current_dir(recipe.folder()));
-    command::succeeds(docker().args(["image", "rm", "--force", &tag]));
-    built.map(drop)
+    command::capture(build.current_dir(recipe.folder())).map(drop)
 }
 
 fn header() -> String {

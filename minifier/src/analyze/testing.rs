@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use super::Files;
 use crate::image::{Image, ImageConfig};
 use crate::rootfs::{
-    ContentRef, ContentStore, EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata, RootFs,
+    ContentRef, ContentStore, EntryKind, ImagePath, LayerEntry, LayerIndex, MergedImage, Metadata,
+    RootFs,
 };
 
 enum Bytes {
@@ -156,6 +157,14 @@ impl BuiltImage {
         Files {
             rootfs: &self.rootfs,
             store: &self.store,
+        }
+    }
+
+    pub(crate) fn merged(&self) -> MergedImage<'_> {
+        MergedImage {
+            image: &self.image,
+            rootfs: &self.rootfs,
+            content: &self.store,
         }
     }
 }

@@ -6,8 +6,8 @@ use super::weigh::weigh;
 use super::{Plan, Rules, RunFacts};
 use crate::analyze::{Files, Linker, ReadError, read_packages};
 use crate::evidence::Surroundings;
-use crate::image::{CheckCommand, Healthcheck, Image, ImageConfig};
-use crate::rootfs::{ContentStore, ImagePath, RootFs, SearchPath};
+use crate::image::{CheckCommand, Healthcheck, ImageConfig};
+use crate::rootfs::{ImagePath, MergedImage, SearchPath};
 use crate::trace::Trace;
 
 /// Why there is no plan.
@@ -30,20 +30,64 @@ pub enum PlanError {
 
 /// Works out which paths of an image stay. Of the content only files that stay are read, and package databases.
 ///
-/// Fails if a pattern is malformed or the content store fails; files of the image that are broken give notes.
+/// # Errors
+///
+/// [`PlanError::Pattern`] if a rule has a malformed pattern, [`PlanError::Read`] if the content store cannot give bytes
+/// that the tree says it has. Files of the image that are malformed are no errors: they give notes in
+/// [`Plan::warnings`].
+///
+/// # Examples
+///
+/// A program that is one script keeps itself and its interpreter:
+///
+/// ```
+/// use std::io::{self, Read};
+///
+/// use minifier::image::{Image, ImageConfig};
+/// use minifier::plan::{Rules, RunFacts, plan};
+/// use minifier::rootfs::{
+///     ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, MergedImage, Metadata, RootFs,
+/// };
+/// use minifier::trace::Trace;
+///
+/// struct Scripts;
+///
+/// impl ContentStore for Scripts {
+///     fn open(&self, _: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
+///         Ok(Box::new(&b"#!/bin/sh\n"[..]))
+///     }
+/// }
+///
+/// let file = |path: &str| LayerEntry {
+///     path: path.into(),
+///     meta: Metadata { mode: 0o755, ..Metadata::default() },
+///     kind: EntryKind::File(ContentRef { layer: 0, at: 0, size: 10 }),
+/// };
+/// let entries = ["/app", "/bin/sh", "/doc"].map(file).to_vec();
+/// let rootfs = RootFs::merge([LayerIndex { entries }])?;
+/// let config = br#"{"os": "linux", "architecture": "amd64", "config": {"Entrypoint": ["/app"]},
+///     "rootfs": {"type": "layers", "diff_ids": []}}"#;
+/// let image = Image { reference: "app".into(), config: ImageConfig::parse(config)? };
+/// let merged = MergedImage { image: &image, rootfs: &rootfs, content: &Scripts };
+///
+/// let plan = plan(merged, &Trace::default(), &Rules::default(), &RunFacts::default())?;
+///
+/// assert!(plan.keep.contains(&"/bin/sh".into()));
+/// assert!(!plan.keep.contains(&"/doc".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn plan(
-    image: &Image,
-    rootfs: &RootFs,
-    content: &dyn ContentStore,
+    merged: MergedImage<'_>,
     trace: &Trace,
     rules: &Rules,
     run: &RunFacts,
 ) -> Result<Plan, PlanError> {
+    let rootfs = merged.rootfs;
     let files = Files {
         rootfs,
-        store: content,
+        store: merged.content,
     };
-    let config = &image.config;
+    let config = &merged.image.config;
     let working_dir = run.working_dir.as_deref().unwrap_or(config.working_dir());
     let cwd = ImagePath::new(working_dir);
     let run_var = |name: &str| {

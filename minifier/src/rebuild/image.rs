@@ -11,7 +11,7 @@ use super::model::{
 use super::select::select;
 use crate::image::{DiffId, Image, ImageConfig};
 use crate::plan::{KeepSet, Totals};
-use crate::rootfs::{ContentStore, RootFs};
+use crate::rootfs::MergedImage;
 
 /// Label: version of `minifier` that wrote the image.
 pub const LABEL_VERSION: &str = "org.minifier.version";
@@ -19,17 +19,69 @@ pub const LABEL_VERSION: &str = "org.minifier.version";
 pub const LABEL_SOURCE: &str = "org.minifier.source.image-id";
 
 /// Writes the layers of the new image into `scratch` (an existing folder of the caller, who removes it) and gives
-/// the image. `rootfs` is the merged tree of `image`, `keep` are paths of it. Blocks; streams; the same input
-/// gives the same bytes.
+/// the image. `keep` are paths of the merged tree. Blocks; streams; the same input gives the same bytes.
+///
+/// # Errors
+///
+/// [`RebuildError`] if `keep` and the tree do not belong together, if a kept path has what tar cannot express, if bytes
+/// cannot be read or written, or if `watch` breaks. The scratch folder may then contain layers that are complete, but no
+/// half of one.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{self, Read};
+/// use std::ops::ControlFlow;
+///
+/// use minifier::image::{Image, ImageConfig};
+/// use minifier::plan::{KeepSet, Reason};
+/// use minifier::rebuild::{RebuildOptions, rebuild};
+/// use minifier::rootfs::{
+///     ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, MergedImage, Metadata, RootFs,
+/// };
+///
+/// struct Words;
+///
+/// impl ContentStore for Words {
+///     fn open(&self, content: ContentRef) -> io::Result<Box<dyn Read + Send + '_>> {
+///         Ok(Box::new([&b"kept\n"[..], b"dropped\n"][content.at as usize]))
+///     }
+/// }
+///
+/// let file = |path: &str, at, size| LayerEntry {
+///     path: path.into(),
+///     meta: Metadata { mode: 0o644, ..Metadata::default() },
+///     kind: EntryKind::File(ContentRef { layer: 0, at, size }),
+/// };
+/// let entries = vec![file("/a", 0, 5), file("/b", 1, 8)];
+/// let rootfs = RootFs::merge([LayerIndex { entries }])?;
+/// let config = br#"{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [
+///     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}}"#;
+/// let image = Image { reference: "app".into(), config: ImageConfig::parse(config)? };
+/// let merged = MergedImage { image: &image, rootfs: &rootfs, content: &Words };
+/// let mut keep = KeepSet::default();
+/// keep.insert("/a".into(), Reason::Parent);
+/// let scratch = tempfile::tempdir()?;
+///
+/// let options = RebuildOptions::default();
+/// let mut watch = |_| ControlFlow::Continue(());
+/// let rebuilt = rebuild(merged, &keep, &options, scratch.path(), &mut watch)?;
+///
+/// assert_eq!((rebuilt.totals.files, rebuilt.totals.bytes), (1, 5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn rebuild(
-    image: &Image,
-    rootfs: &RootFs,
+    merged: MergedImage<'_>,
     keep: &KeepSet,
-    content: &dyn ContentStore,
     options: &RebuildOptions,
     scratch: &Path,
     watch: Watch<'_>,
 ) -> Result<Rebuilt, RebuildError> {
+    let MergedImage {
+        image,
+        rootfs,
+        content,
+    } = merged;
     let created = options.source_date_epoch.map(rfc3339).transpose()?;
     let selections = select(rootfs, keep, image.layers().len(), options.layers)?;
     let mut writer = LayerWriter {

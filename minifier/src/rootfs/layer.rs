@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::{ImagePath, Metadata};
+use super::{ImagePath, Metadata, RootFs};
+use crate::image::Image;
 
 /// Entries of one layer in the order of its tar. The order matters: a later entry replaces an earlier one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,6 +90,17 @@ pub trait ContentStore: Send + Sync {
     fn read_range(&self, content: ContentRef, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
         read_after(self.open(content)?, offset, limit)
     }
+}
+
+/// An image with its merged tree and the bytes of its files: what every decision about it starts from.
+#[derive(Clone, Copy)]
+pub struct MergedImage<'a> {
+    /// Reference and config.
+    pub image: &'a Image,
+    /// Its layers, merged with [`RootFs::merge`].
+    pub rootfs: &'a RootFs,
+    /// The store that made the [`ContentRef`]s of `rootfs`.
+    pub content: &'a dyn ContentStore,
 }
 
 /// Reads at most `limit` bytes after the first `offset` ones.

@@ -14,7 +14,9 @@ mod tree;
 
 pub use changes::{Change, Changes};
 pub use file_range::FileRange;
-pub use layer::{ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, read_after};
+pub use layer::{
+    ContentRef, ContentStore, EntryKind, LayerEntry, LayerIndex, MergedImage, read_after,
+};
 pub use limits::{Feeding, IndexBudget, MAX_NAME, MAX_PATH, TooLong, TooManyEntries, check_path};
 pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};
 pub use path::{ImagePath, compare_paths, escape_bytes, shorten, shown};

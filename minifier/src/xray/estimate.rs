@@ -13,7 +13,7 @@ use super::scan::Scan;
 use super::store::KeptStore;
 use crate::image::Image;
 use crate::plan::{Plan, Rules, RunFacts, plan};
-use crate::rootfs::{ImagePath, NodeId, RootFs};
+use crate::rootfs::{ImagePath, MergedImage, NodeId, RootFs};
 use crate::trace::Trace;
 use crate::transport::StoredImage;
 
@@ -66,8 +66,12 @@ pub(crate) fn estimate(
     let run = RunFacts::default();
     // An empty trace: the plan then keeps what the image itself says is needed, by the rules of `build`.
     let planned = |rules: &Rules| {
-        let trace = Trace::default();
-        plan(&plain, &merged.rootfs, &store, &trace, rules, &run)
+        let read = MergedImage {
+            image: &plain,
+            rootfs: &merged.rootfs,
+            content: &store,
+        };
+        plan(read, &Trace::default(), rules, &run)
             .map_err(|e| format!("estimate what a build would keep: {e}"))
     };
     let least = planned(&by_name)?;

@@ -9,8 +9,8 @@ use anyhow::{Result, ensure};
 use minifier::trace::{Trace, TraceOptions, Tracer, calls};
 use minifier_tests::conformance::make_data;
 use minifier_tests::expected::assert_traced;
-use minifier_tests::tracing::{Container, docker_output};
-use xtask::docker::docker;
+use xtask::container::Container;
+use xtask::docker::{docker, docker_output};
 
 use crate::privileged_trace::support::{assert_complete, import, program};
 
@@ -26,13 +26,13 @@ fn output_of(output: &Output) -> Result<String> {
 
 fn wait_ready(container: &Container) -> Result<()> {
     for _ in 0..1000 {
-        let state = docker_output(&["inspect", "--format", "{{.State.Running}}", &container.id])?;
+        let state = docker_output(&["inspect", "--format", "{{.State.Running}}", container.id()])?;
         if state != "true" {
-            let logs = docker().args(["logs", &container.id]).output()?;
+            let logs = docker().args(["logs", container.id()]).output()?;
             anyhow::bail!("it ended: {}", String::from_utf8_lossy(&logs.stderr));
         }
         if docker()
-            .args(["logs", &container.id])
+            .args(["logs", container.id()])
             .output()?
             .stdout
             .ends_with(b"ready\n")
@@ -58,17 +58,23 @@ async fn privileged_every_call_is_traced_and_resolved() -> Result<()> {
         "--security-opt=apparmor=unconfined",
         "--tmpfs=/tmp",
         "--network=none",
-        &image.name,
+        image.name(),
         "/conformance",
         "all",
     ])?;
-    tracer.follow(&container.id)?;
+    tracer.follow(container.id())?;
     container.start()?;
     wait_ready(&container)?;
 
     // Joined by `docker exec`, and by setns from the host.
-    let mut printed = container.exec(&["/conformance", "open", "/data/by-exec"])? + "\n";
-    let pid = docker_output(&["inspect", "--format", "{{.State.Pid}}", &container.id])?;
+    let mut printed = docker_output(&[
+        "exec",
+        container.id(),
+        "/conformance",
+        "open",
+        "/data/by-exec",
+    ])? + "\n";
+    let pid = docker_output(&["inspect", "--format", "{{.State.Pid}}", container.id()])?;
     let joined = Command::new("nsenter")
         .args([
             "--mount",
@@ -81,11 +87,11 @@ async fn privileged_every_call_is_traced_and_resolved() -> Result<()> {
         .stdin(Stdio::null())
         .output()?;
     printed += &output_of(&joined)?;
-    container.exec(&["/conformance", "stop"])?;
-    let ended = docker_output(&["wait", &container.id])?;
+    docker_output(&["exec", container.id(), "/conformance", "stop"])?;
+    let ended = docker_output(&["wait", container.id()])?;
     let trace = tracer.finish().await?;
 
-    printed += &output_of(&docker().args(["logs", &container.id]).output()?)?;
+    printed += &output_of(&docker().args(["logs", container.id()]).output()?)?;
     assert_eq!(ended, "0");
     assert_traced(&trace, &printed, 160)?;
     assert_complete(&trace);

@@ -7,12 +7,14 @@ use anyhow::{Result, ensure};
 use minifier::rootfs::ImagePath;
 use minifier::trace::{Gap, Operation, Trace, TraceOptions, Tracer};
 use minifier_tests::expected::assert_traced;
-use minifier_tests::tracing::{Container, Image, trace_run};
+use minifier_tests::tracing::trace_run;
+use xtask::container::Container;
+use xtask::docker::TemporaryImage;
 
 use crate::privileged_trace::support::{assert_complete, import, program};
 
 /// An image with `conformance`, which opens the file that it is told.
-fn image(test: &str, files: &[&str]) -> Result<Image> {
+fn image(test: &str, files: &[&str]) -> Result<TemporaryImage> {
     let root = tempfile::tempdir()?;
     program("conformance/main.rs", root.path())?;
     fs::create_dir(root.path().join("data"))?;
@@ -33,8 +35,8 @@ fn opened(trace: &Trace) -> Vec<&Path> {
         .collect()
 }
 
-fn opener(image: &Image, file: &str) -> Result<Container> {
-    Container::create(&["--network=none", &image.name, "/conformance", "open", file])
+fn opener(image: &TemporaryImage, file: &str) -> Result<Container> {
+    Container::create(&["--network=none", image.name(), "/conformance", "open", file])
 }
 
 fn run(container: &Container) -> Result<()> {
@@ -53,7 +55,7 @@ async fn privileged_a_twin_beside_the_container_is_not_recorded() -> Result<()> 
     let before = Container::create(&[
         "--network=none",
         "--tmpfs=/tmp",
-        &image.name,
+        image.name(),
         "/conformance",
         "all",
     ]);
@@ -64,7 +66,7 @@ async fn privileged_a_twin_beside_the_container_is_not_recorded() -> Result<()> 
     ];
     let mut tracer = Tracer::attach(TraceOptions::default()).await?;
     let mine = opener(&image, "/data/mine")?;
-    tracer.follow(&mine.id)?;
+    tracer.follow(mine.id())?;
     // Before, at the same time, and after it.
     run(&twins[1])?;
     let beside = std::thread::spawn(move || run(&twins[2]).map(|()| twins));
@@ -87,7 +89,7 @@ async fn privileged_a_job_of_a_millisecond_is_seen_whole_every_time() -> Result<
     for _ in 0..10 {
         let mut tracer = Tracer::attach(TraceOptions::default()).await?;
         let container = opener(&image, "/data/mine")?;
-        tracer.follow(&container.id)?;
+        tracer.follow(container.id())?;
         run(&container)?;
         let trace = tracer.finish().await?;
         assert_complete(&trace);
@@ -114,7 +116,7 @@ async fn privileged_a_process_is_followed_when_its_first_thread_has_ended() -> R
     let args = [
         "--network=none",
         "--security-opt=seccomp=unconfined",
-        &image.name,
+        image.name(),
         "/conformance",
         "polled",
     ];

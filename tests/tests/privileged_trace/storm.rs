@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use minifier::trace::{Gap, Operation, Trace, TraceOptions};
 use minifier_tests::Minifier;
 use minifier_tests::tracing::trace_run;
-use xtask::docker::docker;
+use xtask::docker::TemporaryImage;
 
 use crate::privileged_trace::support::{assert_complete, import, program};
 
@@ -25,7 +25,7 @@ async fn storm(test: &str, options: TraceOptions) -> Result<Trace> {
     let args = [
         "--tmpfs=/tmp",
         "--network=none",
-        &image.name,
+        image.name(),
         "/storm",
         &processes,
         &opens,
@@ -114,16 +114,15 @@ fn build_from_paths(
     let image = import(test, root.path())?;
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("report.json");
-    let tag = format!("{}:slim", image.name);
+    let slim = TemporaryImage::new(format!("{}:slim", image.name()));
     let mut build = Minifier::find()?.command(folder.path());
-    build.args(["build", "--target", &image.name, "--tag", &tag]);
+    build.args(["build", "--target", image.name(), "--tag", slim.name()]);
     build.args(["--entrypoint", &format!("/paths {paths} {length}")]);
     build.args(["--continue-after", "exit", "--network", "none"]);
     build.arg("--report").arg(&report).args(options);
     let mut child = build.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let (status, peak) = xtask::command::wait_with_peak(&mut child)?;
     let said = String::from_utf8(child.wait_with_output()?.stderr)?;
-    let _ = docker().args(["rmi", "--force", &tag]).output();
     ensure!(peak < PEAK, "{peak} bytes of memory:\n{said}");
     let code = status.code().context("an exit code")?;
     let report = match std::fs::read(&report) {

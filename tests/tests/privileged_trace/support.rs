@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use minifier::trace::Trace;
-use minifier_tests::tracing::Image;
+use minifier_tests::tracing::import_folder;
+use xtask::docker::TemporaryImage;
 
 /// Compiles tests/programs/`source` into a static program in `folder`.
 pub(crate) fn program(source: &str, folder: &Path) -> Result<PathBuf> {
@@ -40,8 +41,8 @@ pub(crate) fn program(source: &str, folder: &Path) -> Result<PathBuf> {
 }
 
 /// An image of the tests' own: each test has its name, so that tests run side by side.
-pub(crate) fn import(test: &str, root: &Path) -> Result<Image> {
-    Image::import(
+pub(crate) fn import(test: &str, root: &Path) -> Result<TemporaryImage> {
+    import_folder(
         &format!("mftrace-{test}-{}", std::process::id()),
         root,
         &["ENV PATH=/"],

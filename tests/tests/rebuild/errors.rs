@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use minifier::plan::KeepSet;
 use minifier::rebuild::{Progress, RebuildError, RebuildOptions, rebuild};
-use minifier::rootfs::{ContentRef, ContentStore, RootFs};
+use minifier::rootfs::{ContentRef, ContentStore, MergedImage, RootFs};
 use minifier_tests::layers::{MemoryStore, image, keep};
 
 use crate::rebuild::support::{build, file, link, merge};
@@ -102,10 +102,12 @@ fn a_watcher_sees_the_progress_and_can_end_it() {
         };
         let options = RebuildOptions::default();
         rebuild(
-            &image(1),
-            &rootfs,
+            MergedImage {
+                image: &image(1),
+                rootfs: &rootfs,
+                content: &store,
+            },
             &all,
-            &store,
             &options,
             scratch.path(),
             &mut watch,

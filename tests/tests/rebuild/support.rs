@@ -9,7 +9,7 @@ use minifier::image::Image;
 use minifier::plan::KeepSet;
 use minifier::rebuild::{LayerMode, RebuildError, RebuildOptions, Rebuilt, rebuild};
 use minifier::rootfs::{
-    ContentRef, ContentStore, EntryKind, ImagePath, LayerEntry, LayerIndex, RootFs,
+    ContentRef, ContentStore, EntryKind, ImagePath, LayerEntry, LayerIndex, MergedImage, RootFs,
 };
 use minifier_tests::layers::{MemoryStore, entry, image};
 use minifier_tests::listing::{self, ALL};
@@ -33,7 +33,12 @@ pub(crate) fn build(
     scratch: &Path,
 ) -> Result<Rebuilt, RebuildError> {
     let mut watch = |_| ControlFlow::Continue(());
-    rebuild(image, rootfs, keep, store, options, scratch, &mut watch)
+    let merged = MergedImage {
+        image,
+        rootfs,
+        content: store,
+    };
+    rebuild(merged, keep, options, scratch, &mut watch)
 }
 
 pub(crate) fn read_back(rebuilt: &Rebuilt) -> (Vec<LayerIndex>, MemoryStore) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use minifier::image::{Bundle, TaggedName};
 use minifier::plan::KeepSet;
 use minifier::rebuild::{LayerMode, RebuildOptions, Rebuilt, rebuild};
-use minifier::rootfs::{ImagePath, RootFs};
+use minifier::rootfs::{ImagePath, MergedImage, RootFs};
 use minifier::transport::{ArchiveInfo, check_archive, write_archive_file};
 use minifier_tests::layers::keep;
 use minifier_tests::listing::{self, ALL, Detail, Listing};
@@ -54,10 +54,12 @@ impl Case {
         };
         let mut watch = |_| ControlFlow::Continue(());
         let rebuilt = rebuild(
-            &image,
-            &rootfs,
+            MergedImage {
+                image: &image,
+                rootfs: &rootfs,
+                content: &traps.store,
+            },
             &keep,
-            &traps.store,
             &options,
             folder.path(),
             &mut watch,

@@ -13,19 +13,20 @@ use minifier_tests::listing::{self, Detail, Listing};
 use minifier_tests::traps::SECRET;
 use minifier_tests::ustar;
 use tempfile::TempDir;
-use xtask::docker::docker;
+use xtask::container::Container;
+use xtask::docker::{TemporaryImage, docker, docker_output};
 
 use crate::rebuild_tools::case::{Case, ON_DISK, archive};
 
 /// An image in the daemon, removed at the end.
-struct Loaded(String);
+struct Loaded(TemporaryImage);
 
 impl Loaded {
     fn new(bundle: &Bundle, what: &str, folder: &Path) -> Self {
         let tag = format!("mfrebuild-{what}:{}", std::process::id());
         let path = folder.join(format!("{what}.tar"));
         let info = archive(bundle, &tag, &path);
-        let loaded = Self(tag);
+        let loaded = Self(TemporaryImage::new(tag));
         run(docker().args(["load", "-q", "-i"]).arg(&path));
         let id = loaded.inspect("{{.Id}}");
         assert_eq!(id, info.image_id.to_string(), "the image ID is another");
@@ -33,8 +34,7 @@ impl Loaded {
     }
 
     fn inspect(&self, format: &str) -> String {
-        let out = run(docker().args(["image", "inspect", "-f", format, &self.0]));
-        String::from_utf8(out).unwrap().trim().to_owned()
+        docker_output(&["image", "inspect", "-f", format, self.0.name()]).unwrap()
     }
 
     /// What the daemon made of the layers on its disk, put over each other as a container gets them.
@@ -55,10 +55,8 @@ impl Loaded {
 
     /// The tree as `docker export` of a container writes it.
     fn exported(&self, detail: Detail) -> Listing {
-        let out = run(docker().args(["create", &self.0]));
-        let id = String::from_utf8(out).unwrap().trim().to_owned();
-        let tar = output(docker().args(["export", &id]));
-        run(docker().args(["rm", "-f", &id]));
+        let container = Container::create(&[self.0.name()]).unwrap();
+        let tar = output(docker().args(["export", container.id()]));
         assert!(
             tar.status.success(),
             "{}",
@@ -74,12 +72,6 @@ impl Loaded {
             ![&b".dockerenv"[..], b"dev", b"etc", b"proc", b"sys"].contains(&top)
         });
         listing
-    }
-}
-
-impl Drop for Loaded {
-    fn drop(&mut self) {
-        let _ = docker().args(["image", "rm", "-f", &self.0]).output();
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::Row;
 use super::image::with_bytes;
 use super::measure::{Pairs, build, median};
-use crate::docker::docker;
+use crate::docker::{TemporaryImage, docker};
 use crate::fixtures::image_name;
 
 /// Size of the image beyond its base, MB.
@@ -20,7 +20,7 @@ const PAIRS: usize = 3;
 
 pub(crate) fn measure(program: &Path) -> Result<Vec<Row>> {
     let image = with_bytes(&image_name("debian"), MEGABYTES)?;
-    let tag = format!("minifier-bench/slim:{}", std::process::id());
+    let result = TemporaryImage::new(format!("minifier-bench/slim:{}", std::process::id()));
     let mut rows = Vec::new();
     let mut attach = Vec::new();
     for (what, aim, read) in [
@@ -37,7 +37,11 @@ pub(crate) fn measure(program: &Path) -> Result<Vec<Row>> {
     ] {
         let mut pairs = Pairs::default();
         for _ in 0..PAIRS {
-            let built = build(program, image.name(), &["--read", read, "--tag", &tag])?;
+            let built = build(
+                program,
+                image.name(),
+                &["--read", read, "--tag", result.name()],
+            )?;
             attach.push(built.report.seconds("attach"));
             let own = built.report.seconds("total") - built.report.seconds("run");
             pairs.add(own, save(image.name())?);
@@ -58,7 +62,6 @@ pub(crate) fn measure(program: &Path) -> Result<Vec<Row>> {
             attach.len()
         ),
     });
-    crate::command::succeeds(docker().args(["image", "rm", "--force", &tag]));
     Ok(rows)
 }
 

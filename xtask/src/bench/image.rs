@@ -8,27 +8,12 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::docker::docker;
+use crate::docker::{TemporaryImage, docker};
 use crate::{cache, command};
-
-/// An image that is removed when this is dropped.
-pub(crate) struct BenchImage(String);
-
-impl BenchImage {
-    pub(crate) fn name(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Drop for BenchImage {
-    fn drop(&mut self) {
-        command::succeeds(docker().args(["image", "rm", "--force", &self.0]));
-    }
-}
 
 /// `base` with the static program `/storm`, whose rounds take seconds, so that little of it falls into the time when the
 /// layers are read.
-pub(crate) fn with_storm(base: &str) -> Result<BenchImage> {
+pub(crate) fn with_storm(base: &str) -> Result<TemporaryImage> {
     let context = folder()?;
     let mut rustc = Command::new("rustc");
     rustc.args(["--edition=2024", "-O", "-Ctarget-feature=+crt-static", "-o"]);
@@ -42,7 +27,7 @@ pub(crate) fn with_storm(base: &str) -> Result<BenchImage> {
 }
 
 /// `base` with so many more bytes that do not compress, in files of 100 kB.
-pub(crate) fn with_bytes(base: &str, megabytes: usize) -> Result<BenchImage> {
+pub(crate) fn with_bytes(base: &str, megabytes: usize) -> Result<TemporaryImage> {
     let context = folder()?;
     let data = context.path().join("data");
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
@@ -73,9 +58,9 @@ pub(crate) fn saved(image: &str, folder: &Path) -> Result<PathBuf> {
     Ok(archive)
 }
 
-fn build(tag: &str, context: &Path, dockerfile: &str) -> Result<BenchImage> {
+fn build(tag: &str, context: &Path, dockerfile: &str) -> Result<TemporaryImage> {
     fs::write(context.join("Dockerfile"), dockerfile)?;
-    let image = BenchImage(format!("minifier-bench/{tag}:{}", std::process::id()));
+    let image = TemporaryImage::new(format!("minifier-bench/{tag}:{}", std::process::id()));
     let mut build = docker();
     build
         .args(["build", "--quiet", "--tag", image.name()])

@@ -127,7 +127,7 @@ impl Bench<'_> {
             let own =
                 report.seconds("create") + report.seconds("start") + report.probe.first_answer();
             let start = Instant::now();
-            let container = Container::start(&recipe.image(), &recipe.docker_run, port)?;
+            let container = Container::serve(&recipe.image(), &recipe.docker_run, port)?;
             let address = container.address(port)?;
             while http::request(address, "GET", "/", None, "").is_err() {
                 anyhow::ensure!(start.elapsed().as_secs() < 30, "nginx does not answer");

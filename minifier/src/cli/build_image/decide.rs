@@ -14,7 +14,7 @@ use crate::image::Image;
 use crate::plan::{self, Plan, Rules, RunFacts};
 use crate::rebuild::{self, RebuildOptions, Rebuilt};
 use crate::report::Stage;
-use crate::rootfs::{ContentStore, EntryKind, LayerIndex, RootFs};
+use crate::rootfs::{ContentStore, EntryKind, LayerIndex, MergedImage, RootFs};
 use crate::tasks::joined;
 use crate::trace::Trace;
 use crate::transport::{ReadHow, Source};
@@ -89,7 +89,12 @@ impl Work {
             rootfs,
         } = merged;
         self.planning.at("following what the traced files need");
-        let plan = plan::plan(&image, &rootfs, &*content, &trace, &self.rules, &self.run)?;
+        let read = MergedImage {
+            image: &image,
+            rootfs: &rootfs,
+            content: &*content,
+        };
+        let plan = plan::plan(read, &trace, &self.rules, &self.run)?;
         let planned = self.started.elapsed().as_secs_f64();
         if self.cancel.is_cancelled() {
             return Err(CliError::interrupted());
@@ -106,15 +111,7 @@ impl Work {
                 ControlFlow::Continue(())
             }
         };
-        let rebuilt = rebuild::rebuild(
-            &image,
-            &rootfs,
-            &plan.keep,
-            &*content,
-            &self.rebuild,
-            &self.scratch,
-            &mut watch,
-        )?;
+        let rebuilt = rebuild::rebuild(read, &plan.keep, &self.rebuild, &self.scratch, &mut watch)?;
         let decided = Decided {
             image,
             how,

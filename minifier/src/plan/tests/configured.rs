@@ -136,15 +136,7 @@ fn the_run_counts_beside_the_config() {
         env: vec!["PATH=/opt".into()],
         ..RunFacts::default()
     };
-    let plan = plan(
-        &image.image,
-        &image.rootfs,
-        &image.store,
-        &trace([]),
-        &Rules::default(),
-        &run,
-    )
-    .unwrap();
+    let plan = plan(image.merged(), &trace([]), &Rules::default(), &run).unwrap();
     check(&image, &plan);
     assert_eq!(kept(&plan), ["/bin", "/bin/a", "/opt/b", "/w"]);
 }

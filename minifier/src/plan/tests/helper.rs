@@ -65,15 +65,7 @@ pub(crate) fn opened(paths: &[&str]) -> Trace {
 
 pub(crate) fn planned(image: &BuiltImage, trace: &Trace, rules: &Rules) -> Plan {
     let run = RunFacts::default();
-    let plan = plan(
-        &image.image,
-        &image.rootfs,
-        &image.store,
-        trace,
-        rules,
-        &run,
-    )
-    .unwrap();
+    let plan = plan(image.merged(), trace, rules, &run).unwrap();
     check(image, &plan);
     plan
 }

@@ -114,14 +114,7 @@ fn excludes_win_over_everything_and_leave_parents() {
 fn a_bad_pattern_is_an_error() {
     let image = TestImage::new().build();
     for rules in [exclude(&["/a/{b"]), include(&["/a/[z-a]"])] {
-        let result = plan(
-            &image.image,
-            &image.rootfs,
-            &image.store,
-            &trace([]),
-            &rules,
-            &RunFacts::default(),
-        );
+        let result = plan(image.merged(), &trace([]), &rules, &RunFacts::default());
         assert!(matches!(result, Err(PlanError::Pattern { .. })));
     }
 }
