@@ -218,6 +218,7 @@ impl ImageConfig {
             "rootfs".into(),
             serde_json::json!({"type": "layers", "diff_ids": diff_ids}),
         );
+        // `insert` keeps the place of a key that exists, so the order of the fields stays.
         raw.insert("history".into(), serde_json::json!(history));
         if !labels.is_empty() {
             let execution = raw

@@ -148,15 +148,15 @@ impl Sha256 {
 }
 
 /// Hashes and counts the bytes that are read through it.
-pub struct HashingReader<R> {
+pub(crate) struct HashingReader<R> {
     inner: R,
     hash: Sha256,
     read: u64,
 }
 
 impl<R> HashingReader<R> {
-    /// Wraps `inner`.
-    pub fn new(inner: R) -> Self {
+    /// Hashes what is read from `inner` from now on.
+    pub(crate) fn new(inner: R) -> Self {
         Self {
             inner,
             hash: Sha256::default(),
@@ -165,7 +165,7 @@ impl<R> HashingReader<R> {
     }
 
     /// The raw hash and the number of all bytes read so far.
-    pub fn finish(self) -> ([u8; 32], u64) {
+    pub(crate) fn finish(self) -> ([u8; 32], u64) {
         (self.hash.finish(), self.read)
     }
 }

@@ -67,6 +67,7 @@ pub enum LayerKind {
 impl LayerKind {
     /// The kind for a media type.
     pub fn of(media_type: &str) -> Self {
+        // Before the others: the base type of an encrypted layer is a tar's.
         if media_type.ends_with("+encrypted") {
             return Self::Encrypted;
         }

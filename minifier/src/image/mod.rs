@@ -9,7 +9,8 @@ mod platform;
 mod reference;
 
 pub use config::{CheckCommand, ConfigError, Healthcheck, History, ImageConfig};
-pub use digest::{ChainId, DiffId, Digest, DigestError, HashingReader, Sha256};
+pub(crate) use digest::HashingReader;
+pub use digest::{ChainId, DiffId, Digest, DigestError, Sha256};
 pub use manifest::{
     Descriptor, ImageIndex, MAX_DOCUMENT, MAX_INDEXES, Manifest, ManifestError, Outline,
 };

@@ -34,6 +34,7 @@ impl Platform {
 
     /// Whether an image for `self` satisfies a request for `wanted`. If the request has no variant, any variant does.
     pub fn satisfies(&self, wanted: &Self) -> bool {
+        // Configs are written with any alias; `wanted` was normalised when it was parsed.
         let own = Self::normalised(&self.os, &self.architecture, self.variant.as_deref());
         own.os == wanted.os
             && own.architecture == wanted.architecture

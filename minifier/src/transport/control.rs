@@ -116,6 +116,7 @@ impl<R> Watched<R> {
 impl<R: Read> Read for Watched<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buf)?;
+        // After the read, which may have waited long for a pipe or a network.
         self.control.advance(n as u64)?;
         Ok(n)
     }

@@ -109,6 +109,7 @@ impl<R: Read> Read for BoundedLayer<R> {
             });
         }
         match limits.ratio {
+            // Small layers may have any ratio: a tar of one short file is nearly all zeros.
             Some(limit)
                 if self.read > RATIO_FLOOR && self.read / limit > self.compressed.max(1) =>
             {

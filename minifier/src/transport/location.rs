@@ -226,6 +226,8 @@ fn oci(rest: &str, what: &str) -> Result<(PathBuf, Option<OciImage>), String> {
     }
     match rest.split_once(':') {
         None => Ok((path(rest, what)?, None)),
+        // The first colon ends the folder, as in skopeo: a tag may have colons (`reg:5000/app:1`), so the folder
+        // cannot.
         Some((dir, tag)) if is_ref_name(tag) => {
             Ok((path(dir, what)?, Some(OciImage::Tag(tag.to_owned()))))
         }

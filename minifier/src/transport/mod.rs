@@ -44,7 +44,7 @@ pub use limits::{Limits, TooBig};
 pub use location::{Location, LocationError, OciImage, Place};
 pub(crate) use parallel::{for_each, processors};
 pub use read::{OpenOptions, open_image, open_source, suggest};
-pub use select::{LayoutError, Select, WantedImage, check_layers};
+pub use select::{LayoutError, Select, WantedImage};
 pub use source::{ReadHow, Source};
 pub use stored::{BlobMismatch, BlobStore, StoredImage, VerifiedReader};
 pub use write::{

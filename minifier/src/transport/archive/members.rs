@@ -96,6 +96,7 @@ impl ArchiveMembers {
             return Ok(Streamed::Neither(size));
         }
         if size <= MAX_DOCUMENT && is_json(&head) {
+            // Bounded for the whole archive: it stays in memory until the choice is made.
             self.json_bytes += size as usize;
             if self.json_bytes > MAX_JSON {
                 return Err(ArchiveError::TooMuchJson { limit: MAX_JSON });
@@ -253,6 +254,8 @@ impl<R: BufRead> BufRead for SourceErrors<'_, R> {
             Ok(_) => {}
             Err(e) => return Err(self.keep(e)),
         }
+        // Again, since the borrow checker does not let the first result leave the match. It costs nothing: the buffer
+        // is full.
         self.inner.fill_buf()
     }
 

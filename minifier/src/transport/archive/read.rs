@@ -43,6 +43,7 @@ pub fn read_archive(
         .take(Compression::HEAD as u64)
         .read_to_end(&mut head)
         .map_err(ArchiveError::Decompress)?;
+    // Compressed as a whole: Docker's own archives are not, but `docker load` reads `docker save app | gzip`.
     let compression = Compression::detect(&head)?;
     let budget = IndexBudget::default();
     let reader = budget.fed_by(Cursor::new(head).chain(reader), compression);
@@ -64,6 +65,7 @@ fn layer_members(
     choice: &Choice,
     members: &ArchiveMembers,
 ) -> Result<Vec<ImagePath>, ArchiveError> {
+    // Before layers are paired with diff IDs: pairing would silently drop those that are too many.
     let diff_ids = choice.config.diff_ids();
     if diff_ids.len() != choice.layers.len() {
         return Err(ArchiveError::from(LayoutError::LayerCount {

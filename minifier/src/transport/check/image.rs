@@ -35,6 +35,7 @@ pub(crate) fn check_image(
         }
     }
     let budget = LayerBudget::new(limits);
+    // Nothing ends a check early, so there is no error.
     let checked = for_each(&layers, processors(), |&(layer, diff_id)| {
         Ok::<_, std::convert::Infallible>(check_layer(blobs, layer, diff_id, &budget, control))
     });
@@ -48,6 +49,7 @@ pub(crate) fn check_image(
 /// Checks the config against the manifest and against itself.
 fn check_config(manifest: &Manifest, config: &ImageConfig, found: &mut Vec<Mismatch>) {
     let descriptor = manifest.config();
+    // The bytes as stored, so this is the digest of the blob and not of our own JSON.
     let bytes = config.to_bytes();
     let mut wrong = |message: String| {
         found.push(Mismatch {

@@ -58,6 +58,7 @@ async fn check(location: &Location, options: &OpenOptions) -> Result<Validation,
             limits, control, ..
         } = of_task;
         let mut mismatches = check_image(manifest, config, &*stored.blobs, limits, &control);
+        // Layers are checked at once, in any order; the result is always the same.
         mismatches.sort();
         mismatches.dedup();
         Validation {
@@ -86,6 +87,7 @@ fn check_documents(
     control: &Control,
 ) -> Result<Validation, TransportError> {
     let mut checked = select.check(documented.documents());
+    // "No such image" is an answer to the user and not a fault of the image.
     if let Some(source) = checked.problems.pop_if(|problem| problem.is_of_choice()) {
         let location = location.to_owned();
         return Err(TransportError::Layout {

@@ -23,6 +23,7 @@ pub(crate) fn connection_error(
         ),
     };
     match (no_connection, kind) {
+        // The commonest error of all: the user is not in the group "docker". It has a hint of its own.
         (true, Some(io::ErrorKind::PermissionDenied)) => {
             TransportError::PermissionDenied { endpoint }
         }

@@ -23,6 +23,7 @@ impl Daemon {
             rustix::process::geteuid().is_root(),
             env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).as_deref(),
         );
+        // Podman has no daemon: systemd creates the socket, and starts the service at the first connection.
         let socket = sockets.iter().find(|socket| socket.exists());
         let Some(socket) = socket else {
             return Err(TransportError::PodmanAbsent {

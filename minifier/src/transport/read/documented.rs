@@ -70,6 +70,7 @@ pub(crate) fn documents(
             let name = name.as_ref().map(|name| name.full().to_owned());
             (archive(file)?, name.map(WantedImage::Name))
         }
+        // A stream has no name to choose by; the platform still decides.
         Place::Stdio => (standard_input(options)?, None),
         Place::Plain(_)
         | Place::DockerDaemon(_)
@@ -128,6 +129,7 @@ impl Documented {
         control: &Control,
         choice: Choice,
     ) -> Result<(Manifest, ImageConfig, Arc<dyn BlobStore>), TransportError> {
+        // Not as for reading, which fails if a blob is missing: that is a mismatch, to be reported beside others.
         if let Some(manifest) = choice.manifest {
             let blobs = self.blobs(&manifest);
             return Ok((manifest, choice.config, blobs));

@@ -52,6 +52,7 @@ impl Reading<'_> {
         choice: Choice,
         notes: Vec<String>,
     ) -> Result<StoredImage, TransportError> {
+        // Before layers are paired with diff IDs: pairing would silently drop those that are too many.
         self.check_count(&choice, choice.layers.len())?;
         let ranges = choice
             .layers
@@ -67,6 +68,7 @@ impl Reading<'_> {
         for (layer, range) in manifest.layers().iter().zip(ranges) {
             blobs.ranges.insert(layer.digest, range);
         }
+        // `docker save` stores the config as HEX.json, which is not the path of a blob.
         blobs.documents.insert(choice.config_digest, config);
         self.stored(choice, manifest, Arc::new(blobs), notes)
     }

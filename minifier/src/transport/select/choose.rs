@@ -150,6 +150,7 @@ impl Select {
         if let Some(name) = &self.name {
             let by_index = matches!(name, WantedImage::Manifest(_))
                 && !fitting.iter().any(|image| name.is(image));
+            // `oci:DIR@DIGEST` may name an index inside the layout.
             let led_to = by_index && leads(documents, name)?;
             fitting.retain(|image| led_to || name.is(image));
             if fitting.is_empty() {
@@ -172,6 +173,7 @@ impl Select {
         } else if fitting.len() > 1 && fitting.iter().any(native) {
             fitting.retain(native);
         }
+        // The user sees that there was a choice, and how else it could be made.
         for other in before {
             if !fitting.contains(&other) {
                 notes.push(format!("{} was passed over", other.describe()));

@@ -91,6 +91,7 @@ impl Images {
         };
         let docker = ImagePath::from("manifest.json");
         let oci = ImagePath::from("index.json");
+        // Both, since many archives are in both forms and each knows names that the other lacks.
         let index = found.read(documents, &oci)?;
         let manifests = found.read(documents, &docker)?;
         if index.is_none() && manifests.is_none() {
@@ -136,6 +137,7 @@ impl Images {
         path: &ImagePath,
     ) -> Result<Option<Cow<'d, [u8]>>, LayoutError> {
         let bytes = documents.document(path)?;
+        // Each document is short; a hostile index makes thousands of them be read.
         self.bytes += bytes.as_ref().map_or(0, |bytes| bytes.len());
         if self.bytes > MAX_JSON {
             return Err(LayoutError::TooMuchJson { limit: MAX_JSON });
@@ -163,6 +165,8 @@ impl Images {
     }
 
     fn add(&mut self, image: Choice) {
+        // `manifest.json` knows no manifest, so there the config identifies the image. Two manifests of one config,
+        // such as gzip and zstd, stay two images.
         let same = |known: &&mut Choice| {
             known.config_digest == image.config_digest
                 && (known.manifest == image.manifest || image.manifest.is_none())
@@ -226,6 +230,7 @@ impl Images {
             self.pass_over(descriptor, "its manifest is not stored here");
             return Ok(());
         };
+        // A check goes on with a wrong document: it may show more faults.
         let checked = check_digest(&path, &bytes).map(drop);
         self.problem(checked)?;
         let checked = check_size(&path, wanted_by, descriptor, &bytes);
@@ -316,6 +321,7 @@ impl Images {
                 );
                 return Ok(());
             }
+            // Its layers can be checked against the manifest all the same.
             Err(error) => {
                 self.without_config.push(manifest);
                 return Err(error);
@@ -418,6 +424,7 @@ fn names(annotations: &BTreeMap<String, String>) -> (Vec<String>, Vec<String>) {
         .filter_map(|key| annotations.get(*key))
         .cloned()
         .collect();
+    // containerd's annotation comes first: it is a full name, while the OCI one is often only a tag.
     (all.first().cloned().into_iter().collect(), all)
 }
 
@@ -427,7 +434,7 @@ pub(crate) fn annotated(descriptor: &Descriptor) -> Vec<String> {
 }
 
 /// Refuses a manifest with a layer whose bytes nobody can read.
-pub fn check_layers(manifest: &Manifest) -> Result<(), LayoutError> {
+pub(crate) fn check_layers(manifest: &Manifest) -> Result<(), LayoutError> {
     let count = manifest.layers().len();
     for (number, layer) in (1..).zip(manifest.layers()) {
         let (digest, media_type) = (layer.digest, layer.media_type.clone());

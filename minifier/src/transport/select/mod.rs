@@ -12,6 +12,6 @@ pub use choose::{Select, WantedImage};
 pub(crate) use documents::{ImageDocuments, blob_path, display};
 pub use error::LayoutError;
 pub(crate) use images::Choice;
-pub use images::check_layers;
+pub(crate) use images::check_layers;
 #[cfg(feature = "registry")]
 pub(crate) use nearest::{DocumentSource, FetchedDocument, Nearest, Unusable};

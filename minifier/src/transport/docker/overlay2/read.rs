@@ -78,6 +78,7 @@ fn read_records(
         Mutex::new(stored.iter().map(|_| None).collect());
     let work = || {
         while let Some((_, i)) = lock(&queue).pop() {
+            // Between layers only: a record is read in a fraction of a second.
             if cancelled.load(Ordering::Relaxed) {
                 return;
             }
@@ -133,6 +134,8 @@ fn read_record(
             source,
         })
     })?;
+    // tar-split records a sparse file by its stored length, so its offsets would not be those of the file in the
+    // folder.
     if !indexed.sparse.is_empty() {
         return Err(InPlaceError::unexpected(
             &stored.record,
