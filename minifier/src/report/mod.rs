@@ -1,4 +1,4 @@
-//! What a person or a program reads afterwards: the data model, JSON, the terminal summary. Sees data types only.
+//! Reports for people and programs: the data model of a build, JSON, the summary for the terminal. Sees data types only.
 
 mod model;
 mod plain;

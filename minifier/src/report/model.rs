@@ -18,29 +18,29 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// One build. Sizes are bytes, durations seconds.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// [`SCHEMA_VERSION`].
+    /// Version of the layout, [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Version of the program.
+    /// Version of the program that wrote the report.
     pub minifier: String,
     /// The image that was given.
     pub image: ImageReport,
-    /// The image that was made.
+    /// The image that was written.
     pub result: ResultReport,
     /// Size of the result divided by the size of the image.
     pub ratio: f64,
-    /// What the probe asked and what came back.
+    /// Requests and commands of the probe, with their results.
     pub probe: ProbeReport,
-    /// What the kernel recorded.
+    /// Accesses, processes and system calls that the kernel recorded.
     pub trace: TraceReport,
     /// Packages, as the image's own databases name them.
     pub packages: PackageReport,
     /// What the image itself says about what the workload did not use: what stays for it, and what was too dear.
     pub evidence: Weighed,
-    /// What the user should know.
+    /// Warnings and notes for the user.
     pub warnings: Vec<Warning>,
     /// Every path that stays, in order, with its reasons.
     pub kept: Vec<KeptPath>,
-    /// What goes.
+    /// Files that are left out.
     pub dropped: Dropped,
     /// Time per stage in the order they ended; stages overlap.
     pub timings: Vec<Timing>,
@@ -59,7 +59,7 @@ pub struct ImageReport {
     pub size: u64,
     /// How the layers were read: `in-place`, `streamed` or `stored`.
     pub read: String,
-    /// What ran the container: `docker`, or the OCI runtime, with its version.
+    /// Engine that ran the container: `docker`, or the OCI runtime, with its version.
     pub engine: String,
     /// Layers, lowest first.
     pub layers: Vec<LayerReport>,
@@ -89,13 +89,13 @@ pub struct ResultReport {
 /// A place that the image was written to.
 #[derive(Debug, Clone, Serialize)]
 pub struct OutputReport {
-    /// Where, as the user wrote it.
+    /// The location, as the user wrote it.
     pub location: String,
     /// Digest of the manifest there.
     pub manifest: Digest,
 }
 
-/// One layer.
+/// A layer of either image.
 #[derive(Debug, Serialize)]
 pub struct LayerReport {
     /// Digest of its uncompressed tar.
@@ -106,12 +106,12 @@ pub struct LayerReport {
     pub size: u64,
 }
 
-/// What the kernel recorded.
+/// Summary of the trace: whether it is complete, and what it recorded.
 #[derive(Debug, Serialize)]
 pub struct TraceReport {
-    /// Whether nothing can be missing.
+    /// Whether the trace is complete: no event was lost and every hook was attached.
     pub complete: bool,
-    /// Why something may be missing.
+    /// Reasons that something may be missing, one sentence each.
     pub gaps: Vec<String>,
     /// Hooks with their counts of events seen and lost.
     pub hooks: Vec<HookStatus>,
@@ -125,41 +125,41 @@ pub struct TraceReport {
     pub processes: BTreeMap<u32, Process>,
 }
 
-/// Packages by whether any file of theirs stays, sorted.
+/// Packages of the image, by whether any of their files stays; sorted.
 #[derive(Debug, Serialize)]
 pub struct PackageReport {
-    /// At least one file stays.
+    /// Packages of which at least one file stays.
     pub kept: Vec<Package>,
-    /// No file stays.
+    /// Packages of which no file stays.
     pub dropped: Vec<Package>,
 }
 
-/// A path that stays.
+/// A path that stays in the result, with its reasons.
 #[derive(Debug, Serialize)]
 pub struct KeptPath {
-    /// The path; bytes that are no UTF-8, control characters and backslashes are written `\xNN`.
+    /// The path; bytes that are not UTF-8, control characters and backslashes are written `\xNN`.
     pub path: ImagePath,
     /// Bytes of a regular file, 0 for everything else.
     pub size: u64,
-    /// Why it stays.
+    /// Reasons for keeping it; never empty.
     pub reasons: BTreeSet<Reason>,
 }
 
-/// What goes.
+/// Files that are left out of the result.
 #[derive(Debug, Serialize)]
 pub struct Dropped {
-    /// Of the visible tree.
+    /// Totals over the visible tree.
     pub visible: Totals,
-    /// The largest files that go, largest first, at most 20: path and bytes.
+    /// The largest files that are left out, largest first, at most 20: path and bytes.
     pub largest: Vec<(ImagePath, u64)>,
 }
 
 /// Time that one stage took.
 #[derive(Debug, Clone, Serialize)]
 pub struct Timing {
-    /// Which one.
+    /// The stage.
     pub stage: Stage,
-    /// Seconds.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
@@ -167,9 +167,9 @@ pub struct Timing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// Attaching to the kernel.
+    /// Attaching the eBPF programs.
     Attach,
-    /// Reading what the layers hold.
+    /// Reading the layers.
     Read,
     /// Giving a stored image to the Docker daemon that runs it.
     Load,
@@ -177,22 +177,22 @@ pub enum Stage {
     Unpack,
     /// Creating the container.
     Create,
-    /// Starting it.
+    /// Starting the container.
     Start,
     /// The container's life: start, probes, stop, removal.
     Run,
-    /// Deciding what stays.
+    /// Planning which files stay.
     Plan,
     /// Writing the new layers.
     Rebuild,
-    /// Handing the image over.
+    /// Writing the image to its destinations.
     Write,
     /// Everything from start to end.
     Total,
 }
 
 impl Stage {
-    /// The name in the summary.
+    /// Its name in the summary for the terminal.
     pub fn name(self) -> &'static str {
         match self {
             Self::Attach => "attach",

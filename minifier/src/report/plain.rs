@@ -50,10 +50,12 @@ pub(crate) fn for_log(text: &str) -> Cow<'_, str> {
         let blanks = line.len() - line.trim_start().len();
         let (blanks, mut rest) = line.split_at(blanks);
         out.push_str(blanks);
+        // One colon is enough: the runner looks for both.
         if rest.starts_with("::") {
             escape(&mut out, ':');
             rest = &rest[1..];
         }
+        // `##[` works in the middle of a line too, where `::` does not.
         without_service_messages(&mut out, rest);
     }
     Cow::Owned(out)
@@ -62,6 +64,7 @@ pub(crate) fn for_log(text: &str) -> Cow<'_, str> {
 /// Whether a line begins with `::`, behind any blanks.
 fn has_command(text: &str) -> bool {
     text.match_indices("::").any(|(at, _)| {
+        // The runner trims lines by Unicode's blanks, not only by spaces and tabs.
         let before = text[..at].trim_end_matches(|c: char| c != '\n' && c.is_whitespace());
         before.is_empty() || before.ends_with('\n')
     })
@@ -91,6 +94,7 @@ pub(crate) fn plain_json(json: String) -> String {
 /// Adds a character as strings in JSON may have it, `\uNNNN`.
 pub(crate) fn escape_json(out: &mut String, c: char) {
     let mut units = [0; 2];
+    // JSON escapes are UTF-16: characters beyond U+FFFF take two (RFC 8259, section 7).
     for unit in c.encode_utf16(&mut units) {
         // Writing to a string cannot fail.
         let _ = write!(out, "\\u{unit:04x}");
@@ -103,6 +107,7 @@ fn without_service_messages(out: &mut String, text: &str) {
     while let Some(at) = rest.find("##") {
         let (head, tail) = rest.split_at(at + 1);
         out.push_str(head);
+        // A heading of Markdown, `## x`, has a blank there and is left alone.
         let name = tail[1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.');
         if name.starts_with('[') {
             escape(out, '#');
@@ -123,10 +128,10 @@ fn escape(out: &mut String, c: char) {
     };
 }
 
-/// True for control characters, format characters (general category Cf: everything that is about the direction of
-/// writing among them), and the separators of lines and paragraphs.
+/// Whether a character is a control character, a format character (general category Cf, with everything that is about
+/// the direction of writing) or a separator of lines or paragraphs.
 pub(crate) fn is_unsafe(c: char) -> bool {
-    // Nearly all of what a report of a large image holds.
+    // A quick test first: nearly all characters of a report are these.
     if (' '..='~').contains(&c) {
         return false;
     }

@@ -1,4 +1,4 @@
-//! The closing summary for the terminal. Meaning never by colour: there is none.
+//! The closing summary for the terminal. It has no colours, so that it means the same in a log.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ const NAMED_LISTENERS: usize = 6;
 /// How many groups of evidence that were too dear are named; the report has all.
 const NAMED_LEFT_OUT: usize = 3;
 
-/// A dozen lines; `report_file` is where the whole report lies, where it was written.
+/// About a dozen lines; `report_file` is the file with the whole report, if it was written.
 pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
     let mut out = String::new();
     let outputs = report.result.outputs.iter().map(|output| &output.location);
@@ -28,6 +28,7 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
         .iter()
         .map(|layer| layer.files)
         .sum::<u64>();
+    // References and names come from the image, and this goes to a terminal.
     let mut line = |name: &str, value: String| {
         let _ = writeln!(out, "{name:<10} {}", plain(&value));
     };
@@ -46,6 +47,7 @@ pub fn summary(report: &Report, report_file: Option<&Path>) -> String {
             size(report.image.size),
             size(report.result.size),
             report.ratio * 100.0,
+            // A result without files has a ratio of 0.
             1.0 / report.ratio.max(f64::MIN_POSITIVE),
         ),
     );
@@ -169,6 +171,8 @@ fn packages(report: &Report) -> String {
 fn probes(probe: &ProbeReport) -> String {
     let failed = probe.steps.iter().filter(|step| !step.ok).count();
     match (probe.steps.len(), failed) {
+        // Without a probe, a server is stopped after a while, and a job runs to its end: that is a great difference for
+        // the trace.
         (0, _) => match &probe.stopped {
             Some(stopped) => format!("none; the container was stopped with {}", stopped.signal),
             None => "none; the container ran to its end".to_owned(),
@@ -178,7 +182,7 @@ fn probes(probe: &ProbeReport) -> String {
     }
 }
 
-/// What the container listened on when it was ready, and what that speaks, as far as it was asked.
+/// The sockets that the container listened on when it was ready, each with its protocol if it was asked.
 fn listens(probe: &ProbeReport) -> String {
     let spoken = |listener: &Listener| {
         let port = probe.port_of(listener)?;
@@ -225,7 +229,7 @@ fn times(timings: &[Timing]) -> String {
         Stage::Rebuild,
         Stage::Write,
     ];
-    // Some happen without a daemon only, or with one.
+    // Stages differ by engine: only an OCI runtime needs unpacked layers, only a daemon needs a stored image loaded.
     let happened = |stage: &&Stage| timings.iter().any(|t| t.stage == **stage);
     let parts: Vec<String> = stages
         .iter()

@@ -1,4 +1,4 @@
-//! What a run of the probes shows that the user should know.
+//! Warnings that follow from a run of the probes.
 
 use crate::plan::{Severity, Warning};
 use crate::probe::{Listener, ProbeReport, StopOutcome, Stopped};
@@ -6,7 +6,7 @@ use crate::probe::{Listener, ProbeReport, StopOutcome, Stopped};
 /// How many sockets are named before the rest is only counted.
 const NAMED: usize = 6;
 
-/// Warnings because of what the probes saw, and of what they did not reach.
+/// Warnings about sockets that no probe reached, and about a stop signal without effect.
 pub fn of_probe(probe: &ProbeReport) -> Vec<Warning> {
     let warning = |(message, hint): (String, &str)| Warning {
         severity: Severity::Warning,
@@ -49,6 +49,7 @@ fn ignored(stopped: &Stopped) -> Option<(String, &'static str)> {
     } = stopped;
     let (seconds, code) = (duration.as_secs_f64(), exit.code);
     let message = match stopped.outcome {
+        // A clean end, which is in the trace like everything else.
         StopOutcome::Exited | StopOutcome::AlreadyExited => return None,
         StopOutcome::Killed => format!(
             "the container did not end within {seconds:.1} s after {signal}: it was killed (exit code {code}), and \
@@ -118,7 +119,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_stop_signal_that_is_ignored_is_told_with_what_to_do() {
+    fn a_stop_signal_that_is_ignored_is_reported_with_what_to_do() {
         let mut report = report();
         report.unexercised.clear();
         assert_eq!(of_probe(&report), []);

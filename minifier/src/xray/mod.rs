@@ -1,8 +1,9 @@
-//! What is in an image, what it costs and what to do about it, without running or building anything.
+//! Analysis of an image without running it or building anything: contents, waste, security, and advice.
 //!
-//! Takes an image as a transport stores it; gives an [`Xray`], which the renderers of [`report`](crate::report) share.
-//! One pass over the layers (`scan`) says what each file is; merging (`merged`) says which are to be seen; all
-//! else is made from these two. Nothing here prints, runs anything or reaches a network but through the transport.
+//! Takes an image as a transport stores it; returns an [`Xray`], which the renderers of [`report`](crate::report) share.
+//! One pass over the layers (`scan`) finds out what each file is; merging (`merged`) finds out which files are visible;
+//! everything else is made from these two. Nothing here prints or runs anything, and only the transport reaches a
+//! network.
 
 mod advice;
 mod advice_base;

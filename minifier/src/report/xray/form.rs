@@ -1,4 +1,4 @@
-//! [`Form`]: the forms that a report has, and which renderer gives which.
+//! [`Form`]: the forms of a report, each with its renderer.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,41 +16,41 @@ use super::{
 /// A form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
-    /// For a terminal.
+    /// Text for a terminal.
     Text,
-    /// The data model.
+    /// The data model as JSON.
     Json,
-    /// For the summary of a job.
+    /// Markdown for the summary of a job.
     Markdown,
-    /// Findings for code scanning.
+    /// Findings as SARIF 2.1.0, for code scanning.
     Sarif,
-    /// SPDX 2.3.
+    /// Bill of materials as SPDX 2.3.
     Spdx,
-    /// CycloneDX 1.5.
+    /// Bill of materials as CycloneDX 1.5.
     Cyclonedx,
-    /// One self-contained page.
+    /// One self-contained HTML page.
     Html,
 }
 
 /// A form of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ComparisonForm {
-    /// For a terminal.
+    /// Text for a terminal.
     Text,
-    /// The data model.
+    /// The data model as JSON.
     Json,
-    /// For the summary of a job.
+    /// Markdown for the summary of a job.
     Markdown,
-    /// One self-contained page.
+    /// One self-contained HTML page.
     Html,
 }
 
-/// What a renderer has to know besides the data.
+/// Settings of a renderer besides the data.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Columns of the terminal, or [`DEFAULT_WIDTH`](super::DEFAULT_WIDTH).
     pub width: usize,
-    /// How much [`Form::Text`] shows.
+    /// Level of detail of [`Form::Text`].
     pub details: Details,
     /// The layer of which [`Form::Text`] shows the files, in place of the whole report; one that the image has.
     pub layer: Option<usize>,
@@ -67,7 +67,7 @@ pub struct Settings {
 pub struct NotForComparisons(Form);
 
 impl Form {
-    /// All of them, with their names.
+    /// All forms, with the names that `--output` takes.
     pub const ALL: [(&'static str, Self); 7] = [
         ("text", Self::Text),
         ("json", Self::Json),
@@ -78,9 +78,10 @@ impl Form {
         ("html", Self::Html),
     ];
 
-    /// An analysis in this form.
+    /// Renders an analysis in this form.
     pub fn render(self, xray: &Xray, settings: &Settings) -> String {
         match self {
+            // The caller has checked that the image has the layer; without it, the whole report is still right.
             Self::Text => settings
                 .layer
                 .and_then(|layer| terminal_layer(xray, layer, settings.width, settings.details))
@@ -98,7 +99,7 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// Where the form describes one image: SARIF, SPDX and CycloneDX.
+    /// If the form describes one image: SARIF, SPDX and CycloneDX.
     pub fn of_comparison(self) -> Result<ComparisonForm, NotForComparisons> {
         match self {
             Self::Text => Ok(ComparisonForm::Text),
@@ -111,7 +112,7 @@ impl Form {
 }
 
 impl ComparisonForm {
-    /// A comparison in this form.
+    /// Renders a comparison in this form.
     pub fn render(self, comparison: &Comparison, settings: &Settings) -> String {
         match self {
             Self::Text => terminal_comparison(comparison, settings.width, settings.details),

@@ -31,6 +31,7 @@ pub fn comparison_schema() -> String {
 
 fn schema<T: JsonSchema>(title: &str) -> String {
     let mut schema = SchemaSettings::draft2020_12()
+        // A reader of the schema wants to know what is written: fields with defaults are always there.
         .for_serialize()
         .into_generator()
         .into_root_schema_for::<T>();
@@ -38,7 +39,7 @@ fn schema<T: JsonSchema>(title: &str) -> String {
     text(&schema)
 }
 
-/// Indented, with a newline at its end.
+/// JSON with indentation and a newline at its end, for documents that people read.
 pub(crate) fn text(value: &impl Serialize) -> String {
     ended(serde_json::to_string_pretty(value))
 }
@@ -51,5 +52,6 @@ fn ended(text: serde_json::Result<String>) -> String {
     let mut text =
         text.unwrap_or_else(|e| unreachable!("data of strings, numbers and lists serializes: {e}"));
     text.push('\n');
+    // It may go to a terminal or into the log of a CI job.
     plain_json(text)
 }

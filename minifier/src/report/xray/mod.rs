@@ -1,6 +1,6 @@
 //! Renderers of `minify xray`: functions from an [`Xray`](crate::xray::model::Xray) or a
-//! [`Comparison`](crate::xray::model::Comparison) to text. Nothing is read or written here, and what a renderer gives
-//! depends on nothing but what it takes.
+//! [`Comparison`](crate::xray::model::Comparison) to text. Nothing is read or written here, and the result
+//! depends on nothing but the arguments.
 
 mod form;
 mod html;

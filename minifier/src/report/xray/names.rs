@@ -1,10 +1,10 @@
-//! What the kinds of the data model are called in front of people.
+//! Names of the kinds of the data model, for people.
 
 use crate::xray::model::{
     ChangeKind, Confidence, FileKind, PackageKind, RuleOutcome, RuntimeKind, Severity, WasteKind,
 };
 
-/// A kind of what should not ship.
+/// A kind of waste.
 pub(crate) fn waste(kind: WasteKind) -> &'static str {
     match kind {
         WasteKind::AptLists => "apt lists",
@@ -36,7 +36,7 @@ pub(crate) fn waste(kind: WasteKind) -> &'static str {
     }
 }
 
-/// Where packages come from.
+/// A package manager or ecosystem.
 pub(crate) fn packages(kind: PackageKind) -> &'static str {
     match kind {
         PackageKind::Deb => "Debian",
@@ -51,7 +51,7 @@ pub(crate) fn packages(kind: PackageKind) -> &'static str {
     }
 }
 
-/// A language.
+/// A language or runtime.
 pub(crate) fn runtime(kind: RuntimeKind) -> &'static str {
     match kind {
         RuntimeKind::Go => "Go",
@@ -67,7 +67,7 @@ pub(crate) fn runtime(kind: RuntimeKind) -> &'static str {
     }
 }
 
-/// What files hold.
+/// A kind of files, in the plural.
 pub(crate) fn files(kind: FileKind) -> &'static str {
     match kind {
         FileKind::Program => "programs",
@@ -87,7 +87,7 @@ pub(crate) fn files(kind: FileKind) -> &'static str {
     }
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 pub(crate) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
@@ -96,7 +96,7 @@ pub(crate) fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// What came of a rule.
+/// The result of a rule. A failure stands out without colour.
 pub(crate) fn outcome(outcome: RuleOutcome) -> &'static str {
     match outcome {
         RuleOutcome::Pass => "pass",
@@ -106,7 +106,7 @@ pub(crate) fn outcome(outcome: RuleOutcome) -> &'static str {
     }
 }
 
-/// How sure an estimate is.
+/// The certainty of an estimate.
 pub(crate) fn confidence(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::High => "high",
@@ -115,7 +115,7 @@ pub(crate) fn confidence(confidence: Confidence) -> &'static str {
     }
 }
 
-/// How a file changed.
+/// The kind of difference between two files.
 pub(crate) fn change(change: ChangeKind) -> &'static str {
     match change {
         ChangeKind::Added => "added",

@@ -1,4 +1,4 @@
-//! What the renderers for people share: sizes and shares as text, text that is cut and wrapped.
+//! Helpers of the renderers for people: sizes and shares as text, text that is cut and wrapped.
 
 use std::borrow::Cow;
 
@@ -20,6 +20,7 @@ pub(crate) fn difference(from: u64, to: u64) -> String {
 /// A share of 0 to 1 as percent: `90.6 %`. One of less than all never reads as 100.0.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
+    // Rounding would show 100.0 % for an image that still hides megabytes.
     let rounded = if share < 1.0 && percent >= 99.95 {
         99.9
     } else {
@@ -50,6 +51,7 @@ pub(crate) fn shorten(text: &str, width: usize) -> Cow<'_, str> {
         keep - keep / 3
     };
     let head: String = take_width(text.chars(), keep - back);
+    // By columns from the end, since a character may take two and cannot be cut in half.
     let tail: String = take_width(text.chars().rev(), back).chars().rev().collect();
     Cow::Owned(format!("{head}…{tail}"))
 }
@@ -91,6 +93,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
         if line.width() + gap + word.width() > width && !line.is_empty() {
             lines.push(std::mem::take(&mut line));
         }
+        // A digest or a path has no blanks to break at.
         while word.width() > width {
             let head = take_width(word.chars(), width);
             word.drain(..head.len());

@@ -26,16 +26,17 @@ pub(crate) fn character(image: &ImageInfo) -> String {
         }
     }));
     if let Some(created) = &image.created {
+        // RFC 3339 begins with the day.
         let day = created.get(..10).unwrap_or(created);
         parts.push(format!("made {day}"));
     }
     parts.join(", ")
 }
 
-/// What the score is a part of, to be read after it.
+/// The words after the score, which say what it is a share of.
 pub(crate) const EFFICIENCY: &str = "of the shipped bytes are used";
 
-/// What is wasted, as a sentence for people who have not read about layers.
+/// The waste, as a sentence for people who have not read about layers.
 pub(crate) fn wasted(efficiency: &Efficiency) -> String {
     if efficiency.wasted_bytes == 0 {
         return "no layer replaces or removes files of a lower one".to_owned();
@@ -56,7 +57,7 @@ pub(crate) fn efficiency(efficiency: &Efficiency) -> String {
     )
 }
 
-/// How many findings of each severity.
+/// Number of findings of each severity.
 pub(crate) fn findings(findings: &[Finding]) -> String {
     severities(&findings.iter().collect::<Vec<_>>())
 }
@@ -75,9 +76,10 @@ fn severities(findings: &[&Finding]) -> String {
     }
 }
 
-/// What a build would reach: from the fewest bytes to the most.
+/// The estimated size of a build: from the fewest bytes to the most.
 pub(crate) fn range(estimate: &Estimate) -> String {
     let (low, high) = (size(estimate.low), size(estimate.high));
+    // Compared as text: two sizes that read the same are no range to a person.
     if low == high {
         format!("about {low}")
     } else {
@@ -85,7 +87,7 @@ pub(crate) fn range(estimate: &Estimate) -> String {
     }
 }
 
-/// What came of the ignore list, a sentence each: how much it accepts, and the entries that do not do what they are for.
+/// Sentences about the ignore list: how many findings it accepts, and which entries have no effect.
 pub(crate) fn ignored(security: &Security) -> Vec<String> {
     let mut sentences = Vec::new();
     let number = security.ignored.len() as u64;
@@ -99,6 +101,7 @@ pub(crate) fn ignored(security: &Security) -> Vec<String> {
     }
     for entry in &security.ignores {
         let state = match (entry.state, &entry.expires) {
+            // An entry that works needs no attention.
             (IgnoreState::Used, _) => continue,
             (IgnoreState::Unused, _) => "fits no finding".to_owned(),
             (IgnoreState::Expired, None) => "has expired".to_owned(),
@@ -122,7 +125,7 @@ pub(crate) fn ignored(security: &Security) -> Vec<String> {
     sentences
 }
 
-/// What is compared of two images as a whole: its name, both values, the difference.
+/// Rows that compare two images as a whole: name, both values, difference.
 pub(crate) fn sides(from: &SideSummary, to: &SideSummary) -> [[String; 4]; 6] {
     let bytes =
         |name: &str, from, to| [name.to_owned(), size(from), size(to), difference(from, to)];
@@ -161,7 +164,7 @@ pub(crate) fn packages(packages: &[PackageInfo]) -> BTreeMap<PackageKind, (u64, 
     kinds
 }
 
-/// A place in words.
+/// The place of a finding in words.
 pub(crate) fn location(location: &FindingLocation) -> String {
     match location {
         FindingLocation::File {

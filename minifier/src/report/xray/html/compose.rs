@@ -1,4 +1,4 @@
-//! Putting the pages together.
+//! Composition of the pages from templates, style, scripts and data.
 
 use std::io::{self, Write};
 
@@ -65,6 +65,7 @@ pub fn html_comparison(comparison: &Comparison) -> String {
 }
 
 fn page(template: &str, script: &str, title: &str, data: &impl Serialize) -> String {
+    // Hashes and not `unsafe-inline`: text of the image that got into the page as markup could still not run.
     let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
         source(STYLE),
@@ -76,6 +77,7 @@ fn page(template: &str, script: &str, title: &str, data: &impl Serialize) -> Str
         ("style", STYLE),
         ("script", script),
     ];
+    // The data is not a value of the template: it is written straight into the page, whatever it contains.
     let Some((before, after)) = template.split_once("{{data}}") else {
         unreachable!("every template has a place for data");
     };
@@ -96,7 +98,7 @@ fn island(out: &mut String, data: &impl Serialize) {
         .unwrap_or_else(|e| unreachable!("data of strings, numbers and lists serializes: {e}"));
 }
 
-/// Escapes JSON as it is written: a copy of a million names would be half of the memory.
+/// Escapes JSON while it is written: a copy of a million names would double the memory.
 struct Island<'a>(&'a mut String);
 
 impl Write for Island<'_> {
@@ -121,6 +123,7 @@ impl Write for Island<'_> {
 
 fn escape(text: &str) -> String {
     let mut out = String::new();
+    // The title goes into the markup itself, before any script runs.
     for c in super::super::text::plain(text).chars() {
         match c {
             '<' => out.push_str("&lt;"),

@@ -1,4 +1,4 @@
-//! What the page's script works on: the data model, and names for its kinds.
+//! Data for the script of the page: the data model, and names for its kinds.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::xray::model::{
     LayerInfo, PackageKind, Packages, Recommendation, Security, UnusedLibrary, Waste, Xray,
 };
 
-/// An [`Xray`] for the page.
+/// An [`Xray`] for the page, without the fields that no section shows: the list of programs alone can be most of it.
 #[derive(Debug, Serialize)]
 pub(crate) struct PageData<'a> {
     minifier: &'a str,
@@ -83,7 +83,7 @@ impl<'a> PageData<'a> {
     }
 }
 
-/// What kinds are called.
+/// Names of kinds for people, by their identifiers.
 #[derive(Debug, Serialize)]
 struct KindNames {
     packages: BTreeMap<String, &'static str>,

@@ -5,7 +5,7 @@ use super::escape;
 /// Most bytes: what GitHub takes as a job's summary is 1 MiB, and others may want to add a line.
 pub const LIMIT: usize = 1_000_000;
 
-/// Kept free for the sentence that says what is missing.
+/// Bytes that are kept free for the sentence that says that something is missing.
 const RESERVE: usize = 200;
 
 /// Markdown that never grows beyond its limit.
@@ -20,6 +20,7 @@ impl MarkdownDocument {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             out: String::new(),
+            // So that the sentence about what is missing always fits.
             limit: limit.saturating_sub(RESERVE),
             full: false,
         }
@@ -56,6 +57,7 @@ impl MarkdownDocument {
             return;
         }
         for row in rows {
+            // Row by row: half a table is of use, half a row breaks it.
             if !self.push(&format!("| {} |\n", row.join(" | "))) {
                 break;
             }
@@ -70,6 +72,7 @@ impl MarkdownDocument {
         let room = self
             .limit
             .saturating_sub(self.out.len() + open.len() + close.len());
+        // A section that is cut needs its closing tag, or the rest of the page would fold with it.
         let mut inner = Self {
             out: String::new(),
             limit: room,
@@ -81,7 +84,7 @@ impl MarkdownDocument {
         self.full |= full;
     }
 
-    /// The Markdown, with a sentence at its end where something is missing.
+    /// The Markdown, with a sentence at its end if something is missing.
     pub(crate) fn finish(mut self) -> String {
         if self.full {
             self.out.push_str(

@@ -15,7 +15,7 @@ pub(crate) fn text(text: &str) -> String {
             }
             // So that no address becomes a link, whatever comes after it.
             ':' if ends_with_word(&out, &SCHEMES) => out.push_str("&#58;"),
-            // So that no line is a command to a runner, where somebody prints the summary.
+            // So that no line is a command to a CI runner if somebody prints the summary.
             ':' if out.trim().is_empty() => out.push_str("&#58;"),
             '.' if ends_with_word(&out, &["www"]) => out.push_str("&#46;"),
             c => out.push(c),
@@ -43,6 +43,7 @@ pub(crate) fn code(name: &str) -> String {
 
 /// A block of code whose fence is longer than any in it.
 pub(crate) fn block(language: &str, lines: &str) -> String {
+    // A fence ends at the first run of as many backticks, so it has to be longer than any in the text.
     let longest = lines
         .split(|c| c != '`')
         .map(str::len)

@@ -1,4 +1,4 @@
-//! The sections in order: what matters most is not folded.
+//! The sections in their order. The most important ones are not folded.
 
 use crate::xray::model::{RuleOutcome, Severity, Xray};
 
@@ -106,6 +106,7 @@ pub(crate) fn problems(document: &mut MarkdownDocument, problems: &[String]) {
     if problems.is_empty() {
         return;
     }
+    // Above everything else: whoever reads only numbers has to know that they are partial.
     document.push("> ⚠️ **Not everything could be analysed:**\n>\n");
     for problem in problems {
         document.push(&format!("> - {}\n", text(problem)));
@@ -153,6 +154,7 @@ fn findings(document: &mut MarkdownDocument, xray: &Xray) {
         ]
     };
     let errors = findings.iter().filter(|f| f.severity == Severity::Error);
+    // Errors are shown, everything else is folded: a reviewer reads the first screen.
     if errors.clone().next().is_some() {
         document.table(["", "Finding", "Where"], errors.map(row));
     }
@@ -179,6 +181,7 @@ fn waste(document: &mut MarkdownDocument, xray: &Xray) {
     let bytes = size(
         xray.waste
             .iter()
+            // Sizes are claims of tar headers, and may add up to more than fits.
             .fold(0, |sum, w| w.bytes.saturating_add(sum)),
     );
     document.details(&format!("What should not ship: {bytes}"), |document| {

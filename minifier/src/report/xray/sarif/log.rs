@@ -19,7 +19,7 @@ pub fn sarif(xray: &Xray) -> String {
         .iter()
         .map(|finding| result(xray, finding, &mut seen))
         .collect();
-    // What is accepted is a result all the same, which code scanning shows as dismissed.
+    // Accepted findings stay in the log: code scanning shows them as dismissed, and would show missing ones as fixed.
     results.extend(xray.security.ignored.iter().map(|ignored| {
         let mut result = result(xray, &ignored.finding, &mut seen);
         result["suppressions"] = json!([{
@@ -46,9 +46,10 @@ pub fn sarif(xray: &Xray) -> String {
                     "rules": rules(),
                 }
             },
-            // The same image in the next run replaces these results, another image's stay.
+            // Results of the same image replace these in the next run; those of other images stay.
             "automationDetails": { "id": format!("minifier-xray/{}/", relative(&xray.image.reference)) },
             "invocations": [{
+                // An analysis that is partial was still successful; the notifications say what is missing.
                 "executionSuccessful": true,
                 "toolExecutionNotifications": notifications,
             }],
@@ -72,6 +73,7 @@ fn result(xray: &Xray, finding: &Finding, seen: &mut BTreeMap<String, u32>) -> V
     let rule = KINDS.iter().position(|&kind| kind == finding.kind);
     let fingerprint = finding.fingerprint.clone();
     let number = seen.entry(fingerprint.clone()).or_default();
+    // Two findings with one fingerprint (two passwords in a file) have to stay two.
     *number += 1;
     json!({
         "ruleId": identifier(&finding.kind),
@@ -79,7 +81,7 @@ fn result(xray: &Xray, finding: &Finding, seen: &mut BTreeMap<String, u32>) -> V
         "level": level(finding.severity),
         "message": message(&finding.message),
         "locations": [location(&finding.location)],
-        // The one that GitHub follows a finding by; it would take lines of the source tree otherwise.
+        // GitHub recognises a finding by this one; without it, it would hash lines of a source file that is not there.
         "partialFingerprints": { "primaryLocationLineHash": format!("{fingerprint}:{number}") },
         "properties": properties(xray, finding),
     })
@@ -106,7 +108,7 @@ fn message(text: &str) -> Value {
 }
 
 fn location(location: &FindingLocation) -> Value {
-    // GitHub refuses a place without a line.
+    // GitHub refuses a location without a line.
     let place = |uri: String, base: &str, line: u64| {
         json!({
             "artifactLocation": { "uri": uri, "uriBaseId": base },

@@ -24,7 +24,7 @@ pub(crate) const KINDS: [FindingKind; 15] = [
     FindingKind::WeakBinary,
 ];
 
-/// What a rule says: in short, what to do about it, and GitHub's severity of 0 to 10 where it is about security.
+/// Texts of a rule: a title, advice, and GitHub's severity from 0 to 10 if it is about security.
 struct Text {
     title: &'static str,
     help: &'static str,
@@ -139,6 +139,7 @@ fn rule(kind: FindingKind) -> Value {
         })
         .collect();
     let mut properties = json!({ "precision": "high", "tags": ["container"] });
+    // GitHub shows a rule with this property and tag as a security alert, with the severity in words.
     if let Some(severity) = text.security_severity {
         properties["security-severity"] = severity.into();
         properties["tags"] = json!(["container", "security"]);

@@ -22,6 +22,7 @@ pub(crate) fn relative(path: &str) -> String {
             }
         }
     }
+    // An empty URI would be the base itself, which validators refuse.
     if out.is_empty() { ".".to_owned() } else { out }
 }
 

@@ -43,6 +43,7 @@ pub fn cyclonedx(xray: &Xray, created: Timestamp) -> String {
     }
     let mut dependencies = vec![json!({ "ref": "image", "dependsOn": references })];
     dependencies.append(&mut needs);
+    // "unknown" and not "complete": files without a package manager may be of packages that nothing names.
     let aggregate = if xray.is_partial() {
         "incomplete"
     } else {
@@ -123,12 +124,14 @@ fn component(xray: &Xray, info: &PackageInfo, reference: &str) -> Value {
         value["version"] = plain(&info.version).into();
     }
     if info.dev {
+        // Scanners take "required" as the default, and would report what never runs in production.
         value["scope"] = "optional".into();
     }
     let hashes: Vec<Value> = info.checksums.iter().filter_map(|c| hash(c)).collect();
     if !hashes.is_empty() {
         value["hashes"] = hashes.into();
     }
+    // The schema takes either one expression or a list of licences.
     match licence(info.licence.as_deref()) {
         None => {}
         Some(Licence::Expression(expression, _)) => {
@@ -138,6 +141,7 @@ fn component(xray: &Xray, info: &PackageInfo, reference: &str) -> Value {
     }
     value["purl"] = plain(&info.id).into();
     if let Some(download) = &info.download {
+        // `git+https://…`: the scheme of a repository.
         let kind = if download.contains('+') {
             "vcs"
         } else {
@@ -174,7 +178,7 @@ fn entity(supplier: Supplier) -> Value {
     value
 }
 
-/// `sha256:…` as the format has it.
+/// A checksum such as `sha256:…` as CycloneDX has it.
 fn hash(text: &str) -> Option<Value> {
     let (algorithm, content) = text.split_once(':')?;
     let name = match algorithm {
@@ -186,7 +190,7 @@ fn hash(text: &str) -> Option<Value> {
     Some(json!({ "alg": name, "content": content }))
 }
 
-/// The group that an ecosystem writes into the name.
+/// The group and the name: Maven and npm write both into one name.
 fn group(info: &PackageInfo) -> (Option<&str>, &str) {
     let split = match info.kind {
         PackageKind::Java => info.name.split_once(':'),

@@ -15,6 +15,7 @@ pub(crate) fn uuid(xray: &Xray, format: &str) -> String {
         &xray.image.id,
         &xray.image.reference,
     ]);
+    // The digits of the version and of the variant are fixed.
     let (third, fourth) = (&hash[13..16], &hash[17..20]);
     format!(
         "{}-{}-8{third}-8{fourth}-{}",
@@ -24,7 +25,8 @@ pub(crate) fn uuid(xray: &Xray, format: &str) -> String {
     )
 }
 
-/// Hexadecimal digits that tell a package from others of the same image; `index` tells apart what nothing else does.
+/// 16 hexadecimal digits that identify a package within an image; `index` distinguishes packages that are otherwise
+/// equal.
 pub(crate) fn of_package(package: &PackageInfo, index: usize) -> String {
     hash(&[&package.id, &package.location, &index.to_string()])[..16].to_owned()
 }
@@ -33,6 +35,7 @@ pub(crate) fn of_package(package: &PackageInfo, index: usize) -> String {
 pub(crate) fn image_purl(xray: &Xray) -> Option<String> {
     let digest = xray.image.manifest.as_deref()?;
     let reference = &xray.image.reference;
+    // A location such as `oci:DIR` is not the name of a repository.
     let _: TaggedName = reference.parse().ok()?;
     let (repository, tag) = match reference.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
@@ -49,6 +52,7 @@ pub(crate) fn image_purl(xray: &Xray) -> Option<String> {
 pub(crate) fn hash(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
+        // With their lengths, or `ab` + `c` would hash like `a` + `bc`.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
@@ -69,7 +73,7 @@ impl<'a> References<'a> {
         Self(references)
     }
 
-    /// What a package needs.
+    /// Identifiers of the packages that a package needs.
     pub(crate) fn of(&self, info: &'a PackageInfo) -> impl Iterator<Item = &'a str> {
         info.depends_on
             .iter()

@@ -26,8 +26,9 @@ pub(crate) enum Licence {
     Text(String),
 }
 
-/// What `declared` says; `None` if it says nothing.
+/// The licence that is declared; `None` if the text is empty.
 pub(crate) fn licence(declared: Option<&str>) -> Option<Licence> {
+    // It goes into a document that people open in a terminal.
     let declared = plain(declared?.trim()).into_owned();
     if declared.is_empty() {
         return None;
@@ -36,12 +37,13 @@ pub(crate) fn licence(declared: Option<&str>) -> Option<Licence> {
     if let Some(references) = references(&upper) {
         return Some(Licence::Expression(upper, references));
     }
-    // Known sloppiness, such as `MIT/Apache-2.0` in old crates.
+    // Common mistakes, such as `MIT/Apache-2.0` in old crates.
     if let Ok(Some(canonical)) = Expression::canonicalize(&upper)
         && let Some(references) = references(&canonical)
     {
         return Some(Licence::Expression(canonical, references));
     }
+    // `MIT License`, `Apache License 2.0`: many packages declare the full name.
     let named = LICENSES
         .iter()
         .find(|listed| listed.full_name.eq_ignore_ascii_case(&declared));
@@ -54,8 +56,8 @@ pub(crate) fn licence(declared: Option<&str>) -> Option<Licence> {
     Some(Licence::Text(declared))
 }
 
-/// The references to licences that are not listed, each once; `None` if `text` is no expression, or refers to another
-/// document.
+/// The references to licences that are not listed, each once; `None` if `text` is not an expression, or refers to
+/// another document.
 fn references(text: &str) -> Option<Vec<String>> {
     // Deprecated identifiers (`GPL-2.0+`) are valid in an expression.
     let mode = ParseMode {
@@ -69,6 +71,7 @@ fn references(text: &str) -> Option<Vec<String>> {
             return None;
         }
         if let LicenseItem::Other(reference) = &requirement.req.license {
+            // A reference to another document means nothing without it.
             if reference.doc_ref.is_some() {
                 return None;
             }
@@ -95,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expressions_are_told_from_free_text() {
+    fn expressions_are_distinguished_from_free_text() {
         let expression = |text: &str| Some(Licence::Expression(text.to_owned(), Vec::new()));
         let with = |text: &str, reference: &str| {
             Some(Licence::Expression(

@@ -79,6 +79,7 @@ pub fn spdx(xray: &Xray, created: Timestamp) -> String {
     }
     if xray.is_partial() {
         let problems: Vec<_> = xray.problems.iter().map(|p| plain(p)).collect();
+        // SPDX 2.3 has no field for it.
         document["comment"] = format!("Not complete: {}", problems.join("; ")).into();
     }
     json::text(&document)
@@ -112,7 +113,7 @@ fn supplier_text(supplier: Option<Supplier>) -> String {
     }
 }
 
-/// `sha256:…` as the format has it.
+/// A checksum such as `sha256:…` as SPDX has it.
 fn checksum(text: &str) -> Option<Value> {
     let (algorithm, value) = text.split_once(':')?;
     Some(json!({ "algorithm": algorithm.to_ascii_uppercase(), "checksumValue": value }))
@@ -152,11 +153,13 @@ fn package(
                 let name = reference
                     .trim_start_matches("LicenseRef-")
                     .replace('-', " ");
+                // Every `LicenseRef-` of a document has to be explained in it (SPDX 2.3, clause 10).
                 texts.insert(reference, format!("{name}, as the package calls it"));
             }
             expression
         }
         Some(Licence::Text(text)) => {
+            // By the hash of the text: the same declaration in two packages is one entry.
             let id = format!("LicenseRef-{}", &identity::hash(&[&text])[..16]);
             texts.insert(id.clone(), text);
             id

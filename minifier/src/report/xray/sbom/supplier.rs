@@ -32,7 +32,7 @@ const GROUPS: [&str; 22] = [
 /// The label and annotation in which an image names its vendor. Source: OCI image specification, "Annotations".
 const VENDOR: &str = "org.opencontainers.image.vendor";
 
-/// Who supplies something.
+/// The supplier of a package or an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Supplier {
     pub(crate) name: String,
@@ -43,6 +43,7 @@ pub(crate) struct Supplier {
 
 /// The supplier of a package as declared; `None` if nobody is named.
 pub(crate) fn of_package(info: &PackageInfo) -> Option<Supplier> {
+    // rpm and Maven have fields for vendors; the others have one for a maintainer, who may be a person.
     let organization = matches!(info.kind, PackageKind::Rpm | PackageKind::Java);
     parse(info.supplier.as_deref()?, organization)
 }
@@ -68,11 +69,13 @@ fn parse(text: &str, organization: bool) -> Option<Supplier> {
         address => address,
     };
     let address = if is_address(address) { address } else { "" };
+    // SPDX requires a name.
     let name = if name.is_empty() { address } else { name };
     let is_group = |name: &str| {
         let mut words = name.split(|c: char| !c.is_alphanumeric());
         words.any(|word| GROUPS.iter().any(|known| word.eq_ignore_ascii_case(known)))
     };
+    // Debian's teams have the address of a mailing list.
     let list = address.rsplit_once('@').is_some_and(|(_, host)| {
         host.split('.')
             .next()
@@ -85,7 +88,7 @@ fn parse(text: &str, organization: bool) -> Option<Supplier> {
     })
 }
 
-/// Whether both formats take it for an address.
+/// Whether a text is an e-mail address to both formats: their schemas are stricter than RFC 5322.
 fn is_address(text: &str) -> bool {
     let Some((local, host)) = text.split_once('@') else {
         return false;

@@ -1,11 +1,11 @@
-//! The time that a bill of materials bears.
+//! The time of a bill of materials.
 
 use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::xray::model::Xray;
 
-/// `SOURCE_DATE_EPOCH` that is no time.
+/// `SOURCE_DATE_EPOCH` is not a number of seconds that the calendar has.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("parse SOURCE_DATE_EPOCH {0:?}: expected seconds since 1970")]
 pub struct SbomTimeError(String);
@@ -15,7 +15,7 @@ pub struct SbomTimeError(String);
 ///
 /// # Errors
 ///
-/// Where `source_date_epoch` is given and is no number of seconds.
+/// If `source_date_epoch` is given and is not a number of seconds.
 pub fn sbom_time(xray: &Xray, source_date_epoch: Option<&str>) -> Result<Timestamp, SbomTimeError> {
     if let Some(text) = source_date_epoch {
         return text

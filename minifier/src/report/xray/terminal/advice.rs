@@ -1,4 +1,4 @@
-//! What to do, what should not ship, what is hidden, and what matters to security.
+//! Sections about recommendations, waste, hidden files and security.
 
 use crate::xray::model::{Severity, Xray};
 
@@ -37,13 +37,13 @@ pub(crate) fn recommendations(page: &mut TerminalPage, xray: &Xray) {
             ));
         }
         for line in plain_lines(&item.change) {
-            // To be copied as it is: never broken, whatever the width.
+            // People copy this line into a Dockerfile, so it is never broken, whatever the width.
             page.line(&format!("       {line}"));
         }
     }
 }
 
-/// What should not ship.
+/// Files that should not ship, by kind.
 pub(crate) fn waste(page: &mut TerminalPage, xray: &Xray) {
     if xray.waste.is_empty() {
         return;
@@ -74,7 +74,7 @@ pub(crate) fn waste(page: &mut TerminalPage, xray: &Xray) {
     );
 }
 
-/// Paths of which bytes are hidden.
+/// Paths whose bytes are hidden.
 pub(crate) fn wasted_paths(page: &mut TerminalPage, xray: &Xray) {
     let paths = &xray.efficiency.wasted_paths;
     if paths.is_empty() {
@@ -121,6 +121,7 @@ pub(crate) fn findings(page: &mut TerminalPage, xray: &Xray) {
             &format!("  {:<8} ", mark(finding.severity)),
             &finding.message,
         );
+        // The message of a warning names the file already; of an error, people look for the line at once.
         if page.details == Details::Full || finding.severity == Severity::Error {
             page.hanging(
                 &format!("  {:<8} at ", ""),

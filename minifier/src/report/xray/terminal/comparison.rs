@@ -1,4 +1,4 @@
-//! What changed between two images.
+//! The comparison of two images.
 
 use crate::xray::model::{Comparison, PackageChange, SideSummary};
 
@@ -106,6 +106,7 @@ fn package(change: &PackageChange) -> Option<[String; 4]> {
 
 fn version(package: &crate::xray::model::PackageInfo) -> &str {
     match package.version.as_str() {
+        // An empty cell would look like a package that was removed.
         "" => "(no version)",
         version => version,
     }

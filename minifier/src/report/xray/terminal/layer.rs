@@ -8,8 +8,8 @@ use super::super::text::{count, plain, size};
 use super::layers::instruction;
 use super::page::{Details, TerminalPage};
 
-/// What one layer did to which paths, largest first, for a terminal of `width` columns; `None` if there is no such
-/// layer. Paths are never cut: people look for them, and they stand at the end of the line.
+/// The changes of one layer, largest first, for a terminal of `width` columns; `None` if there is no such layer. Paths
+/// are never cut: people look for them, and they stand at the end of the line.
 pub fn terminal_layer(xray: &Xray, layer: usize, width: usize, details: Details) -> Option<String> {
     let info = xray.layers.get(layer)?;
     let mut page = TerminalPage::new(width, details);
@@ -77,11 +77,13 @@ fn files(page: &mut TerminalPage, contents: &Contents, layer: usize) {
     );
     entries.sort_by(|a, b| b.size.cmp(&a.size).then(a.node.cmp(&b.node)));
     let all = entries.len();
+    // After sorting, so that the largest are shown.
     entries.truncate(page.details.limit(100));
     let mut paths: HashMap<u32, String> = entries
         .iter()
         .map(|entry| (entry.node, String::new()))
         .collect();
+    // Paths exist only while the tree is walked, so the shown ones are picked up in one walk.
     contents.tree.each_path(|node, path| {
         if let Some(wanted) = paths.get_mut(&node) {
             wanted.push_str(&plain(path));

@@ -46,16 +46,17 @@ pub(crate) fn layers(page: &mut TerminalPage, xray: &Xray) {
     }
 }
 
-/// What made a layer, or why nobody knows.
+/// The instruction that made a layer, or why it is not known.
 pub(crate) fn instruction(layer: &LayerInfo) -> &str {
     match (layer.instruction.as_str(), layer.base) {
+        // Base images are often squashed or imported, so they have layers without an instruction.
         ("", true) => "(base image)",
         ("", false) => "(not in the history)",
         (instruction, _) => instruction,
     }
 }
 
-/// The Dockerfile as far as the history tells it.
+/// The Dockerfile, as far as the history shows it.
 pub(crate) fn dockerfile(page: &mut TerminalPage, xray: &Xray) {
     if xray.dockerfile.is_empty() {
         return;

@@ -2,7 +2,7 @@
 
 use super::super::text::{plain, wrap};
 
-/// Columns if nobody knows how wide the terminal is.
+/// Columns if the width of the terminal is not known, as in a pipe.
 pub const DEFAULT_WIDTH: usize = 80;
 
 /// Tables are unreadable in less; a narrower terminal breaks the lines itself.
@@ -11,7 +11,7 @@ const LEAST_WIDTH: usize = 60;
 /// Wider lines are hard to read.
 const MOST_WIDTH: usize = 160;
 
-/// How much is shown.
+/// Level of detail of the report for the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Details {
     /// The summary, the gate, and what to do in a line each.
@@ -40,13 +40,15 @@ impl TerminalPage {
     pub(crate) fn new(width: usize, details: Details) -> Self {
         Self {
             out: String::new(),
+            // A pseudo-terminal without a size reports 0 columns.
             width: width.clamp(LEAST_WIDTH, MOST_WIDTH),
             details,
         }
     }
 
-    /// One line; `text` must be safe.
+    /// Adds one line; `text` has no character that a terminal acts on.
     pub(crate) fn line(&mut self, text: &str) {
+        // Tables pad their last column, and trailing blanks wrap in narrow terminals.
         self.out.push_str(text.trim_end());
         self.out.push('\n');
     }
@@ -57,13 +59,14 @@ impl TerminalPage {
         self.line(&text.to_uppercase());
     }
 
-    /// A name and a value, which goes on below itself where it is long.
+    /// A name and a value. A long value continues in the next line, below its start.
     pub(crate) fn field(&mut self, name: &str, value: &str) {
         self.hanging(&format!("{name:<11}"), value);
     }
 
     /// `text` after `first`; further lines are indented as far as `first` is wide.
     pub(crate) fn hanging(&mut self, first: &str, text: &str) {
+        // Only texts of this program come first, which are one column a character.
         let indent = first.chars().count();
         let lines = wrap(&plain(text), self.width.saturating_sub(indent));
         for (number, line) in lines.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What everybody wants to know, the gate, and what could not be analysed.
+//! The summary, the gate, and the objects that could not be analysed.
 
 use crate::xray::model::{RuleOutcome, Severity, Xray};
 
@@ -7,7 +7,7 @@ use super::super::{names, totals};
 use super::page::TerminalPage;
 use super::table::{Column, table};
 
-/// A dozen lines that say it all.
+/// The most important numbers, a line each.
 pub(crate) fn summary(page: &mut TerminalPage, xray: &Xray) {
     let image = &xray.image;
     page.field("image", &image.reference);
@@ -31,6 +31,7 @@ pub(crate) fn summary(page: &mut TerminalPage, xray: &Xray) {
             &format!(
                 "up to {} ({} of the size), see what to do",
                 size(saves),
+                // An empty image has no size to divide by.
                 percent(saves as f64 / image.size.max(1) as f64)
             ),
         );
@@ -46,6 +47,7 @@ pub(crate) fn summary(page: &mut TerminalPage, xray: &Xray) {
             ),
         );
     }
+    // At the top, since everything below may be too low; the sentences themselves are long and come last.
     if xray.is_partial() {
         page.field(
             "PARTIAL",
@@ -57,7 +59,7 @@ pub(crate) fn summary(page: &mut TerminalPage, xray: &Xray) {
     }
 }
 
-/// Every rule with what came of it.
+/// Every rule with its result.
 pub(crate) fn gate(page: &mut TerminalPage, xray: &Xray) {
     let Some(gate) = &xray.gate else { return };
     page.heading(&if gate.passed {
@@ -93,7 +95,7 @@ pub(crate) fn gate(page: &mut TerminalPage, xray: &Xray) {
     }
 }
 
-/// What could not be analysed.
+/// The objects that could not be analysed.
 pub(crate) fn problems(page: &mut TerminalPage, problems: &[String]) {
     if problems.is_empty() {
         return;

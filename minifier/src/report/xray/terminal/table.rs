@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use super::super::text::{cut, plain, shorten};
 use super::page::TerminalPage;
 
-/// How a column behaves.
+/// Width and alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Column {
     /// As wide as its text, to the left.
@@ -43,6 +43,7 @@ pub(crate) fn table<const N: usize>(
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
+        // Cells are cut here, in the middle of paths, which the crate cannot do.
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(columns.map(|(name, _)| name));
     for row in rows {
@@ -82,6 +83,7 @@ fn room<const N: usize>(
         .enumerate()
         .filter(|(_, (_, column))| !flexible(*column))
         .map(|(index, (name, column))| {
+            // One package with a version of a hundred characters must not push the other columns out.
             let most = match column {
                 Column::Short => short(width),
                 _ => usize::MAX,
