@@ -57,7 +57,7 @@ pub struct ImageReport {
     pub platform: Platform,
     /// Bytes of the files in its layers, overwritten and removed ones included.
     pub size: u64,
-    /// How the layers were read: `in-place`, `streamed` or `stored`.
+    /// Way in which the layers were read: `in-place`, `streamed` or `stored`.
     pub read: String,
     /// Engine that ran the container: `docker`, or the OCI runtime, with its version.
     pub engine: String,

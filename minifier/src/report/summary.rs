@@ -9,9 +9,9 @@ use crate::plan::{LeftOut, Weighed};
 use crate::probe::{Listener, ProbeReport, Speaks};
 use crate::units::size;
 
-/// How many packages are named before the rest is only counted.
+/// Packages that are named before the rest is only counted.
 const NAMED_PACKAGES: usize = 6;
-/// How many listening sockets are named before the rest is only counted.
+/// Listening sockets that are named before the rest is only counted.
 const NAMED_LISTENERS: usize = 6;
 
 /// How many groups of evidence that were too dear are named; the report has all.

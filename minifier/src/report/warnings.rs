@@ -3,7 +3,7 @@
 use crate::plan::{Severity, Warning};
 use crate::probe::{Listener, ProbeReport, StopOutcome, Stopped};
 
-/// How many sockets are named before the rest is only counted.
+/// Sockets that are named before the rest is only counted.
 const NAMED: usize = 6;
 
 /// Warnings about sockets that no probe reached, and about a stop signal without effect.

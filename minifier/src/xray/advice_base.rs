@@ -88,8 +88,8 @@ impl Grounds<'_> {
         found.into_iter().collect()
     }
 
-    /// What another base takes the place of: the layers of the base, and the packages of the runtime in layers above.
-    /// What else is installed there has to be installed on the other base, too.
+    /// The bytes that another base replaces: the layers of the base, and the packages of the runtime in layers above.
+    /// Everything else that is installed there has to be installed on the other base, too.
     fn replaced(&self, runtime: RuntimeKind) -> Claim {
         let names: &[&str] = match runtime {
             RuntimeKind::Python => &["python3", "libpython3"],

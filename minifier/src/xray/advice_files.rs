@@ -14,7 +14,7 @@ use crate::units::size;
 
 /// Files below this are not worth a link.
 const MIN_DUPLICATE: u64 = 16 << 10;
-/// What stands above a command that removes what an earlier step has made.
+/// The comment above a command that removes files which an earlier step has made.
 const IN_THE_STEP: &str = "# in the step that makes them: a later one frees nothing";
 
 impl Grounds<'_> {
@@ -252,7 +252,7 @@ impl Grounds<'_> {
         )
     }
 
-    /// Byte code that Python makes again where it is missing.
+    /// Byte code that Python makes again if it is missing.
     pub(crate) fn byte_code(&self) -> Option<Advice> {
         let cached = |path: &ImagePath| {
             path.ancestors()

@@ -4,7 +4,7 @@ use super::advice::{Grounds, recommendation};
 use super::model::{Finding, FindingKind, Recommendation, Severity};
 
 impl Grounds<'_> {
-    /// How it runs: as whom, watched by what, under which first process.
+    /// Advice on how the container runs: its user, its health check, its first process.
     pub(crate) fn behaviour(&self) -> Vec<Recommendation> {
         let mut all = Vec::new();
         if self.security.runs_as_root {

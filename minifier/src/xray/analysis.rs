@@ -23,10 +23,10 @@ use super::security::{Evidence, IgnoreList, Masker, security};
 use super::waste::{WasteSources, waste};
 use crate::transport::{Control, StoredImage};
 
-/// How to analyse an image.
+/// Options of an analysis.
 #[derive(Debug, Clone)]
 pub struct XrayOptions {
-    /// How to read the layers, and within which limits.
+    /// Options and limits for reading the layers.
     pub scan: ScanOptions,
     /// The time that certificates are compared with.
     pub now: Timestamp,
@@ -153,7 +153,7 @@ pub fn xray(
     });
     go_on()?;
     let started = started(config, &scan, &merged.rootfs);
-    // Without contents, an ELF file cannot be told from any other, and every entrypoint would be an unknown native
+    // Without contents, an ELF file looks like any other file, and every entrypoint would be an unknown native
     // program.
     let runtimes = if options.scan.contents {
         runtimes(config, &scan, &merged, &read, &started)

@@ -1,6 +1,6 @@
-//! Where the base image ends in a history.
+//! The end of the base image in a history.
 //!
-//! No image says it. What gives it away, in the order of how far each reaches: its last words (`CMD`, `ENTRYPOINT`);
+//! No image records it. These marks give it away, in the order of how far each reaches: its last words (`CMD`, `ENTRYPOINT`);
 //! another builder that goes on; what only one maker of base images writes; a first layer that is a whole file system;
 //! and, if nothing else does, a gap in time. Source: the histories of these images, as `docker history` and
 //! docker-library/repo-info show them.
@@ -17,7 +17,7 @@ const ENDINGS: [(&str, &str); 4] = [
     ("ENV ASPNET_VERSION", "Microsoft.AspNetCore.App"),
 ];
 
-/// Where Red Hat's build system writes what it built; nobody else does.
+/// Folders that only Red Hat's build system writes its build information to.
 const RED_HAT: [&str; 2] = ["/root/buildinfo/", "/usr/share/buildinfo/"];
 
 /// Steps that follow there: the build system cleans up after itself.
@@ -29,7 +29,7 @@ const RED_HAT_TAIL: [&str; 5] = [
     "/tmp/ubi.repo",
 ];
 
-/// How many steps belong to the base image.
+/// Number of steps that belong to the base image.
 pub(crate) fn base_end(history: &[History], steps: &[DockerfileStep]) -> usize {
     let last_layer = steps
         .iter()

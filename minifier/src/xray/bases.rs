@@ -1,7 +1,7 @@
 //! Base images and their sizes, for advice: of the same version and for the same C library.
 //!
-//! Only sizes that somebody who publishes or measures these images has written down; the source stands at each. Where no
-//! such figure is known for a version, the largest of another version stands for it, and the advice says so. Only tags
+//! Only sizes that were published by those who make or measure these images; the source stands at each. If no such
+//! figure is known for a version, the largest of another version stands for it, and the advice says so. Only tags
 //! that have been published are named.
 
 use super::model::{DistributionInfo, RuntimeKind};

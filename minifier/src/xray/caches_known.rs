@@ -1,4 +1,4 @@
-//! The caches that are known, and what to do about each.
+//! Caches of known tools, and the advice for each.
 //!
 //! Sources: the tools' documentation of their cache directories, by their defaults and by the XDG base directories.
 
@@ -8,18 +8,18 @@ use super::model::WasteKind::{
     NpmCache, PipCache, ToolCache, YarnCache,
 };
 
-/// What a tool leaves.
+/// Files that a tool leaves.
 #[derive(Debug)]
 pub(crate) struct KnownCache {
     /// The identifier of the advice.
     pub(crate) id: &'static str,
-    /// The advice, without the words about when.
+    /// Title of the advice.
     pub(crate) title: &'static str,
     pub(crate) kind: WasteKind,
     /// Directories or files: from the root if they begin with a slash, else below any directory. `*` stands for one
     /// component.
     pub(crate) places: &'static [&'static str],
-    /// How it can be kept from being made, as a line of a Dockerfile; empty if removing it is the way.
+    /// A line of a Dockerfile that keeps the tool from leaving them; empty if they have to be removed.
     pub(crate) instead: &'static str,
 }
 

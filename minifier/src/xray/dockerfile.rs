@@ -184,7 +184,7 @@ fn metadata(text: &str, config: &ImageConfig, shell: &mut String) -> String {
     }
 }
 
-/// `A=b c D=e` with quotes where a value has blanks. Where a value ends, the config knows; else the next `NAME=`.
+/// `A=b c D=e` with quotes around values that have blanks. A value ends as the config says, or before the next `NAME=`.
 fn assignments(text: &str, known: &BTreeMap<&str, &str>) -> String {
     let mut out: Vec<String> = Vec::new();
     let mut rest = text;

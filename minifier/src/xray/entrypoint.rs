@@ -1,4 +1,4 @@
-//! What the entrypoint and the command start in the end: the program behind init programs, shells and `env`.
+//! The programs that the entrypoint and the command start: also the one behind init programs, shells and `env`.
 
 use super::scan::Scan;
 use crate::analyze::{env_command, parse_shebang};

@@ -12,7 +12,7 @@ pub enum XrayError {
     TooManyEntries {
         /// The reference as given.
         image: String,
-        /// How many bytes the entries may take.
+        /// Bytes that the entries may take.
         source: TooManyEntries,
     },
     /// Cancelled by the caller.

@@ -1,4 +1,4 @@
-//! What `minify build` would reach, from static evidence alone.
+//! The estimated result of `minify build`, made without running the image.
 //!
 //! The closure is that of `plan`, with an empty trace: the same rules, the same ends, so that the two do not disagree
 //! about anything but what only a run can show.
@@ -17,7 +17,7 @@ use crate::rootfs::{ImagePath, MergedImage, NodeId, RootFs};
 use crate::trace::Trace;
 use crate::transport::StoredImage;
 
-/// What an image shows without being run.
+/// Facts that an image shows without being run.
 pub(crate) struct StaticEvidence<'a> {
     pub(crate) scan: &'a Scan,
     pub(crate) merged: &'a Merged,
@@ -132,7 +132,7 @@ fn most(merged: &Merged, read: &ReadPackages, planned: &Plan) -> u64 {
         .fold(0, |sum: u64, file| sum.saturating_add(file.content.size))
 }
 
-/// Where a runtime has the modules that programs load by name.
+/// Directories in which a runtime has the modules that programs load by name.
 fn modules(kind: RuntimeKind, program: &ImagePath, rootfs: &RootFs) -> Vec<String> {
     let home = program.parent().and_then(|bin| bin.parent());
     let named: &[&str] = match kind {

@@ -7,7 +7,7 @@
 //!
 //! What the layers above the lowest waste is charged to the layer that ships a path again: a `chown` of a file of the
 //! base makes no byte of these layers invisible, but all that it adds was there before. A file of the base that is
-//! removed is nobody's fault but the base's.
+//! removed does not count: the layers above did not add it.
 
 use super::marks::LayerChanges;
 use super::merged::Merged;

@@ -1,4 +1,4 @@
-//! [`LayerMarks`]: what a layer does to each path, against the tree of the layers below it.
+//! [`LayerMarks`]: changes that a layer makes to paths, against the tree of the layers below it.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,7 +8,7 @@ use crate::rootfs::{
     ContentRef, EntryKind, ImagePath, LayerEntry, LayerIndex, Metadata, NodeId, NodeKind, RootFs,
 };
 
-/// What a layer did to the ones below it.
+/// Summary of the changes that a layer made to the ones below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LayerChanges {
     /// Bytes of its files.
@@ -27,7 +27,7 @@ pub(crate) struct LayerChanges {
     pub(crate) opaque: BTreeSet<ImagePath>,
 }
 
-/// What a layer did to a path.
+/// A change that a layer made to a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MarkedPath {
     pub(crate) path: ImagePath,
@@ -37,7 +37,7 @@ pub(crate) struct MarkedPath {
     pub(crate) hidden: bool,
     /// Bytes of a file.
     pub(crate) size: u64,
-    /// Where the layer has the content of a file.
+    /// Place of the content in the layer; `None` if it is not a file.
     pub(crate) at: Option<u64>,
 }
 

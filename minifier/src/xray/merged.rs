@@ -1,4 +1,4 @@
-//! [`Merged`]: the layers merged, and what each did to the ones below it.
+//! [`Merged`]: the merged layers, and the changes that each made to the ones below it.
 
 use std::collections::HashSet;
 
@@ -15,13 +15,13 @@ const MAX_PROBLEMS: usize = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
     pub(crate) rootfs: RootFs,
-    /// What each layer did, lowest first.
+    /// Changes that each layer made, lowest first.
     pub(crate) layers: Vec<LayerChanges>,
     /// Every file body of every layer, by path, then by layer.
     pub(crate) bodies: Vec<Body>,
     /// Every path of a regular file in the merged tree, in order.
     pub(crate) files: Vec<VisibleFile>,
-    /// What layers did to paths, by path, then by layer.
+    /// Changes that layers made to paths, by path, then by layer.
     pub(crate) marked: Vec<MarkedPath>,
     /// Entries that could not be merged.
     pub(crate) problems: Vec<String>,
@@ -100,7 +100,7 @@ impl Merged {
         self.layers.push(changes);
     }
 
-    /// What a layer does to the tree so far, whether it can hide anything, and what it does to each path.
+    /// The changes that a layer makes to the tree so far, whether it can hide anything, and its change to each path.
     fn changes(
         &self,
         index: &LayerIndex,
@@ -232,7 +232,7 @@ fn find(rootfs: &RootFs, path: &ImagePath) -> (Option<NodeId>, bool) {
     (Some(at), false)
 }
 
-/// Which nodes can be reached from the root.
+/// For each node, whether it can be reached from the root.
 fn reachable(rootfs: &RootFs) -> Vec<bool> {
     let mut reached = vec![false; rootfs.count()];
     let mut stack = vec![rootfs.root()];

@@ -39,7 +39,7 @@ impl Grounds<'_> {
         self.files.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    /// Where the files are that are to be seen at a path or below it.
+    /// The range of visible files at a path or below it.
     fn range_below(&self, path: &ImagePath) -> Range<usize> {
         let files = &self.merged.files;
         let start = files.partition_point(|file| file.path < *path);
@@ -47,8 +47,8 @@ impl Grounds<'_> {
         start..start + length
     }
 
-    /// What is freed by removing the files below these directories that are wanted. A body that keeps another name is
-    /// not.
+    /// The bytes that are freed by removing the wanted files below these directories. A body that keeps another name is
+    /// not freed.
     fn freed(&self, roots: &Roots, wanted: impl Fn(&ImagePath) -> bool) -> Claim {
         let goes = |path: &ImagePath| wanted(path) && roots.cover(path);
         let mut claim = Claim::default();

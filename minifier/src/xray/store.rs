@@ -80,7 +80,7 @@ pub(crate) struct KeptDocuments<'a> {
 }
 
 impl<'a> KeptDocuments<'a> {
-    /// What was kept of a file, by its node.
+    /// Contents and findings that were kept of a file.
     pub(crate) fn extra(&self, node: NodeId) -> Option<&'a Extra> {
         self.scan.extra(self.rootfs.node(node).content()?)
     }

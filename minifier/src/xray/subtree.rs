@@ -2,7 +2,7 @@
 
 use crate::rootfs::{NodeId, RootFs};
 
-/// Bytes and files below each node; a file with several names counts where the first one is.
+/// Bytes and files below each node; a file with several names counts at the first of them.
 pub(crate) struct SubtreeTotals(Vec<(u64, u64)>);
 
 impl SubtreeTotals {

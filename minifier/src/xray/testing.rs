@@ -66,7 +66,7 @@ pub(crate) fn analyse(image: &StoredImage) -> Analysis {
     xray(image, &options, &Control::none()).unwrap()
 }
 
-/// Files of the tree of all paths that are to be seen, each once.
+/// Number of visible files of the tree of all paths.
 pub(crate) fn tree_files(xray: &Xray) -> u64 {
     let tree = &xray.contents.tree;
     let files =
@@ -173,7 +173,7 @@ pub(crate) fn fixture(name: &str) -> Arc<Fixture> {
     slot.get_or_init(make).clone()
 }
 
-/// What a command prints in a container of an image, its lines sorted.
+/// The output of a command in a container of an image, its lines sorted.
 pub(crate) fn docker_run(image: &str, command: &[&str]) -> Vec<String> {
     let out = std::process::Command::new("/usr/bin/docker")
         .args([

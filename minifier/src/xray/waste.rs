@@ -1,4 +1,4 @@
-//! What should not ship, by kind. Each file counts for one kind, but hidden and duplicate ones, which are told on top.
+//! Files that should not ship, by kind. Each file counts for one kind; hidden and duplicate files count again as such.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -59,7 +59,7 @@ pub(crate) struct Module {
     pub(crate) version: String,
     /// Whether it is what the program was built from, rather than a part of it.
     pub(crate) main: bool,
-    /// What it needs: indices into [`BuildInfo::modules`].
+    /// Modules that it needs, as indices into [`BuildInfo::modules`].
     pub(crate) needs: Vec<usize>,
 }
 

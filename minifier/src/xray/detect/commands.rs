@@ -17,7 +17,7 @@ const MAX_IN_VAIN: usize = 1 << 20;
 /// A secret of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommandSecret {
-    /// Where it stands in the text.
+    /// Its range in the text.
     pub(crate) range: Range<usize>,
     pub(crate) rule: &'static str,
     /// Its description for people.
@@ -100,7 +100,7 @@ const TEXT_RULES: [CommandRule; 4] = [
     },
 ];
 
-/// Words that stand where a secret is expected and that are none.
+/// Words in the place of a secret that are not secrets.
 const WORDS: [&str; 6] = ["token", "password", "auth", "realm", "error", "scheme"];
 
 type CompiledRules = Vec<(&'static CommandRule, Regex)>;
@@ -238,7 +238,7 @@ fn lists(text: &str) -> Vec<Vec<Range<usize>>> {
     lists
 }
 
-/// The words of a list behind its `[`, and the end of the list; `None`, and where it stops being one, if it is no list.
+/// The words of a list behind its `[`, and the end of the list; `None`, and the place where it stops being one, if it is not a list.
 fn list(text: &str, start: usize) -> (Option<Vec<Range<usize>>>, usize) {
     let bytes = text.as_bytes();
     let (mut words, mut at) = (Vec::new(), start);

@@ -26,7 +26,7 @@ const CHUNK: u64 = 256 << 10;
 /// A Java archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JavaArchive {
-    /// Where it is inside of the file; empty for the file itself, else `BOOT-INF/lib/a.jar`, nested ones with `!`.
+    /// Its path inside of the file; empty for the file itself, otherwise `BOOT-INF/lib/a.jar`, nested ones with `!`.
     pub(crate) inside: String,
     /// Its bytes.
     pub(crate) size: u64,

@@ -1,4 +1,4 @@
-//! Detectors: what the bytes of a file, a text or an attribute hold. They take bytes that nobody trusts and give facts;
+//! Detectors of what is in the bytes of a file, a text or an attribute. They take untrusted bytes and return facts;
 //! the meaning of a fact for an image is judged in [`security`](super::security) and [`binaries`](super::binaries).
 
 mod buildinfo;

@@ -71,7 +71,7 @@ const fn pattern(
     }
 }
 
-/// How `{"` begins in Base64.
+/// The beginning of `{"` in Base64.
 const JWT: &str = "eyJ";
 
 /// Sources: the vendors' documents on the formats of their tokens.
@@ -404,7 +404,7 @@ pub(crate) fn masked(value: &[u8], shown: usize) -> String {
 }
 
 impl CredentialPattern {
-    /// How many characters may be shown.
+    /// Number of characters that may be shown.
     pub(crate) fn shown(&self) -> usize {
         self.literal.len()
     }

@@ -18,7 +18,7 @@ const MAX_LOOKED: usize = 256 << 10;
 /// Bytes of a line up to a value in which the mark of a comment is looked for.
 const MAX_COMMENT: usize = 8 << 10;
 
-/// How a file assigns values.
+/// Syntax of assignments in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Syntax {
     /// `name = value`, `name: value`, one a line.

@@ -92,7 +92,7 @@ impl fmt::Display for Language {
 }
 
 impl SizeBudget {
-    /// The language that counts for an image with `runtimes`, and its limits; `None` if nobody set any for it.
+    /// The language that counts for an image with `runtimes`, and its limits; `None` if there are no limits for it.
     pub fn resolve(&self, runtimes: &[Runtime]) -> Option<(Language, SizeLimits)> {
         let language = match self.language {
             Language::Auto => runtimes

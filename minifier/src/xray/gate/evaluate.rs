@@ -200,7 +200,7 @@ fn budget(xray: &Xray, budget: Option<SizeBudget>) -> RuleResult {
     }
 }
 
-/// What the entrypoint runs on, in words.
+/// The runtime of the entrypoint, in words.
 fn entrypoint(xray: &Xray) -> &'static str {
     match xray
         .image

@@ -1,4 +1,4 @@
-//! What should not ship, what to do about it, and what a build would reach.
+//! Files that should not ship, recommendations, and the estimated result of a build.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

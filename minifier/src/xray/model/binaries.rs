@@ -56,7 +56,7 @@ pub struct Binary {
     pub strip_bytes: u64,
     /// Whether it has a table of symbols that `strip` would remove.
     pub symbols: bool,
-    /// How it is hardened.
+    /// Hardening of the file.
     pub hardening: Hardening,
 }
 
@@ -72,7 +72,7 @@ pub enum Relro {
     Full,
 }
 
-/// How a program or library is hardened.
+/// Hardening of a program or library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hardening {
     /// Whether it is position-independent.

@@ -1,4 +1,4 @@
-//! What changed between two images.
+//! Differences between two images.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

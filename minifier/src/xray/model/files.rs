@@ -45,7 +45,7 @@ pub struct FileTree {
 pub struct TreeNode<'a> {
     /// Last component of the path; empty for the root.
     pub name: &'a str,
-    /// How many directories lie above it.
+    /// Number of directories above it.
     pub depth: u16,
     /// File type or, for regular files, the kind of content.
     pub kind: TreeKind,
@@ -225,7 +225,7 @@ impl FileTree {
     /// Calls `with` with each node and its path.
     pub fn each_path(&self, mut with: impl FnMut(u32, &str)) {
         let mut path = String::new();
-        // Where the path of each open directory ends.
+        // The end of the path of each open directory.
         let mut ends: Vec<usize> = Vec::new();
         for ((node, name), &depth) in (0..).zip(self.names.iter()).zip(&self.depths) {
             ends.truncate(depth.into());

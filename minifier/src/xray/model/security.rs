@@ -1,4 +1,4 @@
-//! What matters to security.
+//! Findings and other facts that matter to security.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -36,7 +36,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
             location: found.database.to_string(),
             ..control(reader, &found.stanza)
         };
-        // What dpkg itself keeps of it is nobody else's.
+        // dpkg's own records of a package count as its files.
         let files = files.installed.into_iter().chain(files.records).collect();
         reader.found.add(info, files, relations(&found.stanza));
         Ok(())
@@ -47,7 +47,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
     }
 }
 
-/// What a stanza says, and the licence of the package's copyright file.
+/// The package of a stanza, with the licence of its copyright file.
 fn control(reader: &PackageReader<'_>, stanza: &DpkgStanza) -> PackageInfo {
     let (name, version, architecture) = stanza.key();
     let distribution = reader.distribution;

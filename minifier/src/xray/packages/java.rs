@@ -75,7 +75,8 @@ fn named<'a>(file: &VisibleFile, archive: &'a JavaArchive) -> Named<'a> {
     }
 }
 
-/// Which of an archive's records is its own. One that others were merged into has theirs too, or only theirs.
+/// The record of an archive that is its own; `None` if it has none. An archive that others were merged into has theirs
+/// too, or only theirs.
 fn own(stem: &str, archive: &JavaArchive) -> Option<usize> {
     let (name, version) = split(stem);
     let called = |names: &[&str]| {
@@ -87,7 +88,7 @@ fn own(stem: &str, archive: &JavaArchive) -> Option<usize> {
     let bundle = manifest.symbolic_name.as_deref().unwrap_or_default();
     called(&[stem, name])
         .or_else(|| called(&[title, bundle, bundle.rsplit('.').next().unwrap_or_default()]))
-        // `app.jar` is what somebody called it; `other-1.0.jar` has the name of the repository.
+        // `app.jar` is a name that an author chose; `other-1.0.jar` has the name of the repository.
         .or((archive.artifacts.len() == 1 && version.is_empty()).then_some(0))
 }
 

@@ -1,4 +1,4 @@
-//! What a Java archive is called that has no record of its own: by its file name and its manifest.
+//! Names of Java archives that have no record of their own, by their file names and manifests.
 
 use crate::rootfs::MAX_NAME;
 use crate::xray::detect::ArchiveManifest;
@@ -70,7 +70,7 @@ pub(crate) fn java_name(stem: &str, manifest: &ArchiveManifest) -> JavaName {
         };
     }
     let (name, version) = split(stem);
-    // A file name with a version is that of the repository; `app.jar` is what somebody called it.
+    // A file name with a version is that of the repository; `app.jar` is a name that an author chose.
     let artifact = match version {
         "" if is_artifact(title) => title,
         "" => stem,

@@ -1,4 +1,4 @@
-//! Python distributions: where they came from, and what they need.
+//! Python distributions: their origins and needs.
 
 use super::package::package;
 use super::purl::purl;
@@ -44,7 +44,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
     });
 }
 
-/// What pip recorded of where the distribution came from.
+/// The origin of a distribution, as pip recorded it.
 fn origin(reader: &mut PackageReader<'_>, path: &ImagePath) -> DownloadOrigin {
     let record = path.parent().map(|info| info.join("direct_url.json"));
     let Some((record, text)) = record.and_then(|path| {

@@ -21,7 +21,7 @@ pub(crate) struct Relations {
     pub(crate) provides: Vec<String>,
     /// Each of these is met by any of its names. A name with a slash in front is a file's.
     pub(crate) needs: Vec<Vec<String>>,
-    /// Package URLs of what it needs, where they are known already.
+    /// Package URLs of what it needs, if they are known already.
     pub(crate) ids: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn resolve(
 ) -> bool {
     // Names of the same kind, and owners of files, by index; own names come before what is provided.
     let mut names: HashMap<(PackageKind, String), Vec<usize>> = HashMap::new();
-    // A copy that a package brings for itself is nobody else's.
+    // A vendored copy (`pip/_vendor`) is loaded only by the package that brings it.
     let common = || {
         let all = packages.iter().enumerate();
         all.filter(|(_, (package, _))| !package.info.vendored)

@@ -1,4 +1,4 @@
-//! Where packages were downloaded from, as their installers recorded it.
+//! Origins of packages, as their installers recorded them.
 
 use serde::Deserialize;
 use url::Url;
@@ -6,7 +6,7 @@ use url::Url;
 /// Longest URL.
 const MAX_URL: usize = 2000;
 
-/// Where a package came from.
+/// The origin of a package.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct DownloadOrigin {
     /// A public URL; `git+https://…@COMMIT` for a repository.

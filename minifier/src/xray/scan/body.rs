@@ -34,13 +34,13 @@ const MAX_JAVA: u64 = 16 << 20;
 const MAX_SPOOLED: u64 = 2 << 30;
 /// As much as the kernel reads of a file to execute it.
 const HEAD: usize = 256;
-/// How a database of SQLite begins.
+/// The beginning of a database of SQLite.
 const SQLITE: &[u8] = b"SQLite format 3\0";
-/// How many times its bytes a database takes with the tables that are made of it.
+/// Memory of a database with the tables that are made of it, in times its bytes.
 const TABLES: u64 = 4;
-/// What an object of JSON takes in such a table.
+/// Bytes that an object of JSON takes in such a table.
 const ROW: u64 = 320;
-/// How many times its own memory something takes with its part of the report.
+/// Memory of a value with its part of the report, in times its own memory.
 const REPORTED: usize = 3;
 /// Bundles with more certificates are a list of authorities.
 const BUNDLE: usize = 20;
@@ -55,7 +55,7 @@ pub(crate) struct PassingFile<'a> {
     pub(crate) executable: bool,
 }
 
-/// What the first bytes and the name of a file say. It decides how much of the file is held.
+/// Facts that the first bytes and the name of a file show. They decide how much of the file is held.
 struct FirstLook {
     kind: FileKind,
     wanted: WantedContent,
@@ -82,7 +82,7 @@ impl FirstLook {
 
 /// Looks at files; one for each thread.
 pub(crate) struct Examiner<'a> {
-    /// What may be kept.
+    /// Memory for what is kept.
     budget: &'a IndexBudget,
     /// When a certificate counts as expired.
     now: Timestamp,
@@ -219,7 +219,7 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    /// What there is room for; `tables` are the bytes of those that are made of it.
+    /// The part of `extra` that there is room for; `tables` are the bytes of the tables that are made of a document.
     fn keep(
         &self,
         path: &ImagePath,
@@ -308,7 +308,7 @@ fn document(
             extra.rpm = Some(rpm_database(bytes).map_err(|e| e.to_string()));
             return;
         }
-        // Many files end in `.egg` or `.zip`: without the mark of a zip, it is no problem that they are none.
+        // Many files end in `.egg` or `.zip`: without the mark of a zip, nobody took them for packages.
         WantedContent::Egg | WantedContent::YarnPackage if !bytes.starts_with(b"PK") => return,
         WantedContent::Egg | WantedContent::YarnPackage => {
             let read = match wanted {
@@ -335,7 +335,7 @@ fn tables(wanted: WantedContent, bytes: &[u8]) -> u64 {
     }
 }
 
-/// What a program or library needs, and how it is protected.
+/// Needs and protection of a program or library.
 fn elf_facts(path: &ImagePath, file: &impl ReadAt) -> Result<ElfFacts, String> {
     let library = is_library_name(path.file_name());
     let recorder = Recorder::new(file);

@@ -76,11 +76,11 @@ impl Extra {
 /// A program or library.
 #[derive(Debug, Clone)]
 pub(crate) struct ElfFacts {
-    /// What it needs.
+    /// Libraries and interpreter that it needs.
     pub(crate) elf: ElfFile,
-    /// How it is protected, and what `strip` would take.
+    /// Its hardening, and the bytes that `strip` would remove.
     pub(crate) protection: Protection,
-    /// What is compiled into it.
+    /// Modules or crates that are compiled into it; `None` if it has no record of them.
     pub(crate) built: Option<BuildInfo>,
     /// Whether the Rust compiler made it, as its comment section says.
     pub(crate) rust: bool,

@@ -27,7 +27,7 @@ pub(crate) struct ScannedLayer {
     pub(crate) facts: Vec<(u64, FileFacts)>,
     /// Bytes of the uncompressed tar, as far as it was read.
     pub(crate) tar_size: u64,
-    /// How it is compressed, as its first bytes say.
+    /// Its compression, by its first bytes; `None` if it could not be opened.
     pub(crate) compression: Option<Compression>,
     /// Sentences about what could not be read.
     pub(crate) problems: Vec<String>,

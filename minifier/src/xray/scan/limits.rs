@@ -1,15 +1,15 @@
-//! What a scan may take, and the budgets that all threads share.
+//! Limits of a scan, and the budget for holes that all threads share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::transport::Limits;
 
-/// How to scan.
+/// Options of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanOptions {
     /// Look into files: digests, kinds, packages, programs, secrets. Without it, sizes and names only.
     pub contents: bool,
-    /// What the layers may come to. A layer that goes beyond is cut off, which is a problem in the report; entries that
+    /// Limits of the layers. A layer that goes beyond is cut off, which is a problem in the report; entries that
     /// take far more memory than is stored of them are an error.
     pub limits: Limits,
     /// Threads; 0 for as many as there are cores.

@@ -39,7 +39,7 @@ impl Scan {
         self.facts(content)?.extra.as_deref()
     }
 
-    /// What a file holds: by its content if that was looked at, otherwise by the path that `path` gives.
+    /// The kind of a file: by its content if that was looked at, otherwise by the path that `path` returns.
     pub(crate) fn kind(&self, content: ContentRef, path: impl FnOnce() -> ImagePath) -> FileKind {
         match self.facts(content) {
             Some(facts) => facts.kind,

@@ -1,4 +1,4 @@
-//! [`IgnoreList`]: findings that somebody has looked at and accepted, with the reason and for how long.
+//! [`IgnoreList`]: findings that were reviewed and accepted, each with a reason and an expiry date.
 //!
 //! The file is YAML; docs/secrets.md describes it. An entry names findings by path, by rule and by fingerprint: all that
 //! it gives must fit. One that has expired hides nothing, and is reported.
@@ -242,7 +242,7 @@ mod tests {
         )
     }
 
-    /// What is left, and what came of the entries, on the first of January 2027.
+    /// Open findings, and the effects of the entries, on the first of January 2027.
     fn applied(list: &str, paths: &[&str]) -> (Vec<String>, Vec<IgnoreState>) {
         let now = Timestamp::from_second(crate::xray::testing::NOW).expect("a time");
         let list = IgnoreList::parse(list).expect("a list");

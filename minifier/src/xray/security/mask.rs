@@ -190,7 +190,7 @@ fn is_metadata(text: &str) -> bool {
     matches!(word, "ENV" | "LABEL" | "ARG")
 }
 
-/// Where the value at the start of `text` begins, after its quote, and its length. `before` is what precedes the name.
+/// The start of the value at the beginning of `text`, after its quote, and its length. `before` is what precedes the name.
 fn value_length(text: &str, before: Option<char>, metadata: bool) -> (usize, usize) {
     for quote in ["\\\"", "\"", "'"] {
         if let Some(inside) = text.strip_prefix(quote) {

@@ -1,5 +1,5 @@
-//! [`Provenances`]: whose a file is, by where it lies. What a package or a language's own library ships is everybody's;
-//! what tests and examples hold is made to be shown.
+//! [`Provenances`]: whose a file is, by its path. Files of packages and of a language's own library are public; files of
+//! tests and examples are made to be shown.
 
 use super::trees::Trees;
 use crate::analyze::holds_samples;
@@ -8,7 +8,7 @@ use crate::rootfs::ImagePath;
 use crate::xray::merged::Merged;
 use crate::xray::packages::Owners;
 
-/// Whose a file is.
+/// The owner of a file, in a wide sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Provenance {
     /// The image's author put it there.
@@ -61,7 +61,7 @@ impl<'a> Provenances<'a> {
         }
     }
 
-    /// Whose the file at `path` is.
+    /// The provenance of the file at `path`.
     pub(crate) fn of(&self, path: &ImagePath) -> Provenance {
         if self.is_published(path) {
             Provenance::Published

@@ -1,4 +1,4 @@
-//! How bad a secret is: by its rule, then by whose the file is.
+//! Severity of a secret: by its rule, then by the provenance of the file.
 
 use super::provenance::Provenance;
 use crate::xray::detect::{SecretConfidence, SecretKind, SecretMatch};
@@ -16,7 +16,7 @@ const MILDER: [(&str, Severity); 4] = [
     ("config-secret", Severity::Warning),
 ];
 
-/// How bad a secret in a file is; `None` if it is everybody's. `owned` says whether a package of the distribution brings
+/// The severity of a secret in a file; `None` if it is public. `owned` says whether a package of the distribution brings
 /// the file, wherever it lies.
 pub(crate) fn severity(secret: &SecretMatch, place: Provenance, owned: bool) -> Option<Severity> {
     let by_rule = MILDER

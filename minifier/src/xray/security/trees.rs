@@ -14,7 +14,7 @@ use crate::xray::merged::Body;
 struct TreeLayout {
     /// Paths below the root, of files or directories.
     marks: &'static [&'static str],
-    /// How many of the marks there must be: names that others use as well prove nothing alone.
+    /// Fewest marks that prove it: names that others use as well prove nothing alone.
     least: u32,
     /// The directories below the root that are others' work; empty for all of it.
     parts: &'static [&'static str],
@@ -237,7 +237,7 @@ fn marks() -> &'static Marks {
 /// The trees of an image, in whichever layer: one that a later layer removes ships nevertheless.
 #[derive(Debug, Default)]
 pub(crate) struct Trees {
-    /// What each root is: the kinds, as bits.
+    /// Kinds of each root, as bits.
     roots: BTreeMap<Vec<u8>, u64>,
 }
 

@@ -10,7 +10,7 @@ use crate::xray::testing::{analyse, image};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
-/// What a layer does with a name.
+/// A change that a layer makes to a name.
 #[derive(Debug, Clone)]
 enum Act {
     Nothing,

@@ -1,4 +1,4 @@
-//! Who supplies a package: a minimum element of a bill of materials (NTIA, "The Minimum Elements For a Software Bill of
+//! Suppliers of packages: a minimum element of a bill of materials (NTIA, "The Minimum Elements For a Software Bill of
 //! Materials").
 
 use super::super::text::plain;
@@ -41,7 +41,7 @@ pub(crate) struct Supplier {
     pub(crate) organization: bool,
 }
 
-/// The supplier of a package as declared; `None` if nobody is named.
+/// The supplier of a package as declared; `None` if none is declared.
 pub(crate) fn of_package(info: &PackageInfo) -> Option<Supplier> {
     // rpm and Maven have fields for vendors; the others have one for a maintainer, who may be a person.
     let organization = matches!(info.kind, PackageKind::Rpm | PackageKind::Java);

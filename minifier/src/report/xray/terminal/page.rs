@@ -23,7 +23,7 @@ pub enum Details {
 }
 
 impl Details {
-    /// How many of `some` items [`Self::Normal`] shows; all of them with [`Self::Full`].
+    /// Number of items to show: `some`, or all of them with [`Self::Full`].
     pub(crate) fn limit(self, some: usize) -> usize {
         if self == Self::Full { usize::MAX } else { some }
     }
