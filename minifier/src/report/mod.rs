@@ -12,4 +12,4 @@ pub use model::{
 };
 pub(crate) use plain::{for_log, plain, plain_json};
 pub use summary::summary;
-pub use warnings::of_probe;
+pub(crate) use warnings::of_probe;

@@ -7,7 +7,7 @@ use crate::probe::{Listener, ProbeReport, StopOutcome, Stopped};
 const NAMED: usize = 6;
 
 /// Warnings about sockets that no probe reached, and about a stop signal without effect.
-pub fn of_probe(probe: &ProbeReport) -> Vec<Warning> {
+pub(crate) fn of_probe(probe: &ProbeReport) -> Vec<Warning> {
     let warning = |(message, hint): (String, &str)| Warning {
         severity: Severity::Warning,
         message,

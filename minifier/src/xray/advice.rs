@@ -68,7 +68,7 @@ pub(crate) fn names(merged: &Merged) -> BodyNames {
     names
 }
 
-/// All advice.
+/// All recommendations, largest saving first, and the bytes that they save together.
 pub(crate) fn advise(grounds: &Grounds<'_>) -> Advised {
     let mut all = grounds.caches();
     all.extend(grounds.development());

@@ -23,7 +23,6 @@ pub(crate) enum System {
     Debian(&'static str),
     /// glibc of another distribution.
     Glibc,
-    /// musl.
     Musl,
     /// Not known: there is no distribution.
     Unknown,

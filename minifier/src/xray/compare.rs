@@ -9,7 +9,7 @@ use super::model::{
 };
 use crate::rootfs::{ImagePath, Metadata, NodeId, NodeKind};
 
-/// Compares two images.
+/// Compares two analysed images: files, packages and config. Analyse both with the same [`ScanOptions`](super::ScanOptions), since without contents files are compared by size and time.
 pub fn compare(from: &Analysis, to: &Analysis) -> Comparison {
     let (files, unchanged_files) = files(from, to);
     let problems = |analysis: &Analysis| {

@@ -44,7 +44,7 @@ pub(crate) struct MarkedPath {
 /// The marked paths of one layer, as they are found.
 pub(crate) struct LayerMarks<'a> {
     marked: Vec<MarkedPath>,
-    /// The layers below.
+    /// The merged layers below.
     rootfs: &'a RootFs,
     layer: u32,
     scan: &'a Scan,

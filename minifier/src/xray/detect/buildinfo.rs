@@ -43,7 +43,6 @@ const MAX_VERSION: usize = 100;
 /// The record that a compiler left in a program about its sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BuildInfo {
-    /// Go or Cargo.
     pub(crate) kind: PackageKind,
     /// The compiler's version; empty if it is not recorded.
     pub(crate) compiler: String,

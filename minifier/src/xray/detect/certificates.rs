@@ -8,12 +8,12 @@ use x509_cert::der::{Decode, SliceReader};
 const MAX_CERTIFICATES: usize = 2000;
 const MAX_CERTIFICATE: usize = 64 << 10;
 
-/// A certificate.
+/// An X.509 certificate, as far as the report shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Certificate {
-    /// Distinguished name.
+    /// Distinguished name (RFC 4514).
     pub(crate) subject: String,
-    /// Distinguished name.
+    /// Distinguished name (RFC 4514).
     pub(crate) issuer: String,
     /// Seconds since the epoch.
     pub(crate) not_before: i64,

@@ -23,18 +23,16 @@ const MAX_NAME: usize = 500;
 /// Read at once to hash an archive inside of another one.
 const CHUNK: u64 = 256 << 10;
 
-/// A Java archive.
+/// A Java archive, as far as its directory and its records of artifacts could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JavaArchive {
     /// Its path inside of the file; empty for the file itself, otherwise `BOOT-INF/lib/a.jar`, nested ones with `!`.
     pub(crate) inside: String,
-    /// Its bytes.
     pub(crate) size: u64,
     /// SHA-256; `None` for the file itself, whose digest is with the file.
     pub(crate) sha256: Option<[u8; 32]>,
     /// Its `pom.properties`, one for each artifact it was made from: group, artifact, version.
     pub(crate) artifacts: Vec<(String, String, String)>,
-    /// Its manifest.
     pub(crate) manifest: ArchiveManifest,
     /// Why not all of it could be read.
     pub(crate) problem: Option<String>,

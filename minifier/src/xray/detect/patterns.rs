@@ -34,7 +34,7 @@ pub(crate) struct SecretMatch {
 pub(crate) enum SecretKind {
     /// A private key; `encrypted` if a passphrase protects it.
     PrivateKey { encrypted: bool },
-    /// Anything else.
+    /// A token, a password or another login.
     Credential,
 }
 
@@ -301,11 +301,11 @@ fn compiled() -> &'static CompiledPatterns {
 pub(crate) enum SecretHit {
     /// A credential; where, and its length.
     Credential(&'static CredentialPattern, usize, usize),
-    /// [`PRIVATE_KEY`]
+    /// Place of [`PRIVATE_KEY`].
     PrivateKey(usize),
-    /// [`CERTIFICATE`]
+    /// Some [`CERTIFICATE`].
     Certificate,
-    /// [`URL`]
+    /// Place of [`URL`].
     Url(usize),
 }
 

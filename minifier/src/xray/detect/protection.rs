@@ -50,7 +50,7 @@ impl ElfTables {
     }
 }
 
-/// Sections by name.
+/// Section headers of an ELF file, with the table of their names.
 pub(crate) struct Sections {
     headers: Vec<SectionHeader>,
     names: Vec<u8>,

@@ -11,7 +11,7 @@ pub enum Level {
     Off,
     /// The rule warns and the gate passes.
     Warn,
-    /// The gate fails.
+    /// The rule fails, and with it the gate.
     Fail,
 }
 

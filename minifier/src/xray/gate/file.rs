@@ -26,7 +26,7 @@ pub enum GateFileError {
     /// A value that the rule cannot have.
     #[error("apply rule `{rule}`: {reason}")]
     Value {
-        /// The rule.
+        /// Name of the rule, as [`GateConfig`] documents it.
         rule: &'static str,
         /// Why the value is not accepted, as a fragment of a sentence.
         reason: String,

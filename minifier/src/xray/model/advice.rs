@@ -29,7 +29,7 @@ pub enum WasteKind {
     PythonBytecode,
     /// Repositories of version control: `.git`, `.hg`, `.svn`.
     VersionControl,
-    /// Tests of packages.
+    /// Tests that packages of languages bring.
     Tests,
     /// Documentation and manual pages.
     Documentation,
@@ -39,7 +39,7 @@ pub enum WasteKind {
     BuildTools,
     /// Headers of C and C++.
     Headers,
-    /// Static libraries (`.a`).
+    /// Static libraries (`.a`), which only a linker needs.
     StaticLibraries,
     /// npm packages that are for development only.
     DevDependencies,
@@ -49,7 +49,7 @@ pub enum WasteKind {
     CoreDumps,
     /// Files in `/tmp` and `/var/tmp`.
     TemporaryFiles,
-    /// Files in `/var/log`.
+    /// Logs of the build in `/var/log`.
     Logs,
     /// Caches of other package managers and tools.
     ToolCache,

@@ -42,9 +42,9 @@ impl Contents {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum FileKind {
-    /// An ELF program.
+    /// An ELF program that can be executed.
     Program,
-    /// An ELF library.
+    /// An ELF file with the name of a shared library.
     Library,
     /// An ELF object, kernel module or core dump, or an archive of objects.
     Object,
@@ -134,7 +134,7 @@ pub struct KindTotal {
 pub struct DuplicateGroup {
     /// SHA-256 of the content, hexadecimal.
     pub sha256: String,
-    /// Bytes of each.
+    /// Size in bytes of each of the files.
     pub size: u64,
     /// Bytes that all but one waste.
     pub wasted: u64,

@@ -79,13 +79,13 @@ pub enum OtherKind {
     Directory,
     /// A symbolic link.
     Link,
-    /// A device node.
+    /// A character or block device.
     Device,
-    /// A named pipe.
+    /// A named pipe (FIFO).
     Pipe,
 }
 
-/// A symbolic link.
+/// A symbolic link and its target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkTarget {
     /// Number of its node.
@@ -129,7 +129,7 @@ pub struct MarkedNode {
     pub mark: Mark,
     /// Whether a later entry hides it, in another layer or in the same one.
     pub hidden: bool,
-    /// Bytes.
+    /// Bytes, as in [`LayerFiles::sizes`].
     pub size: u64,
 }
 

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 /// Version of the layout of [`Xray`] and [`Comparison`]; a change that is not an addition raises it.
 pub const SCHEMA_VERSION: u32 = 2;
 
-/// One image, analysed.
+/// The analysis of one image.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Xray {
     /// Version of the layout of this document; a change that is not an addition raises it.

@@ -47,7 +47,7 @@ pub enum Severity {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingKind {
-    /// A private key.
+    /// A private key in a file.
     PrivateKey,
     /// A password, token or other credential in a file.
     Credential,
@@ -130,7 +130,7 @@ pub enum FindingLocation {
 pub struct Finding {
     /// Kind of the finding.
     pub kind: FindingKind,
-    /// Severity.
+    /// How urgent it is.
     pub severity: Severity,
     /// One sentence that names the object. It never contains the secret.
     pub message: String,

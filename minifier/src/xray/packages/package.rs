@@ -70,7 +70,6 @@ impl Owners {
         self.index(node).map(|index| self.name(index).to_owned())
     }
 
-    /// Number of packages.
     pub(crate) fn count(&self) -> usize {
         self.ids.len()
     }

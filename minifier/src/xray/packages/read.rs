@@ -26,7 +26,7 @@ pub(crate) struct ReadPackages {
     pub(crate) problems: Vec<String>,
 }
 
-/// Reads all packages.
+/// Reads the packages of all kinds, and finds out which one owns each file.
 pub(crate) fn read(
     scan: &Scan,
     merged: &Merged,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
-/// Longest URL.
+/// Bytes of the longest URL that is reported.
 const MAX_URL: usize = 2000;
 
 /// The origin of a package.

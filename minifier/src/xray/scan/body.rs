@@ -249,7 +249,7 @@ impl<'a> Examiner<'a> {
         (!rest.is_empty() && fits(&rest)).then(|| Box::new(rest))
     }
 
-    /// Secrets, certificates, archives.
+    /// Looks for secrets, certificates and archives in a file that is held whole.
     fn content(&self, path: &ImagePath, first: &FirstLook, bytes: &[u8], extra: &mut Extra) {
         let name = path.file_name();
         // Manuals and package databases are full of examples of secrets, and of nothing else that looks like one.

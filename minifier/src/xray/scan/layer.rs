@@ -18,10 +18,9 @@ use crate::transport::{Control, LayerBudget, LayerReader, Stoppable};
 const MAX_PROBLEMS: usize = 50;
 const BUFFER: usize = 256 << 10;
 
-/// One layer, scanned.
+/// The scan of one layer, as far as it could be read.
 #[derive(Debug, Default)]
 pub(crate) struct ScannedLayer {
-    /// Its entries.
     pub(crate) index: LayerIndex,
     /// Facts about its files, by the `at` of their content, ascending.
     pub(crate) facts: Vec<(u64, FileFacts)>,

@@ -26,7 +26,7 @@ pub enum IgnoreFileError {
     /// An entry that cannot be used, numbered from 1.
     #[error("apply entry {entry} of the list: {reason}")]
     AcceptedEntry {
-        /// Its number.
+        /// Number of the entry in the file, from 1.
         entry: usize,
         /// The reason, as a fragment of a sentence.
         reason: String,

@@ -36,7 +36,6 @@ impl MarkdownDocument {
         true
     }
 
-    /// A paragraph.
     pub(crate) fn paragraph(&mut self, markdown: &str) {
         self.push(&format!("{markdown}\n\n"));
     }

@@ -53,7 +53,7 @@ pub(crate) fn packages(page: &mut TerminalPage, xray: &Xray) {
     }
 }
 
-/// Every package.
+/// Every package, with its layer, version and licence.
 pub(crate) fn every_package(page: &mut TerminalPage, xray: &Xray) {
     if xray.packages.packages.is_empty() {
         return;

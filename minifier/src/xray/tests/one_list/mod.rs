@@ -56,7 +56,7 @@ pub(crate) struct PackageLists {
     owners: BTreeMap<ImagePath, Id>,
 }
 
-/// What `plan` reads.
+/// The list that `plan` reads.
 fn of_build(analysis: &Analysis, tars: Vec<Vec<u8>>) -> PackageLists {
     let rootfs = &analysis.merged.rootfs;
     let store = Tars::new(tars);
