@@ -22,17 +22,17 @@ pub enum RuntimeError {
     /// The image's command is not in the image.
     #[error("start the container: command {command:?} was not found in the image ({message})")]
     CommandNotFound {
-        /// The command.
+        /// First word of the command.
         command: String,
-        /// What the runtime said.
+        /// The runtime's message.
         message: String,
     },
     /// The image's command exists, but cannot be executed.
     #[error("start the container: command {command:?} cannot be executed ({message})")]
     CommandNotExecutable {
-        /// The command.
+        /// First word of the command.
         command: String,
-        /// What the runtime said.
+        /// The runtime's message.
         message: String,
     },
     /// The user is not in the image's /etc/passwd.
@@ -47,7 +47,7 @@ pub enum RuntimeError {
     /// The daemon runs its containers elsewhere.
     #[error("find process {pid} of container {id} on this host")]
     NotLocal {
-        /// The container.
+        /// Id of the container.
         id: String,
         /// Its first process, in the daemon's pid namespace.
         pid: i64,
@@ -58,7 +58,7 @@ pub enum RuntimeError {
     /// The daemon went away while the container ran.
     #[error("watch container {id}: {reason}")]
     Lost {
-        /// The container.
+        /// Id of the container.
         id: String,
         /// Why its end is not known.
         reason: String,
@@ -96,9 +96,9 @@ pub enum RuntimeError {
     /// The image is for another architecture.
     #[error("run a container: the image is for {found}, and this machine runs {own}")]
     Architecture {
-        /// The image's architecture.
+        /// Architecture in the image's config.
         found: String,
-        /// This machine's architecture.
+        /// Architecture of this machine, in Rust's words.
         own: &'static str,
     },
     /// A path in the image that nothing may be mounted at, or that is no working directory.
@@ -108,15 +108,15 @@ pub enum RuntimeError {
         what: String,
         /// Whether the image is at fault, and not an option.
         by_image: bool,
-        /// What is wrong with the path.
+        /// The reason, which names the path.
         source: DestinationError,
     },
     /// A file of the image that cannot be read safely.
     #[error("read {path} of the image: {source}")]
     ImageFile {
-        /// The file.
+        /// Path of the file in the image.
         path: ImagePath,
-        /// What is wrong with it.
+        /// The reason why it is not used.
         source: std::io::Error,
     },
     /// Neither the image nor the options have a command.
@@ -133,9 +133,9 @@ pub enum RuntimeError {
     /// The folder for the cache is not safe.
     #[error("use cache folder {}: {reason}", path.display())]
     CacheFolder {
-        /// The folder.
+        /// Path of the folder on this host.
         path: std::path::PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is not used.
         reason: String,
     },
     /// The layers do not fit together.
@@ -144,9 +144,9 @@ pub enum RuntimeError {
     /// The layers and the config do not match.
     #[error("unpack the image: its config names {named} layers, and it has {given}")]
     LayerCount {
-        /// In the config.
+        /// Number of diff IDs in the config.
         named: usize,
-        /// In the image.
+        /// Number of layers in the image.
         given: usize,
     },
     /// An entry of a layer that cannot be written.
@@ -154,7 +154,7 @@ pub enum RuntimeError {
     Unpack {
         /// Layer, 0 is the lowest.
         layer: usize,
-        /// The entry.
+        /// Path of the entry in the image.
         path: ImagePath,
         /// The error of the system or of the image's source.
         source: std::io::Error,
@@ -164,7 +164,7 @@ pub enum RuntimeError {
     TooLarge {
         /// The layer that exceeds the limit, 0 is the lowest.
         layer: usize,
-        /// The limit.
+        /// Limit, in the unit of `what`.
         limit: u64,
         /// `bytes` or `entries`.
         what: &'static str,
@@ -174,7 +174,7 @@ pub enum RuntimeError {
     VolumeTooLarge {
         /// Where it is mounted.
         target: ImagePath,
-        /// The limit.
+        /// Limit, in the unit of `what`.
         limit: u64,
         /// `bytes` or `entries`.
         what: &'static str,
@@ -185,7 +185,7 @@ pub enum RuntimeError {
     /// Containers that could not be removed.
     #[error("remove containers {ids:?}: {reason}")]
     LeftBehind {
-        /// Their ids.
+        /// Ids of containers, and names of images.
         ids: Vec<String>,
         /// Why the last of them could not be removed.
         reason: String,
@@ -201,7 +201,7 @@ impl RuntimeError {
         }
     }
 
-    /// What the user can do about it; `None` if the message says it all.
+    /// Advice for the user; `None` if the message says it all.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoImage(_) => "list images with `docker images`, or fetch one with `docker pull`",

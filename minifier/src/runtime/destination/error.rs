@@ -39,15 +39,15 @@ pub enum DestinationError {
     Source {
         /// The file or folder of this host.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The tree could not be looked at.
     #[error("look at {path}: {source}")]
     Look {
-        /// Where.
+        /// Path in the image.
         path: ImagePath,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -22,7 +22,7 @@ pub(crate) const SHM: &str = "/dev/shm";
 /// The file type at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeEntry {
-    /// Nothing.
+    /// There is no entry.
     Missing,
     /// A directory.
     Directory,

@@ -105,25 +105,6 @@ async fn abandoned_images(docker: &Docker) -> Result<Vec<String>, RuntimeError> 
 mod tests {
     use super::*;
 
-    fn container(name: &str) -> ContainerSummary {
-        ContainerSummary {
-            names: Some(vec![format!("/{name}")]),
-            ..ContainerSummary::default()
-        }
-    }
-
-    #[test]
-    fn a_container_that_only_bears_the_label_of_a_run_is_nobodys_to_remove() {
-        let run = "000000000000-1-1-1-00000000";
-        assert!(is_named_after(
-            &container(&format!("minifier-{run}-0")),
-            run
-        ));
-        for name in ["web-1", "minifier-web", &format!("minifier-{run}"), run] {
-            assert!(!is_named_after(&container(name), run), "{name}");
-        }
-    }
-
     #[test]
     fn a_run_that_cannot_be_looked_at_does_not_keep_what_others_left() {
         let name = |pid: u32| format!("000000000000-1-{pid}-1-00000000");

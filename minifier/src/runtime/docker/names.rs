@@ -21,3 +21,27 @@ pub(crate) fn is_named_after(container: &ContainerSummary, run: &str) -> bool {
         .filter_map(|name| name.strip_prefix("/minifier-")?.rsplit_once('-'))
         .any(|(of, _)| of == run)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(name: &str) -> ContainerSummary {
+        ContainerSummary {
+            names: Some(vec![format!("/{name}")]),
+            ..ContainerSummary::default()
+        }
+    }
+
+    #[test]
+    fn a_container_that_only_bears_the_label_of_a_run_is_nobodys_to_remove() {
+        let run = "000000000000-1-1-1-00000000";
+        assert!(is_named_after(
+            &container(&format!("minifier-{run}-0")),
+            run
+        ));
+        for name in ["web-1", "minifier-web", &format!("minifier-{run}"), run] {
+            assert!(!is_named_after(&container(name), run), "{name}");
+        }
+    }
+}

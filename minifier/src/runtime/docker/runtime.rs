@@ -135,7 +135,7 @@ impl DockerRuntime {
         Container::new(self.docker.clone(), self.created.clone(), response.id).await
     }
 
-    /// Checks where the daemon's mounts will land in an image (the daemon follows its links), and how much it will copy
+    /// Checks the places of the daemon's mounts in an image (the daemon follows its links), and how much it will copy
     /// into volumes. Call it before a container is started, and before one is created if [`Self::fills_volumes`].
     ///
     /// Returns one sentence for each thing that could not be checked.
@@ -201,7 +201,7 @@ fn of_image(name: &str) -> MountContent {
     MountContent::Image(Some(name.to_owned()))
 }
 
-/// What a volume holds, by its folder on this host.
+/// The content of a volume, by its folder on this host.
 fn seen(volume: &Volume) -> io::Result<MountContent> {
     let folder = Path::new(&volume.mountpoint);
     match fs::read_dir(folder)?.next() {

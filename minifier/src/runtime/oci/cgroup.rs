@@ -19,7 +19,7 @@ use crate::runtime::shared::process;
 const ENDING: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// The folders of a control group in all hierarchies where it is there.
+/// The folders of a control group in all hierarchies that have it.
 fn folders(cgroup: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found: Vec<PathBuf> = cgroups::hierarchies()?
         .iter()

@@ -27,7 +27,7 @@ const ENDING: Duration = Duration::from_secs(5);
 pub(crate) struct OciExec<'a> {
     pub(crate) runtime: &'a OciRuntime,
     pub(crate) run: &'a Run,
-    /// What the container itself runs: a command has its environment and working directory.
+    /// The container's own command, whose environment and working directory a further one gets.
     pub(crate) command: &'a ContainerCommand,
     pub(crate) capabilities: &'a BTreeSet<&'static str>,
     /// The root of its file system without what is mounted in it.

@@ -26,7 +26,7 @@ use crate::runtime::shared::Sweep;
 
 const RECORD: &str = "run.json";
 
-/// What a later process needs to know to clean up.
+/// Everything that a later process needs in order to clean up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RunRecord {
     /// Path of the OCI runtime.

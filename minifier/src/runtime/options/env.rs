@@ -13,9 +13,9 @@ pub enum EnvError {
     /// A blank inside a name in a file.
     #[error("read {}: line {line}: variable {name:?} contains whitespace", path.display())]
     Whitespace {
-        /// The file.
+        /// Path of the `--env-file`.
         path: PathBuf,
-        /// Line, from 1.
+        /// Number of the line, from 1.
         line: usize,
         /// The name as written.
         name: String,
@@ -23,25 +23,25 @@ pub enum EnvError {
     /// A line of a file that starts with `=`.
     #[error("read {}: line {line} has no variable name", path.display())]
     NoName {
-        /// The file.
+        /// Path of the `--env-file`.
         path: PathBuf,
-        /// Line, from 1.
+        /// Number of the line, from 1.
         line: usize,
     },
     /// A file that is not UTF-8.
     #[error("read {}: line {line} is not UTF-8", path.display())]
     Encoding {
-        /// The file.
+        /// Path of the `--env-file`.
         path: PathBuf,
-        /// Line, from 1.
+        /// Number of the line, from 1.
         line: usize,
     },
     /// The file cannot be read.
     #[error("read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// Path of the `--env-file`.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
@@ -109,6 +109,7 @@ pub fn parse_env_file(
                 line,
             });
         }
+        // Docker refuses these too: `export A=1` is a mistake, not a variable.
         if name.contains([' ', '\t']) {
             return Err(EnvError::Whitespace {
                 path: path.to_owned(),

@@ -84,7 +84,7 @@ impl Default for UnpackLimits {
     }
 }
 
-/// What may still be copied into volumes. Holes count in full: a copy may fill them, and a file of 1 TiB costs nothing to
+/// The room for copies in volumes. Holes count in full: a copy may fill them, and a file of 1 TiB costs nothing to
 /// put into an image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {

@@ -17,7 +17,7 @@ pub enum MountError {
     NotAPair {
         /// The option as given.
         mount: String,
-        /// The field.
+        /// The field between two commas.
         field: String,
     },
     /// A key that mounts of this type do not have.
@@ -25,7 +25,7 @@ pub enum MountError {
     Key {
         /// The option as given.
         mount: String,
-        /// The key.
+        /// Key of the field, in lower case.
         key: String,
     },
     /// A value of the wrong kind.
@@ -33,9 +33,9 @@ pub enum MountError {
     Value {
         /// The option as given.
         mount: String,
-        /// The key.
+        /// Key of the field, in lower case.
         key: String,
-        /// The value.
+        /// Value as given.
         value: String,
     },
     /// No target, or a relative one.
@@ -49,12 +49,12 @@ pub enum MountError {
     Size {
         /// The option as given.
         mount: String,
-        /// What is wrong with it.
+        /// The reason why it is no size.
         source: SizeError,
     },
 }
 
-/// One `--mount`.
+/// A mount as `--mount` describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// Absolute path in the container.
@@ -92,9 +92,9 @@ pub enum MountKind {
     },
     /// A file system in memory.
     Tmpfs {
-        /// Bytes.
+        /// Size in bytes; `None` for half of the memory, the default of the kernel.
         size: Option<i64>,
-        /// Permission bits.
+        /// Permission bits of its root; `None` for 1777.
         mode: Option<u32>,
     },
 }
@@ -102,6 +102,7 @@ pub enum MountKind {
 /// Reads one `--mount`: `type=bind|volume|tmpfs,source=…,target=…[,readonly][,…]`, fields quoted as in CSV.
 pub fn parse_mount(text: &str) -> Result<Mount, MountError> {
     let fields = csv_fields(text).ok_or_else(|| MountError::Quote(text.to_owned()))?;
+    // Docker's default type.
     let mut typ = String::from("volume");
     let (mut target, mut source, mut read_only) = (None, None, false);
     let mut rest = Vec::new();
@@ -197,6 +198,7 @@ fn set(
             *no_copy = flag(mount, key, value.as_deref())?;
         }
         (MountKind::Volume { labels, .. }, "volume-label", Some(value)) => {
+            // A label without a value is an empty one.
             let (name, text) = value.split_once('=').unwrap_or((&value, ""));
             labels.insert(name.to_owned(), text.to_owned());
         }
@@ -213,6 +215,7 @@ fn set(
             *size = Some(bytes.signed());
         }
         (MountKind::Tmpfs { mode, .. }, "tmpfs-mode", Some(value)) => {
+            // Octal without a prefix, as for chmod.
             *mode = Some(u32::from_str_radix(&value, 8).map_err(|_| bad(&value))?);
         }
         _ => {

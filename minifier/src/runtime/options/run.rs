@@ -40,11 +40,11 @@ pub struct RunOptions {
     pub workdir: Option<String>,
     /// Host name; the daemon chooses one by default.
     pub hostname: Option<String>,
-    /// `--mount`.
+    /// Mounts of `--mount`.
     pub mounts: Vec<Mount>,
-    /// `--volume`.
+    /// Volumes and bind mounts of `--volume`.
     pub volumes: Vec<Volume>,
-    /// `--tmpfs`.
+    /// File systems in memory, of `--tmpfs`.
     pub tmpfs: Vec<Tmpfs>,
     /// `bridge`, `none`, `host`, `container:NAME` or the name of a network; the daemon's default without.
     pub network: Option<String>,
@@ -54,11 +54,11 @@ pub struct RunOptions {
     pub sysctls: BTreeMap<String, String>,
     /// Mount the root file system read-only.
     pub read_only: bool,
-    /// Bytes of /dev/shm.
+    /// Size of /dev/shm in bytes; 64 MiB by default.
     pub shm_size: Option<i64>,
     /// Capabilities to add, such as `NET_ADMIN`.
     pub cap_add: Vec<String>,
-    /// Capabilities to drop.
+    /// Capabilities to drop; `ALL` drops those that Docker gives by default.
     pub cap_drop: Vec<String>,
     /// `os/architecture[/variant]`, if the daemon has the image for several platforms.
     pub platform: Option<String>,
@@ -83,6 +83,7 @@ impl RunOptions {
 
 /// Reads a command line: a JSON array of strings, or words as a shell would split them (no shell runs).
 pub fn parse_command(text: &str) -> Result<Vec<String>, OptionError> {
+    // A JSON array is how a Dockerfile writes words that contain blanks; anything else is a line for a shell.
     let words = match serde_json::from_str::<Vec<String>>(text) {
         Ok(words) => words,
         Err(_) => shell_words::split(text).map_err(|_| OptionError::Words(text.to_owned()))?,

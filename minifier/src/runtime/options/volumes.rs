@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use super::mounts::{MountError, absolute, is_propagation};
 
-/// One `--volume`.
+/// A mount as `--volume` describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Volume {
     /// `-v /path`: an anonymous volume at that path.
@@ -24,7 +24,7 @@ impl Volume {
     }
 }
 
-/// One `--tmpfs`.
+/// A file system in memory as `--tmpfs` describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tmpfs {
     /// Absolute path in the container.
@@ -45,6 +45,7 @@ pub fn parse_volume(text: &str, directory: &Path) -> Result<Volume, MountError> 
         }
         [source, target] => (source, target, None),
         [source, target, options] => (source, target, Some(options)),
+        // A path with a colon cannot be written in this form; `--mount` can.
         _ => return Err(MountError::Target(text.to_owned())),
     };
     if source.is_empty() {
@@ -95,6 +96,7 @@ fn lexical(path: &Path) -> Option<String> {
     for component in path.components() {
         match component {
             Component::Normal(part) => parts.push(part.to_str()?),
+            // By the text alone, as Docker's client does it: `link/..` is the folder of the link.
             Component::ParentDir => drop(parts.pop()),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! What both engines have in common: [`Workload`], a container's output, how it is stopped and how it ended, its
+//! Parts that both engines have in common: [`Workload`], a container's output, how it is stopped and how it ended, its
 //! processes, and the names by which a run finds again what it has made.
 
 mod capture;

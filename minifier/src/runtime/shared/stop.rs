@@ -9,7 +9,7 @@ use super::process;
 use super::workload::{StopOutcome, Stopped, Workload};
 use crate::runtime::error::RuntimeError;
 
-/// Docker's default.
+/// Docker's grace period, for images and options that set none.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait for a container that discards the signal: it may be about to install a handler.
 const DOUBT: Duration = Duration::from_millis(500);

@@ -22,7 +22,7 @@ pub struct ExitStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
-    /// No verdict yet.
+    /// It has neither passed nor failed often enough yet.
     Starting,
     /// The last check passed.
     Healthy,
@@ -91,7 +91,7 @@ pub trait Workload: Send + Sync {
     /// Pid of the first process in this host's pid namespace; `None` before the start and after the end.
     fn pid(&self) -> Option<u32>;
 
-    /// The container's output.
+    /// The container's output so far, and as it comes.
     fn logs(&self) -> &Logs;
 
     /// How the first process ended; `None` while it runs.

@@ -36,7 +36,7 @@ impl Default for CacheLimits {
 pub struct Pruned {
     /// Number of layers that were removed.
     pub layers: usize,
-    /// Their bytes.
+    /// Total bytes of their files.
     pub bytes: u64,
 }
 

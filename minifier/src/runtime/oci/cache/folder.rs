@@ -1,4 +1,4 @@
-//! The folder of the cache: where it is by default, and that nobody else can write to it.
+//! The folder of the cache: its default place, and the check that no other user can write to it.
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,11 +13,11 @@ use crate::runtime::error::{RuntimeError, host};
 #[derive(Debug)]
 pub(crate) struct Folders {
     pub(crate) path: PathBuf,
-    /// Whole layers.
+    /// Layers that are complete.
     pub(crate) layers: OwnedFd,
     /// Layers that are being unpacked or removed.
     pub(crate) new: OwnedFd,
-    /// What each running container needs.
+    /// One folder for each running container.
     runs: OwnedFd,
 }
 

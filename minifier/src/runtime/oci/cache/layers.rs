@@ -98,7 +98,7 @@ impl LayerCache {
         &self.limits
     }
 
-    /// The folder.
+    /// Absolute path of the folder.
     pub fn folder(&self) -> &Path {
         &self.folders.path
     }

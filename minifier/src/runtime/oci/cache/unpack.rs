@@ -66,7 +66,7 @@ pub(crate) struct LayerJob<'a> {
 }
 
 impl LayerJob<'_> {
-    /// Writes the layer.
+    /// Writes the layer, entry by entry, parents first.
     pub(crate) fn write(&self, mut writer: TreeWriter) -> Result<(), RuntimeError> {
         let mut names: BTreeMap<NodeId, &ImagePath> = BTreeMap::new();
         let failed = |path: &ImagePath, source| RuntimeError::Unpack {

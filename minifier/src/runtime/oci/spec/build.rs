@@ -68,7 +68,7 @@ const READ_ONLY: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
-/// Makes `config.json`.
+/// Builds the whole spec, as it is written to `config.json`.
 pub(crate) fn build(request: &SpecRequest<'_>) -> Result<Spec, RuntimeError> {
     let root = RootBuilder::default()
         .path(request.root)

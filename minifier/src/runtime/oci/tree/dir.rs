@@ -38,7 +38,6 @@ impl Dir {
         Self { root, last: None }
     }
 
-    /// The root.
     pub(crate) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
