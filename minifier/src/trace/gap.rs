@@ -10,7 +10,7 @@ pub enum Gap {
     /// The ring buffer had no room for records.
     #[error("{lost} records of {hook} were lost because the buffer was full")]
     BufferFull {
-        /// Tracepoint.
+        /// Name of the hook.
         hook: String,
         /// Number of records.
         lost: u64,
@@ -18,7 +18,7 @@ pub enum Gap {
     /// The kernel did not run a program for events.
     #[error("up to {skipped} events of {hook} were lost because the kernel was busy with others")]
     Busy {
-        /// Tracepoint.
+        /// Name of the hook.
         hook: String,
         /// Number of events at most.
         skipped: u64,
@@ -69,7 +69,7 @@ pub enum Gap {
 }
 
 impl Gap {
-    /// What the user can do about it.
+    /// Advice for the user.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::BufferFull { .. } => "use a larger --trace-buffer",

@@ -1,4 +1,4 @@
-//! What the kernel recorded of a container: loading and attaching the eBPF programs, scope, collecting.
+//! Recording a container in the kernel: loading and attaching the eBPF programs, scope, collecting.
 //!
 //! [`Tracer::attach`] before the container starts, [`Tracer::follow`] with its id, [`Tracer::finish`] when it is done:
 //! the result is a [`Trace`]. [`features::host_checks`] lists what a host lacks.

@@ -50,7 +50,7 @@ pub struct Access {
     /// System call number in the machine's native table; [`UNKNOWN_CALL`] if the kernel opened a file and the call is not
     /// known.
     pub syscall: u32,
-    /// What the call did with the path.
+    /// The effect of the call on the path.
     pub operation: Operation,
     /// The path as the program passed it: any bytes, relative or absolute, empty if a descriptor alone was named.
     pub requested: Vec<u8>,
@@ -72,7 +72,7 @@ impl Access {
     }
 }
 
-/// What a system call did with a path.
+/// The effect of a system call on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {

@@ -93,6 +93,7 @@ impl Assembler {
             _ if self.budget.is_spent() => self.budget.refuse(),
             kind::SEED => self.seed(&record),
             kind::FORK => self.fork(&record),
+            // An interpreter is loaded like a program, but the process runs what it was asked to run.
             kind::EXECUTE | kind::INTERPRETER => self.execute(&record),
             kind::ACCESS => self.access(&record),
             kind::URING => self.uring(&record),
@@ -167,6 +168,7 @@ impl Assembler {
 
     fn access(&mut self, record: &Record<'_>) {
         let header = record.header;
+        // The kernel side records only calls of the table: another number is a damaged record.
         let Some(call) = calls::call(header.syscall) else {
             self.undecodable += 1;
             return;
@@ -274,6 +276,7 @@ impl Assembler {
     }
 
     fn base(&mut self, record: &Record<'_>) -> Option<ImagePath> {
+        // A base that was cut or removed would make a wrong path of a relative one: none is better.
         let lost = flag::BASE_LOST | flag::BASE_DETACHED;
         self.path(
             record.base,
@@ -294,6 +297,7 @@ impl Assembler {
             return None;
         }
         let mut bytes = Vec::new();
+        // The kernel side walks from the leaf to the root.
         for component in components.root_first() {
             bytes.push(b'/');
             bytes.extend_from_slice(component);

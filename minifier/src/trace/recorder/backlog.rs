@@ -53,6 +53,7 @@ impl Backlog {
             return false;
         };
         let length = usize::from_ne_bytes(*length);
+        // Records are written whole, so the length is always there; no index here can panic all the same.
         to(rest.get(..length).unwrap_or(rest));
         self.next += size_of::<usize>() + length;
         if self.next >= block.len() {

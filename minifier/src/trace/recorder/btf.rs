@@ -88,6 +88,7 @@ pub(crate) struct BtfMember {
 impl Btf {
     /// Finds the start of each type in `bytes`; the error says what is wrong with them.
     pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, String> {
+        // Later versions may have a longer header; its length is in it, and `section` counts from there.
         let header = bytes.first_chunk::<HEADER>().ok_or("it is too short")?;
         if half(header, 0) != Some(MAGIC) {
             return Err("it is not BTF, or that of a machine with another byte order".into());
@@ -136,7 +137,7 @@ impl Btf {
         ids
     }
 
-    /// Ids of the types whose name starts `from` bytes behind a place where the strings have `pattern`.
+    /// Ids of the types whose name starts `from` bytes after an occurrence of `pattern` in the strings.
     fn ids_of(&self, pattern: &[u8], from: usize) -> Vec<u32> {
         let strings = &self.bytes[self.strings.clone()];
         let places = places(strings, pattern).into_iter();
@@ -230,6 +231,7 @@ impl Type<'_> {
             Some(BtfMember {
                 name: word(member, 0)?,
                 id: word(member, 4)?,
+                // The size of a bit field is in the highest byte.
                 bits: if self.bit_fields {
                     offset & 0xff_ffff
                 } else {
@@ -277,6 +279,7 @@ fn places(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
 fn length(bytes: &[u8]) -> Option<usize> {
     let info = word(bytes, 4)?;
     let (each, once) = behind(kind_of(info))?;
+    // At most 65,535 parts: no overflow.
     let length = TYPE + each * parts_of(info) + once;
     (length <= bytes.len()).then_some(length)
 }

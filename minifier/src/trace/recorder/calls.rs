@@ -12,6 +12,7 @@ use crate::trace::model::Operation;
 
 /// The call with that number on this machine.
 pub fn call(number: u16) -> Option<&'static SystemCall> {
+    // A table of a hundred rows: a linear search is as fast as a map.
     CALLS.iter().find(|call| call.number() == Some(number))
 }
 
@@ -76,7 +77,7 @@ mod tests {
         );
     }
 
-    /// The kernel's headers are the judge, where this machine's C library knows the call.
+    /// The kernel's headers decide, if this machine's C library knows the call.
     #[test]
     fn numbers_are_those_of_the_c_library() {
         let known = [

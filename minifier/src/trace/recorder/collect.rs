@@ -53,6 +53,7 @@ pub(crate) fn run(
         }
     };
     kernel.detach();
+    // Detaching does not wait for programs that are running, and their records count as well.
     std::thread::sleep(LAST_PROGRAMS);
     // Several times if there is more than the backlog takes.
     loop {
@@ -103,6 +104,7 @@ fn trace(kernel: &Kernel, mut assembler: Assembler, guess: Guess) -> Result<Trac
     let mut hooks = Vec::new();
     let mut gaps = Vec::new();
     for (name, index) in kernel.all_hooks() {
+        // Counted by the kernel itself, and not by the programs, which did not run.
         let skipped = kernel.skipped(index, total(kernel, counter::CROWDED + index)?);
         let unwritten = total(kernel, counter::LOST + index)?;
         if unwritten > 0 {
@@ -151,6 +153,7 @@ fn trace(kernel: &Kernel, mut assembler: Assembler, guess: Guess) -> Result<Trac
             gaps.push(gap(count));
         }
     }
+    // Only if the container uses it: on older kernels, every other trace is complete without the hook.
     if uring_used && !uring_hook {
         gaps.push(Gap::UringUnseen);
     }

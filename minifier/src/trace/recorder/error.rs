@@ -31,7 +31,7 @@ pub enum TraceError {
     BtfInvalid {
         /// Where it was looked for.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault that was found.
         reason: String,
     },
     /// The kernel's structures are not as the eBPF programs need them.
@@ -78,7 +78,7 @@ pub enum TraceError {
 }
 
 impl TraceError {
-    /// What the user can do about it; `None` if there is nothing.
+    /// Advice for the user; `None` if there is nothing.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotPermitted { .. } => {

@@ -188,6 +188,7 @@ fn programs(btf: &Path) -> Vec<Check> {
         btf: btf.into(),
         ..TraceOptions::default()
     };
+    // The whole of it, as a trace would do it: nothing else shows what the verifier accepts. It is detached at once.
     match Kernel::attach(&options) {
         Ok(kernel) => {
             let attached = format!(

@@ -33,7 +33,7 @@ pub(crate) struct KernelLayout {
 
 /// Where an architecture keeps a system call's number and arguments when the call returns.
 struct Registers {
-    /// Members of `pt_regs`: number, then six arguments; an index where the member is an array.
+    /// Members of `pt_regs`: number, then six arguments; with an index if the member is an array.
     members: [(&'static str, u32); 7],
     /// Member of `task_struct` and the bit in it that mark a call of the 32-bit table.
     compat: (&'static str, u32),
@@ -176,6 +176,7 @@ impl KernelLayout {
             "aarch64" => AARCH64,
             _ => return Err(TraceError::Architecture),
         };
+        // First, since a missing tracepoint says more than a missing member of its arguments.
         for hook in HOOKS {
             if !types.has_tracepoint(hook) {
                 return Err(TraceError::Layout(format!("tracepoint {hook}")));
@@ -198,6 +199,7 @@ impl KernelLayout {
             let array = types
                 .offset("pt_regs", member)
                 .ok_or_else(|| TraceError::Layout(format!("pt_regs.{member}")))?;
+            // Registers have eight bytes; on arm64 most are elements of one array.
             *slot = array + 8 * index;
         }
         if let Some(offset) = types.offset("task_struct", registers.compat.0) {
@@ -288,12 +290,14 @@ fn uring(types: &Types) -> [[u32; URING_WORDS]; URING_TABLE] {
         row[URING_FLAGS] = types.offset(structure, flags).unwrap_or(MISSING);
         if !socket.is_empty() {
             let address = pointer(socket);
+            // Read in one go by the kernel side, as far as they are neighbours.
             if types.offset(structure, "addr_len") == Some(address.wrapping_add(8)) {
                 row[URING_SOCKET] = address;
             } else {
                 row[0] = URING_UNREADABLE;
             }
         }
+        // A rename of which only one path can be read is as good as none.
         if row[2] == URING_UNREADABLE {
             row[0] = URING_UNREADABLE;
         }

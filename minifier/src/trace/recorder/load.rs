@@ -220,6 +220,7 @@ fn load(
     options: &TraceOptions,
     layout: &KernelLayout,
 ) -> Result<Ebpf, TraceError> {
+    // Two, since minifier itself may run in a container: neither the host's namespace nor its own is a workload's.
     let namespace = |of: &str| {
         std::fs::metadata(format!("/proc/{of}/ns/mnt"))
             .map_or(0, |namespace| namespace.ino() as u32)
@@ -282,6 +283,7 @@ fn attach(
     let mut programs = Vec::new();
     for &name in names {
         let absent = || TraceError::Layout(format!("eBPF program {name}"));
+        // Missing only if the object in the repository is not of these sources, which CI checks.
         let result = loaded.remove(name).ok_or_else(absent)?;
         result.map_err(|error| refused(hook, error))?;
         let program = program(ebpf, name).ok_or_else(absent)?;

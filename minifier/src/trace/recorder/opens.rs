@@ -94,6 +94,7 @@ fn function(ebpf: &mut Ebpf, copies: usize, loaded: LoadedPrograms) -> Result<Op
 
 fn security(ebpf: &mut Ebpf, btf: &Btf, copies: usize) -> Result<Opens, String> {
     const HOOK: &str = "lsm file_open";
+    // Without this, the kernel would load and attach the program, and never run it.
     if !is_security_module() {
         return Err(format!(
             "{HOOK}: bpf is not among the active security modules"
@@ -148,6 +149,7 @@ fn is_security_module() -> bool {
 fn fires(own: &mut Array<MapData, u32>) -> bool {
     let thread = rustix::thread::gettid().as_raw_nonzero().get();
     let mut probe = || -> Result<bool, aya::maps::MapError> {
+        // Only the opens of this thread are counted: others open files all the time.
         own.set(probe::FIRED, 0, 0)?;
         own.set(probe::THREAD, thread.cast_unsigned(), 0)?;
         let opened = std::fs::File::open(Path::new("/proc/self/status")).is_ok();

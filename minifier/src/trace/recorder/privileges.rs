@@ -38,7 +38,7 @@ pub(crate) fn missing_capabilities() -> Vec<&'static str> {
 
 /// The kernel's lockdown level; `None` if it has none, or if securityfs is not mounted.
 pub(crate) fn lockdown() -> Option<String> {
-    // `none [integrity] confidentiality`
+    // The current level is in brackets: `none [integrity] confidentiality`.
     let levels = std::fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
     let level = levels
         .split_whitespace()

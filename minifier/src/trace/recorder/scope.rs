@@ -66,6 +66,7 @@ impl Scope {
             let mut key = [0; LEAF_MAX];
             // The last byte stays 0: the kernel side reads names with their NUL, and a name that was cut would match others.
             match key[..LEAF_MAX - 1].get_mut(..name.len()) {
+                // An empty id would make names that are no container's.
                 Some(start) if !container.is_empty() => start.copy_from_slice(name.as_bytes()),
                 _ => return Err(TraceError::ContainerId(container.to_owned())),
             }
@@ -151,6 +152,7 @@ fn group(
         return None;
     }
     let mount = mounts.iter().find(|mount| {
+        // In a container, a hierarchy may be mounted from the container's own group: paths from the root lead elsewhere.
         mount.whole
             && match hierarchy {
                 0 => mount.is_unified(),

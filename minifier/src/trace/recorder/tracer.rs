@@ -35,6 +35,7 @@ impl Tracer {
             .spawn(move || match Kernel::attach(&options) {
                 Ok(mut kernel) => {
                     let scope = kernel.scope.take();
+                    // It fails if the caller has given up meanwhile; dropping `kernel` then detaches everything.
                     if ready.send(scope.map(Ok)).is_ok() {
                         let memory = options.memory_bytes;
                         let _ = finished.send(collect::run(kernel, memory, &stopped));
@@ -91,6 +92,7 @@ impl Tracer {
 
 impl Drop for Tracer {
     fn drop(&mut self) {
+        // The closed channel ends the thread. It is waited for, so that no program stays in the kernel after this.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()

@@ -153,6 +153,7 @@ impl Types {
     /// Names and values of an enumeration.
     pub(crate) fn enumerators(&self, name: &str) -> BTreeMap<String, u32> {
         let mut all = BTreeMap::new();
+        // Several types may have that name; only enumerations have enumerators.
         for found in self
             .0
             .named(name)
