@@ -112,7 +112,9 @@ async fn run(mut command: Command, limit: Duration) -> std::io::Result<ExecOutco
     if let Some(pipe) = child.stderr.take() {
         readers.spawn(copy(pipe, stderr.clone()));
     }
+    // Read in tasks of their own: a command that fills a pipe would otherwise never end.
     let status = timeout_at(deadline, child.wait()).await.ok().transpose()?;
+    // Waited for even after the kill, or it would stay as a zombie.
     if status.is_none() {
         drop(group);
         child.wait().await?;

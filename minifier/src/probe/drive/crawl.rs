@@ -36,6 +36,7 @@ pub(crate) async fn crawl<W: Workload>(
     while let Some(ask) = next {
         let first = ask.kind == StepKind::HttpDefault;
         let mut request = ask.request.clone();
+        // Each request also ends when the time of the whole crawl is over.
         request.limit = match ask.kind {
             StepKind::HttpDefault => plan.http_timeout,
             StepKind::HttpCrawl => plan.http_timeout.min(crawl.left()),
@@ -112,6 +113,7 @@ impl CrawlQueue {
         if !ask.is_readable() {
             return;
         }
+        // Only at the usual paths: any other JSON with such members is data of the application.
         let describes = ask.kind == StepKind::HttpCustomary && fetched.status == 200;
         let (found, routes) = read(fetched, describes).await;
         for route in routes {

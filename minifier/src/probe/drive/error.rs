@@ -16,31 +16,31 @@ pub enum ProbeError {
         step: Box<StepResult>,
         /// The container's last lines.
         logs: Vec<String>,
-        /// Everything until then.
+        /// The report until then, with all earlier steps.
         report: Box<ProbeReport>,
     },
     /// The container ended too early, or with an unexpected exit code.
     #[error("probe the container: it exited with code {}{} {when}{}", .exit.code, oom(.exit), LogTail(.logs))]
     Exited {
-        /// How it ended.
+        /// Its exit code, and whether it ran out of memory.
         exit: ExitStatus,
         /// The time of its end, as words: `while it was probed`.
         when: &'static str,
         /// The container's last lines.
         logs: Vec<String>,
-        /// Everything until then.
+        /// The report until then, with all earlier steps.
         report: Box<ProbeReport>,
     },
     /// The container did not get ready in time.
     #[error("probe the container: it was not ready after {} s ({observed}){}", .waited.as_secs_f64(), LogTail(.logs))]
     NotReady {
-        /// The time limit.
+        /// Time limit that has passed.
         waited: Duration,
-        /// What the container did meanwhile.
+        /// A description of the container meanwhile.
         observed: String,
         /// The container's last lines.
         logs: Vec<String>,
-        /// Everything until then.
+        /// The report until then, with all earlier steps.
         report: Box<ProbeReport>,
     },
     /// The container listens on nothing and does nothing, and nothing in the plan or the image says that this will change.
@@ -55,17 +55,17 @@ pub enum ProbeError {
         idle: Duration,
         /// The container's last lines.
         logs: Vec<String>,
-        /// Everything until then.
+        /// The report until then, with all earlier steps.
         report: Box<ProbeReport>,
     },
     /// With `--continue-after exit`, the container does not end.
     #[error("wait for the container to end: it still runs after {} s{}", .waited.as_secs_f64(), LogTail(.logs))]
     StillRunning {
-        /// The time limit.
+        /// Time limit that has passed.
         waited: Duration,
         /// The container's last lines.
         logs: Vec<String>,
-        /// Everything until then.
+        /// The report until then, with all earlier steps.
         report: Box<ProbeReport>,
     },
     /// Cancelled by the caller.
@@ -119,7 +119,7 @@ impl ProbeError {
         }
     }
 
-    /// What the user can do about it; `None` if the message says it all.
+    /// Advice for the user; `None` if the message says it all.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotReady { .. } => {

@@ -52,6 +52,7 @@ pub(crate) async fn check<W: Workload>(
         let result =
             command::exec(workload, StepKind::Healthcheck, &check.argv, check.timeout).await?;
         tries += 1;
+        // Both: a check that fails quickly gets the image's time, one that hangs gets its number of tries.
         let over = tries >= check.retries && begin.elapsed() + pause > window;
         if result.ok || over || workload.exit().is_some() {
             return session.finished(result).await;

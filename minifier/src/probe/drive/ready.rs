@@ -69,6 +69,7 @@ pub(crate) async fn wait<W: Workload>(
     trigger: &Trigger,
 ) -> Result<ReadyOutcome, ProbeError> {
     let (workload, plan) = (session.workload(), session.plan());
+    // With `--continue-after`, the user decides how long it runs: not being ready in time is no error then.
     let (limit, patient) = match plan.continue_after {
         ContinueAfter::Probe => (plan.ready_timeout, false),
         ContinueAfter::For(duration) => (plan.ready_timeout.min(duration), true),
@@ -84,6 +85,7 @@ pub(crate) async fn wait<W: Workload>(
     };
     let by_health = async {
         match &plan.healthcheck {
+            // `--wait-for-log` is the only sign then: the user knows better than the image.
             Some(check) if plan.wait_for_log.is_none() => {
                 health::until_healthy(workload, check).await
             }
@@ -127,6 +129,7 @@ pub(crate) async fn wait<W: Workload>(
             },
         },
         result = by_health => ReadyOutcome::Ready(ReadyBy::HealthCheck, Some(Box::new(result?))),
+        // A user who goes on early knows that it is ready.
         fired = trigger.fired() => {
             fired?;
             ReadyOutcome::Ready(ReadyBy::User, None)

@@ -43,7 +43,7 @@ impl ProbeReport {
 /// How a container got ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Readiness {
-    /// What showed it.
+    /// The first sign that it is ready.
     #[serde(flatten)]
     pub by: ReadyBy,
     /// Time since the start of probing.
@@ -53,17 +53,17 @@ pub struct Readiness {
     pub listeners: Vec<Listener>,
 }
 
-/// What showed that a container is ready.
+/// The sign that a container is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum ReadyBy {
-    /// It listens.
+    /// Its sockets have been listening, unchanged, for long enough.
     Listening,
     /// Its health check passed.
     HealthCheck,
     /// A line of its output matched.
     Log {
-        /// The line.
+        /// Text of the first line that matched.
         line: String,
     },
     /// It listens on nothing and does nothing, and there are commands to run.
@@ -74,12 +74,12 @@ pub enum ReadyBy {
     User,
 }
 
-/// What a TCP port speaks.
+/// The protocol of a TCP port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PortReport {
     /// One of its listeners, to name it by.
     pub listener: Listener,
-    /// What it speaks.
+    /// Protocol, as far as HTTP is concerned.
     pub speaks: Speaks,
     /// Name of what it speaks, if that is not HTTP and is known.
     pub protocol: Option<&'static str>,
@@ -115,7 +115,7 @@ pub struct StepResult {
     pub duration: Duration,
     /// Whether the answer is as expected, or if nothing is expected of it.
     pub ok: bool,
-    /// What is wrong with the answer. Also set if nothing is expected of it.
+    /// The fault of the answer. Also set if nothing is expected of it.
     pub error: Option<String>,
 }
 
@@ -147,9 +147,9 @@ pub enum StepKind {
 pub enum Answer {
     /// An HTTP response, the last one if redirections were followed.
     Http {
-        /// Status code.
+        /// Status code of the response.
         status: u16,
-        /// `Content-Type`.
+        /// `Content-Type` as sent; `None` if there is none.
         content_type: Option<String>,
         /// `Location` of a redirection that was not followed.
         location: Option<String>,

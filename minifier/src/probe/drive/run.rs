@@ -66,6 +66,7 @@ async fn run<W: Workload>(mut session: ProbeSession<'_, W>) -> Result<ProbeRepor
                 .push(format!("not ready: {observed}"));
         }
         ReadyOutcome::NotReady(observed) => return Err(session.not_ready(observed).await),
+        // A worker that waits for something to do gets it by `--exec`.
         ReadyOutcome::Idle(_) if plan.has_commands() => session.report.readiness.by = ReadyBy::Idle,
         ReadyOutcome::Idle(idle) if plan.ignore_failures => {
             let failure = format!("not ready: it did nothing for {} s", idle.as_secs_f64());
@@ -78,6 +79,7 @@ async fn run<W: Workload>(mut session: ProbeSession<'_, W>) -> Result<ProbeRepor
     session.tell(Event::Ready(&session.report.readiness));
 
     match (healthy, &plan.healthcheck) {
+        // The check itself showed readiness: it need not run again.
         (Some(result), _) => {
             session.started(result.kind, &result.asked);
             session.finished(*result).await?;
@@ -90,8 +92,10 @@ async fn run<W: Workload>(mut session: ProbeSession<'_, W>) -> Result<ProbeRepor
         run_step(&mut session, &web, step).await?;
     }
     session.report.ports = port_reports(&web, &cuts);
+    // Read again: listeners may have come while the steps ran.
     let seen = listeners.read().unwrap_or_default();
     session.report.unexercised = unexercised(plan, &seen, &web.ports(), &session.reached);
+    // With `--continue-after 30s` and nothing else that showed readiness, those 30 s have passed already.
     let waited = match session.report.readiness.by {
         ReadyBy::User => session.report.readiness.after,
         _ => Duration::ZERO,

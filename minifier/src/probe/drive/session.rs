@@ -121,6 +121,7 @@ impl<'a, W: Workload> ProbeSession<'a, W> {
         let Some(exit) = self.workload.exit() else {
             return Ok(());
         };
+        // A container of which one process ran out of memory can still end with 0.
         if exit.code == self.plan.expected_exit && !exit.oom_killed {
             return Ok(());
         }
@@ -190,6 +191,7 @@ impl<'a, W: Workload> ProbeSession<'a, W> {
     /// The report as it stands, with the end of the output.
     pub(crate) async fn take_report(&mut self) -> ProbeReport {
         let mut report = self.report.clone();
+        // One that was stopped has an exit code too, but did not end by itself.
         report.exit = report.exit.or_else(|| match report.stopped {
             None => self.workload.exit(),
             Some(_) => None,
@@ -232,7 +234,7 @@ fn may_be_killed(result: &StepResult) -> bool {
     }
 }
 
-/// One HTTP exchange.
+/// An HTTP exchange that is to be judged.
 pub(crate) struct Exchange {
     pub(crate) kind: StepKind,
     /// The request line with the URL.

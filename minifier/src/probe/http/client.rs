@@ -65,7 +65,7 @@ pub(crate) struct HttpRequest {
     pub(crate) follow: bool,
     /// Use HTTP/2 without TLS.
     pub(crate) h2c: bool,
-    /// Time for everything.
+    /// Time limit of the whole exchange, redirections included.
     pub(crate) limit: Duration,
 }
 
@@ -98,7 +98,6 @@ impl HttpRequest {
     }
 }
 
-/// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Fetched {
     pub(crate) status: u16,
@@ -165,6 +164,7 @@ pub(crate) async fn fetch(clients: &Clients, request: &HttpRequest) -> Result<Fe
 
 /// Target of a redirection to the same origin.
 fn next(response: &Response, url: &Url) -> Option<Url> {
+    // 304 and 300 have no target that a browser follows by itself.
     let followed = [
         StatusCode::MOVED_PERMANENTLY,
         StatusCode::FOUND,
@@ -190,6 +190,7 @@ async fn read(
     loop {
         match timeout_at(deadline, response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
+                // More than the limit is neither kept nor hashed, so that the digest is that of the first 16 MiB.
                 let room = usize::try_from(BODY - bytes).unwrap_or(usize::MAX);
                 let piece = &chunk[..chunk.len().min(room)];
                 hash.update(piece);

@@ -110,6 +110,7 @@ enum Plain {
 }
 
 fn classify(answer: &[u8]) -> Plain {
+    // A SETTINGS frame on stream 0, whose length is a multiple of six (RFC 9113, section 6.5).
     let is_settings =
         |frame: &[u8]| matches!(frame, [0, _, length, 4, 0, 0, 0, 0, 0, ..] if length % 6 == 0);
     match answer {
@@ -118,6 +119,7 @@ fn classify(answer: &[u8]) -> Plain {
             Some(b"400") => Plain::BadRequest,
             _ => Plain::Http,
         },
+        // Content type 21, version 3.x (RFC 8446, section 5.1).
         [0x15, 0x03, ..] => Plain::TlsAlert,
         answer if is_settings(answer) => Plain::H2c,
         _ => Plain::Other,

@@ -17,13 +17,13 @@ use crate::probe::sockets::Listener;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Speaks {
-    /// HTTP/1.
+    /// HTTP/1 without TLS.
     Http,
-    /// HTTP over TLS.
+    /// HTTP/1 or HTTP/2 inside TLS.
     Https,
     /// HTTP/2 without TLS, as gRPC does.
     H2c,
-    /// Another protocol.
+    /// Another protocol, or one inside TLS that is not HTTP.
     Other,
     /// It accepts a request, but does not answer.
     Silent,

@@ -15,6 +15,7 @@ pub(crate) fn config() -> Result<ClientConfig, Error> {
 
 /// The first message of a TLS handshake.
 pub(crate) fn client_hello() -> Result<Vec<u8>, Error> {
+    // The container is reached at 127.0.0.1, which a server name cannot be; servers with several names take the default.
     let name = ServerName::try_from("localhost").map_err(|e| Error::General(e.to_string()))?;
     let mut connection = ClientConnection::new(Arc::new(config()?), name)?;
     let mut hello = Vec::new();

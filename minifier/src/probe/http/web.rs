@@ -26,7 +26,6 @@ const OTHERS: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A TCP port.
 #[derive(Debug, Clone)]
 pub(crate) struct Port {
     pub(crate) listener: Listener,
@@ -90,6 +89,7 @@ impl<'a> WebClient<'a> {
                     .exposed
                     .iter()
                     .any(|e| e.protocol == Protocol::Tcp);
+            // A server that is still starting is slow on its own port. Others (debuggers, metrics) must not hold up the build.
             let limit = if patient {
                 self.plan.http_timeout
             } else {
@@ -126,6 +126,7 @@ impl<'a> WebClient<'a> {
             }
             found.push((number, answers));
         }
+        // Detections that are still pending end here, and their ports stay silent.
         drop(pending);
         for (number, answers) in found {
             if let Some(port) = self.ports.get_mut(&number) {

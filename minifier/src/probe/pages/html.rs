@@ -1,5 +1,7 @@
-//! What an HTML page and a style sheet refer to. A page is read by a tokenizer in one pass: no tree is built, so that memory and time grow with
-//! the bytes of the page and not with what they describe (a tree of 460 kB took 3 GiB).
+//! The references in HTML pages and style sheets.
+//!
+//! A page is read by a tokenizer in one pass. No tree is built, so memory and time grow with the bytes of the page, and not
+//! with what they describe (the tree of a page of 460 kB took 3 GiB).
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

@@ -11,7 +11,7 @@ use super::origin::same_origin;
 /// from one long base.
 const LONGEST: usize = 8192;
 
-/// Links of the same origin in a body of this `Content-Type`, each once. `url` is where the body came from; without a
+/// Links of the same origin in a body of this `Content-Type`, each once. `url` is that of the body; without a
 /// type, the body's start tells what it is. Time and memory grow with the length of the body.
 pub fn links(url: &Url, content_type: Option<&str>, body: &[u8]) -> Vec<Url> {
     let kind = content_type.map(|kind| {
@@ -23,6 +23,7 @@ pub fn links(url: &Url, content_type: Option<&str>, body: &[u8]) -> Vec<Url> {
         Some(kind) => kind,
         None => return Vec::new(),
     };
+    // Every relative link would be as long.
     if url.as_str().len() > LONGEST {
         return Vec::new();
     }
@@ -30,6 +31,7 @@ pub fn links(url: &Url, content_type: Option<&str>, body: &[u8]) -> Vec<Url> {
     match kind {
         "text/html" | "application/xhtml+xml" => {
             let page = html::read(&text);
+            // `<base>` changes what relative links mean, but must not lead to another host.
             let base = page.base.as_deref().filter(|base| base.len() <= LONGEST);
             let base = base.and_then(|base| same_origin(url, base));
             absolute(&base.unwrap_or_else(|| url.clone()), page.references)

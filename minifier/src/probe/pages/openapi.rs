@@ -15,6 +15,7 @@ pub fn routes(url: &Url, body: &[u8]) -> Vec<Url> {
     let Ok(document) = serde_json::from_slice::<Value>(body) else {
         return Vec::new();
     };
+    // Any JSON may be at that path; only these members make it one.
     let is_one = document["openapi"].is_string() || document["swagger"].is_string();
     let Some(paths) = document["paths"].as_object().filter(|_| is_one) else {
         return Vec::new();

@@ -6,6 +6,7 @@ use url::Url;
 /// their links, and all of these are the container.
 pub(crate) fn same_origin(base: &Url, reference: &str) -> Option<Url> {
     let mut target = base.join(reference).ok()?;
+    // A fragment is never sent: with and without it, it is the same page.
     target.set_fragment(None);
     let is_local = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]" | "0.0.0.0");
     let same_host = target.host_str() == base.host_str() || target.host_str().is_some_and(is_local);
@@ -17,6 +18,7 @@ pub(crate) fn same_origin(base: &Url, reference: &str) -> Option<Url> {
     }
     // By the address that has answered: the server may listen on one family of addresses only.
     target.set_host(base.host_str()).ok()?;
+    // Credentials in a link of the page would be sent as a header that no user asked for.
     target.set_username("").ok()?;
     target.set_password(None).ok()?;
     Some(target)

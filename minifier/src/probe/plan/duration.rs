@@ -8,6 +8,7 @@ use super::error::DurationError;
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let error = || DurationError(text.to_owned());
     let mut rest = text.trim();
+    // The conversion refuses `inf` and negative numbers, which are valid floats.
     if let Ok(seconds) = rest.parse() {
         return Duration::try_from_secs_f64(seconds).map_err(|_| error());
     }

@@ -41,7 +41,7 @@ pub enum ProbeFileError {
     /// A header field that HTTP cannot carry.
     #[error("read probe {number} of the probe file: header {name:?} is not valid")]
     Header {
-        /// Which probe.
+        /// Number of the probe in the file, from 1.
         number: usize,
         /// Name of the field.
         name: String,
@@ -52,9 +52,9 @@ pub enum ProbeFileError {
     /// Not a set of status codes.
     #[error("read probe {number} of the probe file: {source}")]
     Expect {
-        /// Which probe.
+        /// Number of the probe in the file, from 1.
         number: usize,
-        /// What is wrong.
+        /// The text that is no set.
         source: ExpectError,
     },
 }

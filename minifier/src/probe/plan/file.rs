@@ -22,6 +22,7 @@ use super::error::ProbeFileError;
 use super::request::{HttpProbe, Scheme, valid_header};
 
 #[derive(Deserialize)]
+// A misspelt field would otherwise be a probe that tests less than it says.
 #[serde(deny_unknown_fields)]
 struct ProbeEntry {
     #[serde(default)]
@@ -78,6 +79,7 @@ fn probe(entry: ProbeEntry, number: usize) -> Result<HttpProbe, ProbeFileError> 
         (Some(_), Some(_)) => return Err(ProbeFileError::TwoBodies(number)),
         (body, None) => body.map(String::into_bytes),
         (None, Some(json)) => {
+            // The user's own type wins, such as `application/vnd.api+json`.
             if !probe
                 .headers
                 .iter()

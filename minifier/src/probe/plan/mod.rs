@@ -1,4 +1,4 @@
-//! What is asked of a container, read from options, from a probe file and from the image's config.
+//! The plan of driving a container, read from options, from a probe file and from the image's config.
 
 mod duration;
 mod error;

@@ -31,7 +31,7 @@ pub struct ProbePlan {
     pub healthcheck: Option<HealthCheck>,
     /// Whether the links of websites are followed. Default [`Crawl::Auto`].
     pub crawl: Crawl,
-    /// Limits of crawling.
+    /// Limits of crawling, for each port.
     pub crawl_limits: CrawlLimits,
     /// Ports for HTTP probes, in place of those that are found; they are waited for.
     pub http_ports: BTreeSet<u16>,
@@ -150,9 +150,9 @@ impl Default for ProbePlan {
 /// A port of the image's `ExposedPorts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exposed {
-    /// TCP or UDP.
+    /// Transport protocol; TCP if the image names none.
     pub protocol: Protocol,
-    /// Port number.
+    /// Port number in the container.
     pub port: u16,
 }
 
@@ -165,6 +165,7 @@ impl Exposed {
             "udp" => Protocol::Udp,
             _ => return Vec::new(),
         };
+        // Docker writes a key for each port of a range; others may keep the range.
         let (low, high) = ports.split_once('-').unwrap_or((ports, ports));
         match (low.parse::<u16>(), high.parse::<u16>()) {
             (Ok(low), Ok(high)) => (low..=high).map(|port| Self { protocol, port }).collect(),
@@ -180,7 +181,7 @@ pub enum Crawl {
     Auto,
     /// Besides explicit HTTP probes.
     Always,
-    /// Not at all.
+    /// Even without explicit HTTP probes, no.
     Never,
 }
 
@@ -211,7 +212,7 @@ impl Default for CrawlLimits {
 /// One explicit probe or command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Send a request.
+    /// Send an HTTP request to each of its ports.
     Http(HttpProbe),
     /// Run a command inside the container.
     Exec(Vec<String>),

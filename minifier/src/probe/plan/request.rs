@@ -11,7 +11,7 @@ use super::expect::ExpectedStatus;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// Plain HTTP.
+    /// HTTP without TLS.
     Http,
     /// HTTP over TLS; any certificate is accepted.
     Https,
@@ -29,7 +29,7 @@ impl fmt::Display for Scheme {
 /// One explicit HTTP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpProbe {
-    /// Method, upper case.
+    /// Method in upper case, `GET` by default.
     pub method: String,
     /// Path and query; starts with `/`.
     pub path: String,
@@ -60,6 +60,7 @@ impl HttpProbe {
     /// A request without header fields and body; `None` if the method or the path is not valid.
     pub fn new(method: &str, path: &str) -> Option<Self> {
         let token = !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphabetic());
+        // A line break would start another header field.
         let clean = path.starts_with('/') && !path.contains(char::is_control);
         (token && clean).then(|| Self {
             method: method.to_ascii_uppercase(),

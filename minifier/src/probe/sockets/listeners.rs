@@ -74,6 +74,7 @@ impl Listeners {
     fn table(&self, name: &str) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         match fs::File::open(self.inside.first().join("net").join(name)) {
+            // By the process's own folder, which shows its network namespace, not this one.
             Ok(file) => drop(file.take(TABLE).read_to_end(&mut bytes)?),
             // A kernel without IPv6 has no such table.
             Err(error)

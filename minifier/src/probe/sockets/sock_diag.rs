@@ -44,6 +44,7 @@ impl SockDiag {
             SocketFlags::CLOEXEC,
             Some(netlink::SOCK_DIAG),
         )?;
+        // A kernel that ignores the question must not block the probes.
         set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
         let diag = Self { socket };
         diag.listening()?;
@@ -106,6 +107,7 @@ fn read(mut answer: &[u8], rows: &mut Vec<SocketRow>) -> io::Result<bool> {
                 return Err(io::Error::from_raw_os_error(done.code.abs()));
             }
             NetlinkPayload::Done(_) => return Ok(true),
+            // Without a code it is an acknowledgement.
             NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
             _ => {}
         }

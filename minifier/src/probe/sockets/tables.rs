@@ -13,16 +13,16 @@ use serde::{Serialize, Serializer};
 /// Transport of a listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// TCP
+    /// A socket in state LISTEN.
     Tcp,
-    /// UDP
+    /// A socket that is bound and not connected.
     Udp,
 }
 
 /// A socket that listens. Serialises as its text: `tcp 0.0.0.0:80`, `unix /run/x.sock`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Listener {
-    /// An internet address.
+    /// A TCP or UDP socket with its local address.
     Inet(Protocol, SocketAddr),
     /// A path; abstract ones start with `@`.
     Unix(String),
@@ -62,6 +62,7 @@ pub(crate) type SocketRow = (Listener, u64);
 pub(crate) fn inet(protocol: Protocol, table: &[u8]) -> Vec<SocketRow> {
     let state = match protocol {
         Protocol::Tcp => "0A",
+        // TCP_CLOSE: the state of every UDP socket that is not connected.
         Protocol::Udp => "07",
     };
     let row = |line: &str| -> Option<SocketRow> {
@@ -88,7 +89,7 @@ pub(crate) fn unix(table: &[u8]) -> Vec<SocketRow> {
         }
         let flags = u32::from_str_radix(fields[3], 16).ok()?;
         let inode = fields[6].parse().ok()?;
-        // The name is the rest of the line, blanks included.
+        // The name is the rest of the line and may contain blanks, so the fields before it are counted.
         let listens = flags & LISTENS != 0 && !rest.is_empty();
         listens.then(|| (Listener::Unix(rest.to_owned()), inode))
     };
