@@ -26,7 +26,7 @@ const fn slot<T>() -> usize {
 }
 
 /// Where a path starts and where it leads to, as far as the kernel side could read it.
-struct Places {
+struct AccessPlaces {
     base: Option<ImagePath>,
     resolved: Option<ImagePath>,
 }
@@ -162,7 +162,7 @@ impl Assembler {
                 .or_else(|| base.as_ref().map(|base| base.join(record.path)));
             self.executes(record, executable);
         }
-        let places = Places { base, resolved };
+        let places = AccessPlaces { base, resolved };
         self.add(record, Operation::Execute, places, Some(0));
     }
 
@@ -195,7 +195,7 @@ impl Assembler {
             self.works_in(header.tgid, directory.clone());
         }
         let operation = call.operation(header.argument, header.detail);
-        let places = Places { base, resolved };
+        let places = AccessPlaces { base, resolved };
         self.add(record, operation, places, Some(header.result.into()));
     }
 
@@ -208,7 +208,7 @@ impl Assembler {
         let mut record = *record;
         record.header.syscall = syscall;
         // The request is only submitted: neither its result nor the file that it reaches is known.
-        let places = Places {
+        let places = AccessPlaces {
             base,
             resolved: None,
         };
@@ -219,11 +219,11 @@ impl Assembler {
         &mut self,
         record: &Record<'_>,
         operation: Operation,
-        places: Places,
+        places: AccessPlaces,
         result: Option<i64>,
     ) {
         self.process(record);
-        let Places { base, resolved } = places;
+        let AccessPlaces { base, resolved } = places;
         // A pipe, a socket or a removed directory has no path at all.
         if record.path.is_empty() && base.is_none() && resolved.is_none() {
             return;
