@@ -2,10 +2,10 @@
 
 use bollard::models::ContainerSummary;
 
-/// Label of every container that is created; its value is the [`RunId`].
+/// Label of every container that is created; its value is the [`RunId`](crate::runtime::RunId).
 pub const RUN_LABEL: &str = "org.minifier.run";
 
-/// Repository of the images that are loaded to be run; the tag is the [`RunId`].
+/// Repository of the images that are loaded to be run; the tag is the [`RunId`](crate::runtime::RunId).
 pub const RUN_REPOSITORY: &str = "minifier-run";
 
 /// Name of a run's container with that number.
