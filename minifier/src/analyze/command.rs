@@ -27,14 +27,14 @@ pub fn command_words(line: &str) -> CommandWords {
     let mut expect_file = false;
     for token in tokens(line) {
         match token {
-            Token::Separator => (expect_command, expect_file) = (true, false),
-            Token::Redirection => expect_file = true,
-            Token::Close => (expect_command, expect_file) = (false, false),
-            Token::Opaque { assignment } => {
+            ShellToken::Separator => (expect_command, expect_file) = (true, false),
+            ShellToken::Redirection => expect_file = true,
+            ShellToken::Close => (expect_command, expect_file) = (false, false),
+            ShellToken::Opaque { assignment } => {
                 expect_command &= expect_file || assignment;
                 expect_file = false;
             }
-            Token::Word(word) => {
+            ShellToken::Word(word) => {
                 let path = match word.split_once('=') {
                     Some((_, value)) if value.starts_with('/') => value,
                     _ => word.as_str(),
@@ -64,7 +64,7 @@ fn is_assignment(word: &str) -> bool {
     })
 }
 
-enum Token {
+enum ShellToken {
     /// A word without expansions.
     Word(String),
     /// A word with an expansion.
@@ -86,17 +86,17 @@ struct Outer {
     in_double_quotes: bool,
 }
 
-/// Splits a line into [`Token`]s, in one pass over its characters.
+/// Splits a line into [`ShellToken`]s, in one pass over its characters.
 #[derive(Default)]
 struct Lexer {
-    out: Vec<Token>,
+    out: Vec<ShellToken>,
     word: Option<String>,
     opaque: bool,
     in_double_quotes: bool,
     outer: Vec<Outer>,
 }
 
-fn tokens(line: &str) -> Vec<Token> {
+fn tokens(line: &str) -> Vec<ShellToken> {
     let mut lexer = Lexer::default();
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
@@ -120,10 +120,10 @@ fn tokens(line: &str) -> Vec<Token> {
             c if lexer.in_double_quotes => lexer.push(c),
             '#' if lexer.word.is_none() => {
                 let _comment = chars.by_ref().find(|&c| c == '\n');
-                lexer.end(Some(Token::Separator));
+                lexer.end(Some(ShellToken::Separator));
             }
             ')' => lexer.close(),
-            ';' | '|' | '&' | '(' | '\n' => lexer.end(Some(Token::Separator)),
+            ';' | '|' | '&' | '(' | '\n' => lexer.end(Some(ShellToken::Separator)),
             '<' | '>' => {
                 // Digits before it are a descriptor, an ampersand after it names another one.
                 let digits = |word: &String| word.bytes().all(|b| b.is_ascii_digit());
@@ -132,7 +132,7 @@ fn tokens(line: &str) -> Vec<Token> {
                     .next_if(|&c| matches!(c, '<' | '>' | '&' | '|'))
                     .is_some()
                 {}
-                lexer.end(Some(Token::Redirection));
+                lexer.end(Some(ShellToken::Redirection));
             }
             c if c.is_whitespace() => lexer.end(None),
             c => lexer.push(c),
@@ -153,14 +153,14 @@ impl Lexer {
     }
 
     /// Ends the word, if there is one, and adds what comes after it.
-    fn end(&mut self, next: Option<Token>) {
+    fn end(&mut self, next: Option<ShellToken>) {
         let opaque = std::mem::take(&mut self.opaque);
         let word = self.word.take();
         self.out.extend(word.map(|word| match opaque {
-            true => Token::Opaque {
+            true => ShellToken::Opaque {
                 assignment: is_assignment(&word),
             },
-            false => Token::Word(word),
+            false => ShellToken::Word(word),
         }));
         self.out.extend(next);
     }
@@ -168,7 +168,7 @@ impl Lexer {
     /// A command substitution starts: its first word is a command, and quotes start afresh.
     fn open(&mut self, backtick: bool) {
         self.make_opaque();
-        self.end(Some(Token::Separator));
+        self.end(Some(ShellToken::Separator));
         self.outer.push(Outer {
             backtick,
             in_double_quotes: std::mem::take(&mut self.in_double_quotes),
@@ -177,7 +177,7 @@ impl Lexer {
 
     /// A substitution or subshell ends: what follows belongs to the word around it.
     fn close(&mut self) {
-        self.end(Some(Token::Close));
+        self.end(Some(ShellToken::Close));
         if let Some(outer) = self.outer.pop() {
             self.in_double_quotes = outer.in_double_quotes;
             self.make_opaque();

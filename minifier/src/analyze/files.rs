@@ -76,7 +76,7 @@ impl<'a> Files<'a> {
         path: &ImagePath,
         content: ContentRef,
     ) -> Result<Result<ElfFile, String>, ReadError> {
-        let file = StoredFile {
+        let file = StoreFile {
             store: self.store,
             content,
         };
@@ -92,12 +92,12 @@ impl<'a> Files<'a> {
 }
 
 /// A file of a store, for parsers that read here and there.
-struct StoredFile<'a> {
+struct StoreFile<'a> {
     store: &'a dyn ContentStore,
     content: ContentRef,
 }
 
-impl ReadAt for StoredFile<'_> {
+impl ReadAt for StoreFile<'_> {
     fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
         self.store.read_range(self.content, offset, limit)
     }

@@ -21,14 +21,15 @@ pub use command::{CommandWords, command_words};
 pub(crate) use elf::Headers;
 pub use elf::{Abi, Dlopen, DlopenPriority, ElfError, ElfFile, ElfKind, ReadAt};
 pub use files::{Files, ReadError};
-pub use ldso::{Context, Hit, Libc, Linker};
+pub use ldso::{Context, Libc, LibraryHit, Linker};
 pub use nsswitch::name_services;
 pub(crate) use packages::{
-    ApkStanza, DPKG_STATUS, Documents, DpkgStanza, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST,
-    MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, Metadata, MetadataForm, NpmPackage, NpmPlace,
-    RPM_DATABASES, RPM_FOLDERS, RpmRead, apk_databases, apk_stanzas, copyright, dpkg_packages,
-    dpkg_stanzas, egg_metadata, gemspec, normal_python_name, npm_packages, package_json,
-    python_metadata, python_packages, rpm_databases, rpm_manifest, without_bom, yarn_metadata,
+    ApkStanza, DPKG_STATUS, DpkgStanza, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, MAX_METADATA,
+    MAX_RPM_DATABASE, MAX_ZIPPED, MetadataForm, NpmPackage, NpmPlace, PackageDocuments,
+    PackageMetadata, RPM_DATABASES, RPM_FOLDERS, RpmRead, apk_databases, apk_stanzas, copyright,
+    dpkg_packages, dpkg_stanzas, egg_metadata, gemspec, normal_python_name, npm_packages,
+    package_json, python_metadata, python_packages, rpm_databases, rpm_manifest, without_bom,
+    yarn_metadata,
 };
 pub use packages::{
     Finder, Package, PackageIndex, PackageManager, RpmDatabase, RpmError, RpmPackage,
@@ -36,4 +37,4 @@ pub use packages::{
 };
 pub(crate) use samples::{holds_samples, holds_tests_alone};
 pub use script::{EnvCommand, Shebang, env_command, parse_shebang};
-pub(crate) use zip::{Spooled, Zip, for_each_chunk};
+pub(crate) use zip::{SpooledZip, Zip, for_each_chunk};

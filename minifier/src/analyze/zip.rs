@@ -28,7 +28,7 @@ pub(crate) struct Zip<'a> {
 }
 
 /// An entry of the central directory.
-pub(crate) struct Entry<'a> {
+pub(crate) struct ZipEntry<'a> {
     pub(crate) name: &'a [u8],
     /// Bytes of the content, as the directory says.
     pub(crate) size: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Entry<'a> {
 
 impl<'a> Zip<'a> {
     pub(crate) fn open(file: &'a dyn ReadAt) -> Result<Self, String> {
-        let end = End::find(file)?;
+        let end = EndRecord::find(file)?;
         if end.size > MAX_DIRECTORY {
             return Err("its central directory is larger than is read".into());
         }
@@ -55,7 +55,7 @@ impl<'a> Zip<'a> {
     }
 
     /// The entries in order; ends after the first that is malformed.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = Result<Entry<'_>, String>> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Result<ZipEntry<'_>, String>> {
         let (mut at, mut seen) = (0, 0);
         std::iter::from_fn(move || {
             if at >= self.directory.len() || seen == MAX_ENTRIES {
@@ -75,7 +75,7 @@ impl<'a> Zip<'a> {
         })
     }
 
-    fn entry(&self, at: usize) -> Option<(Entry<'_>, usize)> {
+    fn entry(&self, at: usize) -> Option<(ZipEntry<'_>, usize)> {
         let header = self.directory.get(at..)?.get(..46)?;
         if !header.starts_with(b"PK\x01\x02") {
             return None;
@@ -93,7 +93,7 @@ impl<'a> Zip<'a> {
         };
         // The extra field has them in this order, not in that of the header.
         let (size, packed) = (field(24)?, field(20)?);
-        let entry = Entry {
+        let entry = ZipEntry {
             name: self.directory.get(at + 46..name_end)?,
             size,
             method: u16_at(header, 10)?,
@@ -104,7 +104,7 @@ impl<'a> Zip<'a> {
     }
 
     /// The content, which may not be longer than `limit`.
-    pub(crate) fn content(&self, entry: &Entry<'_>, limit: u64) -> Result<Vec<u8>, String> {
+    pub(crate) fn content(&self, entry: &ZipEntry<'_>, limit: u64) -> Result<Vec<u8>, String> {
         let name = crate::rootfs::escape_bytes(entry.name);
         let (start, _) = self.packed(entry)?;
         let packed = Packed {
@@ -132,7 +132,7 @@ impl<'a> Zip<'a> {
     }
 
     /// The bytes of an entry that is not compressed, in place.
-    pub(crate) fn stored(&self, entry: &Entry<'_>) -> Option<Slice<'a>> {
+    pub(crate) fn stored(&self, entry: &ZipEntry<'_>) -> Option<Slice<'a>> {
         let (start, size) = self.packed(entry).ok()?;
         (entry.method == 0).then_some(Slice {
             file: self.file,
@@ -142,7 +142,7 @@ impl<'a> Zip<'a> {
     }
 
     /// Where the packed bytes of an entry are.
-    fn packed(&self, entry: &Entry<'_>) -> Result<(u64, u64), String> {
+    fn packed(&self, entry: &ZipEntry<'_>) -> Result<(u64, u64), String> {
         let range = || {
             let header = self.file.read_at(entry.header_at, 30).ok()?;
             let skip = 30 + u64::from(u16_at(&header, 26)?) + u64::from(u16_at(&header, 28)?);
@@ -158,7 +158,7 @@ impl<'a> Zip<'a> {
 }
 
 /// What the end of the archive says about its central directory.
-struct End {
+struct EndRecord {
     /// Where the directory ends.
     at: u64,
     /// Its length.
@@ -167,7 +167,7 @@ struct End {
     offset: u64,
 }
 
-impl End {
+impl EndRecord {
     fn find(file: &dyn ReadAt) -> Result<Self, String> {
         let tail_at = file.size().saturating_sub(END_SIZE + 0xffff);
         let tail = file
@@ -254,12 +254,12 @@ impl ReadAt for Slice<'_> {
 }
 
 /// A file of the host that holds a large archive while it is looked at.
-pub(crate) struct Spooled {
+pub(crate) struct SpooledZip {
     file: File,
     size: u64,
 }
 
-impl Spooled {
+impl SpooledZip {
     /// Copies all of `body`; `seen` is given what passes by.
     pub(crate) fn new(body: &mut dyn io::BufRead, mut seen: impl FnMut(&[u8])) -> io::Result<Self> {
         let mut file = tempfile::tempfile()?;
@@ -293,7 +293,7 @@ pub(crate) fn for_each_chunk(
     }
 }
 
-impl ReadAt for Spooled {
+impl ReadAt for SpooledZip {
     fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
         let limit = limit.min(self.size.saturating_sub(offset));
         let mut bytes = vec![0; usize::try_from(limit).map_err(io::Error::other)?];
@@ -419,7 +419,7 @@ mod tests {
         let bytes = zip(&[("a", b"b"), ("inner.zip", &inner)]);
         let mut seen = Vec::new();
         let mut body = io::BufReader::with_capacity(7, bytes.as_slice());
-        let spooled = Spooled::new(&mut body, |bytes| seen.extend_from_slice(bytes)).unwrap();
+        let spooled = SpooledZip::new(&mut body, |bytes| seen.extend_from_slice(bytes)).unwrap();
         assert_eq!(seen, bytes);
         let zip = Zip::open(&spooled).unwrap();
         let entry = zip.entries().nth(1).unwrap().unwrap();

@@ -42,7 +42,7 @@ const SHUTDOWN: Duration = Duration::from_secs(5);
 )]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 
     /// Print the result, warnings and errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -54,7 +54,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     Build(Box<build_image::BuildArgs>),
     Copy(Box<copy::CopyArgs>),
     Doctor(doctor::DoctorArgs),
@@ -73,7 +73,7 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
-    if let Command::Guard(args) = &cli.command {
+    if let CliCommand::Guard(args) = &cli.command {
         return guard::run(args);
     }
     log(cli.verbose);
@@ -107,15 +107,15 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
     };
     let cancel = signals.token();
     let result = match &cli.command {
-        Command::Build(args) => {
+        CliCommand::Build(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, sub)| sub);
             build_image::exec(args, matches, printer, cancel, &left).await
         }
-        Command::Copy(args) => copy::exec(args, printer, cancel, &left).await,
-        Command::Doctor(args) => doctor::exec(args, printer, cancel).await,
-        Command::Xray(args) => xray::exec(args, printer, cancel).await,
-        Command::Validate(args) => validate::exec(args, printer, cancel).await,
-        Command::Guard(_) => unreachable!("it is run without a runtime of several threads"),
+        CliCommand::Copy(args) => copy::exec(args, printer, cancel, &left).await,
+        CliCommand::Doctor(args) => doctor::exec(args, printer, cancel).await,
+        CliCommand::Xray(args) => xray::exec(args, printer, cancel).await,
+        CliCommand::Validate(args) => validate::exec(args, printer, cancel).await,
+        CliCommand::Guard(_) => unreachable!("it is run without a runtime of several threads"),
     };
     match (result, signals.received()) {
         (Ok(exit), None) => exit,

@@ -8,7 +8,7 @@ use crate::transport::{Location, Place};
 
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Output {
+pub(crate) enum BuildOutput {
     /// `text`: the summary for people (default).
     Text,
     /// `json`: the whole report on stdout.
@@ -17,7 +17,7 @@ pub(crate) enum Output {
     Image(Location),
 }
 
-impl FromStr for Output {
+impl FromStr for BuildOutput {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn outputs_are_forms_or_places() {
-        assert_eq!("json".parse(), Ok(Output::Json));
-        let archive: Output = "docker-archive:out.tar:app:slim".parse().unwrap();
-        let Output::Image(location) = archive else {
+        assert_eq!("json".parse(), Ok(BuildOutput::Json));
+        let archive: BuildOutput = "docker-archive:out.tar:app:slim".parse().unwrap();
+        let BuildOutput::Image(location) = archive else {
             panic!("{archive:?}")
         };
         assert_eq!(location.as_str(), "docker-archive:out.tar:app:slim");
@@ -77,7 +77,7 @@ mod tests {
             ("oci-archive::x", "oci-archive"),
             ("-", "standard output"),
         ] {
-            let error = text.parse::<Output>().unwrap_err();
+            let error = text.parse::<BuildOutput>().unwrap_err();
             assert!(error.contains(what), "{error}");
         }
     }

@@ -37,15 +37,15 @@ impl Printer {
         }
     }
 
-    /// A stage with a spinner; it vanishes when the [`Stage`] is dropped.
-    pub(crate) fn stage(&self, name: &'static str) -> Stage {
+    /// A stage with a spinner; it vanishes when the [`ShownStage`] is dropped.
+    pub(crate) fn stage(&self, name: &'static str) -> ShownStage {
         let style = ProgressStyle::with_template("{spinner} {prefix:<9} {wide_msg} {elapsed:>5}");
         let bar = ProgressBar::new_spinner()
             .with_prefix(name)
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         let bar = self.bars.add(bar);
         bar.enable_steady_tick(Duration::from_millis(100));
-        Stage { bar }
+        ShownStage { bar }
     }
 
     /// The result, on stdout. A reader that has gone away is no error.
@@ -130,18 +130,18 @@ fn logged(event: &[u8]) -> String {
 
 /// A running stage on the terminal.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct ShownStage {
     bar: ProgressBar,
 }
 
-impl Stage {
+impl ShownStage {
     /// Shows what the stage is at.
     pub(crate) fn at(&self, message: impl Into<String>) {
         self.bar.set_message(plain(&message.into()).into_owned());
     }
 }
 
-impl Drop for Stage {
+impl Drop for ShownStage {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -32,8 +32,8 @@ pub(crate) struct ValidateArgs {
     read: ReadArgs,
 
     /// Format of the result on stdout
-    #[arg(long, value_enum, default_value_t = Form::Text)]
-    output: Form,
+    #[arg(long, value_enum, default_value_t = ValidationForm::Text)]
+    output: ValidationForm,
 }
 
 const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ Examples:
     minify validate --output json docker-archive:app.tar";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum ValidationForm {
     Text,
     Json,
 }
@@ -58,8 +58,8 @@ pub(crate) async fn exec(
         .await
         .map_err(|error| storage::about(&args.source, CliError::from(error)))?;
     let text = match args.output {
-        Form::Text => text(&validation),
-        Form::Json => {
+        ValidationForm::Text => text(&validation),
+        ValidationForm::Json => {
             let good = validation.mismatches.is_empty();
             let json = json!({
                 "schema_version": 1,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::model::add_reason;
 use super::patterns::Pattern;
-use super::{Exclusion, KeepSet, Reason, Severity, Warning};
+use super::{Exclusion, KeepSet, Reason, Warning, WarningLevel};
 use crate::analyze::{Abi, Context, ElfFile, Files, Linker};
 use crate::rootfs::{End, ImagePath, NodeId, Resolution, SearchPath};
 
@@ -22,7 +22,7 @@ pub(crate) struct Closure<'a> {
     pub(crate) keep: KeepSet,
     pub(crate) excluded: BTreeMap<ImagePath, Exclusion>,
     pub(crate) warnings: BTreeSet<Warning>,
-    pub(crate) facts: Facts,
+    pub(crate) facts: TreeFacts,
     mounted: [ImagePath; 3],
     pub(crate) files_to_read: VecDeque<(ImagePath, NodeId)>,
     pub(crate) elf_to_link: VecDeque<(ImagePath, Rc<ElfFile>, Context)>,
@@ -36,7 +36,7 @@ pub(crate) struct Closure<'a> {
 
 /// What the files that stay say about the image as a whole.
 #[derive(Clone, Default)]
-pub(crate) struct Facts {
+pub(crate) struct TreeFacts {
     /// glibc's `libc.so.6`, one for each ABI.
     pub(crate) glibc: BTreeMap<Abi, (ImagePath, Rc<ElfFile>)>,
     /// A program or library of musl stays.
@@ -67,7 +67,7 @@ pub(crate) struct Trial {
     pub(crate) before: BTreeMap<ImagePath, Option<BTreeSet<Reason>>>,
     /// Objects that were linked.
     pub(crate) linked: Vec<(ImagePath, Context)>,
-    pub(crate) facts: Facts,
+    pub(crate) facts: TreeFacts,
     pub(crate) excluded: BTreeMap<ImagePath, Exclusion>,
     pub(crate) warnings: BTreeSet<Warning>,
 }
@@ -87,7 +87,7 @@ impl<'a> Closure<'a> {
             keep: KeepSet::default(),
             excluded: BTreeMap::new(),
             warnings: BTreeSet::new(),
-            facts: Facts::default(),
+            facts: TreeFacts::default(),
             mounted: MOUNTED.map(ImagePath::from),
             files_to_read: VecDeque::new(),
             elf_to_link: VecDeque::new(),
@@ -218,7 +218,7 @@ impl<'a> Closure<'a> {
     /// Adds a warning.
     pub(crate) fn warn(&mut self, message: String, hint: Option<String>) {
         self.warnings.insert(Warning {
-            severity: Severity::Warning,
+            severity: WarningLevel::Warning,
             message,
             hint,
         });
@@ -227,7 +227,7 @@ impl<'a> Closure<'a> {
     /// Adds a note.
     pub(crate) fn note(&mut self, message: String) {
         self.warnings.insert(Warning {
-            severity: Severity::Note,
+            severity: WarningLevel::Note,
             message,
             hint: None,
         });

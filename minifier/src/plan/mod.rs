@@ -37,7 +37,7 @@ mod tests;
 pub use build::{PlanError, plan};
 pub use explain::{Explanation, Verdict};
 pub use model::{
-    Exclusion, KeepSet, LeftOut, Plan, Reason, Severity, TakenGroup, TooDear, Totals, Warning,
+    Exclusion, KeepSet, LeftOut, Plan, Reason, TakenGroup, TooDear, Totals, Warning, WarningLevel,
     Weighed,
 };
 pub use rules::{EvidenceRules, Rules, RunFacts, parse_list};

@@ -154,7 +154,7 @@ pub struct Totals {
 /// How much a [`Warning`] matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Severity {
+pub enum WarningLevel {
     /// The user decided something, or expects something, that may make the result differ from the original.
     Warning,
     /// Something odd about the original, which the result has in common with it.
@@ -165,7 +165,7 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Warning {
     /// How much it matters.
-    pub severity: Severity,
+    pub severity: WarningLevel,
     /// One sentence that names the object.
     pub message: String,
     /// What to do about it.

@@ -108,14 +108,14 @@ pub(crate) fn encode(
     let mut out = Vec::with_capacity(BLOCK);
     if !records.is_empty() {
         let data: Vec<u8> = records.iter().flat_map(|(k, v)| record(k, v)).collect();
-        let mut block = Block::new(b"PaxHeaders/entry", b'x', b"");
+        let mut block = HeaderBlock::new(b"PaxHeaders/entry", b'x', b"");
         block.octal(100..108, 0o644);
         block.octal(124..136, data.len() as u64);
         out.extend_from_slice(&block.finish());
         out.extend_from_slice(&data);
         out.resize(out.len().next_multiple_of(BLOCK), 0);
     }
-    let mut block = Block::new(name, shape.typeflag(), link);
+    let mut block = HeaderBlock::new(name, shape.typeflag(), link);
     block.octal(100..108, u64::from(meta.mode & 0o7777));
     block.octal(108..116, fitting(u64::from(meta.uid), OCTAL_7));
     block.octal(116..124, fitting(u64::from(meta.gid), OCTAL_7));
@@ -160,9 +160,9 @@ fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
     [length.to_string().as_bytes(), b" ", key, b"=", value, b"\n"].concat()
 }
 
-struct Block([u8; BLOCK]);
+struct HeaderBlock([u8; BLOCK]);
 
-impl Block {
+impl HeaderBlock {
     fn new(name: &[u8], typeflag: u8, link: &[u8]) -> Self {
         let mut block = [0; BLOCK];
         let name = &name[..name.len().min(NAME)];

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::history;
 use super::layer_file::LayerWriter;
 use super::model::{
-    LayerMode, Progress, RebuildError, RebuildOptions, Rebuilt, RebuiltLayer, Watch,
+    LayerMode, RebuildError, RebuildOptions, RebuildProgress, RebuildWatch, Rebuilt, RebuiltLayer,
 };
 use super::select::select;
 use crate::image::{DiffId, Image, ImageConfig};
@@ -75,7 +75,7 @@ pub fn rebuild(
     keep: &KeepSet,
     options: &RebuildOptions,
     scratch: &Path,
-    watch: Watch<'_>,
+    watch: RebuildWatch<'_>,
 ) -> Result<Rebuilt, RebuildError> {
     let MergedImage {
         image,
@@ -90,7 +90,7 @@ pub fn rebuild(
         scratch,
         latest: options.source_date_epoch,
         watch,
-        progress: Progress::default(),
+        progress: RebuildProgress::default(),
     };
     let mut layers = Vec::new();
     let mut totals = Totals::default();

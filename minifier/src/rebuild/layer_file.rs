@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::header::{self, BLOCK, Shape};
-use super::model::{Progress, RebuildError, Watch};
+use super::model::{RebuildError, RebuildProgress, RebuildWatch};
 use super::select::{Selected, Selection};
 use crate::image::{DiffId, LayerFile, Sha256};
 use crate::plan::Totals;
@@ -22,8 +22,8 @@ pub(crate) struct LayerWriter<'a> {
     pub scratch: &'a Path,
     /// No time in the result is later.
     pub latest: Option<i64>,
-    pub watch: Watch<'a>,
-    pub progress: Progress,
+    pub watch: RebuildWatch<'a>,
+    pub progress: RebuildProgress,
 }
 
 /// A file that hashes and counts what is written to it.

@@ -12,4 +12,6 @@ mod select;
 
 pub use header::HeaderError;
 pub use image::{LABEL_SOURCE, LABEL_VERSION, rebuild};
-pub use model::{LayerMode, Progress, RebuildError, RebuildOptions, Rebuilt, RebuiltLayer, Watch};
+pub use model::{
+    LayerMode, RebuildError, RebuildOptions, RebuildProgress, RebuildWatch, Rebuilt, RebuiltLayer,
+};

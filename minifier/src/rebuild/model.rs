@@ -34,7 +34,7 @@ pub struct RebuildOptions {
 
 /// How far a rebuild is, over all layers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct RebuildProgress {
     /// Entries written that are not directories.
     pub files: u64,
     /// Bytes of content written.
@@ -42,7 +42,7 @@ pub struct Progress {
 }
 
 /// Called after every entry and every chunk of content; `Break` ends the rebuild with [`RebuildError::Cancelled`].
-pub type Watch<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+pub type RebuildWatch<'a> = &'a mut dyn FnMut(RebuildProgress) -> ControlFlow<()>;
 
 /// One layer of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]

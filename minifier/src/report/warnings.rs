@@ -1,6 +1,6 @@
 //! Warnings that follow from a run of the probes.
 
-use crate::plan::{Severity, Warning};
+use crate::plan::{Warning, WarningLevel};
 use crate::probe::{Listener, ProbeReport, StopOutcome, Stopped};
 
 /// Sockets that are named before the rest is only counted.
@@ -9,7 +9,7 @@ const NAMED: usize = 6;
 /// Warnings about sockets that no probe reached, and about a stop signal without effect.
 pub(crate) fn of_probe(probe: &ProbeReport) -> Vec<Warning> {
     let warning = |(message, hint): (String, &str)| Warning {
-        severity: Severity::Warning,
+        severity: WarningLevel::Warning,
         message,
         hint: Some(hint.to_owned()),
     };

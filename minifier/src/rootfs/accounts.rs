@@ -62,28 +62,28 @@ pub fn exec_user<'a>(
     group: &[u8],
 ) -> Result<ExecUser<'a>, AccountError> {
     let (user, of_group) = user.split_once(':').unwrap_or((user, ""));
-    let wanted = Wanted::of("user", user)?;
-    let wanted_group = Wanted::of("group", of_group)?;
+    let wanted = WantedAccount::of("user", user)?;
+    let wanted_group = WantedAccount::of("group", of_group)?;
     let account = accounts(passwd).find(|account| wanted.is(account.name, account.uid));
     let (uid, mut gid, home) = match (&account, wanted) {
         (Some(account), _) => (account.uid, account.gid, account.home),
-        (None, Wanted::Nothing) => (0, 0, &b""[..]),
-        (None, Wanted::Id(uid)) => (uid, 0, &b""[..]),
-        (None, Wanted::Name(name)) => return Err(unknown("user", name, "/etc/passwd")),
+        (None, WantedAccount::Nothing) => (0, 0, &b""[..]),
+        (None, WantedAccount::Id(uid)) => (uid, 0, &b""[..]),
+        (None, WantedAccount::Name(name)) => return Err(unknown("user", name, "/etc/passwd")),
     };
     let mut others = Vec::new();
     match (wanted_group, account) {
-        (Wanted::Id(wanted), _) => gid = wanted,
-        (Wanted::Name(wanted), _) => {
+        (WantedAccount::Id(wanted), _) => gid = wanted,
+        (WantedAccount::Name(wanted), _) => {
             let found = groups(group).find(|group| group.name == wanted.as_bytes());
             let found = found.ok_or_else(|| unknown("group", wanted, "/etc/group"))?;
             gid = found.gid;
         }
-        (Wanted::Nothing, Some(account)) if !account.name.is_empty() => {
+        (WantedAccount::Nothing, Some(account)) if !account.name.is_empty() => {
             let of_account = groups(group).filter(|group| group.has(account.name));
             others.extend(of_account.map(|group| group.gid));
         }
-        (Wanted::Nothing, _) => {}
+        (WantedAccount::Nothing, _) => {}
     }
     Ok(ExecUser {
         uid,
@@ -96,19 +96,19 @@ pub fn exec_user<'a>(
 /// The account that `USER` names; what follows a colon is the group and not looked at.
 pub fn find_account<'a>(passwd: &'a [u8], user: &str) -> Option<Account<'a>> {
     let user = user.split(':').next().unwrap_or_default();
-    let wanted = Wanted::of("user", user).ok()?;
+    let wanted = WantedAccount::of("user", user).ok()?;
     accounts(passwd).find(|account| wanted.is(account.name, account.uid))
 }
 
 /// One half of `USER`.
 #[derive(Clone, Copy)]
-enum Wanted<'a> {
+enum WantedAccount<'a> {
     Nothing,
     Id(u32),
     Name(&'a str),
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> WantedAccount<'a> {
     fn of(what: &'static str, text: &'a str) -> Result<Self, AccountError> {
         if text.is_empty() {
             return Ok(Self::Nothing);

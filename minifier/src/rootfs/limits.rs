@@ -163,11 +163,11 @@ pub struct TooManyEntries {
 /// their contents.
 #[derive(Debug, Clone)]
 pub struct IndexBudget {
-    shared: Arc<Shared>,
+    shared: Arc<SharedCount>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedCount {
     allowed: AtomicU64,
     taken: AtomicU64,
     kept: AtomicU64,
@@ -182,7 +182,7 @@ impl Default for IndexBudget {
 impl IndexBudget {
     fn starting_with(allowed: u64) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(SharedCount {
                 allowed: AtomicU64::new(allowed),
                 taken: AtomicU64::new(0),
                 kept: AtomicU64::new(0),

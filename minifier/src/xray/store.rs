@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::io::{self, Read};
 
 use super::scan::{Extra, Scan};
-use crate::analyze::{Documents, Metadata, MetadataForm, RpmRead};
+use crate::analyze::{MetadataForm, PackageDocuments, PackageMetadata, RpmRead};
 use crate::rootfs::{ContentRef, ContentStore, ImagePath, NodeId, RootFs};
 
 /// Gives kept documents whole, and of programs the ranges that reading them took: [`ContentStore::open`] gives these
@@ -86,7 +86,7 @@ impl<'a> KeptDocuments<'a> {
     }
 }
 
-impl Documents for KeptDocuments<'_> {
+impl PackageDocuments for KeptDocuments<'_> {
     type Error = Infallible;
 
     fn document(
@@ -108,7 +108,7 @@ impl Documents for KeptDocuments<'_> {
         _path: &ImagePath,
         node: NodeId,
         _form: MetadataForm,
-    ) -> Result<Option<Cow<'_, Metadata>>, Infallible> {
+    ) -> Result<Option<Cow<'_, PackageMetadata>>, Infallible> {
         let extra = self.extra(node);
         let metadata = extra.and_then(|extra| extra.metadata.as_ref());
         Ok(metadata.map(Cow::Borrowed))

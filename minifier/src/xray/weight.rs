@@ -3,7 +3,7 @@
 use super::detect::{ArchiveManifest, BuildInfo, Certificate, JavaArchive, Module, SecretMatch};
 use super::model::PackageInfo;
 use super::scan::{ElfFacts, Extra};
-use crate::analyze::{Dlopen, ElfFile, Metadata, RpmDatabase, RpmPackage};
+use crate::analyze::{Dlopen, ElfFile, PackageMetadata, RpmDatabase, RpmPackage};
 
 /// Bytes that an allocation takes beyond its size, roughly.
 const ALLOCATION: usize = 16;
@@ -57,7 +57,7 @@ fields! {
     Dlopen { soname }
     ElfFile { interpreter, needed, soname, rpath, runpath, dlopen }
     ElfFacts { elf, built, ranges }
-    Metadata { name, version, licence, supplier, requires }
+    PackageMetadata { name, version, licence, supplier, requires }
     Module { name, version, needs }
     PackageInfo {
         id, name, version, architecture, licence, source, supplier, download, checksums, depends_on, location
@@ -125,10 +125,10 @@ mod tests {
         let names = vec!["a".repeat(50), "b".repeat(7)];
         let expected = 2 * size_of::<String>() + 57 + 3 * ALLOCATION;
         assert_eq!(names.weight(), expected);
-        let metadata = Metadata {
+        let metadata = PackageMetadata {
             name: "n".repeat(9),
             requires: names,
-            ..Metadata::default()
+            ..PackageMetadata::default()
         };
         assert_eq!(metadata.weight(), expected + 9 + ALLOCATION);
         assert_eq!(

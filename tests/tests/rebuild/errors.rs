@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use minifier::plan::KeepSet;
-use minifier::rebuild::{Progress, RebuildError, RebuildOptions, rebuild};
+use minifier::rebuild::{RebuildError, RebuildOptions, RebuildProgress, rebuild};
 use minifier::rootfs::{ContentRef, ContentStore, MergedImage, RootFs};
 use minifier_tests::layers::{MemoryStore, image, keep};
 
@@ -93,7 +93,7 @@ fn a_watcher_sees_the_progress_and_can_end_it() {
     let mut seen = Vec::new();
     let mut run = |stop_at: u64| {
         seen.clear();
-        let mut watch = |progress: Progress| {
+        let mut watch = |progress: RebuildProgress| {
             seen.push(progress);
             match progress.bytes >= stop_at {
                 true => ControlFlow::Break(()),

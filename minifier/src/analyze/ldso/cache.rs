@@ -21,11 +21,11 @@ pub(crate) struct CacheEntry {
 }
 
 /// Libraries by name, each in the order of the cache.
-pub(crate) type Cache = BTreeMap<Vec<u8>, Vec<CacheEntry>>;
+pub(crate) type LdCache = BTreeMap<Vec<u8>, Vec<CacheEntry>>;
 
 /// Reads a cache in the new format, alone or after one in the old format, or in the old format alone. Entries that
 /// point outside are passed over; bytes that are no cache give none.
-pub(crate) fn parse_cache(bytes: &[u8]) -> Cache {
+pub(crate) fn parse_cache(bytes: &[u8]) -> LdCache {
     let new_at = if bytes.starts_with(OLD_MAGIC) {
         word(bytes, 12, Order::Little)
             .map(|count| OLD_HEADER.saturating_add((count as usize).saturating_mul(OLD_ENTRY)))
@@ -37,11 +37,11 @@ pub(crate) fn parse_cache(bytes: &[u8]) -> Cache {
     match new {
         Some(new) if new.starts_with(NEW_MAGIC) => parse_new(new),
         _ if bytes.starts_with(OLD_MAGIC) => parse_old(bytes),
-        _ => Cache::new(),
+        _ => LdCache::new(),
     }
 }
 
-fn parse_new(bytes: &[u8]) -> Cache {
+fn parse_new(bytes: &[u8]) -> LdCache {
     // The byte order is that of the machine; newer glibc says which in the flags, where 0 means unknown.
     let flagged = bytes.get(28).map(|flags| flags & 3);
     let order = match flagged {
@@ -49,7 +49,7 @@ fn parse_new(bytes: &[u8]) -> Cache {
         Some(2) => Order::Little,
         _ => guess_order(bytes),
     };
-    let mut cache = Cache::new();
+    let mut cache = LdCache::new();
     let count = word(bytes, 20, order).unwrap_or(0) as usize;
     let entries = bytes.get(NEW_HEADER..).unwrap_or_default();
     for entry in entries.chunks_exact(NEW_ENTRY).take(count) {
@@ -60,8 +60,8 @@ fn parse_new(bytes: &[u8]) -> Cache {
     cache
 }
 
-fn parse_old(bytes: &[u8]) -> Cache {
-    let mut cache = Cache::new();
+fn parse_old(bytes: &[u8]) -> LdCache {
+    let mut cache = LdCache::new();
     let count = word(bytes, 12, Order::Little).unwrap_or(0) as usize;
     let entries = bytes.get(OLD_HEADER..).unwrap_or_default();
     // Offsets count from the end of the table.
@@ -75,7 +75,7 @@ fn parse_old(bytes: &[u8]) -> Cache {
     cache
 }
 
-fn add(cache: &mut Cache, strings: &[u8], name: u32, path: u32, variant: bool) {
+fn add(cache: &mut LdCache, strings: &[u8], name: u32, path: u32, variant: bool) {
     if let (Some(name), Some(path)) = (string(strings, name), string(strings, path))
         && path.starts_with(b"/")
     {
@@ -152,12 +152,12 @@ mod tests {
         [out, table, strings].concat()
     }
 
-    fn expected() -> Cache {
+    fn expected() -> LdCache {
         let entry = |path: &str, variant| CacheEntry {
             path: path.into(),
             variant,
         };
-        Cache::from([(
+        LdCache::from([(
             b"liba.so.1".to_vec(),
             vec![
                 entry("/lib/glibc-hwcaps/x86-64-v3/liba.so.1", true),

@@ -7,4 +7,4 @@ mod conf;
 mod machine;
 mod search;
 
-pub use search::{Context, Hit, Libc, Linker};
+pub use search::{Context, Libc, LibraryHit, Linker};

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::cache::{Cache, parse_cache};
+use super::cache::{LdCache, parse_cache};
 use super::conf::{conf_dirs, musl_dirs};
 use super::machine::{LEGACY_HWCAPS, machine};
 use crate::analyze::elf::{Abi, ElfFile};
@@ -38,7 +38,7 @@ pub struct Context {
 
 /// A file that a name can stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hit {
+pub struct LibraryHit {
     /// How the path that the linker opens resolves; it ends at a regular file.
     pub resolution: Resolution,
     /// The directory that it was found in, free of links: `$ORIGIN` of the library.
@@ -50,7 +50,7 @@ pub struct Linker<'a> {
     files: Files<'a>,
     env_dirs: Vec<Vec<u8>>,
     cwd: ImagePath,
-    cache: Cache,
+    cache: LdCache,
     conf_dirs: Vec<Vec<u8>>,
     default_libc: Libc,
     /// musl's directories by architecture name.
@@ -163,7 +163,7 @@ impl<'a> Linker<'a> {
         name: &[u8],
         elf: &ElfFile,
         context: &Context,
-    ) -> Result<Vec<Hit>, ReadError> {
+    ) -> Result<Vec<LibraryHit>, ReadError> {
         let mut hits = Vec::new();
         if name.is_empty() {
             return Ok(hits);
@@ -224,7 +224,12 @@ impl<'a> Linker<'a> {
         }
     }
 
-    fn try_cache(&self, name: &[u8], abi: Abi, hits: &mut Vec<Hit>) -> Result<bool, ReadError> {
+    fn try_cache(
+        &self,
+        name: &[u8],
+        abi: Abi,
+        hits: &mut Vec<LibraryHit>,
+    ) -> Result<bool, ReadError> {
         for entry in self.cache.get(name).into_iter().flatten() {
             if self.try_file(&entry.path, abi, hits)? && !entry.variant {
                 return Ok(true);
@@ -239,7 +244,7 @@ impl<'a> Linker<'a> {
         dirs: &[Vec<u8>],
         name: &[u8],
         abi: Abi,
-        hits: &mut Vec<Hit>,
+        hits: &mut Vec<LibraryHit>,
     ) -> Result<bool, ReadError> {
         for dir in dirs {
             let resolution = self.files.rootfs.resolve(&self.cwd, dir, true);
@@ -288,7 +293,12 @@ impl<'a> Linker<'a> {
     }
 
     /// Takes the file at `path` if there is one of the right kind; true then.
-    fn try_file(&self, path: &[u8], abi: Abi, hits: &mut Vec<Hit>) -> Result<bool, ReadError> {
+    fn try_file(
+        &self,
+        path: &[u8],
+        abi: Abi,
+        hits: &mut Vec<LibraryHit>,
+    ) -> Result<bool, ReadError> {
         let rootfs = self.files.rootfs;
         let resolution = rootfs.resolve(&self.cwd, path, true);
         let Some((found, node)) = resolution.found() else {
@@ -303,7 +313,7 @@ impl<'a> Linker<'a> {
             Some((directory, _)) => directory.clone(),
             None => ImagePath::root(),
         };
-        hits.push(Hit {
+        hits.push(LibraryHit {
             resolution,
             directory,
         });

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::documents::{Content, Documents, MAX_DATABASE};
+use super::documents::{DocumentBytes, MAX_DATABASE, PackageDocuments};
 use super::finder::Finder;
 use super::index::{Package, PackageIndex, PackageManager};
 use crate::rootfs::{ImagePath, NodeId, RootFs};
@@ -13,10 +13,10 @@ use crate::rootfs::{ImagePath, NodeId, RootFs};
 const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 /// The databases of an image, each once: one may be a link to the other.
-pub(crate) fn apk_databases<'d, D: Documents>(
+pub(crate) fn apk_databases<'d, D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &'d D,
-) -> impl Iterator<Item = Result<(ImagePath, Content<'d>), D::Error>> {
+) -> impl Iterator<Item = Result<(ImagePath, DocumentBytes<'d>), D::Error>> {
     let mut seen = BTreeSet::new();
     DATABASES.iter().filter_map(move |path| {
         let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
@@ -75,7 +75,7 @@ pub(crate) fn apk_stanzas(text: &[u8]) -> impl Iterator<Item = ApkStanza<'_>> {
     })
 }
 
-pub(crate) fn read<D: Documents>(
+pub(crate) fn read<D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &D,
     finder: &mut Finder<'_>,

@@ -1,9 +1,9 @@
-//! [`Documents`]: the contents of package databases and metadata files, for readers that need not know whether these
+//! [`PackageDocuments`]: the contents of package databases and metadata files, for readers that need not know whether these
 //! come from an image or from what a scan has kept of one.
 
 use std::borrow::Cow;
 
-use super::metadata::{Metadata, package_json, python_metadata};
+use super::metadata::{PackageMetadata, package_json, python_metadata};
 use super::rpm::{MAX_RPM_DATABASE, RpmDatabase, rpm_database};
 use super::zipped::{egg_metadata, yarn_metadata};
 use crate::analyze::{Files, ReadError};
@@ -34,10 +34,10 @@ pub(crate) enum MetadataForm {
 }
 
 /// The content of a file.
-pub(crate) type Content<'a> = Cow<'a, [u8]>;
+pub(crate) type DocumentBytes<'a> = Cow<'a, [u8]>;
 
 /// Gives contents by node; `path` is for messages.
-pub(crate) trait Documents {
+pub(crate) trait PackageDocuments {
     /// Why a content that the image has cannot be given.
     type Error;
 
@@ -47,7 +47,7 @@ pub(crate) trait Documents {
         path: &ImagePath,
         node: NodeId,
         limit: u64,
-    ) -> Result<Option<Content<'_>>, Self::Error>;
+    ) -> Result<Option<DocumentBytes<'_>>, Self::Error>;
 
     /// What a metadata file of this form says; `None` if it names no package.
     fn metadata(
@@ -55,7 +55,7 @@ pub(crate) trait Documents {
         path: &ImagePath,
         node: NodeId,
         form: MetadataForm,
-    ) -> Result<Option<Cow<'_, Metadata>>, Self::Error>;
+    ) -> Result<Option<Cow<'_, PackageMetadata>>, Self::Error>;
 
     /// What a database of rpm holds, or why it cannot be read; `None` if it is no file, or larger than is read.
     fn rpm(&self, path: &ImagePath, node: NodeId) -> Result<Option<RpmRead<'_>>, Self::Error>;
@@ -65,12 +65,12 @@ pub(crate) trait Documents {
 pub(crate) type RpmRead<'a> = Result<Cow<'a, RpmDatabase>, String>;
 
 /// The content of the file that `path` leads to, and its node.
-pub(crate) fn document_at<'d, D: Documents>(
+pub(crate) fn document_at<'d, D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &'d D,
     path: &ImagePath,
     limit: u64,
-) -> Result<Option<(NodeId, Content<'d>)>, D::Error> {
+) -> Result<Option<(NodeId, DocumentBytes<'d>)>, D::Error> {
     let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
     let Some((path, node)) = resolution.found() else {
         return Ok(None);
@@ -79,7 +79,7 @@ pub(crate) fn document_at<'d, D: Documents>(
     Ok(content.map(|content| (node, content)))
 }
 
-impl Documents for Files<'_> {
+impl PackageDocuments for Files<'_> {
     type Error = ReadError;
 
     fn document(
@@ -87,7 +87,7 @@ impl Documents for Files<'_> {
         path: &ImagePath,
         node: NodeId,
         limit: u64,
-    ) -> Result<Option<Content<'_>>, ReadError> {
+    ) -> Result<Option<DocumentBytes<'_>>, ReadError> {
         if self.rootfs.node(node).size() > limit {
             return Ok(None);
         }
@@ -99,7 +99,7 @@ impl Documents for Files<'_> {
         path: &ImagePath,
         node: NodeId,
         form: MetadataForm,
-    ) -> Result<Option<Cow<'_, Metadata>>, ReadError> {
+    ) -> Result<Option<Cow<'_, PackageMetadata>>, ReadError> {
         let limit = match form {
             MetadataForm::Python | MetadataForm::Npm => MAX_METADATA,
             MetadataForm::Egg | MetadataForm::Yarn => MAX_ZIPPED,

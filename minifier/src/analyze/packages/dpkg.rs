@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::documents::{Content, Documents, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, document_at};
+use super::documents::{
+    DocumentBytes, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, PackageDocuments, document_at,
+};
 use super::dpkg_files::{Diversions, md5sums_paths};
 use super::dpkg_stanza::{DpkgStanza, dpkg_stanzas};
 use super::finder::Finder;
@@ -44,7 +46,7 @@ pub(crate) struct DpkgPackage<'a> {
 /// Reads the databases and passes each package to `each`, one at a time: all entries take many times the memory of the
 /// text. A package that is in both databases is passed once, from the one that says more. Returns the databases with
 /// entries that are no packages, and how many these are.
-pub(crate) fn dpkg_packages<D: Documents>(
+pub(crate) fn dpkg_packages<D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &D,
     mut each: impl FnMut(DpkgPackage<'_>, &mut DpkgLists<'_>) -> Result<(), D::Error>,
@@ -128,7 +130,7 @@ impl<'d> DpkgLists<'d> {
 
     /// The files of a package: those of its list, else of its checksums. Of several entries with the same list, the
     /// first one has them.
-    pub(crate) fn files<D: Documents>(
+    pub(crate) fn files<D: PackageDocuments>(
         &mut self,
         package: &DpkgPackage<'_>,
         finder: &mut Finder<'_>,
@@ -184,18 +186,18 @@ impl<'d> DpkgLists<'d> {
     }
 
     /// The text of a list, which is read once: empty after that.
-    fn list<'c, D: Documents>(
+    fn list<'c, D: PackageDocuments>(
         &mut self,
         rootfs: &RootFs,
         documents: &'c D,
         path: &ImagePath,
-    ) -> Result<Option<Content<'c>>, D::Error> {
+    ) -> Result<Option<DocumentBytes<'c>>, D::Error> {
         let resolution = rootfs.resolve(&ImagePath::root(), path.as_bytes(), true);
         let Some((path, node)) = resolution.found() else {
             return Ok(None);
         };
         if self.read.contains(&node) {
-            return Ok(Some(Content::default()));
+            return Ok(Some(DocumentBytes::default()));
         }
         let list = documents.document(path, node, MAX_LIST)?;
         if list.is_some() {
@@ -205,7 +207,7 @@ impl<'d> DpkgLists<'d> {
     }
 }
 
-pub(crate) fn read<D: Documents>(
+pub(crate) fn read<D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &D,
     finder: &mut Finder<'_>,

@@ -1,4 +1,4 @@
-//! [`Metadata`]: what metadata files of packages say, a few fields of many files.
+//! [`PackageMetadata`]: what metadata files of packages say, a few fields of many files.
 
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ const MAX_REQUIRED: usize = 2000;
 
 /// What a package's metadata file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Metadata {
+pub(crate) struct PackageMetadata {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) licence: Option<String>,
@@ -26,9 +26,9 @@ pub(crate) struct Metadata {
 }
 
 /// Python's `METADATA`: fields of the head. Source: PyPA, "Core metadata specifications".
-pub(crate) fn python_metadata(text: &[u8]) -> Option<Metadata> {
+pub(crate) fn python_metadata(text: &[u8]) -> Option<PackageMetadata> {
     let text = String::from_utf8_lossy(text);
-    let mut metadata = Metadata::default();
+    let mut metadata = PackageMetadata::default();
     let (mut expression, mut licence, mut classifiers) = (None, None, Vec::new());
     let (mut names, mut addresses) = ([None, None], [None, None]);
     for line in text.lines().take_while(|line| !line.trim().is_empty()) {
@@ -97,7 +97,7 @@ fn short(value: &str) -> Option<String> {
     (!value.is_empty() && value.len() <= MAX_LICENCE).then(|| value.to_owned())
 }
 
-fn named(mut metadata: Metadata) -> Option<Metadata> {
+fn named(mut metadata: PackageMetadata) -> Option<PackageMetadata> {
     let fits = |text: &str| text.len() <= MAX_NAME;
     metadata.requires.truncate(MAX_REQUIRED);
     metadata.requires.shrink_to_fit();
@@ -126,7 +126,7 @@ struct PackageJson {
 }
 
 /// npm's `package.json`. The old forms of licences are an object, or a list of objects.
-pub(crate) fn package_json(text: &[u8]) -> Option<Metadata> {
+pub(crate) fn package_json(text: &[u8]) -> Option<PackageMetadata> {
     let json: PackageJson = serde_json::from_slice(without_bom(text)).ok()?;
     let licence = |value: &serde_json::Value| {
         let name = value.as_str().or_else(|| value.get("type")?.as_str());
@@ -150,7 +150,7 @@ pub(crate) fn package_json(text: &[u8]) -> Option<Metadata> {
         &json.peer_dependencies,
     ];
     let needs = needs.into_iter().filter_map(|list| list.as_object());
-    named(Metadata {
+    named(PackageMetadata {
         licence: licence(&json.license)
             .or_else(|| list(&json.license))
             .or_else(|| list(&json.licenses)),
@@ -164,9 +164,9 @@ pub(crate) fn package_json(text: &[u8]) -> Option<Metadata> {
 }
 
 /// RubyGems' specification, which is a program: the assignments that `gem` writes into it.
-pub(crate) fn gemspec(text: &[u8]) -> Option<Metadata> {
+pub(crate) fn gemspec(text: &[u8]) -> Option<PackageMetadata> {
     let text = String::from_utf8_lossy(text);
-    let mut metadata = Metadata::default();
+    let mut metadata = PackageMetadata::default();
     for line in text.lines() {
         let line = line.trim();
         if ["add_runtime_dependency(", "add_dependency("]
@@ -221,11 +221,11 @@ fn quoted(text: &str) -> Option<String> {
 }
 
 /// The licences that a machine-readable copyright file names, as an expression; `None` for free text.
-pub(crate) fn copyright(text: &[u8]) -> Option<Metadata> {
+pub(crate) fn copyright(text: &[u8]) -> Option<PackageMetadata> {
     let licence = debian_licence::expression(&String::from_utf8_lossy(text))?;
-    Some(Metadata {
+    Some(PackageMetadata {
         licence: Some(licence),
-        ..Metadata::default()
+        ..PackageMetadata::default()
     })
 }
 
@@ -233,8 +233,8 @@ pub(crate) fn copyright(text: &[u8]) -> Option<Metadata> {
 mod tests {
     use super::*;
 
-    fn parts(metadata: Option<Metadata>) -> (String, String, Option<String>) {
-        let Metadata {
+    fn parts(metadata: Option<PackageMetadata>) -> (String, String, Option<String>) {
+        let PackageMetadata {
             name,
             version,
             licence,
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn python_metadata_names_the_licence_in_three_ways() {
-        let head = "Metadata-Version: 2.1\nName: Flask\nVersion: 3.0\n";
+        let head = "PackageMetadata-Version: 2.1\nName: Flask\nVersion: 3.0\n";
         for (field, licence) in [
             (
                 "License-Expression: BSD-3-Clause\nLicense: old",

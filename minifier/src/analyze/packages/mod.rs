@@ -23,14 +23,14 @@ mod zipped;
 
 pub(crate) use apk::{ApkStanza, apk_databases, apk_stanzas};
 pub(crate) use documents::{
-    Documents, MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, MAX_METADATA, MAX_ZIPPED, MetadataForm,
+    MAX_DATABASE, MAX_DOCUMENT, MAX_LIST, MAX_METADATA, MAX_ZIPPED, MetadataForm, PackageDocuments,
     RpmRead,
 };
 pub(crate) use dpkg::{DPKG_STATUS, dpkg_packages};
 pub(crate) use dpkg_stanza::{DpkgStanza, dpkg_stanzas};
 pub use finder::Finder;
 pub use index::{Package, PackageIndex, PackageManager};
-pub(crate) use metadata::{Metadata, copyright, gemspec, package_json, python_metadata};
+pub(crate) use metadata::{PackageMetadata, copyright, gemspec, package_json, python_metadata};
 pub(crate) use npm::{NpmPackage, NpmPlace, npm_packages};
 pub(crate) use python::{normal_python_name, python_packages};
 pub use read::read_packages;

@@ -5,9 +5,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::documents::{Documents, MetadataForm};
+use super::documents::{MetadataForm, PackageDocuments};
 use super::finder::Finder;
-use super::metadata::Metadata;
+use super::metadata::PackageMetadata;
 use super::trees::{is_in_tests, is_npm_project};
 use crate::rootfs::{ImagePath, NodeId, RootFs};
 
@@ -42,7 +42,7 @@ pub(crate) struct NpmPackage<'d> {
     pub(crate) node: NodeId,
     /// The directory that the file is in.
     pub(crate) dir: ImagePath,
-    pub(crate) metadata: Cow<'d, Metadata>,
+    pub(crate) metadata: Cow<'d, PackageMetadata>,
     pub(crate) place: NpmPlace,
 }
 
@@ -58,7 +58,7 @@ fn is_pnp(name: &[u8]) -> bool {
 /// Passes each package among regular files, which come in the order of their paths, to `each`: one at a time, as what
 /// all of them need can take much memory. One whose file has several names is where the first of them is. Returns the
 /// directories of applications that load their packages from zips.
-pub(crate) fn npm_packages<'p, 'd, D: Documents>(
+pub(crate) fn npm_packages<'p, 'd, D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &'d D,
     files: impl Iterator<Item = (&'p ImagePath, NodeId)> + Clone,

@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::documents::{Documents, MAX_DOCUMENT, MAX_LIST, MetadataForm, document_at};
+use super::documents::{MAX_DOCUMENT, MAX_LIST, MetadataForm, PackageDocuments, document_at};
 use super::finder::Finder;
-use super::metadata::Metadata;
+use super::metadata::PackageMetadata;
 use super::trees::{is_in_tests, is_python_leftover, is_python_tree};
 use crate::rootfs::{ImagePath, NodeId, RootFs};
 
@@ -21,7 +21,7 @@ pub(crate) struct PythonPackage<'d> {
     /// The file that names it.
     pub(crate) path: ImagePath,
     pub(crate) node: NodeId,
-    pub(crate) metadata: Cow<'d, Metadata>,
+    pub(crate) metadata: Cow<'d, PackageMetadata>,
     /// Its name as indexes normalise it.
     pub(crate) normal: String,
     /// Whether it is a copy that another distribution has for its own use.
@@ -39,7 +39,7 @@ pub(crate) fn can_name_python(name: &[u8]) -> bool {
 
 /// Passes each installed distribution among regular files, which come in the order of their paths, to `each`: one at a
 /// time, as what all of them need can take much memory.
-pub(crate) fn python_packages<'p, 'd, D: Documents>(
+pub(crate) fn python_packages<'p, 'd, D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &'d D,
     files: impl Iterator<Item = (&'p ImagePath, NodeId)> + Clone,
@@ -102,7 +102,7 @@ pub(crate) fn python_packages<'p, 'd, D: Documents>(
 
 impl PythonPackage<'_> {
     /// Its files that are no directories.
-    pub(crate) fn files<D: Documents>(
+    pub(crate) fn files<D: PackageDocuments>(
         &self,
         finder: &mut Finder<'_>,
         documents: &D,
@@ -154,11 +154,11 @@ impl PythonPackage<'_> {
     }
 }
 
-fn named(name: &str, version: &str) -> Metadata {
-    Metadata {
+fn named(name: &str, version: &str) -> PackageMetadata {
+    PackageMetadata {
         name: name.to_owned(),
         version: version.to_owned(),
-        ..Metadata::default()
+        ..PackageMetadata::default()
     }
 }
 
@@ -170,12 +170,12 @@ pub(crate) fn normal_python_name(name: &str) -> String {
 }
 
 /// The metadata of the distribution that a file names, if it is installed.
-fn installed<'d, D: Documents>(
+fn installed<'d, D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &'d D,
     path: &ImagePath,
     node: NodeId,
-) -> Result<Option<Cow<'d, Metadata>>, D::Error> {
+) -> Result<Option<Cow<'d, PackageMetadata>>, D::Error> {
     let name = path.file_name();
     let info = path.parent().unwrap_or_else(ImagePath::root);
     let folder = info.file_name();
@@ -200,12 +200,12 @@ fn installed<'d, D: Documents>(
 
 /// What a folder without readable metadata says by its own name, `Flask-3.0.0.dist-info`: files that nothing opens are
 /// taken out of images, and `RECORD` still says what else there is.
-fn by_record<'d, D: Documents>(
+fn by_record<'d, D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &'d D,
     path: &ImagePath,
     node: NodeId,
-) -> Result<Option<Cow<'d, Metadata>>, D::Error> {
+) -> Result<Option<Cow<'d, PackageMetadata>>, D::Error> {
     let info = path.parent().unwrap_or_else(ImagePath::root);
     let folder = info.file_name();
     let stem = std::str::from_utf8(folder).ok();

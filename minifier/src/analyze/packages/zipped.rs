@@ -2,19 +2,19 @@
 //!
 //! Source: setuptools, "Zipped eggs"; Yarn, "Plug'n'Play".
 
-use super::metadata::{Metadata, package_json, python_metadata};
+use super::metadata::{PackageMetadata, package_json, python_metadata};
 use crate::analyze::{ReadAt, Zip};
 
 const MAX_DOCUMENT: u64 = 1 << 20;
 
 /// The `PKG-INFO` of a zipped egg.
-pub(crate) fn egg_metadata(file: &dyn ReadAt) -> Result<Option<Metadata>, String> {
+pub(crate) fn egg_metadata(file: &dyn ReadAt) -> Result<Option<PackageMetadata>, String> {
     let info = document(file, |name| name == b"EGG-INFO/PKG-INFO")?;
     Ok(info.and_then(|info| python_metadata(&info)))
 }
 
 /// The `package.json` of the package that a zip of Yarn's cache holds.
-pub(crate) fn yarn_metadata(file: &dyn ReadAt) -> Result<Option<Metadata>, String> {
+pub(crate) fn yarn_metadata(file: &dyn ReadAt) -> Result<Option<PackageMetadata>, String> {
     let json = document(file, |name| {
         let package = name
             .strip_prefix(b"node_modules/")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use regex::Regex;
 
-use crate::cli::output::Output;
+use crate::cli::output::BuildOutput;
 use crate::cli::storage::{self, StorageArgs};
 use crate::evidence::Retain;
 use crate::image::{Platform, TaggedName};
@@ -69,7 +69,7 @@ pub(crate) struct OutputArgs {
     /// docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
     /// docker://REGISTRY/REPO:TAG, containers-storage:NAME
     #[arg(long, value_name = "FORM|PLACE")]
-    pub(crate) output: Vec<Output>,
+    pub(crate) output: Vec<BuildOutput>,
 
     /// Write the full report to a file, as JSON
     #[arg(long, value_name = "FILE")]
@@ -84,8 +84,8 @@ pub(crate) struct OutputArgs {
     pub(crate) layers: Layers,
 
     /// Where to read the layers: in the daemon's own folders, or from `docker save`
-    #[arg(long, value_enum, default_value_t = Read::Auto)]
-    pub(crate) read: Read,
+    #[arg(long, value_enum, default_value_t = ReadArg::Auto)]
+    pub(crate) read: ReadArg,
 
     /// Time for `created` and the newest file time, seconds since the epoch
     #[arg(
@@ -106,7 +106,7 @@ pub(crate) enum Layers {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Read {
+pub(crate) enum ReadArg {
     /// In place if the daemon's folders can be read, otherwise streamed
     Auto,
     /// In place or fail

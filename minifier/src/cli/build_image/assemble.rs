@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::decide::Decided;
 use super::hiding::Hiding;
 use super::options::Options;
-use super::write::Written;
+use super::write::WrittenOutputs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::write_whole;
@@ -30,7 +30,7 @@ pub(crate) struct Built {
     /// What ran the container, with its version.
     pub(crate) engine: String,
     pub(crate) probe: ProbeReport,
-    pub(crate) written: Written,
+    pub(crate) written: WrittenOutputs,
 }
 
 pub(crate) fn report(options: &Options, built: Built, timings: Vec<Timing>) -> Report {

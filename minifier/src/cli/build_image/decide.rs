@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::shared::Build;
 use crate::cli::error::CliError;
-use crate::cli::printer::Stage as Shown;
+use crate::cli::printer::ShownStage;
 use crate::image::Image;
 use crate::plan::{self, Plan, Rules, RunFacts};
 use crate::rebuild::{self, RebuildOptions, Rebuilt};
@@ -21,7 +21,7 @@ use crate::transport::{ReadHow, Source};
 use crate::units::Size;
 
 /// An image that was read, its layers merged.
-pub(crate) struct Merged {
+pub(crate) struct MergedSource {
     pub(crate) image: Image,
     pub(crate) how: ReadHow,
     pub(crate) content: Box<dyn ContentStore>,
@@ -42,25 +42,25 @@ pub(crate) struct Decided {
 }
 
 /// What the blocking thread needs of the options.
-struct Work {
+struct Planning {
     rules: Rules,
     run: RunFacts,
     rebuild: RebuildOptions,
     scratch: PathBuf,
     cancel: CancellationToken,
-    planning: Shown,
-    rebuilding: Shown,
+    planning: ShownStage,
+    rebuilding: ShownStage,
     started: Instant,
 }
 
 pub(crate) async fn decide(
     build: &Build<'_>,
-    merged: Merged,
+    merged: MergedSource,
     trace: Trace,
     scratch: &Path,
 ) -> Result<Decided, CliError> {
     let started = Instant::now();
-    let work = Work {
+    let work = Planning {
         rules: build.options.rules.clone(),
         run: build.options.facts.clone(),
         rebuild: build.options.rebuild.clone(),
@@ -78,10 +78,10 @@ pub(crate) async fn decide(
     Ok(decided)
 }
 
-impl Work {
+impl Planning {
     /// Gives the result and the seconds that planning took.
-    fn run(self, merged: Merged, trace: Trace) -> Result<(Decided, f64), CliError> {
-        let Merged {
+    fn run(self, merged: MergedSource, trace: Trace) -> Result<(Decided, f64), CliError> {
+        let MergedSource {
             image,
             how,
             content,
@@ -99,7 +99,7 @@ impl Work {
         if self.cancel.is_cancelled() {
             return Err(CliError::interrupted());
         }
-        let mut watch = |progress: rebuild::Progress| {
+        let mut watch = |progress: rebuild::RebuildProgress| {
             self.rebuilding.at(format!(
                 "{} files, {}",
                 progress.files,
@@ -126,7 +126,7 @@ impl Work {
 }
 
 /// Merges the layers, on a thread for blocking work.
-pub(crate) async fn merge(source: Source) -> Result<Merged, CliError> {
+pub(crate) async fn merge(source: Source) -> Result<MergedSource, CliError> {
     joined(spawn_blocking(move || {
         let Source {
             image,
@@ -136,7 +136,7 @@ pub(crate) async fn merge(source: Source) -> Result<Merged, CliError> {
             ..
         } = source;
         let layer_sizes = layers.iter().map(layer_size).collect();
-        Ok(Merged {
+        Ok(MergedSource {
             image,
             how,
             content,

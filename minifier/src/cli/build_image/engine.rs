@@ -3,7 +3,7 @@
 use tokio::task::spawn_blocking;
 
 use super::args::RuntimeChoice;
-use super::origin::Origin;
+use super::origin::ImageOrigin;
 use super::shared::Build;
 use crate::cli::error::CliError;
 use crate::runtime::{LayerCache, OciRuntime, RunOptions, RuntimeError, UnpackLimits};
@@ -31,13 +31,13 @@ pub(crate) enum Engine {
 impl Engine {
     /// The one that was asked for; else the daemon for an image that it has, an OCI runtime for any other, and the
     /// daemon if there is none.
-    pub(crate) async fn choose(build: &Build<'_>, origin: &Origin) -> Result<Self, CliError> {
+    pub(crate) async fn choose(build: &Build<'_>, origin: &ImageOrigin) -> Result<Self, CliError> {
         match (&build.options.runtime, origin) {
             (Some(RuntimeChoice::Oci(name)), _) => {
                 let runtime = find(build, Some(name.clone())).await?;
                 Self::with_cache(build, runtime?).await
             }
-            (None, Origin::Daemon { daemon, .. }) => Ok(Self::Docker {
+            (None, ImageOrigin::Daemon { daemon, .. }) => Ok(Self::Docker {
                 daemon: daemon.clone(),
                 instead: false,
             }),
@@ -48,7 +48,7 @@ impl Engine {
                     instead: false,
                 })
             }
-            (None, Origin::Stored(_)) => {
+            (None, ImageOrigin::Stored(_)) => {
                 match find(build, None).await? {
                     Ok(runtime) => Self::with_cache(build, runtime).await,
                     Err(RuntimeError::NoRuntime(why)) => {

@@ -1,4 +1,4 @@
-//! [`Guard`]: the other end of `minify guard`, held while there is something that it would have to remove.
+//! [`BuildGuard`]: the other end of `minify guard`, held while there is something that it would have to remove.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -22,9 +22,9 @@ const END: Timespec = Timespec {
 };
 
 /// A process that cleans up where this one cannot. Dropped, it does so at once.
-pub(crate) struct Guard(Child);
+pub(crate) struct BuildGuard(Child);
 
-impl Guard {
+impl BuildGuard {
     /// Starts one for what `run` makes with `engine` and in the folder `scratch`.
     pub(crate) fn start(engine: &Engine, run: &RunId, scratch: &Path) -> Result<Self, CliError> {
         let (docker, cache) = match engine {

@@ -23,9 +23,9 @@ pub(crate) use args::BuildArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::left::Left;
-use super::output::Output;
+use super::output::BuildOutput;
 use super::printer::Printer;
-use crate::plan::Severity;
+use crate::plan::WarningLevel;
 use crate::report;
 
 /// Builds, then tells: the report file, and the summary or the report on stdout.
@@ -40,14 +40,14 @@ pub(crate) async fn exec(
     let report = pipeline::run(&options, printer, cancel, left).await?;
     for warning in &report.warnings {
         match warning.severity {
-            Severity::Warning => printer.warning(&warning.message, warning.hint.as_deref()),
-            Severity::Note => tracing::info!("note: {}", warning.message),
+            WarningLevel::Warning => printer.warning(&warning.message, warning.hint.as_deref()),
+            WarningLevel::Note => tracing::info!("note: {}", warning.message),
         }
     }
     if let Some(file) = &args.output.report {
         assemble::write_report(&report, file)?;
     }
-    let json = args.output.output.contains(&Output::Json);
+    let json = args.output.output.contains(&BuildOutput::Json);
     let text = if json {
         assemble::json(&report)?
     } else {

@@ -12,11 +12,11 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::args::{
-    BuildArgs, KeepArgs, Layers, OutputArgs, ProbeArgs, Read, RunArgs, RuntimeChoice,
+    BuildArgs, KeepArgs, Layers, OutputArgs, ProbeArgs, ReadArg, RunArgs, RuntimeChoice,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::Output;
+use crate::cli::output::BuildOutput;
 use crate::evidence::Rule;
 use crate::image::{Platform, TaggedName};
 use crate::plan::{self, EvidenceRules, Rules, RunFacts};
@@ -85,9 +85,9 @@ impl Options {
             run_limits: run_limits(&args.run),
             timeout: args.run.timeout,
             read: match args.output.read {
-                Read::Auto => ReadMode::Auto,
-                Read::InPlace => ReadMode::InPlace,
-                Read::Stream => ReadMode::Stream,
+                ReadArg::Auto => ReadMode::Auto,
+                ReadArg::InPlace => ReadMode::InPlace,
+                ReadArg::Stream => ReadMode::Stream,
             },
             facts: facts(&run),
             run,
@@ -137,7 +137,7 @@ fn places(args: &OutputArgs) -> Result<(Vec<TaggedName>, Vec<Location>), CliErro
     let mut tags = args.tag.clone();
     let mut outputs = Vec::new();
     for output in &args.output {
-        let Output::Image(location) = output else {
+        let BuildOutput::Image(location) = output else {
             continue;
         };
         match location.place() {

@@ -1,4 +1,4 @@
-//! [`Origin`]: where the image comes from, and reading it from there.
+//! [`ImageOrigin`]: where the image comes from, and reading it from there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use super::shared::Build;
 use crate::cli::error::CliError;
 use crate::cli::errors;
-use crate::cli::printer::Stage as Shown;
+use crate::cli::printer::ShownStage;
 use crate::cli::storage;
 use crate::image::{Digest, ImageConfig, ImageReference};
 use crate::tasks::joined;
@@ -18,7 +18,7 @@ use crate::transport::{
 use crate::units::Size;
 
 /// Where the image comes from; what it is is known, its layers are not read yet.
-pub(crate) enum Origin {
+pub(crate) enum ImageOrigin {
     /// The Docker daemon has it.
     Daemon {
         /// The daemon.
@@ -32,7 +32,7 @@ pub(crate) enum Origin {
     Stored(Box<StoredImage>),
 }
 
-impl Origin {
+impl ImageOrigin {
     /// Finds the image.
     pub(crate) async fn find(build: &Build<'_>, scratch: &Path) -> Result<Self, CliError> {
         let options = build.options;
@@ -89,7 +89,7 @@ impl Origin {
         &self,
         build: &Build<'_>,
         scratch: &Path,
-        stage: Shown,
+        stage: ShownStage,
     ) -> Result<Source, CliError> {
         match self {
             Self::Daemon {

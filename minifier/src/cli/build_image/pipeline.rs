@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::Built;
 use super::decide::merge;
 use super::engine::Engine;
-use super::guard::Guard;
+use super::guard::BuildGuard;
 use super::hiding::Hiding;
 use super::options::Options;
-use super::origin::Origin;
+use super::origin::ImageOrigin;
 use super::shared::Build;
 use super::{assemble, decide, run, scratch, write};
 use crate::cli::error::CliError;
@@ -64,9 +64,9 @@ pub(crate) async fn run(
 async fn stages(
     build: &Build<'_>,
     scratch: &Path,
-    guard: &mut Option<Guard>,
+    guard: &mut Option<BuildGuard>,
 ) -> Result<Built, CliError> {
-    let origin = Origin::find(build, scratch).await?;
+    let origin = ImageOrigin::find(build, scratch).await?;
     let hiding = Hiding::new(build.options, origin.config());
     let built = of(build, &origin, scratch, guard).await;
     built.map_err(|error| hiding.error(error))
@@ -75,15 +75,15 @@ async fn stages(
 /// The stages from an image that was found.
 async fn of(
     build: &Build<'_>,
-    origin: &Origin,
+    origin: &ImageOrigin,
     scratch: &Path,
-    guard: &mut Option<Guard>,
+    guard: &mut Option<BuildGuard>,
 ) -> Result<Built, CliError> {
     let engine = Engine::choose(build, origin).await?;
-    *guard = Some(Guard::start(&engine, &build.run, scratch)?);
+    *guard = Some(BuildGuard::start(&engine, &build.run, scratch)?);
     build.left.guarded();
     let (merged, (probe, trace)) = match (origin, &engine) {
-        (Origin::Daemon { inspected, .. }, Engine::Docker { daemon, .. }) => {
+        (ImageOrigin::Daemon { inspected, .. }, Engine::Docker { daemon, .. }) => {
             let image = inspected.id.to_string();
             let docker = run::Docker::new(build, &engine, daemon);
             let (checked, may_start) = oneshot::channel();
@@ -102,7 +102,7 @@ async fn of(
                 tokio::join!(build.or_stop(Box::pin(reading)), build.or_stop(running),);
             both(read, ran)?
         }
-        (Origin::Stored(stored), Engine::Docker { daemon, .. }) => {
+        (ImageOrigin::Stored(stored), Engine::Docker { daemon, .. }) => {
             let merged = merge(read(build, origin, scratch).await?).await?;
             let docker = run::Docker::new(build, &engine, daemon);
             docker.check(&merged.rootfs, &stored.config).await?;
@@ -132,7 +132,7 @@ async fn of(
     })
 }
 
-async fn read(build: &Build<'_>, origin: &Origin, scratch: &Path) -> Result<Source, CliError> {
+async fn read(build: &Build<'_>, origin: &ImageOrigin, scratch: &Path) -> Result<Source, CliError> {
     let stage = build.printer.stage("read");
     let started = Instant::now();
     let source = origin.read(build, scratch, stage).await?;

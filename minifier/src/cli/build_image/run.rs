@@ -13,7 +13,7 @@ use super::engine::Engine;
 use super::hiding::Hiding;
 use super::shared::Build;
 use crate::cli::error::CliError;
-use crate::cli::printer::{Printer, Stage as Shown};
+use crate::cli::printer::{Printer, ShownStage};
 use crate::cli::storage;
 use crate::image::ImageConfig;
 use crate::probe::{self, ContinueAfter, Event, ProbePlan, ProbeReport, StepResult};
@@ -260,7 +260,7 @@ async fn live<C: Managed>(
     creating: impl Future<Output = Result<C, CliError>>,
     may_start: impl Future<Output = Result<(), CliError>>,
     config: &ImageConfig,
-    stage: &Shown,
+    stage: &ShownStage,
 ) -> Result<(ProbeReport, Trace), CliError> {
     let (mut tracer, container) = tokio::try_join!(build.attach(), creating)?;
     let started = Instant::now();
@@ -299,7 +299,7 @@ async fn live<C: Managed>(
     Ok((report, trace))
 }
 
-fn observe(build: &Build<'_>, stage: &Shown, hiding: &Hiding, event: Event<'_>) {
+fn observe(build: &Build<'_>, stage: &ShownStage, hiding: &Hiding, event: Event<'_>) {
     match event {
         Event::WaitingReady(_) => stage.at("waiting until the workload is ready"),
         Event::Ready(readiness) => {
@@ -316,7 +316,7 @@ fn observe(build: &Build<'_>, stage: &Shown, hiding: &Hiding, event: Event<'_>) 
 }
 
 /// What the user is to do now must be seen without a terminal too.
-fn waiting(printer: &Printer, stage: &Shown, until: ContinueAfter) {
+fn waiting(printer: &Printer, stage: &ShownStage, until: ContinueAfter) {
     match until {
         ContinueAfter::Probe => {}
         ContinueAfter::Exit => stage.at("waiting until the workload ends"),

@@ -24,7 +24,7 @@ use crate::transport::{
 };
 
 /// What was written.
-pub(crate) struct Written {
+pub(crate) struct WrittenOutputs {
     /// Digest of the manifest with uncompressed layers, as the daemon gets it.
     pub(crate) manifest: Digest,
     /// Every place, with the digest of the manifest there.
@@ -37,11 +37,11 @@ pub(crate) async fn write(
     rebuilt: &Rebuilt,
     annotations: BTreeMap<String, String>,
     scratch: &Path,
-) -> Result<Written, CliError> {
+) -> Result<WrittenOutputs, CliError> {
     let started = Instant::now();
     let bundle = rebuilt.bundle();
     let stored = plain(build, &bundle, annotations, scratch).await?;
-    let mut written = Written {
+    let mut written = WrittenOutputs {
         manifest: stored.manifest.digest(),
         outputs: Vec::new(),
     };

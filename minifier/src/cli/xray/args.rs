@@ -45,7 +45,7 @@ pub(crate) struct XrayArgs {
     /// Form of the report, on stdout or in a file (repeatable): text, json, markdown, sarif, spdx, cyclonedx, html
     /// [default: text]
     #[arg(long, value_name = "FORM[=FILE]")]
-    pub(crate) output: Vec<Output>,
+    pub(crate) output: Vec<XrayOutput>,
 
     /// Show every item of every section (text only)
     #[arg(long, conflicts_with = "brief")]
@@ -116,14 +116,14 @@ pub(crate) struct GateArgs {
 
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Output<F = Form> {
+pub(crate) struct XrayOutput<F = Form> {
     /// The form.
     pub(crate) form: F,
     /// Where; none for stdout.
     pub(crate) file: Option<PathBuf>,
 }
 
-impl FromStr for Output {
+impl FromStr for XrayOutput {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -145,11 +145,11 @@ mod tests {
 
     #[test]
     fn outputs_are_forms_with_or_without_a_file() {
-        let html: Output = "html=a=b.html".parse().unwrap();
+        let html: XrayOutput = "html=a=b.html".parse().unwrap();
         assert_eq!(html.file.as_deref(), Some("a=b.html".as_ref()));
-        let text: Output = "text".parse().unwrap();
+        let text: XrayOutput = "text".parse().unwrap();
         assert_eq!((text.form, text.file), (Form::Text, None));
-        assert!("pdf".parse::<Output>().is_err());
-        assert!("json=".parse::<Output>().is_err());
+        assert!("pdf".parse::<XrayOutput>().is_err());
+        assert!("json=".parse::<XrayOutput>().is_err());
     }
 }

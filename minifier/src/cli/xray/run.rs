@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{GateArgs, Output, XrayArgs};
+use super::args::{GateArgs, XrayArgs, XrayOutput};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::write_whole;
@@ -71,7 +71,7 @@ pub(crate) async fn exec(
 }
 
 /// The forms, of which at most one goes to stdout.
-fn outputs(args: &XrayArgs) -> Result<Vec<Output>, CliError> {
+fn outputs(args: &XrayArgs) -> Result<Vec<XrayOutput>, CliError> {
     let to_stdout = args.output.iter().filter(|output| output.file.is_none());
     if to_stdout.count() > 1 {
         let error = anyhow!("write two forms to standard output");
@@ -81,7 +81,7 @@ fn outputs(args: &XrayArgs) -> Result<Vec<Output>, CliError> {
     }
     let mut outputs = args.output.clone();
     if outputs.is_empty() {
-        outputs.push(Output {
+        outputs.push(XrayOutput {
             form: Form::Text,
             file: None,
         });
@@ -90,10 +90,10 @@ fn outputs(args: &XrayArgs) -> Result<Vec<Output>, CliError> {
 }
 
 /// The same of a comparison, which not every form can describe.
-fn of_comparison(outputs: Vec<Output>) -> Result<Vec<Output<ComparisonForm>>, CliError> {
-    let of_comparison = |Output { form, file }: Output| {
+fn of_comparison(outputs: Vec<XrayOutput>) -> Result<Vec<XrayOutput<ComparisonForm>>, CliError> {
+    let of_comparison = |XrayOutput { form, file }: XrayOutput| {
         let form = form.of_comparison()?;
-        Ok(Output { form, file })
+        Ok(XrayOutput { form, file })
     };
     let outputs: Result<_, NotForComparisons> = outputs.into_iter().map(of_comparison).collect();
     outputs.map_err(|e| CliError::new(Exit::Usage, e))
@@ -214,7 +214,7 @@ fn no_layer(layer: usize, layers: usize) -> CliError {
 
 /// Renders and writes every form.
 fn write<F: Copy>(
-    outputs: &[Output<F>],
+    outputs: &[XrayOutput<F>],
     printer: &Printer,
     render: impl Fn(F) -> String,
 ) -> Result<(), CliError> {

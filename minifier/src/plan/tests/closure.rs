@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::helper::{LD_SO, kept, library, messages, opened, planned, program};
 use crate::analyze::testing::{BuiltImage, TestElf, TestImage};
-use crate::plan::{Plan, Reason, Rules, Severity};
+use crate::plan::{Plan, Reason, Rules, WarningLevel};
 
 fn glibc() -> TestImage {
     TestImage::new()
@@ -77,7 +77,7 @@ fn origin_and_runpath_find_libraries_beside_the_program() {
     let plan = plan_of(image, &["/opt/bin/app"]);
     assert_eq!(below(&plan, "/opt"), ["/opt/bin/app", "/opt/lib/liba.so"]);
     // RUNPATH is not inherited: ld.so does not find libb either.
-    let notes = messages(&plan, Severity::Note);
+    let notes = messages(&plan, WarningLevel::Note);
     assert_eq!(
         notes,
         [
@@ -229,7 +229,7 @@ fn declared_dlopens_stay_unless_they_are_mere_suggestions() {
         below(&plan, "/usr"),
         ["/usr/lib/liba.so.1", "/usr/lib/libb.so"]
     );
-    assert_eq!(messages(&plan, Severity::Note).len(), 1);
+    assert_eq!(messages(&plan, WarningLevel::Note).len(), 1);
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_missing_interpreter_of_what_runs_is_a_note() {
         .config("Entrypoint", serde_json::json!(["/entry"]));
     let plan = plan_of(image, &["/module"]);
     assert_eq!(
-        messages(&plan, Severity::Note),
+        messages(&plan, WarningLevel::Note),
         ["the interpreter /bin/nope of /entry is not in the image"]
     );
 }
@@ -288,7 +288,7 @@ fn a_broken_elf_file_stays_with_a_note() {
     let image = glibc().file("/broken.so", &library(&["libc.so.6"])[..100]);
     let plan = plan_of(image, &["/broken.so"]);
     assert!(plan.keep.contains(&"/broken.so".into()));
-    let notes = messages(&plan, Severity::Note);
+    let notes = messages(&plan, WarningLevel::Note);
     assert!(
         notes[0].starts_with("the ELF file /broken.so cannot be read: "),
         "{notes:?}"

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::helper::{check, kept, messages, planned, program, trace};
 use crate::analyze::testing::TestImage;
-use crate::plan::{Plan, Rules, RunFacts, Severity, plan};
+use crate::plan::{Plan, Rules, RunFacts, WarningLevel, plan};
 
 fn plan_of(image: TestImage) -> Plan {
     planned(&image.build(), &trace([]), &Rules::default())
@@ -76,7 +76,7 @@ fn a_health_check_without_its_program_is_a_warning() {
     let image = TestImage::new().config("Healthcheck", json!({"Test": ["CMD", "curl", "x"]}));
     let plan = plan_of(image);
     assert_eq!(
-        messages(&plan, Severity::Warning),
+        messages(&plan, WarningLevel::Warning),
         ["the health check runs \"curl\", which is not in the image"]
     );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::analyze::testing::{BuiltImage, TestElf};
-use crate::plan::{Plan, Reason, Rules, RunFacts, Severity, plan};
+use crate::plan::{Plan, Reason, Rules, RunFacts, WarningLevel, plan};
 use crate::rootfs::ImagePath;
 use crate::trace::{Access, Operation, Process, Trace};
 
@@ -95,7 +95,7 @@ pub(crate) fn kept(plan: &Plan) -> Vec<String> {
     paths.map(|(path, _)| path.to_string()).collect()
 }
 
-pub(crate) fn messages(plan: &Plan, severity: Severity) -> Vec<&str> {
+pub(crate) fn messages(plan: &Plan, severity: WarningLevel) -> Vec<&str> {
     plan.warnings
         .iter()
         .filter(|warning| warning.severity == severity)

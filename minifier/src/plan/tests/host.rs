@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::helper::{access, planned, trace};
 use crate::analyze::testing::TestImage;
-use crate::plan::{Reason, Rules, Severity};
+use crate::plan::{Reason, Rules, WarningLevel};
 use crate::rootfs::ImagePath;
 use crate::trace::Operation;
 
@@ -78,7 +78,7 @@ fn the_closure_of_real_programs_is_what_ldd_says() {
         let notes: Vec<_> = plan
             .warnings
             .iter()
-            .filter(|w| w.severity == Severity::Note)
+            .filter(|w| w.severity == WarningLevel::Note)
             .collect();
         assert!(notes.is_empty(), "{program}: {notes:?}");
     }

@@ -2,7 +2,7 @@
 
 use super::helper::{check, kept, messages, opened, planned, program, trace};
 use crate::analyze::testing::TestImage;
-use crate::plan::{Plan, PlanError, Rules, RunFacts, Severity, Verdict, plan};
+use crate::plan::{Plan, PlanError, Rules, RunFacts, Verdict, WarningLevel, plan};
 use crate::rootfs::ImagePath;
 
 fn list(items: &[&str]) -> Vec<String> {
@@ -56,7 +56,7 @@ fn an_included_directory_brings_its_content_and_what_it_needs() {
         ]
     );
     assert_eq!(
-        messages(&plan, Severity::Warning),
+        messages(&plan, WarningLevel::Warning),
         [
             "--include-path /current holds the link /srv/app/many, which leads to the directory /data outside of it"
         ]
@@ -72,7 +72,7 @@ fn included_patterns_match_and_what_matches_nothing_is_a_warning() {
     let plan = plan_of(image, &[], &include(&["/a/**/*.txt", "/gone", "/a/*.md"]));
     assert_eq!(kept(&plan), ["/a/1.txt", "/a/b/2.txt"]);
     assert_eq!(
-        messages(&plan, Severity::Warning),
+        messages(&plan, WarningLevel::Warning),
         [
             "--include-path /a/*.md: nothing in the image matches",
             "--include-path /gone: nothing in the image matches"
@@ -100,7 +100,7 @@ fn excludes_win_over_everything_and_leave_parents() {
     );
     assert!(plan.keep.contains(&"/var/cache".into()));
     assert_eq!(
-        messages(&plan, Severity::Warning),
+        messages(&plan, WarningLevel::Warning),
         [
             "--exclude /none/*: nothing in the image matches",
             "--exclude /var/cache/x leaves out a path that the workload used: /var/cache/x/a",
@@ -131,7 +131,7 @@ fn included_programs_are_looked_up() {
     };
     let plan = plan_of(image, &[], &rules);
     assert_eq!(kept(&plan), ["/usr/bin/sh", "/usr/bin/tool"]);
-    assert_eq!(messages(&plan, Severity::Warning).len(), 2);
+    assert_eq!(messages(&plan, WarningLevel::Warning).len(), 2);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_shell_comes_with_the_applets_of_busybox_or_the_usual_commands() {
     );
     let none = plan_of(TestImage::new(), &[], &rules);
     assert_eq!(
-        messages(&none, Severity::Warning),
+        messages(&none, WarningLevel::Warning),
         ["--include-shell: the image has no shell"]
     );
 }
@@ -196,7 +196,7 @@ fn working_directory_certificates_and_time_zones_are_included_whole() {
     }
     let plan = plan_of(TestImage::new().file("/x", "x"), &[], &rules);
     assert!(kept(&plan).is_empty());
-    assert_eq!(messages(&plan, Severity::Warning).len(), 3);
+    assert_eq!(messages(&plan, WarningLevel::Warning).len(), 3);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::helper::{access, check, failed, kept, messages, planned, trace};
 use crate::analyze::testing::TestImage;
-use crate::plan::{Reason, Rules, Severity};
+use crate::plan::{Reason, Rules, WarningLevel};
 use crate::rootfs::ImagePath;
 use crate::trace::{Access, Operation, Process, Trace};
 
@@ -199,7 +199,7 @@ fn a_relative_path_without_a_base_is_a_warning() {
         ..access(Operation::Look, "a")
     };
     let plan = planned(&image, &trace([lost]), &Rules::default());
-    let warnings = messages(&plan, Severity::Warning);
+    let warnings = messages(&plan, WarningLevel::Warning);
     assert!(warnings[0].ends_with("such as \"a\""), "{warnings:?}");
 }
 

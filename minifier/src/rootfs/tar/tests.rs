@@ -36,7 +36,7 @@ fn content(bytes: &[u8], layer: &IndexedLayer, content: ContentRef) -> Vec<u8> {
 }
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum MemberKind {
     File(Vec<u8>),
     Directory,
     Symlink(Vec<u8>),
@@ -48,7 +48,7 @@ enum Kind {
 #[derive(Debug, Clone)]
 struct Given {
     name: Vec<u8>,
-    kind: Kind,
+    kind: MemberKind,
     mode: u32,
     uid: u32,
     gid: u32,
@@ -68,12 +68,13 @@ fn path() -> impl Strategy<Value = Vec<u8>> {
 
 fn given() -> impl Strategy<Value = Given> {
     let kind = prop_oneof![
-        prop::collection::vec(any::<u8>(), 0..1500).prop_map(Kind::File),
-        Just(Kind::Directory),
-        path().prop_map(Kind::Symlink),
-        path().prop_map(Kind::HardLink),
-        (0u32..0o777_7777, 0u32..0o777_7777).prop_map(|(major, minor)| Kind::Char(major, minor)),
-        Just(Kind::Fifo),
+        prop::collection::vec(any::<u8>(), 0..1500).prop_map(MemberKind::File),
+        Just(MemberKind::Directory),
+        path().prop_map(MemberKind::Symlink),
+        path().prop_map(MemberKind::HardLink),
+        (0u32..0o777_7777, 0u32..0o777_7777)
+            .prop_map(|(major, minor)| MemberKind::Char(major, minor)),
+        Just(MemberKind::Fifo),
     ];
     let mtime = (-10_000_000_000i64..10_000_000_000, 0u32..1_000_000_000)
         .prop_map(|(secs, nanos)| Mtime { secs, nanos });
@@ -116,19 +117,19 @@ fn write(all: &[Given]) -> Vec<u8> {
         }
         let mut body = &[][..];
         let (kind, link) = match &given.kind {
-            Kind::File(bytes) => {
+            MemberKind::File(bytes) => {
                 body = bytes;
                 (tar::EntryType::Regular, None)
             }
-            Kind::Directory => (tar::EntryType::Directory, None),
-            Kind::Symlink(target) => (tar::EntryType::Symlink, Some(target)),
-            Kind::HardLink(target) => (tar::EntryType::Link, Some(target)),
-            Kind::Char(major, minor) => {
+            MemberKind::Directory => (tar::EntryType::Directory, None),
+            MemberKind::Symlink(target) => (tar::EntryType::Symlink, Some(target)),
+            MemberKind::HardLink(target) => (tar::EntryType::Link, Some(target)),
+            MemberKind::Char(major, minor) => {
                 header.set_device_major(*major).unwrap();
                 header.set_device_minor(*minor).unwrap();
                 (tar::EntryType::Char, None)
             }
-            Kind::Fifo => (tar::EntryType::Fifo, None),
+            MemberKind::Fifo => (tar::EntryType::Fifo, None),
         };
         records.extend(link.map(|link| ("linkpath".into(), link.clone())));
         header.set_path("placeholder").unwrap();
@@ -174,19 +175,19 @@ proptest! {
             };
             prop_assert_eq!(&entry.meta, &meta);
             match (&entry.kind, &given.kind) {
-                (EntryKind::File(at), Kind::File(body)) => {
+                (EntryKind::File(at), MemberKind::File(body)) => {
                     prop_assert_eq!(&content(&bytes, &layer, *at), body);
                 }
-                (EntryKind::Symlink { target }, Kind::Symlink(given)) => {
+                (EntryKind::Symlink { target }, MemberKind::Symlink(given)) => {
                     prop_assert_eq!(target, given);
                 }
-                (EntryKind::HardLink { target }, Kind::HardLink(given)) => {
+                (EntryKind::HardLink { target }, MemberKind::HardLink(given)) => {
                     prop_assert_eq!(target, &ImagePath::new(given));
                 }
-                (EntryKind::CharDevice { major, minor }, Kind::Char(a, b)) => {
+                (EntryKind::CharDevice { major, minor }, MemberKind::Char(a, b)) => {
                     prop_assert_eq!((major, minor), (a, b));
                 }
-                (EntryKind::Directory, Kind::Directory) | (EntryKind::Fifo, Kind::Fifo) => {}
+                (EntryKind::Directory, MemberKind::Directory) | (EntryKind::Fifo, MemberKind::Fifo) => {}
                 (read, written) => prop_assert!(false, "{read:?} for {written:?}"),
             }
         }

@@ -10,7 +10,7 @@ use super::purl::purl;
 use super::reader::PackageReader;
 use super::relations::Relations;
 use super::urls::{integrity, public};
-use crate::analyze::{Metadata, NpmPackage, NpmPlace, npm_packages, without_bom};
+use crate::analyze::{NpmPackage, NpmPlace, PackageMetadata, npm_packages, without_bom};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind};
 use crate::xray::roots::Roots;
@@ -95,7 +95,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
     }
 }
 
-fn id(metadata: &Metadata) -> String {
+fn id(metadata: &PackageMetadata) -> String {
     let (scope, name) = match metadata.name.split_once('/') {
         Some((scope, name)) => (scope, name),
         None => ("", metadata.name.as_str()),

@@ -1,7 +1,7 @@
 //! [`PackageReader`]: what the reader of each kind of package takes and adds to.
 
 use super::found::FoundPackages;
-use crate::analyze::{Finder, Metadata};
+use crate::analyze::{Finder, PackageMetadata};
 use crate::rootfs::{ImagePath, NodeId};
 use crate::xray::merged::{Merged, VisibleFile};
 use crate::xray::model::{DistributionInfo, UnreadDatabase};
@@ -33,7 +33,7 @@ impl<'a> PackageReader<'a> {
     }
 
     /// The metadata of a package, if the file is one that has them.
-    pub(crate) fn metadata(&self, node: NodeId) -> Option<&'a Metadata> {
+    pub(crate) fn metadata(&self, node: NodeId) -> Option<&'a PackageMetadata> {
         self.extra(node)?.metadata.as_ref()
     }
 

@@ -6,7 +6,7 @@ use super::package::package;
 use super::purl::purl;
 use super::reader::PackageReader;
 use super::relations::{MAX_NEEDS, Relations};
-use crate::analyze::{Documents, RpmDatabase, RpmPackage, rpm_databases, rpm_manifest};
+use crate::analyze::{PackageDocuments, RpmDatabase, RpmPackage, rpm_databases, rpm_manifest};
 use crate::rootfs::ImagePath;
 use crate::xray::model::{PackageInfo, PackageKind, UnreadDatabase};
 

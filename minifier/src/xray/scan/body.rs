@@ -8,9 +8,9 @@ use super::capture::{Recorder, Windows};
 use super::facts::{ElfFacts, Extra, FileFacts, NO_ROOM};
 use super::wanted::{WantedContent, wanted};
 use crate::analyze::{
-    ElfFile, ElfKind, MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, Metadata, ReadAt, Spooled,
-    copyright, egg_metadata, for_each_chunk, gemspec, package_json, python_metadata, rpm_database,
-    yarn_metadata,
+    ElfFile, ElfKind, MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, PackageMetadata, ReadAt,
+    SpooledZip, copyright, egg_metadata, for_each_chunk, gemspec, package_json, python_metadata,
+    rpm_database, yarn_metadata,
 };
 use crate::image::Sha256;
 use crate::rootfs::{ImagePath, IndexBudget};
@@ -143,7 +143,7 @@ impl<'a> Examiner<'a> {
         } else if large_java && size <= MAX_SPOOLED {
             // Its directory is at its end, and says where in the file everything is: a stream is of no use.
             let mut all = buffer.as_slice().chain(&mut *body);
-            spooled = Some(Spooled::new(&mut all, |bytes| hash.update(bytes))?);
+            spooled = Some(SpooledZip::new(&mut all, |bytes| hash.update(bytes))?);
         } else {
             hash.update(buffer);
             if first.elf {
@@ -294,7 +294,7 @@ fn document(
     extra: &mut Extra,
     problems: &mut Vec<String>,
 ) {
-    let parse: fn(&[u8]) -> Option<Metadata> = match wanted {
+    let parse: fn(&[u8]) -> Option<PackageMetadata> = match wanted {
         WantedContent::Nothing => return,
         WantedContent::Document(_) | WantedContent::Database(_) | WantedContent::Json(_) => {
             extra.document = Some(bytes.to_vec());

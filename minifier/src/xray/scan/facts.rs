@@ -1,6 +1,6 @@
 //! [`FileFacts`]: what is kept of a file once its content has passed by.
 
-use crate::analyze::{ElfFile, Metadata, RpmDatabase};
+use crate::analyze::{ElfFile, PackageMetadata, RpmDatabase};
 use crate::xray::detect::{BuildInfo, Certificate, JavaArchive, Protection, SecretMatch};
 use crate::xray::model::FileKind;
 
@@ -29,7 +29,7 @@ pub(crate) struct Extra {
     /// Certificates that were found; of a bundle, only those that have expired.
     pub(crate) certificates: Vec<Certificate>,
     /// Name, version and needs of a package, by its metadata file.
-    pub(crate) metadata: Option<Metadata>,
+    pub(crate) metadata: Option<PackageMetadata>,
     /// Java archives: this one and those inside of it.
     pub(crate) archives: Vec<JavaArchive>,
     /// Packages of a database of rpm, or why it cannot be read.

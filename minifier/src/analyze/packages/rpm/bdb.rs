@@ -22,12 +22,12 @@ const OFF_PAGE: u8 = 3;
 const COUNTER: [u8; 4] = [0; 4];
 
 pub(crate) fn is(bytes: &[u8]) -> bool {
-    Pages::new(bytes).is_some()
+    BdbPages::new(bytes).is_some()
 }
 
 pub(crate) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
     let malformed = |what| RpmError::Malformed("Berkeley DB", what);
-    let pages = Pages::new(bytes).ok_or(RpmError::Unknown)?;
+    let pages = BdbPages::new(bytes).ok_or(RpmError::Unknown)?;
     if bytes[24] != 0 || bytes[26] & 1 != 0 {
         return Err(malformed("it is encrypted or has checksums"));
     }
@@ -50,14 +50,14 @@ pub(crate) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
 }
 
 /// The file in pages.
-struct Pages<'a> {
+struct BdbPages<'a> {
     bytes: &'a [u8],
     size: usize,
     /// Whether numbers have the most significant byte first.
     big: bool,
 }
 
-impl<'a> Pages<'a> {
+impl<'a> BdbPages<'a> {
     /// `None` if it is not a hash database.
     fn new(bytes: &'a [u8]) -> Option<Self> {
         let magic: [u8; 4] = array(bytes, MAGIC_AT)?;

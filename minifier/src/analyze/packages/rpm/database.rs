@@ -1,7 +1,7 @@
 //! [`rpm_database`]: which form a database has, and the packages in it.
 
 use super::form::{MAX_PACKAGES, RpmError};
-use super::header::{self, Budget, RpmPackage};
+use super::header::{self, NameBudget, RpmPackage};
 use super::{bdb, ndb, sqlite};
 
 /// What a database holds.
@@ -20,7 +20,7 @@ pub struct RpmDatabase {
 /// If the bytes are none of the known forms, or contradict themselves. A single header that is broken is counted.
 pub fn rpm_database(bytes: &[u8]) -> Result<RpmDatabase, RpmError> {
     let mut database = RpmDatabase::default();
-    let mut budget = Budget::default();
+    let mut budget = NameBudget::default();
     // Each header has bytes of its own, so together they cannot be longer than the database.
     let mut left = bytes.len();
     let mut each = |blob: &[u8]| {

@@ -86,17 +86,17 @@ impl RpmPackage {
 }
 
 /// What the names of a database may take.
-pub(crate) struct Budget {
+pub(crate) struct NameBudget {
     names: usize,
 }
 
-impl Default for Budget {
+impl Default for NameBudget {
     fn default() -> Self {
         Self { names: MAX_NAMES }
     }
 }
 
-impl Budget {
+impl NameBudget {
     fn take<T>(&mut self, names: Vec<T>) -> Result<Vec<T>, RpmError> {
         let left = self.names.checked_sub(names.len());
         self.names = left.ok_or(RpmError::TooMuch)?;
@@ -105,8 +105,8 @@ impl Budget {
 }
 
 /// Reads a header; `None` if it is broken or names no package.
-pub(crate) fn parse(blob: &[u8], budget: &mut Budget) -> Result<Option<RpmPackage>, RpmError> {
-    let Some(header) = Header::new(blob) else {
+pub(crate) fn parse(blob: &[u8], budget: &mut NameBudget) -> Result<Option<RpmPackage>, RpmError> {
+    let Some(header) = RpmHeader::new(blob) else {
         return Ok(None);
     };
     let (Some(name), Some(version)) = (header.string(NAME), header.string(VERSION)) else {
@@ -174,12 +174,12 @@ fn present_only(
 }
 
 /// The index of a header and its data.
-struct Header<'a> {
+struct RpmHeader<'a> {
     index: &'a [[u8; 16]],
     data: &'a [u8],
 }
 
-impl<'a> Header<'a> {
+impl<'a> RpmHeader<'a> {
     fn new(blob: &'a [u8]) -> Option<Self> {
         let entries = be32(blob, 0)? as usize;
         let length = be32(blob, 4)? as usize;
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_header_names_the_package_and_its_present_files() {
-        let package = parse(&bash(), &mut Budget::default()).unwrap().unwrap();
+        let package = parse(&bash(), &mut NameBudget::default()).unwrap().unwrap();
         assert_eq!(
             (package.name.as_str(), &*package.full_version()),
             ("bash", "2:5.2-1.fc40")
@@ -305,10 +305,10 @@ mod tests {
             (DIR_INDEXES, INT32, u32::MAX, &[0; 8]),
             (BASE_NAMES, STRING_ARRAY, u32::MAX, b"x\0y\0z"),
         ]);
-        let package = parse(&lie, &mut Budget::default()).unwrap().unwrap();
+        let package = parse(&lie, &mut NameBudget::default()).unwrap().unwrap();
         // The names are followed by nothing, and the indices by no more than the data has.
         assert_eq!(package.files.len(), 3);
-        let mut small = Budget { names: 2 };
+        let mut small = NameBudget { names: 2 };
         assert_eq!(parse(&lie, &mut small), Err(RpmError::TooMuch));
     }
 
@@ -323,9 +323,9 @@ mod tests {
             for (at, value) in edits {
                 blob[at % length] = value;
             }
-            let _ = parse(&blob, &mut Budget::default());
+            let _ = parse(&blob, &mut NameBudget::default());
             blob.truncate(cut);
-            let _ = parse(&blob, &mut Budget::default());
+            let _ = parse(&blob, &mut NameBudget::default());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::header::RpmPackage;
-use crate::analyze::packages::documents::{Documents, MAX_DOCUMENT, document_at};
+use crate::analyze::packages::documents::{MAX_DOCUMENT, PackageDocuments, document_at};
 use crate::analyze::packages::finder::Finder;
 use crate::analyze::packages::index::{Package, PackageIndex, PackageManager};
 use crate::rootfs::{ImagePath, NodeId, RootFs};
@@ -49,7 +49,7 @@ impl RpmManifest {
 }
 
 /// Reads the list of a distroless image.
-pub(crate) fn rpm_manifest<D: Documents>(
+pub(crate) fn rpm_manifest<D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &D,
 ) -> Result<Option<RpmManifest>, D::Error> {
@@ -91,7 +91,7 @@ fn listed(line: &str) -> Option<RpmPackage> {
     })
 }
 
-pub(crate) fn read<D: Documents>(
+pub(crate) fn read<D: PackageDocuments>(
     rootfs: &RootFs,
     documents: &D,
     finder: &mut Finder<'_>,

@@ -23,7 +23,7 @@ pub(crate) fn is(bytes: &[u8]) -> bool {
 }
 
 pub(crate) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
-    let pages = Pages::new(bytes).ok_or(malformed("its header is cut or unusual"))?;
+    let pages = SqlitePages::new(bytes).ok_or(malformed("its header is cut or unusual"))?;
     let mut root = None;
     pages.rows(1, &mut |row| {
         let columns = columns(row);
@@ -45,14 +45,14 @@ const fn malformed(what: &'static str) -> RpmError {
 }
 
 /// The file in pages.
-struct Pages<'a> {
+struct SqlitePages<'a> {
     bytes: &'a [u8],
     size: usize,
     /// Bytes of a page without those that extensions reserve.
     usable: usize,
 }
 
-impl<'a> Pages<'a> {
+impl<'a> SqlitePages<'a> {
     fn new(bytes: &'a [u8]) -> Option<Self> {
         // A page of 65,536 bytes does not fit into the field.
         let size = match be16(bytes, 16)? {
