@@ -114,12 +114,13 @@ pub fn of_folder(top: &Path, detail: Detail) -> Result<Listing> {
             },
             xattrs: xattrs(&host).with_context(|| about("xattrs of"))?,
         };
-        let name = match file_type.is_dir() {
-            true => path.clone(),
-            false => first
+        let name = if file_type.is_dir() {
+            path.clone()
+        } else {
+            first
                 .entry((meta.dev(), meta.ino()))
                 .or_insert_with(|| path.clone())
-                .clone(),
+                .clone()
         };
         if !path.is_root() || detail.root {
             listing.insert(path, line(&kind, &name, &metadata, detail));
@@ -150,9 +151,10 @@ fn symlink(target: &[u8]) -> String {
 }
 
 fn line(kind: &str, name: &ImagePath, meta: &Metadata, detail: Detail) -> String {
-    let mode = match kind.starts_with("link to ") && !detail.link_modes {
-        true => 0o777,
-        false => meta.mode,
+    let mode = if kind.starts_with("link to ") && !detail.link_modes {
+        0o777
+    } else {
+        meta.mode
     };
     // Docker: times that do not fit into 64 bits of nanoseconds.
     let bound = detail.bound_times && !(0..=i64::MAX / 1_000_000_000).contains(&meta.mtime.secs);

@@ -262,9 +262,10 @@ fn a_cancelled_archive_leaves_what_was_there_and_nothing_else() {
         let mut seen = 0;
         let mut watch = |written| {
             seen = written;
-            match written > 600_000 {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            if written > 600_000 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         };
         let error = write_archive_file(&bundle, &[], 0, path, &mut watch).unwrap_err();

@@ -63,9 +63,10 @@ async fn serve(mut connection: UnixStream, answers: Arc<Answers>) -> io::Result<
         body.len()
     );
     connection.write_all(head.as_bytes()).await?;
-    let sent = match answers.breaks && path.ends_with("/get") {
-        true => body.len() / 2,
-        false => body.len(),
+    let sent = if answers.breaks && path.ends_with("/get") {
+        body.len() / 2
+    } else {
+        body.len()
     };
     connection.write_all(&body[..sent]).await?;
     connection.shutdown().await

@@ -97,9 +97,10 @@ pub fn run(tier: Option<Tier>, filter: Option<&str>) -> Result<()> {
     let tiers = tier.map_or(Tier::EACH_CHANGE.to_vec(), |tier| vec![tier]);
     let mut phases = Phases::default();
     let has_tests = tiers.iter().any(|tier| tier.has_tests());
-    let before = match has_tests {
-        true => tests(&tiers, filter, &mut phases)?,
-        false => None,
+    let before = if has_tests {
+        tests(&tiers, filter, &mut phases)?
+    } else {
+        None
     };
     if !has_tests || filter.is_none() {
         tasks(&tiers, &mut phases);
@@ -142,9 +143,10 @@ fn tests(
         })?;
     }
     let program = phases.run("compile", compile)?;
-    let before = match tiers.contains(&Tier::Docker) {
-        true => Some(leftovers()?),
-        false => None,
+    let before = if tiers.contains(&Tier::Docker) {
+        Some(leftovers()?)
+    } else {
+        None
     };
     let tests = list(filter)?;
     if tiers.contains(&Tier::Unit) {
@@ -192,9 +194,10 @@ const TRACER: [&str; 7] = [
 /// Runs the guests of both machines side by side: the last of one kind would leave a processor idle.
 fn kernels() -> Result<()> {
     let passed = Passed::of("kernels", &TRACER)?;
-    let amd64 = match passed.has() {
-        true => Arch::Amd64.ends().to_vec(),
-        false => Vec::new(),
+    let amd64 = if passed.has() {
+        Arch::Amd64.ends().to_vec()
+    } else {
+        Vec::new()
     };
     let run = |arch, versions: &[&str]| {
         kernels::run(&kernels::Options {

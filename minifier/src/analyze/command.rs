@@ -156,11 +156,14 @@ impl Lexer {
     fn end(&mut self, next: Option<ShellToken>) {
         let opaque = std::mem::take(&mut self.opaque);
         let word = self.word.take();
-        self.out.extend(word.map(|word| match opaque {
-            true => ShellToken::Opaque {
-                assignment: is_assignment(&word),
-            },
-            false => ShellToken::Word(word),
+        self.out.extend(word.map(|word| {
+            if opaque {
+                ShellToken::Opaque {
+                    assignment: is_assignment(&word),
+                }
+            } else {
+                ShellToken::Word(word)
+            }
         }));
         self.out.extend(next);
     }

@@ -132,12 +132,13 @@ fn registry(error: &RegistryError) -> Exit {
 pub(crate) fn no_daemon(error: TransportError) -> CliError {
     let absent = error.is_absent();
     let error = CliError::from(error);
-    match absent {
-        true => error.hint(
+    if absent {
+        error.hint(
             "start the daemon, or set DOCKER_HOST to its address; to do without one, say where the image is: \
              oci:DIR[:TAG], docker-archive:FILE, oci-archive:FILE, docker://REGISTRY/REPO",
-        ),
-        false => error,
+        )
+    } else {
+        error
     }
 }
 
@@ -145,11 +146,12 @@ pub(crate) fn no_daemon(error: TransportError) -> CliError {
 pub(crate) fn no_daemon_for_tags(error: TransportError) -> CliError {
     let absent = error.is_absent();
     let error = load(error);
-    match absent {
-        true => error.hint(
+    if absent {
+        error.hint(
             "--tag names an image in the Docker daemon; to do without one, use --output oci:DIR:TAG",
-        ),
-        false => error,
+        )
+    } else {
+        error
     }
 }
 

@@ -76,9 +76,10 @@ pub(crate) async fn exec(
     printer
         .result(&text)
         .map_err(|e| CliError::new(Exit::OutputFailed, e))?;
-    Ok(match validation.mismatches.is_empty() {
-        true => Exit::Success,
-        false => Exit::CheckFailed,
+    Ok(if validation.mismatches.is_empty() {
+        Exit::Success
+    } else {
+        Exit::CheckFailed
     })
 }
 

@@ -222,9 +222,10 @@ impl Closure<'_> {
     fn java(&self, program: &ImagePath) -> Vec<ImagePath> {
         let exists = |path: &str| !self.below(program, "", &[path]).is_empty();
         let is_home = ["lib/modules", "lib/rt.jar", "jre/lib/rt.jar"];
-        match is_home.iter().any(|path| exists(path)) {
-            true => self.below(program, "", &JAVA_HOME),
-            false => Vec::new(),
+        if is_home.iter().any(|path| exists(path)) {
+            self.below(program, "", &JAVA_HOME)
+        } else {
+            Vec::new()
         }
     }
 

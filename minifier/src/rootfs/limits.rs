@@ -79,9 +79,10 @@ pub fn check_path(path: &ImagePath) -> Result<(), TooLong> {
         return Err(TooLong::Path(length));
     }
     let longest = path.components().map(<[u8]>::len).max().unwrap_or(0);
-    match longest > MAX_NAME {
-        true => Err(TooLong::Name(longest)),
-        false => Ok(()),
+    if longest > MAX_NAME {
+        Err(TooLong::Name(longest))
+    } else {
+        Ok(())
     }
 }
 
@@ -105,9 +106,10 @@ pub(crate) fn check_entry(entry: &LayerEntry) -> Result<(), TooLong> {
         }
         names += name.len() + 1;
     }
-    match names > MAX_XATTR {
-        true => Err(TooLong::XattrNames(names)),
-        false => Ok(()),
+    if names > MAX_XATTR {
+        Err(TooLong::XattrNames(names))
+    } else {
+        Ok(())
     }
 }
 
@@ -222,9 +224,10 @@ impl IndexBudget {
     pub(crate) fn take(&self, bytes: u64) -> Result<(), TooManyEntries> {
         let taken = self.shared.taken.fetch_add(bytes, Ordering::Relaxed);
         let limit = self.limit();
-        match taken.saturating_add(bytes) > limit {
-            true => Err(TooManyEntries { limit }),
-            false => Ok(()),
+        if taken.saturating_add(bytes) > limit {
+            Err(TooManyEntries { limit })
+        } else {
+            Ok(())
         }
     }
 

@@ -227,9 +227,10 @@ fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
 /// The whole path; `{:#}` is [`shown`], for messages.
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match f.alternate() {
-            true => f.write_str(&shown(&self.0)),
-            false => f.pad(&escape_bytes(&self.0)),
+        if f.alternate() {
+            f.write_str(&shown(&self.0))
+        } else {
+            f.pad(&escape_bytes(&self.0))
         }
     }
 }

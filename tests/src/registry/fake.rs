@@ -93,9 +93,10 @@ impl FakeRegistry {
     }
 
     fn digest(&self, answer: Answer, bytes: &[u8]) -> Answer {
-        match self.no_digests {
-            true => answer,
-            false => answer.with("Docker-Content-Digest", Digest::of(bytes).to_string()),
+        if self.no_digests {
+            answer
+        } else {
+            answer.with("Docker-Content-Digest", Digest::of(bytes).to_string())
         }
     }
 

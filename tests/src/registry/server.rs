@@ -167,14 +167,13 @@ fn read(stream: &TcpStream) -> Option<Asked> {
     let length = asked
         .header("content-length")
         .and_then(|text| text.parse().ok());
-    match chunked {
-        true => asked.complete = read_chunks(&mut reader, &mut asked.body).is_some(),
-        false => {
-            let length: u64 = length.unwrap_or(0);
-            // What came before a broken connection stays in it.
-            let _ = reader.take(length).read_to_end(&mut asked.body);
-            asked.complete = asked.body.len() as u64 == length;
-        }
+    if chunked {
+        asked.complete = read_chunks(&mut reader, &mut asked.body).is_some()
+    } else {
+        let length: u64 = length.unwrap_or(0);
+        // What came before a broken connection stays in it.
+        let _ = reader.take(length).read_to_end(&mut asked.body);
+        asked.complete = asked.body.len() as u64 == length;
     }
     Some(asked)
 }

@@ -110,9 +110,10 @@ fn check(kind: &Kind) -> Result<(), String> {
     let wrong = |found: String| Err(format!("{}: {found}", kind.name));
     match (&kind.outcome, found) {
         (Outcome::Error(words), Err(error)) => {
-            match words.split('|').any(|word| error.contains(word)) {
-                true => Ok(()),
-                false => wrong(format!("the error is {error:?}, expected {words:?}")),
+            if words.split('|').any(|word| error.contains(word)) {
+                Ok(())
+            } else {
+                wrong(format!("the error is {error:?}, expected {words:?}"))
             }
         }
         (Outcome::Error(words), Ok(tree)) => {
@@ -121,32 +122,36 @@ fn check(kind: &Kind) -> Result<(), String> {
         (_, Err(error)) => wrong(error),
         (Outcome::Tree(expected), Ok(tree)) => {
             let found = describe(&tree);
-            match found == *expected {
-                true => Ok(()),
-                false => wrong(format!("{found:?}, expected {expected:?}")),
+            if found == *expected {
+                Ok(())
+            } else {
+                wrong(format!("{found:?}, expected {expected:?}"))
             }
         }
         (Outcome::Deep(depth), Ok(tree)) => {
             let found = tree.walk().map(|(path, _)| layers::depth(&path)).max();
-            match found == Some(*depth) {
-                true => Ok(()),
-                false => wrong(format!("{found:?} deep")),
+            if found == Some(*depth) {
+                Ok(())
+            } else {
+                wrong(format!("{found:?} deep"))
             }
         }
         (Outcome::LongName(length), Ok(tree)) => {
-            match tree
+            if tree
                 .walk()
                 .any(|(path, _)| path.file_name().len() == *length)
             {
-                true => Ok(()),
-                false => wrong(format!("{:?}", describe(&tree))),
+                Ok(())
+            } else {
+                wrong(format!("{:?}", describe(&tree)))
             }
         }
         (Outcome::Sparse(path, size), Ok(tree)) => {
             let found = tree.get(&(*path).into()).map(|node| node.size());
-            match found == Some(*size) {
-                true => Ok(()),
-                false => wrong(format!("{:?}", describe(&tree))),
+            if found == Some(*size) {
+                Ok(())
+            } else {
+                wrong(format!("{:?}", describe(&tree)))
             }
         }
     }

@@ -95,9 +95,10 @@ fn a_watcher_sees_the_progress_and_can_end_it() {
         seen.clear();
         let mut watch = |progress: RebuildProgress| {
             seen.push(progress);
-            match progress.bytes >= stop_at {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            if progress.bytes >= stop_at {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         };
         let options = RebuildOptions::default();

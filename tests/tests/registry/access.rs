@@ -292,9 +292,12 @@ fn a_registry_does_not_lead_to_addresses_of_another_network() {
     let fake = FakeRegistry::new();
     blobs.blobs.values().for_each(|blob| fake.add_blob(blob));
     fake.add_manifest("1", image.manifest.media_type(), image.manifest.bytes());
-    let registry = TinyServer::start(move |asked| match asked.path.contains("/blobs/") {
-        true => Answer::new(307, "").with("Location", METADATA),
-        false => fake.answer(asked),
+    let registry = TinyServer::start(move |asked| {
+        if asked.path.contains("/blobs/") {
+            Answer::new(307, "").with("Location", METADATA)
+        } else {
+            fake.answer(asked)
+        }
     });
     is_refused(
         Client::new()

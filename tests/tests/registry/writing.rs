@@ -156,12 +156,13 @@ fn a_failure_removes_what_was_started_and_leaves_no_tag() {
     let (inner, small) = (fake.clone(), image.manifest.layers()[1].digest.to_hex());
     let server = TinyServer::start(move |asked| {
         // The small one is refused at its end, while the other is on its way.
-        match asked.method == "PUT" && asked.path.contains(&small) {
-            true => Answer::new(
+        if asked.method == "PUT" && asked.path.contains(&small) {
+            Answer::new(
                 403,
                 r#"{"errors":[{"code":"DENIED","message":"over the quota"}]}"#,
-            ),
-            false => inner.answer(asked),
+            )
+        } else {
+            inner.answer(asked)
         }
     });
     let client = Client::new();
@@ -191,12 +192,13 @@ fn a_lost_answer_to_the_last_request_is_no_failure() {
     let server = TinyServer::start(move |asked| {
         let answer = inner.answer(asked);
         let last = asked.method == "PUT" && asked.path.contains("/uploads/");
-        match last && !lost.swap(true, std::sync::atomic::Ordering::Relaxed) {
-            true => Answer {
+        if last && !lost.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            Answer {
                 hang_up: true,
                 ..Answer::default()
-            },
-            false => answer,
+            }
+        } else {
+            answer
         }
     });
     let pushed = Client::new()

@@ -41,9 +41,12 @@ impl Bench<'_> {
     /// Seconds that a command takes; the folder `to` is removed before and after.
     fn timed(&self, to: &str, command: &mut Command) -> Result<f64> {
         let to = self.path(to);
-        let clean = || match to.exists() {
-            true => fs::remove_dir_all(&to).context("clean up"),
-            false => Ok(()),
+        let clean = || {
+            if to.exists() {
+                fs::remove_dir_all(&to).context("clean up")
+            } else {
+                Ok(())
+            }
         };
         clean()?;
         let start = Instant::now();

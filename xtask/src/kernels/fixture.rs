@@ -56,9 +56,10 @@ fn megabytes(folder: &Path) -> Result<u64> {
         for entry in std::fs::read_dir(&folder)? {
             let entry = entry?;
             let metadata = entry.metadata()?;
-            match metadata.is_dir() {
-                true => folders.push(entry.path()),
-                false => bytes += metadata.len(),
+            if metadata.is_dir() {
+                folders.push(entry.path())
+            } else {
+                bytes += metadata.len()
             }
         }
     }

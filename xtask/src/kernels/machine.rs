@@ -58,9 +58,10 @@ impl<'a> Machine<'a> {
                 fixture::put(minifier, recipe, &mut archive)?
             }
         };
-        let words = match self.rows.is_empty() {
-            true => String::new(),
-            false => format!("minifier.rows={}", self.rows.join(",")),
+        let words = if self.rows.is_empty() {
+            String::new()
+        } else {
+            format!("minifier.rows={}", self.rows.join(","))
         };
         eprintln!("kernels: starting {self}");
         let outcome = boot(emulator, self.kernel, &archive.finish(), memory, &words)?;

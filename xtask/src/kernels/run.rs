@@ -59,9 +59,10 @@ pub fn run(options: &Options) -> Result<()> {
         .collect();
     ensure!(!found.is_empty(), "no kernel could be had");
     let base = guest::build(arch)?;
-    let minifier = match recipes.is_empty() {
-        true => None,
-        false => Some(program(Profile::Dev)?),
+    let minifier = if recipes.is_empty() {
+        None
+    } else {
+        Some(program(Profile::Dev)?)
     };
     let mut machines = machines(options, &found, &recipes);
     machines.sort_by_key(|machine| !machine.is_long());

@@ -128,9 +128,10 @@ fn cell(outcome: &Outcome, name: &str) -> Option<String> {
     };
     let row = rows.iter().find(|row| row.name == name)?;
     let verdict = if row.passed { "ok" } else { "FAILED" };
-    Some(match row.text.is_empty() {
-        true => verdict.to_owned(),
-        false => format!("{verdict}: {}", row.text.replace('|', "\\|")),
+    Some(if row.text.is_empty() {
+        verdict.to_owned()
+    } else {
+        format!("{verdict}: {}", row.text.replace('|', "\\|"))
     })
 }
 

@@ -58,9 +58,10 @@ pub(crate) fn expression(text: &str) -> Option<String> {
         };
         let term = synopsis(name);
         // Of what is joined by AND alone, each is a term of its own.
-        let joined = match term.contains(" OR ") || term.contains('(') {
-            true => vec![term.as_str()],
-            false => term.split(" AND ").collect(),
+        let joined = if term.contains(" OR ") || term.contains('(') {
+            vec![term.as_str()]
+        } else {
+            term.split(" AND ").collect()
         };
         for term in joined {
             if terms.len() < MAX_LICENCES && !term.is_empty() && seen.insert(term.to_owned()) {
@@ -167,9 +168,10 @@ fn identifier(name: &str) -> Option<String> {
             None => (version.strip_suffix("-only").unwrap_or(version), false),
         };
         let digits = version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        let version = match version.contains('.') {
-            true => version.to_owned(),
-            false => format!("{version}.0"),
+        let version = if version.contains('.') {
+            version.to_owned()
+        } else {
+            format!("{version}.0")
         };
         let suffix = if later { "or-later" } else { "only" };
         digits.then(|| format!("{}-{version}-{suffix}", family.to_ascii_uppercase()))

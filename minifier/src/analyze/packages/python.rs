@@ -109,9 +109,10 @@ impl PythonPackage<'_> {
     ) -> Result<BTreeSet<NodeId>, D::Error> {
         if let Some(copy) = self.copy {
             let is_dir = finder.rootfs.node(copy).is_dir();
-            return Ok(match is_dir {
-                true => finder.files_below(copy, None),
-                false => [copy].into(),
+            return Ok(if is_dir {
+                finder.files_below(copy, None)
+            } else {
+                [copy].into()
             });
         }
         let mut files: BTreeSet<NodeId> = [self.node].into();

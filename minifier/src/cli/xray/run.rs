@@ -36,9 +36,10 @@ pub(crate) async fn exec(
     cancel: &CancellationToken,
 ) -> Result<Exit, CliError> {
     let outputs = outputs(args)?;
-    let rules = match args.gate.ci {
-        true => Some(rules(&args.gate)?),
-        false => None,
+    let rules = if args.gate.ci {
+        Some(rules(&args.gate)?)
+    } else {
+        None
     };
     let ignore = ignore_list(args)?;
     if let Some([from, to]) = args.compare.as_deref() {
@@ -189,9 +190,10 @@ fn settings(args: &XrayArgs, xray: &Xray) -> Result<Settings, CliError> {
     }
     Ok(Settings {
         layer: args.layer,
-        width: match io::stdout().is_terminal() {
-            true => columns().unwrap_or(DEFAULT_WIDTH),
-            false => DEFAULT_WIDTH,
+        width: if io::stdout().is_terminal() {
+            columns().unwrap_or(DEFAULT_WIDTH)
+        } else {
+            DEFAULT_WIDTH
         },
         details: match (args.brief, args.details) {
             (true, _) => Details::Brief,

@@ -78,17 +78,19 @@ impl<'a> BdbPages<'a> {
 
     fn u32(&self, bytes: &[u8], at: usize) -> Option<u32> {
         let bytes = array(bytes, at)?;
-        Some(match self.big {
-            true => u32::from_be_bytes(bytes),
-            false => u32::from_le_bytes(bytes),
+        Some(if self.big {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
         })
     }
 
     fn u16(&self, bytes: &[u8], at: usize) -> Option<u16> {
         let bytes = array(bytes, at)?;
-        Some(match self.big {
-            true => u16::from_be_bytes(bytes),
-            false => u16::from_le_bytes(bytes),
+        Some(if self.big {
+            u16::from_be_bytes(bytes)
+        } else {
+            u16::from_le_bytes(bytes)
         })
     }
 
