@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-/// What a command line names.
+/// The programs and paths that a command line names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandWords {
     /// Words where a command is expected: programs, functions, builtins.
@@ -80,7 +80,7 @@ enum ShellToken {
     Redirection,
 }
 
-/// What a closing parenthesis or backtick goes back to.
+/// The state to which a closing parenthesis or backtick goes back.
 struct Outer {
     backtick: bool,
     in_double_quotes: bool,

@@ -11,7 +11,7 @@ use crate::rootfs::{ContentRef, ContentStore, ImagePath, NodeId, RootFs};
 pub struct ReadError {
     /// The file.
     pub path: ImagePath,
-    /// What went wrong.
+    /// The store's error.
     pub source: io::Error,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// At most `limit` bytes from the start of a regular file; none for anything else. `path` is for the message.
+    /// At most `limit` bytes from the start of a regular file; `None` for anything else. `path` is for the message.
     pub fn read_node(
         &self,
         path: &ImagePath,
@@ -54,7 +54,7 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// Opens a regular file for reading from its start; none for anything else. `path` is for the message.
+    /// Opens a regular file for reading from its start; `None` for anything else. `path` is for the message.
     pub fn open(
         &self,
         path: &ImagePath,
@@ -70,7 +70,7 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// What an ELF file needs; the inner error says how it is broken. `path` is for the message.
+    /// The needs of an ELF file; the inner error says how it is broken. `path` is for the message.
     pub fn elf(
         &self,
         path: &ImagePath,

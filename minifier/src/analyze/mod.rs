@@ -1,4 +1,4 @@
-//! What is inside the files of an image: ELF needs, script interpreters, the dynamic linker's search, name
+//! The contents of an image's files: ELF needs, script interpreters, the dynamic linker's search, name
 //! services, package databases.
 //!
 //! Parsers take bytes and never trust them; [`Files`] reads the bytes, bounded, through the image's content store.

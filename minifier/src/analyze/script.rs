@@ -29,6 +29,7 @@ pub fn parse_shebang(head: &[u8]) -> Option<Shebang> {
             ended.then_some(rest)?
         }
     };
+    // The kernel's buffer is a C string.
     let line = &line[..line.iter().position(|&b| b == 0).unwrap_or(line.len())];
     let line = trim_blank(line);
     let name_end = line.iter().position(|&b| is_blank(b)).unwrap_or(line.len());
@@ -40,7 +41,7 @@ pub fn parse_shebang(head: &[u8]) -> Option<Shebang> {
     })
 }
 
-/// What `env` is asked to run.
+/// The command that `env` runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvCommand {
     /// The program, looked up on the path if it has no slash.
@@ -72,6 +73,7 @@ pub fn env_command(argument: &[u8]) -> Option<EnvCommand> {
                 words.next();
             }
             option if option.starts_with(b"-") => {}
+            // `env` takes words with `=` for variables until a program comes.
             assignment if assignment.contains(&b'=') => {
                 if let Some(value) = assignment.strip_prefix(b"PATH=") {
                     path = Some(value.to_vec());
@@ -88,7 +90,7 @@ pub fn env_command(argument: &[u8]) -> Option<EnvCommand> {
     None
 }
 
-/// Words as `env -S` and shells split them; by blanks alone where quotes do not match.
+/// Words as `env -S` and shells split them; by blanks alone if quotes do not match.
 fn split_words(text: &[u8]) -> Vec<Vec<u8>> {
     let quoted = std::str::from_utf8(text)
         .ok()

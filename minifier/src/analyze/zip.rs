@@ -45,6 +45,7 @@ impl<'a> Zip<'a> {
         }
         let malformed = || "its central directory is malformed".to_owned();
         let at = end.at.checked_sub(end.size).ok_or_else(malformed)?;
+        // Executable jars and zipapps have a script in front, which the offsets of the archive do not count.
         let shift = at.checked_sub(end.offset).ok_or_else(malformed)?;
         let directory = file.read_at(at, end.size).map_err(|e| e.to_string())?;
         Ok(Self {
@@ -116,6 +117,7 @@ impl<'a> Zip<'a> {
         };
         let mut content = Vec::new();
         let read = match entry.method {
+            // One byte more than is allowed, so that a longer entry is noticed; sizes in headers can lie.
             0 => packed.take(limit + 1).read_to_end(&mut content),
             8 => flate2::read::DeflateDecoder::new(packed)
                 .take(limit + 1)
@@ -145,6 +147,8 @@ impl<'a> Zip<'a> {
     fn packed(&self, entry: &ZipEntry<'_>) -> Result<(u64, u64), String> {
         let range = || {
             let header = self.file.read_at(entry.header_at, 30).ok()?;
+            // The lengths of name and extra field in the local header are its own: writers pad it to align the
+            // content.
             let skip = 30 + u64::from(u16_at(&header, 26)?) + u64::from(u16_at(&header, 28)?);
             let start = entry.header_at.checked_add(skip)?;
             let fits = start.checked_add(entry.packed)? <= self.file.size();
@@ -157,7 +161,7 @@ impl<'a> Zip<'a> {
     }
 }
 
-/// What the end of the archive says about its central directory.
+/// The record at the end of the archive, about its central directory.
 struct EndRecord {
     /// Where the directory ends.
     at: u64,
@@ -173,6 +177,8 @@ impl EndRecord {
         let tail = file
             .read_at(tail_at, END_SIZE + 0xffff)
             .map_err(|e| e.to_string())?;
+        // The last one: a stored zip inside has a record of its own
+        // before it.
         let found =
             memchr::memmem::rfind(&tail, b"PK\x05\x06").ok_or("it has no central directory")?;
         let (end, at) = (&tail[found..], tail_at + found as u64);
@@ -186,6 +192,7 @@ impl EndRecord {
         let count = u16_at(end, 10).ok_or_else(malformed)?;
         if count == 0xffff || found.size == IN_EXTRA || found.offset == IN_EXTRA {
             // An archive of exactly 65,535 entries needs no zip64, so its records may be missing.
+            //
             found = Self::zip64(file, at).unwrap_or(found);
         }
         Ok(found)
@@ -201,7 +208,7 @@ impl EndRecord {
             let record = file.read_at(at, END64_SIZE).ok()?;
             record.starts_with(b"PK\x06\x06").then_some((record, at))
         };
-        // Where something stands in front of the archive, the offset is short of the record, which usually stands
+        // If something stands in front of the archive, the offset is short of the record, which usually stands
         // right before its locator.
         let stated = record(u64_at(&locator, 8)?);
         let (record, at) = stated.or_else(|| record(locator_at.checked_sub(END64_SIZE)?))?;

@@ -24,7 +24,7 @@ use crate::transport::{LayerCompression, Location, Place, WriteOptions};
 pub(crate) struct CopyArgs {
     /// Image to copy
     ///
-    /// A name (of the Docker daemon), docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG],
+    /// A name in the Docker daemon, docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG],
     /// oci-archive:FILE[:TAG], docker://REGISTRY/REPO[:TAG|@DIGEST], containers-storage:REF (Podman), or - for an
     /// archive on standard input
     #[arg(value_name = "SRC", value_parser = storage::source)]
@@ -99,7 +99,7 @@ pub(crate) async fn exec(
 }
 
 impl CopyArgs {
-    /// What Docker stores uncompressed is not sent around like that; nobody has asked for it to be as small as can be.
+    /// Docker stores layers uncompressed. They are compressed quickly, as nobody asked for the smallest result.
     fn compression(&self) -> Result<Option<LayerCompression>, CliError> {
         let from_docker = matches!(
             self.source.place(),

@@ -15,17 +15,17 @@ use crate::tasks::joined;
 use crate::trace::features::{self, Check, Status};
 use crate::transport::Daemon;
 
-/// Check whether this host can run minifier
+/// Check whether this host can run minify
 ///
 /// Looks at the kernel, its BTF, the capabilities of this process, control groups, the Docker daemon and the OCI runtime,
-/// says how to get what is missing, and warns of versions of runc, crun and youki with known holes. Exits with 0 if `minify build` can work, with 4 or 7 if it cannot.
+/// says how to get what is missing, and warns of versions of runc, crun and youki with known vulnerabilities. Exits with 0 if `minify build` can work, with 4 or 7 if it cannot.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// Print the checks as JSON
     #[arg(long)]
     json: bool,
 
-    /// BTF of the running kernel
+    /// BTF file of the running kernel
     #[arg(
         long,
         value_name = "FILE",
@@ -118,7 +118,7 @@ fn holes(name: &str, says: &str) -> Option<Check> {
         status: Status::Warn,
         detail: format!("{says} has {}", known.join(", ")),
         hint: Some(
-            "an image or a container can use these to write to the host's own files; minifier refuses what it knows \
+            "an image or a container can use these to write to the host's own files; minify refuses what it knows \
              of images that do. Update the runtime, unless its package has the patches under the old number"
                 .into(),
         ),

@@ -8,9 +8,9 @@ use crate::rootfs::shorten;
 pub(crate) struct CliError {
     /// Exit code.
     pub(crate) exit: Exit,
-    /// What went wrong: a fragment that begins with a verb and reads well after "failed to".
+    /// The error: a fragment that begins with a verb and reads well after "failed to".
     pub(crate) source: anyhow::Error,
-    /// What to do about it.
+    /// A way to mend it.
     pub(crate) hint: Option<String>,
     /// Outputs that were there already when it went wrong, and stay.
     pub(crate) written: Vec<String>,
@@ -27,12 +27,12 @@ impl CliError {
         }
     }
 
-    /// The user gave up. The signal handler knows which signal it was, and tells.
+    /// The user gave up. The signal handler knows which signal it was, and reports it.
     pub(crate) fn interrupted() -> Self {
         Self::new(Exit::Interrupted, anyhow::anyhow!("interrupted"))
     }
 
-    /// What was written before it went wrong, where anything was.
+    /// The outputs that were written before the error; `None` if there were none.
     pub(crate) fn written_before(&self) -> Option<String> {
         (!self.written.is_empty())
             .then(|| format!("written before that: {}", self.written.join(", ")))
@@ -64,12 +64,12 @@ impl CliError {
     /// The error with its causes, the hint and what was written before, each a message of its own.
     pub(crate) fn messages(&self) -> impl Iterator<Item = String> {
         let mut message = format!("error: failed to {}", shorten(&self.source.to_string()));
-        let mut told = self.source.to_string();
+        let mut last = self.source.to_string();
         for cause in self.source.chain().skip(1).map(ToString::to_string) {
             // Most errors of the library end with what their cause says.
-            if !told.ends_with(&cause) {
+            if !last.ends_with(&cause) {
                 message.push_str(&format!(": {}", shorten(&cause)));
-                told = cause;
+                last = cause;
             }
         }
         let hint = self.hint.as_ref().map(|hint| format!("hint: {hint}"));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_before_is_told() {
+    fn outputs_written_before_the_error_are_named() {
         let error = CliError::new(Exit::OutputFailed, anyhow::anyhow!("push x"));
         assert!(error.messages().eq(["error: failed to push x"]));
         let error = CliError {

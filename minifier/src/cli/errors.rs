@@ -1,4 +1,4 @@
-//! From the errors of the stages to exit codes and hints: `?` does it, and functions where an error means more than its
+//! From the errors of the stages to exit codes and hints: `?` does it, and functions for errors that mean more than their
 //! type says.
 
 use std::io;
@@ -128,7 +128,7 @@ fn registry(error: &RegistryError) -> Exit {
     }
 }
 
-/// No daemon, where a name without a transport needs one.
+/// No daemon, for a name without a transport, which needs one.
 pub(crate) fn no_daemon(error: TransportError) -> CliError {
     let absent = error.is_absent();
     let error = CliError::from(error);
@@ -142,7 +142,7 @@ pub(crate) fn no_daemon(error: TransportError) -> CliError {
     }
 }
 
-/// No daemon, where tags need one.
+/// No daemon, for tags, which need one.
 pub(crate) fn no_daemon_for_tags(error: TransportError) -> CliError {
     let absent = error.is_absent();
     let error = load(error);
@@ -165,7 +165,7 @@ pub(crate) fn timeout(limit: Duration) -> CliError {
     .hint("allow more time with --timeout DURATION")
 }
 
-/// The same where the result is being handed over.
+/// The same error while the result is written: then it is a failure of the output.
 pub(crate) fn load(error: TransportError) -> CliError {
     match CliError::from(error) {
         error if error.exit == Exit::Interrupted => error,
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_from_what_is_no_image() {
+    fn unreadable_files_and_files_that_are_no_image_have_different_codes() {
         use io::ErrorKind as Kind;
         for (source, exit) in [
             (Kind::NotFound.into(), Exit::ImageNotFound),

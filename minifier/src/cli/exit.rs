@@ -12,11 +12,11 @@ pub(crate) enum Exit {
     Failure = 1,
     /// The command line, or a file that it names, is wrong.
     Usage = 2,
-    /// The image is not there, or not for the platform asked for.
+    /// There is no such image, or none for the platform that was asked for.
     ImageNotFound = 3,
     /// The host cannot trace: kernel, BTF, capabilities.
     CannotTrace = 4,
-    /// The workload did not get ready, crashed, or a probe failed.
+    /// The workload did not get ready or crashed, a probe failed, or `--timeout` was reached.
     ProbeFailed = 5,
     /// The trace is incomplete: events were lost or a hook is missing.
     TraceIncomplete = 6,
@@ -26,7 +26,7 @@ pub(crate) enum Exit {
     OutputFailed = 8,
     /// The image is damaged or cannot be understood.
     ImageInvalid = 9,
-    /// The check was made, and what was checked is not as it should be.
+    /// The check itself worked, and found something wrong.
     CheckFailed = 10,
     /// Ctrl-C (128 + SIGINT).
     Interrupted = 130,
@@ -45,14 +45,14 @@ pub(crate) const HELP: &str = "\
 Exit codes:
     0  success
     1  unexpected failure
-    2  bad usage
-    3  image not found
+    2  invalid command line or file of options
+    3  image not found, or not for this platform
     4  host cannot trace (see `minify doctor`)
-    5  workload not ready, crashed, or a probe failed
+    5  workload not ready or crashed, a probe failed, or the time limit was reached
     6  trace incomplete
     7  container engine unavailable
     8  result could not be written, or a disk is full
-    9  image damaged or not understood
+    9  image damaged or in an unknown format
    10  a check failed: a rule of `xray --ci`, a mismatch of `validate`
   130  interrupted (Ctrl-C)
   143  terminated (SIGTERM)";

@@ -18,10 +18,10 @@ use super::exit::Exit;
 use crate::runtime::{DockerRuntime, LayerCache, RunId};
 use crate::transport::Daemon;
 
-/// What a build says before it closes the pipe if it has cleaned up itself.
+/// Written by a build before it closes the pipe, if it has cleaned up itself.
 pub(crate) const DONE: &[u8] = b".";
 
-/// What the kernel calls the process; it keeps 15 bytes.
+/// The kernel's name of the process; it keeps 15 bytes.
 const NAME: &std::ffi::CStr = c"minifier-guard";
 
 /// When the guard removes what it finds, in seconds after the end of the build. A daemon goes on for some time with what

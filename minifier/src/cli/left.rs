@@ -69,8 +69,8 @@ impl Left {
         self.notes().notes.is_empty()
     }
 
-    /// What is there now in words, in the order in which it was noted.
-    pub(crate) fn told(&self) -> String {
+    /// A sentence about what is left now, in the order in which it was noted.
+    pub(crate) fn summary(&self) -> String {
         let notes = self.notes();
         let list = |of_guard: bool| {
             let things = notes.notes.values();
@@ -102,29 +102,29 @@ mod tests {
     #[test]
     fn what_is_not_said_to_be_gone_is_left() {
         let left = Left::default();
-        assert_eq!(left.told(), "nothing is left behind");
+        assert_eq!(left.summary(), "nothing is left behind");
         let first = left.note("a folder");
         drop(left.note("a container"));
-        assert_eq!(left.told(), "left behind: a folder; a container");
+        assert_eq!(left.summary(), "left behind: a folder; a container");
         first.gone();
-        assert_eq!(left.told(), "left behind: a container");
+        assert_eq!(left.summary(), "left behind: a container");
         assert!(!left.is_empty());
     }
 
     #[test]
-    fn what_a_guard_removes_is_told_apart_if_there_is_one() {
+    fn things_that_a_guard_removes_are_listed_apart_if_there_is_one() {
         let left = Left::default();
         let _container = left.note_of_guard("a container");
         let file = left.note("a file");
-        assert_eq!(left.told(), "left behind: a container; a file");
+        assert_eq!(left.summary(), "left behind: a container; a file");
         left.guarded();
         assert_eq!(
-            left.told(),
+            left.summary(),
             "left behind: a file; and for the guard process, which removes it in the background: a container"
         );
         file.gone();
         assert_eq!(
-            left.told(),
+            left.summary(),
             "left behind for the guard process, which removes it in the background: a container"
         );
     }

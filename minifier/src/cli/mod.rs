@@ -126,14 +126,14 @@ async fn dispatch(cli: &Cli, matches: &ArgMatches, printer: &Printer) -> Exit {
                 "error: {}; {}, {}",
                 signals::name(exit),
                 written.as_deref().unwrap_or("nothing was written"),
-                left.told()
+                left.summary()
             ));
             exit
         }
         (Err(error), None) => {
             printer.error(&error);
             if !left.is_empty() {
-                printer.message(format_args!("note: {}", left.told()));
+                printer.message(format_args!("note: {}", left.summary()));
             }
             error.exit
         }
@@ -147,7 +147,7 @@ fn log(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| LogWriter)
-        // Sequences of ours could not be told from those of an image.
+        // Our own escape sequences would look like those of an image, which are cleaned away.
         .with_ansi(false)
         .with_target(false)
         .init();

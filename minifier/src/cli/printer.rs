@@ -13,7 +13,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::error::CliError;
 use crate::report::{for_log, plain};
 
-/// What the further lines of a message begin with.
+/// Indentation of the further lines of a message.
 const CONTINUED: &str = "  | ";
 
 /// Where messages go.
@@ -105,7 +105,7 @@ pub(crate) fn message(text: &str) -> String {
     for_log(&lines).into_owned()
 }
 
-/// Where the log of this program goes: stderr, one line for each event.
+/// The log of this program: stderr, one line for each event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogWriter;
 

@@ -82,7 +82,7 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
     }
 }
 
-/// What a signal that ended the program is called.
+/// The name of the signal that ended the program.
 pub(crate) fn name(exit: Exit) -> &'static str {
     match exit {
         Exit::Terminated => "terminated",
@@ -95,7 +95,7 @@ fn end_at_once(exit: Exit, left: &Left) -> ! {
     let text = message(&format!(
         "error: {} again, ended at once; {}",
         name(exit),
-        left.told()
+        left.summary()
     ));
     let (said, wait) = mpsc::channel();
     thread::spawn(move || {
@@ -104,7 +104,7 @@ fn end_at_once(exit: Exit, left: &Left) -> ! {
             // Nothing is left to tell anybody when stderr itself is gone.
             let _ = File::from(stderr).write_all(text.as_bytes());
         }
-        // Nobody waits any more where it took too long.
+        // Nobody waits any more if it took too long.
         let _ = said.send(());
     });
     // Either way the program ends now.

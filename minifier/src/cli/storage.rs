@@ -1,4 +1,4 @@
-//! What several commands say about how images are stored: compression, limits of what is read, temporary files.
+//! Options of several commands about how images are stored: compression, limits of what is read, temporary files.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ use crate::units::Size;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Storage")]
 pub(crate) struct StorageArgs {
-    /// How layers are compressed in OCI layouts, OCI archives and registries
+    /// Compression of layers in OCI layouts, OCI archives and registries
     #[arg(long, value_enum)]
     pub(crate) compression: Option<CompressionArg>,
 
-    /// 1 to 9 for gzip (default 6), 1 to 19 for zstd (default 3)
+    /// Compression level: 1 to 9 for gzip [default: 6], 1 to 19 for zstd [default: 3]
     #[arg(long, value_name = "LEVEL", requires = "compression")]
     pub(crate) compression_level: Option<i32>,
 
@@ -36,7 +36,7 @@ pub(crate) struct StorageArgs {
     pub(crate) read: ReadArgs,
 }
 
-/// What is expected of an image that is read.
+/// Limits and registries for reading an image.
 #[derive(Debug, Args)]
 pub(crate) struct ReadArgs {
     /// Maximum size of all layers, uncompressed, such as 100GB [default: 64GiB]
@@ -77,7 +77,7 @@ impl StorageArgs {
 }
 
 impl ReadArgs {
-    /// What the layers may come to.
+    /// The limits on what is read.
     pub(crate) fn limits(&self) -> Limits {
         match self.max_uncompressed {
             None => Limits::default(),
@@ -96,7 +96,7 @@ impl ReadArgs {
         }
     }
 
-    /// How to open an image, with temporary files where the system has them.
+    /// Options for opening an image, with temporary files in the system's folder for them.
     pub(crate) fn open(&self, platform: Option<&Platform>, control: Control) -> OpenOptions {
         OpenOptions {
             platform: platform.cloned(),
@@ -157,7 +157,7 @@ pub(crate) async fn write(
     written
 }
 
-/// Where an image is to be read, as it is typed. What is no location may be the name of a file.
+/// Parses the location of an image to read. Text that is no location may be the name of a file.
 pub(crate) fn source(text: &str) -> Result<Location, String> {
     text.parse()
         .map_err(|error: LocationError| match suggest(text) {
@@ -166,7 +166,7 @@ pub(crate) fn source(text: &str) -> Result<Location, String> {
         })
 }
 
-/// An error about the image at `location`; where a name means a file of this host too, it says how to name that.
+/// An error about the image at `location`; if the name is that of a file of this host too, the hint says how to name it.
 pub(crate) fn about(location: &Location, error: CliError) -> CliError {
     let suggested = match location.place() {
         Place::Plain(_) => suggest(location.as_str()),

@@ -90,12 +90,14 @@ pub fn plan(
     let config = &merged.image.config;
     let working_dir = run.working_dir.as_deref().unwrap_or(config.working_dir());
     let cwd = ImagePath::new(working_dir);
+    // Of several `--env` with one name, the last counts, as in Docker.
     let run_var = |name: &str| {
         run.env
             .iter()
             .rev()
             .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
     };
+    // The image's own value too: `docker run` of the new image has it again.
     let values = |name: &str| run_var(name).into_iter().chain(config.env_var(name));
     let library_path: Vec<&str> = values("LD_LIBRARY_PATH").collect();
     let excludes = rules

@@ -95,11 +95,13 @@ fn is_hash_name(name: &[u8]) -> bool {
 impl Closure<'_> {
     /// Keeps certificates where what stays so far uses them; can be called again when more does.
     pub(crate) fn keep_certificates(&mut self) -> Result<(), ReadError> {
+        // Reading whole programs is dear, and one reason is enough.
         if self.facts.tls.is_empty() {
             self.search_programs()?;
         }
         if let Some(why) = self.facts.tls.first() {
             let reason = essential(&format!("certificates for TLS, as {why}"));
+            // All of them, since each TLS library asks for another name; most lead to one file.
             for path in BUNDLES {
                 self.keep_path(path, reason.clone());
             }
@@ -132,6 +134,7 @@ impl Closure<'_> {
         };
         let by_default = self.facts.default_trust.first();
         let why = match by_default {
+            // If there is a bundle, OpenSSL needs no directory, which has some 140 files and as many links.
             Some(program) if !OPENSSL_BUNDLES.iter().any(exists) => {
                 format!("{program} trusts what OpenSSL does, which is a directory here")
             }

@@ -34,7 +34,7 @@ pub(crate) struct Closure<'a> {
     pub(crate) kept_nodes: BTreeSet<NodeId>,
 }
 
-/// What the files that stay say about the image as a whole.
+/// Facts about the image as a whole, learnt from the files that stay.
 #[derive(Clone, Default)]
 pub(crate) struct TreeFacts {
     /// glibc's `libc.so.6`, one for each ABI.
@@ -104,6 +104,8 @@ impl<'a> Closure<'a> {
         if !asked_for && self.is_mounted_over(path) {
             return;
         }
+        // An excluded path is remembered with what would have kept it: `explain` names the rule, and a path that was
+        // used makes a warning.
         if let Some(pattern) = self.excludes.iter().find(|rule| rule.covers(path)) {
             let exclusion = self
                 .excluded
@@ -113,6 +115,7 @@ impl<'a> Closure<'a> {
                     reasons: BTreeSet::new(),
                 });
             add_reason(&mut exclusion.reasons, reason);
+            // The directory above stays: a program that creates the excluded file again needs it.
             self.keep_parents(path);
             return;
         }
@@ -134,6 +137,7 @@ impl<'a> Closure<'a> {
     fn keep_parents(&mut self, path: &ImagePath) {
         for parent in path.ancestors() {
             let known = self.keep.reasons(&parent);
+            // Then everything above it was kept at that time. Without this, each file would walk up to the root.
             if known.is_some_and(|reasons| reasons.contains(&Reason::Parent)) {
                 return;
             }
@@ -143,8 +147,8 @@ impl<'a> Closure<'a> {
         }
     }
 
-    /// Keeps what a path leads to, with the links on the way; gives it, if there is something. Where there is
-    /// nothing, the links stay as they are.
+    /// Keeps what a path leads to, with the links on the way; gives it, if there is something. If there is nothing,
+    /// the links stay as they are.
     pub(crate) fn keep_resolved(
         &mut self,
         resolution: &Resolution,
@@ -152,6 +156,7 @@ impl<'a> Closure<'a> {
     ) -> Option<(ImagePath, NodeId)> {
         let target = match &resolution.end {
             End::Found { path, .. } | End::Missing { path } | End::NotADirectory { path } => path,
+            // ELOOP is an answer too: the links stay, so that the result fails in the same way.
             End::Loop => resolution.links.last()?,
         };
         for link in &resolution.links {
@@ -165,7 +170,7 @@ impl<'a> Closure<'a> {
         Some((path.clone(), node))
     }
 
-    /// Keeps what an absolute path leads to, links followed, where that exists.
+    /// Keeps what an absolute path leads to, links followed, if that exists.
     pub(crate) fn keep_path(
         &mut self,
         path: impl AsRef<[u8]>,
@@ -175,6 +180,7 @@ impl<'a> Closure<'a> {
             .files
             .rootfs
             .resolve(&ImagePath::root(), path.as_ref(), true);
+        // Unlike a path that was traced, one that is only guessed at leaves nothing if it leads nowhere.
         resolution.found()?;
         self.keep_resolved(&resolution, reason)
     }
@@ -203,6 +209,7 @@ impl<'a> Closure<'a> {
                 continue;
             };
             self.keep_resolved(&resolution, reason.clone());
+            // A link to `/` would keep the whole image, so the user decides.
             if rootfs.node(end_node).is_dir()
                 && !end.starts_with(top)
                 && !rootfs.children(end_node).is_empty()

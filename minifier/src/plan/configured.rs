@@ -27,6 +27,7 @@ impl Closure<'_> {
         config: &ImageConfig,
         run: &RunFacts,
     ) -> Result<(), ReadError> {
+        // Both, since the new image has the original's config: it is run without the options of this build.
         for entrypoint in [Some(config.entrypoint()), run.entrypoint.as_deref()] {
             self.keep_command("Entrypoint", entrypoint.unwrap_or_default());
         }
@@ -41,6 +42,8 @@ impl Closure<'_> {
                 self.keep_path(dir, reason("WorkingDir"));
             }
         }
+        // Docker copies it into a new volume (so does `--volume NAME:PATH`), and a database may have its first state
+        // there.
         for volume in config.volumes() {
             if let Some((path, _)) = self.keep_path(volume, reason("Volumes")) {
                 self.keep_tree(&path, &reason("Volumes"), &format!("the volume {volume}"));
@@ -73,6 +76,7 @@ impl Closure<'_> {
         for word in &words[1..] {
             self.keep_argument(field, word);
         }
+        // `["/bin/sh", "-c", LINE]` is what Docker makes of the shell form in a Dockerfile.
         let shell_form = words.iter().position(|word| word == "-c");
         if let Some(line) = shell_form.and_then(|at| words.get(at + 1)) {
             self.keep_line(field, line);
@@ -81,6 +85,7 @@ impl Closure<'_> {
 
     /// A file or directory that an argument names, alone or after `=`.
     fn keep_argument(&mut self, field: &str, word: &str) {
+        // `--config=/etc/app.conf`.
         let value = word.split_once('=').map(|(_, value)| value);
         for path in [Some(word), value].into_iter().flatten() {
             if path.is_empty() {
@@ -146,6 +151,7 @@ impl Closure<'_> {
             && account.home.starts_with(b"/")
         {
             let home = ImagePath::new(account.home);
+            // Users without a home have `/`, which would be kept for this reason in every image.
             if !home.is_root() {
                 self.keep_path(home.as_bytes(), reason("User"));
             }
@@ -158,6 +164,7 @@ impl Closure<'_> {
             return;
         };
         if name == "TZ" {
+            // POSIX allows a colon before the name of a file.
             let zone = value.trim_start_matches(':');
             let zone = ImagePath::from("/usr/share/zoneinfo").join(zone);
             if self

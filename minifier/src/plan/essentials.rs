@@ -40,7 +40,7 @@ const ALWAYS: [(&str, &str); 28] = [
 
 const LINKER_DIRS: &str = "directories of the dynamic linker";
 
-/// Where programs linked with glibc stay.
+/// If programs linked with glibc stay.
 const GLIBC: [(&str, &str); 5] = [
     ("/etc/ld.so.cache", "cache of the dynamic linker"),
     ("/etc/ld.so.conf", LINKER_DIRS),
@@ -61,6 +61,7 @@ impl Closure<'_> {
 
     /// Keeps what follows from the files that stay so far; can be called again when more do.
     pub(crate) fn keep_libc_essentials(&mut self) -> Result<(), ReadError> {
+        // musl has no cache: its loader reads one file with directories, named after the architecture.
         if self.facts.musl {
             for path in entries(self.files.rootfs, "/etc", b"ld-musl-", b".path") {
                 self.keep_path(path.as_bytes(), essential(LINKER_DIRS));
@@ -77,6 +78,7 @@ impl Closure<'_> {
             self.keep_path(path.as_bytes(), essential(LINKER_DIRS));
         }
         let conf = self.files.read(&"/etc/nsswitch.conf".into(), MAX_CONF)?;
+        // glibc loads its name services with `dlopen`, by the words in nsswitch.conf, so that no ELF file names them.
         let services = name_services(conf.as_deref());
         for (path, elf) in &libcs {
             let context = self.linker.context_of(path, elf);
@@ -87,7 +89,7 @@ impl Closure<'_> {
                     self.keep_resolved(&hit.resolution, essential(&what));
                 }
             }
-            // glibc loads it when a thread is cancelled or a backtrace taken, and aborts where it is missing.
+            // glibc loads it when a thread is cancelled or a backtrace taken, and aborts if it is missing.
             for hit in self.linker.find(b"libgcc_s.so.1", elf, &context)? {
                 let what = "thread cancellation and backtraces of glibc";
                 self.keep_resolved(&hit.resolution, essential(what));
@@ -102,6 +104,7 @@ impl Closure<'_> {
         let root = ImagePath::root();
         let itself = rootfs.resolve(&root, path.as_bytes(), false);
         if itself.found().is_some() {
+            // The link as well as its target: to keep the target alone would change what stands at the path.
             self.keep_resolved(&itself, essential(what));
             let followed = rootfs.resolve(&root, path.as_bytes(), true);
             self.keep_resolved(&followed, essential(what));

@@ -49,6 +49,7 @@ impl Closure<'_> {
                 self.read_script(path, node, &head);
             }
         }
+        // Again for each of its names: `$ORIGIN` is the directory of the name that was used.
         if let Some(Some(elf)) = self.elves.get(&node) {
             let elf = Rc::clone(elf);
             self.learn(path, node, &elf);
@@ -64,6 +65,8 @@ impl Closure<'_> {
         };
         let elf = match self.files.elf(path, content)? {
             Ok(elf) => (elf.kind == ElfKind::Loadable).then(|| Rc::new(elf)),
+            // Images have truncated and made-up ELF files that nothing loads; if one is loaded after all, the
+            // verification of the result shows it.
             Err(how) => {
                 self.note(format!("the ELF file {path} cannot be read: {how}"));
                 None
@@ -78,6 +81,7 @@ impl Closure<'_> {
         let name = path.file_name();
         let soname = elf.soname.as_deref().unwrap_or_default();
         self.facts.sonames.insert(soname.to_vec());
+        // By either name: distributions rename files (`libc-2.31.so`), and a SONAME can be missing.
         let is = |prefix: &[u8]| soname.starts_with(prefix) || name.starts_with(prefix);
         if is(b"libc.so.6") {
             let libc = (path.clone(), Rc::clone(elf));
@@ -97,6 +101,7 @@ impl Closure<'_> {
         if name == b"libjvm.so" {
             self.facts.jvms.insert(path.clone());
         }
+        // A static program has neither an interpreter nor needs, and looks for certificates itself: Go and Rust.
         if elf.interpreter.is_some() || elf.needed.is_empty() {
             self.facts.programs.insert(path.clone(), node);
         }
@@ -116,6 +121,7 @@ impl Closure<'_> {
             self.keep_interpreter(path, interpreter, Reason::ElfInterpreter { of });
         }
         for name in &elf.needed {
+            // musl's loader contains libc, libpthread and the like, so that no file has these names.
             if !self.link_one(path, elf, &context, name)?
                 && !self.linker.is_builtin(name, context.libc)
             {
@@ -125,10 +131,13 @@ impl Closure<'_> {
             }
         }
         for feature in &elf.dlopen {
+            // Suggested features work without the library; recommended ones are kept, but their absence is not
+            // reported.
             if feature.priority == DlopenPriority::Suggested {
                 continue;
             }
             let mut found = false;
+            // The names are alternatives, the best first.
             for name in &feature.soname {
                 found = found || self.link_one(path, elf, &context, name.as_bytes())?;
             }
@@ -161,6 +170,7 @@ impl Closure<'_> {
             let Some((library, node)) = self.keep_resolved(&hit.resolution, reason) else {
                 continue;
             };
+            // A rule excluded it; what only it needs goes too.
             if !self.keep.contains(&library) {
                 continue;
             }
@@ -192,6 +202,8 @@ impl Closure<'_> {
 
     /// Keeps the interpreter of a file that can be executed as a script, and what `env` runs for it.
     fn read_script(&mut self, path: &ImagePath, node: NodeId, head: &[u8]) {
+        // Without an execute bit, the kernel does not look at the first line: many libraries of scripts have one that
+        // nothing uses.
         if self.files.rootfs.node(node).meta.mode & 0o111 == 0 {
             return;
         }
@@ -200,6 +212,7 @@ impl Closure<'_> {
         };
         let reason = Reason::ScriptInterpreter { of: path.clone() };
         self.keep_interpreter(path, &line.interpreter, reason.clone());
+        // `#!/usr/bin/env python3` needs both: env, and what env finds on PATH.
         let is_env = ImagePath::new(&line.interpreter).file_name() == b"env";
         let Some(command) = line
             .argument

@@ -6,7 +6,7 @@ use super::{Exclusion, Plan, Reason};
 use crate::analyze::Package;
 use crate::rootfs::{End, ImagePath, RootFs};
 
-/// What a plan says about a path.
+/// The answer of a plan about a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The path, with the links on its way followed, but not a last one.
@@ -14,7 +14,7 @@ pub struct Explanation {
     /// The links on its way.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<ImagePath>,
-    /// Where a last link leads to, in the end.
+    /// The path that a last link leads to, in the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<ImagePath>,
     /// The package that the path belongs to.

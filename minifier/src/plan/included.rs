@@ -1,4 +1,4 @@
-//! What include rules name.
+//! Include rules: the paths, programs and sets of files that a user names.
 
 use super::closure::Closure;
 use super::patterns::Pattern;
@@ -7,7 +7,7 @@ use crate::rootfs::ImagePath;
 
 const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
 
-/// Commands that `--include-shell` keeps beside the shells, where the image has them.
+/// Commands that `--include-shell` keeps beside the shells, if the image has them.
 const COMMANDS: [&str; 48] = [
     "[", "awk", "basename", "cat", "chmod", "chown", "cp", "cut", "date", "df", "dirname", "du",
     "echo", "env", "expr", "false", "find", "grep", "gzip", "head", "hostname", "id", "kill",
@@ -30,7 +30,7 @@ impl Closure<'_> {
                 Some((path, node)) => self.include_standard_library(&path, node, &rule)?,
                 None => self.warn(
                     format!("{rule}: the image has no such program"),
-                    Some("give its path where it is not on the image's PATH".into()),
+                    Some("give its path if it is not on the image's PATH".into()),
                 ),
             }
         }
@@ -60,6 +60,7 @@ impl Closure<'_> {
         let rootfs = self.files.rootfs;
         let pattern = Pattern::new("--include-path", text, rootfs)?;
         let matches: Vec<ImagePath> = match pattern.exact() {
+            // No walk through the whole tree for the usual case, a path.
             Some(path) => rootfs
                 .lookup(path)
                 .map(|_| path.clone())

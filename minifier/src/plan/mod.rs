@@ -7,7 +7,7 @@
 //!    directory on the way to one that does not exist; of a listed directory the directory alone;
 //! 2. what the config and the run name (`configured`), with the content of volumes;
 //! 3. what include rules name (`included`);
-//! 4. what every libc or container expects, where the image has it (`essentials`), and certificates where TLS is used
+//! 4. what every libc or container expects, if the image has it (`essentials`), and certificates if TLS is used
 //!    (`certificates`);
 //! 5. what all of that needs, until nothing new appears (`closure`, `expand`): libraries, interpreters.
 //!

@@ -97,7 +97,7 @@ pub struct KeepSet {
 }
 
 impl KeepSet {
-    /// Adds a reason; true where the path was not in the set before.
+    /// Adds a reason. Returns whether the path is new in the set.
     pub fn insert(&mut self, path: ImagePath, reason: Reason) -> bool {
         let mut fresh = false;
         let reasons = self.paths.entry(path).or_insert_with(|| {
@@ -182,7 +182,7 @@ pub struct Exclusion {
     pub reasons: BTreeSet<Reason>,
 }
 
-/// What stays, what goes, what to tell.
+/// The decision: what stays and why, what goes, and what the user should know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The paths that stay.

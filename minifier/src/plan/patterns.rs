@@ -32,9 +32,11 @@ impl Pattern {
         rootfs: &RootFs,
     ) -> Result<Self, PlanError> {
         let literal = ImagePath::new(text);
+        // Next.js names files `[id].js`: what exists under the very text is meant, not the pattern.
         let exact = real_path(rootfs, &literal);
         let matcher = match exact {
             Some(path) => Matcher::Exact(path),
+            // Nothing of that name, and no wildcard: it can still be excluded, or be reported as missing.
             None if !text.contains(['*', '?', '[', '{', '\\']) => Matcher::Exact(literal),
             None => {
                 let glob = GlobBuilder::new(&through_links(rootfs, text))
@@ -86,6 +88,8 @@ fn real_path(rootfs: &RootFs, path: &ImagePath) -> Option<ImagePath> {
 /// The pattern with the links among its literal leading directories followed.
 fn through_links(rootfs: &RootFs, text: &str) -> String {
     let components: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
+    // Only the directories before the first wildcard can be followed: behind it, each match may have links of its
+    // own.
     let is_literal = |part: &&str| !part.contains(['*', '?', '[', '{', '}', '\\']);
     let literal = components
         .iter()

@@ -1,4 +1,4 @@
-//! What the user says about the keep set ([`Rules`]) and about the run ([`RunFacts`]).
+//! The user's [`Rules`] for the keep set, and [`RunFacts`] about the run.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub struct Rules {
     pub include_paths: Vec<String>,
     /// `--include-bin`: programs by path or by name on the image's `PATH`, with all they need.
     pub include_bins: Vec<String>,
-    /// `--include-shell`: the image's shells and a few dozen usual commands, where they exist.
+    /// `--include-shell`: the image's shells and a few dozen usual commands, if they exist.
     pub include_shell: bool,
     /// `--include-workdir`: the working directory with everything in it.
     pub include_workdir: bool,
@@ -56,7 +56,7 @@ impl Rules {
     }
 }
 
-/// How the container was run, where that differs from the image's config.
+/// How the container was run, as far as that differs from the image's config.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFacts {
     /// `--entrypoint`

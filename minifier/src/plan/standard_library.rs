@@ -58,7 +58,7 @@ const FAMILIES: [Family; 4] = [
     },
 ];
 
-/// Modules of Node.js that are built in, or lie here where a distribution has packages of them (Debian).
+/// Modules of Node.js that are built in, or lie here if a distribution has packages of them (Debian).
 const NODE_MODULES: [&str; 6] = [
     "acorn",
     "acorn-walk",
@@ -68,7 +68,7 @@ const NODE_MODULES: [&str; 6] = [
     "undici",
 ];
 
-/// What there is of a Java home beside `bin`, in all versions.
+/// The parts of a Java home beside `bin`, in all versions.
 const JAVA_HOME: [&str; 4] = ["conf", "jre/lib", "lib", "release"];
 
 /// Java's own, in `lib`.
@@ -125,7 +125,7 @@ impl Closure<'_> {
         Ok(resolution.and_then(|found| Some(found.found()?.0.clone())))
     }
 
-    /// The directories of a library that belong to this program: those with its version and below its prefix, where
+    /// The directories of a library that belong to this program: those with its version and below its prefix, if
     /// there are such.
     fn directories_of(&self, family: &Family, program: &ImagePath) -> Vec<ImagePath> {
         let rootfs = self.files.rootfs;
@@ -148,10 +148,12 @@ impl Closure<'_> {
             }
         }
         // Each narrows the choice only if something is left.
+        // `python3.11` beside `python3.12`: an image can have two, and the program's name says which it is.
         let version = program
             .file_name()
             .strip_prefix(letters(program.file_name()));
         let version = version.filter(|version| version.contains(&b'.'));
+        // A name without a version matches all; none of them must go for that.
         narrow(&mut found, |dir| {
             version.is_some_and(|version| dir.file_name().ends_with(version))
         });
@@ -172,7 +174,7 @@ impl Closure<'_> {
             .collect()
     }
 
-    /// Specifications of the gems that come with Ruby, and RubyGems where a distribution keeps it apart.
+    /// Specifications of the gems that come with Ruby, and RubyGems if a distribution keeps it apart.
     fn rubygems(&self, dirs: &[ImagePath]) -> Vec<ImagePath> {
         let rootfs = self.files.rootfs;
         let mut found = Vec::new();

@@ -59,7 +59,7 @@ impl Closure<'_> {
             };
             let name = escape_bytes(&name);
             self.note(format!(
-                "the library {name}, which {first}{more} needs, is not where the dynamic linker looks"
+                "the library {name}, which {first}{more} needs, is not in any directory that the dynamic linker searches"
             ));
         }
         for (path, interpreter) in std::mem::take(&mut self.facts.missing_interpreters) {

@@ -28,9 +28,12 @@ impl Closure<'_> {
             if let Some(resolution) = &requested {
                 self.keep_touched(resolution, &reason);
             }
+            // Both are kept: the request has the links on its way, and the resolved path is what the kernel reached,
+            // whatever was mounted or replaced in between.
             match &access.resolved {
                 Some(resolved) => {
                     let rootfs = self.files.rootfs;
+                    // It has no links left. A last link is one only if the call was about the link itself.
                     let resolution = rootfs.resolve(&ImagePath::root(), resolved.as_bytes(), false);
                     self.keep_touched(&resolution, &reason);
                 }
@@ -43,7 +46,7 @@ impl Closure<'_> {
         if let Some(access) = unplaced {
             self.warn(
                 format!(
-                    "the trace has relative paths of which it is not known where they start, such as {:?}",
+                    "the trace has relative paths whose starting directory is not known, such as {:?}",
                     crate::rootfs::escape_bytes(&access.requested)
                 ),
                 Some("keep what they may mean with --include-path".into()),
@@ -69,6 +72,7 @@ impl Closure<'_> {
         };
         let path = &access.requested;
         if path.starts_with(b"/") {
+            // For an absolute path, the base is the root of the process, which differs after a chroot.
             let top = access.base.as_ref().unwrap_or(&root);
             Some(rootfs.resolve_in(top, top, path, follow))
         } else {
@@ -79,6 +83,8 @@ impl Closure<'_> {
 
     fn keep_touched(&mut self, resolution: &Resolution, reason: &Reason) {
         self.keep_resolved(resolution, reason.clone());
+        // ENOENT in an existing directory is a part of the answer: without the directory, it would be another error,
+        // and a file could not be created.
         let last = match &resolution.end {
             End::Found { .. } | End::Loop => return,
             End::Missing { path } => path.parent(),
@@ -138,10 +144,11 @@ impl<'a> Who<'a> {
         }
     }
 
-    /// What `pid` runs; a process that has not executed anything runs what its parent does.
+    /// The program of `pid`; a process that has not executed anything runs what its parent does.
     fn executable(&self, pid: u32) -> Option<ImagePath> {
         let mut pid = pid;
         let mut seen = BTreeSet::new();
+        // Pids are reused, so parents can form a circle.
         while seen.insert(pid) {
             if let Some(current) = self.current.get(&pid) {
                 return Some((*current).clone());

@@ -10,6 +10,8 @@ use crate::rootfs::{End, ImagePath, NodeId};
 impl Closure<'_> {
     /// Follows everything that the keep set needs, until nothing new appears.
     pub(crate) fn settle(&mut self) -> Result<(), ReadError> {
+        // What follows from the libraries that stay (name services, certificates) can need libraries itself; the sets
+        // only grow, so this ends.
         loop {
             self.expand()?;
             let before = (self.keep.len(), self.excluded.len());

@@ -31,7 +31,7 @@ pub enum HeaderError {
     XattrName(String),
 }
 
-/// What an entry is, beyond its name and metadata.
+/// The type of an entry, with what only this type has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape<'a> {
     Directory,
@@ -75,6 +75,8 @@ pub(crate) fn encode(
         _ => b"",
     };
     let mut records: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    // ustar could split a name into prefix and name; PAX alone gives one form for all lengths, as readers differ in
+    // how they join the two.
     if name.len() > NAME {
         records.insert(b"path".to_vec(), name.to_vec());
     }
@@ -108,6 +110,8 @@ pub(crate) fn encode(
     let mut out = Vec::with_capacity(BLOCK);
     if !records.is_empty() {
         let data: Vec<u8> = records.iter().flat_map(|(k, v)| record(k, v)).collect();
+        // The name is fixed: the usual one has the pid of the writer in it, and the same image must give the same
+        // bytes.
         let mut block = HeaderBlock::new(b"PaxHeaders/entry", b'x', b"");
         block.octal(100..108, 0o644);
         block.octal(124..136, data.len() as u64);
@@ -120,6 +124,7 @@ pub(crate) fn encode(
     block.octal(108..116, fitting(u64::from(meta.uid), OCTAL_7));
     block.octal(116..124, fitting(u64::from(meta.gid), OCTAL_7));
     block.octal(124..136, fitting(size, OCTAL_11));
+    // A reader that ignores PAX gets 1970 and not a time that wrapped.
     block.octal(136..148, seconds.unwrap_or(0));
     if let Shape::CharDevice { major, minor } | Shape::BlockDevice { major, minor } = shape {
         for (number, field) in [(major, 329..337), (minor, 337..345)] {
@@ -154,6 +159,7 @@ fn decimal(time: Mtime) -> String {
 fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
+    // A length such as 99 grows by a digit when it counts itself; twice is enough.
     while length != rest + length.to_string().len() {
         length = rest + length.to_string().len();
     }
@@ -170,6 +176,7 @@ impl HeaderBlock {
         block[..name.len()].copy_from_slice(name);
         block[156] = typeflag;
         block[157..157 + link.len()].copy_from_slice(link);
+        // No names of users and groups: they would be this host's, and extractors prefer them to the numbers.
         block[257..265].copy_from_slice(b"ustar\x0000");
         let mut block = Self(block);
         for field in [108..116, 116..124, 329..337, 337..345] {
@@ -191,6 +198,7 @@ impl HeaderBlock {
     fn finish(mut self) -> [u8; BLOCK] {
         self.0[148..156].fill(b' ');
         let sum: u32 = self.0.iter().map(|&byte| u32::from(byte)).sum();
+        // Six digits, a NUL and a blank: the one field that is not ended by a NUL alone, by tradition.
         self.0[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         self.0
     }

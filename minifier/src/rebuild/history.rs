@@ -1,7 +1,7 @@
 //! The history of the new image, so that it always has as many non-empty entries as there are layers.
 //!
-//! - Where the original history fits its layers, it stays, with `empty_layer` set on the entries whose layer went.
-//! - Where it does not fit or there is none, its entries stay as empty ones and one is appended per layer.
+//! - If the original history fits its layers, it stays, with `empty_layer` set on the entries whose layer went.
+//! - If it does not fit or there is none, its entries stay as empty ones and one is appended per layer.
 //! - When layers are merged, its entries stay as empty ones and one is appended for the merged layer.
 
 use crate::image::{DiffId, History};
@@ -18,6 +18,7 @@ pub(crate) fn preserved(
     created: Option<&str>,
 ) -> Vec<History> {
     let with_layer = original.iter().filter(|entry| !entry.empty_layer).count();
+    // Tools pair history and layers by counting; if the original's numbers disagree, no pairing would be right.
     if with_layer == layers.len() {
         let mut kept = kept.iter();
         return original

@@ -97,6 +97,7 @@ pub fn rebuild(
     let mut kept = Vec::with_capacity(selections.len());
     for selection in selections {
         kept.push(!selection.entries.is_empty());
+        // An empty layer would be a layer of the result that no history entry explains.
         if selection.entries.is_empty() {
             continue;
         }
@@ -141,6 +142,7 @@ fn new_config(
         ),
         (LABEL_SOURCE.to_owned(), original.digest().to_string()),
     ]);
+    // The user's labels win, also over ours.
     labels.extend(options.labels.clone());
     let diff_ids: Vec<DiffId> = layers.iter().map(|layer| layer.file.diff_id).collect();
     let config = original.with_layers(&diff_ids, &history, &labels);

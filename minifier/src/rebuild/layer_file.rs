@@ -15,7 +15,7 @@ use crate::rootfs::{ContentRef, ContentStore, ImagePath, Mtime, NodeKind, RootFs
 /// Bytes that are read, hashed and written at a time.
 const CHUNK: usize = 128 * 1024;
 
-/// What all layers of one rebuild share.
+/// Writes the layers of one rebuild.
 pub(crate) struct LayerWriter<'a> {
     pub rootfs: &'a RootFs,
     pub content: &'a dyn ContentStore,
@@ -65,6 +65,8 @@ impl LayerWriter<'_> {
         for entry in &selection.entries {
             self.entry(&mut out, entry, &mut totals)?;
         }
+        // Two blocks of zeros end a tar. No padding to 10,240 bytes: that is for tapes, and every byte counts in the
+        // digest.
         let file = out
             .write_all(&[0; 2 * BLOCK])
             .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
@@ -117,6 +119,7 @@ impl LayerWriter<'_> {
             totals.bytes += size;
         }
         if !node.is_dir() {
+            // Hard links are names of a file that was counted already.
             totals.files += u64::from(entry.link_to.is_none());
             self.progress.files += 1;
         }

@@ -1,4 +1,4 @@
-//! What the rebuild stage takes besides the image, and what it gives.
+//! The rebuild stage's options, progress, result and error.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +23,7 @@ pub enum LayerMode {
 /// Choices of the user that go into the bytes of the result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RebuildOptions {
-    /// Layers as they were, or one.
+    /// Whether the original's layers stay apart.
     pub layers: LayerMode,
     /// `SOURCE_DATE_EPOCH`, seconds: the time of creation of the image and of new history entries, and the upper
     /// limit of all times of files. Without it the original's times stay; the time of the build never counts.
@@ -147,7 +147,7 @@ pub enum RebuildError {
     /// The time is beyond what RFC 3339 can say.
     #[error("rebuild the config: SOURCE_DATE_EPOCH {0} is out of range")]
     SourceDateEpoch(i64),
-    /// The watcher said so.
+    /// `watch` returned `Break`.
     #[error("rebuild the image: cancelled")]
     Cancelled,
 }

@@ -64,6 +64,7 @@ pub fn exec_user<'a>(
     let (user, of_group) = user.split_once(':').unwrap_or((user, ""));
     let wanted = WantedAccount::of("user", user)?;
     let wanted_group = WantedAccount::of("group", of_group)?;
+    // An empty `USER` is whoever has uid 0, whose home and groups count too.
     let account = accounts(passwd).find(|account| wanted.is(account.name, account.uid));
     let (uid, mut gid, home) = match (&account, wanted) {
         (Some(account), _) => (account.uid, account.gid, account.home),
@@ -73,6 +74,7 @@ pub fn exec_user<'a>(
     };
     let mut others = Vec::new();
     match (wanted_group, account) {
+        // With an explicit group, Docker gives no supplementary groups.
         (WantedAccount::Id(wanted), _) => gid = wanted,
         (WantedAccount::Name(wanted), _) => {
             let found = groups(group).find(|group| group.name == wanted.as_bytes());

@@ -51,7 +51,7 @@ pub struct Node {
     pub meta: Metadata,
     /// Its kind and what belongs to it.
     pub kind: NodeKind,
-    /// The layer (0 is the lowest) whose entry is the one to be seen.
+    /// The layer (0 is the lowest) whose entry is visible.
     pub layer: usize,
 }
 
@@ -94,7 +94,7 @@ pub enum NodeKind {
 }
 
 impl Node {
-    /// True for a directory.
+    /// Whether it is a directory.
     pub fn is_dir(&self) -> bool {
         matches!(self.kind, NodeKind::Directory { .. })
     }

@@ -42,6 +42,7 @@ impl ImagePath {
             match part {
                 b"" | b"." => {}
                 b".." => {
+                    // At the root there is nothing to cut, so that `/../a` is `/a`, as in the kernel.
                     let cut = out.iter().rposition(|&b| b == b'/').unwrap_or(0);
                     out.truncate(cut);
                 }
@@ -67,12 +68,12 @@ impl ImagePath {
         &self.0[1..]
     }
 
-    /// True for `/`.
+    /// Whether it is `/`.
     pub fn is_root(&self) -> bool {
         self.0.len() == 1
     }
 
-    /// The directory that holds this; none for the root.
+    /// The directory that holds this; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         if self.is_root() {
             return None;
@@ -212,7 +213,7 @@ fn unescape(text: &str) -> Vec<u8> {
     out
 }
 
-/// The byte that `text` begins with where it is written `\xNN`, and what follows.
+/// The byte that `text` begins with if it is written `\xNN`, and what follows.
 fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
     let (digits, after) = text.strip_prefix(b"\\x")?.split_at_checked(2)?;
     let digits = std::str::from_utf8(digits).ok()?;

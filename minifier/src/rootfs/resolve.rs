@@ -51,8 +51,8 @@ impl Resolution {
 }
 
 impl RootFs {
-    /// Resolves `path` (relative ones from `base`), following every link on the way, and the last one too where
-    /// `follow_last` says so. `path` is as a program passed it: `..` is taken after links, not lexically.
+    /// Resolves `path` (relative ones from `base`), following every link on the way, and the last one too if
+    /// `follow_last` is set. `path` is as a program passed it: `..` is taken after links, not lexically.
     pub fn resolve(&self, base: &ImagePath, path: &[u8], follow_last: bool) -> Resolution {
         self.resolve_in(&ImagePath::root(), base, path, follow_last)
     }
@@ -76,6 +76,8 @@ impl RootFs {
         // What is still to be walked, last component first. A relative path starts with its base.
         let mut todo: Vec<Vec<u8>> = Vec::new();
         push_components(&mut todo, path);
+        // `stat("f/")` fails with ENOTDIR for a file, and follows a link that `lstat("l")` would not
+        // (path_resolution(7)).
         let trailing_slash = path.ends_with(b"/") && !todo.is_empty();
         let (mut at, mut node) = (top.clone(), top_node);
         if !path.starts_with(b"/") {
@@ -97,8 +99,10 @@ impl RootFs {
             }
             match &*name {
                 b"." => continue,
+                // In the root, `..` is the root itself: that is what keeps a container, or a chroot, inside.
                 b".." if at == *top => continue,
                 b".." => {
+                    // `at` has no links any more, so its parent by name is its parent in the tree.
                     at = at.parent().unwrap_or(at);
                     // The parent of a path that was walked exists.
                     node = self.lookup(&at).unwrap_or(node);
@@ -116,6 +120,7 @@ impl RootFs {
             let target = self.node(child).link_target();
             match target.filter(|_| follow_last || trailing_slash || !todo.is_empty()) {
                 Some(target) => {
+                    // The kernel counts all links of a path and not those of one chain, and fails with ELOOP.
                     if links.len() == MAX_LINKS {
                         return Resolution {
                             links,
@@ -124,6 +129,7 @@ impl RootFs {
                     }
                     links.push(next);
                     push_components(&mut todo, target);
+                    // A relative target starts in the directory of the link, which is where the walk stands.
                     if target.starts_with(b"/") {
                         (at, node) = (top.clone(), top_node);
                     }

@@ -16,6 +16,7 @@ impl SearchPath {
     /// `values` are values of `PATH`, those that count more first.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a str>, cwd: ImagePath) -> Self {
         let mut dirs: Vec<Vec<u8>> = values.into_iter().flat_map(split).collect();
+        // Only if no `PATH` is set: an empty value is one empty directory, the working directory.
         if dirs.is_empty() {
             dirs = split(DEFAULT_PATH).collect();
         }
@@ -49,6 +50,7 @@ impl SearchPath {
             return executable(rootfs, &self.cwd, name);
         }
         self.dirs.iter().find_map(|dir| {
+            // POSIX: an empty entry of `PATH` stands for the working directory.
             let path = if dir.is_empty() {
                 name.to_vec()
             } else {
@@ -67,6 +69,7 @@ fn executable(rootfs: &RootFs, cwd: &ImagePath, path: &[u8]) -> Option<Resolutio
     let resolution = rootfs.resolve(cwd, path, true);
     let (_, node) = resolution.found()?;
     let node = rootfs.node(node);
+    // Any of the execute bits: the user that runs it is not known here, and as root one of them is enough.
     let is_program = node.content().is_some() && node.meta.mode & 0o111 != 0;
     is_program.then_some(resolution)
 }

@@ -21,6 +21,7 @@ pub(crate) struct Headers {
 impl Headers {
     /// Reads the header.
     pub(crate) fn read(file: &impl ReadAt) -> Result<Self, ElfError> {
+        // 64 bytes are the header of the larger class; of a shorter file, the parser reports what is missing.
         let head = file.read_at(0, 64)?;
         let header = Elf::parse_header(&head).map_err(malformed)?;
         let container = header.container().map_err(malformed)?;

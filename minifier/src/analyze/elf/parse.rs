@@ -35,7 +35,7 @@ const DEFAULT_TRUST: [&[u8]; 2] = [
     b"X509_STORE_set_default_paths",
 ];
 
-/// What the dynamic linker compares before it takes a library: class, byte order, machine.
+/// Class, byte order and machine: the dynamic linker takes a library only if all three are its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Abi {
     /// `ELFCLASS32` or `ELFCLASS64`.
@@ -46,7 +46,7 @@ pub struct Abi {
     pub machine: u16,
 }
 
-/// What an ELF file is.
+/// Whether an ELF file can be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ElfKind {
     /// Can be loaded: a program or a library.
@@ -55,12 +55,12 @@ pub enum ElfKind {
     Other,
 }
 
-/// What an ELF file needs at run time. Names and paths are as stored, not expanded.
+/// The needs of an ELF file at run time. Names and paths are as stored, not expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElfFile {
-    /// What it runs on.
+    /// The machine that it runs on.
     pub abi: Abi,
-    /// What it is.
+    /// Whether it can be loaded; if not, everything below is empty.
     pub kind: ElfKind,
     /// `PT_INTERP`.
     pub interpreter: Option<Vec<u8>>,
@@ -128,6 +128,7 @@ impl ElfFile {
             go: false,
             default_trust: false,
         };
+        // Objects (`.o`), kernel modules (`.ko`) and core dumps have no program headers that a loader reads.
         if !matches!(header.e_type, ET_EXEC | ET_DYN) {
             return Ok(elf);
         }
@@ -148,13 +149,18 @@ impl ElfFile {
             let (offset, size) = (segment.p_offset, segment.p_filesz);
             match segment.p_type {
                 PT_INTERP => {
+                    // The kernel fails with ENOEXEC above PATH_MAX. Reading no more than that bounds what a made-up
+                    // header costs.
                     let size = size.min(MAX_INTERPRETER);
                     let path = read_exactly(file, offset, size, "the interpreter")?;
                     self.interpreter = Some(until_nul(&path).to_vec());
                 }
+                // Together, not each: a header can list tens of thousands of segments over the same bytes.
                 PT_NOTE if size <= notes_left => {
                     notes_left -= size;
                     let notes = read_exactly(file, offset, size, "a note segment")?;
+                    // Notes are padded to 4 bytes by every tool but for segments of alignment 8 (`.note.gnu.property`
+                    // on 64-bit machines).
                     let align = if segment.p_align == 8 { 8 } else { 4 };
                     let little = headers.ctx.le.is_little();
                     self.dlopen
@@ -184,6 +190,8 @@ impl ElfFile {
         let strings = match value(DT_STRTAB) {
             Some(address) => {
                 let size = value(DT_STRSZ).unwrap_or(0).min(MAX_STRINGS);
+                // The dynamic section has addresses of the loaded program; without section headers, the segments are
+                // the only way back to the file.
                 let offset = file_offset(segments, address).ok_or_else(|| {
                     ElfError::Malformed("the string table lies in no segment".into())
                 })?;
@@ -197,6 +205,7 @@ impl ElfFile {
                 ElfError::Malformed(format!("name {at} lies outside of the string table"))
             })
         };
+        // A library's name is at most 255 bytes in any file system; the bound is for the memory of made-up files.
         let name = |at: u64| match string(at)? {
             name if name.len() <= MAX_NAME => Ok(name.to_vec()),
             _ => Err(ElfError::Malformed(format!("name {at} is too long"))),
@@ -213,6 +222,8 @@ impl ElfFile {
                 _ => {}
             }
         }
+        // A search through the string table spares the symbol table: a name in it means that it is imported or
+        // exported.
         self.default_trust = DEFAULT_TRUST
             .iter()
             .any(|name| memchr::memmem::find(&strings, name).is_some());
@@ -227,6 +238,7 @@ fn file_offset(segments: &[ProgramHeader], address: u64) -> Option<u64> {
         .filter(|segment| segment.p_type == PT_LOAD)
         .find_map(|segment| {
             let inside = address.checked_sub(segment.p_vaddr)?;
+            // Beyond `p_filesz` the memory is zeros (.bss) and has no place in the file.
             (inside < segment.p_filesz).then(|| segment.p_offset.checked_add(inside))?
         })
 }

@@ -48,6 +48,7 @@ pub(crate) fn read_exactly(
         )));
     }
     let bytes = file.read_at(offset, size)?;
+    // The store promised more bytes: its content changed or is damaged, which is no fault of the ELF file.
     if bytes.len() as u64 != size {
         return Err(ElfError::Io(io::ErrorKind::UnexpectedEof.into()));
     }

@@ -26,6 +26,8 @@ pub(crate) type LdCache = BTreeMap<Vec<u8>, Vec<CacheEntry>>;
 /// Reads a cache in the new format, alone or after one in the old format, or in the old format alone. Entries that
 /// point outside are passed over; bytes that are no cache give none.
 pub(crate) fn parse_cache(bytes: &[u8]) -> LdCache {
+    // glibc up to 2.31 writes the old table first, for older linkers, and the new one behind it at the next multiple
+    // of 8.
     let new_at = if bytes.starts_with(OLD_MAGIC) {
         word(bytes, 12, Order::Little)
             .map(|count| OLD_HEADER.saturating_add((count as usize).saturating_mul(OLD_ENTRY)))
@@ -55,6 +57,7 @@ fn parse_new(bytes: &[u8]) -> LdCache {
     for entry in entries.chunks_exact(NEW_ENTRY).take(count) {
         let field = |at| word(entry, at, order).unwrap_or(0);
         let hwcap = (field(16), field(20));
+        // In the new format, offsets count from the start of the new header.
         add(&mut cache, bytes, field(4), field(8), hwcap != (0, 0));
     }
     cache

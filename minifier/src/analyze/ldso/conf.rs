@@ -26,6 +26,7 @@ fn read_conf(
     seen: &mut BTreeSet<ImagePath>,
     dirs: &mut Vec<Vec<u8>>,
 ) -> Result<(), ReadError> {
+    // Files can include each other, or a pattern that matches themselves.
     if seen.len() >= MAX_FILES || !seen.insert(path.clone()) {
         return Ok(());
     }
@@ -45,6 +46,7 @@ fn read_conf(
                     }
                 }
             }
+            // Current versions of ldconfig ignore `hwcap` lines.
             Some(b"hwcap") | None => {}
             Some(first) => {
                 // `directory=type` is an old way to say which libc it is for.

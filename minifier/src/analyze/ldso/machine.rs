@@ -1,4 +1,4 @@
-//! What differs between machines: directory names and dynamic string tokens.
+//! Differences between machines: directory names and dynamic string tokens.
 
 use goblin::elf::header::{
     EM_386, EM_AARCH64, EM_ARM, EM_LOONGARCH, EM_MIPS, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64,
@@ -17,7 +17,7 @@ pub(crate) struct Machine {
     pub(crate) platforms: &'static [&'static str],
 }
 
-/// Directories below a library directory in which glibc before 2.37 looks for variants, when the CPU has them.
+/// Directories below a library directory in which glibc before 2.37 looks for variants, if the CPU has them.
 pub(crate) const LEGACY_HWCAPS: [&str; 14] = [
     "atomics", "avx512_1", "haswell", "i586", "i686", "neon", "nosegneg", "power8", "sse2", "tls",
     "v7l", "vfp", "x86_64", "xeon_phi",

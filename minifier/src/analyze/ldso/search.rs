@@ -30,7 +30,7 @@ pub enum Libc {
 pub struct Context {
     /// Whose rules hold.
     pub libc: Libc,
-    /// What `$ORIGIN` stands for.
+    /// The directory that `$ORIGIN` stands for.
     pub origin: ImagePath,
     /// Directories that the objects which led to this one add to its search, nearest first; expanded.
     pub inherited: Vec<Vec<u8>>,
@@ -64,6 +64,7 @@ impl<'a> Linker<'a> {
     pub fn new(files: Files<'a>, library_path: &[&str], cwd: ImagePath) -> Result<Self, ReadError> {
         let env_dirs = library_path
             .iter()
+            // An empty `LD_LIBRARY_PATH` counts as none; an empty entry in it is the working directory (ld.so(8)).
             .filter(|value| !value.is_empty())
             .flat_map(|value| value.split([':', ';']))
             .map(|dir| dir.as_bytes().to_vec())
@@ -78,6 +79,7 @@ impl<'a> Linker<'a> {
             });
             dirs_by_arch.insert(arch, dirs);
         }
+        // Images can have both (Alpine with gcompat): then a library that names neither is taken for glibc's.
         let has_glibc = ["/lib64", "/lib"].iter().any(|dir| {
             let found = files
                 .rootfs
@@ -128,6 +130,8 @@ impl<'a> Linker<'a> {
         context: &Context,
         directory: ImagePath,
     ) -> Context {
+        // glibc passes only DT_RPATH on to what a library needs; musl passes on DT_RUNPATH too (its `load_library` looks
+        // through all ancestors).
         let own: &[Vec<u8>] = match (&elf.runpath, context.libc) {
             (Some(runpath), Libc::Musl) => runpath,
             (Some(_), Libc::Glibc) => &[],
@@ -137,6 +141,8 @@ impl<'a> Linker<'a> {
         inherited.extend(context.inherited.iter().cloned());
         let mut seen = std::collections::BTreeSet::new();
         inherited.retain(|dir| seen.insert(dir.clone()));
+        // Every distinct context is linked anew: without bounds, a made-up chain of libraries would grow with its
+        // square.
         inherited.truncate(MAX_INHERITED);
         Context {
             libc: context.libc,
@@ -168,6 +174,7 @@ impl<'a> Linker<'a> {
         if name.is_empty() {
             return Ok(hits);
         }
+        // A name with a slash is a path and is not searched for (ld.so(8)).
         if name.contains(&b'/') {
             for path in self.expand(name, elf.abi, &context.origin) {
                 if self.try_file(&path, elf.abi, &mut hits)? {
@@ -195,6 +202,8 @@ impl<'a> Linker<'a> {
         let expanded = |dirs| self.expand_all(dirs, elf.abi, &context.origin);
         let env = self.env_dirs.iter().cloned();
         match (&elf.runpath, context.libc) {
+            // The order of ld.so(8): DT_RPATH, LD_LIBRARY_PATH, DT_RUNPATH; DT_RPATH counts only if there is no
+            // DT_RUNPATH.
             (None, Libc::Glibc) => {
                 let own = expanded(&elf.rpath).into_iter();
                 own.chain(context.inherited.iter().cloned())
@@ -202,6 +211,7 @@ impl<'a> Linker<'a> {
                     .collect()
             }
             (Some(runpath), Libc::Glibc) => env.chain(expanded(runpath)).collect(),
+            // musl takes both for the same thing, after LD_LIBRARY_PATH.
             (runpath, Libc::Musl) => {
                 let own = expanded(runpath.as_ref().unwrap_or(&elf.rpath));
                 env.chain(own)
@@ -231,6 +241,7 @@ impl<'a> Linker<'a> {
         hits: &mut Vec<LibraryHit>,
     ) -> Result<bool, ReadError> {
         for entry in self.cache.get(name).into_iter().flatten() {
+            // A variant is for some CPUs only. The image may run on others, so that the plain file is needed too.
             if self.try_file(&entry.path, abi, hits)? && !entry.variant {
                 return Ok(true);
             }
@@ -238,7 +249,7 @@ impl<'a> Linker<'a> {
         Ok(false)
     }
 
-    /// Looks into each directory and its variants; true where one for every CPU was found.
+    /// Looks into each directory and its variants. Returns whether one for every CPU was found.
     fn try_dirs(
         &self,
         dirs: &[Vec<u8>],
@@ -276,6 +287,7 @@ impl<'a> Linker<'a> {
             let base = dir.join("glibc-hwcaps");
             found.extend(rootfs.children(hwcaps).keys().map(|name| base.join(name)));
         }
+        // glibc before 2.37 searched these and their combinations; images with such a glibc still have them.
         for outer in LEGACY_HWCAPS {
             if let Some(&id) = children.get(outer.as_bytes())
                 && rootfs.node(id).is_dir()
@@ -292,7 +304,7 @@ impl<'a> Linker<'a> {
         found
     }
 
-    /// Takes the file at `path` if there is one of the right kind; true then.
+    /// Takes the file at `path` if there is one of the right kind. Returns whether there is.
     fn try_file(
         &self,
         path: &[u8],
@@ -304,6 +316,8 @@ impl<'a> Linker<'a> {
         let Some((found, node)) = resolution.found() else {
             return Ok(false);
         };
+        // The linker passes over a library of another class or machine and goes on searching, as multiarch images
+        // rely on.
         if self.abi(found, node)? != Some(abi) {
             return Ok(false);
         }

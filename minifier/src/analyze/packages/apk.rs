@@ -53,6 +53,7 @@ impl ApkStanza<'_> {
         let mut files = BTreeSet::new();
         for line in &self.0 {
             match line {
+                // `F:` opens a directory, and the `R:` lines after it name files in it.
                 [b'F', b':', name @ ..] => dir = name,
                 [b'R', b':', name @ ..] => {
                     let slash: &[u8] = if dir.is_empty() { b"" } else { b"/" };

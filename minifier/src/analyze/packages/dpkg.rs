@@ -18,7 +18,7 @@ pub(crate) const DPKG_STATUS: &str = "/var/lib/dpkg/status";
 const STATUS_D: &str = "/var/lib/dpkg/status.d";
 const INFO: &str = "/var/lib/dpkg/info";
 const DIVERSIONS: &str = "/var/lib/dpkg/diversions";
-/// What dpkg itself keeps of a package in `info`, and no list names.
+/// Files of a package in `info` that dpkg itself keeps, and that no list names.
 const RECORDS: [&str; 12] = [
     "list",
     "md5sums",
@@ -79,6 +79,7 @@ pub(crate) fn dpkg_packages<D: PackageDocuments>(
         return Ok(garbage);
     };
     for (name, &child) in rootfs.children(node) {
+        // Distroless images keep the checksums beside the control file of the same name.
         if name.ends_with(b".md5sums") {
             continue;
         }
@@ -149,6 +150,7 @@ impl<'d> DpkgLists<'d> {
         let mut list = None;
         if sums.is_none() {
             let info = ImagePath::from(INFO);
+            // Packages of `Multi-Arch: same` have the architecture in the names of their files.
             let stems = [name.clone(), format!("{name}:{architecture}")];
             let mut find = |suffix: &str| {
                 for stem in &stems {
@@ -174,6 +176,7 @@ impl<'d> DpkgLists<'d> {
             }
         }
         let mut insert = |path: &[u8]| {
+            // A diverted file lies elsewhere; another package has the file at its path.
             let place = self.diversions.place(&name, path);
             files.installed.extend(finder.file(place));
         };

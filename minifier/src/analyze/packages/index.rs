@@ -48,7 +48,7 @@ impl fmt::Display for Package {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackageIndex {
     packages: BTreeMap<Package, BTreeSet<NodeId>>,
-    /// What managers themselves keep of packages.
+    /// Files that managers keep about packages, such as dpkg's lists.
     records: BTreeMap<Package, BTreeSet<NodeId>>,
     owners: BTreeMap<NodeId, Package>,
     /// Whether files in directories of packages were left out.
@@ -61,7 +61,7 @@ impl PackageIndex {
         self.packages.iter()
     }
 
-    /// The package that a file belongs to. Where a distribution's package brought a Python or npm package, that is
+    /// The package that a file belongs to. If a distribution's package brought a Python or npm package, that is
     /// the distribution's.
     pub fn owner(&self, node: NodeId) -> Option<&Package> {
         self.owners.get(&node)

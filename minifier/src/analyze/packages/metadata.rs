@@ -13,7 +13,7 @@ const MAX_LICENCES: usize = 20;
 /// Names of one package's needs that are kept.
 const MAX_REQUIRED: usize = 2000;
 
-/// What a package's metadata file says.
+/// The fields of a package's metadata file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PackageMetadata {
     pub(crate) name: String,

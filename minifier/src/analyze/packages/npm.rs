@@ -21,7 +21,7 @@ const INSTALLED: [&str; 7] = [
     PNP[0],
     PNP[1],
 ];
-/// What Plug'n'Play loads packages by.
+/// Files by which Plug'n'Play finds packages.
 const PNP: [&str; 2] = [".pnp.cjs", ".pnp.js"];
 
 /// How a package is there.

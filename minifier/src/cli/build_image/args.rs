@@ -36,7 +36,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct BuildArgs {
-    /// Image to make smaller: a name in the Docker daemon, or a place with its transport
+    /// Image to make smaller: a name in the Docker daemon, or a location with its transport
     ///
     /// NAME or docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
     /// docker://REGISTRY/REPO[:TAG|@DIGEST], containers-storage:NAME (Podman), or - for an archive on standard input
@@ -64,11 +64,11 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) tag: Vec<TaggedName>,
 
-    /// Print `json` or `text` on stdout, or write the image to a place (repeatable)
+    /// Print `json` or `text` on stdout, or write the image to a location (repeatable)
     ///
     /// docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
     /// docker://REGISTRY/REPO:TAG, containers-storage:NAME
-    #[arg(long, value_name = "FORM|PLACE")]
+    #[arg(long, value_name = "FORM|LOCATION")]
     pub(crate) output: Vec<BuildOutput>,
 
     /// Write the full report to a file, as JSON
@@ -83,11 +83,11 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_enum, default_value_t = Layers::Preserve)]
     pub(crate) layers: Layers,
 
-    /// Where to read the layers: in the daemon's own folders, or from `docker save`
+    /// Source of the layers: the daemon's own folders, or `docker save`
     #[arg(long, value_enum, default_value_t = ReadArg::Auto)]
     pub(crate) read: ReadArg,
 
-    /// Time for `created` and the newest file time, seconds since the epoch
+    /// Time for `created` and upper limit of file times, in seconds since 1970
     #[arg(
         long,
         env = "SOURCE_DATE_EPOCH",
@@ -210,7 +210,7 @@ pub(crate) struct RunArgs {
     pub(crate) show_logs: bool,
 }
 
-/// What runs containers.
+/// The engine that runs the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RuntimeChoice {
     /// The Docker daemon.
@@ -290,11 +290,11 @@ pub(crate) struct ProbeArgs {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub(crate) ready_timeout: Duration,
 
-    /// What ends the run: probe, exit, enter, signal (SIGUSR1) or a duration such as 30s
+    /// End of the run: probe, exit, enter, signal (SIGUSR1) or a duration such as 30s
     ///
     /// For workers that listen on nothing (cron, a consumer of a queue), give them a duration to do their work. To try
     /// things by hand, use enter.
-    #[arg(long, value_name = "WHAT", default_value = "probe")]
+    #[arg(long, value_name = "EVENT", default_value = "probe")]
     pub(crate) continue_after: ContinueAfter,
 
     /// Time limit for each --exec and --host-exec
@@ -315,7 +315,7 @@ pub(crate) struct ProbeArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What stays")]
+#[command(next_help_heading = "Keeping files")]
 pub(crate) struct KeepArgs {
     /// How much of what the workload did not use stays: traced, likely
     ///
@@ -380,7 +380,7 @@ pub(crate) struct KeepArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tracing")]
 pub(crate) struct TraceArgs {
-    /// Size of the buffer between the kernel and minifier, in powers of 1024
+    /// Size of the buffer between the kernel and minify, in powers of 1024
     #[arg(long, value_name = "SIZE", default_value = "8MiB")]
     pub(crate) trace_buffer: Memory,
 
@@ -392,7 +392,7 @@ pub(crate) struct TraceArgs {
     #[arg(long)]
     pub(crate) allow_incomplete_trace: bool,
 
-    /// BTF of the running kernel
+    /// BTF file of the running kernel
     #[arg(
         long,
         value_name = "FILE",

@@ -30,7 +30,7 @@ pub(crate) struct MergedSource {
     pub(crate) rootfs: RootFs,
 }
 
-/// What was decided and made.
+/// The plan and the new layers, with what they were made from.
 pub(crate) struct Decided {
     pub(crate) image: Image,
     pub(crate) how: ReadHow,
@@ -41,7 +41,7 @@ pub(crate) struct Decided {
     pub(crate) rebuilt: Rebuilt,
 }
 
-/// What the blocking thread needs of the options.
+/// The part of the options and the printer that the blocking thread needs.
 struct Planning {
     rules: Rules,
     run: RunFacts,

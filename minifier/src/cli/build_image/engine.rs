@@ -10,7 +10,7 @@ use crate::runtime::{LayerCache, OciRuntime, RunOptions, RuntimeError, UnpackLim
 use crate::tasks::joined;
 use crate::transport::Daemon;
 
-/// What runs the container.
+/// The engine that runs the container.
 pub(crate) enum Engine {
     /// The Docker daemon.
     Docker {
@@ -97,7 +97,7 @@ impl Engine {
         Ok(Self::Oci { runtime, cache })
     }
 
-    /// How the container is run: where the daemon stands in for an OCI runtime, in no network but what is asked for.
+    /// The options for the container: if the daemon stands in for an OCI runtime, no network unless one was asked for.
     pub(crate) fn run_options(&self, options: &RunOptions) -> RunOptions {
         let mut options = options.clone();
         if matches!(self, Self::Docker { instead: true, .. }) {
@@ -106,7 +106,7 @@ impl Engine {
         options
     }
 
-    /// What runs the container, for the report: `docker` or the program's name and version.
+    /// The engine for the report: `docker` or the program's name and version.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Docker { daemon, .. } => format!("docker {}", daemon.info().server_version),

@@ -21,7 +21,7 @@ const END: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-/// A process that cleans up where this one cannot. Dropped, it does so at once.
+/// A process that cleans up after this one if this one is killed. When it is dropped, it does so at once.
 pub(crate) struct BuildGuard(Child);
 
 impl BuildGuard {
@@ -58,11 +58,11 @@ impl BuildGuard {
     /// Everything is gone: it has nothing to do, and ends.
     pub(crate) fn dismiss(mut self) {
         if let Some(mut pipe) = self.0.stdin.take() {
-            // One that was killed needs not be told.
+            // EPIPE if it was killed: then there is nobody to dismiss.
             let _ = pipe.write_all(DONE);
         }
         if !self.has_ended().unwrap_or(false) {
-            // One that somebody stopped, say. It would do nothing any more.
+            // It may be stopped (SIGSTOP). Killed, it removes nothing, which is right: everything is gone already.
             let _ = self.0.kill();
         }
         // One that does not even end now must not keep the build.

@@ -39,7 +39,7 @@ impl Hiding {
         error
     }
 
-    /// Hides secrets where the report has words of the config, of the user and of the container.
+    /// Hides secrets in the parts of the report that quote the config, the user and the container.
     pub(crate) fn report(&self, report: &mut Report) {
         let Some(masker) = &self.masker else { return };
         masker.config(&mut report.image.config);

@@ -28,7 +28,7 @@ use crate::transport::registry::RegistryOptions;
 use crate::transport::{Control, LayerCompression, Limits, Location, OpenOptions, Place, ReadMode};
 use crate::units::Memory;
 
-/// What a build is to do.
+/// The resolved options of a build.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) target: Location,
@@ -317,7 +317,7 @@ fn rules(args: &KeepArgs) -> Result<Rules, CliError> {
     Ok(rules)
 }
 
-/// What the planner must know of how the container was run.
+/// The facts about the run that the planner needs.
 fn facts(run: &RunOptions) -> RunFacts {
     RunFacts {
         entrypoint: run.entrypoint.clone(),

@@ -17,7 +17,7 @@ use crate::transport::{
 };
 use crate::units::Size;
 
-/// Where the image comes from; what it is is known, its layers are not read yet.
+/// The image's location after it was found: its config is known, its layers are not read yet.
 pub(crate) enum ImageOrigin {
     /// The Docker daemon has it.
     Daemon {
@@ -25,7 +25,7 @@ pub(crate) enum ImageOrigin {
         daemon: Box<Daemon>,
         /// Its name there.
         reference: ImageReference,
-        /// What the daemon says of it.
+        /// The daemon's answer about it.
         inspected: Box<Inspected>,
     },
     /// It is stored anywhere else.

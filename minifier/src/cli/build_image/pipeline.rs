@@ -47,7 +47,7 @@ pub(crate) async fn run(
     let stages = Box::pin(stages(&build, folder.path(), &mut guard));
     let result = build.in_time(stages).await;
     build.took(Stage::Total, started);
-    // A folder that cannot be removed must be told of: nothing is left behind in silence.
+    // A folder that cannot be removed is reported: nothing is left behind in silence.
     let removed = folder.close();
     if removed.is_ok() {
         noted.gone();
@@ -90,7 +90,7 @@ async fn of(
             let reading = async {
                 let merged = merge(read(build, origin, scratch).await?).await?;
                 docker.check(&merged.rootfs, &inspected.config).await?;
-                // Nobody waits for it any more where the other side has failed.
+                // Nobody waits for it any more if the other side has failed.
                 let _ = checked.send(());
                 Ok(merged)
             };

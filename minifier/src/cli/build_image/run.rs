@@ -203,7 +203,7 @@ pub(crate) async fn with_runtime(
     source: &Arc<Source>,
 ) -> Result<(ProbeReport, Trace), CliError> {
     let stage = build.printer.stage("run");
-    // Unpacking and creating block: they are told to stop, and waited for, so that what is said at the end is true.
+    // Unpacking and creating block: they are asked to stop, and waited for, so that the final message is true.
     let (tasks, stop) = (TaskTracker::new(), build.cancel.child_token());
     let creating = async {
         stage.at("unpacking layers");
@@ -315,7 +315,7 @@ fn observe(build: &Build<'_>, stage: &ShownStage, hiding: &Hiding, event: Event<
     }
 }
 
-/// What the user is to do now must be seen without a terminal too.
+/// Reports what the build waits for. What the user has to do now is printed without a terminal too.
 fn waiting(printer: &Printer, stage: &ShownStage, until: ContinueAfter) {
     match until {
         ContinueAfter::Probe => {}

@@ -12,7 +12,7 @@ use crate::cli::errors;
 use crate::cli::storage;
 use crate::runtime::RunId;
 
-/// What the names of these folders begin with; the run that made one comes next.
+/// Start of the folders' names; the run that made one comes next.
 const PREFIX: &str = "minifier-";
 
 /// Makes the folder of a run.

@@ -19,13 +19,13 @@ use crate::trace::Tracer;
 /// How long cleaning up may take once the user has given up: a daemon may not answer any more.
 const PARTING: Duration = Duration::from_secs(10);
 
-/// What all stages share.
+/// The options, the printer and the cancellation that all stages of a build share.
 pub(crate) struct Build<'a> {
     pub(crate) options: &'a Options,
     pub(crate) printer: &'a Printer,
-    /// Cancelled by the user, at the end of the time allowed, and where a stage fails that others go on beside.
+    /// Cancelled by the user, at the end of the time allowed, and if another stage fails.
     pub(crate) cancel: CancellationToken,
-    /// What is made outside this process bears this name.
+    /// Names everything that the build makes outside this process.
     pub(crate) run: RunId,
     pub(crate) left: &'a Left,
     timings: Mutex<Vec<Timing>>,
@@ -64,7 +64,7 @@ impl<'a> Build<'a> {
         tracer.map_err(CliError::from)
     }
 
-    /// Where `work` fails, the other stages stop too.
+    /// If `work` fails, the other stages stop too.
     pub(crate) async fn or_stop<T>(
         &self,
         work: impl Future<Output = Result<T, CliError>>,

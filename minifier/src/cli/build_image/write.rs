@@ -23,7 +23,7 @@ use crate::transport::{
     bundle_to_stored, write_archive,
 };
 
-/// What was written.
+/// The manifest and the outputs of the image that was written.
 pub(crate) struct WrittenOutputs {
     /// Digest of the manifest with uncompressed layers, as the daemon gets it.
     pub(crate) manifest: Digest,
@@ -49,7 +49,7 @@ pub(crate) async fn write(
         Ok(()) if !build.options.tags.is_empty() => tag(build, rebuilt, bundle).await,
         result => result,
     };
-    // A failure after the first output leaves an image behind that the user has to be told of.
+    // A failure after the first output leaves an image behind that the user has to know of.
     result.map_err(|error| CliError {
         written: written
             .outputs
@@ -93,7 +93,7 @@ async fn write_outputs(
     Ok(())
 }
 
-/// The image as it was rebuilt, its layers where they are.
+/// The image as it was rebuilt; its layers stay in their files.
 async fn plain(
     build: &Build<'_>,
     bundle: &Bundle,
@@ -109,7 +109,7 @@ async fn plain(
     joined(making).await.map_err(errors::load)
 }
 
-/// Loads the image into the daemon under all its tags. Where no daemon answers, the tags have served as names in the
+/// Loads the image into the daemon under all its tags. If no daemon answers, the tags have served as names in the
 /// other places, if there are any.
 async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(), CliError> {
     let stage = Arc::new(build.printer.stage("write"));

@@ -29,12 +29,12 @@ Examples:
 
 /// Analyse an image: what is in it, what it costs, and what to do about it
 ///
-/// Nothing is run or built. The image may lie anywhere that `minify build --target` takes it from. With --ci every
+/// Nothing is run or built. The image can be anywhere that `minify build --target` reads from. With --ci every
 /// rule of the gate is evaluated and shown, and the exit code is 10 if one fails.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct XrayArgs {
-    /// Image to analyse: a name in the Docker daemon, or a place with its transport
+    /// Image to analyse: a name in the Docker daemon, or a location with its transport
     #[arg(long, value_name = "IMAGE", required_unless_present = "compare", value_parser = storage::source)]
     pub(crate) target: Option<Location>,
 
@@ -119,7 +119,7 @@ pub(crate) struct GateArgs {
 pub(crate) struct XrayOutput<F = Form> {
     /// The form.
     pub(crate) form: F,
-    /// Where; none for stdout.
+    /// The file; `None` for stdout.
     pub(crate) file: Option<PathBuf>,
 }
 

@@ -100,7 +100,7 @@ fn of_comparison(outputs: Vec<XrayOutput>) -> Result<Vec<XrayOutput<ComparisonFo
     outputs.map_err(|e| CliError::new(Exit::Usage, e))
 }
 
-/// dive's file, where it is there, and what the options say on top.
+/// The rules of dive's file, if it exists, and of the options, which win.
 fn rules(args: &GateArgs) -> Result<GateConfig, CliError> {
     let usage = |error: anyhow::Error| CliError::new(Exit::Usage, error);
     let file = args.ci_config.as_deref();

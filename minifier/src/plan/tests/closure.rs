@@ -81,7 +81,7 @@ fn origin_and_runpath_find_libraries_beside_the_program() {
     assert_eq!(
         notes,
         [
-            "the library libb.so, which /opt/lib/liba.so needs, is not where the dynamic linker looks"
+            "the library libb.so, which /opt/lib/liba.so needs, is not in any directory that the dynamic linker searches"
         ]
     );
 }

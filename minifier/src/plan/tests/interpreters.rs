@@ -5,7 +5,7 @@ use crate::analyze::testing::TestImage;
 use crate::plan::{Reason, Rules};
 use crate::rootfs::ImagePath;
 
-/// What stays of `files` besides directories where `--include-bin` names `program`.
+/// The paths of `files` that stay besides directories if `--include-bin` names `program`.
 fn with(program: &str, image: TestImage) -> Vec<String> {
     let rules = Rules {
         include_bins: vec![program.to_owned()],

@@ -28,7 +28,7 @@ impl Compression {
         match head {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Self::Zstd),
-            // A skippable frame, which zstd:chunked puts first.
+            // A skippable frame (RFC 8878, section 3.1.2), which zstd:chunked puts first.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Ok(Self::Zstd),
             [b'B', b'Z', b'h', ..] => Err(CompressionError("bzip2")),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Err(CompressionError("xz")),
@@ -54,6 +54,7 @@ pub fn decompress<'a, R: BufRead + Send + 'a>(
 ) -> io::Result<Box<dyn Read + Send + 'a>> {
     Ok(match compression {
         Compression::None => Box::new(reader),
+        // RFC 1952 allows several members in a row; parallel compressors, ours too, write many.
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
     })

@@ -30,11 +30,13 @@ impl<'a> Header<'a> {
     /// Checks the checksum, which is either the unsigned sum or, in old archives, the signed one.
     pub(crate) fn parse(block: &'a Block) -> Result<Self, &'static str> {
         let stored = number(&block[CHECKSUM]).ok_or("the checksum is not a number")?;
+        // The sum is made as if the checksum itself were blanks (POSIX.1 `ustar`).
         let blanked = |i: usize, b: u8| if CHECKSUM.contains(&i) { b' ' } else { b };
         let (mut unsigned, mut signed) = (0i64, 0i64);
         for (i, &b) in block.iter().enumerate() {
             let b = blanked(i, b);
             unsigned += i64::from(b);
+            // Some old tars summed signed characters. The two sums differ only if a name has bytes above 127.
             signed += i64::from(b.cast_signed());
         }
         if stored != unsigned && stored != signed {
@@ -43,6 +45,7 @@ impl<'a> Header<'a> {
         let dialect = match &block[257..263] {
             b"ustar\0" if &block[508..512] == b"tar\0" => Dialect::Star,
             b"ustar\0" => Dialect::Ustar,
+            // GNU wrote its magic before POSIX had settled on one: a blank where ustar has a NUL.
             b"ustar " if &block[263..265] == b" \0" => Dialect::Gnu,
             _ => Dialect::V7,
         };
@@ -55,6 +58,7 @@ impl<'a> Header<'a> {
         let prefix = match self.dialect {
             Dialect::V7 => &[][..],
             Dialect::Ustar => text(&self.block[345..500]),
+            // STAR keeps access and change times in what is the end of ustar's prefix.
             Dialect::Star => text(&self.block[345..476]),
             // Go before 1.8 (Docker before 17.06) wrote a prefix into GNU headers, over the times that stand there.
             Dialect::Gnu if self.gnu_times_are_numbers() => &[][..],
@@ -109,6 +113,7 @@ impl<'a> Header<'a> {
 
     /// Major and minor number; zero in archives that have no such fields.
     pub(crate) fn device(&self) -> Result<(i64, i64), &'static str> {
+        // There the bytes belong to nothing and need not be numbers.
         if self.dialect == Dialect::V7 {
             return Ok((0, 0));
         }
@@ -117,7 +122,7 @@ impl<'a> Header<'a> {
         Ok((major, minor))
     }
 
-    /// True for the dialect whose `S` members are sparse.
+    /// Whether it is the dialect whose `S` members are sparse.
     pub(crate) fn is_gnu(&self) -> bool {
         self.dialect == Dialect::Gnu
     }
@@ -131,9 +136,11 @@ pub(crate) fn text(field: &[u8]) -> &[u8] {
 /// A number in octal text or in GNU's base 256; an empty field is 0.
 pub(crate) fn number(field: &[u8]) -> Option<i64> {
     let (&first, rest) = field.split_first()?;
+    // The octal field of a size ends at 8 GiB; GNU marks a binary number by its first bit.
     if first & 0x80 != 0 {
         return base256(first, rest);
     }
+    // Writers pad on either side, with blanks, with NULs, or with both.
     let is_filler = |b: &u8| *b == b' ' || *b == 0;
     let start = field.iter().position(|b| !is_filler(b));
     let Some(start) = start else { return Some(0) };
@@ -152,6 +159,7 @@ fn base256(first: u8, rest: &[u8]) -> Option<i64> {
     let mut value: u64 = 0;
     for (i, &byte) in std::iter::once(&first).chain(rest).enumerate() {
         let byte = (byte ^ flip) & if i == 0 { 0x7f } else { 0xff };
+        // The next byte would push bits out. Twelve bytes can say more than 64 bits.
         if value >> 56 != 0 {
             return None;
         }

@@ -44,6 +44,7 @@ pub fn index_layer<I: TarInput>(
             continue;
         };
         let fragments = sparse.as_ref().map_or(0, SparseMap::fragments);
+        // Before the entry is stored: a layer of endless names must fail before its list fills the memory.
         indexed.cost += budget
             .take_entry(&mut last, &entry, fragments)
             .map_err(|source| TarError::TooManyEntries { offset, source })?;
@@ -68,6 +69,7 @@ pub fn layer_entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, Tar
 }
 
 fn entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, String> {
+    // In every part of the path: `.wh..wh.plnk/1.2` is AUFS's too. Docker leaves these out as well.
     if member
         .name
         .split(|&b| b == b'/')
@@ -76,6 +78,7 @@ fn entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, String> {
         return Ok(None);
     }
     let path = ImagePath::new(&member.name);
+    // Whiteouts come before the type: the spec does not say which type they have, and writers differ.
     if let Some(hidden) = path.file_name().strip_prefix(WHITEOUT) {
         return whiteout(&path, hidden).map(Some);
     }
@@ -87,6 +90,7 @@ fn entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, String> {
         Ok::<_, String>((number(member.device.0)?, number(member.device.1)?))
     };
     let kind = match member.type_flag {
+        // `at` is where the body starts, which no two files share: it serves the store as a key.
         b'0' => EntryKind::File(ContentRef {
             layer,
             at: member.body_at,
@@ -108,6 +112,7 @@ fn entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, String> {
         }
         b'5' => EntryKind::Directory,
         b'6' => EntryKind::Fifo,
+        // Docker fails on these too. To leave one out would give another tree than what the layer was made for.
         flag => return Err(format!("unknown type {:?}", char::from(flag))),
     };
     let meta = Metadata {
@@ -125,6 +130,7 @@ fn whiteout(path: &ImagePath, hidden: &[u8]) -> Result<LayerEntry, String> {
     let dir = path.parent().unwrap_or_else(ImagePath::root);
     let (path, kind) = match hidden {
         _ if path.file_name() == OPAQUE => (dir, EntryKind::OpaqueWhiteout),
+        // `.wh...` would hide the directory's own parent.
         b"" | b"." | b".." => return Err("a whiteout that names nothing".into()),
         name => (dir.join(name), EntryKind::Whiteout),
     };

@@ -33,8 +33,9 @@ impl<R: BufRead> StreamInput<R> {
         self.inner
     }
 
-    /// At most `limit` of the next bytes, without taking them; none at the end.
+    /// At most `limit` of the next bytes, without taking them; empty at the end.
     pub(crate) fn peek(&mut self, limit: u64) -> io::Result<&[u8]> {
+        // A signal that arrives during a read is no error of the input.
         loop {
             match self.inner.fill_buf() {
                 Ok(_) => break,
@@ -42,6 +43,8 @@ impl<R: BufRead> StreamInput<R> {
                 Err(e) => return Err(e),
             }
         }
+        // A second call, because the borrow checker does not let the loop return what the first one gave; it costs
+        // nothing, as the buffer is full.
         let buffered = self.inner.fill_buf()?;
         let take = usize::try_from(limit).map_or(buffered.len(), |limit| limit.min(buffered.len()));
         Ok(&buffered[..take])

@@ -50,6 +50,8 @@ impl Member {
         pax: &mut Pax,
         (long_name, long_link): (Option<Vec<u8>>, Option<Vec<u8>>),
     ) -> Result<Self, TarError> {
+        // GNU's long name wins over PAX, and PAX over the plain header: in the order in which Go applies them, since
+        // what Docker unpacked is what Go read.
         let mut name = pax
             .get("path")
             .map_or_else(|| header.name(), <[u8]>::to_vec);
@@ -70,15 +72,18 @@ impl Member {
         let field = |what: &'static str| TarError::member(header_at, &name, what);
         let record = |what: String| TarError::member(header_at, &name, what);
         let type_flag = match header.type_flag() {
+            // V7 has no type for directories; their names end in a slash.
             0 if name.ends_with(b"/") => b'5',
             0 => b'0',
             flag => flag,
         };
+        // Files above 8 GiB have their size in PAX, and whatever fits in the plain field.
         let stored = match pax.number("size").map_err(record)? {
             Some(size) => size,
             None => u64::try_from(header.size().map_err(field)?)
                 .map_err(|_| field("the size is negative"))?,
         };
+        // Old tars give hard links the size of their file, but no body follows; reading one would skip real headers.
         let stored = if has_body(type_flag) { stored } else { 0 };
         let id = |record: Option<u64>, header: Result<i64, &'static str>| match record {
             Some(id) => Ok(id.cast_signed()),
@@ -105,7 +110,7 @@ impl Member {
         })
     }
 
-    /// False for links, devices, directories and pipes, whatever size their header gives.
+    /// Whether a body follows: not for links, devices, directories and pipes, whatever size their header gives.
     pub(crate) fn has_body(&self) -> bool {
         has_body(self.type_flag)
     }
@@ -127,6 +132,7 @@ pub(crate) fn sparse_format(pax: &Pax) -> Option<SparseFormat> {
     match (pax.get("GNU.sparse.major"), pax.get("GNU.sparse.minor")) {
         (Some(b"0"), Some(b"0" | b"1")) => Some(SparseFormat::InHeader),
         (Some(b"1"), Some(b"0")) => Some(SparseFormat::InBody),
+        // The format 0.0 has no version; its records are the only sign.
         (None, None) => {
             matches!(pax.sparse_numbers(), Err(_) | Ok(Some(_))).then_some(SparseFormat::InHeader)
         }

@@ -24,6 +24,7 @@ impl Pax {
         while !bytes.is_empty() {
             let (key, value, rest) = record(bytes).ok_or("the extended header is malformed")?;
             bytes = rest;
+            // The format 0.0 repeats one pair of keys for every fragment, which a map of keys to values would lose.
             let offset_is_next = pax.sparse.len().is_multiple_of(2);
             match key {
                 b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
@@ -35,6 +36,7 @@ impl Pax {
                     pax.sparse.push(number);
                 }
                 _ => {
+                    // A key that comes twice counts with its last value (POSIX.1 `pax`).
                     pax.records.insert(key.to_vec(), value.to_vec());
                 }
             }
@@ -42,7 +44,7 @@ impl Pax {
         Ok(pax)
     }
 
-    /// A record's value; none also where it is empty, which means "as in the plain header".
+    /// A record's value; `None` if there is none or it is empty, which means "as in the plain header".
     pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
         self.records
             .get(key.as_bytes())
@@ -70,6 +72,7 @@ impl Pax {
     /// Extended attributes by full name.
     pub(crate) fn take_xattrs(&mut self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut xattrs = BTreeMap::new();
+        // Taken by range and not by splitting the key: names of attributes may contain any bytes but NUL.
         let keys: Vec<Vec<u8>> = self
             .records
             .range(XATTR.to_vec()..)
@@ -103,6 +106,8 @@ impl Pax {
 
 /// Key, value, and the bytes after the record.
 fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    // 20 digits are more than a length can have; without the bound, a header of one endless number would be searched
+    // whole.
     let space = bytes.iter().take(20).position(|&b| b == b' ')?;
     let length = usize::try_from(decimal(&bytes[..space])?).ok()?;
     let body = bytes.get(space + 1..length)?;
@@ -111,6 +116,8 @@ fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     };
     let equals = body.iter().position(|&b| b == b'=')?;
     let (key, value) = (&body[..equals], &body[equals + 1..]);
+    // Names with a NUL would be cut by the kernel and by C programs, so that two readers see two names. Go refuses
+    // them too; values of attributes are bytes.
     let is_text = matches!(key, b"path" | b"linkpath" | b"uname" | b"gname");
     if key.is_empty() || key.contains(&0) || (is_text && value.contains(&0)) {
         return None;
@@ -150,12 +157,14 @@ fn time(text: &[u8]) -> Option<Mtime> {
         };
         nanos = nanos * 10 + digit;
     }
+    // Digits below a nanosecond do not count, but they must be digits.
     if !fraction.iter().all(u8::is_ascii_digit) {
         return None;
     }
     Some(match (negative, nanos) {
         (false, _) => Mtime { secs, nanos },
         (true, 0) => Mtime { secs: -secs, nanos },
+        // The nanoseconds of a `timespec` count forward, also before 1970: -1.5 s is -2 s and half a second.
         (true, _) => Mtime {
             secs: -secs - 1,
             nanos: 1_000_000_000 - nanos,

@@ -47,7 +47,7 @@ impl<I: TarInput> TarReader<I> {
         self.input.offset()
     }
 
-    /// The next member; none at the end mark, or where the input ends between two members.
+    /// The next member; `None` at the end mark, or if the input ends between two members.
     pub fn next_member(&mut self) -> Result<Option<Member>, TarError> {
         let mut pax = Pax::default();
         let mut long_name = None;
@@ -62,6 +62,8 @@ impl<I: TarInput> TarReader<I> {
             let malformed = |what| TarError::header(header_at, what);
             let header = Header::parse(&block).map_err(malformed)?;
             match header.type_flag() {
+                // The records are about the next member only, so a second header before it replaces the first, as in
+                // Go's reader.
                 b'x' => {
                     let body = self.extension(&header, header_at)?;
                     pax = Pax::parse(&body).map_err(malformed)?;
@@ -71,6 +73,8 @@ impl<I: TarInput> TarReader<I> {
                 b'L' => long_name = Some(text(&self.extension(&header, header_at)?).to_vec()),
                 b'K' => long_link = Some(text(&self.extension(&header, header_at)?).to_vec()),
                 _ => {
+                    // Anything else is a member: unknown types reach the caller, who knows whether the tar is a
+                    // layer.
                     let names = (long_name.take(), long_link.take());
                     let member = Member::new(&header, header_at, &mut pax, names)?;
                     return self.start_body(member, &header, &block, &pax).map(Some);
@@ -98,6 +102,7 @@ impl<I: TarInput> TarReader<I> {
     fn finish_body(&mut self) -> Result<(), TarError> {
         let left = std::mem::take(&mut self.body);
         if left > 0 {
+            // A caller that wants only headers never touches the body, so that a seeking input does not read it.
             let skipped = self.input.skip_body(left).map_err(|e| self.io_error(e))?;
             if skipped < left {
                 return Err(self.truncated(crate::rootfs::shown(&self.current)));
@@ -112,7 +117,7 @@ impl<I: TarInput> TarReader<I> {
         Ok(())
     }
 
-    /// The next header block; none at the end: two blocks of zeros, or the end of the input after none or one.
+    /// The next header block; `None` at the end: two blocks of zeros, or the end of the input after none or one.
     fn next_block(&mut self) -> Result<Option<Block>, TarError> {
         let offset = self.input.offset();
         let mut zeros = 0;
@@ -124,6 +129,8 @@ impl<I: TarInput> TarReader<I> {
                 _ => return Err(self.truncated("a header")),
             }
             match block.iter().any(|&b| b != 0) {
+                // POSIX ends a tar with two blocks of zeros. After a single one, GNU tar warns and Go fails; reading
+                // on would let two readers see different members.
                 true if zeros == 0 => return Ok(Some(block)),
                 true => {
                     return Err(TarError::header(
@@ -139,7 +146,7 @@ impl<I: TarInput> TarReader<I> {
         }
     }
 
-    /// The body of a member that is about the next one.
+    /// The body of an extended header, which is about the member after it.
     fn extension(&mut self, header: &Header<'_>, header_at: u64) -> Result<Vec<u8>, TarError> {
         let size = header
             .size()
@@ -152,6 +159,7 @@ impl<I: TarInput> TarReader<I> {
             })?;
         let mut body = Vec::new();
         let mut left = size as usize;
+        // The size is a claim of the archive: memory grows with the bytes that are really there.
         let mut chunk = [0; 4096];
         while left > 0 {
             let want = left.min(chunk.len());
@@ -180,6 +188,7 @@ impl<I: TarInput> TarReader<I> {
         self.current.clone_from(&member.name);
         self.body = member.size;
         self.padding = padding(member.size);
+        // In other dialects `S` has no meaning, and the bytes of the old GNU map belong to other fields.
         if member.type_flag == b'S' && header.is_gnu() {
             self.read_old_sparse(&mut member, block)?;
         } else if let Some(format) = sparse_format(pax).filter(|_| member.has_body()) {
@@ -206,6 +215,7 @@ impl<I: TarInput> TarReader<I> {
     ) -> Result<(), TarError> {
         let (header_at, name) = (member.header_at, member.name.clone());
         let error = |what: &str| TarError::member(header_at, &name, what);
+        // The formats 0.0 and 0.1 call the length of the file `size`, the format 1.0 calls it `realsize`.
         let real_size = match pax.number("GNU.sparse.size").map_err(|e| error(&e))? {
             Some(size) => Some(size),
             None => pax.number("GNU.sparse.realsize").map_err(|e| error(&e))?,
@@ -232,6 +242,7 @@ impl<I: TarInput> TarReader<I> {
     ) -> Result<(), TarError> {
         let map = SparseMap::new(size, numbers, self.body)
             .map_err(|what| TarError::member(member.header_at, &member.name, what))?;
+        // From here on, the size is that of the file with its holes, as everybody expects who reads its content.
         member.size = size;
         member.sparse = Some(map);
         Ok(())
@@ -268,6 +279,7 @@ impl<R: BufRead> BufRead for MemberBody<'_, R> {
             return Ok(&[]);
         }
         let bytes = self.reader.input.peek(left)?;
+        // An end here would look like the end of the file and make a short file pass for a whole one.
         if bytes.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use super::input::TarInput;
 
-/// Headers stand close together where files are small, so that a window of this size holds many.
+/// Headers stand close together if files are small, so that a window of this size holds many.
 const WINDOW: usize = 64 << 10;
 
 /// A tar in a range of a file; bodies are passed over without reading them.
@@ -48,6 +48,7 @@ impl<'a> SeekInput<'a> {
             self.window.resize(want, 0);
             self.window_at = self.at;
             let mut filled = 0;
+            // `read_at` leaves the file's position alone, so that several readers can share one open file.
             while filled < want {
                 let offset = self.start + self.at + filled as u64;
                 match self.file.read_at(&mut self.window[filled..], offset) {
@@ -82,6 +83,7 @@ impl TarInput for SeekInput<'_> {
 
     fn skip_body(&mut self, len: u64) -> io::Result<u64> {
         let skipped = len.min(self.size.saturating_sub(self.at));
+        // Only moved: the window is read again when a header is wanted that lies beyond it.
         self.at += skipped;
         Ok(skipped)
     }

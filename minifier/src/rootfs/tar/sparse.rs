@@ -32,15 +32,19 @@ impl SparseMap {
             let (offset, length) = (pair[0], pair[1]);
             let next = offset
                 .checked_add(length)
+                // Fragments out of order could overlap, and then a reader that seeks and one that streams would give
+                // different bytes.
                 .filter(|&next| offset >= end && next <= size)
                 .ok_or("the sparse map leaves the file or overlaps itself")?;
             end = next;
+            // Cannot overflow: the fragments do not overlap and end within the file.
             sum += length;
             // The last entry of a file that ends in a hole is empty.
             if length > 0 {
                 fragments.push((offset, length));
             }
         }
+        // Otherwise the reader would take bytes of the next member for the file's, or leave some.
         if sum != stored {
             return Err("the sparse map and the size of the member disagree");
         }
@@ -92,6 +96,7 @@ pub(crate) fn old_gnu(
     let mut more = header[482] != 0;
     let mut taken = 0;
     while more {
+        // A header can claim that its map goes on for ever; each block is 21 entries in memory.
         taken += BLOCK as u64;
         if taken > MAX_MAP {
             return Ok(Err("the sparse map is too long"));
@@ -119,6 +124,8 @@ pub(crate) fn pax_1_0(
     let mut digits = Vec::new();
     let mut taken = 0;
     while count.is_none_or(|count| (numbers.len() as u64) < count) {
+        // The count comes from the archive: the map is only as long as the body it stands in, and never longer than
+        // Go allows.
         if taken + BLOCK as u64 > body.min(MAX_MAP) {
             return Ok(Err("the sparse map is cut off or too long"));
         }
@@ -143,6 +150,7 @@ pub(crate) fn pax_1_0(
                 },
                 Some(_) => numbers.push(number),
             }
+            // The rest of the block is padding.
             if count == Some(numbers.len() as u64) {
                 break;
             }
@@ -190,6 +198,7 @@ impl<R: Read> Read for SparseReader<'_, R> {
         } else {
             self.stored.read(&mut buf[..want])?
         };
+        // Nothing was wanted if the file is at its end, so this is an archive that ends too early.
         if got == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -17,7 +17,7 @@ impl RootFs {
         Ok(rootfs)
     }
 
-    /// Puts a layer on top of what is there. `on_error` says whether an entry that cannot be is passed over (`Ok`).
+    /// Puts a layer on top of what is there. `on_error` decides whether an entry that cannot be applied is passed over (`Ok`).
     ///
     /// Whiteouts hide lower layers only, so they all come before this layer's own entries, wherever they stand.
     pub fn apply(
@@ -37,6 +37,8 @@ impl RootFs {
         for entry in index.entries {
             match &entry.kind {
                 EntryKind::Whiteout | EntryKind::OpaqueWhiteout => {}
+                // A tar may name a link before its target; the kernel's overlay does not care about the order of a
+                // tar, so neither do we.
                 EntryKind::HardLink { target } if self.lookup(target).is_none() => {
                     deferred.push(entry);
                 }
@@ -62,6 +64,7 @@ impl RootFs {
             EntryKind::Fifo => NodeKind::Fifo,
             EntryKind::Whiteout | EntryKind::OpaqueWhiteout => return Ok(()),
         };
+        // The root itself as a file or a link: nothing could lie below it.
         let Some(parent) = path.parent() else {
             return Err(MergeError::NotADirectory {
                 layer,
@@ -85,6 +88,8 @@ impl RootFs {
         // What lies at the path itself may be replaced, what lies above it must be a directory.
         if let Some(parent) = path.parent() {
             self.make_parents(layer, path, &parent)?;
+            // A directory takes the place of a file or a link of the same name, whichever layer had it, as when the
+            // layers are unpacked over each other.
             if self.lookup(path).is_some_and(|id| !self.node(id).is_dir()) {
                 self.remove(path);
             }
@@ -131,13 +136,14 @@ impl RootFs {
             .insert(path.file_name().into(), id);
         let node = &mut self.nodes[id.0 as usize];
         let mut xattrs = std::mem::take(&mut node.meta.xattrs);
+        // chown(2) clears it, and engines change the owner after every name that they extract.
         xattrs.remove(&b"security.capability"[..]);
         xattrs.extend(meta.xattrs);
         node.meta = Metadata { xattrs, ..meta };
         Ok(())
     }
 
-    /// The directory `dir`, made where it is missing; `path` is the entry that asks for it.
+    /// The directory `dir`, made if it is missing; `path` is the entry that asks for it.
     fn make_parents(
         &mut self,
         layer: usize,
@@ -149,6 +155,8 @@ impl RootFs {
             let existing = self.children(at).get(name).copied();
             at = match existing {
                 Some(id) if self.node(id).is_dir() => id,
+                // A lower layer's link gives way to a directory, but within one layer the archive contradicts itself:
+                // an unpacker would follow the link, out of the folder if it leads there.
                 Some(id) if self.node(id).layer == layer => {
                     // Put together here only: for each step of a deep path it would cost the square of its length.
                     let walked: Vec<&[u8]> = dir.components().take(depth + 1).collect();
@@ -159,6 +167,7 @@ impl RootFs {
                     });
                 }
                 _ => {
+                    // Tars need not have entries for parents; engines make them with mode 0755 and root as the owner.
                     let id = self.push(layer, implied_directory(layer))?;
                     self.children_mut(at).insert(name.into(), id);
                     id

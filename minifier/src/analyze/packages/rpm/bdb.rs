@@ -28,6 +28,8 @@ pub(crate) fn is(bytes: &[u8]) -> bool {
 pub(crate) fn headers(bytes: &[u8], each: Each<'_>) -> Result<(), RpmError> {
     let malformed = |what| RpmError::Malformed("Berkeley DB", what);
     let pages = BdbPages::new(bytes).ok_or(RpmError::Unknown)?;
+    // Byte 24 is the algorithm of the encryption, and bit 0 of byte 26 stands for checksums: rpm uses neither, and
+    // either moves what is read below.
     if bytes[24] != 0 || bytes[26] & 1 != 0 {
         return Err(malformed("it is encrypted or has checksums"));
     }

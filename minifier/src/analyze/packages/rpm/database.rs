@@ -4,7 +4,7 @@ use super::form::{MAX_PACKAGES, RpmError};
 use super::header::{self, NameBudget, RpmPackage};
 use super::{bdb, ndb, sqlite};
 
-/// What a database holds.
+/// The packages of a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RpmDatabase {
     /// The packages in the order of the database.

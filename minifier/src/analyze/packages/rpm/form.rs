@@ -1,5 +1,4 @@
-//! What the readers of all forms share: their error, where they hand a header, and numbers in bytes that nobody vouches
-//! for.
+//! What the readers of all forms share: their error, their callback, and bounds-checked numbers.
 
 /// Headers of one database that are read.
 pub(crate) const MAX_PACKAGES: usize = 100_000;
@@ -18,7 +17,7 @@ pub enum RpmError {
     TooMuch,
 }
 
-/// What the headers in the bytes are given to.
+/// Called with each header of the database.
 pub(crate) type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), RpmError>;
 
 /// The number of `N` bytes at `at`, as bytes.

@@ -85,7 +85,7 @@ impl RpmPackage {
     }
 }
 
-/// What the names of a database may take.
+/// The number of names that may still be read from a database.
 pub(crate) struct NameBudget {
     names: usize,
 }
@@ -201,6 +201,7 @@ impl<'a> RpmHeader<'a> {
     }
 
     fn string(&self, tag: u32) -> Option<String> {
+        // Names in several languages (`I18N_STRING`) begin with the untranslated one.
         let (kind, ..) = self.entry(tag)?;
         if !matches!(kind, STRING | I18N_STRING | STRING_ARRAY) {
             return None;

@@ -1,4 +1,4 @@
-//! Where the databases of rpm are, and the list that distroless images of Azure Linux have instead.
+//! The places of rpm's databases, and the list that distroless images of Azure Linux have instead.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::rootfs::{ImagePath, NodeId, RootFs};
 /// Folders that hold the database; often some of them are links to another one.
 pub(crate) const RPM_FOLDERS: [&str; 3] =
     ["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm"];
-/// Names of the database, the newest form first: where a folder has several, the older ones are left from a
+/// Names of the database, the newest form first: if a folder has several, the older ones are left from a
 /// conversion.
 pub(crate) const RPM_DATABASES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
 /// Larger databases are not read.

@@ -116,6 +116,8 @@ impl<'a> SqlitePages<'a> {
         let mut cell = page.get(at..self.usable)?;
         let length = usize::try_from(varint(&mut cell)?).ok()?;
         varint(&mut cell)?;
+        // The bounds of what stays on a leaf page are from SQLite's file format, section 1.6; the rest goes to
+        // overflow pages.
         let (most, least) = (self.usable - 35, (self.usable - 12) * 32 / 255 - 23);
         if length > left {
             return None;
