@@ -129,9 +129,8 @@ impl Names {
 /// One entry of the base layer, with PAX records as Go writes them.
 fn entry(
     builder: &mut tar::Builder<Vec<u8>>,
-    kind: tar::EntryType,
+    (kind, mode): (tar::EntryType, u32),
     name: &[u8],
-    mode: u32,
     records: &[(&str, &[u8])],
     body: &[u8],
 ) {
@@ -162,93 +161,89 @@ pub fn base_layer() -> Vec<u8> {
     let target = format!("/{}", "t".repeat(300));
     let mut b = tar::Builder::new(Vec::new());
     for dir in ["bin/", "data/", "data/opq/", "data/dir/", "etc/"] {
-        entry(&mut b, Type::Directory, dir.as_bytes(), 0o755, &[], b"");
+        entry(&mut b, (Type::Directory, 0o755), dir.as_bytes(), &[], b"");
     }
-    entry(&mut b, Type::Directory, b"tmp/", 0o1777, &[], b"");
+    entry(&mut b, (Type::Directory, 0o1777), b"tmp/", &[], b"");
     entry(
         &mut b,
-        Type::Regular,
+        (Type::Regular, 0o755),
         b"bin/busybox",
-        0o755,
         &[],
         &fs::read(BUSYBOX).unwrap(),
     );
     entry(
         &mut b,
-        Type::Symlink,
+        (Type::Symlink, 0o777),
         b"bin/sh",
-        0o777,
         &[("linkpath", b"busybox")],
         b"",
     );
     entry(
         &mut b,
-        Type::Regular,
+        (Type::Regular, 0o4755),
         b"data/setuid",
-        0o4755,
         &[],
         b"setuid",
     );
     entry(
         &mut b,
-        Type::Regular,
+        (Type::Regular, 0o755),
         b"data/capable",
-        0o755,
         &[("SCHILY.xattr.security.capability", &capability)],
         b"capable",
     );
     entry(
         &mut b,
-        Type::Regular,
+        (Type::Regular, 0o644),
         b"data/n\xff\xfe\n",
-        0o644,
         &[],
         b"not UTF-8",
     );
-    entry(&mut b, Type::Regular, long.as_bytes(), 0o600, &[], b"long");
     entry(
         &mut b,
-        Type::Regular,
+        (Type::Regular, 0o600),
+        long.as_bytes(),
+        &[],
+        b"long",
+    );
+    entry(
+        &mut b,
+        (Type::Regular, 0o644),
         b"data/times",
-        0o644,
         &[("mtime", b"1234.000000567")],
         b"times",
     );
     entry(
         &mut b,
-        Type::Regular,
+        (Type::Regular, 0o644),
         b"data/before",
-        0o644,
         &[("mtime", b"-1.5")],
         b"before 1970",
     );
     entry(
         &mut b,
-        Type::Link,
+        (Type::Link, 0o644),
         b"data/hard",
-        0o644,
         &[("linkpath", b"data/times")],
         b"",
     );
     entry(
         &mut b,
-        Type::Symlink,
+        (Type::Symlink, 0o777),
         b"data/dangling",
-        0o777,
         &[("linkpath", target.as_bytes())],
         b"",
     );
-    entry(&mut b, Type::Char, b"data/null", 0o666, &[], b"");
-    entry(&mut b, Type::Fifo, b"data/fifo", 0o644, &[], b"");
-    entry(&mut b, Type::Regular, b"data/empty", 0o644, &[], b"");
-    entry(&mut b, Type::Regular, b"data/gone", 0o644, &[], b"gone");
-    entry(&mut b, Type::Regular, b"data/opq/old", 0o644, &[], b"old");
-    entry(&mut b, Type::Regular, b"data/dir/a", 0o644, &[], b"a");
+    entry(&mut b, (Type::Char, 0o666), b"data/null", &[], b"");
+    entry(&mut b, (Type::Fifo, 0o644), b"data/fifo", &[], b"");
+    entry(&mut b, (Type::Regular, 0o644), b"data/empty", &[], b"");
+    entry(&mut b, (Type::Regular, 0o644), b"data/gone", &[], b"gone");
+    entry(&mut b, (Type::Regular, 0o644), b"data/opq/old", &[], b"old");
+    entry(&mut b, (Type::Regular, 0o644), b"data/dir/a", &[], b"a");
     entry(
         &mut b,
-        Type::Regular,
+        (Type::Regular, 0o644),
         b"data/dir/b",
-        0o644,
         &[],
         &vec![0; 3_000_000],
     );

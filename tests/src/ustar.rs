@@ -36,9 +36,9 @@ pub fn read_layer(mut input: impl Read, layer: u32, store: &mut MemoryStore) -> 
             b'x' => next.pax = pax(body)?,
             b'L' => next.name = Some(text(body).to_vec()),
             b'K' => next.link = Some(text(body).to_vec()),
-            flag => {
+            _ => {
                 let overrides = std::mem::take(&mut next);
-                let entry = entry(header, flag, body, overrides, layer, store);
+                let entry = entry(header, body, overrides, layer, store);
                 index.entries.extend(entry.context("read an entry")?);
             }
         }
@@ -65,7 +65,6 @@ struct Overrides {
 
 fn entry(
     header: &[u8],
-    flag: u8,
     body: &[u8],
     overrides: Overrides,
     layer: u32,
@@ -118,7 +117,7 @@ fn entry(
         ))
     };
     let mut path = ImagePath::new(&name);
-    let kind = match flag {
+    let kind = match header[156] {
         b'0' => match path.file_name().strip_prefix(b".wh.") {
             Some(b".wh..opq") => {
                 path = path.parent().context("an opaque whiteout without folder")?;

@@ -12,8 +12,7 @@ fn requests(version: &str) -> PackageInfo {
     package(
         PackageKind::Python,
         &format!("pkg:pypi/requests@{version}"),
-        "requests",
-        version,
+        ("requests", version),
         Some("Apache-2.0"),
         610_000,
     )
@@ -30,8 +29,7 @@ pub fn comparison() -> Comparison {
     let gcc = package(
         PackageKind::Deb,
         "pkg:deb/debian/gcc-12@12.2.0-14?arch=amd64",
-        "gcc-12",
-        "12.2.0-14",
+        ("gcc-12", "12.2.0-14"),
         None,
         71_000_000,
     );
@@ -85,8 +83,7 @@ pub fn comparison() -> Comparison {
                 to: Some(package(
                     PackageKind::Npm,
                     "pkg:npm/evil@1",
-                    HOSTILE,
-                    "1",
+                    (HOSTILE, "1"),
                     None,
                     10,
                 )),

@@ -7,7 +7,7 @@ use minifier::rebuild::{LABEL_SOURCE, LABEL_VERSION, LayerMode, RebuildError, Re
 use minifier::rootfs::{EntryKind, Mtime, NodeKind};
 use minifier_tests::layers::{MemoryStore, entry, image, keep, meta};
 
-use crate::rebuild::support::{MODES, build, dir, file, link, merge, options, read_back};
+use crate::rebuild::support::{MODES, build, dir, file, input, link, merge, options, read_back};
 
 #[test]
 fn the_config_differs_in_layers_history_and_labels_only() {
@@ -21,7 +21,13 @@ fn the_config_differs_in_layers_history_and_labels_only() {
         labels: BTreeMap::from([("extra".into(), "1".into())]),
         ..RebuildOptions::default()
     };
-    let rebuilt = build(&original, &rootfs, &kept, &store, &options, scratch.path()).unwrap();
+    let rebuilt = build(
+        input(&original, &rootfs, &store),
+        &kept,
+        &options,
+        scratch.path(),
+    )
+    .unwrap();
     let json = |bytes: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
     let mut expected = json(original.config.to_bytes());
     let diff_id = rebuilt.layers[0].file.diff_id.to_string();
@@ -57,7 +63,13 @@ fn source_date_epoch_sets_the_creation_and_bounds_file_times() {
         source_date_epoch: Some(1000),
         ..RebuildOptions::default()
     };
-    let rebuilt = build(&image(1), &rootfs, &all, &store, &options, scratch.path()).unwrap();
+    let rebuilt = build(
+        input(&image(1), &rootfs, &store),
+        &all,
+        &options,
+        scratch.path(),
+    )
+    .unwrap();
     let (layers, _) = read_back(&rebuilt);
     let times: Vec<_> = layers[0]
         .entries
@@ -73,7 +85,13 @@ fn source_date_epoch_sets_the_creation_and_bounds_file_times() {
         source_date_epoch: Some(i64::MAX),
         ..RebuildOptions::default()
     };
-    let error = build(&image(1), &rootfs, &all, &store, &options, scratch.path()).unwrap_err();
+    let error = build(
+        input(&image(1), &rootfs, &store),
+        &all,
+        &options,
+        scratch.path(),
+    )
+    .unwrap_err();
     assert!(
         matches!(error, RebuildError::SourceDateEpoch(i64::MAX)),
         "{error}"
@@ -119,10 +137,8 @@ fn digests_of_a_fixed_tree_are_pinned() {
         .flat_map(|&mode| {
             let scratch = tempfile::tempdir().unwrap();
             let rebuilt = build(
-                &image(2),
-                &rootfs,
+                input(&image(2), &rootfs, &store),
                 &all,
-                &store,
                 &options(mode),
                 scratch.path(),
             )

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 
 use minifier::plan::KeepSet;
 use minifier::rebuild::{RebuildError, RebuildOptions, RebuildProgress, rebuild};
-use minifier::rootfs::{ContentRef, ContentStore, MergedImage, RootFs};
+use minifier::rootfs::{ContentRef, ContentStore, RootFs};
 use minifier_tests::layers::{MemoryStore, image, keep};
 
-use crate::rebuild::support::{build, file, link, merge};
+use crate::rebuild::support::{build, file, input, link, merge};
 
 /// Gives other bytes than the layer promised.
 struct WrongLength(&'static [u8]);
@@ -32,9 +32,14 @@ fn content_of_another_length_is_an_error_that_names_the_path_and_leaves_nothing(
     let message = |bytes| {
         let store = WrongLength(bytes);
         let options = RebuildOptions::default();
-        build(&image(1), &rootfs, &all, &store, &options, scratch.path())
-            .unwrap_err()
-            .to_string()
+        build(
+            input(&image(1), &rootfs, &store),
+            &all,
+            &options,
+            scratch.path(),
+        )
+        .unwrap_err()
+        .to_string()
     };
     assert_eq!(
         message(b"123"),
@@ -55,10 +60,8 @@ fn what_is_not_of_this_image_or_cannot_be_in_a_layer_is_an_error() {
     let message = |rootfs: &RootFs, keep: &KeepSet, layers| {
         let options = RebuildOptions::default();
         build(
-            &image(layers),
-            rootfs,
+            input(&image(layers), rootfs, &store),
             keep,
-            &store,
             &options,
             scratch.path(),
         )
@@ -103,11 +106,7 @@ fn a_watcher_sees_the_progress_and_can_end_it() {
         };
         let options = RebuildOptions::default();
         rebuild(
-            MergedImage {
-                image: &image(1),
-                rootfs: &rootfs,
-                content: &store,
-            },
+            input(&image(1), &rootfs, &store),
             &all,
             &options,
             scratch.path(),

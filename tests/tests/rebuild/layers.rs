@@ -6,7 +6,9 @@ use minifier::rebuild::LayerMode;
 use minifier::rootfs::{ContentRef, EntryKind};
 use minifier_tests::layers::{MemoryStore, entry, image, keep, meta};
 
-use crate::rebuild::support::{MODES, build, check, dir, file, link, merge, options, read_back};
+use crate::rebuild::support::{
+    MODES, build, check, dir, file, input, link, merge, options, read_back,
+};
 
 #[test]
 fn hard_links_across_layers_end_up_in_the_layer_of_the_content() {
@@ -20,7 +22,13 @@ fn hard_links_across_layers_end_up_in_the_layer_of_the_content() {
     check(&rootfs, &store, &all, 2, LayerMode::Preserve);
     let scratch = tempfile::tempdir().unwrap();
     let options = options(LayerMode::Preserve);
-    let rebuilt = build(&image(2), &rootfs, &all, &store, &options, scratch.path()).unwrap();
+    let rebuilt = build(
+        input(&image(2), &rootfs, &store),
+        &all,
+        &options,
+        scratch.path(),
+    )
+    .unwrap();
     let (layers, _) = read_back(&rebuilt);
     assert_eq!(rebuilt.layers[0].from, [0]);
     let kinds: Vec<_> = layers[0]
@@ -81,10 +89,8 @@ fn overwritten_and_removed_bytes_are_gone_and_so_are_the_whiteouts() {
         check(&rootfs, &store, &all, 2, mode);
         let scratch = tempfile::tempdir().unwrap();
         let rebuilt = build(
-            &image(2),
-            &rootfs,
+            input(&image(2), &rootfs, &store),
             &all,
-            &store,
             &options(mode),
             scratch.path(),
         )
@@ -111,7 +117,13 @@ fn parents_carry_the_final_metadata_in_every_layer() {
     let scratch = tempfile::tempdir().unwrap();
     let all = keep(&rootfs, |_| true);
     let options = options(LayerMode::Preserve);
-    let rebuilt = build(&image(3), &rootfs, &all, &store, &options, scratch.path()).unwrap();
+    let rebuilt = build(
+        input(&image(3), &rootfs, &store),
+        &all,
+        &options,
+        scratch.path(),
+    )
+    .unwrap();
     let (layers, _) = read_back(&rebuilt);
     assert_eq!(
         layers.len(),
@@ -143,7 +155,13 @@ fn a_kept_directory_without_kept_children_is_in_its_own_layer() {
     check(&rootfs, &store, &kept, 3, LayerMode::Preserve);
     let scratch = tempfile::tempdir().unwrap();
     let options = options(LayerMode::Preserve);
-    let rebuilt = build(&image(3), &rootfs, &kept, &store, &options, scratch.path()).unwrap();
+    let rebuilt = build(
+        input(&image(3), &rootfs, &store),
+        &kept,
+        &options,
+        scratch.path(),
+    )
+    .unwrap();
     let from: Vec<_> = rebuilt.layers.iter().map(|l| l.from.clone()).collect();
     assert_eq!(from, [[0], [2]]);
 }
@@ -159,6 +177,12 @@ fn the_root_is_written_where_a_layer_says_something_about_it() {
     check(&rootfs, &store, &all, 1, LayerMode::Preserve);
     let scratch = tempfile::tempdir().unwrap();
     let options = options(LayerMode::Preserve);
-    let rebuilt = build(&image(1), &rootfs, &all, &store, &options, scratch.path()).unwrap();
+    let rebuilt = build(
+        input(&image(1), &rootfs, &store),
+        &all,
+        &options,
+        scratch.path(),
+    )
+    .unwrap();
     assert_eq!(read_back(&rebuilt).0[0].entries[0], root);
 }

@@ -24,20 +24,25 @@ pub(crate) fn options(layers: LayerMode) -> RebuildOptions {
     }
 }
 
+pub(crate) fn input<'a>(
+    image: &'a Image,
+    rootfs: &'a RootFs,
+    content: &'a dyn ContentStore,
+) -> MergedImage<'a> {
+    MergedImage {
+        image,
+        rootfs,
+        content,
+    }
+}
+
 pub(crate) fn build(
-    image: &Image,
-    rootfs: &RootFs,
+    merged: MergedImage<'_>,
     keep: &KeepSet,
-    store: &dyn ContentStore,
     options: &RebuildOptions,
     scratch: &Path,
 ) -> Result<Rebuilt, RebuildError> {
     let mut watch = |_| ControlFlow::Continue(());
-    let merged = MergedImage {
-        image,
-        rootfs,
-        content: store,
-    };
     rebuild(merged, keep, options, scratch, &mut watch)
 }
 
@@ -60,7 +65,13 @@ pub(crate) fn check(
 ) {
     let scratch = tempfile::tempdir().unwrap();
     let image = image(layers);
-    let rebuilt = build(&image, rootfs, keep, store, &options(mode), scratch.path()).unwrap();
+    let rebuilt = build(
+        input(&image, rootfs, store),
+        keep,
+        &options(mode),
+        scratch.path(),
+    )
+    .unwrap();
     let (indexes, read) = read_back(&rebuilt);
 
     let mut seen: BTreeMap<ImagePath, LayerEntry> = BTreeMap::new();
@@ -127,7 +138,13 @@ pub(crate) fn check(
     }
 
     let again = tempfile::tempdir().unwrap();
-    let second = build(&image, rootfs, keep, store, &options(mode), again.path()).unwrap();
+    let second = build(
+        input(&image, rootfs, store),
+        keep,
+        &options(mode),
+        again.path(),
+    )
+    .unwrap();
     assert_eq!(second.image_id, rebuilt.image_id, "two rebuilds differ");
 }
 

@@ -11,27 +11,15 @@ impl Tar {
     }
 
     pub(crate) fn add(self, kind: tar::EntryType, name: &str, link: &str, body: &[u8]) -> Self {
-        self.with_mode(0o644, kind, name, link, body)
-    }
-
-    fn with_mode(
-        mut self,
-        mode: u32,
-        kind: tar::EntryType,
-        name: &str,
-        link: &str,
-        body: &[u8],
-    ) -> Self {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(1);
-        header.set_size(body.len() as u64);
+        let mut header = header(kind, 0o644);
         if !link.is_empty() {
             header.set_link_name(link).unwrap();
         }
+        self.append(header, name, body)
+    }
+
+    fn append(mut self, mut header: tar::Header, name: &str, body: &[u8]) -> Self {
+        header.set_size(body.len() as u64);
         self.0.append_data(&mut header, name, body).unwrap();
         self
     }
@@ -42,7 +30,7 @@ impl Tar {
 
     /// A file that may be executed.
     pub(crate) fn program(self, name: &str, body: &[u8]) -> Self {
-        self.with_mode(0o755, tar::EntryType::Regular, name, "", body)
+        self.append(header(tar::EntryType::Regular, 0o755), name, body)
     }
 
     pub(crate) fn symlink(self, name: &str, target: &str) -> Self {
@@ -52,6 +40,16 @@ impl Tar {
     pub(crate) fn bytes(self) -> Vec<u8> {
         self.0.into_inner().unwrap()
     }
+}
+
+fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(1);
+    header
 }
 
 /// A layer's tar, and its diff ID.
