@@ -9,7 +9,7 @@ use crate::rootfs::{ContentRef, ContentStore, ImagePath, NodeId, RootFs};
 #[derive(Debug, thiserror::Error)]
 #[error("read {path} from the image: {source}")]
 pub struct ReadError {
-    /// The file.
+    /// The file, as a path in the image.
     pub path: ImagePath,
     /// The store's error.
     pub source: io::Error,
@@ -18,9 +18,9 @@ pub struct ReadError {
 /// The merged tree with its bytes.
 #[derive(Clone, Copy)]
 pub struct Files<'a> {
-    /// The tree.
+    /// Paths, links and metadata of all layers together.
     pub rootfs: &'a RootFs,
-    /// Its bytes.
+    /// Contents of the files of `rootfs`.
     pub store: &'a dyn ContentStore,
 }
 

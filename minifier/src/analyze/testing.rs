@@ -145,7 +145,6 @@ impl TestImage {
     }
 }
 
-/// A merged image.
 pub(crate) struct BuiltImage {
     pub(crate) image: Image,
     pub(crate) rootfs: RootFs,

@@ -165,7 +165,6 @@ impl<'a> Zip<'a> {
 struct EndRecord {
     /// Where the directory ends.
     at: u64,
-    /// Its length.
     size: u64,
     /// Where it starts, without what stands in front of the archive.
     offset: u64,

@@ -6,7 +6,6 @@ use crate::rootfs::shorten;
 /// An error with the exit code it ends the program with.
 #[derive(Debug)]
 pub(crate) struct CliError {
-    /// Exit code.
     pub(crate) exit: Exit,
     /// The error: a fragment that begins with a verb and reads well after "failed to".
     pub(crate) source: anyhow::Error,

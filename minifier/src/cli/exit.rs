@@ -6,7 +6,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Everything was done.
+    /// The command did what it was asked to do.
     Success = 0,
     /// Something went wrong that no other code names.
     Failure = 1,

@@ -69,7 +69,7 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs the program.
+/// Parses the command line of this process, runs it, and returns the exit code.
 pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());

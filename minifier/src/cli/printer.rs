@@ -16,7 +16,7 @@ use crate::report::{for_log, plain};
 /// Indentation of the further lines of a message.
 const CONTINUED: &str = "  | ";
 
-/// Where messages go.
+/// Messages on stderr and the result on stdout, as `--quiet` and the terminal allow.
 #[derive(Debug, Clone)]
 pub(crate) struct Printer {
     bars: MultiProgress,

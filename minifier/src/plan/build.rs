@@ -16,11 +16,11 @@ pub enum PlanError {
     /// A pattern of a rule is not one.
     #[error("read the pattern {pattern:?} of {option}: {source}")]
     Pattern {
-        /// The option.
+        /// The option that the pattern was given with, such as `--exclude`.
         option: &'static str,
-        /// The pattern.
+        /// The pattern as the user wrote it.
         pattern: String,
-        /// What is wrong.
+        /// The parser's description of the mistake.
         source: globset::Error,
     },
     /// Bytes of the image could not be had.

@@ -222,7 +222,6 @@ impl<'a> Closure<'a> {
         }
     }
 
-    /// Adds a warning.
     pub(crate) fn warn(&mut self, message: String, hint: Option<String>) {
         self.warnings.insert(Warning {
             severity: WarningLevel::Warning,
@@ -231,7 +230,6 @@ impl<'a> Closure<'a> {
         });
     }
 
-    /// Adds a note.
     pub(crate) fn note(&mut self, message: String) {
         self.warnings.insert(Warning {
             severity: WarningLevel::Note,

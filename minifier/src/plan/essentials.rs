@@ -6,7 +6,6 @@ use super::closure::Closure;
 use crate::analyze::{ReadError, name_services};
 use crate::rootfs::{ImagePath, RootFs};
 
-/// For every image.
 const ALWAYS: [(&str, &str); 28] = [
     ("/etc/passwd", "accounts"),
     ("/etc/group", "accounts"),

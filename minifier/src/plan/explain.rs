@@ -29,9 +29,9 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It stays.
+    /// The path is in the keep set.
     Kept {
-        /// Why, in order.
+        /// At least one, in the order of [`Reason`].
         reasons: Vec<Reason>,
     },
     /// It goes, because a rule says so.

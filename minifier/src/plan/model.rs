@@ -15,7 +15,7 @@ use crate::trace::Operation;
 pub enum Reason {
     /// A process touched it.
     Traced {
-        /// What was done.
+        /// The kind of access, such as opening or listing.
         operation: Operation,
         /// Path of the executable that did it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,19 +30,19 @@ pub enum Reason {
     Parent,
     /// `PT_INTERP` of an ELF file that stays.
     ElfInterpreter {
-        /// The ELF file.
+        /// The program or library that names it.
         of: ImagePath,
     },
     /// `DT_NEEDED` (or `.note.dlopen`) of an ELF file that stays.
     ElfNeeded {
-        /// The ELF file.
+        /// The program or library that names it.
         of: ImagePath,
         /// The name as needed.
         name: String,
     },
     /// Interpreter of a script that stays.
     ScriptInterpreter {
-        /// The script.
+        /// The script whose first line names it.
         of: ImagePath,
     },
     /// The image config names it.
@@ -52,7 +52,7 @@ pub enum Reason {
     },
     /// Every libc or every container expects it.
     Essential {
-        /// What for.
+        /// Its purpose in a few words, for `explain` and the report.
         what: String,
     },
     /// A file that stays says that the program can need it.
@@ -131,12 +131,12 @@ impl KeepSet {
         self.paths.iter()
     }
 
-    /// Number of paths.
+    /// Number of paths, directories and links included.
     pub fn len(&self) -> usize {
         self.paths.len()
     }
 
-    /// Whether nothing stays.
+    /// Whether no path is kept, as of an image without files.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
     }

@@ -59,15 +59,15 @@ impl Rules {
 /// How the container was run, as far as that differs from the image's config.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFacts {
-    /// `--entrypoint`
+    /// `--entrypoint`, in words; `None` if the image's own was used.
     pub entrypoint: Option<Vec<String>>,
-    /// `--cmd`
+    /// `--cmd`, in words; `None` if the image's own was used.
     pub cmd: Option<Vec<String>>,
-    /// `--user`
+    /// `--user`, as for `docker run`; `None` if the image's own was used.
     pub user: Option<String>,
-    /// `--workdir`
+    /// `--workdir`; `None` if the image's own was used.
     pub working_dir: Option<String>,
-    /// `--env`: entries `NAME=value`.
+    /// `--env`: entries `NAME=value`; of several with one name, the last counts.
     pub env: Vec<String>,
 }
 

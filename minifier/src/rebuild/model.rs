@@ -16,7 +16,7 @@ pub enum LayerMode {
     /// Each original layer with what stays of it; layers of which nothing stays are left out.
     #[default]
     Preserve,
-    /// One layer.
+    /// All layers merged into one, whose tar has each path once.
     Flatten,
 }
 
@@ -47,7 +47,7 @@ pub type RebuildWatch<'a> = &'a mut dyn FnMut(RebuildProgress) -> ControlFlow<()
 /// One layer of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RebuiltLayer {
-    /// Its tar.
+    /// The uncompressed tar, in the scratch folder.
     pub file: LayerFile,
     /// Original layers (0 is the lowest) whose entries it holds, in order.
     pub from: Vec<usize>,
@@ -58,7 +58,7 @@ pub struct RebuiltLayer {
 /// The new image, complete, in files of the scratch folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rebuilt {
-    /// The new config.
+    /// The original's config with the new layers, history and labels.
     pub config: ImageConfig,
     /// Digest of the config: Docker's image ID.
     pub image_id: Digest,
@@ -91,13 +91,13 @@ pub enum RebuildError {
     /// The keep set is not of this tree.
     #[error("rebuild {path}: the image has no such path")]
     NotInImage {
-        /// The kept path.
+        /// The path of the keep set that failed.
         path: ImagePath,
     },
     /// The tree is not of this image.
     #[error("rebuild {path}: it is of layer {layer}, the image config has {layers} layers")]
     NoSuchLayer {
-        /// The kept path.
+        /// The path of the keep set that failed.
         path: ImagePath,
         /// Its layer, 0 is the lowest.
         layer: usize,
@@ -107,13 +107,13 @@ pub enum RebuildError {
     /// The name would make a file vanish on extraction.
     #[error("rebuild {path}: names starting with \".wh.\" are whiteouts in a layer")]
     WhiteoutName {
-        /// The kept path.
+        /// The path of the keep set that failed.
         path: ImagePath,
     },
     /// Tar has no way to say it.
     #[error("rebuild {path}: {source}")]
     Header {
-        /// The kept path.
+        /// The path of the keep set that failed.
         path: ImagePath,
         /// What cannot be said.
         source: HeaderError,
@@ -121,15 +121,15 @@ pub enum RebuildError {
     /// The original bytes cannot be read.
     #[error("read the content of {path}: {source}")]
     Read {
-        /// The kept path.
+        /// The path of the keep set that failed.
         path: ImagePath,
-        /// The failure.
+        /// The error of the system or of the content store.
         source: io::Error,
     },
     /// The content ended early or went on.
     #[error("read the content of {path}: it has {found} bytes, expected {expected}")]
     Length {
-        /// The kept path.
+        /// The path of the keep set that failed.
         path: ImagePath,
         /// Bytes according to the layer.
         expected: u64,
@@ -139,15 +139,15 @@ pub enum RebuildError {
     /// The scratch folder or its disk.
     #[error("write a layer in {}: {source}", scratch.display())]
     Write {
-        /// The scratch folder.
+        /// The scratch folder that the caller named.
         scratch: PathBuf,
-        /// The failure.
+        /// The error of the system or of the content store.
         source: io::Error,
     },
     /// The time is beyond what RFC 3339 can say.
     #[error("rebuild the config: SOURCE_DATE_EPOCH {0} is out of range")]
     SourceDateEpoch(i64),
-    /// `watch` returned `Break`.
+    /// `watch` returned `Break`, so the rebuild ended early.
     #[error("rebuild the image: cancelled")]
     Cancelled,
 }

@@ -9,11 +9,11 @@ pub const MAX_DATABASE: u64 = 10 << 20;
 /// A line of `/etc/passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account<'a> {
-    /// Login name.
+    /// Login name, as bytes; not always UTF-8.
     pub name: &'a [u8],
-    /// User.
+    /// User ID, in the container.
     pub uid: u32,
-    /// Primary group.
+    /// ID of the primary group.
     pub gid: u32,
     /// Home directory as written; may be empty.
     pub home: &'a [u8],
@@ -22,9 +22,9 @@ pub struct Account<'a> {
 /// Who a process runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecUser<'a> {
-    /// User.
+    /// User ID, in the container.
     pub uid: u32,
-    /// Primary group.
+    /// ID of the primary group.
     pub gid: u32,
     /// Groups of `/etc/group` that the account is a member of, in the order of the file.
     pub others: Vec<u32>,
@@ -42,7 +42,7 @@ pub enum AccountError {
         what: &'static str,
         /// As `USER` has it.
         name: String,
-        /// The database.
+        /// The path of the database in the image.
         file: &'static str,
     },
     /// A number that no user or group may have.

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 /// position; it fails with `UnexpectedEof` if the file ends before the range does.
 #[derive(Debug, Clone)]
 pub struct FileRange<F> {
-    /// The file.
+    /// The file, which others may read at the same time.
     pub file: F,
     /// Where what is left of the range starts, in bytes.
     pub at: u64,

@@ -8,7 +8,7 @@ use crate::image::Image;
 /// Entries of one layer in the order of its tar. The order matters: a later entry replaces an earlier one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LayerIndex {
-    /// The entries.
+    /// The entries, in the tar's order.
     pub entries: Vec<LayerEntry>,
 }
 
@@ -28,16 +28,16 @@ pub struct LayerEntry {
 pub enum EntryKind {
     /// A directory; the entries of lower layers in it stay.
     Directory,
-    /// A regular file.
+    /// A regular file, with a reference to its content.
     File(ContentRef),
     /// Another name of a file of this layer or of a lower one.
     HardLink {
-        /// The first name.
+        /// The name that the link was made for, absolute.
         target: ImagePath,
     },
-    /// A symbolic link.
+    /// A symbolic link, which is not followed when it is merged.
     Symlink {
-        /// Target as stored.
+        /// Target as stored: relative or absolute, not normalised.
         target: Vec<u8>,
     },
     /// A character device.
@@ -69,7 +69,7 @@ pub struct ContentRef {
     pub layer: u32,
     /// Place in that layer, in the store's own terms.
     pub at: u64,
-    /// Length in bytes.
+    /// Length in bytes, holes of sparse files included.
     pub size: u64,
 }
 
@@ -95,7 +95,7 @@ pub trait ContentStore: Send + Sync {
 /// An image with its merged tree and the bytes of its files: what every decision about it starts from.
 #[derive(Clone, Copy)]
 pub struct MergedImage<'a> {
-    /// Reference and config.
+    /// The reference and the config, which names the layers.
     pub image: &'a Image,
     /// Its layers, merged with [`RootFs::merge`].
     pub rootfs: &'a RootFs,

@@ -41,7 +41,7 @@ const SPARSE_FRAGMENT: u64 = 16;
 /// An entry that no file system takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TooLong {
-    /// Its path.
+    /// The whole path, of so many bytes.
     #[error("its path has {0} bytes, more than a file system takes ({MAX_PATH})")]
     Path(usize),
     /// A component of its path.
@@ -60,7 +60,7 @@ pub enum TooLong {
         "its extended attribute {name} has {length} bytes, more than a file system takes ({MAX_XATTR})"
     )]
     XattrValue {
-        /// The name, escaped.
+        /// The name of the attribute, escaped for messages.
         name: String,
         /// Bytes of the value.
         length: usize,
@@ -72,7 +72,7 @@ pub enum TooLong {
     XattrNames(usize),
 }
 
-/// Checks a path.
+/// Checks a path and each of its components against the limits of Linux.
 pub fn check_path(path: &ImagePath) -> Result<(), TooLong> {
     let length = path.as_bytes().len();
     if length > MAX_PATH {

@@ -34,9 +34,9 @@ pub struct Mtime {
 pub struct Metadata {
     /// Permission bits with setuid, setgid and sticky (`0o7777`).
     pub mode: u32,
-    /// Owner.
+    /// ID of the owner.
     pub uid: u32,
-    /// Group.
+    /// ID of the group.
     pub gid: u32,
     /// Time of last change.
     pub mtime: Mtime,
@@ -58,14 +58,14 @@ pub struct Node {
 /// The kinds of inodes that a layer can carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeKind {
-    /// A directory.
+    /// A directory, with everything that any layer put into it.
     Directory {
-        /// Entries by name.
+        /// Entries by name; hard links share a node.
         children: BTreeMap<Box<[u8]>, NodeId>,
         /// Whether no layer has an entry for it: only paths below it name it.
         implied: bool,
     },
-    /// A regular file.
+    /// A regular file; of several names, each leads to this node.
     File {
         /// Where its bytes are.
         content: ContentRef,

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 pub struct ImagePath(Arc<[u8]>);
 
 impl ImagePath {
-    /// `/`
+    /// The root of the image, `/`.
     pub fn root() -> Self {
         Self(Arc::from(&b"/"[..]))
     }

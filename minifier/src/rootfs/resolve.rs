@@ -12,18 +12,18 @@ const MAX_LINKS: usize = 40;
 pub struct Resolution {
     /// Paths of the symbolic links that were followed, in order, each itself free of links on the way.
     pub links: Vec<ImagePath>,
-    /// Where it ends.
+    /// The entry at the end of the path, or the reason why there is none.
     pub end: End,
 }
 
 /// Where the resolution of a path ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// At an entry.
+    /// At an entry of any kind.
     Found {
         /// The path of the entry, free of links.
         path: ImagePath,
-        /// The entry.
+        /// The node of that entry.
         node: NodeId,
     },
     /// At a name that does not exist.

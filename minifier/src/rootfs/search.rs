@@ -31,7 +31,7 @@ impl SearchPath {
         }
     }
 
-    /// The directories.
+    /// The directories in the order of the search; an empty one is the working directory.
     pub fn dirs(&self) -> &[Vec<u8>] {
         &self.dirs
     }

@@ -17,7 +17,7 @@ pub enum MergeError {
     HardLinkTarget {
         /// Layer, 0 is the lowest.
         layer: usize,
-        /// The link.
+        /// The path of the hard link.
         path: ImagePath,
         /// What it points to.
         target: ImagePath,
@@ -27,7 +27,7 @@ pub enum MergeError {
     HardLinkToDirectory {
         /// Layer, 0 is the lowest.
         layer: usize,
-        /// The link.
+        /// The path of the hard link.
         path: ImagePath,
         /// What it points to.
         target: ImagePath,
@@ -39,7 +39,7 @@ pub enum MergeError {
     NotADirectory {
         /// Layer, 0 is the lowest.
         layer: usize,
-        /// The entry.
+        /// The path of the entry that cannot be applied.
         path: ImagePath,
         /// What is no directory.
         ancestor: ImagePath,
@@ -98,7 +98,7 @@ impl RootFs {
         self.nodes.len()
     }
 
-    /// The root directory.
+    /// The root directory, which every tree has.
     pub fn root(&self) -> NodeId {
         ROOT
     }

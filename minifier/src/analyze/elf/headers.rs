@@ -19,7 +19,6 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// Reads the header.
     pub(crate) fn read(file: &impl ReadAt) -> Result<Self, ElfError> {
         // 64 bytes are the header of the larger class; of a shorter file, the parser reports what is missing.
         let head = file.read_at(0, 64)?;
@@ -29,7 +28,6 @@ impl Headers {
         Ok(Self { header, ctx })
     }
 
-    /// The program headers.
     pub(crate) fn segments(&self, file: &impl ReadAt) -> Result<Vec<ProgramHeader>, ElfError> {
         let (header, ctx) = (&self.header, self.ctx);
         let sizes = (header.e_phentsize, ProgramHeader::size(ctx));

@@ -42,7 +42,7 @@ pub struct Abi {
     pub class: u8,
     /// `ELFDATA2LSB` or `ELFDATA2MSB`.
     pub data: u8,
-    /// `EM_…`
+    /// `EM_…`, as in the header: 62 is x86-64, 183 is AArch64.
     pub machine: u16,
 }
 
@@ -62,11 +62,11 @@ pub struct ElfFile {
     pub abi: Abi,
     /// Whether it can be loaded; if not, everything below is empty.
     pub kind: ElfKind,
-    /// `PT_INTERP`.
+    /// `PT_INTERP`: the path of the dynamic linker; `None` for libraries and static programs.
     pub interpreter: Option<Vec<u8>>,
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in their order.
     pub needed: Vec<Vec<u8>>,
-    /// `DT_SONAME`
+    /// `DT_SONAME`: the name under which programs that were linked with it ask for it.
     pub soname: Option<Vec<u8>>,
     /// Directories of `DT_RPATH`.
     pub rpath: Vec<Vec<u8>>,
@@ -74,7 +74,7 @@ pub struct ElfFile {
     pub runpath: Option<Vec<Vec<u8>>>,
     /// `DF_1_NODEFLIB`: neither the cache nor the default directories are searched.
     pub no_default_dirs: bool,
-    /// `.note.dlopen`
+    /// Libraries that are loaded with `dlopen`, as `.note.dlopen` declares them.
     pub dlopen: Vec<Dlopen>,
     /// Made by Go's linker.
     pub go: bool,

@@ -7,7 +7,7 @@ pub trait ReadAt {
     /// At most `limit` bytes from `offset` on; fewer at the end.
     fn read_at(&self, offset: u64, limit: u64) -> io::Result<Vec<u8>>;
 
-    /// Length in bytes.
+    /// Length of the whole file in bytes, known without reading it.
     fn size(&self) -> u64;
 }
 

@@ -14,7 +14,6 @@ const NEW_ENTRY: usize = 24;
 /// One library of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CacheEntry {
-    /// Where it is.
     pub(crate) path: Vec<u8>,
     /// Only for some CPUs; the search goes on for others.
     pub(crate) variant: bool,

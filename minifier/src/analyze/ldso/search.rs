@@ -19,7 +19,7 @@ const MUSL_OWN: [&str; 7] = ["c", "pthread", "rt", "m", "dl", "util", "xnet"];
 /// The two families of dynamic linkers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Libc {
-    /// GNU.
+    /// The GNU C library.
     Glibc,
     /// musl, as in Alpine.
     Musl,
@@ -28,7 +28,7 @@ pub enum Libc {
 /// Under which circumstances an object is loaded.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Context {
-    /// Whose rules hold.
+    /// The C library whose rules of searching hold.
     pub libc: Libc,
     /// The directory that `$ORIGIN` stands for.
     pub origin: ImagePath,

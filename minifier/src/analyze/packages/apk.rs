@@ -47,7 +47,6 @@ impl ApkStanza<'_> {
         (self.field(b'P'), self.field(b'V'))
     }
 
-    /// The package's files.
     pub(crate) fn files(&self, finder: &mut Finder<'_>) -> BTreeSet<NodeId> {
         let mut dir: &[u8] = b"";
         let mut files = BTreeSet::new();

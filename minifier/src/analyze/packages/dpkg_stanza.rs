@@ -11,7 +11,6 @@ use super::dpkg_files::dpkg_has_files;
 pub(crate) struct DpkgStanza(BTreeMap<String, String>);
 
 impl DpkgStanza {
-    /// A field.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

@@ -13,7 +13,7 @@ use crate::rootfs::NodeId;
 pub enum PackageManager {
     /// Debian and its derivatives.
     Dpkg,
-    /// Alpine.
+    /// apk of Alpine and its derivatives.
     Apk,
     /// Red Hat, SUSE and their derivatives.
     Rpm,
@@ -23,14 +23,14 @@ pub enum PackageManager {
     Npm,
 }
 
-/// An installed package.
+/// A package of a distribution or a language, by the name that its manager uses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Package {
-    /// Name.
+    /// Name, as `dpkg`, `pip` or `npm` would take it.
     pub name: String,
     /// Version; empty if it is not known.
     pub version: String,
-    /// Who installed it.
+    /// The package manager whose records name it.
     pub manager: PackageManager,
 }
 

@@ -35,7 +35,6 @@ pub(crate) enum NpmPlace {
     Zip,
 }
 
-/// A package.
 pub(crate) struct NpmPackage<'d> {
     /// Its `package.json`, or the zip.
     pub(crate) path: ImagePath,

@@ -101,7 +101,7 @@ pub(crate) struct OutputArgs {
 pub(crate) enum Layers {
     /// Each original layer, filtered
     Preserve,
-    /// One layer
+    /// All of them in one layer
     Flatten,
 }
 
@@ -111,7 +111,7 @@ pub(crate) enum ReadArg {
     Auto,
     /// In place or fail
     InPlace,
-    /// From `docker save`
+    /// As a stream, from `docker save`
     Stream,
 }
 
@@ -138,7 +138,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub(crate) cmd: Option<String>,
 
-    /// Working directory
+    /// Working directory instead of the image's
     #[arg(short, long, value_name = "DIR")]
     pub(crate) workdir: Option<String>,
 
@@ -213,7 +213,6 @@ pub(crate) struct RunArgs {
 /// The engine that runs the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RuntimeChoice {
-    /// The Docker daemon.
     Docker,
     /// An OCI runtime, by name or path.
     Oci(String),

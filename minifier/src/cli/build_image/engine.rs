@@ -12,18 +12,14 @@ use crate::transport::Daemon;
 
 /// The engine that runs the container.
 pub(crate) enum Engine {
-    /// The Docker daemon.
     Docker {
-        /// The daemon.
         daemon: Box<Daemon>,
         /// It takes the place of an OCI runtime, whose containers have no network unless they are given one.
         instead: bool,
     },
     /// An OCI runtime, and the layers that it runs on.
     Oci {
-        /// The program.
         runtime: OciRuntime,
-        /// Unpacked layers.
         cache: LayerCache,
     },
 }

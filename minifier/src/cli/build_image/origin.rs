@@ -21,7 +21,6 @@ use crate::units::Size;
 pub(crate) enum ImageOrigin {
     /// The Docker daemon has it.
     Daemon {
-        /// The daemon.
         daemon: Box<Daemon>,
         /// Its name there.
         reference: ImageReference,
@@ -33,7 +32,6 @@ pub(crate) enum ImageOrigin {
 }
 
 impl ImageOrigin {
-    /// Finds the image.
     pub(crate) async fn find(build: &Build<'_>, scratch: &Path) -> Result<Self, CliError> {
         let options = build.options;
         match options.target.place() {
@@ -68,7 +66,6 @@ impl ImageOrigin {
         }
     }
 
-    /// Its config.
     pub(crate) fn config(&self) -> &ImageConfig {
         match self {
             Self::Daemon { inspected, .. } => &inspected.config,

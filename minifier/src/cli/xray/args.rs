@@ -117,7 +117,6 @@ pub(crate) struct GateArgs {
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct XrayOutput<F = Form> {
-    /// The form.
     pub(crate) form: F,
     /// The file; `None` for stdout.
     pub(crate) file: Option<PathBuf>,

@@ -6,11 +6,11 @@ use std::io::{self, BufRead, Read};
 /// How a layer or an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// Plain bytes, without any compression.
     None,
-    /// RFC 1952.
+    /// gzip (RFC 1952), of one or several members.
     Gzip,
-    /// RFC 8878.
+    /// Zstandard (RFC 8878), of one or several frames.
     Zstd,
 }
 

@@ -10,7 +10,7 @@ pub enum TarError {
     /// The source of the bytes failed.
     #[error("read the tar at byte {offset}: {source}")]
     Io {
-        /// Where.
+        /// Bytes from the start of the uncompressed tar.
         offset: u64,
         /// What the source said.
         source: io::Error,
@@ -44,7 +44,7 @@ pub enum TarError {
     /// More entries than may be kept.
     #[error("read the tar at byte {offset}: {source}")]
     TooManyEntries {
-        /// Where.
+        /// Bytes from the start of the uncompressed tar.
         offset: u64,
         /// What they may take.
         source: TooManyEntries,

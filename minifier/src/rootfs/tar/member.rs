@@ -17,7 +17,7 @@ pub struct Member {
     pub header_at: u64,
     /// Where its body starts.
     pub body_at: u64,
-    /// Name as stored.
+    /// Name as stored, which may be absolute or contain `..`.
     pub name: Vec<u8>,
     /// Target of a link as stored.
     pub link_name: Vec<u8>,
@@ -25,9 +25,9 @@ pub struct Member {
     pub type_flag: u8,
     /// Permission bits with setuid, setgid and sticky.
     pub mode: u32,
-    /// Owner.
+    /// ID of the owner, which may be out of range.
     pub uid: i64,
-    /// Group.
+    /// ID of the group, which may be out of range.
     pub gid: i64,
     /// Length of the file in bytes, holes included; 0 for what has no body.
     pub size: u64,

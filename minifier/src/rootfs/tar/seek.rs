@@ -15,9 +15,7 @@ pub(crate) struct SeekInput<'a> {
     file: &'a File,
     /// Where the tar starts in the file.
     start: u64,
-    /// Its length.
     size: u64,
-    /// Where it stands.
     at: u64,
     window: Vec<u8>,
     /// Where in the tar the window starts.

@@ -38,10 +38,10 @@ const STRING: u32 = 6;
 const STRING_ARRAY: u32 = 8;
 const I18N_STRING: u32 = 9;
 
-/// An installed package.
+/// A package of an rpm database, with the names of its files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RpmPackage {
-    /// Name.
+    /// Name, without version and architecture.
     pub name: String,
     /// `version-release`, without the epoch.
     pub version: String,
@@ -49,7 +49,7 @@ pub struct RpmPackage {
     pub epoch: Option<u32>,
     /// Architecture; empty if it is not said.
     pub architecture: String,
-    /// Licence as declared.
+    /// Licence as declared, which may be an SPDX expression or free text.
     pub licence: Option<String>,
     /// Who distributes it, else who packaged it.
     pub vendor: Option<String>,

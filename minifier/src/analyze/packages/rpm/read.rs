@@ -36,7 +36,6 @@ pub(crate) fn rpm_databases(rootfs: &RootFs) -> Vec<(ImagePath, NodeId)> {
 
 /// The list of a distroless image.
 pub(crate) struct RpmManifest {
-    /// Where it is.
     pub(crate) path: ImagePath,
     text: String,
 }
