@@ -1,4 +1,4 @@
-//! Where the hierarchies of control groups are mounted.
+//! Mount points of the hierarchies of control groups.
 //!
 //! Source: cgroups(7), proc_pid_mountinfo(5).
 

@@ -34,7 +34,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where Chromium is not installed or does not answer.
+    /// If Chromium is not installed or does not answer.
     pub fn open(file: &Path, width: u32, height: u32) -> Result<Self> {
         let mut browser = Self::start()?;
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }))?;
@@ -112,7 +112,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where the browser refuses it or does not answer.
+    /// If the browser refuses it or does not answer.
     pub fn call(&mut self, method: &str, parameters: Value) -> Result<Value> {
         self.next += 1;
         let id = self.next;
@@ -142,7 +142,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where it never does.
+    /// If it never does.
     pub fn load(&mut self, file: &Path) -> Result<()> {
         let file = file.canonicalize()?;
         self.events.clear();
@@ -157,7 +157,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where it does not in time.
+    /// If it does not in time.
     pub fn wait(&mut self, expression: &str) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -173,7 +173,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where it throws.
+    /// If it throws.
     pub fn evaluate(&mut self, expression: &str) -> Result<Value> {
         let result = self.call(
             "Runtime.evaluate",
@@ -189,7 +189,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where the browser refuses it.
+    /// If the browser refuses it.
     pub fn press(&mut self, key: &str) -> Result<()> {
         let code = match key {
             "Enter" => 13,
@@ -222,7 +222,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where the browser refuses it.
+    /// If the browser refuses it.
     pub fn write(&mut self, text: &str) -> Result<()> {
         text.chars().try_for_each(|c| self.press(&c.to_string()))
     }
@@ -231,7 +231,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where the browser refuses it.
+    /// If the browser refuses it.
     pub fn window(&mut self, width: u32, height: u32) -> Result<()> {
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -244,7 +244,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// Where the browser refuses it.
+    /// If the browser refuses it.
     pub fn scheme(&mut self, scheme: &str) -> Result<()> {
         self.call(
             "Emulation.setEmulatedMedia",

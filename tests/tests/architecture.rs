@@ -1,4 +1,4 @@
-//! What documents say of the code: the direction of dependencies between the folders of `minifier/src`, as ARCHITECTURE.md
+//! Statements of the documents about the code: the direction of dependencies between the folders of `minifier/src`, as ARCHITECTURE.md
 //! states it, and the tests that docs/security.md names.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What is no room: the roots of the library and of the program.
+/// Files that are no rooms: the roots of the library and of the program.
 const ROOTS: [&str; 3] = ["former_name", "lib", "main"];
 
 const WATCHED_CRATES: [&str; 3] = ["bollard", "aya", "indicatif"];
@@ -115,7 +115,7 @@ fn rooms_that_nobody_knows_and_permissions_that_nobody_uses_are_found() {
     );
 }
 
-/// Where a room names what it may not, does not name what it may, or is missing on either side.
+/// Rooms that name what they may not, do not name what they may, or are missing on either side.
 fn violations(src: &Path, allowed: &[(&str, &[&str])]) -> Vec<String> {
     let allowed: BTreeMap<_, _> = allowed.iter().copied().collect();
     let rooms = rooms(src);

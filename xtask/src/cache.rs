@@ -1,4 +1,4 @@
-//! Where things that are slow to make are kept: `$XDG_CACHE_HOME/minifier` or `~/.cache/minifier`.
+//! The folder for things that are slow to make: `$XDG_CACHE_HOME/minifier` or `~/.cache/minifier`.
 //!
 //! Nothing in it is precious: removing the folder only makes the next run slower.
 

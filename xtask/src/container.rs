@@ -86,7 +86,7 @@ impl Container {
         self.inspect("{{.State.Health.Status}}")
     }
 
-    /// What it printed so far on both streams; the last `lines` lines.
+    /// The last `lines` lines that it printed so far on both streams.
     pub fn logs(&self, lines: usize) -> Result<String> {
         let output = docker()
             .args(["logs", &self.id])

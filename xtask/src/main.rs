@@ -21,26 +21,26 @@ enum Task {
     Setup,
     /// Build the eBPF object into its place in the source tree.
     BuildEbpf {
-        /// Build it elsewhere, and fail when the one in the source tree is stale.
+        /// Build it elsewhere, and fail if the one in the source tree is stale.
         #[arg(long)]
         check: bool,
     },
     /// Make the fixtures' images that the Docker daemon does not have.
     Fixtures {
-        /// Which ones; all when none is named.
+        /// Names of fixtures [default: all]
         names: Vec<String>,
         /// Only list them.
         #[arg(long)]
         list: bool,
-        /// Make them even when they are there.
+        /// Make them even if the daemon has them.
         #[arg(long)]
         force: bool,
     },
     /// Measure what minifier costs, as ratios.
     Bench {
-        /// Which parts; all when none is named.
+        /// Parts to measure [default: all]
         parts: Vec<bench::Part>,
-        /// Another build of minifier than the release build of this source tree.
+        /// The program to measure [default: the release build of this source tree]
         #[arg(long)]
         program: Option<PathBuf>,
     },
@@ -54,12 +54,12 @@ enum Task {
     },
     /// Show that tracing works on the kernels that people run, each in an emulated machine.
     Kernels {
-        /// Kernel versions such as 6.1, of which the newest is taken; the usual ones when none is named.
+        /// Kernel versions such as 6.1, of which the newest is taken [default: the usual ones]
         versions: Vec<String>,
         /// The emulated machine.
         #[arg(long, value_enum, default_value = "amd64")]
         arch: kernels::Arch,
-        /// How many machines run at a time.
+        /// Number of machines that run at a time.
         #[arg(long, default_value_t = 2)]
         jobs: usize,
         /// Only these rows of the table.
@@ -68,7 +68,7 @@ enum Task {
         /// Leave the longest row, a whole build, to the oldest and the newest of the kernels, a few fixtures to the newest.
         #[arg(long, conflicts_with = "rows")]
         quick: bool,
-        /// Instead of all that: build these fixtures (all where none is named), each in a machine of its own, and compare
+        /// Instead of all that: build these fixtures (all if none is named), each in a machine of its own, and compare
         /// the two sources of the trace.
         #[arg(long, value_name = "NAME,…", num_args = 0.., require_equals = true, value_delimiter = ',')]
         #[arg(conflicts_with_all = ["rows", "quick"])]
@@ -80,29 +80,29 @@ enum Task {
         #[arg(long, conflicts_with_all = ["rows", "quick"])]
         write: bool,
     },
-    /// Feed everything that reads an image with what a fuzzer thinks of.
+    /// Run the fuzz targets, which feed everything that reads an image with made-up bytes.
     Fuzz {
-        /// Which targets of fuzz/fuzz_targets; all when none is named.
+        /// Targets of fuzz/fuzz_targets [default: all]
         targets: Vec<String>,
-        /// How long each runs.
+        /// Seconds for each target.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
-        /// How many run at a time.
+        /// Number of targets that run at a time.
         #[arg(long, default_value_t = 2)]
         jobs: usize,
     },
     /// Print numbers about the library's source: short files, circles, repeated names, comments.
     Shape,
-    /// Make a real image smaller and show that it still answers.
+    /// Make a real image smaller and show that the result still answers.
     Demo,
     /// Make every fixture smaller and print a Markdown table of sizes and times.
     Table {
-        /// Which fixtures; all when none is named.
+        /// Names of fixtures [default: all]
         names: Vec<String>,
         /// Put the table between its markers in README.md.
         #[arg(long, conflicts_with = "names")]
         write: bool,
-        /// Another build of minifier than the release build of this source tree.
+        /// The program to measure [default: the release build of this source tree]
         #[arg(long)]
         program: Option<PathBuf>,
     },

@@ -19,7 +19,7 @@ use crate::{build_ebpf, command, fixtures, fuzz, newcomer, setup};
 /// How many fuzz targets run at a time.
 const FUZZ_JOBS: usize = 5;
 
-/// A kind of test, told by the first word of its name.
+/// A kind of test, named by the first word of the test's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Tier {
     /// No privileges needed.
@@ -30,10 +30,10 @@ pub enum Tier {
     Browser,
     /// `docker_*`: a Docker daemon and the fixtures' images.
     Docker,
-    /// Not told by names: the oldest and the newest of the kernels that people run (`cargo xtask kernels`) and one of
+    /// Not named by tests: the oldest and the newest of the kernels that people run (`cargo xtask kernels`) and one of
     /// arm64; after a change of the tracer, all the usual ones.
     Kernels,
-    /// Not told by names: the corpus of each target of `cargo xtask fuzz`; after a change of what it feeds, a minute.
+    /// Not named by tests: the corpus of each target of `cargo xtask fuzz`; after a change of what it feeds, a minute.
     Fuzz,
     /// Not part of each change: set-up, demo, fixtures and kernels with an empty cache folder.
     Newcomer,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// The programs and paths that a command line names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandWords {
-    /// Words where a command is expected: programs, functions, builtins.
+    /// Words in the place of a command: programs, functions, builtins.
     pub commands: BTreeSet<String>,
     /// Words that start with a slash, and what follows `=` where that does.
     pub paths: BTreeSet<String>,

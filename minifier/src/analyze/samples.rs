@@ -3,7 +3,7 @@
 
 /// Tests, and nothing that a program needs.
 const TESTS: [&[u8]; 3] = [b"test", b"tests", b"__tests__"];
-/// What tests and examples are and work on. A program can have code in one: `numpy/testing`.
+/// Names of tests, examples and their data. A program can have code in one: `numpy/testing`.
 const OF_TESTS: [&[u8]; 11] = [
     b"testing",
     b"testdata",
@@ -17,7 +17,7 @@ const OF_TESTS: [&[u8]; 11] = [
     b"examples",
     b"__mocks__",
 ];
-/// What else is made to be shown, or copied from others. A program can be installed in one: `/srv/demo`.
+/// Names of other things that are made to be shown, or copied from others. A program can be installed in one: `/srv/demo`.
 const SAMPLES: [&[u8]; 16] = [
     b"testsuite",
     b"testcases",

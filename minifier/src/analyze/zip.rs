@@ -143,7 +143,7 @@ impl<'a> Zip<'a> {
         })
     }
 
-    /// Where the packed bytes of an entry are.
+    /// Start and length of the packed bytes of an entry.
     fn packed(&self, entry: &ZipEntry<'_>) -> Result<(u64, u64), String> {
         let range = || {
             let header = self.file.read_at(entry.header_at, 30).ok()?;
@@ -163,10 +163,10 @@ impl<'a> Zip<'a> {
 
 /// The record at the end of the archive, about its central directory.
 struct EndRecord {
-    /// Where the directory ends.
+    /// Offset at which the directory ends.
     at: u64,
     size: u64,
-    /// Where it starts, without what stands in front of the archive.
+    /// Offset at which it starts, counted from the start of the archive.
     offset: u64,
 }
 

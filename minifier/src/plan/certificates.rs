@@ -55,7 +55,7 @@ const SYSTEM_PATH: &[u8] = b"/etc/ssl/certs";
 /// Larger programs are not searched.
 const MAX_PROGRAM: u64 = 1 << 30;
 
-/// What an access says about certificates.
+/// Signs of TLS in an access.
 pub(crate) struct CertificateAccess {
     /// It is about the system's certificates.
     pub(crate) tls: bool,

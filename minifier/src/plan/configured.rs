@@ -1,4 +1,4 @@
-//! What the image config and the options of the run name: programs, files, directories.
+//! Programs, files and directories that the image config and the options of the run name.
 //!
 //! The content of volumes stays: it is the data that a new volume starts with.
 

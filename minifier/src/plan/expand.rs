@@ -1,4 +1,4 @@
-//! What the files that stay need: interpreters and libraries of ELF files, interpreters of scripts.
+//! Needs of the files that stay: interpreters and libraries of ELF files, interpreters of scripts.
 
 use std::rc::Rc;
 

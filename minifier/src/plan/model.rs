@@ -168,7 +168,7 @@ pub struct Warning {
     pub severity: WarningLevel,
     /// One sentence that names the object.
     pub message: String,
-    /// What to do about it.
+    /// A way to mend it; `None` if there is nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What the keep set amounts to: totals, packages, and what the user should know.
+//! The end of a plan: totals, packages, and warnings for the user.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What processes touched.
+//! Paths that processes touched.
 //!
 //! A path that was asked for and exists in the image stays, whatever the call returned: that it exists is a part of
 //! the answer. Of a path that does not exist (it failed, or the container made it) the links on its way stay, and
@@ -54,7 +54,7 @@ impl Closure<'_> {
         }
     }
 
-    /// What the requested path leads to in the image; `None` if it is not known where it starts.
+    /// The entry that the requested path leads to in the image; `None` if its starting directory is not known.
     fn resolve_requested(&self, access: &Access) -> Option<Resolution> {
         let rootfs = self.files.rootfs;
         let root = ImagePath::root();

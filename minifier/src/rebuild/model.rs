@@ -115,7 +115,7 @@ pub enum RebuildError {
     Header {
         /// The path of the keep set that failed.
         path: ImagePath,
-        /// What cannot be said.
+        /// The part that tar cannot express.
         source: HeaderError,
     },
     /// The original bytes cannot be read.

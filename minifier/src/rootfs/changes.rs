@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{EntryKind, ImagePath, LayerIndex, MergeError, NodeId, RootFs};
 
-/// What stands at a path of the upper folder.
+/// The entry at a path of the upper folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// A node of the new tree; nodes that stand at several paths are hard links.
@@ -24,7 +24,7 @@ pub type Changes = BTreeMap<ImagePath, Change>;
 impl RootFs {
     /// Applies the next layer, whose number is `layer`, and tells what it changed.
     ///
-    /// Where a layer adds a name to a file of a lower layer, all names of that file are among the changes: they share
+    /// If a layer adds a name to a file of a lower layer, all names of that file are among the changes: they share
     /// owner, mode and times, which the new name sets.
     pub fn apply_layer(&mut self, layer: usize, index: LayerIndex) -> Result<Changes, MergeError> {
         let older = self.count();
@@ -104,7 +104,7 @@ impl RootFs {
         }
         for (path, id) in self.walk() {
             if linked.contains(&id) {
-                // Where it is new, it was noted above; where it is not, it was there before.
+                // A new one was noted above; any other was there before.
                 self.note(before, &path);
             }
         }

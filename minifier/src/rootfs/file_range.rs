@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 pub struct FileRange<F> {
     /// The file, which others may read at the same time.
     pub file: F,
-    /// Where what is left of the range starts, in bytes.
+    /// Offset in the file of the rest of the range, in bytes.
     pub at: u64,
     /// Its length in bytes.
     pub len: u64,

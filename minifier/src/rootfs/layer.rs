@@ -1,4 +1,4 @@
-//! What one layer says, before it is merged: entries in the order of its tar, and where their bytes are.
+//! One layer before it is merged: entries in the order of its tar, and references to their bytes.
 
 use std::io::{self, Read};
 
@@ -19,11 +19,11 @@ pub struct LayerEntry {
     pub path: ImagePath,
     /// Owner, mode, times, extended attributes; of no meaning for whiteouts.
     pub meta: Metadata,
-    /// What it puts there.
+    /// The kind of entry that it puts there.
     pub kind: EntryKind,
 }
 
-/// What an entry of a layer puts at its path.
+/// The kind of an entry of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryKind {
     /// A directory; the entries of lower layers in it stay.
@@ -62,7 +62,7 @@ pub enum EntryKind {
     OpaqueWhiteout,
 }
 
-/// Where the bytes of a regular file are. Only the [`ContentStore`] that made it can read it.
+/// A reference to the bytes of a regular file. Only the [`ContentStore`] that made it can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentRef {
     /// The layer, 0 is the lowest.

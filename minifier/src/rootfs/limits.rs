@@ -47,7 +47,7 @@ pub enum TooLong {
     /// A component of its path.
     #[error("a name in its path has {0} bytes, more than a file system takes ({MAX_NAME})")]
     Name(usize),
-    /// What it links to.
+    /// The target of a link, of so many bytes.
     #[error("its target has {0} bytes, more than a file system takes ({MAX_PATH})")]
     Target(usize),
     /// The name of one of its extended attributes.
@@ -157,7 +157,7 @@ fn implied(last: &[u8], path: &[u8]) -> u64 {
      archive that is made to exhaust it"
 )]
 pub struct TooManyEntries {
-    /// What they may take.
+    /// The limit, in bytes.
     pub limit: u64,
 }
 

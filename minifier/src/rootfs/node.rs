@@ -1,4 +1,4 @@
-//! What stands at a path of the merged tree.
+//! The nodes of the merged tree.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ pub enum NodeKind {
     },
     /// A regular file; of several names, each leads to this node.
     File {
-        /// Where its bytes are.
+        /// A reference to its bytes.
         content: ContentRef,
     },
     /// A symbolic link; the target is as stored, not normalised.

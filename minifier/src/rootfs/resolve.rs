@@ -16,7 +16,7 @@ pub struct Resolution {
     pub end: End,
 }
 
-/// Where the resolution of a path ends.
+/// The end of the resolution of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// At an entry of any kind.
@@ -33,7 +33,7 @@ pub enum End {
     },
     /// At something that is not a directory, with more of the path to go.
     NotADirectory {
-        /// What is not a directory.
+        /// The entry that is not a directory.
         path: ImagePath,
     },
     /// Nowhere: more than 40 links.

@@ -2,7 +2,7 @@
 
 use super::{ImagePath, Resolution, RootFs};
 
-/// What container runtimes set if the image's config has no `PATH`.
+/// The value that container runtimes set if the image's config has no `PATH`.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Directories in which programs are looked for, and where relative paths start.
@@ -36,7 +36,7 @@ impl SearchPath {
         &self.dirs
     }
 
-    /// Where relative paths start.
+    /// The directory at which relative paths start.
     pub fn cwd(&self) -> &ImagePath {
         &self.cwd
     }

@@ -19,7 +19,7 @@ pub enum MergeError {
         layer: usize,
         /// The path of the hard link.
         path: ImagePath,
-        /// What it points to.
+        /// The target of the link.
         target: ImagePath,
     },
     /// A hard link to a directory.
@@ -29,7 +29,7 @@ pub enum MergeError {
         layer: usize,
         /// The path of the hard link.
         path: ImagePath,
-        /// What it points to.
+        /// The target of the link.
         target: ImagePath,
     },
     /// An entry below something that this same layer says is not a directory.
@@ -41,7 +41,7 @@ pub enum MergeError {
         layer: usize,
         /// The path of the entry that cannot be applied.
         path: ImagePath,
-        /// What is no directory.
+        /// The parent that is not a directory.
         ancestor: ImagePath,
     },
     /// More entries than the table can hold.
@@ -108,7 +108,7 @@ impl RootFs {
         &self.nodes[id.0 as usize]
     }
 
-    /// What stands at exactly this path; no link is followed, neither at the end nor on the way.
+    /// The entry at exactly this path; no link is followed, neither at the end nor on the way.
     pub fn lookup(&self, path: &ImagePath) -> Option<NodeId> {
         path.components()
             .try_fold(ROOT, |at, name| self.children(at).get(name).copied())

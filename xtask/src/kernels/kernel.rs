@@ -52,8 +52,8 @@ impl Kernel {
     }
 }
 
-/// The newest kernel of each series (`6.1`), from the cache where one is there and `refresh` is not set. What could not
-/// be had is told on standard error by name, and has no kernel in the result.
+/// The newest kernel of each series (`6.1`), from the cache if one is there and `refresh` is not set. A kernel that could
+/// not be fetched is reported on standard error by name, and has no kernel in the result.
 pub(crate) fn get(
     arch: Arch,
     series: &[String],

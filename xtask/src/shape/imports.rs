@@ -29,7 +29,7 @@ pub struct SourceFile {
     pub module: Vec<String>,
     /// Whether the file is only compiled for tests.
     pub in_tests: bool,
-    /// What it names, in order.
+    /// The paths that it names, in order.
     pub imports: Vec<Import>,
     pub(crate) text: String,
     pub(crate) syntax: syn::File,

@@ -11,7 +11,7 @@ use super::imports::{SourceFile, is_test};
 /// Docs with so few words rarely say more than the name.
 const FEW_WORDS: usize = 3;
 
-/// What was counted so far.
+/// The counts so far.
 pub(crate) struct Measure {
     parameters_allowed: usize,
     types: BTreeMap<String, Vec<String>>,
@@ -75,7 +75,7 @@ impl Measure {
     }
 }
 
-/// What a line belongs to.
+/// The part of a file that a line belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Outside,

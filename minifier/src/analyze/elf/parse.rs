@@ -231,7 +231,7 @@ impl ElfFile {
     }
 }
 
-/// Where in the file an address of the loaded program comes from.
+/// The offset in the file of an address of the loaded program.
 fn file_offset(segments: &[ProgramHeader], address: u64) -> Option<u64> {
     segments
         .iter()

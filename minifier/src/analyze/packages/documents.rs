@@ -49,7 +49,7 @@ pub(crate) trait PackageDocuments {
         limit: u64,
     ) -> Result<Option<DocumentBytes<'_>>, Self::Error>;
 
-    /// What a metadata file of this form says; `None` if it names no package.
+    /// The fields of a metadata file of this form; `None` if it names no package.
     fn metadata(
         &self,
         path: &ImagePath,
@@ -57,7 +57,7 @@ pub(crate) trait PackageDocuments {
         form: MetadataForm,
     ) -> Result<Option<Cow<'_, PackageMetadata>>, Self::Error>;
 
-    /// What a database of rpm holds, or why it cannot be read; `None` if it is no file, or larger than is read.
+    /// The packages of an rpm database, or why it cannot be read; `None` if it is no file, or larger than is read.
     fn rpm(&self, path: &ImagePath, node: NodeId) -> Result<Option<RpmRead<'_>>, Self::Error>;
 }
 

@@ -1,4 +1,4 @@
-//! What dpkg's databases say about files: which states of a package have some, where a diversion put them, and the
+//! Files in dpkg's databases: which states of a package have some, where a diversion put them, and the
 //! names in a list of checksums.
 //!
 //! Source: `dpkg(1)`, "Package states"; `dpkg-divert(1)`; `deb-md5sums(5)`.
@@ -40,7 +40,7 @@ impl<'a> Diversions<'a> {
         }
     }
 
-    /// Where the file is that `package` has as `path`.
+    /// The path in the image of the file that `package` names `path`.
     pub(crate) fn place<'p>(&'p self, package: &str, path: &'p [u8]) -> &'p [u8] {
         match self.to.get(path) {
             Some((to, diverting)) if *diverting != package.as_bytes() => to,

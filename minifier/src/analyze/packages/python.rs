@@ -199,7 +199,7 @@ fn installed<'d, D: PackageDocuments>(
     Ok(metadata.filter(|_| !is_in_tests(rootfs, path, is_python_tree)))
 }
 
-/// What a folder without readable metadata says by its own name, `Flask-3.0.0.dist-info`: files that nothing opens are
+/// Name and version by the name of a folder without readable metadata, `Flask-3.0.0.dist-info`: files that nothing opens are
 /// taken out of images, and `RECORD` still says what else there is.
 fn by_record<'d, D: PackageDocuments>(
     rootfs: &RootFs,

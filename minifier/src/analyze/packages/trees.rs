@@ -1,4 +1,4 @@
-//! What looks like an installed package and is none: in trees that a project has for its tests, and left over from an
+//! Folders that look like an installed package and are none: in trees that a project has for its tests, and left over from an
 //! installation that was interrupted.
 
 use crate::analyze::samples::belongs_to_tests;
@@ -51,7 +51,7 @@ pub(crate) fn is_python_tree(rootfs: &RootFs, dir: NodeId, name: &[u8]) -> bool 
 }
 
 /// Whether a `dist-info` or `egg-info` is left from a distribution that is gone: pip renames what it removes, and leaves
-/// `~lask-3.0.dist-info` where it is interrupted.
+/// `~lask-3.0.dist-info` if it is interrupted.
 pub(crate) fn is_python_leftover(name: &[u8]) -> bool {
     name.starts_with(b"~")
 }

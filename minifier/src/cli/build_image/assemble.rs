@@ -27,7 +27,7 @@ const LARGEST: usize = 20;
 pub(crate) struct Built {
     pub(crate) decided: Decided,
     pub(crate) image_id: Digest,
-    /// What ran the container, with its version.
+    /// The engine that ran the container, with its version.
     pub(crate) engine: String,
     pub(crate) probe: ProbeReport,
     pub(crate) written: WrittenOutputs,

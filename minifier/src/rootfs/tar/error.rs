@@ -12,23 +12,23 @@ pub enum TarError {
     Io {
         /// Bytes from the start of the uncompressed tar.
         offset: u64,
-        /// What the source said.
+        /// The error of the source.
         source: io::Error,
     },
     /// The bytes end within a header or a body.
     #[error("read the tar: it ends at byte {offset}, in the middle of {within}")]
     Truncated {
-        /// Where the bytes end.
+        /// Offset at which the bytes end.
         offset: u64,
-        /// What is not complete: a header, or a member by its name.
+        /// The part that is not complete: a header, or a member by its name.
         within: String,
     },
     /// A header that no tar has.
     #[error("read the tar header at byte {offset}: {what}")]
     Header {
-        /// Where the header starts.
+        /// Offset at which the header starts.
         offset: u64,
-        /// What is wrong with it.
+        /// The mistake, in words.
         what: String,
     },
     /// A member that a layer or its metadata cannot have.
@@ -36,9 +36,9 @@ pub enum TarError {
     Member {
         /// Its name, escaped and shortened.
         name: String,
-        /// Where its header starts.
+        /// Offset at which its header starts.
         offset: u64,
-        /// What is wrong with it.
+        /// The mistake, in words.
         what: String,
     },
     /// More entries than may be kept.
@@ -46,7 +46,7 @@ pub enum TarError {
     TooManyEntries {
         /// Bytes from the start of the uncompressed tar.
         offset: u64,
-        /// What they may take.
+        /// The limit that was reached.
         source: TooManyEntries,
     },
 }

@@ -22,7 +22,7 @@ const AUFS: &[u8] = b".wh..wh.";
 pub struct IndexedLayer {
     /// The entries. `at` of a file is where its body starts in the uncompressed tar.
     pub index: LayerIndex,
-    /// What they took of the budget.
+    /// Bytes that they took of the budget.
     pub cost: u64,
     /// Files that the tar does not hold in one piece.
     pub sparse: BTreeMap<u64, SparseMap>,
@@ -56,7 +56,7 @@ pub fn index_layer<I: TarInput>(
     Ok(indexed)
 }
 
-/// What a member of a layer's tar says about the tree; nothing for AUFS metadata.
+/// The entry that a member of a layer's tar stands for; `None` for AUFS metadata.
 pub fn layer_entry(member: Member, layer: u32) -> Result<Option<LayerEntry>, TarError> {
     let (offset, name) = (member.header_at, member.name.clone());
     let entry = entry(member, layer).and_then(|entry| {

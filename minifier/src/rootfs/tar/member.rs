@@ -13,9 +13,9 @@ use crate::rootfs::Mtime;
 /// A member of a tar, without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Where its last header stands, in bytes from the start of the tar.
+    /// Offset of its last header, in bytes from the start of the tar.
     pub header_at: u64,
-    /// Where its body starts.
+    /// Offset at which its body starts.
     pub body_at: u64,
     /// Name as stored, which may be absolute or contain `..`.
     pub name: Vec<u8>,
@@ -120,7 +120,7 @@ fn has_body(type_flag: u8) -> bool {
     !matches!(type_flag, b'1'..=b'6')
 }
 
-/// Where the map of a sparse file stands in PAX.
+/// The place of a sparse file's map in PAX.
 #[derive(Clone, Copy)]
 pub(crate) enum SparseFormat {
     InHeader,

@@ -13,12 +13,12 @@ const WINDOW: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct SeekInput<'a> {
     file: &'a File,
-    /// Where the tar starts in the file.
+    /// Offset of the tar in the file.
     start: u64,
     size: u64,
     at: u64,
     window: Vec<u8>,
-    /// Where in the tar the window starts.
+    /// Offset of the window in the tar.
     window_at: u64,
 }
 

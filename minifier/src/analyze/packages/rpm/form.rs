@@ -1,4 +1,4 @@
-//! What the readers of all forms share: their error, their callback, and bounds-checked numbers.
+//! Shared by the readers of all forms: their error, their callback, and bounds-checked numbers.
 
 /// Headers of one database that are read.
 pub(crate) const MAX_PACKAGES: usize = 100_000;
