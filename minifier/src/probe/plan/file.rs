@@ -143,7 +143,7 @@ mod tests {
             (r#"[{"path":"/","methud":"GET"}]"#, "unknown field `methud`"),
             (
                 r#"[{"path":"/"},{"path":"x"}]"#,
-                "read probe 2 of the probe file: method or path",
+                "read probe 2 of the probe file: the method or the path",
             ),
             (
                 r#"[{"path":"/","headers":{"a b":"c"}}]"#,
