@@ -3,9 +3,11 @@
 //! No format is parsed: INI, YAML, nginx's, Apache's and systemd's have in common that a path is a word of its own, and
 //! that a comment begins with `#`, `;` or `//`. What does not exist in the image names nothing.
 
+use std::collections::BTreeSet;
+
 use globset::GlobBuilder;
 
-use super::named::{Directory, Given, Place};
+use super::named::{Directory, Given, Namer};
 use super::reader::{Gathered, Reader};
 use super::text::read_text;
 use super::{KeptFile, Rule, View};
@@ -100,127 +102,101 @@ impl Reader for Configuration {
             if text.starts_with("#!") {
                 continue;
             }
-            let place = Place {
+            let mut namer = Namer {
                 rule: Rule::Configuration,
                 file: &file.path,
                 origin: view.origin(file.node),
+                given: &mut self.given,
+                view,
+                out,
             };
             for (index, line) in text.lines().enumerate() {
-                self.line(without_comment(line), index as u32 + 1, &place, view, out);
+                read_line(without_comment(line), index as u32 + 1, &mut namer);
             }
         }
         Ok(())
     }
 }
 
-impl Configuration {
-    fn line(
-        &mut self,
-        line: &str,
-        number: u32,
-        place: &Place<'_>,
-        view: &View<'_>,
-        out: &mut Gathered,
-    ) {
-        let mut words = words(line);
-        let first = words
-            .clone()
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        if COMMANDS.contains(&first.as_str()) {
-            let program = words.clone().nth(1).unwrap_or_default();
-            self.given.program(program, Some(number), place, view, out);
-        }
-        let includes = INCLUDES.contains(&first.as_str());
-        for word in words.by_ref() {
-            // `sqlite:////srv/db`, `unix:/run/x.sock`, `file:///etc/x`: the path stands behind the scheme.
-            let path = match word.find("://") {
-                Some(at) if word.starts_with("file:") => &word[at + 3..],
-                Some(_) => continue,
-                None => word.strip_prefix("unix:").unwrap_or(word),
-            };
-            let absolute = path.starts_with('/') && path.len() > 1;
-            if path.contains(['*', '?', '[']) && (absolute || includes) {
-                self.pattern(path, number, place, view, out);
-            } else if absolute {
-                self.given
-                    .path(path, Directory::Content, Some(number), place, view, out);
-            } else if includes && word.contains(['/', '.', '_']) {
-                self.relative(word, number, place, view, out);
-            }
-        }
+fn read_line(line: &str, number: u32, namer: &mut Namer<'_, '_>) {
+    let words = words(line);
+    let first = words.clone().next().unwrap_or_default();
+    let first = first.to_ascii_lowercase();
+    if COMMANDS.contains(&first.as_str()) {
+        let program = words.clone().nth(1).unwrap_or_default();
+        namer.program(program, Some(number));
     }
-
-    /// A relative path of an `include` starts at the directory of the file or at one above it, as nginx and Apache
-    /// have it.
-    fn relative(
-        &mut self,
-        word: &str,
-        number: u32,
-        place: &Place<'_>,
-        view: &View<'_>,
-        out: &mut Gathered,
-    ) {
-        for directory in bases(place.file) {
-            let path = directory.join(word);
-            if view.existing(path.as_bytes()).is_some()
-                && let Ok(path) = std::str::from_utf8(path.as_bytes())
-            {
-                self.given
-                    .path(path, Directory::Content, Some(number), place, view, out);
-                return;
-            }
-        }
-    }
-
-    fn pattern(
-        &mut self,
-        pattern: &str,
-        number: u32,
-        place: &Place<'_>,
-        view: &View<'_>,
-        out: &mut Gathered,
-    ) {
-        let bases = if pattern.starts_with('/') {
-            vec![ImagePath::root()]
-        } else {
-            bases(place.file)
+    let includes = INCLUDES.contains(&first.as_str());
+    for word in words {
+        // `sqlite:////srv/db`, `unix:/run/x.sock`, `file:///etc/x`: the path stands behind the scheme.
+        let path = match word.find("://") {
+            Some(at) if word.starts_with("file:") => &word[at + 3..],
+            Some(_) => continue,
+            None => word.strip_prefix("unix:").unwrap_or(word),
         };
-        for base in bases {
-            let whole = base.join(pattern);
-            let Ok(text) = std::str::from_utf8(whole.as_bytes()) else {
-                continue;
-            };
-            // The directory before the first component with a star bounds the walk.
-            let fixed: Vec<&str> = text
-                .split('/')
-                .take_while(|part| !part.contains(['*', '?', '[']))
-                .collect();
-            let top = ImagePath::new(fixed.join("/"));
-            let Ok(glob) = GlobBuilder::new(text).literal_separator(true).build() else {
-                continue;
-            };
-            let glob = glob.compile_matcher();
-            let Some((top, _)) = (!top.is_root())
-                .then(|| view.existing(top.as_bytes()))
-                .flatten()
-            else {
-                continue;
-            };
-            let below = view.files.rootfs.walk_below(&top);
-            let matches = below.filter(|(path, _)| match std::str::from_utf8(path.as_bytes()) {
-                Ok(path) => glob.is_match(path),
-                Err(_) => false,
-            });
-            let mut paths: std::collections::BTreeSet<ImagePath> =
-                matches.map(|(path, _)| path).take(MAX_MATCHES).collect();
-            // A pattern that matches nothing yet will match what is put there: the directory stays.
-            paths.insert(top);
-            let group = place.group(text.to_owned(), Some(number), pattern, paths);
-            self.given.add(group, view, out);
+        let absolute = path.starts_with('/') && path.len() > 1;
+        if path.contains(['*', '?', '[']) && (absolute || includes) {
+            pattern(path, number, namer);
+        } else if absolute {
+            namer.path(path, Directory::Content, Some(number));
+        } else if includes && word.contains(['/', '.', '_']) {
+            relative(word, number, namer);
         }
     }
+}
+
+/// A relative path of an `include` starts at the directory of the file or at one above it, as nginx and Apache have it.
+fn relative(word: &str, number: u32, namer: &mut Namer<'_, '_>) {
+    for directory in bases(namer.file) {
+        let path = directory.join(word);
+        if namer.view.existing(path.as_bytes()).is_some()
+            && let Ok(path) = std::str::from_utf8(path.as_bytes())
+        {
+            namer.path(path, Directory::Content, Some(number));
+            return;
+        }
+    }
+}
+
+fn pattern(pattern: &str, number: u32, namer: &mut Namer<'_, '_>) {
+    let bases = if pattern.starts_with('/') {
+        vec![ImagePath::root()]
+    } else {
+        bases(namer.file)
+    };
+    for base in bases {
+        let whole = base.join(pattern);
+        if let Ok(text) = std::str::from_utf8(whole.as_bytes())
+            && let Some(paths) = matches(text, namer.view)
+        {
+            namer.group(text.to_owned(), Some(number), pattern, paths);
+        }
+    }
+}
+
+/// The paths that an absolute pattern matches, and the directory that it looks into: a pattern that matches nothing yet
+/// will match what is put there. `None` if there is no such directory.
+fn matches(pattern: &str, view: &View<'_>) -> Option<BTreeSet<ImagePath>> {
+    // The directory before the first component with a star bounds the walk.
+    let parts = pattern.split('/');
+    let fixed: Vec<&str> = parts
+        .take_while(|part| !part.contains(['*', '?', '[']))
+        .collect();
+    let top = ImagePath::new(fixed.join("/"));
+    if top.is_root() {
+        return None;
+    }
+    let (top, _) = view.existing(top.as_bytes())?;
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    let glob = glob.ok()?.compile_matcher();
+    let below = view.files.rootfs.walk_below(&top).map(|(path, _)| path);
+    let is_match = |path: &ImagePath| {
+        let text = std::str::from_utf8(path.as_bytes());
+        text.is_ok_and(|text| glob.is_match(text))
+    };
+    let mut paths: BTreeSet<ImagePath> = below.filter(is_match).take(MAX_MATCHES).collect();
+    paths.insert(top);
+    Some(paths)
 }
 
 /// The directory of a file and those above it, but for the root and what lies right below it.

@@ -4,14 +4,7 @@ use std::collections::BTreeSet;
 
 use super::reader::Gathered;
 use super::{Group, Origin, Rule, Source, View};
-use crate::rootfs::{ImagePath, NodeId, RootFs};
-
-/// The place that names something.
-pub(crate) struct Place<'a> {
-    pub(crate) rule: Rule,
-    pub(crate) file: &'a ImagePath,
-    pub(crate) origin: Origin,
-}
+use crate::rootfs::{ImagePath, RootFs};
 
 /// What one reader has given already.
 #[derive(Debug, Default)]
@@ -70,18 +63,23 @@ impl Given {
             out.groups.push(group);
         }
     }
+}
 
+/// A place that names things, and where they go.
+pub(crate) struct Namer<'a, 'v> {
+    pub(crate) rule: Rule,
+    pub(crate) file: &'a ImagePath,
+    pub(crate) origin: Origin,
+    pub(crate) given: &'a mut Given,
+    pub(crate) view: &'a View<'v>,
+    pub(crate) out: &'a mut Gathered,
+}
+
+impl Namer<'_, '_> {
     /// A program by its path or by its name on `PATH`; nothing if the image has none of that name.
-    pub(crate) fn program(
-        &mut self,
-        name: &str,
-        line: Option<u32>,
-        place: &Place<'_>,
-        view: &View<'_>,
-        out: &mut Gathered,
-    ) {
-        let search = &view.surroundings.search;
-        let Some(resolution) = search.find(view.files.rootfs, name.as_bytes()) else {
+    pub(crate) fn program(&mut self, name: &str, line: Option<u32>) {
+        let search = &self.view.surroundings.search;
+        let Some(resolution) = search.find(self.view.files.rootfs, name.as_bytes()) else {
             return;
         };
         let Some((path, _)) = resolution.found() else {
@@ -89,86 +87,54 @@ impl Given {
         };
         let mut paths: BTreeSet<ImagePath> = resolution.links.iter().cloned().collect();
         paths.insert(path.clone());
-        let group = place.group(path.to_string(), line, name, paths);
-        self.add(group, view, out);
+        self.group(path.to_string(), line, name, paths);
     }
 
     /// An absolute path: a file; a directory, and with [`Directory::Content`] what is in it; the directory in which
     /// a file is to be made.
-    pub(crate) fn path(
-        &mut self,
-        text: &str,
-        directory: Directory,
-        line: Option<u32>,
-        place: &Place<'_>,
-        view: &View<'_>,
-        out: &mut Gathered,
-    ) {
-        let rootfs = view.files.rootfs;
+    pub(crate) fn path(&mut self, text: &str, directory: Directory, line: Option<u32>) {
+        let rootfs = self.view.files.rootfs;
         if MOUNTED.iter().any(|mount| text.starts_with(mount)) {
             return;
         }
         let resolution = rootfs.resolve(&ImagePath::root(), text.as_bytes(), true);
-        let links = resolution.links.iter().cloned();
-        match resolution.found() {
-            Some((path, node)) => {
-                let mut itself: BTreeSet<ImagePath> = links.collect();
-                itself.insert(path.clone());
-                if is_general(path) {
-                    return;
-                }
-                let group = place.group(path.to_string(), line, text, itself);
-                self.add(group, view, out);
-                if directory == Directory::Content && rootfs.node(node).is_dir() {
-                    self.content(path, node, line, place, view, out);
-                }
-            }
-            None => {
-                // A log, a socket, a pid file: what does not exist yet needs the directory that it will be made in.
-                let parent = ImagePath::new(text).parent();
-                let parent = parent.and_then(|parent| view.existing(parent.as_bytes()));
-                if let Some((parent, node)) = parent
-                    && rootfs.node(node).is_dir()
-                    && !is_general(&parent)
-                {
-                    let name = parent.to_string();
-                    let group = place.group(name, line, text, BTreeSet::from([parent]));
-                    self.add(group, view, out);
-                }
-            }
-        }
-    }
-
-    fn content(
-        &mut self,
-        path: &ImagePath,
-        node: NodeId,
-        line: Option<u32>,
-        place: &Place<'_>,
-        view: &View<'_>,
-        out: &mut Gathered,
-    ) {
-        let rootfs = view.files.rootfs;
-        if rootfs.children(node).is_empty() {
+        let Some((path, node)) = resolution.found() else {
+            return self.directory_of(text, line);
+        };
+        if is_general(path) {
             return;
         }
-        let below: BTreeSet<ImagePath> = below(rootfs, path);
-        let name = format!("{path}/**");
-        let group = place.group(name, line, &path.to_string(), below);
-        self.add(group, view, out);
+        let mut itself: BTreeSet<ImagePath> = resolution.links.iter().cloned().collect();
+        itself.insert(path.clone());
+        self.group(path.to_string(), line, text, itself);
+        if directory == Directory::Content && !rootfs.children(node).is_empty() {
+            let all = below(rootfs, path);
+            self.group(format!("{path}/**"), line, &path.to_string(), all);
+        }
     }
-}
 
-impl Place<'_> {
-    /// A group that this place names.
+    /// A log, a socket, a pid file: what does not exist yet needs the directory that it will be made in.
+    fn directory_of(&mut self, text: &str, line: Option<u32>) {
+        let parent = ImagePath::new(text).parent();
+        let parent = parent.and_then(|parent| self.view.existing(parent.as_bytes()));
+        if let Some((parent, node)) = parent
+            && self.view.files.rootfs.node(node).is_dir()
+            && !is_general(&parent)
+        {
+            let name = parent.to_string();
+            self.group(name, line, text, BTreeSet::from([parent]));
+        }
+    }
+
+    /// Gives a group that this place names.
     pub(crate) fn group(
-        &self,
+        &mut self,
         name: String,
         line: Option<u32>,
         symbol: &str,
         paths: BTreeSet<ImagePath>,
-    ) -> Group {
-        Group {
+    ) {
+        let group = Group {
             rule: self.rule,
             name,
             source: Source {
@@ -178,7 +144,8 @@ impl Place<'_> {
             },
             origin: self.origin,
             paths,
-        }
+        };
+        self.given.add(group, self.view, self.out);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use super::named::{Directory, Given, Place};
+use super::named::{Directory, Given, Namer};
 use super::reader::{Gathered, Reader};
 use super::{KeptFile, Origin, Rule, View};
 use crate::analyze::{ElfFile, ElfKind, ReadError};
@@ -57,16 +57,18 @@ impl Reader for Programs {
             if !is_executable(file, view)? || !self.read.insert(file.node) {
                 continue;
             }
-            let place = Place {
+            let mut namer = Namer {
                 rule: Rule::Program,
                 file: &file.path,
                 // The text of a program that the application brought is its own word; that of a package is not.
                 origin: view.origin(file.node).max(Origin::Used),
+                given: &mut self.given,
+                view,
+                out,
             };
             for path in named_paths(file, view)? {
                 if is_wanted(&path, view) {
-                    self.given
-                        .path(&path, Directory::Itself, None, &place, view, out);
+                    namer.path(&path, Directory::Itself, None);
                 }
             }
         }

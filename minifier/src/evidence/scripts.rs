@@ -2,7 +2,7 @@
 //!
 //! Scripts are split by the shell's rules (`analyze::command`) and not run. A word with an expansion names nothing.
 
-use super::named::{Directory, Given, Place};
+use super::named::{Directory, Given, Namer};
 use super::reader::{Gathered, Reader};
 use super::text::{line_of, read_text};
 use super::{KeptFile, Note, Rule, Source, View};
@@ -49,65 +49,56 @@ impl Reader for Scripts {
             let Some(text) = read_text(view, &file.path, file.node)? else {
                 continue;
             };
-            let place = Place {
+            let mut namer = Namer {
                 rule: Rule::Script,
                 file: &file.path,
                 origin: view.origin(file.node),
+                given: &mut self.given,
+                view,
+                out,
             };
             match crontab {
                 Some(crontab) => {
                     for (line, command) in crontab.commands(&text) {
-                        self.command(command, Some(line), &text, &place, view, out);
+                        read_command(command, Some(line), &mut namer);
                     }
                 }
-                None => self.command(&text, None, &text, &place, view, out),
+                None => read_command(&text, None, &mut namer),
             }
         }
         Ok(())
     }
 }
 
-impl Scripts {
-    /// Gives what a command line, or a whole script, names. `line` is its place, if it has one of its own.
-    fn command(
-        &mut self,
-        command: &str,
-        line: Option<u32>,
-        text: &str,
-        place: &Place<'_>,
-        view: &View<'_>,
-        out: &mut Gathered,
-    ) {
-        let words = command_words(command);
-        let line_of = |word: &str| line.or_else(|| line_of(text, word));
-        for program in &words.commands {
-            if !BUILTINS.contains(&program.as_str()) {
-                self.given
-                    .program(program, line_of(program), place, view, out);
-            }
+/// Gives what a command line, or a whole script, names. `line` is its place, if it has one of its own.
+fn read_command(text: &str, line: Option<u32>, namer: &mut Namer<'_, '_>) {
+    let words = command_words(text);
+    let line_of = |word: &str| line.or_else(|| line_of(text, word));
+    for program in &words.commands {
+        if !BUILTINS.contains(&program.as_str()) {
+            namer.program(program, line_of(program));
         }
-        // `run-parts` runs every program of a directory; for other commands a directory is a place.
-        let directory = if words.commands.contains("run-parts") {
-            Directory::Content
-        } else {
-            Directory::Itself
-        };
-        for path in &words.paths {
-            self.given
-                .path(path, directory, line_of(path), place, view, out);
-        }
-        if let Some(at) = runs_arguments(command) {
-            out.notes.insert(Note {
-                rule: Rule::Script,
-                source: Source {
-                    file: place.file.clone(),
-                    line: Some(line.unwrap_or(at)),
-                    symbol: Some("\"$@\"".to_owned()),
-                },
-                message: "runs the command that its arguments name: only the image's own is known"
-                    .to_owned(),
-            });
-        }
+    }
+    // `run-parts` runs every program of a directory; for other commands a directory is a place.
+    let directory = if words.commands.contains("run-parts") {
+        Directory::Content
+    } else {
+        Directory::Itself
+    };
+    for path in &words.paths {
+        namer.path(path, directory, line_of(path));
+    }
+    if let Some(at) = runs_arguments(text) {
+        namer.out.notes.insert(Note {
+            rule: Rule::Script,
+            source: Source {
+                file: namer.file.clone(),
+                line: Some(line.unwrap_or(at)),
+                symbol: Some("\"$@\"".to_owned()),
+            },
+            message: "runs the command that its arguments name: only the image's own is known"
+                .to_owned(),
+        });
     }
 }
 
