@@ -7,6 +7,7 @@ use super::directories::EmptyDirectories;
 use super::families::Families;
 use super::programs::Programs;
 use super::reader::{Gathered, Reader};
+use super::python::Python;
 use super::scripts::Scripts;
 use super::unowned::Unowned;
 use super::{Group, KeptFile, Note, Rule, View};
@@ -15,6 +16,7 @@ use crate::analyze::ReadError;
 /// All readers that are switched on.
 pub struct Evidence {
     readers: Vec<Box<dyn Reader>>,
+    off: BTreeSet<Rule>,
     notes: BTreeSet<Note>,
 }
 
@@ -28,10 +30,12 @@ impl Evidence {
             Box::new(Programs::default()),
             Box::new(Configuration::default()),
             Box::new(Families::default()),
+            Box::new(Python::default()),
         ];
         readers.retain(|reader| !off.contains(&reader.rule()));
         Self {
             readers,
+            off: off.clone(),
             notes: BTreeSet::new(),
         }
     }
@@ -47,6 +51,10 @@ impl Evidence {
             reader.read(kept, view, &mut gathered)?;
         }
         self.notes.append(&mut gathered.notes);
+        // A reader of a language finds families too.
+        gathered
+            .groups
+            .retain(|group| !self.off.contains(&group.rule));
         Ok(gathered.groups)
     }
 

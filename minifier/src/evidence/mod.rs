@@ -17,6 +17,7 @@ mod model;
 mod named;
 mod programs;
 mod reader;
+mod python;
 mod scripts;
 mod text;
 mod unowned;

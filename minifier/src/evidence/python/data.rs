@@ -1,0 +1,203 @@
+//! [`PackageData`]: what packages have beside their modules: templates, static files, fonts, translations, tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::library::module_dir;
+use super::search::{Search, is_package};
+use super::wishes::{Wish, Wishes};
+use crate::analyze::holds_tests_alone;
+use crate::evidence::{Origin, Rule, Source, View};
+use crate::rootfs::{ImagePath, NodeId};
+
+/// Directories of one package that are looked at, and files in one of them.
+const MAX_ENTRIES: usize = 20_000;
+/// Directories that no program reads at run time.
+const NOT_READ: [&[u8]; 7] = [
+    b"__pycache__",
+    b"include",
+    b"docs",
+    b"doc",
+    b"examples",
+    b"node_modules",
+    b"testing",
+];
+/// Endings of files that no program reads at run time: sources of native code and of translations, type stubs.
+const SOURCES: [&str; 16] = [
+    ".py", ".pyc", ".pyo", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".hpp", ".c", ".cpp", ".a", ".po",
+    ".pot", ".so", ".typed",
+];
+/// Where gettext looks, below `locale/LANGUAGE`.
+const MESSAGES: &[u8] = b"LC_MESSAGES";
+
+/// What is known of packages.
+#[derive(Debug, Default)]
+pub(crate) struct PackageData {
+    /// Directories of packages of which a module stays.
+    packages: BTreeSet<ImagePath>,
+}
+
+impl PackageData {
+    /// Names of the packages of which a module stays.
+    pub(crate) fn packages(&self, search: &Search) -> BTreeSet<String> {
+        let names = self.packages.iter().map(|dir| search.name_of(dir));
+        names.filter(|name| !name.is_empty()).collect()
+    }
+
+    /// Wishes for the data of the packages that a module lies in.
+    pub(crate) fn read(
+        &mut self,
+        module: &ImagePath,
+        search: &Search,
+        view: &View<'_>,
+        wishes: &mut Wishes,
+    ) {
+        let mut dir = module_dir(module);
+        while is_package(view.files.rootfs, &dir) && self.packages.insert(dir.clone()) {
+            self.package(&dir, search, view, wishes);
+            let Some(above) = dir.parent() else { return };
+            dir = above;
+        }
+    }
+
+    fn package(&mut self, dir: &ImagePath, search: &Search, view: &View<'_>, wishes: &mut Wishes) {
+        let rootfs = view.files.rootfs;
+        let Some(node) = rootfs.lookup(dir) else {
+            return;
+        };
+        let package = search.name_of(dir);
+        if package.is_empty() {
+            return;
+        }
+        let mut groups: BTreeMap<String, BTreeSet<ImagePath>> = BTreeMap::new();
+        let own = files_in(dir, node, view);
+        groups.insert(format!("data of {package}"), own);
+        for (name, &child) in rootfs.children(node) {
+            let is_data = rootfs.node(child).is_dir()
+                && !NOT_READ.contains(&&**name)
+                && !holds_tests_alone(name)
+                && !has_modules(child, view);
+            if !is_data {
+                // `django/conf/locale` has a module for each language, and its messages beside them.
+                if &**name == b"locale" {
+                    messages(&dir.join(name), child, view, &mut groups);
+                }
+                continue;
+            }
+            let mut left = MAX_ENTRIES;
+            directory(dir.join(name), child, view, &mut groups, &mut left);
+        }
+        let file = ["__init__.py", "__init__.pyc"].map(|name| dir.join(name));
+        let file = file.into_iter().find(|path| rootfs.lookup(path).is_some());
+        let file = file.unwrap_or_else(|| dir.clone());
+        let origin = match view.origin(node_of(&file, view).unwrap_or(node)) {
+            Origin::Application => Origin::Application,
+            _ => Origin::Package,
+        };
+        for (name, paths) in groups {
+            wishes.add(Wish {
+                rule: Rule::Python,
+                name,
+                origin,
+                source: Source {
+                    file: file.clone(),
+                    line: None,
+                    symbol: Some(package.clone()),
+                },
+                modules: Vec::new(),
+                paths,
+            });
+        }
+    }
+}
+
+fn node_of(path: &ImagePath, view: &View<'_>) -> Option<NodeId> {
+    view.files.rootfs.lookup(path)
+}
+
+/// Whether a module lies anywhere below a directory.
+fn has_modules(dir: NodeId, view: &View<'_>) -> bool {
+    let rootfs = view.files.rootfs;
+    let mut stack = vec![dir];
+    let mut left = MAX_ENTRIES;
+    while let Some(dir) = stack.pop() {
+        for (name, &child) in rootfs.children(dir) {
+            left = left.saturating_sub(1);
+            if name.ends_with(b".py") || left == 0 {
+                return true;
+            }
+            if rootfs.node(child).is_dir() {
+                stack.push(child);
+            }
+        }
+    }
+    false
+}
+
+/// A directory of data and those in it, each a group; translations are one.
+fn directory(
+    top: ImagePath,
+    node: NodeId,
+    view: &View<'_>,
+    groups: &mut BTreeMap<String, BTreeSet<ImagePath>>,
+    left: &mut usize,
+) {
+    let rootfs = view.files.rootfs;
+    let mut stack = vec![(top, node)];
+    while let Some((dir, node)) = stack.pop() {
+        if messages(&dir, node, view, groups) {
+            continue;
+        }
+        let files = files_in(&dir, node, view);
+        *left = left.saturating_sub(files.len() + 1);
+        if *left == 0 {
+            return;
+        }
+        groups.insert(format!("{dir}/*"), files);
+        for (name, &child) in rootfs.children(node) {
+            if rootfs.node(child).is_dir() && !holds_tests_alone(name) {
+                stack.push((dir.join(name), child));
+            }
+        }
+    }
+}
+
+/// `locale/*/LC_MESSAGES/*.mo`; `false` if a directory is no such one.
+fn messages(
+    dir: &ImagePath,
+    node: NodeId,
+    view: &View<'_>,
+    groups: &mut BTreeMap<String, BTreeSet<ImagePath>>,
+) -> bool {
+    let rootfs = view.files.rootfs;
+    let mut paths = BTreeSet::new();
+    let mut is_locale = false;
+    for (language, &child) in rootfs.children(node) {
+        let Some(&messages) = rootfs.children(child).get(MESSAGES) else {
+            continue;
+        };
+        is_locale = true;
+        let dir = dir.join(language).join(MESSAGES);
+        let names = rootfs.children(messages).keys();
+        let names = names.filter(|name| name.ends_with(b".mo"));
+        paths.extend(names.map(|name| dir.join(name)));
+    }
+    if is_locale {
+        groups.insert(format!("{dir}/*/LC_MESSAGES/*.mo"), paths);
+    }
+    is_locale
+}
+
+/// The files right in a directory that a program may read.
+fn files_in(dir: &ImagePath, node: NodeId, view: &View<'_>) -> BTreeSet<ImagePath> {
+    let rootfs = view.files.rootfs;
+    let files = rootfs.children(node).iter().filter(|(name, child)| {
+        !rootfs.node(**child).is_dir()
+            && !SOURCES
+                .iter()
+                .any(|ending| name.ends_with(ending.as_bytes()))
+    });
+    files
+        .map(|(name, _)| dir.join(name))
+        .take(MAX_ENTRIES)
+        .collect()
+}

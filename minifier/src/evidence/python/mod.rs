@@ -1,0 +1,19 @@
+//! Python: imports, names of modules in strings and in native code, what distributions declare, data of packages.
+//!
+//! Sources are parsed, never run. A group is a module with the packages above it and, followed from file to file, what
+//! these import as they are loaded. Imports inside functions give groups of their own, of modules that stay.
+
+mod data;
+mod depth;
+mod distributions;
+mod facts;
+mod family;
+mod library;
+mod native;
+mod parse;
+mod pattern;
+mod reader;
+mod search;
+mod wishes;
+
+pub(crate) use reader::Python;
