@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::configuration::Configuration;
 use super::directories::EmptyDirectories;
 use super::families::Families;
+use super::javascript::JavaScript;
 use super::programs::Programs;
-use super::reader::{Gathered, Reader};
 use super::python::Python;
+use super::reader::{Gathered, Reader};
 use super::scripts::Scripts;
 use super::unowned::Unowned;
 use super::{Group, KeptFile, Note, Rule, View};
@@ -31,6 +32,7 @@ impl Evidence {
             Box::new(Configuration::default()),
             Box::new(Families::default()),
             Box::new(Python::default()),
+            Box::new(JavaScript::default()),
         ];
         readers.retain(|reader| !off.contains(&reader.rule()));
         Self {

@@ -7,5 +7,6 @@ mod evidence;
 mod helper;
 mod host;
 mod interpreters;
+mod javascript;
 mod rules;
 mod traced;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::analyze::testing::{BuiltImage, TestElf};
-use crate::plan::{Plan, Reason, Rules, RunFacts, WarningLevel, plan};
+use crate::evidence::Retain;
+use crate::plan::{EvidenceRules, Plan, Reason, Rules, RunFacts, WarningLevel, plan};
 use crate::rootfs::ImagePath;
 use crate::trace::{Access, Operation, Process, Trace};
 
@@ -101,4 +102,25 @@ pub(crate) fn messages(plan: &Plan, severity: WarningLevel) -> Vec<&str> {
         .filter(|warning| warning.severity == severity)
         .map(|warning| warning.message.as_str())
         .collect()
+}
+
+/// Rules that take cheap evidence.
+pub(crate) fn likely() -> Rules {
+    Rules {
+        evidence: EvidenceRules {
+            retain: Retain::Likely,
+            ..EvidenceRules::default()
+        },
+        ..Rules::default()
+    }
+}
+
+/// Asserts that some paths stay and others do not.
+pub(crate) fn check_kept(plan: &Plan, stay: &[&str], go: &[&str]) {
+    for path in stay {
+        assert!(plan.keep.contains(&(*path).into()), "{path} is gone");
+    }
+    for path in go {
+        assert!(!plan.keep.contains(&(*path).into()), "{path} stays");
+    }
 }
