@@ -8,5 +8,6 @@ mod helper;
 mod host;
 mod interpreters;
 mod javascript;
+mod python;
 mod rules;
 mod traced;

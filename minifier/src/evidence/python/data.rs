@@ -12,8 +12,9 @@ use crate::rootfs::{ImagePath, NodeId};
 /// Directories of one package that are looked at, and files in one of them.
 const MAX_ENTRIES: usize = 20_000;
 /// Directories that no program reads at run time.
-const NOT_READ: [&[u8]; 7] = [
+const NOT_READ: [&[u8]; 8] = [
     b"__pycache__",
+    b"sample_data",
     b"include",
     b"docs",
     b"doc",
@@ -21,10 +22,11 @@ const NOT_READ: [&[u8]; 7] = [
     b"node_modules",
     b"testing",
 ];
-/// Endings of files that no program reads at run time: sources of native code and of translations, type stubs.
-const SOURCES: [&str; 16] = [
-    ".py", ".pyc", ".pyo", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".hpp", ".c", ".cpp", ".a", ".po",
-    ".pot", ".so", ".typed",
+/// Endings of files that no program reads at run time here: sources of native code and of translations, type stubs,
+/// programs for another system.
+const SOURCES: [&str; 18] = [
+    ".exe", ".dll", ".py", ".pyc", ".pyo", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".hpp", ".c",
+    ".cpp", ".a", ".po", ".pot", ".so", ".typed",
 ];
 /// Where gettext looks, below `locale/LANGUAGE`.
 const MESSAGES: &[u8] = b"LC_MESSAGES";
@@ -37,6 +39,11 @@ pub(crate) struct PackageData {
 }
 
 impl PackageData {
+    /// How many packages there are of which a module stays.
+    pub(crate) fn count(&self) -> usize {
+        self.packages.len()
+    }
+
     /// Names of the packages of which a module stays.
     pub(crate) fn packages(&self, search: &Search) -> BTreeSet<String> {
         let names = self.packages.iter().map(|dir| search.name_of(dir));

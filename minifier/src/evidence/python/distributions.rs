@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::facts::is_dotted;
 use super::library::stays;
 use super::search::{Rank, Search};
+use super::tools::{is_for_tools, is_tool};
 use super::wishes::{Wish, Wishes};
 use crate::analyze::ReadError;
 use crate::evidence::{Origin, Rule, Source, View};
@@ -136,7 +137,8 @@ fn declared(
     for (line, section, name, module) in entry_points(&String::from_utf8_lossy(&text)) {
         let is_program = matches!(section, "console_scripts" | "gui_scripts");
         let program = programs.as_ref().map(|bin| bin.join(name));
-        if is_program && !program.is_some_and(|program| stays(&program, view)) {
+        let is_run = program.is_some_and(|program| stays(&program, view));
+        if is_for_tools(section) || is_tool(module) || is_program && !is_run {
             continue;
         }
         if let Some(found) = search.find(rootfs, module) {

@@ -37,12 +37,19 @@ pub(crate) struct Computed {
     pub(crate) line: u32,
 }
 
+impl Computed {
+    /// Whether it begins with a name that is not known.
+    pub(crate) fn starts_anywhere(&self) -> bool {
+        self.parts.first().is_some_and(String::is_empty)
+    }
+}
+
 /// What is read from one module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// Imports in the order of their lines.
     pub(crate) imports: Vec<Import>,
-    /// Constant strings that are dotted names or `module:attribute`, with their lines.
+    /// Constant strings that are dotted names or `module:attribute`, and in lists plain names too; with their lines.
     pub(crate) strings: Vec<(String, u32)>,
     /// Names that are put together and imported, or look like names of modules.
     pub(crate) computed: Vec<Computed>,

@@ -39,7 +39,7 @@ pub(crate) fn families(
         let Some(found) = library.search.find(rootfs, &package) else {
             continue;
         };
-        let (what, modules) = match same_name(&dir, name, view) {
+        let (what, modules) = match same_name(&package, &dir, name, library, view) {
             Some(same) => same,
             None => siblings(&found, &dir, stem, library, view),
         };
@@ -95,32 +95,41 @@ fn siblings(
     (format!("{dir}/{}*", prefix.unwrap_or_default()), modules)
 }
 
-/// The same file in the directories beside the one it lies in, if those have little else.
-fn same_name(dir: &ImagePath, name: &[u8], view: &View<'_>) -> Option<(String, Vec<File>)> {
+/// The same module in the packages beside the one it lies in, if those have little else.
+fn same_name(
+    package: &str,
+    dir: &ImagePath,
+    name: &[u8],
+    library: &mut Library,
+    view: &View<'_>,
+) -> Option<(String, Vec<File>)> {
     let rootfs = view.files.rootfs;
     let above = dir.parent()?;
-    let above_node = rootfs.lookup(&above)?;
+    let (package, _) = package.rsplit_once('.')?;
+    let stem = std::str::from_utf8(stem(name)?).ok()?;
     let is_small = |node: NodeId| {
         let names = rootfs.children(node).keys();
-        names.filter(|name| stem(name).is_some()).count() <= MAX_SMALL
+        names.filter(|name| self::stem(name).is_some()).count() <= MAX_SMALL
     };
+    if !is_small(rootfs.lookup(dir)?) {
+        return None;
+    }
     let mut modules = Vec::new();
     let mut count = 0;
-    for (sibling, &node) in rootfs.children(above_node) {
-        let Some(&file) = rootfs.children(node).get(name) else {
-            continue;
-        };
-        if !is_small(node) || holds_tests_alone(sibling) {
+    for (sibling, &node) in rootfs.children(rootfs.lookup(&above)?) {
+        let is_one = rootfs.children(node).contains_key(name) && is_small(node);
+        if !is_one || holds_tests_alone(sibling) {
             continue;
         }
-        count += 1;
-        let dir = above.join(sibling);
-        if let Some(&init) = rootfs.children(node).get(&b"__init__.py"[..]) {
-            modules.push((dir.join("__init__.py"), init));
+        let sibling = String::from_utf8_lossy(sibling);
+        let found = library
+            .search
+            .find(rootfs, &format!("{package}.{sibling}.{stem}"));
+        if let Some(found) = found {
+            count += 1;
+            modules.extend(found.files.iter().cloned());
         }
-        modules.push((dir.join(name), file));
     }
-    let own_is_small = is_small(rootfs.lookup(dir)?);
     let shown = String::from_utf8_lossy(name);
-    (own_is_small && count >= MIN_SIBLINGS).then(|| (format!("{above}/*/{shown}"), modules))
+    (count >= MIN_SIBLINGS).then(|| (format!("{above}/*/{shown}"), modules))
 }

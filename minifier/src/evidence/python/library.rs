@@ -189,10 +189,19 @@ impl Library {
 
 /// Whether a path, or what it leads to, stays already.
 pub(crate) fn stays(path: &ImagePath, view: &View<'_>) -> bool {
-    (view.kept)(path)
-        || view
+    if (view.kept)(path) {
+        return true;
+    }
+    let rootfs = view.files.rootfs;
+    // Resolving takes long; nearly no path has a link in it.
+    let has_link = match rootfs.lookup(path) {
+        Some(node) => rootfs.node(node).link_target().is_some(),
+        None => true,
+    };
+    has_link
+        && view
             .existing(path.as_bytes())
-            .is_some_and(|(end, _)| end != *path && (view.kept)(&end))
+            .is_some_and(|(end, _)| (view.kept)(&end))
 }
 
 /// `a.b` of `a` and `b`, each of which may be empty.

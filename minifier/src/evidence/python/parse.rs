@@ -160,6 +160,19 @@ impl FactsReader {
         says_something
     }
 
+    fn words(&mut self, elements: &[Expr]) {
+        for element in elements {
+            if let Some(word) = constant(element)
+                && is_dotted(word, 0)
+                && !word.contains('.')
+                && self.facts.strings.len() < MAX_FINDINGS
+            {
+                let line = self.line_of(element);
+                self.facts.strings.push((word.to_owned(), line));
+            }
+        }
+    }
+
     fn branch(&mut self, statement: &StmtIf) {
         let mut never = is_never(&statement.test);
         self.visit_expr(&statement.test);
@@ -270,6 +283,9 @@ impl<'a> Visitor<'a> for FactsReader {
                     self.computed(expr, line);
                 }
             }
+            // `INSTALLED_APPS = ['shop']`
+            Expr::List(list) => self.words(&list.elts),
+            Expr::Tuple(tuple) => self.words(&tuple.elts),
             Expr::FString(literal) => {
                 let line = self.line_of(literal);
                 self.computed(expr, line);
@@ -562,7 +578,7 @@ import_module('%s.m.%s' % (n, o))
             .iter()
             .map(|(s, l)| (s.as_str(), *l))
             .collect();
-        assert_eq!(strings, [("a.b", 1), ("g:h", 1), ("k.l", 3)]);
+        assert_eq!(strings, [("c", 1), ("a.b", 1), ("g:h", 1), ("k.l", 3)]);
     }
 
     #[test]

@@ -304,10 +304,13 @@ impl Search {
                     stem(name)
                 };
                 let stem = stem.and_then(|stem| std::str::from_utf8(stem).ok());
-                if let Some(stem) = stem
-                    && super::facts::is_dotted(stem, 0)
-                    && !stem.starts_with("__")
-                {
+                // A number at the start, as in migrations, is no name for `import`, and one for `import_module`.
+                let can_be_imported = |stem: &&str| {
+                    stem.chars()
+                        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+                        && !stem.starts_with("__")
+                };
+                if let Some(stem) = stem.filter(can_be_imported) {
                     names.insert(stem.to_owned());
                 }
             }
