@@ -11,6 +11,9 @@ use crate::rootfs::{ImagePath, NodeId};
 
 /// Directories of one package that are looked at, and files in one of them.
 const MAX_ENTRIES: usize = 20_000;
+/// Bytes up to which a directory of data is one group with all below it. Most have templates or icons of this size,
+/// and each group takes time to be priced.
+const MAX_WHOLE: u64 = 512 << 10;
 /// Directories that no program reads at run time.
 const NOT_READ: [&[u8]; 8] = [
     b"__pycache__",
@@ -79,7 +82,9 @@ impl PackageData {
         let own = files_in(dir, node, view);
         groups.insert(format!("data of {package}"), own);
         for (name, &child) in rootfs.children(node) {
+            // Of a package for one language, `locale` around it has the translations.
             let is_data = rootfs.node(child).is_dir()
+                && &**name != MESSAGES
                 && !NOT_READ.contains(&&**name)
                 && !holds_tests_alone(name)
                 && !has_modules(child, view);
@@ -90,8 +95,7 @@ impl PackageData {
                 }
                 continue;
             }
-            let mut left = MAX_ENTRIES;
-            directory(dir.join(name), child, view, &mut groups, &mut left);
+            groups.extend(directory(&dir.join(name), child, view));
         }
         let file = ["__init__.py", "__init__.pyc"].map(|name| dir.join(name));
         let file = file.into_iter().find(|path| rootfs.lookup(path).is_some());
@@ -140,24 +144,25 @@ fn has_modules(dir: NodeId, view: &View<'_>) -> bool {
     false
 }
 
-/// A directory of data and those in it, each a group; translations are one.
+/// A directory of data with all below it, if that is small; or else each directory by itself. Translations are one
+/// group in any case.
 fn directory(
-    top: ImagePath,
+    top: &ImagePath,
     node: NodeId,
     view: &View<'_>,
-    groups: &mut BTreeMap<String, BTreeSet<ImagePath>>,
-    left: &mut usize,
-) {
+) -> BTreeMap<String, BTreeSet<ImagePath>> {
     let rootfs = view.files.rootfs;
-    let mut stack = vec![(top, node)];
+    let mut groups = BTreeMap::new();
+    let mut left = MAX_ENTRIES;
+    let mut stack = vec![(top.clone(), node)];
     while let Some((dir, node)) = stack.pop() {
-        if messages(&dir, node, view, groups) {
+        if messages(&dir, node, view, &mut groups) {
             continue;
         }
         let files = files_in(&dir, node, view);
-        *left = left.saturating_sub(files.len() + 1);
-        if *left == 0 {
-            return;
+        left = left.saturating_sub(files.len() + 1);
+        if left == 0 {
+            break;
         }
         groups.insert(format!("{dir}/*"), files);
         for (name, &child) in rootfs.children(node) {
@@ -165,6 +170,13 @@ fn directory(
                 stack.push((dir.join(name), child));
             }
         }
+    }
+    let all: BTreeSet<ImagePath> = groups.values().flatten().cloned().collect();
+    let sizes = all.iter().filter_map(|path| rootfs.get(path));
+    let size: u64 = sizes.map(|node| node.size()).sum();
+    match size <= MAX_WHOLE && groups.len() > 1 {
+        true => BTreeMap::from([(format!("{top}/**"), all)]),
+        false => groups,
     }
 }
 

@@ -11,6 +11,7 @@ use super::search::{Rank, Search};
 use super::tools::{is_for_tools, is_tool};
 use super::wishes::{Wish, Wishes};
 use crate::analyze::ReadError;
+use crate::evidence::gather::Gathered;
 use crate::evidence::{Origin, Rule, Source, View};
 use crate::rootfs::ImagePath;
 
@@ -43,8 +44,17 @@ impl Distributions {
         search: &mut Search,
         view: &View<'_>,
         wishes: &mut Wishes,
+        out: &mut Gathered,
     ) -> Result<(), ReadError> {
-        self.find(search, view)?;
+        for egg in self.find(search, view)? {
+            let source = Source {
+                file: egg,
+                line: None,
+                symbol: None,
+            };
+            let message = "modules in it are not read: it is an archive".to_owned();
+            wishes.note(source, message, out);
+        }
         for distribution in std::mem::take(&mut self.waiting) {
             let Some(site) = distribution.info.parent() else {
                 continue;
@@ -59,8 +69,10 @@ impl Distributions {
         Ok(())
     }
 
-    fn find(&mut self, search: &Search, view: &View<'_>) -> Result<(), ReadError> {
+    /// Adds what is installed in directories that were not looked at; gives archives of modules in them.
+    fn find(&mut self, search: &Search, view: &View<'_>) -> Result<Vec<ImagePath>, ReadError> {
         let rootfs = view.files.rootfs;
+        let mut eggs = Vec::new();
         let linked = search.of_rank(Rank::Linked);
         for (site, node) in search.of_rank(Rank::Site).chain(linked) {
             if !self.seen.insert(site.clone()) {
@@ -69,6 +81,9 @@ impl Distributions {
             for (name, &child) in rootfs.children(node) {
                 let is_info = name.ends_with(b".dist-info") || name.ends_with(b".egg-info");
                 let is_dir = rootfs.node(child).is_dir();
+                if name.ends_with(b".egg") && !is_dir {
+                    eggs.push(site.join(name));
+                }
                 if is_info && is_dir && self.waiting.len() < MAX_DISTRIBUTIONS {
                     let info = site.join(name);
                     let tops = tops(&info, name, view)?;
@@ -76,7 +91,7 @@ impl Distributions {
                 }
             }
         }
-        Ok(())
+        Ok(eggs)
     }
 }
 

@@ -17,6 +17,8 @@ use crate::rootfs::{ImagePath, NodeId};
 
 /// Modules that one group can load. The largest applications have about 10,000 in all.
 const MAX_LOADED: usize = 20_000;
+/// Modules that are looked at for all groups together. Applications of some thousand modules take a tenth of it.
+const MAX_WORK: usize = 5_000_000;
 
 /// A file with its node.
 pub(crate) type File = (ImagePath, NodeId);
@@ -29,9 +31,16 @@ pub(crate) struct Library {
     /// What each file loads; of the directories as they were at `changes`.
     loads: BTreeMap<NodeId, Rc<[File]>>,
     changes: u32,
+    /// Modules that were looked at for groups.
+    work: usize,
 }
 
 impl Library {
+    /// Whether groups are not followed any more, as there was too much to follow.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.work >= MAX_WORK
+    }
+
     /// What a file says; nothing if it was not read.
     pub(crate) fn facts(&self, node: NodeId) -> Rc<Facts> {
         self.facts.get(&node).cloned().unwrap_or_default()
@@ -177,9 +186,12 @@ impl Library {
         let mut next: Vec<File> = start.into_iter().collect();
         while !next.is_empty() && seen.len() < MAX_LOADED {
             next.retain(|(path, node)| seen.insert(*node) && !stays(path, view));
+            self.work += next.len();
             self.read(next.iter().cloned(), view)?;
             for file in std::mem::take(&mut next) {
-                next.extend(self.loads(&file, view).iter().cloned());
+                if !self.is_exhausted() {
+                    next.extend(self.loads(&file, view).iter().cloned());
+                }
                 paths.insert(file.0);
             }
         }

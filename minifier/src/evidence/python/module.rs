@@ -16,6 +16,9 @@ use crate::evidence::{Origin, Rule, Source, View};
 
 /// Directories of a package that frameworks import from by the package's name: Django, `AppConfig` and `loaddata`.
 const BY_CONVENTION: [&str; 3] = ["templatetags", "management.commands", "migrations"];
+/// Computed names that are looked at; each can take a walk through a directory. The largest applications have a
+/// thousand.
+const MAX_COMPUTED: usize = 10_000;
 /// Matches of one computed name that are groups of their own; more are one.
 const MAX_SINGLE: usize = 40;
 
@@ -177,7 +180,14 @@ impl Python {
 
     /// Modules whose names can be what is put together here.
     pub(crate) fn computed(&mut self, computed: &Computed, speaker: &Speaker, view: &View<'_>) {
-        let packages = self.data.packages(&self.library.search);
+        if self.computed >= MAX_COMPUTED {
+            return;
+        }
+        self.computed += 1;
+        let packages = match computed.starts_anywhere() {
+            true => self.data.packages(&self.library.search),
+            false => BTreeSet::new(),
+        };
         let mut found = matches(
             computed,
             &speaker.package,

@@ -3,6 +3,8 @@
 //! A module in C or Cython imports by strings in its read-only data. Which of them are imported cannot be seen; those
 //! that are no modules resolve to nothing.
 
+use std::collections::BTreeSet;
+
 use super::facts::{Facts, Import, When, is_dotted};
 
 /// Bytes of a module in native code that are looked at. The largest of NumPy, SciPy and pandas has 12 MB.
@@ -13,7 +15,7 @@ const MAX_NAMES: usize = 20_000;
 /// The strings between NULs that can be names of modules: dotted ones, and others as those of siblings.
 pub(crate) fn names(bytes: &[u8]) -> Facts {
     let mut facts = Facts::default();
-    let mut names = std::collections::BTreeSet::new();
+    let mut names = BTreeSet::new();
     let mut from = 0;
     for to in memchr::memchr_iter(0, bytes) {
         let string = &bytes[std::mem::replace(&mut from, to + 1)..to];

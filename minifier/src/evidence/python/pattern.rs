@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::facts::Computed;
 use super::search::{Found, Search};
+use crate::analyze::holds_tests_alone;
 use crate::rootfs::RootFs;
 
 /// Modules that one computed name can stand for.
@@ -81,7 +82,7 @@ fn follow(
                 name.len() >= before.len() + after.len()
                     && name.starts_with(before)
                     && name.ends_with(after)
-                    && !crate::analyze::holds_tests_alone(name.as_bytes())
+                    && !holds_tests_alone(name.as_bytes())
             });
             names
         }

@@ -25,6 +25,8 @@ pub(crate) struct Python {
     distributions: Distributions,
     /// Computed names that can begin with any package: they are tried on those that stay later, too.
     pub(crate) open: Vec<(Computed, Rc<Speaker>)>,
+    /// Computed names that were looked at.
+    pub(crate) computed: usize,
     /// How far modules are from what the workload used: 0 for that itself and for the application's own.
     distance: BTreeMap<ImagePath, u8>,
     /// Modules that something names, by path.
@@ -75,7 +77,7 @@ impl Reader for Python {
                 self.start(kept, view);
             }
             self.distributions
-                .read(&mut self.library.search, view, &mut self.wishes)?;
+                .read(&mut self.library.search, view, &mut self.wishes, out)?;
         }
         if is_first {
             self.commands(view);

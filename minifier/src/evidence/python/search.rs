@@ -2,7 +2,7 @@
 //!
 //! Source: Python's language reference, "The import system"; `site`, `sysconfig` and PEP 405 for the directories.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -11,8 +11,10 @@ use crate::rootfs::{ImagePath, NodeId, RootFs};
 
 /// Longer names are not looked for: a component is the name of a file, and few packages are deeper than ten.
 const LONGEST: usize = 400;
-/// Lines of a `.pth` file or a `pyvenv.cfg`, and bytes, that are looked at.
+/// Bytes of a `.pth` file or a `pyvenv.cfg` that are looked at.
 const MAX_SMALL: u64 = 64 << 10;
+/// Directories that are searched; `.pth` files can name any number.
+const MAX_ROOTS: usize = 500;
 
 /// Where a directory stands among those that are searched: lower ones first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +52,7 @@ pub(crate) struct Found {
 pub(crate) struct Search {
     roots: BTreeMap<(Rank, ImagePath), NodeId>,
     found: BTreeMap<String, Option<Rc<Found>>>,
-    prefixes: std::collections::BTreeSet<(ImagePath, Vec<u8>)>,
+    prefixes: BTreeSet<(ImagePath, Vec<u8>)>,
     /// How often the directories changed.
     pub(crate) changes: u32,
 }
@@ -190,7 +192,8 @@ impl Search {
         let (dir, node) = view.existing(dir.as_bytes())?;
         // The root holds everything, and nothing would be a package of its own.
         let is_new = !self.roots.keys().any(|(_, known)| *known == dir);
-        if dir.is_root() || !view.files.rootfs.node(node).is_dir() || !is_new {
+        let is_dir = view.files.rootfs.node(node).is_dir();
+        if dir.is_root() || !is_dir || !is_new || self.roots.len() >= MAX_ROOTS {
             return None;
         }
         self.roots.insert((rank, dir), node);
@@ -292,7 +295,7 @@ impl Search {
 
     /// Names of the modules and packages right in a package.
     pub(crate) fn submodules(rootfs: &RootFs, found: &Found) -> Vec<String> {
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = BTreeSet::new();
         for (_, dir) in &found.dirs {
             for (name, &node) in rootfs.children(*dir) {
                 let stem = if rootfs.node(node).is_dir() {
@@ -416,7 +419,7 @@ pub(crate) fn is_native(name: &[u8]) -> bool {
 fn is_module(name: &[u8]) -> bool {
     name.ends_with(b".py")
         || name.ends_with(b".pyc")
-        || is_native(name) && !name.starts_with(b"lib") && !name.ends_with(b"/so")
+        || is_native(name) && !name.starts_with(b"lib")
 }
 
 /// `python`, `python3`, `python3.11`, `pypy3`.

@@ -72,6 +72,10 @@ impl Wishes {
             if paths.is_empty() {
                 continue;
             }
+            if library.is_exhausted() {
+                let message = "is not followed: too many modules import each other".to_owned();
+                self.note(wish.source.clone(), message, out);
+            }
             granted.push((wish.source.file.clone(), paths.clone()));
             out.groups.push(Group {
                 rule: wish.rule,

@@ -370,7 +370,7 @@ fn what_a_package_has_beside_its_modules_stays() {
         ("web/words.json", ""),
         ("web/fast.c", ""),
         ("web/templates/a.html", ""),
-        ("web/templates/sub/b.html", ""),
+        ("web/templates/sub/b.html", "b"),
         ("web/tests/c.html", ""),
         ("web/more/__init__.py", ""),
         ("web/more/d.html", ""),
@@ -391,6 +391,16 @@ fn what_a_package_has_beside_its_modules_stays() {
             "web/words.json"
         ]
     );
+    let ids: Vec<_> = plan
+        .evidence
+        .taken
+        .iter()
+        .map(|group| group.id.clone())
+        .collect();
+    assert!(
+        ids.contains(&format!("python:{SITE}/web/templates/**")),
+        "{ids:?}"
+    );
 }
 
 #[test]
@@ -407,9 +417,13 @@ fn distributions_of_which_a_module_stays_bring_their_plugins_and_metadata() {
             "[web.plugins]\na = plugin:A\n[console_scripts]\nrun = program:main\ngone = command:main\n\
              [distutils.commands]\nx = command\n",
         ),
+        ("zipped.egg", "x"),
         ("other.py", ""),
         ("other-1.dist-info/METADATA", "Name: other\nVersion: 1\n"),
-        ("other-1.dist-info/RECORD", "other.py,,\ncommand.py,,\n"),
+        (
+            "other-1.dist-info/RECORD",
+            "other.py,,\ncommand.py,,\nzipped.egg,,\n",
+        ),
     ];
     let image = site(image(), &files).program("/usr/bin/run", "x");
     let web = format!("{SITE}/web.py");
@@ -423,6 +437,12 @@ fn distributions_of_which_a_module_stays_bring_their_plugins_and_metadata() {
             "web-1.dist-info/entry_points.txt",
             "web.py"
         ]
+    );
+    let notes: Vec<_> = plan.evidence.notes.iter().collect();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert_eq!(
+        notes[0].source.file,
+        format!("{SITE}/zipped.egg").as_str().into()
     );
 }
 
