@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::native::Natives;
-use super::resolve::{Module, Resolver};
+use super::resolve::{Asked, Module, Resolver};
 use super::source::{Dialect, MAX_SOURCE, STACK, Source, Target, Unread, read_source};
 use crate::analyze::{Files, ReadError};
 use crate::evidence::View;
@@ -72,7 +72,10 @@ impl Modules {
         target: &Target,
     ) -> Result<Vec<Module>, ReadError> {
         match target {
-            Target::Module(form, name) => self.resolver.resolve(view, from, *form, name),
+            Target::Module(form, name) => {
+                let form = *form;
+                self.resolver.resolve(view, from, Asked { form, name })
+            }
             Target::Native => self.natives.of(view, &mut self.resolver, from),
             _ => Ok(Vec::new()),
         }

@@ -394,7 +394,8 @@ impl<'a> Lexer<'a> {
                 self.regular_expression()?;
                 self.set(Before::Operand, 0, b"");
             }
-            Before::Operand if !self.newline => {
+            // Between brackets no statement ends with the line.
+            Before::Operand if !self.newline || self.levels.last()?.kind != Kind::Block => {
                 self.count(1);
                 self.at += 1;
                 self.set(Before::Operator, b'/', b"");
@@ -548,6 +549,7 @@ mod tests {
             "/[/*\"'(]/.test(a) && b();",
             "// it's (\n/* \" */a();",
             "class A { b() {} }",
+            "a(b\n / c);",
         ] {
             let bound = bound(&unit.repeat(5000)).unwrap_or_else(|| panic!("{unit}: no bound"));
             assert!(bound < 200, "{unit}: {bound}");

@@ -148,7 +148,7 @@ impl JavaScript {
         self.built(file, view, out);
         for reference in &source.references {
             let symbol = symbol(&reference.target);
-            for module in self.modules_of(file, reference, origin, view, out)? {
+            for module in self.modules_of(file, reference, view, out)? {
                 if !(view.kept)(&module.path) {
                     wanted.push(Wanted {
                         module,
@@ -176,10 +176,10 @@ impl JavaScript {
         &mut self,
         file: &KeptFile,
         reference: &Reference,
-        origin: Origin,
         view: &View<'_>,
         out: &mut Gathered,
     ) -> Result<Vec<Module>, ReadError> {
+        let origin = view.origin(file.node);
         let working = view.surroundings.search.cwd();
         let Some(beside) = file.path.parent() else {
             return Ok(Vec::new());

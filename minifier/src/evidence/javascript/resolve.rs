@@ -77,6 +77,13 @@ pub(crate) struct Module {
     pub(crate) paths: BTreeSet<ImagePath>,
 }
 
+/// A name, and how it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) form: Form,
+    pub(crate) name: &'a str,
+}
+
 /// Finds modules, and remembers manifests.
 #[derive(Debug, Default)]
 pub(crate) struct Resolver {
@@ -90,32 +97,31 @@ impl Resolver {
         &mut self,
         view: &View<'_>,
         from: &ImagePath,
-        form: Form,
-        specifier: &str,
+        asked: Asked<'_>,
     ) -> Result<Vec<Module>, ReadError> {
-        self.step(view, from, form, specifier, MAX_STEPS)
+        self.step(view, from, asked, MAX_STEPS)
     }
 
     fn step(
         &mut self,
         view: &View<'_>,
         from: &ImagePath,
-        form: Form,
-        specifier: &str,
+        asked: Asked<'_>,
         steps: usize,
     ) -> Result<Vec<Module>, ReadError> {
+        let Asked { form, name } = asked;
         let Some(steps) = steps.checked_sub(1) else {
             return Ok(Vec::new());
         };
-        if is_builtin(specifier) {
+        if is_builtin(name) {
             return Ok(Vec::new());
         }
         // Queries make another instance of the same file.
-        let specifier = match form {
-            Form::Import => specifier.split('?').next().unwrap_or_default(),
-            Form::Require => specifier,
+        let name = match form {
+            Form::Import => name.split('?').next().unwrap_or_default(),
+            Form::Require => name,
         };
-        let path = specifier.strip_prefix("file://").unwrap_or(specifier);
+        let path = name.strip_prefix("file://").unwrap_or(name);
         let Some(directory) = from.parent() else {
             return Ok(Vec::new());
         };
@@ -123,21 +129,29 @@ impl Resolver {
             let found = self.file_or_directory(view, &directory.join(path))?;
             return Ok(found.into_iter().collect());
         }
-        if specifier.starts_with('#') {
+        if name.starts_with('#') {
             let Some((scope, manifest)) = self.scope(view, from)? else {
                 return Ok(Vec::new());
             };
             let mut found = Vec::new();
-            for target in manifest.imported(specifier, form) {
+            for target in manifest.imported(name, form) {
                 if target.starts_with("./") {
                     found.extend(self.file(view, &scope.join(&target))?);
                 } else {
-                    found.extend(self.step(view, from, form, &target, steps)?);
+                    found.extend(self.step(
+                        view,
+                        from,
+                        Asked {
+                            form,
+                            name: &target,
+                        },
+                        steps,
+                    )?);
                 }
             }
             return Ok(found);
         }
-        self.package(view, from, form, specifier)
+        self.package(view, from, Asked { form, name })
     }
 
     /// The nearest directory above with a manifest, up to the one that packages are in.
@@ -206,10 +220,9 @@ impl Resolver {
         &mut self,
         view: &View<'_>,
         from: &ImagePath,
-        form: Form,
-        specifier: &str,
+        asked: Asked<'_>,
     ) -> Result<Vec<Module>, ReadError> {
-        let Some((name, subpath)) = split_name(specifier) else {
+        let Some((name, subpath)) = split_name(asked.name) else {
             return Ok(Vec::new());
         };
         // A package may name itself.
@@ -217,12 +230,12 @@ impl Resolver {
             && manifest.name.as_deref() == Some(name)
             && manifest.has_exports()
         {
-            return self.exported(view, &scope, &manifest, &subpath, form);
+            return self.exported(view, &scope, manifest.exported(&subpath, asked.form));
         }
         for place in self.places(view, from, name) {
             let found = match self.manifest(view, &place)? {
                 Some(manifest) if manifest.has_exports() => {
-                    return self.exported(view, &place, &manifest, &subpath, form);
+                    return self.exported(view, &place, manifest.exported(&subpath, asked.form));
                 }
                 _ => self.file_or_directory(view, &place.join(&subpath))?,
             };
@@ -233,7 +246,7 @@ impl Resolver {
         // Debian has single files there.
         let global = self.global.get_or_insert_with(|| global(view)).clone();
         for place in global {
-            if let Some(found) = self.file_or_directory(view, &place.join(specifier))? {
+            if let Some(found) = self.file_or_directory(view, &place.join(asked.name))? {
                 return Ok(vec![found]);
             }
         }
@@ -244,12 +257,10 @@ impl Resolver {
         &mut self,
         view: &View<'_>,
         package: &ImagePath,
-        manifest: &Manifest,
-        subpath: &str,
-        form: Form,
+        targets: BTreeSet<String>,
     ) -> Result<Vec<Module>, ReadError> {
         let mut found = Vec::new();
-        for target in manifest.exported(subpath, form) {
+        for target in targets {
             found.extend(self.file(view, &package.join(&target))?);
         }
         Ok(found)

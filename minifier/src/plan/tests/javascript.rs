@@ -203,8 +203,17 @@ fn what_cannot_be_known_is_noted() {
         .file("/app/index.js", "\nrequire(process.env.PLUGIN);")
         .file("/app/broken.js", "import from")
         .file("/app/deep.js", "[".repeat(100_000))
+        .file("/app/long.js", vec![b' '; 9 << 20])
         .build();
-    let plan = planned_with(&image, &["/app/index.js", "/app/broken.js", "/app/deep.js"]);
+    let plan = planned_with(
+        &image,
+        &[
+            "/app/index.js",
+            "/app/broken.js",
+            "/app/deep.js",
+            "/app/long.js",
+        ],
+    );
     let notes: Vec<String> = plan
         .evidence
         .notes
@@ -217,6 +226,7 @@ fn what_cannot_be_known_is_noted() {
             "/app/broken.js: does not parse as JavaScript: imports in it are not read",
             "/app/deep.js: is nested too deeply, or its nesting cannot be told: imports in it are not read",
             "/app/index.js:2: loads a module by a computed name",
+            "/app/long.js: is longer than 8 MB: imports in it are not read",
         ]
     );
 }
