@@ -6,6 +6,7 @@ use super::configuration::Configuration;
 use super::directories::EmptyDirectories;
 use super::families::Families;
 use super::javascript::JavaScript;
+use super::plugins::Plugins;
 use super::programs::Programs;
 use super::python::Python;
 use super::reader::{Gathered, Reader};
@@ -33,6 +34,7 @@ impl Evidence {
             Box::new(Families::default()),
             Box::new(Python::default()),
             Box::new(JavaScript::default()),
+            Box::new(Plugins::default()),
         ];
         readers.retain(|reader| !off.contains(&reader.rule()));
         Self {

@@ -16,6 +16,7 @@ mod javascript;
 mod level;
 mod model;
 mod named;
+mod plugins;
 mod programs;
 mod python;
 mod reader;
@@ -27,3 +28,6 @@ pub use gather::Evidence;
 pub use level::{Retain, UnknownRetain};
 pub use model::{Group, Note, Origin, Rule, Source, UnknownRule};
 pub use reader::{KeptFile, Surroundings, View};
+
+#[cfg(test)]
+pub(crate) use plugins::rows_of_plugins;

@@ -8,6 +8,7 @@ mod helper;
 mod host;
 mod interpreters;
 mod javascript;
+mod plugins;
 mod python;
 mod rules;
 mod traced;

@@ -11,7 +11,7 @@ use super::search::{Rank, Search};
 use super::tools::{is_for_tools, is_tool};
 use super::wishes::{Wish, Wishes};
 use crate::analyze::ReadError;
-use crate::evidence::gather::Gathered;
+use crate::evidence::reader::Gathered;
 use crate::evidence::{Origin, Rule, Source, View};
 use crate::rootfs::ImagePath;
 

@@ -11,7 +11,7 @@ use super::search::{Found, Rank, Search};
 use super::speaker::Speaker;
 use super::tools::is_tool;
 use super::wishes::Wish;
-use crate::evidence::gather::Gathered;
+use crate::evidence::reader::Gathered;
 use crate::evidence::{Origin, Rule, Source, View};
 
 /// Directories of a package that frameworks import from by the package's name: Django, `AppConfig` and `loaddata`.
