@@ -7,6 +7,7 @@ mod begin;
 mod data;
 mod depth;
 mod distributions;
+mod expressions;
 mod facts;
 mod family;
 mod library;

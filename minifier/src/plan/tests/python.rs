@@ -491,6 +491,7 @@ fn sources_made_to_harm_are_notes() {
     let image = site(image(), &loops)
         .file("/app/deep.py", "(".repeat(100_000))
         .file("/app/sum.py", format!("x = 1{}\n", "+1".repeat(500_000)))
+        .file("/app/large.py", vec![b'#'; 5 << 20])
         .file("/app/broken.py", "def f(:\n    import json\n")
         .file(
             "/app/dots.py",
@@ -504,7 +505,7 @@ fn sources_made_to_harm_are_notes() {
         .file("/app/web.py", "def f():\n    import loop\n")
         .link(&format!("{SITE}/round"), "round")
         .link(&format!("{SITE}/up"), "..");
-    let names = ["deep", "sum", "broken", "dots", "binary", "web"];
+    let names = ["deep", "sum", "large", "broken", "dots", "binary", "web"];
     let used = names.map(|name| format!("/app/{name}.py"));
     let plan = plan_of(image, &used.each_ref().map(String::as_str));
     assert!(
@@ -517,7 +518,7 @@ fn sources_made_to_harm_are_notes() {
         .iter()
         .map(|note| note.source.file.to_string())
         .collect();
-    for name in ["deep", "sum", "broken"] {
+    for name in ["deep", "sum", "large", "broken"] {
         assert!(noted.contains(&format!("/app/{name}.py")), "{noted:?}");
     }
 }
