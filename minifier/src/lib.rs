@@ -12,6 +12,7 @@
 //! - `engines`: [`runtime`] and [`probe`], and the transports of Docker and Podman;
 //! - `registry`: the transport of registries;
 //! - `trace`: recording in [`trace`], whose data are always there;
+//! - `languages`: reading source code for [`evidence`];
 //! - `links`: reading the links in the answers of websites, which is a part of `probe`.
 
 pub mod analyze;

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use super::configuration::Configuration;
 use super::directories::EmptyDirectories;
 use super::families::Families;
+#[cfg(feature = "languages")]
 use super::javascript::JavaScript;
 use super::plugins::Plugins;
 use super::programs::Programs;
+#[cfg(feature = "languages")]
 use super::python::Python;
 use super::reader::{Gathered, Reader};
 use super::scripts::Scripts;
@@ -32,7 +34,9 @@ impl Evidence {
             Box::new(Programs::default()),
             Box::new(Configuration::default()),
             Box::new(Families::default()),
+            #[cfg(feature = "languages")]
             Box::new(Python::default()),
+            #[cfg(feature = "languages")]
             Box::new(JavaScript::default()),
             Box::new(Plugins::default()),
         ];

@@ -12,12 +12,14 @@ mod configuration;
 mod directories;
 mod families;
 mod gather;
+#[cfg(feature = "languages")]
 mod javascript;
 mod level;
 mod model;
 mod named;
 mod plugins;
 mod programs;
+#[cfg(feature = "languages")]
 mod python;
 mod reader;
 mod scripts;

@@ -7,8 +7,10 @@ mod evidence;
 mod helper;
 mod host;
 mod interpreters;
+#[cfg(feature = "languages")]
 mod javascript;
 mod plugins;
+#[cfg(feature = "languages")]
 mod python;
 mod rules;
 mod traced;
