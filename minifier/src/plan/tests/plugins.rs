@@ -8,7 +8,7 @@ use crate::evidence::Rule;
 use crate::plan::Plan;
 
 /// A file that shows a row of the table, as Debian, Alpine or Fedora have it, and files that belong with it.
-const EXAMPLES: [(&str, &[&str]); 49] = [
+const EXAMPLES: [(&str, &[&str]); 50] = [
     (
         "/usr/lib/x86_64-linux-gnu/libfontconfig.so.1",
         &[
@@ -60,6 +60,13 @@ const EXAMPLES: [(&str, &[&str]); 49] = [
     (
         "/usr/lib/x86_64-linux-gnu/libp11-kit.so.0",
         &["/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-trust.so"],
+    ),
+    (
+        "/usr/bin/iconv_open",
+        &[
+            "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
+            "/usr/lib/x86_64-linux-gnu/gconv/UTF-16.so",
+        ],
     ),
     (
         "/usr/lib/x86_64-linux-gnu/gconv/EUC-JP.so",
@@ -286,7 +293,9 @@ fn planned_with(image: &BuiltImage, paths: &[&str]) -> Plan {
 fn what_the_table_has_stays_with_what_shows_it() {
     let mut sources = BTreeSet::new();
     for (sign, belong) in EXAMPLES {
-        let mut image = image().program(sign, library());
+        // Its name is a text in it too, as functions that it calls are.
+        let content = [library(), sign.as_bytes().to_vec()].concat();
+        let mut image = image().program(sign, content);
         for path in belong {
             image = image.file(path, "x");
         }
