@@ -9,6 +9,7 @@ use std::process::Command;
 /// The packages that each feature adds, as far as they are watched.
 const OF_FEATURES: &[(&str, &[&str])] = &[
     ("links", &["html5gum"]),
+    ("languages", &["oxc_parser", "ruff_python_parser"]),
     ("registry", &["reqwest", "rustls", "rustls-native-certs"]),
     (
         "engines",

@@ -215,6 +215,10 @@ fn is_configuration(path: &ImagePath) -> bool {
     {
         return false;
     }
+    // It names the interpreter that made it, and the virtual environment itself: Python's reader knows it.
+    if path.file_name() == b"pyvenv.cfg" {
+        return false;
+    }
     bytes.starts_with(b"/etc/") || ENDINGS.iter().any(|end| bytes.ends_with(end.as_bytes()))
 }
 
