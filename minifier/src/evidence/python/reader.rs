@@ -35,6 +35,8 @@ pub(crate) struct Python {
     used: BTreeSet<ImagePath>,
     /// Modules that were read.
     seen: BTreeSet<ImagePath>,
+    /// Modules that were read before a standard library was known.
+    early: Vec<File>,
     has_begun: bool,
     has_started: bool,
 }
@@ -69,8 +71,18 @@ impl Reader for Python {
                 self.computed(&computed, &speaker, view);
             }
         }
-        for module in &modules {
+        // A script can stay before its interpreter does, which something else names: only then is it known what its
+        // imports stand for.
+        let is_known = self.library.search.has_library();
+        let mut now = modules;
+        if is_known {
+            now.append(&mut self.early);
+        }
+        for module in &now {
             self.module(module, view, out);
+        }
+        if !is_known {
+            self.early.extend(now);
         }
         if self.library.search.has_library() {
             if !std::mem::replace(&mut self.has_started, true) {

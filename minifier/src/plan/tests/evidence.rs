@@ -4,22 +4,12 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::helper::{check, opened, planned, program};
+use super::helper::{check, likely, opened, planned, program};
 use crate::analyze::testing::{BuiltImage, TestImage};
-use crate::evidence::{Retain, Rule};
+use crate::evidence::Rule;
 use crate::plan::{EvidenceRules, Plan, Reason, Rules, TooDear};
 use crate::rootfs::ImagePath;
 use crate::trace::Trace;
-
-fn likely() -> Rules {
-    Rules {
-        evidence: EvidenceRules {
-            retain: Retain::Likely,
-            ..EvidenceRules::default()
-        },
-        ..Rules::default()
-    }
-}
 
 /// An image in which a package owns `owned`; a large file of it makes shares of the whole mean something.
 fn image(owned: &[&str]) -> TestImage {

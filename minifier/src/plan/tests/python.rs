@@ -1,22 +1,12 @@
 //! What stays of Python applications at the level `likely`.
 
-use super::helper::{kept, opened, planned};
+use super::helper::{kept, likely, opened, planned, program};
 use crate::analyze::testing::TestImage;
-use crate::evidence::{Retain, Rule};
-use crate::plan::{EvidenceRules, Plan, Reason, Rules};
+use crate::evidence::Rule;
+use crate::plan::{Plan, Reason};
 
 const LIBRARY: &str = "/usr/lib/python3.11";
 const SITE: &str = "/usr/lib/python3.11/site-packages";
-
-fn likely() -> Rules {
-    Rules {
-        evidence: EvidenceRules {
-            retain: Retain::Likely,
-            ..EvidenceRules::default()
-        },
-        ..Rules::default()
-    }
-}
 
 /// An interpreter with a small library, and enough beside it that a few modules are cheap.
 fn image() -> TestImage {
@@ -167,6 +157,25 @@ fn every_encoding_and_the_start_of_the_interpreter_stay() {
             "site.py"
         ]
     );
+}
+
+#[test]
+fn a_script_that_stays_before_its_interpreter_gets_its_modules() {
+    let image = image()
+        .file(
+            "/var/lib/dpkg/status",
+            "Package: python\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\n",
+        )
+        .file("/var/lib/dpkg/info/python.list", "/usr/bin/python3.11\n")
+        .program("/usr/bin/python3.11", program(&[]))
+        .program("/app/tick.sh", "#!/bin/sh\npython3.11 /app/tick.py\n")
+        .file("/app/tick.py", "import json\n")
+        .build();
+    // No package owns the scripts, so that both stay in the first round; the interpreter stays in the second.
+    let plan = planned(&image, &opened(&[]), &likely());
+    for path in ["/usr/bin/python3.11", &format!("{LIBRARY}/json/decoder.py")] {
+        assert!(plan.keep.contains(&path.into()), "{path}");
+    }
 }
 
 #[test]
