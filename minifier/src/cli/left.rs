@@ -26,7 +26,7 @@ struct Thing {
 /// One thing on the list. It stays there until [`Self::gone`]: dropping this says nothing about the thing.
 #[derive(Debug)]
 #[must_use = "what is never gone is reported as left behind"]
-pub(crate) struct Note {
+pub(crate) struct LeftNote {
     left: Left,
     number: u64,
 }
@@ -38,22 +38,22 @@ impl Left {
     }
 
     /// Notes something before it is made. `what` names it so that a user finds it, and says what becomes of it.
-    pub(crate) fn note(&self, what: impl Display) -> Note {
+    pub(crate) fn note(&self, what: impl Display) -> LeftNote {
         self.add(what, false)
     }
 
     /// The same for something that a guard removes, if there is one and this process does not.
-    pub(crate) fn note_of_guard(&self, what: impl Display) -> Note {
+    pub(crate) fn note_of_guard(&self, what: impl Display) -> LeftNote {
         self.add(what, true)
     }
 
-    fn add(&self, what: impl Display, of_guard: bool) -> Note {
+    fn add(&self, what: impl Display, of_guard: bool) -> LeftNote {
         let mut notes = self.notes();
         let number = notes.next;
         notes.next += 1;
         let what = what.to_string();
         notes.notes.insert(number, Thing { what, of_guard });
-        Note {
+        LeftNote {
             left: self.clone(),
             number,
         }
@@ -88,7 +88,7 @@ impl Left {
     }
 }
 
-impl Note {
+impl LeftNote {
     /// It is gone, or was never made.
     pub(crate) fn gone(self) {
         self.left.notes().notes.remove(&self.number);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use globset::GlobBuilder;
 
-use super::named::{Directory, Given, Namer};
+use super::named::{DirectoryReach, Given, Namer};
 use super::reader::{Gathered, Reader};
 use super::text::read_text;
 use super::{KeptFile, Rule, View};
@@ -138,7 +138,7 @@ fn read_line(line: &str, number: u32, namer: &mut Namer<'_, '_>) {
         if path.contains(['*', '?', '[']) && (absolute || includes) {
             pattern(path, number, namer);
         } else if absolute {
-            namer.path(path, Directory::Content, Some(number));
+            namer.path(path, DirectoryReach::Content, Some(number));
         } else if includes && word.contains(['/', '.', '_']) {
             relative(word, number, namer);
         }
@@ -152,7 +152,7 @@ fn relative(word: &str, number: u32, namer: &mut Namer<'_, '_>) {
         if namer.view.existing(path.as_bytes()).is_some()
             && let Ok(path) = std::str::from_utf8(path.as_bytes())
         {
-            namer.path(path, Directory::Content, Some(number));
+            namer.path(path, DirectoryReach::Content, Some(number));
             return;
         }
     }
@@ -254,7 +254,10 @@ mod tests {
             found("listen = \"/run/a.sock\" # /etc/no"),
             ["listen", "/run/a.sock"]
         );
-        assert_eq!(found("<Directory /var/www>"), ["Directory", "/var/www"]);
+        assert_eq!(
+            found("<DirectoryReach /var/www>"),
+            ["DirectoryReach", "/var/www"]
+        );
         assert_eq!(found("{\"root\": \"/srv\"}"), ["root", "/srv"]);
         assert!(found("; x = /etc/no").is_empty());
         assert_eq!(found("a http://x/#top"), ["a", "http://x/#top"]);

@@ -1,7 +1,7 @@
 //! Directories that are empty in the original. Somebody made them to write into: sessions, caches, uploads, sockets.
 
 use super::reader::{Gathered, Reader};
-use super::{Group, KeptFile, Origin, Rule, Source, View};
+use super::{EvidenceSource, Group, KeptFile, Origin, Rule, View};
 use crate::analyze::ReadError;
 use crate::rootfs::ImagePath;
 
@@ -32,7 +32,7 @@ impl Reader for EmptyDirectories {
         out.groups.push(Group {
             rule: Rule::EmptyDirectory,
             name: "all".to_owned(),
-            source: Source {
+            source: EvidenceSource {
                 file: ImagePath::root(),
                 line: None,
                 symbol: None,

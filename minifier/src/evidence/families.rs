@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::named::Given;
 use super::reader::{Gathered, Reader};
-use super::{Group, KeptFile, Origin, Rule, Source, View};
+use super::{EvidenceSource, Group, KeptFile, Origin, Rule, View};
 use crate::analyze::ReadError;
 use crate::rootfs::{ImagePath, RootFs};
 
@@ -68,7 +68,7 @@ impl Reader for Families {
             let group = Group {
                 rule: Rule::Family,
                 name: pattern.clone(),
-                source: Source {
+                source: EvidenceSource {
                     file: first,
                     line: None,
                     symbol: Some(pattern),

@@ -28,7 +28,7 @@ mod unowned;
 
 pub use gather::Evidence;
 pub use level::{Retain, UnknownRetain};
-pub use model::{Group, Note, Origin, Rule, Source, UnknownRule};
+pub use model::{EvidenceSource, Group, Note, Origin, Rule, UnknownRule};
 pub use reader::{KeptFile, Surroundings, View};
 
 #[cfg(test)]

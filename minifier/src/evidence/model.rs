@@ -101,7 +101,7 @@ pub enum Origin {
 
 /// The place that says so.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Source {
+pub struct EvidenceSource {
     /// The file; it stays.
     pub file: ImagePath,
     /// Line, from 1; `None` for files without lines.
@@ -112,7 +112,7 @@ pub struct Source {
     pub symbol: Option<String>,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for EvidenceSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file)?;
         match self.line {
@@ -130,7 +130,7 @@ pub struct Group {
     /// What it is, unique within the rule: a module's name, a directory with a pattern.
     pub name: String,
     /// The place that says so.
-    pub source: Source,
+    pub source: EvidenceSource,
     /// Whose place that is.
     pub origin: Origin,
     /// The paths, as they stand in the merged tree or lead there through links.
@@ -150,7 +150,7 @@ pub struct Note {
     /// The kind of evidence that is missing for it.
     pub rule: Rule,
     /// The place.
-    pub source: Source,
+    pub source: EvidenceSource,
     /// Why nothing follows from it.
     pub message: String,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::reader::Gathered;
-use super::{Group, Origin, Rule, Source, View};
+use super::{EvidenceSource, Group, Origin, Rule, View};
 use crate::rootfs::{ImagePath, RootFs};
 
 /// What one reader has given already.
@@ -18,7 +18,7 @@ const MOUNTED: [&str; 3] = ["/dev/", "/proc/", "/sys/"];
 
 /// What a directory's name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Directory {
+pub(crate) enum DirectoryReach {
     /// The directory alone: to change into, to write into, to look whether it is there.
     Itself,
     /// What is in it too.
@@ -90,9 +90,9 @@ impl Namer<'_, '_> {
         self.group(path.to_string(), line, name, paths);
     }
 
-    /// An absolute path: a file; a directory, and with [`Directory::Content`] what is in it; the directory in which
+    /// An absolute path: a file; a directory, and with [`DirectoryReach::Content`] what is in it; the directory in which
     /// a file is to be made.
-    pub(crate) fn path(&mut self, text: &str, directory: Directory, line: Option<u32>) {
+    pub(crate) fn path(&mut self, text: &str, directory: DirectoryReach, line: Option<u32>) {
         let rootfs = self.view.files.rootfs;
         if MOUNTED.iter().any(|mount| text.starts_with(mount)) {
             return;
@@ -107,7 +107,7 @@ impl Namer<'_, '_> {
         let mut itself: BTreeSet<ImagePath> = resolution.links.iter().cloned().collect();
         itself.insert(path.clone());
         self.group(path.to_string(), line, text, itself);
-        if directory == Directory::Content && !rootfs.children(node).is_empty() {
+        if directory == DirectoryReach::Content && !rootfs.children(node).is_empty() {
             let all = below(rootfs, path);
             self.group(format!("{path}/**"), line, &path.to_string(), all);
         }
@@ -137,7 +137,7 @@ impl Namer<'_, '_> {
         let group = Group {
             rule: self.rule,
             name,
-            source: Source {
+            source: EvidenceSource {
                 file: self.file.clone(),
                 line,
                 symbol: Some(symbol.to_owned()),

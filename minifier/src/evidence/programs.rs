@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use super::named::{Directory, Given, Namer};
+use super::named::{DirectoryReach, Given, Namer};
 use super::reader::{Gathered, Reader};
 use super::{KeptFile, Origin, Rule, View};
 use crate::analyze::{ElfFile, ElfKind, ReadError};
@@ -68,7 +68,7 @@ impl Reader for Programs {
             };
             for path in named_paths(file, view)? {
                 if is_wanted(&path, view) {
-                    namer.path(&path, Directory::Itself, None);
+                    namer.path(&path, DirectoryReach::Itself, None);
                 }
             }
         }

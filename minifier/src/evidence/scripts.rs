@@ -2,10 +2,10 @@
 //!
 //! Scripts are split by the shell's rules (`analyze::command`) and not run. A word with an expansion names nothing.
 
-use super::named::{Directory, Given, Namer};
+use super::named::{DirectoryReach, Given, Namer};
 use super::reader::{Gathered, Reader};
 use super::text::{line_of, read_text};
-use super::{KeptFile, Note, Rule, Source, View};
+use super::{EvidenceSource, KeptFile, Note, Rule, View};
 use crate::analyze::{ReadError, command_words, env_command, parse_shebang};
 use crate::rootfs::ImagePath;
 
@@ -81,9 +81,9 @@ fn read_command(text: &str, line: Option<u32>, namer: &mut Namer<'_, '_>) {
     }
     // `run-parts` runs every program of a directory; for other commands a directory is a place.
     let directory = if words.commands.contains("run-parts") {
-        Directory::Content
+        DirectoryReach::Content
     } else {
-        Directory::Itself
+        DirectoryReach::Itself
     };
     for path in &words.paths {
         namer.path(path, directory, line_of(path));
@@ -91,7 +91,7 @@ fn read_command(text: &str, line: Option<u32>, namer: &mut Namer<'_, '_>) {
     if let Some(at) = runs_arguments(text) {
         namer.out.notes.insert(Note {
             rule: Rule::Script,
-            source: Source {
+            source: EvidenceSource {
                 file: namer.file.clone(),
                 line: Some(line.unwrap_or(at)),
                 symbol: Some("\"$@\"".to_owned()),

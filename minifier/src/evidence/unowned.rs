@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::{Gathered, Reader};
-use super::{Group, KeptFile, Origin, Rule, Source, View};
+use super::{EvidenceSource, Group, KeptFile, Origin, Rule, View};
 use crate::analyze::{ReadError, holds_tests_alone};
 use crate::rootfs::{ImagePath, NodeId};
 
@@ -85,7 +85,7 @@ impl Reader for Unowned {
             out.groups.push(Group {
                 rule: Rule::Unowned,
                 name: directory.to_string(),
-                source: Source {
+                source: EvidenceSource {
                     file: directory,
                     line: None,
                     symbol: None,

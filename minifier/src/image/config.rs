@@ -43,11 +43,11 @@ pub struct ImageConfig {
     /// The blob as it was read, until an edit encodes it again. Other encoders escape and space differently, so parsing
     /// and serialising alone would change the digest.
     bytes: Vec<u8>,
-    view: View,
+    view: ConfigView,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-struct View {
+struct ConfigView {
     #[serde(default, deserialize_with = "or_default")]
     architecture: String,
     #[serde(default, deserialize_with = "or_default")]
@@ -184,7 +184,7 @@ impl ImageConfig {
                 return Err(ConfigError::TooMany { what, found, limit });
             }
         }
-        let view = View::deserialize(&raw)?;
+        let view = ConfigView::deserialize(&raw)?;
         // Configs of artifacts (Helm, WASM) are JSON objects too; this tells them apart.
         if view.rootfs.kind != "layers" {
             return Err(ConfigError::RootfsType(view.rootfs.kind));
@@ -253,7 +253,7 @@ impl ImageConfig {
     fn from_raw(raw: Map<String, Value>) -> Self {
         let bytes =
             serde_json::to_vec(&raw).unwrap_or_else(|e| unreachable!("a JSON map serialises: {e}"));
-        let view = View::deserialize(&Value::Object(raw))
+        let view = ConfigView::deserialize(&Value::Object(raw))
             .unwrap_or_else(|e| unreachable!("an edited config stays a config: {e}"));
         Self { bytes, view }
     }

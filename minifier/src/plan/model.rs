@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::analyze::{Package, PackageIndex};
-use crate::evidence::{Note, Retain, Rule, Source};
+use crate::evidence::{EvidenceSource, Note, Retain, Rule};
 use crate::rootfs::ImagePath;
 use crate::trace::Operation;
 
@@ -61,7 +61,7 @@ pub enum Reason {
         rule: Rule,
         /// The place that says so.
         #[serde(flatten)]
-        source: Source,
+        source: EvidenceSource,
     },
     /// An include option names it.
     Included {
@@ -226,7 +226,7 @@ pub struct TakenGroup {
     /// The kind of evidence.
     pub rule: Rule,
     /// The place that says so.
-    pub source: Source,
+    pub source: EvidenceSource,
     /// Entries that it added, with all they need; directories count.
     pub files: u64,
     /// Bytes of the regular files among them.
@@ -241,7 +241,7 @@ pub struct LeftOut {
     /// The kind of evidence.
     pub rule: Rule,
     /// The place that says so.
-    pub source: Source,
+    pub source: EvidenceSource,
     /// Bytes that it would add, with all it needs.
     pub bytes: u64,
     /// Which limit it exceeds.

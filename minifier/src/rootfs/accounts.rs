@@ -175,24 +175,24 @@ fn accounts(passwd: &[u8]) -> impl Iterator<Item = Account<'_>> {
     })
 }
 
-struct Group<'a> {
+struct AccountGroup<'a> {
     name: &'a [u8],
     gid: u32,
     members: &'a [u8],
 }
 
-impl Group<'_> {
+impl AccountGroup<'_> {
     fn has(&self, name: &[u8]) -> bool {
         self.members.split(|b| *b == b',').any(|m| m == name)
     }
 }
 
 /// Groups with an id that no process can have are passed over.
-fn groups(group: &[u8]) -> impl Iterator<Item = Group<'_>> {
+fn groups(group: &[u8]) -> impl Iterator<Item = AccountGroup<'_>> {
     let lines = lines(group).filter(|line| line[0] != b'#');
     lines.filter_map(|line| {
         let mut fields = line.split(|b| *b == b':');
-        Some(Group {
+        Some(AccountGroup {
             name: fields.next()?,
             gid: id(fields.nth(1))?,
             members: fields.next().unwrap_or_default(),

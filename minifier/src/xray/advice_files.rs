@@ -7,7 +7,7 @@ use super::caches_known::CACHES;
 use super::claims::{Advice, Claim};
 use super::merged::VisibleFile;
 use super::model::{FileKind, Recommendation, WasteKind};
-use super::removal::{MAX_WORDS, Offer, is_word, quoted};
+use super::removal::{MAX_WORDS, RemovalOffer, is_word, quoted};
 use super::waste::WasteFile;
 use crate::rootfs::{ContentRef, ImagePath};
 use crate::units::size;
@@ -236,7 +236,7 @@ impl Grounds<'_> {
         let files: Vec<&WasteFile> = kinds.iter().flat_map(|&kind| self.of(kind)).collect();
         self.find(
             &files,
-            &Offer {
+            &RemovalOffer {
                 id: "no-documentation",
                 title: "Leave out manual pages, documentation and translations",
                 least: 10 * WORTH_IT,
@@ -269,7 +269,7 @@ impl Grounds<'_> {
         let files: Vec<&WasteFile> = files.iter().collect();
         self.find(
             &files,
-            &Offer {
+            &RemovalOffer {
                 id: "no-byte-code",
                 title: "Leave out Python's byte code, where a slower first start does not matter",
                 least: WORTH_IT,
@@ -299,7 +299,7 @@ impl Grounds<'_> {
         let files: Vec<&WasteFile> = self.of(WasteKind::TemporaryFiles).iter().collect();
         self.find(
             &files,
-            &Offer {
+            &RemovalOffer {
                 id: "remove-temporary-files",
                 title: "Remove temporary files",
                 least: WORTH_IT,
@@ -313,7 +313,7 @@ impl Grounds<'_> {
         let files: Vec<&WasteFile> = self.of(WasteKind::Logs).iter().collect();
         self.find(
             &files,
-            &Offer {
+            &RemovalOffer {
                 id: "remove-logs",
                 title: "Remove the logs of the build",
                 least: WORTH_IT,

@@ -19,7 +19,7 @@ use super::model::{SCHEMA_VERSION, Xray};
 use super::packages;
 use super::runtimes::runtimes;
 use super::scan::{Scan, ScanOptions, scan};
-use super::security::{Evidence, IgnoreList, Masker, security};
+use super::security::{FindingSources, IgnoreList, Masker, security};
 use super::waste::{WasteSources, waste};
 use crate::transport::{Control, StoredImage};
 
@@ -141,7 +141,7 @@ pub fn xray(
         efficiency: &efficiency,
     });
     go_on()?;
-    let security = security(&Evidence {
+    let security = security(&FindingSources {
         config,
         scan: &scan,
         merged: &merged,

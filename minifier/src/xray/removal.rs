@@ -26,7 +26,7 @@ pub(crate) struct Removal {
 }
 
 /// Advice that is given if it is worth it.
-pub(crate) struct Offer {
+pub(crate) struct RemovalOffer {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     /// Fewest bytes that make it worth a change.
@@ -157,7 +157,7 @@ impl Grounds<'_> {
     pub(crate) fn find(
         &self,
         files: &[&WasteFile],
-        offer: &Offer,
+        offer: &RemovalOffer,
         wanted: impl Fn(&ImagePath) -> bool,
         change: impl Fn(&str) -> String,
     ) -> Option<Advice> {

@@ -19,7 +19,7 @@ const MAX_BINDINGS: usize = 10_000;
 
 /// Where a path begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Base {
+pub(crate) enum ConstantBase {
     /// It is a string by itself.
     None,
     /// The file that is read: `__filename`, `import.meta.url`.
@@ -33,19 +33,19 @@ pub(crate) enum Base {
 /// A value that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Constant {
-    pub(crate) base: Base,
+    pub(crate) base: ConstantBase,
     pub(crate) text: String,
 }
 
 impl Constant {
     pub(crate) fn plain(text: &str) -> Self {
         Self {
-            base: Base::None,
+            base: ConstantBase::None,
             text: text.to_owned(),
         }
     }
 
-    fn at(base: Base) -> Self {
+    fn at(base: ConstantBase) -> Self {
         Self {
             base,
             text: String::new(),
@@ -108,16 +108,16 @@ impl Constants {
             Expression::CallExpression(call) => self.evaluate_call(call, depth),
             Expression::NewExpression(new) => self.evaluate_url(new, depth),
             Expression::Identifier(name) => match name.name.as_str() {
-                "__dirname" => Some(Constant::at(Base::Directory)),
-                "__filename" => Some(Constant::at(Base::File)),
+                "__dirname" => Some(Constant::at(ConstantBase::Directory)),
+                "__filename" => Some(Constant::at(ConstantBase::File)),
                 name => self.bound.get(name)?.clone(),
             },
             Expression::StaticMemberExpression(member) => {
                 let name = member.property.name.as_str();
                 if is_import_meta(&member.object) {
                     return match name {
-                        "url" | "filename" => Some(Constant::at(Base::File)),
-                        "dirname" => Some(Constant::at(Base::Directory)),
+                        "url" | "filename" => Some(Constant::at(ConstantBase::File)),
+                        "dirname" => Some(Constant::at(ConstantBase::Directory)),
                         _ => None,
                     };
                 }
@@ -173,8 +173,8 @@ impl Constants {
             "dirname" => {
                 let inner = self.single(&call.arguments, depth)?;
                 let base = match inner.base {
-                    Base::File if inner.text.is_empty() => {
-                        return Some(Constant::at(Base::Directory));
+                    ConstantBase::File if inner.text.is_empty() => {
+                        return Some(Constant::at(ConstantBase::Directory));
                     }
                     base => base,
                 };
@@ -189,7 +189,7 @@ impl Constants {
                 Expression::StaticMemberExpression(member) => self.evaluate(&member.object, depth),
                 _ => None,
             },
-            "cwd" if call.arguments.is_empty() => Some(Constant::at(Base::Working)),
+            "cwd" if call.arguments.is_empty() => Some(Constant::at(ConstantBase::Working)),
             _ => None,
         }
     }
@@ -209,7 +209,8 @@ impl Constants {
             whole = Some(match whole {
                 // `path.resolve(a, __dirname, b)` begins at the last absolute one.
                 Some(before)
-                    if part.base == Base::None && !(resolve && part.text.starts_with('/')) =>
+                    if part.base == ConstantBase::None
+                        && !(resolve && part.text.starts_with('/')) =>
                 {
                     before.then("/")?.then(&part.text)?
                 }
@@ -218,12 +219,12 @@ impl Constants {
             });
         }
         let mut whole = whole?;
-        if resolve && whole.base == Base::None && !whole.text.starts_with('/') {
-            whole.base = Base::Working;
+        if resolve && whole.base == ConstantBase::None && !whole.text.starts_with('/') {
+            whole.base = ConstantBase::Working;
         }
         // `join(__filename, '..', 'x')`
-        if whole.base == Base::File {
-            whole.base = Base::Directory;
+        if whole.base == ConstantBase::File {
+            whole.base = ConstantBase::Directory;
             whole.text = whole.text.strip_prefix("/..")?.to_owned();
         }
         Some(whole)
@@ -238,20 +239,20 @@ impl Constants {
         let (relative, base) = (arguments.next()??, arguments.next()??);
         let relative = self.evaluate(relative, depth)?;
         let base = self.evaluate(base, depth)?;
-        let is_path = relative.base == Base::None && !relative.text.contains(':');
-        if !is_path || base.base != Base::File || !base.text.is_empty() {
+        let is_path = relative.base == ConstantBase::None && !relative.text.contains(':');
+        if !is_path || base.base != ConstantBase::File || !base.text.is_empty() {
             return None;
         }
         let path = relative.text.split(['?', '#']).next().unwrap_or_default();
-        Constant::at(Base::Directory).then(path)
+        Constant::at(ConstantBase::Directory).then(path)
     }
 }
 
 fn append(whole: Constant, part: Constant) -> Option<Constant> {
     match part.base {
-        Base::None => whole.then(&part.text),
+        ConstantBase::None => whole.then(&part.text),
         // `'' + __dirname`, `file://${__dirname}`
-        _ if whole.base == Base::None && matches!(whole.text.as_str(), "" | "file://") => {
+        _ if whole.base == ConstantBase::None && matches!(whole.text.as_str(), "" | "file://") => {
             Some(part)
         }
         _ => None,

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::native::Natives;
-use super::resolve::{Asked, Module, Resolver};
-use super::source::{Dialect, MAX_SOURCE, STACK, Source, Target, Unread, read_source};
+use super::resolve::{Asked, LoadedModule, Resolver};
+use super::source::{
+    MAX_SOURCE, ReferenceTarget, STACK, SourceDialect, SourceText, Unread, read_source,
+};
 use crate::analyze::{Files, ReadError};
 use crate::evidence::View;
 use crate::rootfs::{ImagePath, NodeId};
@@ -23,9 +25,9 @@ const MAX_THREADS: usize = 8;
 pub(crate) struct Modules {
     pub(crate) resolver: Resolver,
     pub(crate) natives: Natives,
-    sources: BTreeMap<ImagePath, Result<Rc<Source>, Unread>>,
+    sources: BTreeMap<ImagePath, Result<Rc<SourceText>, Unread>>,
     /// What a file loads when it is loaded.
-    loads: BTreeMap<ImagePath, Rc<Vec<Module>>>,
+    loads: BTreeMap<ImagePath, Rc<Vec<LoadedModule>>>,
 }
 
 impl Modules {
@@ -35,7 +37,7 @@ impl Modules {
         view: &View<'_>,
         files: impl IntoIterator<Item = (ImagePath, NodeId)>,
     ) -> Result<(), ReadError> {
-        let fresh: BTreeMap<ImagePath, (NodeId, Dialect)> = files
+        let fresh: BTreeMap<ImagePath, (NodeId, SourceDialect)> = files
             .into_iter()
             .filter(|(path, _)| !self.sources.contains_key(path))
             .filter_map(|(path, node)| {
@@ -60,7 +62,7 @@ impl Modules {
     }
 
     /// What a file refers to; `None` if it was not read.
-    pub(crate) fn source(&self, path: &ImagePath) -> Option<&Result<Rc<Source>, Unread>> {
+    pub(crate) fn source(&self, path: &ImagePath) -> Option<&Result<Rc<SourceText>, Unread>> {
         self.sources.get(path)
     }
 
@@ -69,14 +71,14 @@ impl Modules {
         &mut self,
         view: &View<'_>,
         from: &ImagePath,
-        target: &Target,
-    ) -> Result<Vec<Module>, ReadError> {
+        target: &ReferenceTarget,
+    ) -> Result<Vec<LoadedModule>, ReadError> {
         match target {
-            Target::Module(form, name) => {
+            ReferenceTarget::Module(form, name) => {
                 let form = *form;
                 self.resolver.resolve(view, from, Asked { form, name })
             }
-            Target::Native => self.natives.of(view, &mut self.resolver, from),
+            ReferenceTarget::Native => self.natives.of(view, &mut self.resolver, from),
             _ => Ok(Vec::new()),
         }
     }
@@ -109,7 +111,11 @@ impl Modules {
         Ok(())
     }
 
-    fn loaded_by(&mut self, view: &View<'_>, path: &ImagePath) -> Result<Vec<Module>, ReadError> {
+    fn loaded_by(
+        &mut self,
+        view: &View<'_>,
+        path: &ImagePath,
+    ) -> Result<Vec<LoadedModule>, ReadError> {
         let Some(Ok(source)) = self.sources.get(path) else {
             return Ok(Vec::new());
         };
@@ -130,7 +136,7 @@ impl Modules {
     pub(crate) fn closure(
         &self,
         view: &View<'_>,
-        module: &Module,
+        module: &LoadedModule,
         budget: &mut usize,
     ) -> Option<BTreeSet<ImagePath>> {
         let mut paths = BTreeSet::new();
@@ -155,16 +161,16 @@ impl Modules {
 }
 
 /// How a file is parsed, by its name; `None` if it is no source of JavaScript. Programs have no ending.
-pub(crate) fn dialect(path: &ImagePath) -> Option<Dialect> {
+pub(crate) fn dialect(path: &ImagePath) -> Option<SourceDialect> {
     let name = path.file_name();
     let ending = match name.iter().rposition(|&byte| byte == b'.') {
         Some(at) if at > 0 => &name[at..],
-        _ => return Some(Dialect::JavaScript),
+        _ => return Some(SourceDialect::JavaScript),
     };
     match ending {
-        b".js" | b".mjs" | b".cjs" => Some(Dialect::JavaScript),
+        b".js" | b".mjs" | b".cjs" => Some(SourceDialect::JavaScript),
         b".ts" | b".mts" | b".cts" if !name.windows(3).any(|part| part == b".d.") => {
-            Some(Dialect::TypeScript)
+            Some(SourceDialect::TypeScript)
         }
         _ => None,
     }
@@ -173,10 +179,10 @@ pub(crate) fn dialect(path: &ImagePath) -> Option<Dialect> {
 struct Job {
     path: ImagePath,
     node: NodeId,
-    dialect: Dialect,
+    dialect: SourceDialect,
 }
 
-type Parsed = Vec<(usize, Result<Source, Unread>)>;
+type Parsed = Vec<(usize, Result<SourceText, Unread>)>;
 
 fn parse(files: Files<'_>, jobs: &[Job]) -> Result<Parsed, ReadError> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
@@ -214,7 +220,7 @@ fn parse(files: Files<'_>, jobs: &[Job]) -> Result<Parsed, ReadError> {
     })
 }
 
-fn parse_one(files: Files<'_>, job: &Job) -> Result<Result<Source, Unread>, ReadError> {
+fn parse_one(files: Files<'_>, job: &Job) -> Result<Result<SourceText, Unread>, ReadError> {
     if files.rootfs.node(job.node).size() > MAX_SOURCE {
         return Ok(Err(Unread::Long));
     }

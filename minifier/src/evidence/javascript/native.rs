@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::resolve::{Module, Resolver};
+use super::resolve::{LoadedModule, Resolver};
 use crate::analyze::ReadError;
 use crate::evidence::View;
 use crate::rootfs::ImagePath;
@@ -11,23 +11,23 @@ use crate::rootfs::ImagePath;
 const MAX_FILES: usize = 20_000;
 
 /// Dynamic linkers, by which an image shows what its programs run on; the names that Node has for that.
-const LINKERS: [(&str, &str, Libc); 16] = [
-    ("ld-linux-x86-64.so.2", "x64", Libc::Glibc),
-    ("ld-linux-aarch64.so.1", "arm64", Libc::Glibc),
-    ("ld-linux-armhf.so.3", "arm", Libc::Glibc),
-    ("ld-linux.so.2", "ia32", Libc::Glibc),
-    ("ld64.so.2", "ppc64", Libc::Glibc),
-    ("ld64.so.1", "s390x", Libc::Glibc),
-    ("ld-linux-riscv64-lp64d.so.1", "riscv64", Libc::Glibc),
-    ("ld-linux-loongarch-lp64d.so.1", "loong64", Libc::Glibc),
-    ("ld-musl-x86_64.so.1", "x64", Libc::Musl),
-    ("ld-musl-aarch64.so.1", "arm64", Libc::Musl),
-    ("ld-musl-armhf.so.1", "arm", Libc::Musl),
-    ("ld-musl-i386.so.1", "ia32", Libc::Musl),
-    ("ld-musl-powerpc64le.so.1", "ppc64", Libc::Musl),
-    ("ld-musl-s390x.so.1", "s390x", Libc::Musl),
-    ("ld-musl-riscv64.so.1", "riscv64", Libc::Musl),
-    ("ld-musl-loongarch64.so.1", "loong64", Libc::Musl),
+const LINKERS: [(&str, &str, AddonLibc); 16] = [
+    ("ld-linux-x86-64.so.2", "x64", AddonLibc::Glibc),
+    ("ld-linux-aarch64.so.1", "arm64", AddonLibc::Glibc),
+    ("ld-linux-armhf.so.3", "arm", AddonLibc::Glibc),
+    ("ld-linux.so.2", "ia32", AddonLibc::Glibc),
+    ("ld64.so.2", "ppc64", AddonLibc::Glibc),
+    ("ld64.so.1", "s390x", AddonLibc::Glibc),
+    ("ld-linux-riscv64-lp64d.so.1", "riscv64", AddonLibc::Glibc),
+    ("ld-linux-loongarch-lp64d.so.1", "loong64", AddonLibc::Glibc),
+    ("ld-musl-x86_64.so.1", "x64", AddonLibc::Musl),
+    ("ld-musl-aarch64.so.1", "arm64", AddonLibc::Musl),
+    ("ld-musl-armhf.so.1", "arm", AddonLibc::Musl),
+    ("ld-musl-i386.so.1", "ia32", AddonLibc::Musl),
+    ("ld-musl-powerpc64le.so.1", "ppc64", AddonLibc::Musl),
+    ("ld-musl-s390x.so.1", "s390x", AddonLibc::Musl),
+    ("ld-musl-riscv64.so.1", "riscv64", AddonLibc::Musl),
+    ("ld-musl-loongarch64.so.1", "loong64", AddonLibc::Musl),
 ];
 
 /// Words in names of files and packages for other systems.
@@ -61,19 +61,19 @@ const MACHINES: [(&str, &str); 20] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Libc {
+enum AddonLibc {
     Glibc,
     Musl,
 }
 
 /// What programs of the image run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Platform {
+pub(crate) struct AddonPlatform {
     machine: &'static str,
-    libc: Libc,
+    libc: AddonLibc,
 }
 
-impl Platform {
+impl AddonPlatform {
     /// Of a dynamic linker.
     pub(crate) fn of_linker(path: &ImagePath) -> Option<Self> {
         let name = path.file_name();
@@ -87,8 +87,8 @@ impl Platform {
     fn is_named_otherwise(self, name: &str) -> bool {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
         name.split(|c| !is_part(c)).any(|word| match word {
-            "musl" | "linuxmusl" | "alpine" => self.libc != Libc::Musl,
-            "gnu" | "glibc" | "gnueabihf" => self.libc != Libc::Glibc,
+            "musl" | "linuxmusl" | "alpine" => self.libc != AddonLibc::Musl,
+            "gnu" | "glibc" | "gnueabihf" => self.libc != AddonLibc::Glibc,
             word => {
                 let machine = MACHINES.iter().find(|(name, _)| *name == word);
                 OTHER_SYSTEMS.contains(&word)
@@ -100,8 +100,8 @@ impl Platform {
     /// Whether the lists of a manifest allow it; `!x` leaves out, and no list allows all.
     fn is_listed(self, os: &[String], cpu: &[String], libc: &[String]) -> bool {
         let name = match self.libc {
-            Libc::Glibc => "glibc",
-            Libc::Musl => "musl",
+            AddonLibc::Glibc => "glibc",
+            AddonLibc::Musl => "musl",
         };
         allows(os, "linux") && allows(cpu, self.machine) && allows(libc, name)
     }
@@ -119,7 +119,7 @@ fn allows(list: &[String], name: &str) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Natives {
     /// `None` until a dynamic linker stays.
-    pub(crate) platform: Option<Platform>,
+    pub(crate) platform: Option<AddonPlatform>,
 }
 
 impl Natives {
@@ -129,7 +129,7 @@ impl Natives {
         view: &View<'_>,
         resolver: &mut Resolver,
         file: &ImagePath,
-    ) -> Result<Vec<Module>, ReadError> {
+    ) -> Result<Vec<LoadedModule>, ReadError> {
         let (Some(platform), Some((package, _))) = (self.platform, resolver.scope(view, file)?)
         else {
             return Ok(Vec::new());
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn names_for_other_platforms_are_told_apart() {
-        let platform = |linker: &str| Platform::of_linker(&linker.into()).expect("a linker");
+        let platform = |linker: &str| AddonPlatform::of_linker(&linker.into()).expect("a linker");
         let glibc = platform("/lib64/ld-linux-x86-64.so.2");
         let musl = platform("/lib/ld-musl-aarch64.so.1");
         for (name, on_glibc, on_musl) in [

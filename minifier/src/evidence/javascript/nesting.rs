@@ -88,7 +88,7 @@ enum Kind {
     Substitution,
 }
 
-struct Level {
+struct BracketLevel {
     kind: Kind,
     opener: u8,
     /// Tokens of the statement or expression so far.
@@ -99,10 +99,10 @@ struct Level {
     list: Option<usize>,
 }
 
-struct Lexer<'a> {
+struct BracketLexer<'a> {
     source: &'a [u8],
     at: usize,
-    levels: Vec<Level>,
+    levels: Vec<BracketLevel>,
     /// Tokens of all open levels.
     depth: usize,
     deepest: usize,
@@ -117,7 +117,7 @@ struct Lexer<'a> {
 
 /// The bound of a source text; `None` if there is none, or if its brackets and quotes do not match.
 pub(crate) fn nesting(source: &[u8], typescript: bool) -> Option<usize> {
-    let mut lexer = Lexer {
+    let mut lexer = BracketLexer {
         source,
         at: 0,
         levels: Vec::new(),
@@ -139,7 +139,7 @@ pub(crate) fn nesting(source: &[u8], typescript: bool) -> Option<usize> {
     (lexer.levels.len() == 1).then_some(lexer.deepest)
 }
 
-impl<'a> Lexer<'a> {
+impl<'a> BracketLexer<'a> {
     fn peek(&self, ahead: usize) -> u8 {
         self.source.get(self.at + ahead).copied().unwrap_or(0)
     }
@@ -264,7 +264,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn push(&mut self, kind: Kind, opener: u8) {
-        self.levels.push(Level {
+        self.levels.push(BracketLevel {
             kind,
             opener,
             tokens: 0,
@@ -278,7 +278,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn pop(&mut self) -> Option<Level> {
+    fn pop(&mut self) -> Option<BracketLevel> {
         // The outermost level has no bracket.
         if self.levels.len() < 2 {
             return None;

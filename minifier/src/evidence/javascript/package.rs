@@ -1,4 +1,4 @@
-//! [`Manifest`]: what a `package.json` says about where a name leads.
+//! [`PackageManifest`]: what a `package.json` says about where a name leads.
 //!
 //! Source: Node.js, "Modules: Packages" and the resolution algorithm of "Modules: ECMAScript modules".
 
@@ -11,7 +11,7 @@ pub(crate) const MAX_MANIFEST: u64 = 1 << 20;
 
 /// How a module is asked for, which decides among conditions and what a directory stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Form {
+pub(crate) enum ModuleForm {
     /// `import`
     Import,
     /// `require`
@@ -20,7 +20,7 @@ pub(crate) enum Form {
 
 /// The parts of a `package.json` that matter for resolution.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Manifest {
+pub(crate) struct PackageManifest {
     pub(crate) name: Option<String>,
     pub(crate) main: Option<String>,
     exports: Option<Value>,
@@ -33,7 +33,7 @@ pub(crate) struct Manifest {
     pub(crate) libc: Vec<String>,
 }
 
-impl Manifest {
+impl PackageManifest {
     /// `None` if it is not a JSON object.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -73,7 +73,7 @@ impl Manifest {
 
     /// The files, relative to the package, that `exports` has for `.` or `./sub/path`. Two if a condition of newer
     /// versions of Node leads elsewhere.
-    pub(crate) fn exported(&self, subpath: &str, form: Form) -> BTreeSet<String> {
+    pub(crate) fn exported(&self, subpath: &str, form: ModuleForm) -> BTreeSet<String> {
         let Some(exports) = &self.exports else {
             return BTreeSet::new();
         };
@@ -93,7 +93,7 @@ impl Manifest {
     }
 
     /// What `imports` has for a name that begins with `#`: a path that begins with `./`, or the name of a package.
-    pub(crate) fn imported(&self, name: &str, form: Form) -> BTreeSet<String> {
+    pub(crate) fn imported(&self, name: &str, form: ModuleForm) -> BTreeSet<String> {
         match &self.imports {
             Some(imports) => both(form, |conditions| in_table(imports, name, conditions)),
             None => BTreeSet::new(),
@@ -102,10 +102,10 @@ impl Manifest {
 }
 
 /// What the conditions of older and newer versions of Node lead to.
-fn both(form: Form, lead: impl Fn(&[&str]) -> Option<String>) -> BTreeSet<String> {
+fn both(form: ModuleForm, lead: impl Fn(&[&str]) -> Option<String>) -> BTreeSet<String> {
     let form = match form {
-        Form::Import => "import",
-        Form::Require => "require",
+        ModuleForm::Import => "import",
+        ModuleForm::Require => "require",
     };
     let old = ["node", "node-addons", "default", form];
     let new = ["node", "node-addons", "default", "module-sync", form];
@@ -172,11 +172,11 @@ pub(crate) fn split_name(specifier: &str) -> Option<(&str, String)> {
 mod tests {
     use super::*;
 
-    fn manifest(text: &str) -> Manifest {
-        Manifest::parse(text.as_bytes()).expect("an object")
+    fn manifest(text: &str) -> PackageManifest {
+        PackageManifest::parse(text.as_bytes()).expect("an object")
     }
 
-    fn exported(manifest: &Manifest, subpath: &str, form: Form) -> Vec<String> {
+    fn exported(manifest: &PackageManifest, subpath: &str, form: ModuleForm) -> Vec<String> {
         manifest.exported(subpath, form).into_iter().collect()
     }
 
@@ -185,11 +185,14 @@ mod tests {
         let both = manifest(
             r#"{"exports": {"browser": "./b.js", "import": {"types": "./t.d.ts", "default": "./i.mjs"}, "require": "./r.cjs"}}"#,
         );
-        assert_eq!(exported(&both, ".", Form::Import), ["./i.mjs"]);
-        assert_eq!(exported(&both, ".", Form::Require), ["./r.cjs"]);
-        assert!(exported(&both, "./x", Form::Require).is_empty());
+        assert_eq!(exported(&both, ".", ModuleForm::Import), ["./i.mjs"]);
+        assert_eq!(exported(&both, ".", ModuleForm::Require), ["./r.cjs"]);
+        assert!(exported(&both, "./x", ModuleForm::Require).is_empty());
         let sync = manifest(r#"{"exports": {"module-sync": "./s.js", "default": "./d.js"}}"#);
-        assert_eq!(exported(&sync, ".", Form::Require), ["./d.js", "./s.js"]);
+        assert_eq!(
+            exported(&sync, ".", ModuleForm::Require),
+            ["./d.js", "./s.js"]
+        );
     }
 
     #[test]
@@ -198,17 +201,17 @@ mod tests {
             r##"{"exports": {"./*": "./all/*.js", "./in/*.css": null, "./in/*": ["./inner/*/*.js"], "./old/": "./o/"}, "imports": {"#db": {"node": "./db.js"}, "#x/*": "x/*"}}"##,
         );
         assert_eq!(
-            exported(&patterns, "./a/b", Form::Require),
+            exported(&patterns, "./a/b", ModuleForm::Require),
             ["./all/a/b.js"]
         );
         assert_eq!(
-            exported(&patterns, "./in/a", Form::Require),
+            exported(&patterns, "./in/a", ModuleForm::Require),
             ["./inner/a/a.js"]
         );
-        assert!(exported(&patterns, "./in/a.css", Form::Require).is_empty());
+        assert!(exported(&patterns, "./in/a.css", ModuleForm::Require).is_empty());
         let imported = |name| {
             patterns
-                .imported(name, Form::Import)
+                .imported(name, ModuleForm::Import)
                 .into_iter()
                 .collect::<Vec<_>>()
         };
@@ -229,9 +232,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_manifest_and_name_are_read(text in r#"[{}\[\]",:.*/a# ]{0,60}"#, name in ".{0,20}") {
-            if let Some(manifest) = Manifest::parse(text.as_bytes()) {
-                manifest.exported(&name, Form::Import);
-                manifest.imported(&name, Form::Require);
+            if let Some(manifest) = PackageManifest::parse(text.as_bytes()) {
+                manifest.exported(&name, ModuleForm::Import);
+                manifest.imported(&name, ModuleForm::Require);
             }
             split_name(&name);
         }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::graph::{Modules, dialect};
-use super::native::Platform;
-use super::resolve::Module;
-use super::source::{Reference, Target, Unread};
+use super::native::AddonPlatform;
+use super::resolve::LoadedModule;
+use super::source::{Reference, ReferenceTarget, Unread};
 use crate::analyze::{ReadError, env_command, parse_shebang};
-use crate::evidence::named::{Directory, Given, Namer};
+use crate::evidence::named::{DirectoryReach, Given, Namer};
 use crate::evidence::reader::{Gathered, Reader};
-use crate::evidence::{Group, KeptFile, Note, Origin, Rule, Source, View};
+use crate::evidence::{EvidenceSource, Group, KeptFile, Note, Origin, Rule, View};
 use crate::rootfs::ImagePath;
 
 /// Programs that run JavaScript from files.
@@ -57,8 +57,8 @@ impl Default for JavaScript {
 
 /// A module that does not stay, and the place that refers to it.
 struct Wanted {
-    module: Module,
-    source: Source,
+    module: LoadedModule,
+    source: EvidenceSource,
     origin: Origin,
 }
 
@@ -76,7 +76,7 @@ impl Reader for JavaScript {
         for file in kept {
             self.runtime |= RUNTIMES.contains(&file.path.file_name());
             let platform = &mut self.modules.natives.platform;
-            *platform = platform.or_else(|| Platform::of_linker(&file.path));
+            *platform = platform.or_else(|| AddonPlatform::of_linker(&file.path));
             if is_source(file, view)? {
                 self.waiting.push(file.clone());
             }
@@ -124,7 +124,7 @@ impl JavaScript {
         out: &mut Gathered,
     ) -> Result<(), ReadError> {
         let origin = view.origin(file.node);
-        let at = |line, symbol: Option<&str>| Source {
+        let at = |line, symbol: Option<&str>| EvidenceSource {
             file: file.path.clone(),
             line,
             symbol: symbol.map(str::to_owned),
@@ -178,24 +178,26 @@ impl JavaScript {
         reference: &Reference,
         view: &View<'_>,
         out: &mut Gathered,
-    ) -> Result<Vec<Module>, ReadError> {
+    ) -> Result<Vec<LoadedModule>, ReadError> {
         let origin = view.origin(file.node);
         let working = view.surroundings.search.cwd();
         let Some(beside) = file.path.parent() else {
             return Ok(Vec::new());
         };
         let candidates = match &reference.target {
-            Target::Module(..) | Target::Native => {
+            ReferenceTarget::Module(..) | ReferenceTarget::Native => {
                 return self.modules.targets(view, &file.path, &reference.target);
             }
-            Target::Beside(path) => vec![beside.join(path)],
-            Target::Working(path) => vec![working.join(path)],
+            ReferenceTarget::Beside(path) => vec![beside.join(path)],
+            ReferenceTarget::Working(path) => vec![working.join(path)],
             // Of packages they are examples and defaults as often as paths.
-            Target::Perhaps(_) | Target::View if origin != Origin::Application => {
+            ReferenceTarget::Perhaps(_) | ReferenceTarget::View
+                if origin != Origin::Application =>
+            {
                 return Ok(Vec::new());
             }
-            Target::Perhaps(path) => vec![beside.join(path), working.join(path)],
-            Target::View => vec![beside.join("views"), working.join("views")],
+            ReferenceTarget::Perhaps(path) => vec![beside.join(path), working.join(path)],
+            ReferenceTarget::View => vec![beside.join("views"), working.join("views")],
         };
         let mut modules = Vec::new();
         for path in candidates {
@@ -215,7 +217,7 @@ impl JavaScript {
                     view,
                     out,
                 };
-                namer.path(&text, Directory::Content, Some(reference.line));
+                namer.path(&text, DirectoryReach::Content, Some(reference.line));
             }
             break;
         }
@@ -240,7 +242,7 @@ impl JavaScript {
             resolver, natives, ..
         } = &mut self.modules;
         for (package, paths) in natives.optional(view, resolver, &file.path)? {
-            let source = Source {
+            let source = EvidenceSource {
                 file: scope.join("package.json"),
                 line: None,
                 symbol: Some("optionalDependencies".to_owned()),
@@ -279,7 +281,7 @@ impl JavaScript {
             for part in *parts {
                 let path = directory.join(part);
                 if view.existing(path.as_bytes()).is_some() {
-                    namer.path(&path.to_string(), Directory::Content, None);
+                    namer.path(&path.to_string(), DirectoryReach::Content, None);
                 }
             }
             // Manifests and the build's name lie beside them.
@@ -298,7 +300,7 @@ impl JavaScript {
         }
     }
 
-    fn note(&mut self, source: Source, message: &str, out: &mut Gathered) {
+    fn note(&mut self, source: EvidenceSource, message: &str, out: &mut Gathered) {
         if let Some(left) = self.notes.checked_sub(1) {
             self.notes = left;
             out.notes.insert(Note {
@@ -310,14 +312,14 @@ impl JavaScript {
     }
 }
 
-fn symbol(target: &Target) -> &str {
+fn symbol(target: &ReferenceTarget) -> &str {
     match target {
-        Target::Module(_, text)
-        | Target::Beside(text)
-        | Target::Working(text)
-        | Target::Perhaps(text) => text,
-        Target::View => "render",
-        Target::Native => "native code",
+        ReferenceTarget::Module(_, text)
+        | ReferenceTarget::Beside(text)
+        | ReferenceTarget::Working(text)
+        | ReferenceTarget::Perhaps(text) => text,
+        ReferenceTarget::View => "render",
+        ReferenceTarget::Native => "native code",
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::package::{Form, MAX_MANIFEST, Manifest, split_name};
+use super::package::{MAX_MANIFEST, ModuleForm, PackageManifest, split_name};
 use crate::analyze::ReadError;
 use crate::evidence::View;
 use crate::rootfs::{ImagePath, NodeId};
@@ -69,7 +69,7 @@ const MAX_STEPS: usize = 4;
 
 /// A file that a name leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Module {
+pub(crate) struct LoadedModule {
     /// Free of links.
     pub(crate) path: ImagePath,
     pub(crate) node: NodeId,
@@ -80,14 +80,14 @@ pub(crate) struct Module {
 /// A name, and how it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub(crate) form: Form,
+    pub(crate) form: ModuleForm,
     pub(crate) name: &'a str,
 }
 
 /// Finds modules, and remembers manifests.
 #[derive(Debug, Default)]
 pub(crate) struct Resolver {
-    manifests: BTreeMap<ImagePath, Option<Rc<Manifest>>>,
+    manifests: BTreeMap<ImagePath, Option<Rc<PackageManifest>>>,
     global: Option<Vec<ImagePath>>,
 }
 
@@ -98,7 +98,7 @@ impl Resolver {
         view: &View<'_>,
         from: &ImagePath,
         asked: Asked<'_>,
-    ) -> Result<Vec<Module>, ReadError> {
+    ) -> Result<Vec<LoadedModule>, ReadError> {
         self.step(view, from, asked, MAX_STEPS)
     }
 
@@ -108,7 +108,7 @@ impl Resolver {
         from: &ImagePath,
         asked: Asked<'_>,
         steps: usize,
-    ) -> Result<Vec<Module>, ReadError> {
+    ) -> Result<Vec<LoadedModule>, ReadError> {
         let Asked { form, name } = asked;
         let Some(steps) = steps.checked_sub(1) else {
             return Ok(Vec::new());
@@ -118,8 +118,8 @@ impl Resolver {
         }
         // Queries make another instance of the same file.
         let name = match form {
-            Form::Import => name.split('?').next().unwrap_or_default(),
-            Form::Require => name,
+            ModuleForm::Import => name.split('?').next().unwrap_or_default(),
+            ModuleForm::Require => name,
         };
         let path = name.strip_prefix("file://").unwrap_or(name);
         let Some(directory) = from.parent() else {
@@ -159,7 +159,7 @@ impl Resolver {
         &mut self,
         view: &View<'_>,
         file: &ImagePath,
-    ) -> Result<Option<(ImagePath, Rc<Manifest>)>, ReadError> {
+    ) -> Result<Option<(ImagePath, Rc<PackageManifest>)>, ReadError> {
         let mut directory = file.parent();
         while let Some(at) = directory {
             if at.file_name() == b"node_modules" {
@@ -178,7 +178,7 @@ impl Resolver {
         &mut self,
         view: &View<'_>,
         directory: &ImagePath,
-    ) -> Result<Option<Rc<Manifest>>, ReadError> {
+    ) -> Result<Option<Rc<PackageManifest>>, ReadError> {
         if let Some(known) = self.manifests.get(directory) {
             return Ok(known.clone());
         }
@@ -186,7 +186,9 @@ impl Resolver {
         let manifest = match view.existing(path.as_bytes()) {
             Some((path, node)) if view.files.rootfs.node(node).size() <= MAX_MANIFEST => {
                 let bytes = view.files.read_node(&path, node, MAX_MANIFEST)?;
-                bytes.and_then(|bytes| Manifest::parse(&bytes)).map(Rc::new)
+                bytes
+                    .and_then(|bytes| PackageManifest::parse(&bytes))
+                    .map(Rc::new)
             }
             _ => None,
         };
@@ -221,7 +223,7 @@ impl Resolver {
         view: &View<'_>,
         from: &ImagePath,
         asked: Asked<'_>,
-    ) -> Result<Vec<Module>, ReadError> {
+    ) -> Result<Vec<LoadedModule>, ReadError> {
         let Some((name, subpath)) = split_name(asked.name) else {
             return Ok(Vec::new());
         };
@@ -258,7 +260,7 @@ impl Resolver {
         view: &View<'_>,
         package: &ImagePath,
         targets: BTreeSet<String>,
-    ) -> Result<Vec<Module>, ReadError> {
+    ) -> Result<Vec<LoadedModule>, ReadError> {
         let mut found = Vec::new();
         for target in targets {
             found.extend(self.file(view, &package.join(&target))?);
@@ -272,7 +274,7 @@ impl Resolver {
         &mut self,
         view: &View<'_>,
         path: &ImagePath,
-    ) -> Result<Option<Module>, ReadError> {
+    ) -> Result<Option<LoadedModule>, ReadError> {
         if let Some(found) = self.with_ending(view, path)? {
             return Ok(Some(found));
         }
@@ -303,7 +305,7 @@ impl Resolver {
         &mut self,
         view: &View<'_>,
         path: &ImagePath,
-    ) -> Result<Option<Module>, ReadError> {
+    ) -> Result<Option<LoadedModule>, ReadError> {
         for extension in EXTENSIONS {
             let path = ImagePath::new([path.as_bytes(), extension.as_bytes()].concat());
             let found = self.file(view, &path)?;
@@ -319,7 +321,7 @@ impl Resolver {
         &mut self,
         view: &View<'_>,
         path: &ImagePath,
-    ) -> Result<Option<Module>, ReadError> {
+    ) -> Result<Option<LoadedModule>, ReadError> {
         let Some((real, node)) = view.existing(path.as_bytes()) else {
             return Ok(None);
         };
@@ -334,7 +336,7 @@ impl Resolver {
                 paths.insert(scope.join("package.json"));
             }
         }
-        Ok(Some(Module {
+        Ok(Some(LoadedModule {
             path: real,
             node,
             paths,

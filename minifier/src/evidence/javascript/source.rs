@@ -1,4 +1,4 @@
-//! [`Source`]: what a file of JavaScript refers to. Takes bytes, gives names and constant paths with their lines.
+//! [`SourceText`]: what a file of JavaScript refers to. Takes bytes, gives names and constant paths with their lines.
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
@@ -12,9 +12,9 @@ use oxc_parser::{ParseOptions, Parser};
 use oxc_span::{SourceType, Span};
 use oxc_syntax::scope::ScopeFlags;
 
-use super::constant::{Base, Constant, Constants, callee_name, is_import_meta};
+use super::constant::{Constant, ConstantBase, Constants, callee_name, is_import_meta};
 use super::nesting::nesting;
-use super::package::Form;
+use super::package::ModuleForm;
 
 /// Longer files are not read. Bundles of servers have up to 5 MB; what is longer is data, or made for browsers.
 pub(crate) const MAX_SOURCE: u64 = 8 << 20;
@@ -74,9 +74,9 @@ const FIND_NATIVE: [&str; 5] = [
 
 /// How a reference leads to a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Target {
+pub(crate) enum ReferenceTarget {
     /// A name for Node's resolution.
-    Module(Form, String),
+    Module(ModuleForm, String),
     /// A path from the file's own directory.
     Beside(String),
     /// A path from the working directory, or an absolute one.
@@ -94,14 +94,14 @@ pub(crate) enum Target {
 pub(crate) struct Reference {
     /// From 1.
     pub(crate) line: u32,
-    pub(crate) target: Target,
+    pub(crate) target: ReferenceTarget,
     /// When the file is loaded, and not by a function that may never be called.
     pub(crate) at_load: bool,
 }
 
 /// What a file refers to, in the order of lines.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Source {
+pub(crate) struct SourceText {
     pub(crate) references: Vec<Reference>,
     /// Lines in which a name is computed.
     pub(crate) computed: Vec<u32>,
@@ -122,24 +122,24 @@ pub(crate) enum Unread {
 
 /// How a file is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum SourceDialect {
     /// A module or a script, as its statements say.
     JavaScript,
     TypeScript,
 }
 
 /// Reads a file. The stack has to be [`STACK`] bytes.
-pub(crate) fn read_source(bytes: &[u8], dialect: Dialect) -> Result<Source, Unread> {
+pub(crate) fn read_source(bytes: &[u8], dialect: SourceDialect) -> Result<SourceText, Unread> {
     let text = std::str::from_utf8(bytes).map_err(|_| Unread::Encoding)?;
-    match nesting(bytes, dialect == Dialect::TypeScript) {
+    match nesting(bytes, dialect == SourceDialect::TypeScript) {
         Some(depth) if depth <= MAX_NESTING => {}
         // A short file cannot be deep, whatever its tokens mean.
         None if bytes.len() <= MAX_NESTING => {}
         _ => return Err(Unread::Nesting),
     }
     let kind = match dialect {
-        Dialect::JavaScript => SourceType::unambiguous(),
-        Dialect::TypeScript => SourceType::ts(),
+        SourceDialect::JavaScript => SourceType::unambiguous(),
+        SourceDialect::TypeScript => SourceType::ts(),
     };
     let allocator = Allocator::default();
     let options = ParseOptions {
@@ -158,7 +158,7 @@ pub(crate) fn read_source(bytes: &[u8], dialect: Dialect) -> Result<Source, Unre
         lines: Lines::new(text),
         constants: Constants::default(),
         functions: 0,
-        source: Source::default(),
+        source: SourceText::default(),
     };
     collector.visit_program(&parsed.program);
     let mut source = collector.source;
@@ -188,17 +188,17 @@ struct Collector {
     constants: Constants,
     /// Functions around the current place.
     functions: usize,
-    source: Source,
+    source: SourceText,
 }
 
 impl Collector {
-    fn add(&mut self, span: Span, target: Target) {
+    fn add(&mut self, span: Span, target: ReferenceTarget) {
         let text = match &target {
-            Target::Module(_, text)
-            | Target::Beside(text)
-            | Target::Working(text)
-            | Target::Perhaps(text) => text,
-            Target::View | Target::Native => "-",
+            ReferenceTarget::Module(_, text)
+            | ReferenceTarget::Beside(text)
+            | ReferenceTarget::Working(text)
+            | ReferenceTarget::Perhaps(text) => text,
+            ReferenceTarget::View | ReferenceTarget::Native => "-",
         };
         let fits = !text.is_empty() && text.len() <= MAX_TEXT && !text.contains('\0');
         if fits && self.source.references.len() < MAX_REFERENCES {
@@ -217,16 +217,16 @@ impl Collector {
     }
 
     /// A name that `require` or `import` gets.
-    fn module(&mut self, span: Span, form: Form, constant: Option<Constant>) {
+    fn module(&mut self, span: Span, form: ModuleForm, constant: Option<Constant>) {
         match constant {
             Some(Constant {
-                base: Base::None,
+                base: ConstantBase::None,
                 text,
             }) => {
                 if FIND_NATIVE.contains(&text.as_str()) {
-                    self.add(span, Target::Native);
+                    self.add(span, ReferenceTarget::Native);
                 }
-                self.add(span, Target::Module(form, text));
+                self.add(span, ReferenceTarget::Module(form, text));
             }
             Some(based) => self.path(span, based),
             None => self.computed(span),
@@ -237,11 +237,11 @@ impl Collector {
         let Constant { base, text } = constant;
         match base {
             // The directory of the file alone names nothing in it.
-            Base::Directory if !text.trim_matches(['/', '.']).is_empty() => {
-                self.add(span, Target::Beside(format!("./{text}")));
+            ConstantBase::Directory if !text.trim_matches(['/', '.']).is_empty() => {
+                self.add(span, ReferenceTarget::Beside(format!("./{text}")));
             }
-            Base::Working if !text.trim_matches(['/', '.']).is_empty() => {
-                self.add(span, Target::Working(format!("./{text}")));
+            ConstantBase::Working if !text.trim_matches(['/', '.']).is_empty() => {
+                self.add(span, ReferenceTarget::Working(format!("./{text}")));
             }
             _ => {}
         }
@@ -250,7 +250,7 @@ impl Collector {
     /// A path that an expression is, if it is a constant one that begins at a directory.
     fn based(&mut self, span: Span, constant: Option<Constant>) -> bool {
         match constant {
-            Some(constant) if constant.base != Base::None => {
+            Some(constant) if constant.base != ConstantBase::None => {
                 self.path(span, constant);
                 true
             }
@@ -271,8 +271,8 @@ impl Collector {
             match (name, base) {
                 // `app.set('views', './views')`
                 ("set", _) if arguments.len() != 2 => {}
-                ("render", Base::None) => self.add(span, Target::View),
-                (_, Base::None) => self.add(span, Target::Perhaps(text)),
+                ("render", ConstantBase::None) => self.add(span, ReferenceTarget::View),
+                (_, ConstantBase::None) => self.add(span, ReferenceTarget::Perhaps(text)),
                 _ => {}
             }
         }
@@ -281,19 +281,21 @@ impl Collector {
     /// `require(x)`, `require.resolve(x)`, `import.meta.resolve(x)`; false for other calls.
     fn loads(&mut self, call: &CallExpression<'_>) -> bool {
         let form = match &call.callee {
-            Expression::Identifier(name) if name.name == "require" => Form::Require,
+            Expression::Identifier(name) if name.name == "require" => ModuleForm::Require,
             Expression::StaticMemberExpression(member) if member.property.name == "resolve" => {
                 match &member.object {
-                    Expression::Identifier(name) if name.name == "require" => Form::Require,
-                    object if is_import_meta(object) => Form::Import,
+                    Expression::Identifier(name) if name.name == "require" => ModuleForm::Require,
+                    object if is_import_meta(object) => ModuleForm::Import,
                     _ => return false,
                 }
             }
             // `module.require(x)`, `nonWebpackRequire(x)`
             Expression::StaticMemberExpression(member) if member.property.name == "require" => {
-                Form::Require
+                ModuleForm::Require
             }
-            Expression::Identifier(name) if name.name == "__non_webpack_require__" => Form::Require,
+            Expression::Identifier(name) if name.name == "__non_webpack_require__" => {
+                ModuleForm::Require
+            }
             _ => return false,
         };
         let Some(argument) = call.arguments.first().and_then(Argument::as_expression) else {
@@ -321,26 +323,26 @@ impl<'a> Visit<'a> for Collector {
     fn visit_import_declaration(&mut self, it: &ImportDeclaration<'a>) {
         if !it.import_kind.is_type() {
             let constant = Constant::plain(&it.source.value);
-            self.module(it.span, Form::Import, Some(constant));
+            self.module(it.span, ModuleForm::Import, Some(constant));
         }
     }
 
     fn visit_export_from_declaration(&mut self, it: &ExportFromDeclaration<'a>) {
         if !it.export_kind.is_type() {
             let constant = Constant::plain(&it.source.value);
-            self.module(it.span, Form::Import, Some(constant));
+            self.module(it.span, ModuleForm::Import, Some(constant));
         }
     }
 
     fn visit_ts_external_module_reference(&mut self, it: &TSExternalModuleReference<'a>) {
         let constant = Constant::plain(&it.expression.value);
-        self.module(it.span, Form::Require, Some(constant));
+        self.module(it.span, ModuleForm::Require, Some(constant));
     }
 
     fn visit_export_all_declaration(&mut self, it: &ExportAllDeclaration<'a>) {
         if !it.export_kind.is_type() {
             let constant = Constant::plain(&it.source.value);
-            self.module(it.span, Form::Import, Some(constant));
+            self.module(it.span, ModuleForm::Import, Some(constant));
         }
     }
 
@@ -348,7 +350,7 @@ impl<'a> Visit<'a> for Collector {
         let value = self.constants.value(&it.source);
         // It runs later than what is loaded, even outside of functions.
         self.functions += 1;
-        self.module(it.span, Form::Import, value);
+        self.module(it.span, ModuleForm::Import, value);
         self.functions -= 1;
         walk::walk_import_expression(self, it);
     }
@@ -421,7 +423,7 @@ impl<'a> Visit<'a> for Collector {
         let text = it.value.as_str();
         let is_path = text.starts_with("./") || text.starts_with("../") || text.starts_with('/');
         if is_path && text.len() > 2 {
-            self.add(it.span, Target::Perhaps(text.to_owned()));
+            self.add(it.span, ReferenceTarget::Perhaps(text.to_owned()));
         }
     }
 }
@@ -431,7 +433,7 @@ mod tests {
     use super::*;
 
     /// On a stack of its own, as files are read.
-    fn read(text: &str, dialect: Dialect) -> Result<Source, Unread> {
+    fn read(text: &str, dialect: SourceDialect) -> Result<SourceText, Unread> {
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().stack_size(STACK);
             let reading = thread.spawn_scoped(scope, || read_source(text.as_bytes(), dialect));
@@ -439,23 +441,23 @@ mod tests {
         })
     }
 
-    fn found(text: &str) -> Vec<(u32, Target, bool)> {
-        let source = read(text, Dialect::JavaScript).expect("it parses");
+    fn found(text: &str) -> Vec<(u32, ReferenceTarget, bool)> {
+        let source = read(text, SourceDialect::JavaScript).expect("it parses");
         let references = source.references.into_iter();
         references
             .map(|reference| (reference.line, reference.target, reference.at_load))
             .collect()
     }
 
-    fn module(form: Form, name: &str) -> Target {
-        Target::Module(form, name.to_owned())
+    fn module(form: ModuleForm, name: &str) -> ReferenceTarget {
+        ReferenceTarget::Module(form, name.to_owned())
     }
 
     #[test]
     fn modules_are_named_by_statements_and_calls() {
         let text = "import a from 'a';\nexport * from 'b';\nexport { c } from 'c';\nimport 'd';\n\
             const e = () => import('e');\nimport.meta.resolve('f');\nawait import(`g`);";
-        let import = |line, name, at_load| (line, module(Form::Import, name), at_load);
+        let import = |line, name, at_load| (line, module(ModuleForm::Import, name), at_load);
         assert_eq!(
             found(text),
             [
@@ -470,7 +472,7 @@ mod tests {
         );
         let text = "const a = require('a');\nfunction b() { return require('b'); }\n\
             require.resolve('c');\nreturn require('d' + '/x');";
-        let require = |line, name, at_load| (line, module(Form::Require, name), at_load);
+        let require = |line, name, at_load| (line, module(ModuleForm::Require, name), at_load);
         assert_eq!(
             found(text),
             [
@@ -486,14 +488,14 @@ mod tests {
     fn types_are_no_modules() {
         let text =
             "import type { A } from 'a';\nexport type { B } from 'b';\nimport c = require('c');";
-        let source = read(text, Dialect::TypeScript).expect("it parses");
+        let source = read(text, SourceDialect::TypeScript).expect("it parses");
         let targets: Vec<_> = source.references.into_iter().map(|r| r.target).collect();
-        assert_eq!(targets, [module(Form::Require, "c")]);
+        assert_eq!(targets, [module(ModuleForm::Require, "c")]);
     }
 
     #[test]
     fn constant_paths_begin_at_the_file_or_the_working_directory() {
-        let beside = |path: &str| Target::Beside(path.to_owned());
+        let beside = |path: &str| ReferenceTarget::Beside(path.to_owned());
         for (text, expected) in [
             (
                 "new URL('./lib/w.mjs', import.meta.url)",
@@ -517,15 +519,21 @@ mod tests {
             ),
             (
                 "path.join(process.cwd(), 'a')",
-                Target::Working(".//a".to_owned()),
+                ReferenceTarget::Working(".//a".to_owned()),
             ),
-            ("path.resolve('a')", Target::Working("./a".to_owned())),
+            (
+                "path.resolve('a')",
+                ReferenceTarget::Working("./a".to_owned()),
+            ),
             (
                 "express.static('public')",
-                Target::Perhaps("public".to_owned()),
+                ReferenceTarget::Perhaps("public".to_owned()),
             ),
-            ("app.set('views', 'v')", Target::Perhaps("v".to_owned())),
-            ("response.render('home')", Target::View),
+            (
+                "app.set('views', 'v')",
+                ReferenceTarget::Perhaps("v".to_owned()),
+            ),
+            ("response.render('home')", ReferenceTarget::View),
         ] {
             let targets: Vec<_> = found(text).into_iter().map(|found| found.1).collect();
             assert!(targets.contains(&expected), "{text}: {targets:?}");
@@ -543,8 +551,11 @@ mod tests {
 
     #[test]
     fn computed_names_are_counted_and_not_guessed() {
-        let source =
-            read("require(x);\nimport(`./${y}.js`);", Dialect::JavaScript).expect("it parses");
+        let source = read(
+            "require(x);\nimport(`./${y}.js`);",
+            SourceDialect::JavaScript,
+        )
+        .expect("it parses");
         assert_eq!(source.computed, [1, 2]);
         assert!(source.references.is_empty());
     }
@@ -552,11 +563,11 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_reported() {
         assert_eq!(
-            read("import from", Dialect::JavaScript),
+            read("import from", SourceDialect::JavaScript),
             Err(Unread::Syntax)
         );
         assert_eq!(
-            read(&"(".repeat(100_000), Dialect::JavaScript),
+            read(&"(".repeat(100_000), SourceDialect::JavaScript),
             Err(Unread::Nesting)
         );
     }
@@ -608,26 +619,26 @@ mod tests {
                 }
             }
             // Whether it is an error does not matter; that it comes back does.
-            let _ = read(&source(fitting), Dialect::JavaScript);
-            let _ = read(&source(fitting), Dialect::TypeScript);
+            let _ = read(&source(fitting), SourceDialect::JavaScript);
+            let _ = read(&source(fitting), SourceDialect::TypeScript);
         }
         // Too short for the counter to matter.
         let _ = read(
             &("{}/'/;".to_owned() + &"(".repeat(MAX_NESTING - 10)),
-            Dialect::JavaScript,
+            SourceDialect::JavaScript,
         );
     }
 
     proptest::proptest! {
         #[test]
         fn any_text_is_read(text in r#"([a-z ]|[(){}\[\]`$'"/.=+;,:\n]|import|require|__dirname|=>|new URL|export \* from){0,40}"#) {
-            let _ = read(&text, Dialect::JavaScript);
-            let _ = read(&text, Dialect::TypeScript);
+            let _ = read(&text, SourceDialect::JavaScript);
+            let _ = read(&text, SourceDialect::TypeScript);
         }
 
         #[test]
         fn any_bytes_are_read(bytes: Vec<u8>) {
-            let _ = read_source(&bytes, Dialect::JavaScript);
+            let _ = read_source(&bytes, SourceDialect::JavaScript);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`Pattern`]: the paths of the tree that a pattern of the table stands for.
+//! [`PathPattern`]: the paths of the tree that a pattern of the table stands for.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ const MAX_PATHS: usize = 20_000;
 
 /// A path in which `*` stands for any part of a component, and `**` at the end for everything below.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pattern(pub(crate) &'static str);
+pub(crate) struct PathPattern(pub(crate) &'static str);
 
-impl Pattern {
+impl PathPattern {
     fn components(self) -> impl Iterator<Item = &'static [u8]> {
         let parts = self.0.split('/').filter(|part| !part.is_empty());
         parts.map(str::as_bytes)
@@ -118,7 +118,7 @@ mod tests {
                 "{pattern} {name}"
             );
         }
-        let below = Pattern("/usr/lib/*/gconv/**");
+        let below = PathPattern("/usr/lib/*/gconv/**");
         assert!(below.matches(&"/usr/lib/x/gconv/a/b".into()));
         assert!(!below.matches(&"/usr/lib/x/gconv".into()));
         assert!(!below.matches(&"/usr/lib/x/y/gconv/a".into()));
@@ -131,7 +131,7 @@ mod tests {
             .file("/usr/lib/x/terminfo/l/linux", "")
             .link("/usr/lib/x/terminfo/l/vt", "linux")
             .build();
-        let found = Pattern("/lib/*/terminfo/**").find(&image.rootfs);
+        let found = PathPattern("/lib/*/terminfo/**").find(&image.rootfs);
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(
             found,

@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::pattern::Pattern;
+use super::pattern::PathPattern;
 use super::siblings::Siblings;
 use super::table::{Grain, NAMINGS, Naming, ROWS, Row, Sign};
 use crate::analyze::{ElfFile, ReadError};
 use crate::evidence::named::{Given, Namer};
 use crate::evidence::reader::{Gathered, Reader};
 use crate::evidence::text::read_text;
-use crate::evidence::{Group, KeptFile, Origin, Rule, Source, View};
+use crate::evidence::{EvidenceSource, Group, KeptFile, Origin, Rule, View};
 use crate::rootfs::ImagePath;
 
 /// As much of a program is searched; the largest, of Chromium, has 250 MB.
@@ -69,7 +69,7 @@ impl Reader for Plugins {
             self.recognise(file, view, out)?;
             for naming in &NAMINGS {
                 let mut texts = naming.files.iter();
-                if texts.any(|pattern| Pattern(pattern).matches(&file.path)) {
+                if texts.any(|pattern| PathPattern(pattern).matches(&file.path)) {
                     self.waiting.push((naming, file.clone()));
                 }
             }
@@ -85,7 +85,7 @@ impl Reader for Plugins {
         }
         for (shown_by, siblings) in self.siblings.of(kept, view)? {
             for path in siblings {
-                let source = Source {
+                let source = EvidenceSource {
                     file: shown_by.clone(),
                     line: None,
                     symbol: Some("a plug-in beside it".to_owned()),
@@ -128,7 +128,7 @@ impl Plugins {
             let has = |sign: &&Sign| match sign {
                 Sign::Name(prefix) => is_elf && name.starts_with(prefix.as_bytes()),
                 Sign::Text(text) => texts.contains(text),
-                Sign::Used(pattern) => file.used && Pattern(pattern).matches(&file.path),
+                Sign::Used(pattern) => file.used && PathPattern(pattern).matches(&file.path),
             };
             if row.signs.iter().any(|sign| has(&sign)) && self.rows.insert(row.name) {
                 self.row(row, file, view, out);
@@ -143,7 +143,7 @@ impl Plugins {
         let found = row.paths.iter().flat_map(|pattern| {
             // What is in a directory that a star stands for is another row's, or left out.
             let for_files = pattern.ends_with("/*");
-            let found = Pattern(pattern).find(rootfs).into_iter();
+            let found = PathPattern(pattern).find(rootfs).into_iter();
             found.filter(move |path| !for_files || !is_dir(path))
         });
         let mut groups: BTreeMap<String, BTreeSet<ImagePath>> = BTreeMap::new();
@@ -161,7 +161,7 @@ impl Plugins {
             groups.entry(name).or_default().insert(path);
         }
         for (name, paths) in groups {
-            let source = Source {
+            let source = EvidenceSource {
                 file: file.path.clone(),
                 line: None,
                 symbol: Some(format!("{}: {}", row.name, row.source)),
@@ -232,7 +232,7 @@ fn plugins_of(naming: &Naming, view: &View<'_>) -> BTreeMap<Vec<u8>, ImagePath> 
     let directories = naming
         .directories
         .iter()
-        .flat_map(|pattern| Pattern(pattern).find(rootfs));
+        .flat_map(|pattern| PathPattern(pattern).find(rootfs));
     let mut plugins = BTreeMap::new();
     for directory in directories {
         let Some(node) = rootfs.lookup(&directory) else {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pattern::Pattern;
+use super::pattern::PathPattern;
 use super::table::NAMINGS;
 use crate::analyze::{ElfFile, ReadError};
 use crate::evidence::{KeptFile, View};
@@ -92,12 +92,12 @@ fn ending(name: &[u8]) -> Option<&[u8]> {
 fn is_of_plugins(directory: &ImagePath) -> bool {
     let is_linker = LINKER
         .iter()
-        .any(|pattern| Pattern(pattern).matches(directory));
+        .any(|pattern| PathPattern(pattern).matches(directory));
     let is_language = directory.components().any(|name| LANGUAGES.contains(&name));
     // What is loaded there, configuration says.
     let complete = NAMINGS.iter().filter(|naming| naming.complete);
     let mut named = complete.flat_map(|naming| naming.directories);
-    !is_linker && !is_language && !named.any(|pattern| Pattern(pattern).matches(directory))
+    !is_linker && !is_language && !named.any(|pattern| PathPattern(pattern).matches(directory))
 }
 
 fn is_elf(view: &View<'_>, path: &ImagePath) -> Result<bool, ReadError> {

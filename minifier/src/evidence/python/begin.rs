@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::facts::is_dotted;
-use super::library::File;
+use super::library::ModuleFile;
 use super::reader::Python;
 use super::search::{Rank, Search};
-use super::wishes::Wish;
-use crate::evidence::{KeptFile, Origin, Rule, Source, View};
+use super::wishes::ModuleWish;
+use crate::evidence::{EvidenceSource, KeptFile, Origin, Rule, View};
 use crate::rootfs::{ImagePath, RootFs};
 
 /// Modules that an interpreter loads as it starts, with what they load.
@@ -42,7 +42,7 @@ impl Python {
             ("encodings.*", Origin::Used, encodings),
         ];
         for (name, origin, modules) in wishes {
-            self.wishes.add(Wish {
+            self.wishes.add(ModuleWish {
                 rule: Rule::Python,
                 name: name.to_owned(),
                 origin,
@@ -53,7 +53,7 @@ impl Python {
         }
     }
 
-    fn files_of(&mut self, rootfs: &RootFs, name: &str) -> Vec<File> {
+    fn files_of(&mut self, rootfs: &RootFs, name: &str) -> Vec<ModuleFile> {
         let found = self.library.search.find(rootfs, name);
         found.map(|module| module.files.clone()).unwrap_or_default()
     }
@@ -103,8 +103,8 @@ impl Python {
     }
 }
 
-fn in_file(file: &ImagePath, symbol: &str) -> Source {
-    Source {
+fn in_file(file: &ImagePath, symbol: &str) -> EvidenceSource {
+    EvidenceSource {
         file: file.clone(),
         line: None,
         symbol: Some(symbol.to_owned()),

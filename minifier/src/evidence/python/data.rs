@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::library::module_dir;
 use super::search::{Search, is_package};
-use super::wishes::{Wish, Wishes};
+use super::wishes::{ModuleWish, Wishes};
 use crate::analyze::holds_tests_alone;
-use crate::evidence::{Origin, Rule, Source, View};
+use crate::evidence::{EvidenceSource, Origin, Rule, View};
 use crate::rootfs::{ImagePath, NodeId};
 
 /// Directories of one package that are looked at, and files in one of them.
@@ -105,11 +105,11 @@ impl PackageData {
             _ => Origin::Package,
         };
         for (name, paths) in groups {
-            wishes.add(Wish {
+            wishes.add(ModuleWish {
                 rule: Rule::Python,
                 name,
                 origin,
-                source: Source {
+                source: EvidenceSource {
                     file: file.clone(),
                     line: None,
                     symbol: Some(package.clone()),

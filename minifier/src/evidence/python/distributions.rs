@@ -9,10 +9,10 @@ use super::facts::is_dotted;
 use super::library::stays;
 use super::search::{Rank, Search};
 use super::tools::{is_for_tools, is_tool};
-use super::wishes::{Wish, Wishes};
+use super::wishes::{ModuleWish, Wishes};
 use crate::analyze::ReadError;
 use crate::evidence::reader::Gathered;
-use crate::evidence::{Origin, Rule, Source, View};
+use crate::evidence::{EvidenceSource, Origin, Rule, View};
 use crate::rootfs::ImagePath;
 
 /// Longer lists are not read.
@@ -47,7 +47,7 @@ impl Distributions {
         out: &mut Gathered,
     ) -> Result<(), ReadError> {
         for egg in self.find(search, view)? {
-            let source = Source {
+            let source = EvidenceSource {
                 file: egg,
                 line: None,
                 symbol: None,
@@ -131,11 +131,11 @@ fn declared(
     let paths = paths.into_iter();
     let paths: BTreeSet<ImagePath> = paths.filter(|path| rootfs.lookup(path).is_some()).collect();
     let origin = Origin::Package;
-    wishes.add(Wish {
+    wishes.add(ModuleWish {
         rule: Rule::Python,
         name: info.to_string(),
         origin,
-        source: Source {
+        source: EvidenceSource {
             file: info.clone(),
             line: None,
             symbol: Some("importlib.metadata".to_owned()),
@@ -157,11 +157,11 @@ fn declared(
             continue;
         }
         if let Some(found) = search.find(rootfs, module) {
-            wishes.add(Wish {
+            wishes.add(ModuleWish {
                 rule: Rule::Python,
                 name: found.name.clone(),
                 origin,
-                source: Source {
+                source: EvidenceSource {
                     file: list.clone(),
                     line: Some(line),
                     symbol: Some(module.to_owned()),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::library::{File, Library, module_dir};
+use super::library::{Library, ModuleFile, module_dir};
 use super::search::{Found, Search, is_package, stem};
-use super::wishes::{Wish, Wishes};
+use super::wishes::{ModuleWish, Wishes};
 use crate::analyze::holds_tests_alone;
-use crate::evidence::{Origin, Rule, Source, View};
+use crate::evidence::{EvidenceSource, Origin, Rule, View};
 use crate::rootfs::{ImagePath, NodeId};
 
 /// Directories that have the same module, with at most this many modules each, are data in the form of modules:
@@ -44,11 +44,11 @@ pub(crate) fn families(
             None => siblings(&found, &dir, stem, library, view),
         };
         if modules.len() > 1 {
-            wishes.add(Wish {
+            wishes.add(ModuleWish {
                 rule: Rule::Family,
                 name: what,
                 origin: Origin::Used,
-                source: Source {
+                source: EvidenceSource {
                     file: path.clone(),
                     line: None,
                     symbol: Some(format!("{package}.{stem}")),
@@ -67,7 +67,7 @@ fn siblings(
     stem: &str,
     library: &mut Library,
     view: &View<'_>,
-) -> (String, Vec<File>) {
+) -> (String, Vec<ModuleFile>) {
     let rootfs = view.files.rootfs;
     let mut names = Search::submodules(rootfs, package);
     names.retain(|name| !holds_tests_alone(name.as_bytes()));
@@ -102,7 +102,7 @@ fn same_name(
     name: &[u8],
     library: &mut Library,
     view: &View<'_>,
-) -> Option<(String, Vec<File>)> {
+) -> Option<(String, Vec<ModuleFile>)> {
     let rootfs = view.files.rootfs;
     let above = dir.parent()?;
     let (package, _) = package.rsplit_once('.')?;

@@ -21,7 +21,7 @@ const MAX_LOADED: usize = 20_000;
 const MAX_WORK: usize = 5_000_000;
 
 /// A file with its node.
-pub(crate) type File = (ImagePath, NodeId);
+pub(crate) type ModuleFile = (ImagePath, NodeId);
 
 /// The modules of the image.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub(crate) struct Library {
     pub(crate) search: Search,
     facts: BTreeMap<NodeId, Rc<Facts>>,
     /// What each file loads; of the directories as they were at `changes`.
-    loads: BTreeMap<NodeId, Rc<[File]>>,
+    loads: BTreeMap<NodeId, Rc<[ModuleFile]>>,
     changes: u32,
     /// Modules that were looked at for groups.
     work: usize,
@@ -49,7 +49,7 @@ impl Library {
     /// Reads files that were not read yet, on all processors.
     pub(crate) fn read(
         &mut self,
-        files: impl IntoIterator<Item = File>,
+        files: impl IntoIterator<Item = ModuleFile>,
         view: &View<'_>,
     ) -> Result<(), ReadError> {
         let mut wanted: BTreeMap<NodeId, ImagePath> = BTreeMap::new();
@@ -146,7 +146,7 @@ impl Library {
     }
 
     /// The files that a module loads as it is loaded itself.
-    fn loads(&mut self, file: &File, view: &View<'_>) -> Rc<[File]> {
+    fn loads(&mut self, file: &ModuleFile, view: &View<'_>) -> Rc<[ModuleFile]> {
         if let Some(known) = self.loads.get(&file.1) {
             return Rc::clone(known);
         }
@@ -165,7 +165,7 @@ impl Library {
                 files.extend(found.iter().flat_map(|module| module.files.iter().cloned()));
             }
         }
-        let files: Rc<[File]> = files.into_iter().collect();
+        let files: Rc<[ModuleFile]> = files.into_iter().collect();
         self.loads.insert(file.1, Rc::clone(&files));
         files
     }
@@ -174,7 +174,7 @@ impl Library {
     /// one step after the other.
     pub(crate) fn closure(
         &mut self,
-        start: impl IntoIterator<Item = File>,
+        start: impl IntoIterator<Item = ModuleFile>,
         view: &View<'_>,
     ) -> Result<BTreeSet<ImagePath>, ReadError> {
         if self.changes != self.search.changes {
@@ -183,7 +183,7 @@ impl Library {
         }
         let mut paths = BTreeSet::new();
         let mut seen = BTreeSet::new();
-        let mut next: Vec<File> = start.into_iter().collect();
+        let mut next: Vec<ModuleFile> = start.into_iter().collect();
         while !next.is_empty() && seen.len() < MAX_LOADED {
             next.retain(|(path, node)| seen.insert(*node) && !stays(path, view));
             self.work += next.len();

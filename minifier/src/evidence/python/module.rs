@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::facts::{Computed, Import, When};
-use super::library::{File, module_dir};
+use super::library::{ModuleFile, module_dir};
 use super::pattern::matches;
 use super::reader::Python;
 use super::search::{Found, Rank, Search};
 use super::speaker::Speaker;
 use super::tools::is_tool;
-use super::wishes::Wish;
+use super::wishes::ModuleWish;
 use crate::evidence::reader::Gathered;
-use crate::evidence::{Origin, Rule, Source, View};
+use crate::evidence::{EvidenceSource, Origin, Rule, View};
 
 /// Directories of a package that frameworks import from by the package's name: Django, `AppConfig` and `loaddata`.
 const BY_CONVENTION: [&str; 3] = ["templatetags", "management.commands", "migrations"];
@@ -24,7 +24,7 @@ const MAX_SINGLE: usize = 40;
 
 impl Python {
     /// Asks for what a module names.
-    pub(crate) fn module(&mut self, file: &File, view: &View<'_>, out: &mut Gathered) {
+    pub(crate) fn module(&mut self, file: &ModuleFile, view: &View<'_>, out: &mut Gathered) {
         let path = file.0.clone();
         let dir = module_dir(&path);
         let package = self.library.search.name_of(&dir);
@@ -57,7 +57,7 @@ impl Python {
 
     fn notes(&mut self, speaker: &Speaker, out: &mut Gathered) {
         if let Some(how) = &speaker.facts.broken {
-            let source = Source {
+            let source = EvidenceSource {
                 file: speaker.path.clone(),
                 line: None,
                 symbol: None,
@@ -152,7 +152,7 @@ impl Python {
     }
 
     /// What a framework imports from a package that the application's settings name.
-    fn by_convention(&mut self, package: &Found, source: &Source, view: &View<'_>) {
+    fn by_convention(&mut self, package: &Found, source: &EvidenceSource, view: &View<'_>) {
         let rootfs = view.files.rootfs;
         if package.dirs.is_empty() {
             return;
@@ -167,7 +167,7 @@ impl Python {
                 let sub = self.library.search.find(rootfs, &format!("{name}.{sub}"));
                 modules.extend(sub.iter().flat_map(|sub| sub.files.iter().cloned()));
             }
-            self.wishes.add(Wish {
+            self.wishes.add(ModuleWish {
                 rule: Rule::Python,
                 name: format!("{name}.*"),
                 origin: Origin::Application,
@@ -206,7 +206,7 @@ impl Python {
             return;
         }
         let modules = found.iter().flat_map(|module| module.files.iter().cloned());
-        self.wishes.add(Wish {
+        self.wishes.add(ModuleWish {
             rule: Rule::Python,
             name: shown,
             origin: speaker.origin,

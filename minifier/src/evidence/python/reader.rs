@@ -7,13 +7,13 @@ use super::data::PackageData;
 use super::distributions::Distributions;
 use super::facts::Computed;
 use super::family::families;
-use super::library::{File, Library};
+use super::library::{Library, ModuleFile};
 use super::search::{Found, Rank, stem};
 use super::speaker::Speaker;
-use super::wishes::{Wish, Wishes};
+use super::wishes::{ModuleWish, Wishes};
 use crate::analyze::ReadError;
 use crate::evidence::reader::{Gathered, Reader};
-use crate::evidence::{KeptFile, Origin, Rule, Source, View};
+use crate::evidence::{EvidenceSource, KeptFile, Origin, Rule, View};
 use crate::rootfs::ImagePath;
 
 /// Reads Python.
@@ -36,7 +36,7 @@ pub(crate) struct Python {
     /// Modules that were read.
     seen: BTreeSet<ImagePath>,
     /// Modules that were read before a standard library was known.
-    early: Vec<File>,
+    early: Vec<ModuleFile>,
     has_begun: bool,
     has_started: bool,
 }
@@ -115,7 +115,7 @@ impl Reader for Python {
 
 impl Python {
     /// The modules among kept files that were not read yet: sources for compiled ones beside them.
-    fn modules(&mut self, kept: &[KeptFile], view: &View<'_>) -> Vec<File> {
+    fn modules(&mut self, kept: &[KeptFile], view: &View<'_>) -> Vec<ModuleFile> {
         let mut modules = BTreeMap::new();
         for file in kept {
             let source = source_of(&file.path);
@@ -169,9 +169,9 @@ impl Python {
     }
 
     /// Asks for a module, unless it is a package without files of its own.
-    pub(crate) fn wish(&mut self, module: &Found, origin: Origin, source: Source) {
+    pub(crate) fn wish(&mut self, module: &Found, origin: Origin, source: EvidenceSource) {
         if !module.files.is_empty() {
-            self.wishes.add(Wish {
+            self.wishes.add(ModuleWish {
                 rule: Rule::Python,
                 name: module.name.clone(),
                 origin,

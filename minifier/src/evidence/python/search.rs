@@ -322,14 +322,14 @@ impl Search {
     }
 }
 
-type Step = (Option<(ImagePath, NodeId)>, Vec<(ImagePath, NodeId)>);
+type SearchStep = (Option<(ImagePath, NodeId)>, Vec<(ImagePath, NodeId)>);
 
 /// A component of a name in the directories of a package: the file that is loaded and the directories of what is below.
 fn step(
     rootfs: &RootFs,
     dirs: impl Iterator<Item = (ImagePath, NodeId)>,
     part: &str,
-) -> Option<Step> {
+) -> Option<SearchStep> {
     let mut spread = Vec::new();
     for (dir, node) in dirs {
         let child = child(rootfs, &dir, node, part.as_bytes());

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::facts::Facts;
 use super::search::stem;
 use super::tools::is_tool;
-use crate::evidence::{Origin, Source};
+use crate::evidence::{EvidenceSource, Origin};
 use crate::rootfs::ImagePath;
 
 /// How far from what the workload used the imports inside functions of packages are followed, to the same package.
@@ -29,8 +29,8 @@ pub(crate) struct Speaker {
 
 impl Speaker {
     /// A place in it.
-    pub(crate) fn source(&self, line: u32, symbol: &str) -> Source {
-        Source {
+    pub(crate) fn source(&self, line: u32, symbol: &str) -> EvidenceSource {
+        EvidenceSource {
             file: self.path.clone(),
             // Native code has no lines.
             line: (line > 0).then_some(line),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::library::{File, Library, stays};
+use super::library::{Library, ModuleFile, stays};
 use crate::analyze::ReadError;
 use crate::evidence::reader::Gathered;
-use crate::evidence::{Group, Note, Origin, Rule, Source, View};
+use crate::evidence::{EvidenceSource, Group, Note, Origin, Rule, View};
 use crate::rootfs::ImagePath;
 
 /// Notes that are given; an image can be made to have any number.
@@ -13,13 +13,13 @@ const MAX_NOTES: usize = 200;
 
 /// Something that a place names.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct ModuleWish {
     pub(crate) rule: Rule,
     pub(crate) name: String,
     pub(crate) origin: Origin,
-    pub(crate) source: Source,
+    pub(crate) source: EvidenceSource,
     /// Modules; what they load as they are loaded is added.
-    pub(crate) modules: Vec<File>,
+    pub(crate) modules: Vec<ModuleFile>,
     /// Other files.
     pub(crate) paths: BTreeSet<ImagePath>,
 }
@@ -27,21 +27,21 @@ pub(crate) struct Wish {
 /// Wishes of one call, and the names of all that were granted.
 #[derive(Default)]
 pub(crate) struct Wishes {
-    wishes: Vec<Wish>,
+    wishes: Vec<ModuleWish>,
     given: BTreeSet<(Rule, String)>,
     notes: usize,
 }
 
 impl Wishes {
     /// Adds one.
-    pub(crate) fn add(&mut self, wish: Wish) {
+    pub(crate) fn add(&mut self, wish: ModuleWish) {
         if !self.given.contains(&(wish.rule, wish.name.clone())) {
             self.wishes.push(wish);
         }
     }
 
     /// Adds a note, if there is room.
-    pub(crate) fn note(&mut self, source: Source, message: String, out: &mut Gathered) {
+    pub(crate) fn note(&mut self, source: EvidenceSource, message: String, out: &mut Gathered) {
         if self.notes < MAX_NOTES {
             self.notes += 1;
             out.notes.insert(Note {

@@ -36,7 +36,7 @@ const AUTHORITIES: [&[u8]; 8] = [
     b"/etc/ssl/cert.pem",
 ];
 /// Results of earlier stages.
-pub(crate) struct Evidence<'a> {
+pub(crate) struct FindingSources<'a> {
     pub(crate) config: &'a ImageConfig,
     pub(crate) scan: &'a Scan,
     pub(crate) merged: &'a Merged,
@@ -49,7 +49,7 @@ pub(crate) struct Evidence<'a> {
 }
 
 /// Everything that matters to security.
-pub(crate) fn security(evidence: &Evidence<'_>) -> Security {
+pub(crate) fn security(evidence: &FindingSources<'_>) -> Security {
     let mut found = Findings::new(evidence.ignore, evidence.now);
     let privileged = privileges(evidence.merged, evidence.owners, &mut found);
     let (package_managers, manager) = package_managers(&evidence.merged.rootfs);
@@ -84,7 +84,11 @@ fn runs_as_root(config: &ImageConfig) -> bool {
 }
 
 /// Secrets in the files of all layers, hidden ones too.
-fn secret_files(evidence: &Evidence<'_>, places: &Provenances<'_>, findings: &mut Findings<'_>) {
+fn secret_files(
+    evidence: &FindingSources<'_>,
+    places: &Provenances<'_>,
+    findings: &mut Findings<'_>,
+) {
     for body in &evidence.merged.bodies {
         let secrets = match evidence.scan.extra(body.content) {
             Some(extra) if !extra.secrets.is_empty() => &extra.secrets,
@@ -210,7 +214,11 @@ fn config_findings(config: &ImageConfig, findings: &mut Findings<'_>) {
     }
 }
 
-fn binary_findings(evidence: &Evidence<'_>, places: &Provenances<'_>, findings: &mut Findings<'_>) {
+fn binary_findings(
+    evidence: &FindingSources<'_>,
+    places: &Provenances<'_>,
+    findings: &mut Findings<'_>,
+) {
     let location = |path: &str, layer| FindingLocation::File {
         path: path.to_owned(),
         layer,
@@ -279,14 +287,14 @@ fn binary<'a>(binaries: &'a Binaries, path: &str) -> Option<&'a Binary> {
 }
 
 /// Whether the file at `path` belongs to a package.
-fn is_owned(evidence: &Evidence<'_>, path: &ImagePath) -> bool {
+fn is_owned(evidence: &FindingSources<'_>, path: &ImagePath) -> bool {
     let node = evidence.merged.rootfs.lookup(path);
     node.is_some_and(|node| evidence.owners.owns(node))
 }
 
 /// Certificates that are no authorities of the distribution, with those that have expired wherever they are.
 fn certificates(
-    evidence: &Evidence<'_>,
+    evidence: &FindingSources<'_>,
     places: &Provenances<'_>,
     findings: &mut Findings<'_>,
 ) -> Vec<CertificateInfo> {

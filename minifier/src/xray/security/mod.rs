@@ -11,6 +11,6 @@ mod provenance;
 mod severity;
 mod trees;
 
-pub(crate) use findings::{Evidence, security};
+pub(crate) use findings::{FindingSources, security};
 pub use ignore::{IgnoreFileError, IgnoreList};
 pub(crate) use mask::Masker;
