@@ -24,7 +24,7 @@ const CHUNK: usize = 1 << 20;
 const LIBC: [&[u8]; 3] = [b"libc.so", b"libc-2.", b"ld-"];
 
 /// The texts of the table, and a search for all of them at once.
-static TEXTS: LazyLock<(Vec<&str>, Option<AhoCorasick>)> = LazyLock::new(|| {
+static TEXTS: LazyLock<(Vec<&str>, AhoCorasick)> = LazyLock::new(|| {
     let signs = ROWS.iter().flat_map(|row| row.signs);
     let texts = signs.filter_map(|sign| match sign {
         Sign::Text(text) => Some(*text),
@@ -32,7 +32,8 @@ static TEXTS: LazyLock<(Vec<&str>, Option<AhoCorasick>)> = LazyLock::new(|| {
     });
     let texts: BTreeSet<&str> = texts.collect();
     let texts: Vec<&str> = texts.into_iter().collect();
-    let search = AhoCorasick::new(&texts).ok();
+    let search = AhoCorasick::new(&texts)
+        .unwrap_or_else(|e| unreachable!("a few dozen words fit into an automaton: {e}"));
     (texts, search)
 });
 
@@ -114,9 +115,10 @@ impl Plugins {
     ) -> Result<(), ReadError> {
         let name = file.path.file_name();
         let is_elf = is_elf(file, view)?;
-        let texts = match is_elf && !LIBC.iter().any(|libc| name.starts_with(libc)) {
-            true => texts_in(file, view)?,
-            false => BTreeSet::new(),
+        let texts = if is_elf && !LIBC.iter().any(|libc| name.starts_with(libc)) {
+            texts_in(file, view)?
+        } else {
+            BTreeSet::new()
         };
         for naming in NAMINGS.iter().filter(|_| is_elf) {
             let mut loaders = naming.loaded_by.iter();
@@ -282,7 +284,7 @@ fn is_elf(file: &KeptFile, view: &View<'_>) -> Result<bool, ReadError> {
 /// The texts of the table that a file contains.
 fn texts_in(file: &KeptFile, view: &View<'_>) -> Result<BTreeSet<&'static str>, ReadError> {
     let (texts, search) = &*TEXTS;
-    let (Some(search), Some(content)) = (search, view.files.open(&file.path, file.node)?) else {
+    let Some(content) = view.files.open(&file.path, file.node)? else {
         return Ok(BTreeSet::new());
     };
     let found = find_texts(texts, search, content.take(MAX_PROGRAM));
@@ -325,7 +327,6 @@ mod tests {
     #[test]
     fn texts_are_found_across_the_ends_of_chunks() {
         let (texts, search) = &*TEXTS;
-        let search = search.as_ref().expect("the table has texts");
         for at in [0, 1, CHUNK - 5, CHUNK, 2 * CHUNK - 1] {
             let mut bytes = vec![0; at];
             bytes.extend(b"TERMINFO_DIRS");

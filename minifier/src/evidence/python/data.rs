@@ -174,9 +174,10 @@ fn directory(
     let all: BTreeSet<ImagePath> = groups.values().flatten().cloned().collect();
     let sizes = all.iter().filter_map(|path| rootfs.get(path));
     let size: u64 = sizes.map(|node| node.size()).sum();
-    match size <= MAX_WHOLE && groups.len() > 1 {
-        true => BTreeMap::from([(format!("{top}/**"), all)]),
-        false => groups,
+    if size <= MAX_WHOLE && groups.len() > 1 {
+        BTreeMap::from([(format!("{top}/**"), all)])
+    } else {
+        groups
     }
 }
 

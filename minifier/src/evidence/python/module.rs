@@ -120,10 +120,8 @@ impl Python {
             };
             // Elsewhere a string is taken for a module if it is the name of one of the same package.
             let is_near = name.split('.').next() == Some(speaker.top.as_str());
-            let is_allowed = match speaker.is_own {
-                true => true,
-                false => attribute.is_none() && !is_tool(name) && (is_settings || is_near),
-            };
+            let is_allowed =
+                speaker.is_own || attribute.is_none() && !is_tool(name) && (is_settings || is_near);
             if !is_allowed {
                 continue;
             }
@@ -184,9 +182,10 @@ impl Python {
             return;
         }
         self.computed += 1;
-        let packages = match computed.starts_anywhere() {
-            true => self.data.packages(&self.library.search),
-            false => BTreeSet::new(),
+        let packages = if computed.starts_anywhere() {
+            self.data.packages(&self.library.search)
+        } else {
+            BTreeSet::new()
         };
         let mut found = matches(
             computed,

@@ -305,9 +305,10 @@ mod tests {
         let imports = facts.imports.into_iter();
         let named = |import: &Import| {
             let dots = ".".repeat(import.level as usize);
-            match import.names.is_empty() {
-                true => format!("{dots}{}", import.module),
-                false => format!("{dots}{}/{}", import.module, import.names.join(",")),
+            if import.names.is_empty() {
+                format!("{dots}{}", import.module)
+            } else {
+                format!("{dots}{}/{}", import.module, import.names.join(","))
             }
         };
         imports
