@@ -5,11 +5,11 @@
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
-use super::header::{self, BLOCK, Shape};
 use super::model::{RebuildError, RebuildProgress, RebuildWatch};
 use super::select::{Selected, Selection};
 use crate::image::{DiffId, LayerFile, Sha256};
 use crate::plan::Totals;
+use crate::rootfs::tar::{BLOCK, EntryShape, encode_header};
 use crate::rootfs::{ContentRef, ContentStore, ImagePath, Mtime, NodeKind, RootFs};
 
 /// Bytes that are read, hashed and written at a time.
@@ -93,17 +93,21 @@ impl LayerWriter<'_> {
         let path = &entry.path;
         let node = self.rootfs.node(entry.node);
         let shape = match (&entry.link_to, &node.kind) {
-            (Some(first), _) => Shape::HardLink {
+            (Some(first), _) => EntryShape::HardLink {
                 target: first.relative(),
             },
-            (None, NodeKind::Directory { .. }) => Shape::Directory,
-            (None, NodeKind::File { content }) => Shape::File { size: content.size },
-            (None, NodeKind::Symlink { target }) => Shape::Symlink { target },
-            (None, &NodeKind::CharDevice { major, minor }) => Shape::CharDevice { major, minor },
-            (None, &NodeKind::BlockDevice { major, minor }) => Shape::BlockDevice { major, minor },
-            (None, NodeKind::Fifo) => Shape::Fifo,
+            (None, NodeKind::Directory { .. }) => EntryShape::Directory,
+            (None, NodeKind::File { content }) => EntryShape::File { size: content.size },
+            (None, NodeKind::Symlink { target }) => EntryShape::Symlink { target },
+            (None, &NodeKind::CharDevice { major, minor }) => {
+                EntryShape::CharDevice { major, minor }
+            }
+            (None, &NodeKind::BlockDevice { major, minor }) => {
+                EntryShape::BlockDevice { major, minor }
+            }
+            (None, NodeKind::Fifo) => EntryShape::Fifo,
         };
-        let header = header::encode(
+        let header = encode_header(
             &tar_name(path, shape),
             shape,
             &node.meta,
@@ -114,7 +118,7 @@ impl LayerWriter<'_> {
             source,
         })?;
         out.write_all(&header).map_err(|e| self.write_error(e))?;
-        if let (Shape::File { size }, Some(content)) = (shape, node.content()) {
+        if let (EntryShape::File { size }, Some(content)) = (shape, node.content()) {
             self.copy(out, path, content)?;
             totals.bytes += size;
         }
@@ -194,12 +198,12 @@ impl LayerWriter<'_> {
     }
 }
 
-fn tar_name(path: &ImagePath, shape: Shape<'_>) -> Vec<u8> {
+fn tar_name(path: &ImagePath, shape: EntryShape<'_>) -> Vec<u8> {
     let mut name = path.relative().to_vec();
     if name.is_empty() {
         name.push(b'.');
     }
-    if shape == Shape::Directory {
+    if shape == EntryShape::Directory {
         name.push(b'/');
     }
     name

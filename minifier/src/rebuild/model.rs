@@ -5,10 +5,10 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use super::header::HeaderError;
 use crate::image::{Bundle, Digest, ImageConfig, LayerFile};
 use crate::plan::Totals;
 use crate::rootfs::ImagePath;
+use crate::rootfs::tar::HeaderError;
 
 /// How the kept files are spread over layers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,9 +1,10 @@
-//! Reading tar: from the bytes of a layer to a [`crate::rootfs::LayerIndex`], and the members of any other tar.
+//! Reading tar, and the headers of writing it: from the bytes of a layer to a [`crate::rootfs::LayerIndex`], and the members of any other tar.
 //!
 //! The reader takes headers as Go's `archive/tar` does, because that is what Docker and containerd unpack layers
 //! with: what it makes of an odd header is what a container sees.
 
 mod compression;
+mod encode;
 mod error;
 mod header;
 mod index;
@@ -19,7 +20,10 @@ pub(crate) mod testing;
 mod tests;
 
 pub use compression::{Compression, CompressionError, decompress};
+pub use encode::HeaderError;
+pub(crate) use encode::{EntryShape, encode_header};
 pub use error::TarError;
+pub(crate) use header::BLOCK;
 pub use index::{IndexedLayer, index_layer, layer_entry};
 pub use input::{StreamInput, TarInput};
 pub use member::Member;

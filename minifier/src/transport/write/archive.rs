@@ -18,6 +18,8 @@ use super::error::WriteError;
 use super::oci::{LAYOUT, LayoutName, descriptors, index, oci_manifest};
 use super::options::{WriteOptions, Written};
 use crate::image::{Bundle, Descriptor, Digest, TaggedName};
+use crate::rootfs::tar::{BLOCK, EntryShape, encode_header};
+use crate::rootfs::{Metadata, Mtime};
 use crate::transport::error::TransportError;
 use crate::transport::stored::StoredImage;
 
@@ -238,13 +240,14 @@ impl From<ArchiveInfo> for Written {
 
 impl<W: Write> ArchiveWriter<'_, W> {
     fn directory(&mut self, path: &str) -> Result<(), TransportError> {
-        self.header(path, tar::EntryType::Directory, 0o755, 0)
+        self.header(path, EntryShape::Directory, 0o755)
     }
 
     fn bytes(&mut self, path: &str, bytes: &[u8]) -> Result<(), TransportError> {
-        self.header(path, tar::EntryType::Regular, 0o644, bytes.len() as u64)?;
+        let size = bytes.len() as u64;
+        self.header(path, EntryShape::File { size }, 0o644)?;
         self.put(bytes)?;
-        self.pad(bytes.len() as u64)
+        self.pad(size)
     }
 
     fn layer(
@@ -253,7 +256,7 @@ impl<W: Write> ArchiveWriter<'_, W> {
         stored: &StoredImage,
         layer: &Descriptor,
     ) -> Result<(), TransportError> {
-        self.header(path, tar::EntryType::Regular, 0o644, layer.size)?;
+        self.header(path, EntryShape::File { size: layer.size }, 0o644)?;
         let read_error = |source| stored.layer_error(layer, source);
         // A file that is gone and one that cannot be read are the same to the user: the layer is named for both.
         let mut reader = stored.open(layer).map_err(|error| match error {
@@ -277,27 +280,26 @@ impl<W: Write> ArchiveWriter<'_, W> {
     fn header(
         &mut self,
         path: &str,
-        kind: tar::EntryType,
+        shape: EntryShape<'_>,
         mode: u32,
-        size: u64,
     ) -> Result<(), TransportError> {
-        // The GNU form has room for sizes above 8 GiB without a second header.
-        let mut header = tar::Header::new_gnu();
-        header.set_path(path).map_err(WriteError::Write)?;
-        header.set_entry_type(kind);
         // Owner and time are fixed, so that the same image gives the same bytes on every machine.
-        header.set_mode(mode);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(self.mtime);
-        header.set_size(size);
-        header.set_cksum();
-        self.put(header.as_bytes())
+        let meta = Metadata {
+            mode,
+            ..Metadata::default()
+        };
+        let mtime = Mtime {
+            secs: i64::try_from(self.mtime).unwrap_or(i64::MAX),
+            nanos: 0,
+        };
+        let header = encode_header(path.as_bytes(), shape, &meta, mtime)
+            .unwrap_or_else(|e| unreachable!("files and directories have headers: {e}"));
+        self.put(&header)
     }
 
     fn pad(&mut self, size: u64) -> Result<(), TransportError> {
-        let padding = size.next_multiple_of(512) - size;
-        self.put(&[0; 512][..padding as usize])
+        let padding = size.next_multiple_of(BLOCK as u64) - size;
+        self.put(&[0; BLOCK][..padding as usize])
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), TransportError> {

@@ -1,4 +1,4 @@
-//! Encodes the header of one tar entry: POSIX ustar, with a PAX extended header only if ustar cannot say it.
+//! [`encode_header`]: the header of one tar entry: POSIX ustar, with a PAX extended header only if ustar cannot say it.
 //!
 //! Takes what an entry is; gives the blocks that come before its content. The same entry always gives the same
 //! bytes: records are sorted, names of users and groups are left out, everything that tar leaves open is fixed.
@@ -9,10 +9,9 @@
 
 use std::collections::BTreeMap;
 
+use super::header::BLOCK;
 use crate::rootfs::{Metadata, Mtime};
 
-/// Unit of a tar.
-pub(crate) const BLOCK: usize = 512;
 /// Longest name or link target in a ustar header, in bytes.
 const NAME: usize = 100;
 /// Largest value of a seven-digit octal field: owner, group, device number.
@@ -33,7 +32,7 @@ pub enum HeaderError {
 
 /// The type of an entry, with what only this type has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape<'a> {
+pub(crate) enum EntryShape<'a> {
     Directory,
     File { size: u64 },
     HardLink { target: &'a [u8] },
@@ -43,7 +42,7 @@ pub(crate) enum Shape<'a> {
     Fifo,
 }
 
-impl Shape<'_> {
+impl EntryShape<'_> {
     fn typeflag(self) -> u8 {
         match self {
             Self::File { .. } => b'0',
@@ -60,18 +59,18 @@ impl Shape<'_> {
 /// Encodes an entry. `name` is as tar names it: relative, with a slash at the end for directories. Hard links
 /// carry the full metadata too: extractors set the owner through every name, which makes the kernel drop setuid
 /// bits and file capabilities that the first name had.
-pub(crate) fn encode(
+pub(crate) fn encode_header(
     name: &[u8],
-    shape: Shape<'_>,
+    shape: EntryShape<'_>,
     meta: &Metadata,
     mtime: Mtime,
 ) -> Result<Vec<u8>, HeaderError> {
     let size = match shape {
-        Shape::File { size } => size,
+        EntryShape::File { size } => size,
         _ => 0,
     };
     let link = match shape {
-        Shape::HardLink { target } | Shape::Symlink { target } => target,
+        EntryShape::HardLink { target } | EntryShape::Symlink { target } => target,
         _ => b"",
     };
     let mut records: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
@@ -126,7 +125,9 @@ pub(crate) fn encode(
     block.octal(124..136, fitting(size, OCTAL_11));
     // A reader that ignores PAX gets 1970 and not a time that wrapped.
     block.octal(136..148, seconds.unwrap_or(0));
-    if let Shape::CharDevice { major, minor } | Shape::BlockDevice { major, minor } = shape {
+    if let EntryShape::CharDevice { major, minor } | EntryShape::BlockDevice { major, minor } =
+        shape
+    {
         for (number, field) in [(major, 329..337), (minor, 337..345)] {
             if u64::from(number) > OCTAL_7 {
                 return Err(HeaderError::Device(number));
@@ -219,7 +220,7 @@ mod tests {
     fn an_ordinary_entry_needs_one_block() {
         let name = [b'n'; NAME];
         let time = Mtime { secs: 1, nanos: 0 };
-        let header = encode(&name, Shape::File { size: 5 }, &plain(), time).unwrap();
+        let header = encode_header(&name, EntryShape::File { size: 5 }, &plain(), time).unwrap();
         assert_eq!(header.len(), BLOCK);
         let parsed = tar::Header::from_byte_slice(&header);
         assert_eq!(parsed.path_bytes().as_ref(), name);
@@ -245,7 +246,8 @@ mod tests {
             secs: -2,
             nanos: 500_000_000,
         };
-        let header = encode(&name, Shape::File { size: 1 << 33 }, &meta, mtime).unwrap();
+        let header =
+            encode_header(&name, EntryShape::File { size: 1 << 33 }, &meta, mtime).unwrap();
         let expected = [
             &b"27 SCHILY.xattr.user.a=\n\0=\n14 mtime=-1.5\n111 path="[..],
             &name,
@@ -284,17 +286,17 @@ mod tests {
 
     #[test]
     fn what_tar_cannot_express_is_an_error() {
-        let device = Shape::CharDevice {
+        let device = EntryShape::CharDevice {
             major: 1 << 21,
             minor: 0,
         };
-        let error = encode(b"d", device, &plain(), Mtime::default()).unwrap_err();
+        let error = encode_header(b"d", device, &plain(), Mtime::default()).unwrap_err();
         assert_eq!(error, HeaderError::Device(1 << 21));
         let meta = Metadata {
             xattrs: BTreeMap::from([(b"user.a=b".to_vec(), Vec::new())]),
             ..plain()
         };
-        let error = encode(b"f", Shape::Fifo, &meta, Mtime::default()).unwrap_err();
+        let error = encode_header(b"f", EntryShape::Fifo, &meta, Mtime::default()).unwrap_err();
         assert_eq!(error, HeaderError::XattrName("user.a=b".into()));
     }
 
@@ -304,7 +306,7 @@ mod tests {
             xattrs: BTreeMap::from([(b"trusted.overlay.opaque".to_vec(), b"y".to_vec())]),
             ..plain()
         };
-        let header = encode(b"d/", Shape::Directory, &meta, Mtime::default()).unwrap();
+        let header = encode_header(b"d/", EntryShape::Directory, &meta, Mtime::default()).unwrap();
         assert_eq!(header.len(), BLOCK);
     }
 }
