@@ -29,12 +29,14 @@ pub(crate) struct Diversions<'a> {
 }
 
 impl<'a> Diversions<'a> {
-    /// Reads `/var/lib/dpkg/diversions`: three lines for each.
+    /// Reads `/var/lib/dpkg/diversions`: three lines for each. Paths that are not absolute divert nothing: an empty one
+    /// would put every empty line of a list of files somewhere.
     pub(crate) fn parse(text: &'a [u8]) -> Self {
         let lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
         let diversions = lines.as_chunks().0.iter();
         Self {
             to: diversions
+                .filter(|[from, to, _]| from.starts_with(b"/") && to.starts_with(b"/"))
                 .map(|[from, to, package]| (*from, (*to, *package)))
                 .collect(),
         }
@@ -55,4 +57,17 @@ pub(crate) fn md5sums_paths(sums: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         let path = line.get(32..)?.trim_ascii_start();
         Some([b"/", path].concat())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diversion_without_a_path_diverts_nothing() {
+        let diversions = Diversions::parse(b"\n/p/a\nx\n/b\nc\nx\n/d\n/e\nx\n");
+        assert_eq!(diversions.place("a", b""), b"");
+        assert_eq!(diversions.place("a", b"/b"), b"/b");
+        assert_eq!(diversions.place("a", b"/d"), b"/e");
+    }
 }

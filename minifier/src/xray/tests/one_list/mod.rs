@@ -247,6 +247,22 @@ const TEXTS: [&str; 12] = [
     "a\t1\t\t\t\t\t\tx\t1\ts\n",
 ];
 
+#[test]
+fn a_package_that_stands_twice_has_its_files_once_in_both_lists() {
+    let twice: &[u8] = b"Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: x\n\n\
+                        Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: x\n\0";
+    for list in [&b"Package: a\n\n"[..], b"/p/_vendor/a.py\n"] {
+        for diversions in [&b""[..], b"\n/p/_vendor/a.py\n/n/package.json\n"] {
+            one_list_of(&[
+                ("p/_vendor/a.py", b""),
+                ("var/lib/dpkg/diversions", diversions),
+                ("var/lib/dpkg/info/a.list", list),
+                ("var/lib/dpkg/status", twice),
+            ]);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
