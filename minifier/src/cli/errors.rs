@@ -134,8 +134,8 @@ pub(crate) fn no_daemon(error: TransportError) -> CliError {
     let error = CliError::from(error);
     if absent {
         error.hint(
-            "start the daemon, or set DOCKER_HOST to its address; to do without one, say where the image is: \
-             oci:DIR[:TAG], docker-archive:FILE, oci-archive:FILE, docker://REGISTRY/REPO",
+            "start the daemon, or set DOCKER_HOST to its address; to do without one, give a location with a \
+             transport: oci:DIR[:TAG], docker-archive:FILE, oci-archive:FILE, docker://REGISTRY/REPO",
         )
     } else {
         error
@@ -147,9 +147,7 @@ pub(crate) fn no_daemon_for_tags(error: TransportError) -> CliError {
     let absent = error.is_absent();
     let error = load(error);
     if absent {
-        error.hint(
-            "--tag names an image in the Docker daemon; to do without one, use --output oci:DIR:TAG",
-        )
+        error.hint("start the daemon, which --tag needs, or use --output oci:DIR:TAG without --tag")
     } else {
         error
     }

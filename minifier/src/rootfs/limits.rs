@@ -42,22 +42,22 @@ const SPARSE_FRAGMENT: u64 = 16;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TooLong {
     /// The whole path, of so many bytes.
-    #[error("its path has {0} bytes, more than a file system takes ({MAX_PATH})")]
+    #[error("its path has {0} bytes, more than a file system accepts ({MAX_PATH})")]
     Path(usize),
     /// A component of its path.
-    #[error("a name in its path has {0} bytes, more than a file system takes ({MAX_NAME})")]
+    #[error("a name in its path has {0} bytes, more than a file system accepts ({MAX_NAME})")]
     Name(usize),
     /// The target of a link, of so many bytes.
-    #[error("its target has {0} bytes, more than a file system takes ({MAX_PATH})")]
+    #[error("its target has {0} bytes, more than a file system accepts ({MAX_PATH})")]
     Target(usize),
     /// The name of one of its extended attributes.
     #[error(
-        "an extended attribute has a name of {0} bytes, more than a file system takes ({MAX_XATTR_NAME})"
+        "an extended attribute has a name of {0} bytes, more than a file system accepts ({MAX_XATTR_NAME})"
     )]
     XattrName(usize),
     /// One of its extended attributes.
     #[error(
-        "its extended attribute {name} has {length} bytes, more than a file system takes ({MAX_XATTR})"
+        "its extended attribute {name} has {length} bytes, more than a file system accepts ({MAX_XATTR})"
     )]
     XattrValue {
         /// The name of the attribute, escaped for messages.
@@ -67,7 +67,7 @@ pub enum TooLong {
     },
     /// The names of all its extended attributes.
     #[error(
-        "the names of its extended attributes have {0} bytes, more than a file system takes ({MAX_XATTR})"
+        "the names of its extended attributes have {0} bytes, more than a file system accepts ({MAX_XATTR})"
     )]
     XattrNames(usize),
 }

@@ -13,7 +13,7 @@ use super::{ImagePath, Metadata, Node, NodeId, NodeKind};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
     /// A hard link whose target is in no layer so far.
-    #[error("merge layer {layer}: hard link {path:#} points to {target:#}, which is not there")]
+    #[error("merge layer {layer}: hard link {path:#} points to {target:#}, which does not exist")]
     HardLinkTarget {
         /// Layer, 0 is the lowest.
         layer: usize,

@@ -120,7 +120,7 @@ pub enum RuntimeError {
         source: std::io::Error,
     },
     /// Neither the image nor the options have a command.
-    #[error("run a container: the image has no command, and none was given")]
+    #[error("run a container: the image has no command, and no command was given")]
     NoCommand,
     /// A system call failed.
     #[error("{action}: {source}")]
@@ -142,7 +142,7 @@ pub enum RuntimeError {
     #[error(transparent)]
     Layers(#[from] MergeError),
     /// The layers and the config do not match.
-    #[error("unpack the image: its config names {named} layers, and it has {given}")]
+    #[error("unpack the image: its config names {named} layers, but it has {given}")]
     LayerCount {
         /// Number of diff IDs in the config.
         named: usize,
@@ -210,24 +210,26 @@ impl RuntimeError {
                  a script also needs the interpreter of its first line"
             }
             Self::CommandNotExecutable { .. } => {
-                "the file must be executable and built for this machine's architecture"
+                "check that the file is executable and built for this machine's architecture"
             }
             Self::NoUser(_) => "set --user to a user that the image has, or to a numeric ID",
             Self::NotLocal { .. } => {
-                "the daemon must run on this host and share its process IDs: a remote daemon, or one in a virtual \
-                 machine or in a container without --pid=host, cannot be traced"
+                "use a daemon that runs on this host and shares its process IDs: one on another host, in a \
+                 virtual machine, or in a container without --pid=host cannot be traced"
             }
             Self::NoRuntime(_) => {
-                "install runc, crun or youki, or choose one with --runtime; with --runtime docker, a daemon runs the image"
+                "install runc, crun or youki, or choose one with --runtime; with --runtime docker, a daemon \
+                 runs the image"
             }
             Self::BrokenRuntime(_) => {
                 "repair it, choose another one with --runtime, or let a daemon run the image with --runtime docker"
             }
             Self::Program { message, .. } if message.contains("hybrid") => {
-                "this crun refuses hosts with control groups of version 1 and 2 at once: use --runtime runc"
+                "use --runtime runc: this crun does not support hosts that have control groups of versions 1 \
+                 and 2 at once"
             }
             Self::Privilege(_) => {
-                "run as root; in a container, --privileged or the capabilities named above are needed"
+                "run minify as root; in a container, add --privileged or the capabilities named above"
             }
             Self::Option { .. } => "remove the option, or use --runtime docker",
             Self::Architecture { .. } => {
@@ -249,19 +251,19 @@ impl RuntimeError {
             Self::ImageFile { .. } => "check the file at this path in the image",
             Self::NoCommand => "give a command with --entrypoint or --cmd",
             Self::CacheFolder { .. } => {
-                "choose a folder that nobody else can write to with --cache-dir; it must not be on overlayfs or NFS"
+                "use --cache-dir to choose a folder that nobody else can write to and that is not on overlayfs or NFS"
             }
             Self::Unpack { source, .. } if is_full(source) => {
-                "the disk is full: make room, or choose a folder on another disk with --cache-dir"
+                "free space on the disk, or choose a folder on another disk with --cache-dir"
             }
             Self::TooLarge { what: "bytes", .. } | Self::VolumeTooLarge { what: "bytes", .. } => {
                 "raise the limit with --max-uncompressed SIZE"
             }
             Self::Host { source, .. } if is_full(source) => {
-                "the disk is full: make room, or choose a folder on another disk with --cache-dir"
+                "free space on the disk, or choose a folder on another disk with --cache-dir"
             }
             Self::LeftBehind { .. } => {
-                "the next `minify build` removes them; until then, `docker rm --force` does so for Docker's"
+                "run `minify build` again, which removes them, or remove Docker containers with `docker rm --force`"
             }
             _ => return None,
         })

@@ -16,7 +16,9 @@ pub enum Gap {
         lost: u64,
     },
     /// The kernel did not run a program for events.
-    #[error("up to {skipped} events of {hook} were lost because the kernel was busy with others")]
+    #[error(
+        "up to {skipped} events of {hook} were lost because the kernel was busy with other events"
+    )]
     Busy {
         /// Name of the hook.
         hook: String,
@@ -25,7 +27,8 @@ pub enum Gap {
     },
     /// The memory for the trace is used up.
     #[error(
-        "{} for the trace were not enough: {left_out} records of what the container did were left out", Memory(*bytes)
+        "the memory limit of {} for the trace was reached: {left_out} records of the container's activity were \
+         dropped", Memory(*bytes)
     )]
     Memory {
         /// The limit, in bytes.
@@ -34,16 +37,16 @@ pub enum Gap {
         left_out: u64,
     },
     /// There were too many tasks to follow.
-    #[error("{0} tasks were not followed, because {TASKS_MAX} were at that time")]
+    #[error("{0} processes and threads were not traced: the limit is {TASKS_MAX} at a time")]
     Unfollowed(u64),
     /// Paths could not be read from the container's memory.
     #[error("{0} paths given to system calls could not be read")]
     PathsLost(u64),
     /// Directories could not be followed up to the root.
-    #[error("{0} files could not be followed up to the root directory")]
+    #[error("the full paths of {0} files could not be determined")]
     WalksLost(u64),
     /// Calls of another architecture's table.
-    #[error("{0} system calls of 32-bit programs were not looked at")]
+    #[error("{0} system calls of 32-bit programs were not traced")]
     Foreign(u64),
     /// Requests of io_uring whose path could not be read.
     #[error("{0} io_uring requests with a path could not be read")]
@@ -52,18 +55,18 @@ pub enum Gap {
     #[error("the container uses io_uring, whose requests cannot be traced on this kernel")]
     UringUnseen,
     /// Records of the kernel side could not be decoded.
-    #[error("{0} records could not be understood")]
+    #[error("{0} records could not be decoded")]
     Undecodable(u64),
     /// Nothing was recorded at all.
-    #[error("the container was never seen to execute anything")]
+    #[error("no program was seen to start in the container")]
     NeverSeen,
     /// Another control group of the container's name was recorded in its place.
-    #[error("a control group that has the container's name and is not its own was taken for it")]
+    #[error("another control group with the container's name was mistaken for its own")]
     OtherGroup,
     /// It is not known whether these processes were the container's.
     #[error(
-        "{0} processes were left out that run in another control group of the container's name, and the container ended \
-         before it could be asked which is its own"
+        "{0} processes in other control groups with the container's name were left out: the container ended \
+         before its own group could be determined"
     )]
     Namesakes(u64),
 }
@@ -72,35 +75,35 @@ impl Gap {
     /// Advice for the user.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::BufferFull { .. } => "use a larger --trace-buffer",
+            Self::BufferFull { .. } => "raise --trace-buffer",
             Self::Busy { .. } => "trace on a host with less load",
             Self::Memory { .. } => {
-                "use a larger --trace-memory; a workload that makes up paths without end fills any"
+                "raise --trace-memory; no limit is enough for a workload that creates new paths without end"
             }
             Self::Unfollowed(_) => {
-                "a lower --pids-limit keeps the workload from having so many processes and threads"
+                "lower --pids-limit, so that the workload has fewer processes and threads at a time"
             }
             Self::PathsLost(_) => {
-                "trace once more: the paths were not in memory when they were to be read"
+                "build again: the paths were not in memory when the probe read them"
             }
             Self::WalksLost(_) => {
-                "keep what lies below more than 100 directories with --include-path"
+                "keep files that are more than 100 directories deep with --include-path"
             }
             Self::Foreign(_) => {
-                "programs that make 32-bit calls (int 0x80, ia32, x32) cannot be traced: keep what they need with \
-                 --include-path"
+                "keep the files of 32-bit programs with --include-path: their system calls (int 0x80, ia32, \
+                 x32) cannot be traced"
             }
             Self::UringLost(_) | Self::UringUnseen => {
                 "run the workload without io_uring, or trace on another kernel (docs/kernels.md)"
             }
             Self::Undecodable(_) => {
-                "the eBPF object is not of this version of minifier: install it again"
+                "install minify again: its eBPF object belongs to another version"
             }
             Self::NeverSeen => {
-                "the engine must run containers under this host's kernel, in control groups named after their ids"
+                "use an engine that runs containers on this host's kernel, in control groups named after their IDs"
             }
             Self::OtherGroup | Self::Namesakes(_) => {
-                "find out who makes control groups of that name on this host, and build again"
+                "find and stop the program that creates control groups with that name on this host, and build again"
             }
         }
     }
@@ -122,7 +125,7 @@ mod tests {
         };
         assert_eq!(
             memory.to_string(),
-            "96.0 MiB for the trace were not enough: 7 records of what the container did were left out"
+            "the memory limit of 96.0 MiB for the trace was reached: 7 records of the container's activity were dropped"
         );
         assert!(full.hint().contains("--trace-buffer"));
         let busy = Gap::Busy {

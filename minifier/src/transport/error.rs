@@ -230,7 +230,7 @@ pub enum TransportError {
     },
     /// The daemon received the whole archive, but the program stopped waiting for its answer.
     #[error(
-        "load {name} into the Docker daemon: cancelled; it has all of the image, and may take it yet"
+        "load {name} into the Docker daemon: cancelled; it has received the whole image and may still store it"
     )]
     Unanswered {
         /// The name that the image would have.
@@ -255,7 +255,7 @@ impl TransportError {
         Self::Unsupported {
             doing,
             location: location.to_string(),
-            what: format!("minifier was built without its feature {feature:?}"),
+            what: format!("minify was built without the feature {feature:?}"),
         }
     }
 
@@ -270,26 +270,26 @@ impl TransportError {
             #[cfg(feature = "registry")]
             Self::Registry(error) => error.hint(),
             Self::DaemonAbsent { .. } => Some(
-                "Start the daemon, or name another one by DOCKER_HOST or by a Docker context."
+                "start the daemon, or choose another one with DOCKER_HOST or a Docker context"
                     .into(),
             ),
             Self::PermissionDenied { .. } => {
-                Some("Run this as root, or as a member of the group that owns the socket.".into())
+                Some("run minify as root, or as a member of the group that owns the socket".into())
             }
             Self::ImageNotFound { reference } if is_id(reference) => {
-                Some("List the images with \"docker images --no-trunc\".".into())
+                Some("list the images with `docker images --no-trunc`".into())
             }
             Self::ImageNotFound { reference } => Some(format!(
-                "List the images with \"docker images\", or get this one with \"docker pull {reference}\"."
+                "list the images with `docker images`, or get this one with `docker pull {reference}`"
             )),
             Self::Platform {
                 reference, wanted, ..
             } => Some(format!(
-                "Get it with \"docker pull --platform {wanted} {reference}\", or leave out --platform."
+                "get it with `docker pull --platform {wanted} {reference}`, or leave out --platform"
             )),
             Self::PodmanAbsent { .. } => Some(
-                "Start it with \"systemctl start podman.socket\" (rootless: \"systemctl --user start podman.socket\"), \
-                 or with \"podman system service\"; CONTAINER_HOST names another one."
+                "start it with `systemctl start podman.socket` (rootless: `systemctl --user start \
+                 podman.socket`) or with `podman system service`, or choose another socket with CONTAINER_HOST"
                     .into(),
             ),
             Self::Location(error) => Some(error.hint().to_owned()),
@@ -300,7 +300,7 @@ impl TransportError {
                 Some(TRUSTED.into())
             }
             Self::WrongKind { .. } => Some(
-                "oci:DIR names a folder; docker-archive:FILE and oci-archive:FILE name an archive in a file."
+                "use oci:DIR for a folder, and docker-archive:FILE or oci-archive:FILE for a file"
                     .into(),
             ),
             Self::LayerTar {
@@ -315,7 +315,7 @@ impl TransportError {
 
 /// Hint for a limit that refuses a harmless image.
 pub(crate) const TRUSTED: &str =
-    "If the image is trusted, --max-uncompressed SIZE allows for more.";
+    "if you trust the image, raise the limit with --max-uncompressed SIZE";
 
 fn is_too_big(error: &io::Error) -> bool {
     error

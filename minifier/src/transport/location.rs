@@ -74,8 +74,8 @@ pub struct LocationError {
 impl LocationError {
     /// A sentence that says what the user can do about it.
     pub fn hint(&self) -> &'static str {
-        "A location is an image's name, -, docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG], \
-         oci-archive:FILE[:TAG], docker://REGISTRY/REPO[:TAG] or containers-storage:REF."
+        "use the name of an image, -, docker-daemon:REF, docker-archive:FILE[:REF], oci:DIR[:TAG], \
+         oci-archive:FILE[:TAG], docker://REGISTRY/REPO[:TAG] or containers-storage:REF"
     }
 }
 
@@ -157,7 +157,7 @@ fn parse(text: &str) -> Result<Place, String> {
             None => Err("after docker: two slashes are expected, as in docker://app:1".into()),
         },
         "containers-storage" if rest.starts_with('[') => {
-            Err("another storage than the default one cannot be named".into())
+            Err("only the default storage is supported".into())
         }
         "containers-storage" => reference(rest).map(Place::ContainersStorage),
         // `ftp://x`: no image's name has two slashes after the colon.
@@ -187,7 +187,7 @@ fn reference(text: &str) -> Result<ImageReference, String> {
 fn registry(text: &str) -> Result<Place, String> {
     let reference = reference(text)?;
     match reference.id() {
-        Some(_) => Err("a registry is not asked by an image ID".into()),
+        Some(_) => Err("a registry cannot find an image by its ID".into()),
         None => Ok(Place::Registry(reference)),
     }
 }
@@ -200,7 +200,7 @@ fn docker_archive(rest: &str) -> Result<Place, String> {
     let name = match name {
         Some(name) if name.starts_with('@') => {
             // skopeo's `docker-archive:FILE:@INDEX`, whose numbers change whenever the archive is written anew.
-            return Err("an image of an archive is named by its name, not by its number".into());
+            return Err("an image in an archive is chosen by its name, not by its number".into());
         }
         Some("") => return Err("the name after the file is empty".into()),
         Some(name) => Some(
@@ -239,7 +239,7 @@ fn oci(rest: &str, what: &str) -> Result<(PathBuf, Option<OciImage>), String> {
 fn path(text: &str, what: &str) -> Result<PathBuf, String> {
     match text {
         "" => Err(format!("the name of the {what} is missing")),
-        text if text.contains('\0') => Err(format!("the name of the {what} holds a NUL")),
+        text if text.contains('\0') => Err(format!("the name of the {what} contains a NUL")),
         text => Ok(text.into()),
     }
 }

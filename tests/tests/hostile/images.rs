@@ -133,11 +133,11 @@ fn volumes() -> Vec<Kind> {
             "mount the image's VOLUME /loop: it leads through too many links",
         ),
         kind(
-            "a volume with a name that no file system takes",
+            "a volume with a name that no file system accepts",
             raw(),
             volume(&deep),
             9,
-            "mount the image's VOLUME of 301 bytes: it is, or leads to, a path that no file system takes",
+            "mount the image's VOLUME of 301 bytes: it is, or leads to, a path that no file system accepts",
         ),
         kind(
             "several volumes that are links to one folder",

@@ -119,17 +119,17 @@ fn links() -> Vec<Kind> {
         one(
             "a hard link to what climbs out",
             raw().hard_link(b"x", b"../../../etc/shadow"),
-            Error("which is not there"),
+            Error("which does not exist"),
         ),
         one(
             "a hard link to an absolute path of the host",
             raw().hard_link(b"x", b"/etc/hostname"),
-            Error("which is not there"),
+            Error("which does not exist"),
         ),
         one(
             "a hard link to itself",
             raw().hard_link(b"x", b"x"),
-            Error("which is not there"),
+            Error("which does not exist"),
         ),
         one(
             "a hard link to a directory",
@@ -141,7 +141,7 @@ fn links() -> Vec<Kind> {
             raw()
                 .symlink(b"evil", b"/etc")
                 .hard_link(b"x", b"evil/passwd"),
-            Error("which is not there"),
+            Error("which does not exist"),
         ),
         one(
             "a hard link to a symbolic link",
@@ -171,12 +171,12 @@ fn shapes() -> Vec<Kind> {
             Error("its path has 6000 bytes"),
         ),
         one(
-            "a name as long as a file system takes",
+            "a name as long as a file system accepts",
             named(&[b'x'; 255]).file(b"short", b"x"),
             LongName(255),
         ),
         one(
-            "a name longer than a file system takes",
+            "a name longer than a file system accepts",
             named(&[b'x'; 300]).file(b"short", b"x"),
             Error("a name in its path has 300 bytes"),
         ),
@@ -186,26 +186,26 @@ fn shapes() -> Vec<Kind> {
             Error("its path has 900000 bytes"),
         ),
         one(
-            "a whiteout of a name as long as a file system takes",
+            "a whiteout of a name as long as a file system accepts",
             named(&[&b".wh."[..], &[b'x'; 255]].concat()).file(b"short", b""),
             Tree(vec![]),
         ),
         one(
-            "a link whose target is longer than a system takes",
+            "a link whose target is longer than a system accepts",
             raw()
                 .pax(&Raw::record("linkpath", &b"../".repeat(2000)))
                 .symlink(b"link", b"short"),
             Error("its target has 6000 bytes"),
         ),
         one(
-            "a hard link whose target is longer than a system takes",
+            "a hard link whose target is longer than a system accepts",
             raw()
                 .pax(&Raw::record("linkpath", &b"x/".repeat(3000)))
                 .hard_link(b"link", b"short"),
             Error("its target has 6000 bytes"),
         ),
         one(
-            "an extended attribute longer than a file system takes",
+            "an extended attribute longer than a file system accepts",
             raw()
                 .pax(&Raw::record("SCHILY.xattr.user.a", &[b'x'; 70_000]))
                 .file(b"a", b"x"),

@@ -136,7 +136,10 @@ fn build_from_paths(
 fn privileged_long_paths_without_end_are_exit_code_6_in_bounded_memory() -> Result<()> {
     let (code, said, _) = build_from_paths("long", 200_000, 4000, &[])?;
     ensure!(code == 6, "exit code {code}:\n{said}");
-    for words in ["64.0 MiB for the trace were not enough", "--trace-memory"] {
+    for words in [
+        "memory limit of 64.0 MiB for the trace was reached",
+        "--trace-memory",
+    ] {
         ensure!(said.contains(words), "{words:?} is not in:\n{said}");
     }
     Ok(())
@@ -151,7 +154,7 @@ fn privileged_short_paths_without_end_are_reported_as_a_gap_in_bounded_memory() 
     ensure!(trace["complete"] == false, "{trace}");
     let gaps = trace["gaps"].to_string();
     ensure!(
-        gaps.contains("64.0 MiB for the trace were not enough"),
+        gaps.contains("memory limit of 64.0 MiB for the trace was reached"),
         "{gaps}"
     );
     Ok(())

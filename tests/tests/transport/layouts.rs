@@ -303,6 +303,6 @@ fn levels_that_do_not_exist_are_refused() {
     use minifier::rootfs::tar::Compression;
     assert!(LayerCompression::new(Compression::Gzip, Some(9)).is_ok());
     let error = LayerCompression::new(Compression::Gzip, Some(10)).unwrap_err();
-    assert!(error.to_string().contains("levels 1 to 9"), "{error}");
+    assert!(error.to_string().contains("levels are 1 to 9"), "{error}");
     assert!(LayerCompression::new(Compression::Zstd, Some(20)).is_err());
 }

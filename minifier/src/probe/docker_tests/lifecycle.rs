@@ -89,7 +89,7 @@ async fn docker_a_workload_that_shows_nothing_is_not_ready() {
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "probe the container: it was not ready after 1 s (it runs and listens on nothing)\n\
+        "probe the container: it was not ready after 1 s (it runs but does not listen on a socket)\n\
          last lines of the container:\n  | working"
     );
     assert!(error.hint().unwrap().contains("--continue-after"));
@@ -103,7 +103,7 @@ async fn docker_a_worker_that_waits_is_noticed_within_seconds() {
     assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
     assert_eq!(
         error.to_string(),
-        "probe the container: it listens on nothing and has done nothing for 8 s: a worker that waits\n\
+        "probe the container: it does not listen on a socket and has been idle for 8 s, like a worker that waits\n\
          last lines of the container:\n  | working"
     );
     assert!(error.is_workload_failure());

@@ -45,7 +45,7 @@ pub enum ProbeError {
     },
     /// The container listens on nothing and does nothing, and nothing in the plan or the image says that this will change.
     #[error(
-        "probe the container: it listens on nothing and has done nothing for {} s: a worker that waits{}",
+        "probe the container: it does not listen on a socket and has been idle for {} s, like a worker that waits{}",
         .idle.as_secs_f64(), LogTail(.logs)
     )]
     Idle {
@@ -123,8 +123,8 @@ impl ProbeError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotReady { .. } => {
-                "if it needs more time, use --ready-timeout; if it does not listen on a port, use --wait-for-log REGEX to say \
-                 when it is ready, or --continue-after DURATION|exit|enter|signal to say how long it runs"
+                "if it needs more time, use --ready-timeout; if it does not listen on a port, say when it is \
+                 ready with --wait-for-log REGEX, or how long it runs with --continue-after DURATION|exit|enter|signal"
             }
             Self::Idle { .. } => {
                 "use --exec COMMAND to give it something to do, --wait-for-log REGEX to say when it is ready, or \
@@ -132,12 +132,15 @@ impl ProbeError {
                  --ready-timeout DURATION, minify waits that long even if it does nothing"
             }
             Self::Exited { .. } => {
-                "run the image with `docker run` and the same options: it has to work there first"
+                "run the image with `docker run` and the same options, and make it work there first"
             }
             Self::Failed { .. } => {
-                "the original image gave this answer, before anything was removed; use --ignore-probe-failures to go on"
+                "check the original image, which gave this answer before anything was removed, or go on with \
+                 --ignore-probe-failures"
             }
-            Self::StillRunning { .. } => "give it more time, or use another --continue-after",
+            Self::StillRunning { .. } => {
+                "give it more time, or choose another event with --continue-after"
+            }
             Self::NoInput => {
                 "run minify at a terminal, or use --continue-after signal or a duration"
             }
@@ -196,7 +199,7 @@ struct LogTail<'a>(&'a [String]);
 impl fmt::Display for LogTail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str("\nthe container wrote nothing");
+            return f.write_str("\nthe container printed nothing");
         }
         f.write_str("\nlast lines of the container:")?;
         self.0.iter().try_for_each(|line| write!(f, "\n  | {line}"))

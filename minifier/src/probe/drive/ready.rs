@@ -275,7 +275,7 @@ async fn observed<W: Workload>(
         ));
     }
     if seen.is_empty() {
-        parts.push("it runs and listens on nothing".to_owned());
+        parts.push("it runs but does not listen on a socket".to_owned());
     } else {
         let list: Vec<String> = seen.iter().map(ToString::to_string).collect();
         parts.push(format!("it listens on {}", list.join(", ")));

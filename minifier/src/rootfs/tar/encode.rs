@@ -26,7 +26,7 @@ pub enum HeaderError {
     #[error("device number {0} is above 2097151, the largest in tar")]
     Device(u32),
     /// A PAX record ends its key with `=`, so a key cannot hold one.
-    #[error("the name of extended attribute {0:?} holds \"=\", which tar cannot express")]
+    #[error("the name of extended attribute {0:?} contains \"=\", which tar cannot express")]
     XattrName(String),
 }
 

@@ -334,7 +334,7 @@ mod tests {
         let error = RootFs::merge([layer(&[link])]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "merge layer 0: hard link /l points to /t, which is not there"
+            "merge layer 0: hard link /l points to /t, which does not exist"
         );
     }
 

@@ -10,7 +10,7 @@ use crate::rootfs::ImagePath;
 pub enum DestinationError {
     /// The system's own files are mounted there.
     #[error(
-        "it leads to {0}, and /dev, /proc and /sys are the system's (only /dev/shm may be used)"
+        "it leads to {0}, but /dev, /proc and /sys belong to the system (only /dev/shm is allowed)"
     )]
     System(ImagePath),
     /// A mount would hide the whole image.
@@ -20,19 +20,19 @@ pub enum DestinationError {
     #[error("it leads through too many links")]
     Loop,
     /// Longer than a path or a name can be, or with a NUL.
-    #[error("it is, or leads to, a path that no file system takes")]
+    #[error("it is, or leads to, a path that no file system accepts")]
     Path,
     /// It, or a parent of it, is not a directory.
     #[error("{0} is not a directory")]
     NotADirectory(ImagePath),
     /// A file cannot be mounted on a directory.
-    #[error("{0} is a directory, and what is to be mounted there is not")]
+    #[error("{0} is a directory, but the source of the mount is not")]
     Directory(ImagePath),
     /// There is a link in a folder that is mounted above it.
-    #[error("{0} is, or lies below, a link in what is mounted above it")]
+    #[error("{0} is, or lies below, a link in a folder or volume that is mounted above it")]
     Covered(ImagePath),
     /// Two of the user's options land at one place.
-    #[error("something else is to be mounted at {0} too")]
+    #[error("another mount has the same target, {0}")]
     Taken(ImagePath),
     /// The source of the mount could not be looked at.
     #[error("look at {} of this host: {source}", path.display())]

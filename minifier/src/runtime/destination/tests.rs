@@ -139,15 +139,15 @@ fn a_link_in_what_is_mounted_above_is_seen() {
     let error = landed(&tree, &[host(), volume("/data/sub")]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "mount the image's VOLUME /data/sub: it leads to /dev, and /dev, /proc and /sys are the system's (only \
-         /dev/shm may be used)"
+        "mount the image's VOLUME /data/sub: it leads to /dev, but /dev, /proc and /sys belong to the system \
+         (only /dev/shm is allowed)"
     );
     symlink("plain", folder.path().join("inner")).unwrap();
     let error = landed(&tree, &[host(), volume("/data/inner/x")]).unwrap_err();
     assert!(
         error
             .to_string()
-            .contains("a link in what is mounted above")
+            .contains("a link in a folder or volume that is mounted above")
     );
     assert_eq!(
         landed(&tree, &[host(), volume("/data/plain/x")]).unwrap(),

@@ -177,7 +177,7 @@ mod tests {
             let error = open_image(&location, &options).await.unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("read {text}: minifier was built without its feature {feature:?}")
+                format!("read {text}: minify was built without the feature {feature:?}")
             );
         }
     }

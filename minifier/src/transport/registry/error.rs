@@ -39,7 +39,9 @@ pub enum RegistryError {
         what: String,
     },
     /// The registry refers to an address further inside the network than its own.
-    #[error("connect to {host}: the registry leads there, and {what}, unlike the registry's own")]
+    #[error(
+        "connect to {host}: the registry redirects to it, and {what}, unlike the registry's own"
+    )]
     LeadsInside {
         /// Host, with the port if the URL has one.
         host: String,
@@ -197,28 +199,28 @@ impl RegistryError {
                 registry, known, ..
             } => Some(if *known {
                 format!(
-                    "Check that this user may do that, or log in again with \"{}\".",
+                    "check that this user has the permission, or log in again with `{}`",
                     login(registry)
                 )
             } else {
-                format!("Log in with \"{}\".", login(registry))
+                format!("log in with `{}`", login(registry))
             }),
             Self::Tls { host, .. } => Some(format!(
-                "Put the authority's certificate into /etc/docker/certs.d/{host}/ca.crt, or give --insecure-registry {host} \
-                 to do without."
+                "put the certificate of the authority into /etc/docker/certs.d/{host}/ca.crt, or accept any \
+                 certificate with --insecure-registry {host}"
             )),
             Self::LeadsInside { host, .. } => Some(format!(
-                "If the registry is inside the same network, name it by its address there; if {host} is to be trusted \
-                 all the same, give --insecure-registry {host}."
+                "if the registry is in the same network, use its address there; if you trust {host}, add \
+                 --insecure-registry {host}"
             )),
             Self::Connect { .. } => {
-                Some("Check the registry's name and port, and that it is running.".into())
+                Some("check the name and port of the registry, and that it is running".into())
             }
             Self::Platform { wanted, .. } => Some(format!(
-                "Choose one of them with --platform instead of {wanted}."
+                "choose one of them with --platform instead of {wanted}"
             )),
             Self::Credentials { from, .. } => Some(format!(
-                "Repair {from}, or log in again with \"docker login\"."
+                "repair {from}, or log in again with `docker login`"
             )),
             _ => None,
         }

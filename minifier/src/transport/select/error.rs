@@ -184,20 +184,22 @@ impl LayoutError {
     /// A sentence that says what the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NoManifest => Some("It must be an OCI layout or what \"docker save\" writes."),
+            Self::NoManifest => {
+                Some("use an OCI layout, an OCI archive or an archive written by `docker save`")
+            }
             Self::EncryptedLayer { .. } => {
-                Some("Decrypt the image first, with \"skopeo copy --decryption-key\".")
+                Some("decrypt the image first with `skopeo copy --decryption-key`")
             }
-            Self::ForeignLayer { .. } => {
-                Some("Push the image with its foreign layers included, and read it from there.")
-            }
-            Self::Ambiguous { .. } => {
-                Some("Add the name after a colon, as in oci:DIR:TAG, or choose by --platform.")
-            }
+            Self::ForeignLayer { .. } => Some(
+                "push the image to a registry with its foreign layers included, and read it from there",
+            ),
+            Self::Ambiguous { .. } => Some(
+                "add the name after a colon, as in oci:DIR:TAG, or choose a platform with --platform",
+            ),
             Self::Manifest {
                 source: ManifestError::Schema1,
                 ..
-            } => Some("Push the image anew with a current tool, which writes schema 2 or OCI."),
+            } => Some("push the image again with a current tool, which writes schema 2 or OCI"),
             _ => None,
         }
     }

@@ -27,7 +27,7 @@ pub struct LayerCompression {
 
 /// A level that the compression does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("compress with {kind} at level {level}: it has the levels {first} to {last}")]
+#[error("compress with {kind} at level {level}: its levels are {first} to {last}")]
 pub struct LevelError {
     kind: Compression,
     level: i32,

@@ -173,7 +173,7 @@ fn paths_that_no_system_can_use_are_left_out() {
     let xray = analyse(&image(&[tar], json!({}))).xray;
     assert_eq!(xray.image.files, 1);
     assert!(
-        xray.problems[0].contains("more than a file system takes"),
+        xray.problems[0].contains("more than a file system accepts"),
         "{:?}",
         xray.problems
     );

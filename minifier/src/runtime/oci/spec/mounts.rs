@@ -99,7 +99,7 @@ pub(crate) fn plan_storage(
             let reason = if place.target.is_root() {
                 "nothing can be mounted there"
             } else {
-                "something else is to be mounted there too"
+                "another mount has the same target"
             };
             return Err(refused(&format!("a mount at {}", place.target), reason));
         }

@@ -233,7 +233,7 @@ fn mounts_that_only_a_daemon_has_are_refused() {
         ("type=tmpfs,target=/", "nothing can be mounted there"),
         (
             "type=tmpfs,target=/twice/.",
-            "something else is to be mounted there too",
+            "another mount has the same target",
         ),
     ] {
         let options = RunOptions {

@@ -117,7 +117,7 @@ fn privileged_what_cannot_be_written_is_named_and_leaves_nothing() {
                     target: "/none".into(),
                 },
             )],
-            "hard link /h points to /none, which is not there",
+            "hard link /h points to /none, which does not exist",
         ),
         (
             vec![entry("/h", EntryKind::HardLink { target: "/".into() })],
