@@ -13,10 +13,10 @@ use super::storage::{self, StorageArgs, control};
 use crate::image::{Platform, TaggedName};
 use crate::transport::{LayerCompression, Location, Place, WriteOptions};
 
-/// Copy an image from one place to another
+/// Copy an image from one location to another
 ///
-/// Every blob is checked against its digest and size on the way. The digest of the manifest as it stands at the
-/// destination is printed on stdout. Nothing half-written is left behind, whatever happens.
+/// The digest and size of every blob are checked during the copy. The digest of the manifest at the destination is
+/// printed on stdout. A failed copy leaves nothing half-written behind.
 ///
 /// Layers that Docker stores uncompressed are compressed with gzip at level 1 unless --compression says otherwise.
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub(crate) struct CopyArgs {
     #[command(flatten)]
     storage: StorageArgs,
 
-    /// Time of an archive's entries, seconds since 1970
+    /// Modification time of entries in archives, in seconds since 1970
     #[arg(
         long,
         value_name = "SECONDS",

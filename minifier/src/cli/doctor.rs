@@ -17,8 +17,10 @@ use crate::transport::Daemon;
 
 /// Check whether this host can run minify
 ///
-/// Looks at the kernel, its BTF, the capabilities of this process, control groups, the Docker daemon and the OCI runtime,
-/// says how to get what is missing, and warns of versions of runc, crun and youki with known vulnerabilities. Exits with 0 if `minify build` can work, with 4 or 7 if it cannot.
+/// Looks at the kernel, its BTF, the capabilities of this process, control groups, the Docker daemon and the OCI
+/// runtime,
+/// says how to get what is missing, and warns about versions of runc, crun and youki with known vulnerabilities. The
+/// exit code is 0 if `minify build` can work, and 4 or 7 if it cannot.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// Print the checks as JSON
@@ -118,8 +120,8 @@ fn holes(name: &str, says: &str) -> Option<Check> {
         status: Status::Warn,
         detail: format!("{says} has {}", known.join(", ")),
         hint: Some(
-            "an image or a container can use these to write to the host's own files; minify refuses what it knows \
-             of images that do. Update the runtime, unless its package has the patches under the old number"
+            "update the runtime, unless its package already has the fixes: images and containers can use these \
+             vulnerabilities to write to the host's files (minify refuses such images if it recognises them)"
                 .into(),
         ),
     })
@@ -182,7 +184,8 @@ async fn engine_checks() -> Vec<Check> {
             "docker layers",
             Status::Warn,
             format!("not readable in place: {why}"),
-            Some("images are streamed as `docker save` gives them, which takes longer".into()),
+            Some("make the folders readable to speed up builds; until then, images are streamed from `docker \
+                save`".into()),
         ),
     };
     let runc = info.runc_version.as_ref();

@@ -45,7 +45,7 @@ pub(crate) const HELP: &str = "\
 Exit codes:
     0  success
     1  unexpected failure
-    2  invalid command line or file of options
+    2  invalid command line or options file
     3  image not found, or not for this platform
     4  host cannot trace (see `minify doctor`)
     5  workload not ready or crashed, a probe failed, or the time limit was reached

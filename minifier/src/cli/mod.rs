@@ -29,10 +29,10 @@ use signals::Signals;
 /// How long background work may take to notice that the program ends.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// Make container images smaller: runs an image under an eBPF probe while a workload drives it, and writes a new one
-/// that holds only the files it needs.
+/// Make container images smaller: run an image under an eBPF probe while a workload exercises it, and write a new image
+/// with only the files that it needs.
 ///
-/// The image is run unchanged: no injected sensor, no replaced entrypoint, no privileged container.
+/// The image runs unchanged: no injected sensor, no replaced entrypoint, no privileged container.
 #[derive(Debug, Parser)]
 #[command(name = "minify", version, after_help = exit::HELP, max_term_width = 110)]
 #[command(
@@ -44,7 +44,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: CliCommand,
 
-    /// Print the result, warnings and errors only
+    /// Print only the result, warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 

@@ -41,7 +41,7 @@ pub(crate) struct StorageArgs {
 pub(crate) struct ReadArgs {
     /// Maximum size of all layers, uncompressed, such as 100GB [default: 64GiB]
     ///
-    /// This also lifts the limits on the compression ratio and on the memory for the list of files.
+    /// This also raises the limits on the compression ratio and on the memory for the list of files.
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_uncompressed: Option<Size>,
 
@@ -145,7 +145,8 @@ pub(crate) async fn write(
         )),
         Place::DockerArchive { .. } | Place::OciArchive { .. } | Place::OciLayout { .. } => left
             .note(format_args!(
-                "unfinished files, beside or in {location} (their names begin with .minifier-, and the next image that is written there removes them)"
+                "unfinished files, beside or in {location} (their names begin with .minifier-; the next image that is \
+                 written there removes them)"
             )),
         Place::Stdio => left.note("a part of the archive, on standard output"),
     };
@@ -166,7 +167,8 @@ pub(crate) fn source(text: &str) -> Result<Location, String> {
         })
 }
 
-/// An error about the image at `location`; if the name is that of a file of this host too, the hint says how to name it.
+/// An error about the image at `location`; if the name is that of a file of this host too, the hint says how to name
+/// it.
 pub(crate) fn about(location: &Location, error: CliError) -> CliError {
     let suggested = match location.place() {
         Place::Plain(_) => suggest(location.as_str()),

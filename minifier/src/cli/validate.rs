@@ -12,11 +12,11 @@ use crate::image::Platform;
 use crate::report::{plain, plain_json};
 use crate::transport::{Location, Validation, validate};
 
-/// Check an image against itself: every digest, diff ID and size
+/// Check that an image is consistent: every digest, diff ID and size
 ///
-/// Reads everything, recomputes it, and compares manifest, config, history, media types and layers with each other.
-/// All mismatches are reported together. Exits with 0 if there are none, with 10 if there are some, and with
-/// another code if the image could not be read at all.
+/// Reads the whole image, recomputes digests and sizes, and compares manifest, config, history, media types and layers
+/// with each other. All mismatches are reported together. The exit code is 0 if there is no mismatch, 10 if there is
+/// one, and another code if the image could not be read at all.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ValidateArgs {

@@ -18,21 +18,22 @@ const EXAMPLES: &str = "\
 Examples:
   A web service: crawled from `GET /` once it listens
       minify build --target app:latest --tag app:slim
-  A job that needs arguments and a file
-      minify build --target tool:latest --tag tool:slim --cmd 'convert /in/a.png' --volume $PWD:/in:ro
+  A job with arguments and a file
+      minify build --target tool:latest --tag tool:slim \\
+          --cmd 'convert /in/a.png' --volume \"$PWD:/in:ro\"
   Requests and commands that exercise everything the application can do
       minify build --target api:latest --tag api:slim \\
           --http-probe /health --http-probe POST:/login --http-probe-file probes.json \\
           --exec 'app migrate --check' --host-exec './smoke-test.sh http://127.0.0.1:8080'
-  In CI: machine-readable result, report kept as an artefact
+  In CI: a machine-readable result, and a report to keep as an artefact
       minify build --target app:$SHA --tag app:$SHA-slim --output json --report minifier.json
-  Without a daemon: an OCI layout in, an OCI layout out, run by runc
+  Without a daemon: from OCI layout to OCI layout, run by runc
       minify build --target oci:build:app --output oci:build:slim";
 
 /// Make a smaller image that behaves the same
 ///
-/// Runs the image under the probe, drives it, and writes a new image that holds only what it needs.
-/// Every file that stays has a reason, which the report names.
+/// Runs the image under the probe, exercises it, and writes a new image with only the files that it needs. The report
+/// gives a reason for every file that stays.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct BuildArgs {
@@ -60,7 +61,7 @@ pub(crate) struct BuildArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Result")]
 pub(crate) struct OutputArgs {
-    /// Name for the new image in the Docker daemon, and in outputs that have no name of their own (repeatable)
+    /// Name of the new image in the Docker daemon, and in outputs without a name of their own (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) tag: Vec<TaggedName>,
 
@@ -68,7 +69,7 @@ pub(crate) struct OutputArgs {
     ///
     /// docker-daemon:NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG],
     /// docker://REGISTRY/REPO:TAG, containers-storage:NAME
-    #[arg(long, value_name = "FORM|LOCATION")]
+    #[arg(long, value_name = "FORMAT|LOCATION")]
     pub(crate) output: Vec<BuildOutput>,
 
     /// Write the full report to a file, as JSON
@@ -79,7 +80,7 @@ pub(crate) struct OutputArgs {
     #[arg(long)]
     pub(crate) show_secrets: bool,
 
-    /// Keep the original's layers, or merge them into one
+    /// Keep the layers of the original, or merge them into one
     #[arg(long, value_enum, default_value_t = Layers::Preserve)]
     pub(crate) layers: Layers,
 
@@ -87,7 +88,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_enum, default_value_t = ReadArg::Auto)]
     pub(crate) read: ReadArg,
 
-    /// Time for `created` and upper limit of file times, in seconds since 1970
+    /// Creation time of the image and upper limit of file times, in seconds since 1970
     #[arg(
         long,
         env = "SOURCE_DATE_EPOCH",
@@ -101,24 +102,24 @@ pub(crate) struct OutputArgs {
 pub(crate) enum Layers {
     /// Each original layer, filtered
     Preserve,
-    /// All of them in one layer
+    /// All layers merged into one
     Flatten,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReadArg {
-    /// In place if the daemon's folders can be read, otherwise streamed
+    /// Read in place if the daemon's folders are readable, otherwise stream
     Auto,
-    /// In place or fail
+    /// Read in place, or fail
     InPlace,
-    /// As a stream, from `docker save`
+    /// Stream from `docker save`
     Stream,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Running the image")]
 pub(crate) struct RunArgs {
-    /// Environment variable NAME=VALUE, or NAME to take it from here (repeatable)
+    /// Environment variable: NAME=VALUE, or NAME to copy it from this environment (repeatable)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
 
@@ -130,15 +131,15 @@ pub(crate) struct RunArgs {
     #[arg(short, long)]
     pub(crate) user: Option<String>,
 
-    /// Entrypoint instead of the image's, split into words as a shell would
+    /// Entrypoint to use instead of the image's, split into words like a shell command
     #[arg(long, value_name = "COMMAND")]
     pub(crate) entrypoint: Option<String>,
 
-    /// Command instead of the image's, split into words as a shell would
+    /// Command to use instead of the image's, split into words like a shell command
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub(crate) cmd: Option<String>,
 
-    /// Working directory instead of the image's
+    /// Working directory to use instead of the image's
     #[arg(short, long, value_name = "DIR")]
     pub(crate) workdir: Option<String>,
 
@@ -152,11 +153,12 @@ pub(crate) struct RunArgs {
 
     /// Runtime for the container: docker, runc, crun, youki, or the path of another OCI runtime
     ///
-    /// The default is the Docker daemon for images that it has, and the first of runc, crun and youki otherwise.
+    /// By default, the Docker daemon runs its own images; other images run with the first of runc, crun and youki that
+    /// is installed.
     #[arg(long, value_name = "RUNTIME")]
     pub(crate) runtime: Option<RuntimeChoice>,
 
-    /// Folder in which unpacked layers are kept for later builds [default: ~/.cache/minifier]
+    /// Folder for unpacked layers, which later builds reuse [default: ~/.cache/minifier]
     #[arg(
         long,
         value_name = "DIR",
@@ -165,7 +167,8 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) cache_dir: Option<PathBuf>,
 
-    /// Network: none or host; with Docker also bridge, container:NAME or the name of a network, otherwise the path of a namespace
+    /// Network: none or host; with Docker also bridge, container:NAME or a network's name; with an OCI runtime also the
+    /// path of a namespace
     #[arg(long)]
     pub(crate) network: Option<String>,
 
@@ -185,7 +188,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
 
-    /// Line for /etc/hosts: NAME:ADDRESS (repeatable)
+    /// Entry for /etc/hosts: NAME:ADDRESS (repeatable)
     #[arg(long, value_name = "NAME:ADDRESS")]
     pub(crate) add_host: Vec<String>,
 
@@ -235,9 +238,10 @@ impl std::str::FromStr for RuntimeChoice {
 pub(crate) struct ProbeArgs {
     /// Request to send: [METHOD:]PATH (repeatable) [default: GET / and a bounded crawl]
     ///
-    /// By default, each port that speaks HTTP is asked for /, then for what clients ask any site, whatever the answers:
-    /// HEAD /, / compressed, a page that does not exist, /favicon.ico, /robots.txt, and the GET routes of an OpenAPI
-    /// document (/openapi.json, /swagger.json, /v3/api-docs and the like). Then links and assets are followed.
+    /// By default, each port that speaks HTTP gets GET /, then the requests that any site gets, whose answers do not
+    /// matter: HEAD /, GET / with compression, a page that does not exist, /favicon.ico, /robots.txt, and the GET
+    /// routes of an OpenAPI document (/openapi.json, /swagger.json, /v3/api-docs and the like). Then links and assets
+    /// are followed.
     #[arg(long, value_name = "[METHOD:]PATH")]
     pub(crate) http_probe: Vec<String>,
 
@@ -269,30 +273,31 @@ pub(crate) struct ProbeArgs {
     #[arg(long, conflicts_with_all = ["http_probe", "http_probe_file", "crawl"])]
     pub(crate) no_http_probe: bool,
 
-    /// Command to run inside the container, split into words as a shell would, but run without a shell (repeatable)
+    /// Command to run inside the container; it is split into words like a shell command but runs without a shell
+    /// (repeatable)
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub(crate) exec: Vec<String>,
 
-    /// Command to run on this host in the container's network (repeatable, in order with --exec)
+    /// Command to run on this host, in the network of the container; runs in order with --exec (repeatable)
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub(crate) host_exec: Vec<String>,
 
-    /// Wait until a line of the workload's output matches; then it is ready
+    /// Consider the workload ready once a line of its output matches
     #[arg(long, value_name = "REGEX")]
     pub(crate) wait_for_log: Option<Regex>,
 
     /// Time limit for the workload to become ready
     ///
-    /// A workload that listens on nothing and is idle for 8 s is taken for a worker before that limit: with --exec or
-    /// --host-exec it counts as ready, without them the build fails. This does not apply if the option is given, or if
-    /// the image declares a port or a health check.
+    /// A workload that does not listen on a socket and is idle for 8 s counts as a worker even before this limit: with
+    /// --exec or --host-exec it is ready, without them the build fails. This does not apply if the option is given, or if the
+    /// image declares a port or a health check.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub(crate) ready_timeout: Duration,
 
     /// End of the run: probe, exit, enter, signal (SIGUSR1) or a duration such as 30s
     ///
-    /// For workers that listen on nothing (cron, a consumer of a queue), give them a duration to do their work. To try
-    /// things by hand, use enter.
+    /// For workers that do not listen on a socket (cron, a queue consumer), give a duration in which they do their
+    /// work. To exercise the container by hand, use enter.
     #[arg(long, value_name = "EVENT", default_value = "probe")]
     pub(crate) continue_after: ContinueAfter,
 
@@ -308,7 +313,7 @@ pub(crate) struct ProbeArgs {
     #[arg(long, value_name = "CODE", default_value_t = 0)]
     pub(crate) expect_exit: i64,
 
-    /// Go on if a probe fails
+    /// Continue if a probe fails
     #[arg(long)]
     pub(crate) ignore_probe_failures: bool,
 }
@@ -316,19 +321,20 @@ pub(crate) struct ProbeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keeping files")]
 pub(crate) struct KeepArgs {
-    /// How much of what the workload did not use stays: traced, likely
+    /// How much to keep of the files that the workload did not use: traced or likely
     ///
-    /// `traced` keeps what the workload used and what that needs. `likely` also keeps what the image itself says the
-    /// program can need (imports in source, programs named in scripts, paths named in configuration, plug-ins, files
-    /// that no package owns), as long as its price is low; what is too dear is listed with its price.
+    /// `traced` keeps the files that the workload used and their dependencies. `likely` also keeps files that the
+    /// program may need according to the image itself (imports in source, programs named in scripts, paths named in
+    /// configuration, plug-ins, files that no package owns), if they are small enough. Larger groups of files are
+    /// listed with their size.
     #[arg(long, value_name = "LEVEL", default_value = "traced")]
     pub(crate) retain: Retain,
 
-    /// Switch a kind of evidence on or off, as in `python=off` (repeatable)
+    /// Turn a rule of evidence on or off, such as python=off (repeatable)
     #[arg(long, value_name = "RULE=STATE")]
     pub(crate) evidence: Vec<String>,
 
-    /// Evidence to keep whatever its price, by the name that the list of what was too dear gives (repeatable)
+    /// Group of files to keep whatever its size; the summary and the report list the IDs of those left out (repeatable)
     #[arg(long, value_name = "ID")]
     pub(crate) include_evidence: Vec<String>,
 
@@ -340,10 +346,11 @@ pub(crate) struct KeepArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) include_path_file: Vec<PathBuf>,
 
-    /// Program to keep with everything it needs: a path, or a name on the image's PATH (repeatable)
+    /// Program to keep with its dependencies: a path, or a name on the image's PATH (repeatable)
     ///
-    /// That is its libraries, the interpreter of a script, and the standard library of an interpreter (Python, Perl,
-    /// Ruby, Node.js, Java, PHP, Tcl), but not the packages that were installed for it: --include-path keeps these.
+    /// Dependencies are libraries, the interpreter of a script, and the standard library of an interpreter (Python,
+    /// Perl, Ruby, Node.js, Java, PHP, Tcl). To keep packages that were installed for an interpreter, use
+    /// --include-path.
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) include_bin: Vec<String>,
 
@@ -383,7 +390,7 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_name = "SIZE", default_value = "8MiB")]
     pub(crate) trace_buffer: Memory,
 
-    /// Memory limit for the trace, in powers of 1024; a trace that does not fit is incomplete
+    /// Memory limit of the trace, in powers of 1024; a trace that exceeds it is incomplete
     #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub(crate) trace_memory: Memory,
 

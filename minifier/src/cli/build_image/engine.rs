@@ -83,7 +83,7 @@ impl Engine {
             });
             let swept = cache.sweep()?;
             if swept > 0 {
-                tracing::info!(swept, "removed what killed runs had left");
+                tracing::info!(swept, "removed the leftovers of killed runs");
             }
             Ok(cache)
         };

@@ -65,7 +65,7 @@ impl Options {
         let (tags, outputs) = places(&args.output)?;
         if tags.is_empty() && outputs.is_empty() && args.output.report.is_none() {
             return Err(usage(anyhow!(
-                "write the image: neither --tag nor --output with a place is given"
+                "write the image: neither --tag nor --output with a location is given"
             ))
             .hint(
                 "add --tag NAME:TAG or --output oci:DIR:TAG; with --report alone it is a dry run",

@@ -65,7 +65,8 @@ impl<'a> Docker<'a> {
         Ok(())
     }
 
-    /// Runs an image that the daemon has, once it may start. Creating the container need not wait for that, unless the daemon
+    /// Runs an image that the daemon has, once it may start. Creating the container need not wait for that, unless the
+    /// daemon
     /// then copies something into volumes.
     pub(crate) async fn run(
         &self,
@@ -115,7 +116,7 @@ impl<'a> Docker<'a> {
         let build = self.build;
         match build.unless_cancelled(self.runtime.sweep_abandoned()).await {
             Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(swept)) => tracing::info!(swept, "removed what killed runs had left"),
+            Ok(Ok(swept)) => tracing::info!(swept, "removed the leftovers of killed runs"),
             Ok(Err(error)) => build.printer.warning(&error, error.hint()),
         }
     }
@@ -320,7 +321,7 @@ fn waiting(printer: &Printer, stage: &ShownStage, until: ContinueAfter) {
     match until {
         ContinueAfter::Probe => {}
         ContinueAfter::Exit => stage.at("waiting until the workload ends"),
-        ContinueAfter::For(time) => stage.at(format!("going on in {} s", time.as_secs_f64())),
+        ContinueAfter::For(time) => stage.at(format!("continuing in {} s", time.as_secs_f64())),
         ContinueAfter::Enter => printer.note("use the workload, then press Enter"),
         ContinueAfter::Signal => printer.note(format_args!(
             "use the workload, then send SIGUSR1: kill -USR1 {}",

@@ -117,7 +117,7 @@ async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(),
         Ok(daemon) => daemon,
         Err(error) if !build.options.outputs.is_empty() && error.is_absent() => {
             build.printer.warning(
-                format_args!("{error}; the tags are names in the other outputs only"),
+                format_args!("{error}; the tags are used only as names in the other outputs"),
                 None,
             );
             return Ok(());

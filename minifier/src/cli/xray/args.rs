@@ -14,7 +14,7 @@ use crate::xray::gate::{Level, SizeBudget};
 
 const EXAMPLES: &str = "\
 Examples:
-  What is in an image, and what to do about it
+  Contents of an image, and recommendations
       minify xray --target app:latest
       minify xray --target oci:build:app --output html=app.html
   A gate in CI, with a summary for the job and findings for code scanning
@@ -27,10 +27,10 @@ Examples:
   A bill of materials
       minify xray --target app:latest --output spdx=app.spdx.json";
 
-/// Analyse an image: what is in it, what it costs, and what to do about it
+/// Analyse an image: its contents, its waste, and how to reduce it
 ///
-/// Nothing is run or built. The image can be anywhere that `minify build --target` reads from. With --ci every
-/// rule of the gate is evaluated and shown, and the exit code is 10 if one fails.
+/// Nothing is run or built. The image can be in any location that `minify build --target` reads. With --ci, every rule
+/// of the gate is evaluated and shown, and the exit code is 10 if a rule fails.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct XrayArgs {
@@ -42,9 +42,9 @@ pub(crate) struct XrayArgs {
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with_all = ["target", "ci"], value_parser = storage::source)]
     pub(crate) compare: Option<Vec<Location>>,
 
-    /// Form of the report, on stdout or in a file (repeatable): text, json, markdown, sarif, spdx, cyclonedx, html
+    /// Format of the report, on stdout or in a file (repeatable): text, json, markdown, sarif, spdx, cyclonedx, html
     /// [default: text]
-    #[arg(long, value_name = "FORM[=FILE]")]
+    #[arg(long, value_name = "FORMAT[=FILE]")]
     pub(crate) output: Vec<XrayOutput>,
 
     /// Show every item of every section (text only)
@@ -81,7 +81,7 @@ pub(crate) struct XrayArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Gate for CI")]
 pub(crate) struct GateArgs {
-    /// Evaluate the rules; exit with 10 if one fails
+    /// Evaluate the rules; exit with code 10 if a rule fails
     #[arg(long)]
     pub(crate) ci: bool,
 
@@ -105,11 +105,11 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "LEVEL", requires = "ci")]
     pub(crate) root_user: Option<Level>,
 
-    /// Fail if the recommendations would save that many bytes
+    /// Fail if the recommendations would save this much or more
     #[arg(long, value_name = "SIZE", requires = "ci")]
     pub(crate) fixable_waste: Option<Size>,
 
-    /// Look at sizes and names only, which is quick, but finds no packages, secrets or programs
+    /// Read only names and sizes: fast, but finds no packages, secrets or programs
     #[arg(long)]
     pub(crate) no_contents: bool,
 }

@@ -53,10 +53,9 @@ pub(crate) async fn exec(
         })?;
         return Ok(Exit::Success);
     }
-    let target = args
-        .target
-        .as_ref()
-        .ok_or_else(|| CliError::new(Exit::Usage, anyhow!("analyse an image: none is given")))?;
+    let target = args.target.as_ref().ok_or_else(|| {
+        CliError::new(Exit::Usage, anyhow!("analyse an image: no image is given"))
+    })?;
     let mut analysis = analyse(args, &ignore, target, printer, cancel).await?;
     if let Some(rules) = rules {
         analysis.xray.gate = Some(evaluate(&analysis.xray, &rules));
@@ -75,10 +74,9 @@ pub(crate) async fn exec(
 fn outputs(args: &XrayArgs) -> Result<Vec<XrayOutput>, CliError> {
     let to_stdout = args.output.iter().filter(|output| output.file.is_none());
     if to_stdout.count() > 1 {
-        let error = anyhow!("write two forms to standard output");
-        return Err(
-            CliError::new(Exit::Usage, error).hint("give all but one a file: --output json=FILE")
-        );
+        let error = anyhow!("write two reports to standard output");
+        return Err(CliError::new(Exit::Usage, error)
+            .hint("give all but one of them a file: --output json=FILE"));
     }
     let mut outputs = args.output.clone();
     if outputs.is_empty() {
@@ -209,7 +207,7 @@ fn no_layer(layer: usize, layers: usize) -> CliError {
     let error = anyhow!("show the files of layer {layer}: the image has {layers} layers");
     let error = CliError::new(Exit::Usage, error);
     match layers.checked_sub(1) {
-        Some(last) => error.hint(format!("layers are numbered from 0, the lowest, to {last}")),
+        Some(last) => error.hint(format!("choose a layer from 0, the lowest, to {last}")),
         None => error,
     }
 }
