@@ -127,11 +127,7 @@ fn evidence(weighed: &Weighed) -> String {
         let _ = write!(text, " ({})", kinds.join(", "));
     }
     if !weighed.left_out.is_empty() {
-        let _ = write!(
-            text,
-            "; {} groups left out as too dear",
-            weighed.left_out.len()
-        );
+        let _ = write!(text, "; {} larger groups left out", weighed.left_out.len());
     }
     text
 }
@@ -149,7 +145,7 @@ fn left_out(left: &LeftOut) -> String {
 fn packages(report: &Report) -> String {
     let dropped = &report.packages.dropped;
     let mut text = format!(
-        "{} kept, {} gone",
+        "{} kept, {} removed",
         report.packages.kept.len(),
         dropped.len()
     );
@@ -191,8 +187,8 @@ fn listens(probe: &ProbeReport) -> String {
             Speaks::Https => "HTTPS",
             Speaks::H2c => "HTTP/2",
             Speaks::Other => port.protocol.unwrap_or("not HTTP"),
-            Speaks::Silent => "answers nothing",
-            Speaks::Unreachable => "takes no connection",
+            Speaks::Silent => "no answer",
+            Speaks::Unreachable => "does not accept connections",
         })
     };
     let listeners = &probe.readiness.listeners;

@@ -31,11 +31,11 @@ fn unexercised(probe: &ProbeReport) -> Option<(String, &'static str)> {
     (!names.is_empty()).then(|| {
         (
             format!(
-                "nothing exercised what listens on {}: files that are needed only when it is used may be missing from the result",
+                "nothing exercised {}: files that only its clients need may be missing from the result",
                 names.join(", ")
             ),
-            "--host-exec COMMAND runs a client of this host in the container's network, --exec COMMAND one inside the \
-             container; --continue-after enter waits while you use it",
+            "run a client on this host with --host-exec COMMAND or inside the container with --exec COMMAND, or use \
+             the container by hand with --continue-after enter",
         )
     })
 }
@@ -52,18 +52,18 @@ fn ignored(stopped: &Stopped) -> Option<(String, &'static str)> {
         // A clean end, which is in the trace like everything else.
         StopOutcome::Exited | StopOutcome::AlreadyExited => return None,
         StopOutcome::Killed => format!(
-            "the container did not end within {seconds:.1} s after {signal}: it was killed (exit code {code}), and \
-             its clean end is not in the trace"
+            "the container did not end within {seconds:.1} s after {signal}: it was killed (exit code {code}), \
+             so its clean shutdown is not in the trace"
         ),
         StopOutcome::Ignored => format!(
-            "the container does not handle {signal}: it was killed (exit code {code}), as after 10 s wherever it is \
-             stopped"
+            "the container does not handle {signal}: it was killed (exit code {code}), as `docker stop` would do \
+             after 10 s"
         ),
     };
     Some((
         message,
-        "a shell script as entrypoint needs `exec` before its last command, other programs an init such as tini \
-         (`docker run --init`) or the right STOPSIGNAL; --stop-timeout gives it more time or less",
+        "put `exec` before the last command of an entrypoint script; for other programs, use an init such as \
+         tini (`docker run --init`) or the right STOPSIGNAL; change the time limit with --stop-timeout",
     ))
 }
 

@@ -61,7 +61,7 @@ pub struct Settings {
 /// A form that a comparison does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
-    "write a comparison as {0}: that form describes one image; compare as `text`, `json`, `markdown` or `html`, or \
+    "write a comparison as {0}: that format describes one image; compare as `text`, `json`, `markdown` or `html`, or \
      write one for each image"
 )]
 pub struct NotForComparisons(Form);
