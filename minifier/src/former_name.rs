@@ -13,6 +13,6 @@ fn main() -> ExitCode {
             .exec(),
         Err(error) => error,
     };
-    eprintln!("error: failed to start minify, which is installed beside minifier: {error}");
+    eprintln!("error: failed to start minify, which belongs beside minifier: {error}");
     ExitCode::FAILURE
 }

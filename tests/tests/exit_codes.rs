@@ -41,7 +41,7 @@ fn the_command_answers_under_its_former_name_too() {
     let alone = ask(&copy, &["--version"]);
     assert_eq!(alone.status.code(), Some(1));
     let stderr = String::from_utf8(alone.stderr).unwrap();
-    assert!(stderr.contains("installed beside minifier"), "{stderr}");
+    assert!(stderr.contains("belongs beside minifier"), "{stderr}");
 }
 
 #[track_caller]

@@ -14,8 +14,8 @@ impl Closure<'_> {
         self.report_missing();
         self.report_excluded();
         if packages.left_out() {
-            let message = "packages own more files than the report says: their directories lie in each other more \
-                           often than is looked at";
+            let message = "packages own more files than the report says: their directories are nested too \
+                deeply to read all of them";
             self.note(message.into());
         }
         let (stay, go) = split_files(self.files.rootfs, &self.keep);
@@ -59,7 +59,8 @@ impl Closure<'_> {
             };
             let name = escape_bytes(&name);
             self.note(format!(
-                "the library {name}, which {first}{more} needs, is not in any directory that the dynamic linker searches"
+                "the library {name}, which {first}{more} needs, is not in any directory that the dynamic linker \
+                 searches"
             ));
         }
         for (path, interpreter) in std::mem::take(&mut self.facts.missing_interpreters) {

@@ -247,7 +247,7 @@ fn indexes_in_indexes_end() {
     let server = serving(&Arc::new(fake), |_| None);
     for (tag, what) in [
         ("9", "image indexes in each other"),
-        ("wide", "manifests were looked at"),
+        ("wide", "manifests would have to be read"),
     ] {
         let error = Client::new()
             .pull(&format!("{}/a:{tag}", server.host()))

@@ -294,7 +294,10 @@ async fn a_folder_of_other_things_is_not_made_a_layout() {
     let error = write_image(&stored, &target, &write_options())
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("holds other things"), "{error}");
+    assert!(
+        error.to_string().contains("contains other files"),
+        "{error}"
+    );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 

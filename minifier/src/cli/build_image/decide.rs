@@ -88,7 +88,8 @@ impl Planning {
             layer_sizes,
             rootfs,
         } = merged;
-        self.planning.at("following what the traced files need");
+        self.planning
+            .at("finding the dependencies of the traced files");
         let read = MergedImage {
             image: &image,
             rootfs: &rootfs,

@@ -98,7 +98,7 @@ impl Reader for JavaScript {
         self.modules.follow(view, named)?;
         for want in wanted {
             let Some(paths) = self.modules.closure(view, &want.module, &mut self.visits) else {
-                self.note(want.source, "more modules than are looked at", out);
+                self.note(want.source, "more modules than are read", out);
                 break;
             };
             let group = Group {

@@ -112,7 +112,9 @@ pub(crate) struct SourceText {
 pub(crate) enum Unread {
     #[error("is not valid UTF-8")]
     Encoding,
-    #[error("is nested too deeply, or its nesting cannot be told: imports in it are not read")]
+    #[error(
+        "is nested too deeply, or its nesting cannot be determined: imports in it are not read"
+    )]
     Nesting,
     #[error("does not parse as JavaScript: imports in it are not read")]
     Syntax,

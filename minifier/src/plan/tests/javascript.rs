@@ -224,7 +224,7 @@ fn what_cannot_be_known_is_noted() {
         notes,
         [
             "/app/broken.js: does not parse as JavaScript: imports in it are not read",
-            "/app/deep.js: is nested too deeply, or its nesting cannot be told: imports in it are not read",
+            "/app/deep.js: is nested too deeply, or its nesting cannot be determined: imports in it are not read",
             "/app/index.js:2: loads a module by a computed name",
             "/app/long.js: is longer than 8 MB: imports in it are not read",
         ]

@@ -92,7 +92,7 @@ impl TraceError {
                 "name the running kernel's BTF file, normally /sys/kernel/btf/vmlinux"
             }
             Self::Layout(_) | Self::Load { .. } | Self::Attach { .. } | Self::Object(_) => {
-                "run `minify doctor` to see what this kernel lacks; kernels from 5.10 on work"
+                "run `minify doctor` to see what this kernel lacks; Linux 5.10 or newer works"
             }
             Self::Architecture => "use an x86-64 or arm64 host",
             Self::Map { .. } | Self::ContainerId(_) | Self::Collector => return None,

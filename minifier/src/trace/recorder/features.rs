@@ -130,7 +130,7 @@ fn structures(types: &Types) -> Vec<Check> {
             status: Status::Warn,
             detail: "no tracepoint shows requests on this kernel".into(),
             hint: Some(
-                "the trace of a container that uses io_uring is incomplete; kernels from 6.3 on have it".into(),
+                "use Linux 6.3 or newer for containers that use io_uring: here, their trace is incomplete".into(),
             ),
         },
     };
@@ -162,11 +162,11 @@ fn ring_buffer() -> Check {
         Ok(false) => (
             Status::Fail,
             "this kernel has none".to_owned(),
-            Some("use a kernel from 5.10 on"),
+            Some("use Linux 5.10 or newer"),
         ),
         Err(error) => {
-            let hint =
-                "a container's seccomp profile or security module may forbid the bpf system call";
+            let hint = "check the seccomp profile and the security module of this container, which may forbid the bpf \
+                 system call";
             (
                 Status::Fail,
                 format!("the bpf system call is refused: {error}"),
@@ -227,7 +227,9 @@ fn control_groups() -> Check {
         (false, false) => (
             Status::Warn,
             "none are mounted here",
-            Some("a container is recognised by its control group: its engine must use them"),
+            Some(
+                "use an engine with control groups: a container is recognised by its control group",
+            ),
         ),
     };
     Check {

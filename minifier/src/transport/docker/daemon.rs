@@ -67,7 +67,7 @@ impl Daemon {
 
     /// Connects to a daemon and asks what it is.
     pub async fn connect_to(endpoint: Endpoint) -> Result<Self, TransportError> {
-        let failed = |e| connection_error(&endpoint.url, "ask the Docker daemon what it is", e);
+        let failed = |e| connection_error(&endpoint.url, "get the version of the Docker daemon", e);
         let client = client(&endpoint)?
             .with_timeout(ANSWER)
             // Docker 20.10 speaks 1.41 at most, current engines 1.44 at least.

@@ -112,7 +112,7 @@ impl RegistryDocuments<'_> {
         };
         self.fetched += 1;
         if self.fetched > MAX_DOCUMENTS {
-            let what = format!("more than {MAX_DOCUMENTS} manifests were looked at");
+            let what = format!("more than {MAX_DOCUMENTS} manifests would have to be read");
             return Err(RegistryError::Protocol { doing, what });
         }
         let answer = fetch_document(self.session, name, digest, doing).await?;

@@ -234,7 +234,7 @@ impl RegistrySession {
             Err(RegistryError::Protocol {
                 doing: call.doing.clone(),
                 what: format!(
-                    "the registry leads to {} over plain HTTP",
+                    "the registry redirects to {} over plain HTTP",
                     super::remote::host(target)
                 ),
             })

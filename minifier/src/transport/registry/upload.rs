@@ -236,7 +236,7 @@ impl Upload {
         let location = self.location(call, response)?;
         let location = location.ok_or_else(|| RegistryError::Protocol {
             doing: self.doing.clone(),
-            what: "the registry does not say where to".into(),
+            what: "the registry does not give an upload address".into(),
         })?;
         // Distribution spec, "Pushing a blob in chunks": shorter chunks than this are refused, except for the last.
         let least = answer::number(response.headers(), "oci-chunk-min-length").unwrap_or(0);
@@ -260,7 +260,7 @@ impl Upload {
         let url = answer::location(response.url(), response.headers());
         let url = url.ok_or_else(|| RegistryError::Protocol {
             doing: self.doing.clone(),
-            what: "the registry leads to no web address".into(),
+            what: "the registry redirects to something that is not a web address".into(),
         })?;
         // The spec has the client follow it, also to another host; so it is checked like a redirection.
         self.session.check_target(call, &url)?;

@@ -96,7 +96,7 @@ impl<'a> LayoutWriter<'a> {
         if !is_layout(&dir, path).map_err(error)? {
             return Err(error(io::Error::new(
                 io::ErrorKind::AlreadyExists,
-                "the folder holds other things and no OCI layout",
+                "the folder contains other files and no OCI layout",
             )));
         }
         sweep(&dir, path).map_err(error)?;

@@ -120,8 +120,8 @@ impl FromStr for SizeBudget {
         };
         let name = name.trim().to_ascii_lowercase();
         let Some(&(_, language)) = Language::NAMES.iter().find(|(n, _)| *n == name) else {
-            let names = Language::NAMES.map(|(name, _)| name).join("`, `");
-            return Err(format!("`{name}` has no budget: expected one of `{names}`"));
+            let names = Language::NAMES.map(|(name, _)| name).join(", ");
+            return Err(format!("{name:?} has no budget: expected one of {names}"));
         };
         let limits = limits.map(parse_limits).transpose()?;
         Ok(Self { language, limits })

@@ -23,7 +23,7 @@ impl FromStr for Level {
             text if is_disabled(text) => Ok(Self::Off),
             "warn" => Ok(Self::Warn),
             "fail" | "on" | "true" => Ok(Self::Fail),
-            _ => Err(format!("`{text}` is none of `off`, `warn`, `fail`")),
+            _ => Err(format!("{text:?} is not off, warn or fail")),
         }
     }
 }

@@ -18,13 +18,13 @@ pub enum GateFileError {
     #[error("parse the rules: {0}")]
     Yaml(String),
     /// Names that no rule has.
-    #[error("apply unknown rules: `{}` (known are `{}`)", .0.join("`, `"), NAMES.map(|(name, _)| name).join("`, `"))]
+    #[error("apply unknown rules: {:?}; the rules are {}", .0, NAMES.map(|(name, _)| name).join(", "))]
     Unknown(Vec<String>),
     /// Two values for one rule.
-    #[error("apply rule `{0}`: it is set twice")]
+    #[error("apply rule {0:?}: it is set twice")]
     Twice(&'static str),
     /// A value that the rule cannot have.
-    #[error("apply rule `{rule}`: {reason}")]
+    #[error("apply rule {rule:?}: {reason}")]
     Value {
         /// Name of the rule, as [`GateConfig`] documents it.
         rule: &'static str,
@@ -78,7 +78,7 @@ fn ratio(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         // `95` is meant as percent, and would pass every image or none. NaN is in no range.
         Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
-        _ => Err(format!("`{text}` is not a ratio between 0 and 1")),
+        _ => Err(format!("{text:?} is not a ratio between 0 and 1")),
     }
 }
 
@@ -87,7 +87,8 @@ impl GateConfig {
     ///
     /// # Errors
     ///
-    /// If it is not YAML of rules, names an unknown rule, sets a rule twice, or sets one to a value that it cannot have.
+    /// If it is not YAML of rules, names an unknown rule, sets a rule twice, or sets one to a value that it cannot
+    /// have.
     pub fn from_dive_ci(text: &str) -> Result<Self, GateFileError> {
         let file: Option<BTreeMap<String, RuleNode>> =
             serde_saphyr::from_str(text).map_err(|e| GateFileError::Yaml(e.to_string()))?;

@@ -86,9 +86,8 @@ impl FoundPackages {
         self.left_out |= !resolve(&mut self.packages, finder, &self.budget);
         let mut problems = self.problems.into_sentences("packages that are left out");
         if self.left_out {
-            problems.push(
-                "read the dependencies of packages: there are more than are looked at".into(),
-            );
+            problems
+                .push("read the dependencies of packages: there are more than the limit".into());
         }
         let packages = self.packages.into_iter().map(|(package, _)| package);
         (packages.collect(), problems)

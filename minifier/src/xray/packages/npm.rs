@@ -91,7 +91,7 @@ pub(crate) fn read(reader: &mut PackageReader<'_>) {
     if steps == 0 {
         reader
             .problems
-            .push("read the dependencies of npm packages: there are more than are looked at");
+            .push("read the dependencies of npm packages: there are more than the limit");
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn read(
     compiled::read(&mut reader);
     // Directories that contain each other through links could be walked through for ever.
     if reader.finder.is_exhausted() {
-        let problem = "read the files of packages: their directories lie in each other more often than is looked at";
+        let problem = "read the files of packages: their directories are nested too deeply to read all of them";
         reader.problems.push(problem);
     }
     let mut problems = reader.problems.into_sentences("packages");

@@ -94,7 +94,7 @@ fn read_database(reader: &mut PackageReader<'_>, path: &ImagePath, database: &Rp
         .is_some_and(|node| rootfs.node(node).size() > 0)
     {
         reader.problems.push(format!(
-            "read {log}: it holds changes of the database that are not read"
+            "read {log}: it contains changes to the database that are not read"
         ));
     }
 }

@@ -117,7 +117,7 @@ fn read_stream(
             let executable = entry.meta.mode & 0o111 != 0;
             let examined = if !shared.holes.take(holes) {
                 problems.push(format!(
-                    "read {}: it has {holes} bytes of holes, more than are looked at",
+                    "read {}: it has {holes} bytes of holes, more than are read",
                     entry.path
                 ));
                 None

@@ -1,6 +1,7 @@
 //! [`IgnoreList`]: findings that were reviewed and accepted, each with a reason and an expiry date.
 //!
-//! The file is YAML; docs/secrets.md describes it. An entry names findings by path, by rule and by fingerprint: all that
+//! The file is YAML; docs/secrets.md describes it. An entry names findings by path, by rule and by fingerprint: all
+//! that
 //! it gives must fit. One that has expired hides nothing, and is reported.
 
 use std::ffi::OsStr;
@@ -169,7 +170,7 @@ impl AcceptedEntry {
             expires,
         } = written;
         if path.is_none() && rule.is_none() && fingerprint.is_none() {
-            return Err("it has none of `path`, `rule`, `fingerprint`".into());
+            return Err("it has no `path`, `rule` or `fingerprint`".into());
         }
         // An accepted key without a reason is one that nobody can review later.
         if reason.trim().is_empty() {
@@ -182,12 +183,12 @@ impl AcceptedEntry {
                 // Globset's default differs by platform; an ignore file has to mean the same everywhere.
                 .backslash_escape(true)
                 .build()
-                .map_err(|e| format!("`{text}` is not a valid pattern: {}", e.kind()))?;
+                .map_err(|e| format!("{text:?} is not a valid pattern: {}", e.kind()))?;
             Ok::<_, String>((text, glob.compile_matcher()))
         };
         let date = |text: String| {
             text.parse::<Date>()
-                .map_err(|_| format!("`{text}` is not a valid date such as 2027-03-31"))
+                .map_err(|_| format!("{text:?} is not a valid date such as 2027-03-31"))
         };
         Ok(Self {
             path: path.map(glob).transpose()?,

@@ -143,7 +143,7 @@ fn packages_that_lie_in_each_other_have_their_files_counted_so_often() {
     }
     let xray = xray_of(tar);
     assert_eq!(xray.packages.packages.len(), 100);
-    let said = "their directories lie in each other";
+    let said = "their directories are nested too deeply";
     assert!(
         xray.problems.iter().any(|p| p.contains(said)),
         "{:?}",

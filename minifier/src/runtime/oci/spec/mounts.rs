@@ -29,7 +29,7 @@ impl Network {
             Some(path) if path.starts_with('/') => Ok(Self::Path(path.to_owned())),
             Some(name) => Err(RuntimeError::Option {
                 option: format!("--network {name}"),
-                reason: "only none (the default), host and the path of a network namespace exist"
+                reason: "it must be none (the default), host or the path of a network namespace"
                     .to_owned(),
             }),
         }

@@ -165,7 +165,7 @@ fn packages_that_lie_in_each_other_are_bounded_in_both_lists() {
     let tars = vec![tar.bytes()];
     let stored = image(&tars, json!({}));
     let analysis = analyse(&stored);
-    let problem = "read the files of packages: their directories lie in each other";
+    let problem = "read the files of packages: their directories are nested too deeply";
     let problems = &analysis.xray.problems;
     assert!(problems[0].starts_with(problem), "{problems:?}");
     let store = Tars::new(tars.clone());

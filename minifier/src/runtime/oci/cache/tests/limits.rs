@@ -184,5 +184,5 @@ fn privileged_a_full_disk_is_named_and_leaves_nothing() {
             .starts_with("unpack layer 0: /f: No space left"),
         "{error}"
     );
-    assert!(error.hint().unwrap().contains("the disk is full"));
+    assert!(error.hint().unwrap().contains("free space on the disk"));
 }
