@@ -215,7 +215,7 @@ impl<'a> Closure<'a> {
                 && !rootfs.children(end_node).is_empty()
             {
                 self.warn(
-                    format!("{what} holds the link {path}, which leads to the directory {end} outside of it"),
+                    format!("{what} contains the link {path} to the directory {end}, which is outside of it"),
                     Some(format!("add --include-path {end} if its content is needed")),
                 );
             }

@@ -75,7 +75,10 @@ impl Closure<'_> {
         if matches.is_empty() {
             self.warn(
                 format!("{rule}: nothing in the image matches"),
-                Some("patterns start at the root; `**/` in front matches anywhere".into()),
+                Some(
+                    "start the pattern at the root of the image, or with `**/` to match anywhere"
+                        .into(),
+                ),
             );
         }
         // The links on the way as the user wrote them.

@@ -122,7 +122,7 @@ impl Closure<'_> {
             {
                 self.warn(
                     format!("--exclude {}: nothing in the image matches", rule.text),
-                    Some("patterns start at the root; `**/` in front matches anywhere".into()),
+                    Some("start the pattern at the root of the image, or with `**/` to match anywhere".into()),
                 );
             }
         }

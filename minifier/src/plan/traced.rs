@@ -49,7 +49,7 @@ impl Closure<'_> {
                     "the trace has relative paths whose starting directory is not known, such as {:?}",
                     crate::rootfs::escape_bytes(&access.requested)
                 ),
-                Some("keep what they may mean with --include-path".into()),
+                Some("keep the files that they may refer to with --include-path".into()),
             );
         }
     }

@@ -142,7 +142,7 @@ pub enum RuntimeError {
     #[error(transparent)]
     Layers(#[from] MergeError),
     /// The layers and the config do not match.
-    #[error("unpack the image: its config names {named} layers, but it has {given}")]
+    #[error("unpack the image: its config lists {named} layers, but it has {given}")]
     LayerCount {
         /// Number of diff IDs in the config.
         named: usize,
@@ -160,7 +160,7 @@ pub enum RuntimeError {
         source: std::io::Error,
     },
     /// The image unpacks to more than the limit.
-    #[error("unpack layer {layer}: the image holds more than {limit} {what}")]
+    #[error("unpack layer {layer}: the image contains more than {limit} {what}")]
     TooLarge {
         /// The layer that exceeds the limit, 0 is the lowest.
         layer: usize,
@@ -170,7 +170,9 @@ pub enum RuntimeError {
         what: &'static str,
     },
     /// The copies of the image's files in volumes exceed the limit.
-    #[error("fill the volume at {target}: the image and its volumes hold more than {limit} {what}")]
+    #[error(
+        "fill the volume at {target}: the image and its volumes contain more than {limit} {what}"
+    )]
     VolumeTooLarge {
         /// Where it is mounted.
         target: ImagePath,

@@ -58,7 +58,7 @@ fn an_included_directory_brings_its_content_and_what_it_needs() {
     assert_eq!(
         messages(&plan, WarningLevel::Warning),
         [
-            "--include-path /current holds the link /srv/app/many, which leads to the directory /data outside of it"
+            "--include-path /current contains the link /srv/app/many to the directory /data, which is outside of it"
         ]
     );
 }

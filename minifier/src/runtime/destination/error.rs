@@ -35,7 +35,7 @@ pub enum DestinationError {
     #[error("another mount has the same target, {0}")]
     Taken(ImagePath),
     /// The source of the mount could not be looked at.
-    #[error("look at {} of this host: {source}", path.display())]
+    #[error("inspect {} on this host: {source}", path.display())]
     Source {
         /// The file or folder of this host.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum DestinationError {
         source: io::Error,
     },
     /// The tree could not be looked at.
-    #[error("look at {path}: {source}")]
+    #[error("inspect {path}: {source}")]
     Look {
         /// Path in the image.
         path: ImagePath,

@@ -116,7 +116,7 @@ mod tests {
         let error = checked(1999, 4, &through_link).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "fill the volume at /data: the image and its volumes hold more than 1999 bytes"
+            "fill the volume at /data: the image and its volumes contain more than 1999 bytes"
         );
         let error = checked(2000, 3, &through_link).unwrap_err();
         assert!(error.to_string().ends_with("3 entries"), "{error}");

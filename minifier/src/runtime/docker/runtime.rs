@@ -153,7 +153,7 @@ impl DockerRuntime {
                 // counts as one that is filled from the image, which is the stricter check of its size.
                 Ok(volume) => seen(&volume).unwrap_or_else(|error| {
                     unseen.push(format!(
-                        "the links in volume {name} are not checked: look at {:?} of this host: {error}",
+                        "the links in volume {name} are not checked: inspect {:?} on this host: {error}",
                         volume.mountpoint
                     ));
                     of_image(name)

@@ -154,7 +154,7 @@ pub enum LayoutError {
     #[error("it has neither manifest.json nor index.json")]
     NoManifest,
     /// The documents name no image.
-    #[error("it holds no image")]
+    #[error("it contains no image")]
     Empty,
     /// No image has the requested name or config.
     #[error("it has no image {wanted}, it has: {found}")]

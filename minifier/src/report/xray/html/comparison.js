@@ -134,5 +134,5 @@ drawOverview();
 drawConfig();
 drawFiles();
 drawPackages();
-byId("foot").textContent = "Made by minifier " + COMPARISON.minifier + ". This file loads nothing.";
+byId("foot").textContent = "Made by minify " + COMPARISON.minifier + ". This file loads nothing.";
 document.documentElement.dataset.ready = String(Math.round(performance.now()));

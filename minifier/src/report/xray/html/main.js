@@ -29,7 +29,7 @@ function start() {
   byId("sections").append(
     ...SECTIONS.filter(([id]) => !byId(id).hidden).map(([id, text]) => element("li", {}, element("a", { href: "#" + id, text })))
   );
-  byId("foot").textContent = "Made by minifier " + DATA.minifier + ". This file loads nothing.";
+  byId("foot").textContent = "Made by minify " + DATA.minifier + ". This file loads nothing.";
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 

@@ -23,7 +23,7 @@ const SHARED: u64 = 64 << 10;
 pub(crate) enum CopyError {
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("it holds more than there is room for")]
+    #[error("it contains more than there is room for")]
     TooLarge(&'static str),
     #[error("interrupted")]
     Cancelled,
@@ -35,7 +35,8 @@ pub(crate) struct Copy<'a> {
     pub(crate) at: &'a ImagePath,
     /// Directories whose content is not copied: something else is mounted there.
     pub(crate) hidden: &'a BTreeSet<ImagePath>,
-    /// Folders of the image's layers, lowest first: a copy shares its blocks with the file of a layer if the file system can.
+    /// Folders of the image's layers, lowest first: a copy shares its blocks with the file of a layer if the file
+    /// system can.
     pub(crate) layers: &'a [PathBuf],
     /// Ends the copying.
     pub(crate) cancel: &'a CancellationToken,
@@ -123,7 +124,8 @@ impl Copy<'_> {
     }
 }
 
-/// The file of this layer that overlayfs shows at `path`. Layers are asked from the top: the first one that has the path has
+/// The file of this layer that overlayfs shows at `path`. Layers are asked from the top: the first one that has the
+/// path has
 /// the file. The size is compared because the container's writable layer, which is not asked, could hide it.
 fn of_layer(layer: &Dir, path: &ImagePath, size: u64) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -286,7 +286,7 @@ fn copy(from: &mut dyn Read, to: &mut File, size: u64, buffer: &mut [u8]) -> io:
         }
     }
     if from.read(&mut buffer[..1])? != 0 {
-        let message = format!("it holds more than the {size} bytes that it should");
+        let message = format!("it contains more than the expected {size} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     // A seek alone does not make the file longer.

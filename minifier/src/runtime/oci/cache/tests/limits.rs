@@ -97,13 +97,13 @@ fn privileged_what_cannot_be_written_is_named_and_leaves_nothing() {
         (vec![file(&long, 0, 1)], "File name too long"),
         (
             vec![file("/big", 0, 2 << 20)],
-            "the image holds more than 1048576 bytes",
+            "the image contains more than 1048576 bytes",
         ),
         (
             vec![file("/a", 0, u64::MAX), file("/b", 0, u64::MAX)],
             "more than 1048576 bytes",
         ),
-        (many, "the image holds more than 100 entries"),
+        (many, "the image contains more than 100 entries"),
         (
             vec![odd("/o", |meta| meta.uid = u32::MAX)],
             "/o: owner 4294967295:0 cannot exist",
@@ -147,7 +147,7 @@ fn privileged_contents_of_the_wrong_length_and_cancelling_leave_nothing() {
     let layers = [layer(vec![file("/f", 0, 1000)])];
     for (size, message) in [
         (999, "/f: unexpected end of file"),
-        (1001, "/f: it holds more than"),
+        (1001, "/f: it contains more than"),
     ] {
         let (_folder, cache) = cache(UnpackLimits::default());
         let cancel = CancellationToken::new();
