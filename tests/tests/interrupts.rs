@@ -367,7 +367,7 @@ fn a_daemon_that_has_all_of_an_image_is_waited_for_and_then_named() {
     let stderr = stderr(&output);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(
-        stderr.contains("left behind: perhaps the image, at docker-daemon:app:1"),
+        stderr.contains("left behind: possibly the image, at docker-daemon:app:1"),
         "{stderr}"
     );
 }
@@ -395,7 +395,7 @@ fn what_is_left_after_the_time_that_is_allowed_is_reported() {
     let (output, _) = running.ends_within(Duration::from_secs(60));
     let stderr = stderr(&output);
     assert_eq!(output.status.code(), Some(5), "{stderr}");
-    let note = "note: left behind for the guard process, which removes it in the background: perhaps the image \
+    let note = "note: left behind for the guard process, which removes it in the background: possibly the image \
                 minifier-run:";
     assert!(stderr.contains(note), "{stderr}");
 }
@@ -419,7 +419,7 @@ fn a_second_signal_ends_the_program_at_once_and_says_what_is_left() {
         assert!(took < Duration::from_secs(1), "{took:?}");
         let stderr = stderr(&output);
         assert_eq!(output.status.code(), Some(code), "{stderr}");
-        let words = "again, ended at once; left behind: perhaps the image, at docker-daemon:app:1";
+        let words = "again, ended at once; left behind: possibly the image, at docker-daemon:app:1";
         assert!(stderr.contains(words), "{stderr}");
     }
 }

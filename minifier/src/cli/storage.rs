@@ -138,10 +138,10 @@ pub(crate) async fn write(
 ) -> Result<Written, TransportError> {
     let note = match location.place() {
         Place::Plain(_) | Place::DockerDaemon(_) | Place::ContainersStorage(_) => {
-            left.note(format_args!("perhaps the image, at {location}"))
+            left.note(format_args!("possibly the image, at {location}"))
         }
         Place::Registry(_) => left.note(format_args!(
-            "perhaps blobs, at {location} (the registry removes what no manifest names)"
+            "possibly blobs, at {location} (the registry removes blobs that no manifest names)"
         )),
         Place::DockerArchive { .. } | Place::OciArchive { .. } | Place::OciLayout { .. } => left
             .note(format_args!(

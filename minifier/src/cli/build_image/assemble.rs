@@ -189,5 +189,8 @@ pub(crate) fn write_report(report: &Report, file: &Path) -> Result<(), CliError>
     let text = json(report)?;
     write_whole(file, &text)
         .with_context(|| format!("write the report to {}", file.display()))
-        .map_err(|e| CliError::new(Exit::OutputFailed, e).hint("the image itself was written"))
+        .map_err(|e| {
+            CliError::new(Exit::OutputFailed, e)
+                .hint("choose another file with --report; the image itself was written")
+        })
 }

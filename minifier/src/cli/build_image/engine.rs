@@ -52,7 +52,7 @@ impl Engine {
                             Ok(daemon) => {
                                 build.printer.warning(
                             format_args!("the Docker daemon runs the container: {why}"),
-                            Some("to choose that, with the daemon's own network, use --runtime docker"),
+                            Some("use --runtime docker to choose the daemon, with its own network"),
                         );
                                 Ok(Self::Docker {
                                     daemon: Box::new(daemon),

@@ -59,7 +59,7 @@ impl<'a> Docker<'a> {
         let checking = self.runtime.check(rootfs, config, &self.options, &limits);
         let checked = self.build.unless_cancelled(checking).await?;
         for unseen in checked? {
-            let hint = "a link in it can lead a volume of the image below it to other places of the container";
+            let hint = "check its links: one of them could redirect a volume of the image to another path of the container";
             self.build.printer.warning(unseen, Some(hint));
         }
         Ok(())
@@ -89,7 +89,7 @@ impl<'a> Docker<'a> {
             container.map_err(CliError::from)
         };
         let noted = build.left.note_of_guard(format_args!(
-            "perhaps a container, see docker ps --all --filter label={RUN_LABEL}={}",
+            "possibly a container: see `docker ps --all --filter label={RUN_LABEL}={}`",
             self.runtime.run()
         ));
         // On the heap: by value, it would go through several stack frames.
@@ -144,7 +144,7 @@ impl<'a> Docker<'a> {
         };
         let started = Instant::now();
         let noted = build.left.note_of_guard(format_args!(
-            "perhaps the image {name} in the Docker daemon"
+            "possibly the image {name} in the Docker daemon"
         ));
         let written = write_image(stored, &location, &options).await;
         build.took(Stage::Load, started);
@@ -229,7 +229,7 @@ pub(crate) async fn with_runtime(
         container.map_err(CliError::from)
     };
     let noted = build.left.note_of_guard(format_args!(
-        "perhaps a container, in {}/runs",
+        "possibly a container, in {}/runs",
         cache.folder().display()
     ));
     let running = live(build, creating, ready(Ok(())), &source.image.config, &stage);

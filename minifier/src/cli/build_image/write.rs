@@ -126,7 +126,7 @@ async fn tag(build: &Build<'_>, rebuilt: &Rebuilt, bundle: Bundle) -> Result<(),
     };
     stage.at("loading into the Docker daemon");
     let noted = build.left.note(format_args!(
-        "perhaps the image, in the Docker daemon as {}",
+        "possibly the image, in the Docker daemon as {}",
         build
             .options
             .tags
