@@ -167,8 +167,7 @@ pub(crate) fn source(text: &str) -> Result<Location, String> {
         })
 }
 
-/// An error about the image at `location`; if the name is that of a file of this host too, the hint says how to name
-/// it.
+/// An error about the image at `location`; if the name is that of a file of this host too, the hint says how to name it.
 pub(crate) fn about(location: &Location, error: CliError) -> CliError {
     let suggested = match location.place() {
         Place::Plain(_) => suggest(location.as_str()),

@@ -65,8 +65,7 @@ impl<'a> Docker<'a> {
         Ok(())
     }
 
-    /// Runs an image that the daemon has, once it may start. Creating the container need not wait for that, unless the
-    /// daemon
+    /// Runs an image that the daemon has, once it may start. Creating the container need not wait for that, unless the daemon
     /// then copies something into volumes.
     pub(crate) async fn run(
         &self,

@@ -87,8 +87,7 @@ impl GateConfig {
     ///
     /// # Errors
     ///
-    /// If it is not YAML of rules, names an unknown rule, sets a rule twice, or sets one to a value that it cannot
-    /// have.
+    /// If it is not YAML of rules, names an unknown rule, sets a rule twice, or sets one to a value that it cannot have.
     pub fn from_dive_ci(text: &str) -> Result<Self, GateFileError> {
         let file: Option<BTreeMap<String, RuleNode>> =
             serde_saphyr::from_str(text).map_err(|e| GateFileError::Yaml(e.to_string()))?;

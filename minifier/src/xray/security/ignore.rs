@@ -1,7 +1,6 @@
 //! [`IgnoreList`]: findings that were reviewed and accepted, each with a reason and an expiry date.
 //!
-//! The file is YAML; docs/secrets.md describes it. An entry names findings by path, by rule and by fingerprint: all
-//! that
+//! The file is YAML; docs/secrets.md describes it. An entry names findings by path, by rule and by fingerprint: all that
 //! it gives must fit. One that has expired hides nothing, and is reported.
 
 use std::ffi::OsStr;

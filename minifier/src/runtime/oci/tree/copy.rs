@@ -35,8 +35,7 @@ pub(crate) struct Copy<'a> {
     pub(crate) at: &'a ImagePath,
     /// Directories whose content is not copied: something else is mounted there.
     pub(crate) hidden: &'a BTreeSet<ImagePath>,
-    /// Folders of the image's layers, lowest first: a copy shares its blocks with the file of a layer if the file
-    /// system can.
+    /// Folders of the image's layers, lowest first: a copy shares its blocks with the file of a layer if the file system can.
     pub(crate) layers: &'a [PathBuf],
     /// Ends the copying.
     pub(crate) cancel: &'a CancellationToken,
@@ -124,8 +123,7 @@ impl Copy<'_> {
     }
 }
 
-/// The file of this layer that overlayfs shows at `path`. Layers are asked from the top: the first one that has the
-/// path has
+/// The file of this layer that overlayfs shows at `path`. Layers are asked from the top: the first one that has the path has
 /// the file. The size is compared because the container's writable layer, which is not asked, could hide it.
 fn of_layer(layer: &Dir, path: &ImagePath, size: u64) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
