@@ -126,8 +126,12 @@ fn evidence(weighed: &Weighed) -> String {
     if !kinds.is_empty() {
         let _ = write!(text, " ({})", kinds.join(", "));
     }
-    if !weighed.left_out.is_empty() {
-        let _ = write!(text, "; {} larger groups left out", weighed.left_out.len());
+    match weighed.left_out.len() {
+        0 => {}
+        1 => text.push_str("; 1 larger group left out"),
+        count => {
+            let _ = write!(text, "; {count} larger groups left out");
+        }
     }
     text
 }

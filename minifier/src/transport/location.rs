@@ -344,7 +344,10 @@ mod tests {
             ("dir:/x", "transport dir is not known"),
             ("ftp://x", "transport ftp is not known"),
             ("tar:./x", "transport tar is not known"),
-            ("containers-storage:[overlay@/x]app", "only the default storage"),
+            (
+                "containers-storage:[overlay@/x]app",
+                "only the default storage",
+            ),
             ("App", "lower-case"),
         ] {
             let error = text.parse::<Location>().unwrap_err().to_string();

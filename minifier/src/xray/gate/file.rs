@@ -280,7 +280,12 @@ rules:
                     .to_vec()
             ))
         );
-        assert!(error.unwrap_err().to_string().contains("\"lowestEficiency\""));
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("\"lowestEficiency\"")
+        );
     }
 
     #[test]
