@@ -166,7 +166,7 @@ async fn privileged_what_cannot_be_run_is_named_and_leaves_nothing() -> Result<(
         ),
         (
             with(|o| o.network = Some("bridge".into())),
-            "--network bridge: only none",
+            "--network bridge: it must be none",
         ),
         (
             with(|o| o.network = Some("container:x".into())),
