@@ -25,7 +25,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The readers of all rules but those in `off`.
+    /// The readers of all rules but those in `off`. Source code is read with the feature `languages` only.
     pub fn new(off: &BTreeSet<Rule>) -> Self {
         let mut readers: Vec<Box<dyn Reader>> = vec![
             Box::new(EmptyDirectories::default()),
