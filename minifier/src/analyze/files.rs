@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use super::elf::{ElfError, ElfFile, ReadAt};
+use super::script::KERNEL_HEAD;
 use crate::rootfs::{ContentRef, ContentStore, ImagePath, NodeId, RootFs};
 
 /// The content store could not give the bytes of a file that the image has.
@@ -52,6 +53,18 @@ impl<'a> Files<'a> {
             path: path.clone(),
             source,
         })
+    }
+
+    /// As much of a regular file as the kernel reads to find out how to execute it; empty for anything else.
+    pub fn head(&self, path: &ImagePath, node: NodeId) -> Result<Vec<u8>, ReadError> {
+        let head = self.read_node(path, node, KERNEL_HEAD as u64)?;
+        Ok(head.unwrap_or_default())
+    }
+
+    /// Whether a file begins as an ELF file does.
+    pub fn is_elf(&self, path: &ImagePath, node: NodeId) -> Result<bool, ReadError> {
+        let head = self.read_node(path, node, 4)?;
+        Ok(head.is_some_and(|head| ElfFile::is_elf(&head)))
     }
 
     /// Opens a regular file for reading from its start; `None` for anything else. `path` is for the message.

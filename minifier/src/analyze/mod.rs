@@ -36,5 +36,5 @@ pub use packages::{
     read_packages, rpm_database,
 };
 pub(crate) use samples::{holds_samples, holds_tests_alone};
-pub use script::{EnvCommand, Shebang, env_command, parse_shebang};
+pub use script::{EnvCommand, KERNEL_HEAD, Shebang, parse_shebang};
 pub(crate) use zip::{SpooledZip, Zip, for_each_chunk};

@@ -2,8 +2,10 @@
 //!
 //! Source: Linux `fs/binfmt_script.c`; GNU coreutils manual, `env -S`.
 
+use crate::rootfs::ImagePath;
+
 /// The kernel reads this much of a file to find out how to execute it (`BINPRM_BUF_SIZE`).
-const KERNEL_HEAD: usize = 256;
+pub const KERNEL_HEAD: usize = 256;
 
 /// The interpreter line of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,23 @@ pub struct Shebang {
     pub interpreter: Vec<u8>,
     /// Everything after it as one argument.
     pub argument: Option<Vec<u8>>,
+}
+
+impl Shebang {
+    /// What `env` is asked to run; `None` if the interpreter is another program, or nothing is asked.
+    pub fn env_command(&self) -> Option<EnvCommand> {
+        let is_env = ImagePath::new(&self.interpreter).file_name() == b"env";
+        self.argument
+            .as_deref()
+            .filter(|_| is_env)
+            .and_then(env_command)
+    }
+
+    /// The program that reads the script, by path or by its name on `PATH`: behind `env` what that runs.
+    pub fn program(self) -> Vec<u8> {
+        let command = self.env_command();
+        command.map_or(self.interpreter, |command| command.program)
+    }
 }
 
 /// Reads the interpreter line from the head of a file, by the kernel's rules; `None` if the kernel would not
@@ -51,7 +70,7 @@ pub struct EnvCommand {
 }
 
 /// The program that `#!/usr/bin/env ARGUMENT` runs; `None` if there is none.
-pub fn env_command(argument: &[u8]) -> Option<EnvCommand> {
+fn env_command(argument: &[u8]) -> Option<EnvCommand> {
     // The kernel gives one argument. Only -S splits it; other options stand alone, and env finds no program then.
     let split = argument
         .strip_prefix(b"-")
@@ -196,6 +215,21 @@ mod tests {
             }
             let program = env_command(argument.as_bytes()).map(|command| command.program);
             prop_assert!(program.is_none_or(|program| !program.starts_with(b"-")));
+        }
+    }
+
+    #[test]
+    fn a_script_is_read_by_its_interpreter_or_by_what_env_runs() {
+        for (line, program) in [
+            ("#!/bin/sh -e\n", "/bin/sh"),
+            ("#!/usr/bin/env node\n", "node"),
+            ("#!/usr/bin/env -S python3 -u\n", "python3"),
+            // An argument of another program is no program.
+            ("#!/usr/bin/node inspect\n", "/usr/bin/node"),
+            ("#!/usr/bin/env\n", "/usr/bin/env"),
+        ] {
+            let line = parse_shebang(line.as_bytes()).unwrap();
+            assert_eq!(line.program(), program.as_bytes());
         }
     }
 }

@@ -102,14 +102,7 @@ impl Reader for Configuration {
             if text.starts_with("#!") {
                 continue;
             }
-            let mut namer = Namer {
-                rule: Rule::Configuration,
-                file: &file.path,
-                origin: view.origin(file.node),
-                given: &mut self.given,
-                view,
-                out,
-            };
+            let mut namer = Namer::of(Rule::Configuration, file, &mut self.given, view, out);
             for (index, line) in text.lines().enumerate() {
                 read_line(without_comment(line), index as u32 + 1, &mut namer);
             }
@@ -254,10 +247,7 @@ mod tests {
             found("listen = \"/run/a.sock\" # /etc/no"),
             ["listen", "/run/a.sock"]
         );
-        assert_eq!(
-            found("<DirectoryReach /var/www>"),
-            ["DirectoryReach", "/var/www"]
-        );
+        assert_eq!(found("<Directory /var/www>"), ["Directory", "/var/www"]);
         assert_eq!(found("{\"root\": \"/srv\"}"), ["root", "/srv"]);
         assert!(found("; x = /etc/no").is_empty());
         assert_eq!(found("a http://x/#top"), ["a", "http://x/#top"]);

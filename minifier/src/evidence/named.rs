@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::reader::Gathered;
-use super::{EvidenceSource, Group, Origin, Rule, View};
-use crate::rootfs::{ImagePath, RootFs};
+use super::{EvidenceSource, Group, KeptFile, Origin, Rule, View};
+use crate::rootfs::{ImagePath, RootFs, SYSTEM_MOUNTS};
 
 /// What one reader has given already.
 #[derive(Debug, Default)]
@@ -12,9 +12,6 @@ pub(crate) struct Given(BTreeSet<String>);
 
 /// Files and bytes of a directory that configuration names are not looked at beyond this many entries.
 const MAX_ENTRIES: usize = 20_000;
-
-/// Container runtimes mount over these, so that what the image has below them is never seen.
-const MOUNTED: [&str; 3] = ["/dev/", "/proc/", "/sys/"];
 
 /// What a directory's name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +72,25 @@ pub(crate) struct Namer<'a, 'v> {
     pub(crate) out: &'a mut Gathered,
 }
 
-impl Namer<'_, '_> {
+impl<'a, 'v> Namer<'a, 'v> {
+    /// Names for a file that stays; whose it is decides how much its word counts.
+    pub(crate) fn of(
+        rule: Rule,
+        file: &'a KeptFile,
+        given: &'a mut Given,
+        view: &'a View<'v>,
+        out: &'a mut Gathered,
+    ) -> Self {
+        Self {
+            rule,
+            file: &file.path,
+            origin: view.origin(file.node),
+            given,
+            view,
+            out,
+        }
+    }
+
     /// A program by its path or by its name on `PATH`; nothing if the image has none of that name.
     pub(crate) fn program(&mut self, name: &str, line: Option<u32>) {
         let search = &self.view.surroundings.search;
@@ -94,7 +109,11 @@ impl Namer<'_, '_> {
     /// a file is to be made.
     pub(crate) fn path(&mut self, text: &str, directory: DirectoryReach, line: Option<u32>) {
         let rootfs = self.view.files.rootfs;
-        if MOUNTED.iter().any(|mount| text.starts_with(mount)) {
+        let is_below = |mount: &&str| {
+            let rest = text.strip_prefix(mount);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        if SYSTEM_MOUNTS.iter().any(is_below) {
             return;
         }
         let resolution = rootfs.resolve(&ImagePath::root(), text.as_bytes(), true);

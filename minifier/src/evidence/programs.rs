@@ -10,7 +10,7 @@ use std::io::Read;
 use super::named::{DirectoryReach, Given, Namer};
 use super::reader::{Gathered, Reader};
 use super::{KeptFile, Origin, Rule, View};
-use crate::analyze::{ElfFile, ElfKind, ReadError};
+use crate::analyze::{ElfKind, ReadError};
 use crate::rootfs::{ImagePath, NodeId};
 
 /// Larger executables hold a runtime with the paths of everything that it could do (a browser, a Go service).
@@ -57,15 +57,9 @@ impl Reader for Programs {
             if !is_executable(file, view)? || !self.read.insert(file.node) {
                 continue;
             }
-            let mut namer = Namer {
-                rule: Rule::Program,
-                file: &file.path,
-                // The text of a program that the application brought is its own word; that of a package is not.
-                origin: view.origin(file.node).max(Origin::Used),
-                given: &mut self.given,
-                view,
-                out,
-            };
+            let mut namer = Namer::of(Rule::Program, file, &mut self.given, view, out);
+            // The text of a program that the application brought is its own word; that of a package is not.
+            namer.origin = namer.origin.max(Origin::Used);
             for path in named_paths(file, view)? {
                 if is_wanted(&path, view) {
                     namer.path(&path, DirectoryReach::Itself, None);
@@ -89,8 +83,7 @@ fn is_executable(file: &KeptFile, view: &View<'_>) -> Result<bool, ReadError> {
     {
         return Ok(false);
     }
-    let head = view.files.read_node(&file.path, file.node, 4)?;
-    if !head.is_some_and(|head| ElfFile::is_elf(&head)) {
+    if !view.files.is_elf(&file.path, file.node)? {
         return Ok(false);
     }
     let elf = view.files.elf(&file.path, content)?;

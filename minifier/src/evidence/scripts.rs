@@ -6,7 +6,7 @@ use super::named::{DirectoryReach, Given, Namer};
 use super::reader::{Gathered, Reader};
 use super::text::{line_of, read_text};
 use super::{EvidenceSource, KeptFile, Note, Rule, View};
-use crate::analyze::{ReadError, command_words, env_command, parse_shebang};
+use crate::analyze::{ReadError, command_words, parse_shebang};
 use crate::rootfs::ImagePath;
 
 /// Interpreters whose language `command_words` reads.
@@ -49,14 +49,7 @@ impl Reader for Scripts {
             let Some(text) = read_text(view, &file.path, file.node)? else {
                 continue;
             };
-            let mut namer = Namer {
-                rule: Rule::Script,
-                file: &file.path,
-                origin: view.origin(file.node),
-                given: &mut self.given,
-                view,
-                out,
-            };
+            let mut namer = Namer::of(Rule::Script, file, &mut self.given, view, out);
             match crontab {
                 Some(crontab) => {
                     for (line, command) in crontab.commands(&text) {
@@ -119,18 +112,12 @@ fn runs_arguments(text: &str) -> Option<u32> {
 }
 
 fn is_shell_script(file: &KeptFile, view: &View<'_>) -> Result<bool, ReadError> {
-    let head = view.files.read_node(&file.path, file.node, 256)?;
-    let Some(line) = head.as_deref().and_then(parse_shebang) else {
+    let head = view.files.head(&file.path, file.node)?;
+    let Some(line) = parse_shebang(&head) else {
         // Files that a shell reads with `.` have no such line.
         return Ok(file.path.file_name().ends_with(b".sh"));
     };
-    let by_env = line.argument.as_deref().and_then(env_command);
-    let interpreter = ImagePath::new(&line.interpreter);
-    let program = match by_env {
-        Some(command) if interpreter.file_name() == b"env" => ImagePath::new(command.program),
-        _ => interpreter,
-    };
-    Ok(SHELLS.contains(&program.file_name()))
+    Ok(SHELLS.contains(&ImagePath::new(line.program()).file_name()))
 }
 
 /// The form of a crontab.

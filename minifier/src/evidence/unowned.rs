@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reader::{Gathered, Reader};
 use super::{EvidenceSource, Group, KeptFile, Origin, Rule, View};
 use crate::analyze::{ReadError, holds_tests_alone};
-use crate::rootfs::{ImagePath, NodeId};
+use crate::rootfs::{ImagePath, NodeId, SYSTEM_MOUNTS};
 
 /// Without what a package manager owns these hold what it made itself: databases, caches, indexes.
-const GENERATED: [&str; 14] = [
+const GENERATED: [&str; 15] = [
     "/etc/ld.so.cache",
     "/etc/apt",
     "/etc/dpkg",
@@ -23,9 +23,8 @@ const GENERATED: [&str; 14] = [
     "/var/lib/rpm",
     "/usr/share/info/dir",
     "/root/.cache",
+    "/run",
 ];
-/// Mounted over.
-const MOUNTED: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 /// What compilers and version control leave beside sources, and what is no part of a program.
 const BY_PRODUCTS: [&[u8]; 8] = [
     b"__pycache__",
@@ -63,7 +62,7 @@ impl Reader for Unowned {
         let mut by_directory: BTreeMap<ImagePath, BTreeSet<ImagePath>> = BTreeMap::new();
         let skipped: Vec<ImagePath> = GENERATED
             .iter()
-            .chain(&MOUNTED)
+            .chain(&SYSTEM_MOUNTS)
             .map(|path| ImagePath::from(*path))
             .collect();
         let rootfs = view.files.rootfs;

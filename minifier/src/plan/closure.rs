@@ -8,10 +8,7 @@ use super::model::add_reason;
 use super::patterns::Pattern;
 use super::{Exclusion, KeepSet, Reason, Warning, WarningLevel};
 use crate::analyze::{Abi, Context, ElfFile, Files, Linker};
-use crate::rootfs::{End, ImagePath, NodeId, Resolution, SearchPath};
-
-/// Container runtimes mount over these, so that what the image has below them is never seen.
-const MOUNTED: [&str; 3] = ["/dev", "/proc", "/sys"];
+use crate::rootfs::{End, ImagePath, NodeId, Resolution, SYSTEM_MOUNTS, SearchPath};
 
 /// The growing keep set and what is known so far.
 pub(crate) struct Closure<'a> {
@@ -28,6 +25,8 @@ pub(crate) struct Closure<'a> {
     pub(crate) elf_to_link: VecDeque<(ImagePath, Rc<ElfFile>, Context)>,
     pub(crate) linked: BTreeSet<(ImagePath, Context)>,
     pub(crate) elves: BTreeMap<NodeId, Option<Rc<ElfFile>>>,
+    /// Services of nsswitch.conf, once they were read: every trial asks for them.
+    pub(crate) name_services: Option<Rc<BTreeSet<String>>>,
     /// What a trial changed, while one goes on.
     pub(crate) trial: Option<Trial>,
     /// What stands at the paths that stay, trials left out; filled when evidence is weighed.
@@ -88,11 +87,12 @@ impl<'a> Closure<'a> {
             excluded: BTreeMap::new(),
             warnings: BTreeSet::new(),
             facts: TreeFacts::default(),
-            mounted: MOUNTED.map(ImagePath::from),
+            mounted: SYSTEM_MOUNTS.map(ImagePath::from),
             files_to_read: VecDeque::new(),
             elf_to_link: VecDeque::new(),
             linked: BTreeSet::new(),
             elves: BTreeMap::new(),
+            name_services: None,
             trial: None,
             kept_nodes: BTreeSet::new(),
         }

@@ -1,6 +1,9 @@
 //! The few files that every libc, or every container, expects. Only what the image has is kept: a static program in
 //! an otherwise empty image stays alone.
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use super::Reason;
 use super::closure::Closure;
 use crate::analyze::{ReadError, name_services};
@@ -76,12 +79,11 @@ impl Closure<'_> {
         for path in entries(self.files.rootfs, "/etc/ld.so.conf.d", b"", b".conf") {
             self.keep_path(path.as_bytes(), essential(LINKER_DIRS));
         }
-        let conf = self.files.read(&"/etc/nsswitch.conf".into(), MAX_CONF)?;
         // glibc loads its name services with `dlopen`, by the words in nsswitch.conf, so that no ELF file names them.
-        let services = name_services(conf.as_deref());
+        let services = self.name_services()?;
         for (path, elf) in &libcs {
             let context = self.linker.context_of(path, elf);
-            for service in &services {
+            for service in &*services {
                 let name = format!("libnss_{service}.so.2");
                 for hit in self.linker.find(name.as_bytes(), elf, &context)? {
                     let what = format!("name service {service}");
@@ -95,6 +97,16 @@ impl Closure<'_> {
             }
         }
         Ok(())
+    }
+
+    fn name_services(&mut self) -> Result<Rc<BTreeSet<String>>, ReadError> {
+        if let Some(known) = &self.name_services {
+            return Ok(Rc::clone(known));
+        }
+        let conf = self.files.read(&"/etc/nsswitch.conf".into(), MAX_CONF)?;
+        let services = Rc::new(name_services(conf.as_deref()));
+        self.name_services = Some(Rc::clone(&services));
+        Ok(services)
     }
 
     /// Keeps an entry of the image as it is: a link that leads nowhere stays one.

@@ -4,13 +4,8 @@ use std::rc::Rc;
 
 use super::Reason;
 use super::closure::Closure;
-use crate::analyze::{
-    Context, DlopenPriority, ElfFile, ElfKind, Libc, ReadError, env_command, parse_shebang,
-};
+use crate::analyze::{Context, DlopenPriority, ElfFile, ElfKind, Libc, ReadError, parse_shebang};
 use crate::rootfs::{End, ImagePath, NodeId};
-
-/// As much as the kernel reads to find out how to execute a file.
-pub(crate) const HEAD: u64 = 256;
 
 /// Libraries that do TLS with the system's certificates, by the start of their names.
 const TLS_LIBRARIES: [&[u8]; 5] = [
@@ -41,7 +36,7 @@ impl Closure<'_> {
             return Ok(());
         }
         if !self.elves.contains_key(&node) {
-            let head = self.files.read_node(path, node, HEAD)?.unwrap_or_default();
+            let head = self.files.head(path, node)?;
             if ElfFile::is_elf(&head) {
                 self.read_elf(path, node)?;
             } else {
@@ -213,12 +208,7 @@ impl Closure<'_> {
         let reason = Reason::ScriptInterpreter { of: path.clone() };
         self.keep_interpreter(path, &line.interpreter, reason.clone());
         // `#!/usr/bin/env python3` needs both: env, and what env finds on PATH.
-        let is_env = ImagePath::new(&line.interpreter).file_name() == b"env";
-        let Some(command) = line
-            .argument
-            .filter(|_| is_env)
-            .and_then(|argument| env_command(&argument))
-        else {
+        let Some(command) = line.env_command() else {
             return;
         };
         let search = match &command.path {

@@ -9,9 +9,8 @@ use std::collections::BTreeSet;
 
 use super::Reason;
 use super::closure::Closure;
-use super::expand::HEAD;
 use super::included::included;
-use crate::analyze::{ReadError, env_command, parse_shebang};
+use crate::analyze::{ReadError, parse_shebang};
 use crate::rootfs::{ImagePath, NodeId};
 
 /// An interpreter whose library shows itself by the names of files.
@@ -110,18 +109,10 @@ impl Closure<'_> {
         path: &ImagePath,
         node: NodeId,
     ) -> Result<Option<ImagePath>, ReadError> {
-        let head = self.files.read_node(path, node, HEAD)?.unwrap_or_default();
-        let Some(line) = parse_shebang(&head) else {
+        let Some(line) = parse_shebang(&self.files.head(path, node)?) else {
             return Ok(None);
         };
-        let is_env = ImagePath::new(&line.interpreter).file_name() == b"env";
-        let command = line
-            .argument
-            .as_deref()
-            .filter(|_| is_env)
-            .and_then(env_command);
-        let program = command.map_or(line.interpreter, |command| command.program);
-        let resolution = self.search.find(self.files.rootfs, &program);
+        let resolution = self.search.find(self.files.rootfs, &line.program());
         Ok(resolution.and_then(|found| Some(found.found()?.0.clone())))
     }
 

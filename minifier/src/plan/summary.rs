@@ -149,6 +149,11 @@ fn split_files(rootfs: &RootFs, keep: &super::KeepSet) -> (BTreeSet<NodeId>, BTr
 fn totals(rootfs: &RootFs, nodes: &BTreeSet<NodeId>) -> Totals {
     Totals {
         files: nodes.len() as u64,
-        bytes: nodes.iter().map(|&node| rootfs.node(node).size()).sum(),
+        bytes: bytes_of(rootfs, nodes.iter().copied()),
     }
+}
+
+/// Bytes of the regular files among nodes.
+pub(crate) fn bytes_of(rootfs: &RootFs, nodes: impl IntoIterator<Item = NodeId>) -> u64 {
+    nodes.into_iter().map(|node| rootfs.node(node).size()).sum()
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::closure::Closure;
+use super::summary::bytes_of;
 use super::{EvidenceRules, LeftOut, PlanError, Reason, TakenGroup, TooDear, Weighed};
 use crate::analyze::{PackageIndex, ReadError};
 use crate::evidence::{Evidence, Group, KeptFile, Origin, Retain, Surroundings, View};
@@ -87,7 +88,7 @@ pub(crate) fn weigh(
     closure.kept_nodes = kept
         .filter_map(|(path, _)| closure.files.rootfs.lookup(path))
         .collect();
-    let original: u64 = sizes(closure, all_files(closure));
+    let original: u64 = bytes_of(closure.files.rootfs, all_files(closure));
     let mut round = Round {
         closure,
         evidence: Evidence::new(&rules.off),
@@ -209,7 +210,7 @@ impl Round<'_, '_, '_> {
             self.closure.begin_trial();
             self.keep(&group)?;
             let added = self.closure.added_in_trial();
-            let price = sizes(self.closure, added.iter().copied());
+            let price = bytes_of(self.closure.files.rootfs, added.iter().copied());
             let prices = self.prices;
             let most = prices.of_group(group.origin).min(prices.left(group.origin));
             if asked_for || price <= most {
@@ -258,7 +259,7 @@ impl Round<'_, '_, '_> {
         let added = self.closure.added_in_trial();
         self.closure.roll_back_trial();
         kept?;
-        Ok(sizes(self.closure, added))
+        Ok(bytes_of(self.closure.files.rootfs, added))
     }
 
     fn keep(&mut self, group: &Group) -> Result<(), ReadError> {
@@ -322,9 +323,4 @@ fn is_name(reason: &Reason) -> bool {
 
 fn all_files(closure: &Closure<'_>) -> BTreeSet<NodeId> {
     closure.files.rootfs.walk().map(|(_, node)| node).collect()
-}
-
-fn sizes(closure: &Closure<'_>, nodes: impl IntoIterator<Item = NodeId>) -> u64 {
-    let rootfs = closure.files.rootfs;
-    nodes.into_iter().map(|node| rootfs.node(node).size()).sum()
 }

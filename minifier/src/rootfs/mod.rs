@@ -19,7 +19,7 @@ pub use layer::{
 };
 pub use limits::{Feeding, IndexBudget, MAX_NAME, MAX_PATH, TooLong, TooManyEntries, check_path};
 pub use node::{Metadata, Mtime, Node, NodeId, NodeKind};
-pub use path::{ImagePath, compare_paths, escape_bytes, shorten, shown};
+pub use path::{ImagePath, SYSTEM_MOUNTS, compare_paths, escape_bytes, shorten, shown};
 pub use resolve::{End, Resolution};
 pub use search::{DEFAULT_PATH, SearchPath};
 pub use tree::{MergeError, RootFs};

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+/// Directories of the system's, which container runtimes mount over: nobody sees what an image has below them.
+pub const SYSTEM_MOUNTS: [&str; 3] = ["/dev", "/proc", "/sys"];
+
 /// An absolute path inside an image: starts with `/`, has no empty, `.` or `..` component and no slash at the
 /// end (but for the root itself). `..` above the root stays at the root, as in the kernel.
 #[derive(Clone, PartialEq, Eq, Hash)]

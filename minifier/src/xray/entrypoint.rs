@@ -1,7 +1,7 @@
 //! The programs that the entrypoint and the command start: also the one behind init programs, shells and `env`.
 
 use super::scan::Scan;
-use crate::analyze::{env_command, parse_shebang};
+use crate::analyze::parse_shebang;
 use crate::image::ImageConfig;
 use crate::rootfs::{ImagePath, RootFs, SearchPath};
 
@@ -134,14 +134,8 @@ fn command_of(line: &str) -> Vec<String> {
 fn interpreter(scan: &Scan, rootfs: &RootFs, path: &ImagePath) -> Option<String> {
     let content = rootfs.get(path)?.content()?;
     let head = &scan.extra(content)?.head;
-    let shebang = parse_shebang(head)?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if shebang.interpreter.ends_with(b"/env")
-        && let Some(command) = shebang.argument.as_deref().and_then(env_command)
-    {
-        return Some(text(&command.program));
-    }
-    Some(text(&shebang.interpreter))
+    let program = parse_shebang(head)?.program();
+    Some(String::from_utf8_lossy(&program).into_owned())
 }
 
 #[cfg(test)]

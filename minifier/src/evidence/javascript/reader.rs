@@ -7,7 +7,7 @@ use super::graph::{Modules, dialect};
 use super::native::AddonPlatform;
 use super::resolve::LoadedModule;
 use super::source::{Reference, ReferenceTarget, Unread};
-use crate::analyze::{ReadError, env_command, parse_shebang};
+use crate::analyze::{ReadError, parse_shebang};
 use crate::evidence::named::{DirectoryReach, Given, Namer};
 use crate::evidence::reader::{Gathered, Reader};
 use crate::evidence::{EvidenceSource, Group, KeptFile, Note, Origin, Rule, View};
@@ -209,14 +209,7 @@ impl JavaScript {
                 modules.extend(self.modules.resolver.file(view, &path)?);
             } else if is_file || !is_project(view, &real) {
                 let text = path.to_string();
-                let mut namer = Namer {
-                    rule: Rule::JavaScript,
-                    file: &file.path,
-                    origin,
-                    given: &mut self.given,
-                    view,
-                    out,
-                };
+                let mut namer = Namer::of(Rule::JavaScript, file, &mut self.given, view, out);
                 namer.path(&text, DirectoryReach::Content, Some(reference.line));
             }
             break;
@@ -270,14 +263,8 @@ impl JavaScript {
             if !self.packages.insert(directory.clone()) {
                 continue;
             }
-            let mut namer = Namer {
-                rule: Rule::JavaScript,
-                file: &file.path,
-                origin: Origin::Application,
-                given: &mut self.given,
-                view,
-                out,
-            };
+            let mut namer = Namer::of(Rule::JavaScript, file, &mut self.given, view, out);
+            namer.origin = Origin::Application;
             for part in *parts {
                 let path = directory.join(part);
                 if view.existing(path.as_bytes()).is_some() {
@@ -348,14 +335,6 @@ fn is_source(file: &KeptFile, view: &View<'_>) -> Result<bool, ReadError> {
     if node.meta.mode & 0o111 == 0 {
         return Ok(false);
     }
-    let head = view.files.read_node(&file.path, file.node, 256)?;
-    let Some(line) = head.as_deref().and_then(parse_shebang) else {
-        return Ok(false);
-    };
-    let by_env = line.argument.as_deref().and_then(env_command);
-    let program = match by_env {
-        Some(command) => ImagePath::new(command.program),
-        None => ImagePath::new(&line.interpreter),
-    };
-    Ok(RUNTIMES.contains(&program.file_name()))
+    let line = parse_shebang(&view.files.head(&file.path, file.node)?);
+    Ok(line.is_some_and(|line| RUNTIMES.contains(&ImagePath::new(line.program()).file_name())))
 }

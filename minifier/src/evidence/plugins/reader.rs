@@ -9,7 +9,7 @@ use aho_corasick::AhoCorasick;
 use super::pattern::PathPattern;
 use super::siblings::Siblings;
 use super::table::{Grain, NAMINGS, Naming, ROWS, Row, Sign};
-use crate::analyze::{ElfFile, ReadError};
+use crate::analyze::ReadError;
 use crate::evidence::named::{Given, Namer};
 use crate::evidence::reader::{Gathered, Reader};
 use crate::evidence::text::read_text;
@@ -198,14 +198,7 @@ impl Plugins {
             .plugins
             .entry(naming.name)
             .or_insert_with(|| plugins_of(naming, view));
-        let mut namer = Namer {
-            rule: Rule::Plugin,
-            file: &file.path,
-            origin: view.origin(file.node),
-            given: &mut self.given,
-            view,
-            out,
-        };
+        let mut namer = Namer::of(Rule::Plugin, file, &mut self.given, view, out);
         for (index, line) in text.lines().enumerate() {
             if line.trim_start().starts_with(['#', ';']) {
                 continue;
@@ -277,8 +270,7 @@ fn is_elf(file: &KeptFile, view: &View<'_>) -> Result<bool, ReadError> {
     if !looks_so || node.size() < 64 {
         return Ok(false);
     }
-    let head = view.files.read_node(&file.path, file.node, 4)?;
-    Ok(head.is_some_and(|head| ElfFile::is_elf(&head)))
+    view.files.is_elf(&file.path, file.node)
 }
 
 /// The texts of the table that a file contains.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::pattern::PathPattern;
 use super::table::NAMINGS;
-use crate::analyze::{ElfFile, ReadError};
+use crate::analyze::ReadError;
 use crate::evidence::{KeptFile, View};
 use crate::rootfs::ImagePath;
 
@@ -56,7 +56,7 @@ impl Siblings {
             else {
                 continue;
             };
-            if !is_of_plugins(&directory) || !is_elf(view, &file.path)? {
+            if !is_of_plugins(&directory) || !view.files.is_elf(&file.path, file.node)? {
                 continue;
             }
             if !self.seen.insert((directory.clone(), ending.to_vec())) {
@@ -65,14 +65,15 @@ impl Siblings {
             let Some(node) = rootfs.lookup(&directory) else {
                 continue;
             };
-            let names = rootfs.children(node).keys();
             let mut siblings = BTreeSet::new();
-            for name in names
-                .filter(|name| self::ending(name) == Some(ending))
+            for (name, &sibling) in rootfs
+                .children(node)
+                .iter()
+                .filter(|(name, _)| self::ending(name) == Some(ending))
                 .take(MAX_SIBLINGS)
             {
                 let path = directory.join(name);
-                if path != file.path && is_elf(view, &path)? {
+                if path != file.path && view.files.is_elf(&path, sibling)? {
                     siblings.insert(path);
                 }
             }
@@ -98,14 +99,6 @@ fn is_of_plugins(directory: &ImagePath) -> bool {
     let complete = NAMINGS.iter().filter(|naming| naming.complete);
     let mut named = complete.flat_map(|naming| naming.directories);
     !is_linker && !is_language && !named.any(|pattern| PathPattern(pattern).matches(directory))
-}
-
-fn is_elf(view: &View<'_>, path: &ImagePath) -> Result<bool, ReadError> {
-    let Some(node) = view.files.rootfs.lookup(path) else {
-        return Ok(false);
-    };
-    let head = view.files.read_node(path, node, 4)?;
-    Ok(head.is_some_and(|head| ElfFile::is_elf(&head)))
 }
 
 #[cfg(test)]

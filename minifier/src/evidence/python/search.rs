@@ -25,7 +25,7 @@ pub(crate) enum Rank {
     Standard,
     /// Its modules in native code.
     Native,
-    /// What was installed.
+    /// Installed packages: `site-packages`, `dist-packages`.
     Site,
     /// What a `.pth` file names.
     Linked,

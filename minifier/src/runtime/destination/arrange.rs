@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::covered::{Cover, Covered};
 use super::error::DestinationError;
 use super::opened::OpenedTree;
-use super::resolve::{SYSTEM, Tree, TreeEntry, destination};
+use super::resolve::{Tree, TreeEntry, destination};
 use super::wishes::{MountContent, Wish, WishOrigin, of_system};
-use crate::rootfs::ImagePath;
+use crate::rootfs::{ImagePath, SYSTEM_MOUNTS};
 use crate::runtime::error::RuntimeError;
 
 /// The place of a wish in the image.
@@ -33,7 +33,7 @@ pub struct Arranged<'a> {
 /// options at one place are an error.
 pub fn arrange<'a>(tree: &'a dyn Tree, wishes: &[Wish]) -> Result<Arranged<'a>, RuntimeError> {
     // A link at one of these would move the container's devices or /proc into the image (CVE-2025-31133 and its like).
-    for root in SYSTEM {
+    for root in SYSTEM_MOUNTS {
         let path = ImagePath::from(root);
         let wrong = match tree.entry(&path) {
             Ok(TreeEntry::Missing | TreeEntry::Directory) => continue,

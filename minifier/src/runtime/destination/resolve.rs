@@ -6,7 +6,7 @@
 use std::io;
 
 use super::error::DestinationError;
-use crate::rootfs::{ImagePath, NodeKind, RootFs};
+use crate::rootfs::{ImagePath, NodeKind, RootFs, SYSTEM_MOUNTS};
 
 /// `MAXSYMLINKS` of Linux.
 const MAX_LINKS: usize = 40;
@@ -14,8 +14,6 @@ const MAX_LINKS: usize = 40;
 const MAX_PATH: usize = 4095;
 const MAX_NAME: usize = 255;
 
-/// Where a runtime mounts the system's own files, before anything else.
-pub(crate) const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];
 /// The one place below them that images and users may use.
 pub(crate) const SHM: &str = "/dev/shm";
 
@@ -108,7 +106,11 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
             return Err(DestinationError::Path);
         }
         // Checked at each step, not only at the end: a link in `/proc` can lead out again, to the host.
-        if is_system(&next) && !SYSTEM.iter().any(|root| next == ImagePath::from(*root)) {
+        if is_system(&next)
+            && !SYSTEM_MOUNTS
+                .iter()
+                .any(|root| next == ImagePath::from(*root))
+        {
             return Err(DestinationError::System(next));
         }
         match look(tree, &next)? {
@@ -136,7 +138,10 @@ fn resolve(tree: &dyn Tree, target: &ImagePath) -> Result<Landing, DestinationEr
 
 /// Whether a path is at or below one of the system's trees, and not in the part of it that may be used.
 pub(crate) fn is_system(path: &ImagePath) -> bool {
-    SYSTEM.iter().any(|root| path.starts_with(&(*root).into())) && !path.starts_with(&SHM.into())
+    SYSTEM_MOUNTS
+        .iter()
+        .any(|root| path.starts_with(&(*root).into()))
+        && !path.starts_with(&SHM.into())
 }
 
 /// The entry at a path once the system's trees are mounted over the image's.

@@ -8,9 +8,9 @@ use super::capture::{Recorder, Windows};
 use super::facts::{ElfFacts, Extra, FileFacts, NO_ROOM};
 use super::wanted::{WantedContent, wanted};
 use crate::analyze::{
-    ElfFile, ElfKind, MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, PackageMetadata, ReadAt,
-    SpooledZip, copyright, egg_metadata, for_each_chunk, gemspec, package_json, python_metadata,
-    rpm_database, yarn_metadata,
+    ElfFile, ElfKind, KERNEL_HEAD, MAX_METADATA, MAX_RPM_DATABASE, MAX_ZIPPED, PackageMetadata,
+    ReadAt, SpooledZip, copyright, egg_metadata, for_each_chunk, gemspec, package_json,
+    python_metadata, rpm_database, yarn_metadata,
 };
 use crate::image::Sha256;
 use crate::rootfs::{ImagePath, IndexBudget};
@@ -32,8 +32,6 @@ const MAX_ELF: u64 = 32 << 20;
 const MAX_JAVA: u64 = 16 << 20;
 /// Larger ones are put into a file of the host while they are looked at, up to this size.
 const MAX_SPOOLED: u64 = 2 << 30;
-/// As much as the kernel reads of a file to execute it.
-const HEAD: usize = 256;
 /// The beginning of a database of SQLite.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 /// Memory of a database with the tables that are made of it, in times its bytes.
@@ -184,7 +182,7 @@ impl<'a> Examiner<'a> {
         }
         let script = buffer.starts_with(b"#!");
         if first.elf || script {
-            extra.head = buffer[..buffer.len().min(HEAD)].to_vec();
+            extra.head = buffer[..buffer.len().min(KERNEL_HEAD)].to_vec();
         }
         // `plan` reads the script that the container starts with for what it executes; other scripts are not kept,
         // since an image has thousands of them.
